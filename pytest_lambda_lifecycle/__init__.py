@@ -1,0 +1,118 @@
+"""AWS Lambda's execution environment, in process, for tests: init, invoke, shutdown.
+
+The public names are imported on first use: pytest imports this package in every run, also where nobody uses it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.config import FunctionConfig as FunctionConfig
+    from pytest_lambda_lifecycle.environment import ExecutionEnvironment as ExecutionEnvironment
+    from pytest_lambda_lifecycle.errors import ConfigError as ConfigError
+    from pytest_lambda_lifecycle.errors import FunctionError as FunctionError
+    from pytest_lambda_lifecycle.errors import InitError as InitError
+    from pytest_lambda_lifecycle.errors import InvalidTransition as InvalidTransition
+    from pytest_lambda_lifecycle.errors import LifecycleError as LifecycleError
+    from pytest_lambda_lifecycle.errors import LifecycleWarning as LifecycleWarning
+    from pytest_lambda_lifecycle.errors import PayloadTooLarge as PayloadTooLarge
+    from pytest_lambda_lifecycle.errors import RuntimeExit as RuntimeExit
+    from pytest_lambda_lifecycle.events import AtexitIgnored as AtexitIgnored
+    from pytest_lambda_lifecycle.events import Event as Event
+    from pytest_lambda_lifecycle.events import ExtensionInit as ExtensionInit
+    from pytest_lambda_lifecycle.events import FunctionInit as FunctionInit
+    from pytest_lambda_lifecycle.events import FunctionLog as FunctionLog
+    from pytest_lambda_lifecycle.events import InitReport as InitReport
+    from pytest_lambda_lifecycle.events import InitRuntimeDone as InitRuntimeDone
+    from pytest_lambda_lifecycle.events import InitStart as InitStart
+    from pytest_lambda_lifecycle.events import InvokeReport as InvokeReport
+    from pytest_lambda_lifecycle.events import InvokeStart as InvokeStart
+    from pytest_lambda_lifecycle.events import Recycled as Recycled
+    from pytest_lambda_lifecycle.events import Reset as Reset
+    from pytest_lambda_lifecycle.events import RestoreReport as RestoreReport
+    from pytest_lambda_lifecycle.events import RestoreStart as RestoreStart
+    from pytest_lambda_lifecycle.events import RuntimeDone as RuntimeDone
+    from pytest_lambda_lifecycle.events import RuntimeInit as RuntimeInit
+    from pytest_lambda_lifecycle.events import SharedModule as SharedModule
+    from pytest_lambda_lifecycle.events import ShutdownReport as ShutdownReport
+    from pytest_lambda_lifecycle.events import ShutdownStart as ShutdownStart
+    from pytest_lambda_lifecycle.events import SpyCall as SpyCall
+    from pytest_lambda_lifecycle.fixtures import LambdaLifecycle as LambdaLifecycle
+    from pytest_lambda_lifecycle.phases import Init as Init
+    from pytest_lambda_lifecycle.phases import Invocation as Invocation
+    from pytest_lambda_lifecycle.phases import Phase as Phase
+    from pytest_lambda_lifecycle.phases import Shutdown as Shutdown
+    from pytest_lambda_lifecycle.settings import Settings as Settings
+    from pytest_lambda_lifecycle.spies import Spy as Spy
+    from pytest_lambda_lifecycle.timeline import Timeline as Timeline
+
+    __version__: str
+
+_ERRORS = (
+    "ConfigError",
+    "FunctionError",
+    "InitError",
+    "InvalidTransition",
+    "LifecycleError",
+    "LifecycleWarning",
+    "PayloadTooLarge",
+    "RuntimeExit",
+)
+_EVENTS = (
+    "AtexitIgnored",
+    "Event",
+    "ExtensionInit",
+    "FunctionInit",
+    "FunctionLog",
+    "InitReport",
+    "InitRuntimeDone",
+    "InitStart",
+    "InvokeReport",
+    "InvokeStart",
+    "Recycled",
+    "Reset",
+    "RestoreReport",
+    "RestoreStart",
+    "RuntimeDone",
+    "RuntimeInit",
+    "SharedModule",
+    "ShutdownReport",
+    "ShutdownStart",
+    "SpyCall",
+)
+_HOMES = {
+    **dict.fromkeys(_ERRORS, "errors"),
+    **dict.fromkeys(_EVENTS, "events"),
+    "ExecutionEnvironment": "environment",
+    "FunctionConfig": "config",
+    "Init": "phases",
+    "Invocation": "phases",
+    "LambdaLifecycle": "fixtures",
+    "Phase": "phases",
+    "Settings": "settings",
+    "Shutdown": "phases",
+    "Spy": "spies",
+    "Timeline": "timeline",
+}
+
+__all__ = [*sorted(_HOMES), "__version__"]  # all are strings
+
+
+if not TYPE_CHECKING:  # type checkers see the imports above, and refuse other names
+
+    def __getattr__(name: str) -> object:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("pytest-lambda-lifecycle")
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return value
+
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -1,0 +1,129 @@
+"""Puts an environment together: the world, the parts of the process, the runtime and the conductor."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_lambda_lifecycle import parts
+from pytest_lambda_lifecycle.capture import Unbuffered
+from pytest_lambda_lifecycle.clock import RealClock
+from pytest_lambda_lifecycle.conductor import Conductor
+from pytest_lambda_lifecycle.events import AtexitIgnored
+from pytest_lambda_lifecycle.failures import passes_through
+from pytest_lambda_lifecycle.fresh import fresh_rule
+from pytest_lambda_lifecycle.process import ProcessSlice, stage
+from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
+from pytest_lambda_lifecycle.spies import Replacements
+from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
+from pytest_lambda_lifecycle.timeline import Timeline
+from pytest_lambda_lifecycle.variables import function_variables
+from pytest_lambda_lifecycle.watching import WatchedRuntime
+from pytest_lambda_lifecycle.world import World
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.config import FunctionConfig
+    from pytest_lambda_lifecycle.events import Event
+
+__all__ = ["Assembly", "assemble", "new_log_stream"]
+
+# Asked once: while an environment is entered, `tempfile` answers with that environment's /tmp.
+_OUTSIDE_TMP: Final = tempfile.gettempdir()
+
+
+@dataclass
+class Assembly:
+    """What an `ExecutionEnvironment` is made of."""
+
+    conductor: Conductor
+    process: ProcessSlice
+    world: World
+    runtime: WatchedRuntime
+    replacements: Replacements
+    tmp: tempfile.TemporaryDirectory[str]
+    log_stream: str
+
+
+def assemble(
+    config: FunctionConfig,
+    *,
+    keep: Callable[[str, ModuleType], bool],
+    tampered: Callable[[ModuleType], Iterable[str]],
+    observer: Callable[[Event], None] | None,
+) -> Assembly:
+    """Build an environment that has not begun: nothing in the process changes before its first phase."""
+    task_root = find_task_root(config.handler, config.code_dir, working_directory_candidates(), config.layers).resolve()
+    clock, timeline = RealClock(), Timeline(observer=observer)
+    world = World([task_root, *_layer_folders(config.layers)], fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
+    tmp = tempfile.TemporaryDirectory(prefix="lambda-tmp-", dir=_OUTSIDE_TMP, ignore_cleanup_errors=True)
+    signals, namespaces, replacements = parts.Signals(), parts.SharedNamespaces(), Replacements(world)
+
+    def variables(outside: dict[str, str]) -> dict[str, str]:
+        return function_variables(config, outside=outside, log_stream_name=assembly.log_stream, task_root=task_root)
+
+    def in_phase() -> bool:
+        return bool(stage.running) and stage.running[-1] is process and stage.thread == threading.get_ident()
+
+    def is_function_code(namespace: dict[str, Any]) -> bool:
+        module = world.own(str(namespace.get("__name__")))
+        return module is not None and vars(module) is namespace
+
+    def record(stream: str, text: str) -> None:
+        timeline.write(clock.now(), stream, text)
+
+    process = ProcessSlice(
+        [
+            world,
+            parts.Variables(variables),
+            parts.LoggingTree(),
+            signals,
+            *parts.standard_slots(tmp.name),
+            namespaces,
+            replacements,
+            parts.Exits(
+                in_phase=in_phase,
+                is_function_code=is_function_code,
+                ended=lambda code: setattr(process, "exit_code", code),
+                ignored=lambda function: timeline.append(AtexitIgnored(clock.now(), function)),
+            ),
+        ],
+        [Unbuffered("stdout", record), Unbuffered("stderr", record)],
+        str(task_root),
+        f"the environment of {config.handler!r}",
+    )
+    runtime = WatchedRuntime(
+        LocalRuntime(
+            config.handler,
+            passes_through=lambda exception: passes_through(exception, interrupted=signals.interrupted),
+        ),
+        world=world,
+        namespaces=namespaces,
+        timeline=timeline,
+        clock=clock,
+        tampered=tampered,
+    )
+    conductor = Conductor(config, runtime=runtime, process=process, timeline=timeline, clock=clock)
+    assembly = Assembly(conductor, process, world, runtime, replacements, tmp, new_log_stream(config, clock.now()))
+    return assembly
+
+
+def new_log_stream(config: FunctionConfig, now: int) -> str:
+    """Return a name as Lambda makes them: date, version, 32 hexadecimal digits."""
+    day = RealClock.day(now)
+    return f"{day}/[{config.function_version}]{secrets.token_hex(16)}"
+
+
+def _layer_folders(layers: Iterable[Path]) -> list[Path]:
+    """Return the import folders of layers, unpacked over each other in ``/opt``: what comes later wins."""
+    minor = f"python3.{sys.version_info.minor}"
+    ordered = [layer.resolve() for layer in layers][::-1]
+    folders = [layer / "python" / "lib" / minor / "site-packages" for layer in ordered]
+    folders += [layer / "python" for layer in ordered]
+    return [folder for folder in folders if folder.is_dir()]

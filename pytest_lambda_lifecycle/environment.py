@@ -1,0 +1,387 @@
+"""`ExecutionEnvironment`: what a test holds."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import random
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_lambda_lifecycle import failures, lifecycle, projections
+from pytest_lambda_lifecycle.assembly import assemble, new_log_stream
+from pytest_lambda_lifecycle.codec import encode_event
+from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
+from pytest_lambda_lifecycle.events import Event, Replaced, SpyCall
+from pytest_lambda_lifecycle.lifecycle import State
+from pytest_lambda_lifecycle.outcome import Request
+from pytest_lambda_lifecycle.phases import Init, Invocation, Phases, Restore, Shutdown
+from pytest_lambda_lifecycle.spies import Spy, spying
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from pytest_lambda_lifecycle.config import FunctionConfig
+    from pytest_lambda_lifecycle.timeline import Timeline
+
+__all__ = ["ExecutionEnvironment"]
+
+_NO_EVENT: Final = b"{}"
+_REASONS: Final = ("spindown", "timeout", "failure")
+_PHASE_NAMES: Final = {State.INIT: "init", State.RESTORE: "restore", State.INVOKE: "invoke"}
+# An instance of our own: function code and tests seed the module's.
+_random_bits = random.Random().getrandbits
+
+
+class ExecutionEnvironment:
+    """One Lambda execution environment, in this process: init once, invoke again and again, shut down.
+
+    Use it through the fixture ``lambda_lifecycle``, or as a context manager:
+
+        with ExecutionEnvironment(FunctionConfig("app.handler")) as env:
+            assert env.invoke({"id": 1}).cold_start
+    """
+
+    __test__ = False  # not a test class, whatever it is called where it is imported
+
+    def __init__(
+        self,
+        config: FunctionConfig,
+        *,
+        keep: Callable[[str, ModuleType], bool] | None = None,
+        tampered: Callable[[ModuleType], Iterable[str]] | None = None,
+        around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
+        observer: Callable[[Event], None] | None = None,
+    ) -> None:
+        """Prepare an environment; nothing runs, and nothing in the process changes, before its first phase.
+
+        ``keep`` says which modules are never imported afresh, ``tampered`` which names of a module a test has patched,
+        ``around_invoke`` wraps each invoke and ``observer`` sees each event: the pytest plugin passes them.
+        """
+        self.config = config
+        self._parts = assemble(
+            config, keep=keep or _keeps_nothing, tampered=tampered or _finds_nothing, observer=observer
+        )
+        self._conductor = self._parts.conductor
+        self._around_invoke = around_invoke
+        self._arn = f"arn:aws:lambda:{config.region}:{config.account_id}:function:{config.function_name}"
+
+    # -- the lifecycle --------------------------------------------------------------------------------------------
+
+    def initialize(self) -> Init:
+        """Run Init ahead of the first invoke, as provisioned concurrency does.
+
+        Raises `InitError` if it fails; it is not retried, and the next invoke inits inside itself.
+        """
+        __tracebackhide__ = True
+        init = self._conductor.initialize()
+        if init.status != "success":
+            raise failures.function_error(init, not_ready=True) from init.exception
+        return init
+
+    def snapshot(self) -> Init:
+        """Run Init and the before-snapshot hooks, as publishing a version with SnapStart does."""
+        __tracebackhide__ = True
+        if self.config.initialization_type != "snap-start":
+            kind, source = self.config.initialization_type, self.config.source_of("initialization_type")
+            raise InvalidTransition(
+                f'cannot take a snapshot: initialization_type is {kind!r} (from {source}); set it to "snap-start"'
+            )
+        return self.initialize()
+
+    def restore(self) -> Restore:
+        """Restore the snapshot: the after-restore hooks run.  The first invoke does it by itself."""
+        __tracebackhide__ = True
+        restore = self._conductor.restore()
+        if restore.status != "success":
+            raise failures.function_error(restore, not_ready=True) from restore.exception
+        return restore
+
+    def invoke(
+        self,
+        event: object = _NO_EVENT,
+        *,
+        check: bool = True,
+        request_id: str | None = None,
+        client_context: object = None,
+        identity: Mapping[str, str] | None = None,
+        tenant_id: str | None = None,
+        trace_id: str | None = None,
+        content_type: str | None = None,
+        headers: Mapping[str, str | None] | None = None,
+    ) -> Invocation:
+        """Invoke the function; a cold environment inits first.
+
+        ``event`` crosses as JSON, so the handler never sees the test's own object; `bytes` are the payload as it is.
+        Without one the function gets ``{}``, as from Lambda.  ``identity`` has the keys ``cognitoIdentityId`` and
+        ``cognitoIdentityPoolId``.  ``headers`` are those of the Runtime API and win over the other arguments; a header
+        of None is left out.  A failed invoke raises `FunctionError` (`InitError`, `RuntimeExit`, `PayloadTooLarge`);
+        with ``check=False`` the failed `Invocation` is returned instead.
+        """
+        __tracebackhide__ = True
+        body = encode_event(event)
+        if len(body) > lifecycle.EVENT_LIMIT:
+            raise failures.event_too_large(len(body))
+        request_id = request_id or _new_request_id()
+        trace_id = trace_id or _new_trace_id()
+        request = Request(
+            body,
+            {
+                "Lambda-Runtime-Aws-Request-Id": request_id,
+                "Lambda-Runtime-Trace-Id": trace_id,
+                "Lambda-Runtime-Invoked-Function-Arn": self._arn,
+                "Content-Type": content_type or "application/json",
+            },
+        )
+        if client_context is not None or identity is not None or tenant_id is not None or headers is not None:
+            request_id = _complete(request.headers, client_context, identity, tenant_id, headers) or request_id
+        if self._around_invoke is None:
+            invocation = self._conductor.invoke(request, request_id=request_id, trace_id=trace_id)
+        else:
+            invocation = self._around_invoke(
+                event, lambda: self._conductor.invoke(request, request_id=request_id, trace_id=trace_id)
+            )
+        if check and invocation.status != "success":
+            not_ready = failures.failed_before_handler(self._conductor.phases, invocation)
+            raise failures.function_error(invocation, not_ready=not_ready) from invocation.exception
+        return invocation
+
+    def reset(self) -> None:
+        """Reset the environment, as a crash does: globals go, ``/tmp`` stays, the next invoke inits inside itself."""
+        self._conductor.reset()
+
+    def recycle(self) -> Shutdown:
+        """Recycle the environment, as Lambda does every few hours.
+
+        It ends with reason ``spindown``; the next invoke is cold, in a new one: empty ``/tmp``, new log stream.
+        """
+        log_stream = new_log_stream(self.config, self._conductor.clock.now())
+        shutdown = self._conductor.recycle(log_stream)
+        self._parts.log_stream = log_stream
+        for entry in self.tmp.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        return shutdown
+
+    def shutdown(self, reason: str = "spindown") -> Shutdown:
+        """Shut the environment down for good; ``reason`` is ``"spindown"``, ``"timeout"`` or ``"failure"``.
+
+        Without an extension the function's process ends at once: no signal, no `atexit` (Lambda execution environment,
+        "Shutdown phase").
+        """
+        if reason not in _REASONS:
+            raise LifecycleError(f"cannot shut down with reason {reason!r}: Lambda knows {', '.join(map(repr, _REASONS))}")
+        return self._conductor.shutdown(reason, cause=f"shut down (reason {reason}) at {failures.caller()}")
+
+    def close(self) -> None:
+        """Shut down (reason ``spindown``) unless that was done, and remove ``/tmp``.  May be called again."""
+        try:
+            if self._conductor.state is not State.CLOSED:
+                self._conductor.shutdown("spindown", cause=f"closed at {failures.caller()}")
+        finally:
+            self._parts.tmp.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- what happened --------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """Where the environment stands: ``"new"``, ``"init"``, ``"ready"``, ``"invoke"``, ``"reset"``, ``"closed"``, …"""
+        return self._conductor.state.value
+
+    @property
+    def timeline(self) -> Timeline:
+        """All events so far; its ``repr`` is a readable table."""
+        return self._conductor.timeline
+
+    @property
+    def phases(self) -> Phases:
+        """All phases so far; compares equal to a list of names."""
+        return Phases(self._conductor.phases)
+
+    @property
+    def inits(self) -> list[Init]:
+        """All runs of Init."""
+        return [phase for phase in self._conductor.phases if isinstance(phase, Init)]
+
+    @property
+    def init_count(self) -> int:
+        """How often the function's module-level code was run (or tried)."""
+        return len(self.inits)
+
+    @property
+    def init(self) -> Init:
+        """The latest Init; raises `LifecycleError` if there was none."""
+        inits = self.inits
+        if not inits:
+            raise LifecycleError("there was no Init yet: the first invoke() runs it, or initialize()")
+        return inits[-1]
+
+    @property
+    def invocations(self) -> list[Invocation]:
+        """All invokes, also failed ones."""
+        return [phase for phase in self._conductor.phases if isinstance(phase, Invocation)]
+
+    @property
+    def log(self) -> str:
+        """What CloudWatch shows: the function's output and the platform's START, END, REPORT and other lines."""
+        return projections.log_text(self.timeline)
+
+    # -- the function's world -------------------------------------------------------------------------------------
+
+    @property
+    def tmp(self) -> Path:
+        """The function's ``/tmp``: `tempfile` uses it; it survives a reset, and ends with a recycle."""
+        return Path(self._parts.tmp.name)
+
+    @property
+    def module(self) -> ModuleType:
+        """The module that holds the handler, as this environment imported it."""
+        return self.import_module(self.config.handler.rpartition(".")[0].replace("/", "."))
+
+    def import_module(self, name: str) -> ModuleType:
+        """Return a module as the function sees it, imported if it was not yet.
+
+        Raises `LifecycleError` before Init and after the end: until then there is no such module.
+        """
+        if self._conductor.state is State.INVOKE or self._conductor.state is State.INIT:
+            return importlib.import_module(name)
+        if self._conductor.state is not State.READY:
+            own = self._parts.world.modules.get(name)
+            if own is not None:
+                return own
+            raise LifecycleError(
+                f"cannot import {name!r} as the function sees it: the environment is in state {self.state!r}; "
+                "call initialize() or invoke() first"
+            )
+        return self._parts.process.run(importlib.import_module, name)
+
+    def spy(self, target: str) -> Spy:
+        """Record the calls of ``"package.module.name"`` that phases make; they go through to the real thing.
+
+        Ask before the first phase: then the spy is in place before function code can bind the name.  Functions, classes
+        (their construction) and methods can be spied on, the function's own and those of shared libraries.  Raises
+        `LifecycleError` if the target does not exist (for a module that is not loaded: when init imports it).
+        """
+        spy = Spy(target, lambda: self.timeline.of(SpyCall))
+        self._parts.replacements.add(target, spying(target, lambda args, kwargs: self._record_call(target, args, kwargs)))
+        return spy
+
+    def patch(self, target: str, value: object) -> None:
+        """Replace ``"package.module.name"`` by ``value`` until the environment ends, for init as well."""
+        self._parts.replacements.add(target, lambda owner, name, _: (owner, name, value))
+
+    def _record_call(self, target: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpyCall | None:
+        phase = _PHASE_NAMES.get(self._conductor.state)
+        if phase is None:
+            return None
+        index = len(self.invocations) if phase == "invoke" else None
+        call = SpyCall(self._conductor.clock.now(), target, phase, index, args, kwargs)
+        self.timeline.append(call)
+        return call
+
+    def assert_reused(self, *targets: str) -> None:
+        """Assert that each ``"package.module.name"`` is the very object that the latest init made.
+
+        Raises `AssertionError` with both objects and the invoke that replaced it, and `LifecycleError` if nothing was
+        invoked since init, so that there is nothing to compare.
+        """
+        __tracebackhide__ = True
+        photograph = self._parts.runtime.photograph
+        if photograph is None or not isinstance(self.phases[-1] if self.phases else None, Invocation):
+            raise LifecycleError(
+                f"cannot say whether {', '.join(targets)} was reused: nothing was invoked since init (state "
+                f"{self.state!r}); invoke first"
+            )
+        for target in targets:
+            self._assert_one_reused(target)
+
+    def _assert_one_reused(self, target: str) -> None:
+        __tracebackhide__ = True
+        before, now = self._then_and_now(target)
+        if before is now:
+            return
+        by = next((self._invocation_of(e) for e in reversed(self.timeline.of(Replaced)) if e.target == target), "")
+        raise AssertionError(
+            f"{target} was not reused: it is another object than init made{by}\n  after init: {before!r}\n  now:        {now!r}"
+        )
+
+    def _then_and_now(self, target: str) -> tuple[object, object]:
+        parts = target.split(".")
+        length = self._parts.world.module_length(parts) if len(parts) > 1 else 0
+        module = self._parts.world.own(".".join(parts[:length]))
+        photograph = self._parts.runtime.photograph
+        if module is None or photograph is None or length == len(parts):
+            raise LifecycleError(
+                f"cannot say whether {target!r} was reused: it names nothing inside a module of the function that is "
+                "loaded; name one as 'package.module.name'"
+            )
+        try:
+            before = photograph.at_init(module, parts[length:])
+        except (KeyError, StopIteration, TypeError):
+            raise LifecycleError(
+                f"cannot say whether {target!r} was reused: at the end of init {module.__name__} had no such name "
+                "(names of modules and of their classes are remembered)"
+            ) from None
+        now: object = module
+        for name in parts[length:]:
+            now = getattr(now, name, "<deleted>") if not isinstance(now, type) else vars(now).get(name, "<deleted>")
+        return before, now
+
+    def _invocation_of(self, event: Event) -> str:
+        for index, invocation in enumerate(self.invocations):
+            if any(one is event for one in invocation.events):
+                return f" (replaced by invocation {index}, request {invocation.request_id})"
+        return ""
+
+    def __repr__(self) -> str:
+        return f"<ExecutionEnvironment {self.config.handler!r}: {self.state}, phases {self.phases.names}>"
+
+
+def _keeps_nothing(name: str, module: ModuleType) -> bool:
+    return False
+
+
+def _finds_nothing(module: ModuleType) -> Iterable[str]:
+    return ()
+
+
+def _complete(
+    request: dict[str, str],
+    client_context: object,
+    identity: Mapping[str, str] | None,
+    tenant_id: str | None,
+    headers: Mapping[str, str | None] | None,
+) -> str | None:
+    """Add what is rarely given; returns the request id if ``headers`` name one."""
+    if client_context is not None:
+        request["Lambda-Runtime-Client-Context"] = json.dumps(client_context)
+    if identity is not None:
+        request["Lambda-Runtime-Cognito-Identity"] = json.dumps(dict(identity))
+    if tenant_id is not None:
+        request["Lambda-Runtime-Aws-Tenant-Id"] = tenant_id
+    for name, value in (headers or {}).items():
+        for known in [known for known in request if known.lower() == name.lower()]:
+            del request[known]
+        if value is not None or name.lower() == "lambda-runtime-deadline-ms":
+            request[name] = value  # type: ignore[assignment]  # the conductor would set a deadline that is missing
+    return request.get("Lambda-Runtime-Aws-Request-Id")
+
+
+def _new_request_id() -> str:
+    digits = f"{_random_bits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+def _new_trace_id() -> str:
+    digits = f"{_random_bits(192):048x}"
+    return f"Root=1-{digits[:8]}-{digits[8:32]};Parent={digits[32:]};Sampled=0"

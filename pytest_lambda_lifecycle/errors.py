@@ -1,0 +1,83 @@
+"""What can go wrong, in two families.
+
+`FunctionError` and its subclasses are what the *function* did: the caller of a real Lambda function would see the same
+failure.  `LifecycleError` and its subclasses are *misuse* of this library: every message says what was asked, what the
+state was and what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.phases import Phase
+
+__all__ = [
+    "ConfigError",
+    "FunctionError",
+    "InitError",
+    "InvalidTransition",
+    "LifecycleError",
+    "LifecycleWarning",
+    "PayloadTooLarge",
+    "RuntimeExit",
+]
+
+
+class LifecycleWarning(UserWarning):
+    """Something that a test should hear about although nothing failed."""
+
+
+class LifecycleError(Exception):
+    """The library was asked for something that it cannot do.  It is never caught on behalf of function code."""
+
+
+class InvalidTransition(LifecycleError):
+    """The state of the environment does not allow what was asked."""
+
+
+class ConfigError(LifecycleError, ValueError):
+    """A setting has a value that Lambda would refuse, or that contradicts another."""
+
+
+class FunctionError(Exception):
+    """The function failed, as its caller would see it.
+
+    The original exception, if there was one, is the ``__cause__`` with its traceback intact.
+    """
+
+    def __init__(
+        self,
+        error_type: str,
+        error_message: str,
+        stack_trace: tuple[str, ...] = (),
+        *,
+        fault_type: str = "",
+        phase: Phase | None = None,
+    ) -> None:
+        super().__init__(error_type, error_message)
+        self.error_type = error_type
+        """``errorType`` of the error object, for example ``"ValueError"`` or ``"Runtime.ExitError"``."""
+        self.error_message = error_message
+        """``errorMessage`` of the error object."""
+        self.stack_trace = stack_trace
+        """``stackTrace`` of the error object: one text per frame, as the runtime formats them."""
+        self.fault_type = fault_type
+        """Type that the runtime put into a header, where it differs (``"Runtime.BeforeSnapshotError"``); else ``""``."""
+        self.phase = phase
+        """The failed `Invocation` or `Init`."""
+
+    def __str__(self) -> str:
+        return f"{self.error_type}: {self.error_message}" if self.error_message else self.error_type
+
+
+class InitError(FunctionError):
+    """Init failed: the handler could not be loaded, or the code around it raised."""
+
+
+class RuntimeExit(FunctionError):
+    """The runtime process would have ended (`sys.exit`, `os._exit`, a signal): the environment was reset."""
+
+
+class PayloadTooLarge(FunctionError):
+    """The event or the response is over Lambda's limit for a synchronous invoke (in bytes)."""

@@ -1,0 +1,99 @@
+"""From a failed phase to the exception that a test sees; and which exceptions are not the function's at all."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from pytest_lambda_lifecycle.errors import FunctionError, InitError, LifecycleError, PayloadTooLarge, RuntimeExit
+from pytest_lambda_lifecycle.lifecycle import EVENT_LIMIT, exit_message
+from pytest_lambda_lifecycle.outcome import Exited, Outcome, Raised
+from pytest_lambda_lifecycle.phases import Init, Invocation, Phase, Restore
+
+__all__ = ["caller", "event_too_large", "function_error", "passes_through"]
+
+_PACKAGE: Final = str(Path(__file__).parent)
+
+
+def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
+    """Return the exception for a failed phase; ``not_ready``: it failed before the handler could run."""
+    outcome = phase.outcome
+    kind = InitError if not_ready else FunctionError
+    if isinstance(outcome, Exited):
+        kind = InitError if not_ready else RuntimeExit
+        prefix = f"RequestId: {phase.request_id} Error: " if isinstance(phase, Invocation) else ""
+        return kind("Runtime.ExitError", prefix + exit_message(outcome.exit_code), phase=phase)
+    error = outcome.error if isinstance(outcome, Raised) else {}
+    error_type = str(error.get("errorType", ""))
+    if error_type == "Function.ResponseSizeTooLarge":
+        kind = PayloadTooLarge
+    return kind(
+        error_type,
+        str(error.get("errorMessage", "")),
+        _texts(error.get("stackTrace")),
+        fault_type=_fault_type(outcome),
+        phase=phase,
+    )
+
+
+def _texts(stack_trace: object) -> tuple[str, ...]:
+    return tuple(map(str, stack_trace)) if isinstance(stack_trace, list) else ()
+
+
+def _fault_type(outcome: Outcome) -> str:
+    return outcome.fault_type if isinstance(outcome, Raised) else ""
+
+
+def event_too_large(size: int) -> PayloadTooLarge:
+    """Return the service's refusal of an event (Lambda API reference, Invoke: ``RequestTooLargeException``, 413)."""
+    return PayloadTooLarge(
+        "RequestTooLargeException",
+        f"{size} byte payload is too large for the RequestResponse invocation type (limit {EVENT_LIMIT} bytes)",
+    )
+
+
+def failed_before_handler(phases: list[Phase], invocation: Invocation) -> bool:
+    """Say whether an invocation failed because the init or restore inside it did."""
+    before = [phase for phase in phases[-3:] if isinstance(phase, (Init, Restore))]
+    return bool(before) and before[-1].outcome is invocation.outcome
+
+
+def passes_through(exception: BaseException, *, interrupted: bool) -> bool:
+    """Say whether an exception belongs to the test's machinery, so that it must leave function code unchanged.
+
+    These are `pytest.fail` and its kin, pytest-timeout (which uses them), Hypothesis, the debugger's quit, a real
+    Ctrl-C, and misuse of this library.
+    """
+    if isinstance(exception, LifecycleError):
+        return True
+    if isinstance(exception, KeyboardInterrupt):
+        return interrupted
+    for module, names in _CONTROL_FLOW.items():
+        loaded = sys.modules.get(module)
+        if loaded is not None and isinstance(exception, tuple(getattr(loaded, name) for name in names)):
+            return True
+    return False
+
+
+_CONTROL_FLOW: Final = {
+    "_pytest.outcomes": ("OutcomeException", "Exit"),
+    "hypothesis.errors": ("HypothesisException", "StopTest"),
+    "bdb": ("BdbQuit",),
+}
+
+
+def caller() -> str:
+    """Return ``file:line`` of the nearest frame outside this library, for messages."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
+        frame = frame.f_back
+    try:
+        shown = str(Path(frame.f_code.co_filename).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        shown = frame.f_code.co_filename
+    return f"{shown}:{frame.f_lineno}"
+
+
+def _is_ours(filename: str) -> bool:
+    return filename.startswith(_PACKAGE) or filename.endswith("contextlib.py")

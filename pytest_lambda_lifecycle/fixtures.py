@@ -1,0 +1,253 @@
+"""`LambdaLifecycle`: what the ``lambda_lifecycle`` fixtures hand out."""
+
+from __future__ import annotations
+
+import operator
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from pytest_lambda_lifecycle import options
+from pytest_lambda_lifecycle.config import FunctionConfig
+from pytest_lambda_lifecycle.environment import ExecutionEnvironment
+from pytest_lambda_lifecycle.errors import ConfigError, LifecycleError, LifecycleWarning
+from pytest_lambda_lifecycle.kept import handler_file, keep_for
+from pytest_lambda_lifecycle.plugin import journal_key, photograph_key
+from pytest_lambda_lifecycle.settings import SettingsLayer, refuse_unknown, setting_names
+from pytest_lambda_lifecycle.summary import Journal
+from pytest_lambda_lifecycle.task_root import find_task_root
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from pytest_lambda_lifecycle.events import Event
+    from pytest_lambda_lifecycle.phases import Invocation
+    from pytest_lambda_lifecycle.settings import FunctionSettings, Settings
+
+__all__ = ["LambdaLifecycle"]
+
+_misuse = operator.methodcaller("errisinstance", LifecycleError)
+
+
+class LambdaLifecycle:
+    """Makes execution environments for a test, and ends them with it.
+
+    Settings come from, lowest precedence first: the built-in defaults, the ini file, the command line, the
+    ``lambda_lifecycle_config`` fixture, the hook ``pytest_lambda_lifecycle_config``, markers (outermost to closest; not
+    for the session form), and the call.  ``environment`` is merged key by key over these sources; of every other setting
+    the last value counts.  A relative ``code_dir`` or layer starts at pytest's rootdir (on the command line at the
+    current directory, in the ini file at the file's).
+    """
+
+    def __init__(self, request: pytest.FixtureRequest, defaults: Settings) -> None:
+        self._request = request
+        self._rootdir = request.config.rootpath
+        self._defaults = self._mapping(defaults, "the lambda_lifecycle_config fixture")
+        self._markers = [] if request.scope == "session" else list(self._marker_layers())
+        self._environments: list[ExecutionEnvironment] = []
+
+    def __call__(self, handler: str | None = None, **settings: Unpack[FunctionSettings]) -> ExecutionEnvironment:
+        """Make an environment for a handler (``"package/module.function"``); nothing of it runs before its first phase.
+
+        The keywords are described at `Settings`; without a handler the marker's is used.
+        """
+        __tracebackhide__ = _misuse
+        frame = sys._getframe(1)
+        called_at = f"{self._relative(frame.f_code.co_filename)}:{frame.f_lineno}"
+        try:
+            config = self._configure({"handler": handler, **settings}, f"the call at {called_at}")
+        except ConfigError as error:
+            raise error.with_traceback(None) from None  # where our code noticed it is of no interest
+        environment = self._make(config, called_at)
+        self._environments.append(environment)
+        stash = self._request.config.stash
+        stash.setdefault(journal_key, Journal()).add(environment)
+        self._request.node.ihook.pytest_lambda_lifecycle_environment(environment=environment, request=self._request)
+        return environment
+
+    def __repr__(self) -> str:
+        return f"<LambdaLifecycle of {self._request.node.nodeid or 'the session'}: {len(self._environments)} made>"
+
+    @property
+    def environments(self) -> tuple[ExecutionEnvironment, ...]:
+        """The environments made so far, in order."""
+        return tuple(self._environments)
+
+    def close(self) -> None:
+        """End all environments, the latest first.  What fails there is a warning: the test has its own result."""
+        problems: list[str] = []
+        for environment in reversed(self._environments):
+            try:
+                environment.close()
+            except Exception as problem:
+                problems.append(f"{environment!r} could not be ended cleanly: {type(problem).__name__}: {problem}")
+        for text in problems:
+            self._request.node.warn(LifecycleWarning(text))
+
+    # -- settings -------------------------------------------------------------------------------------------------
+
+    def _configure(self, call: Mapping[str, object], source: str) -> FunctionConfig:
+        suite = [*options.layers(self._request.config), self._defaults]
+        test = [*self._markers, SettingsLayer(source, call, self._rootdir)]
+        config = FunctionConfig.resolve(*suite, *self._hook_layers([*suite, *test]), *test)
+        if config.code_dir is not None:
+            return config
+        # Without code_dir the search below has to succeed: a wrong module name should not look like a failing init.
+        root = find_task_root(config.handler, None, list(self._places()), config.layers)
+        return config.with_code_dir(root, "the search for the handler's module")
+
+    def _hook_layers(self, others: Iterable[SettingsLayer]) -> list[SettingsLayer]:
+        hook = self._request.node.ihook.pytest_lambda_lifecycle_config
+        implementations = hook.get_hookimpls()
+        if not implementations:
+            return []
+        settings: dict[str, object] = {}
+        for layer in others:
+            settings.update({name: value for name, value in layer.values.items() if value is not None})
+        names = " and ".join(sorted({self._relative(i.plugin_name) for i in implementations}))
+        results = hook(request=self._request, settings=settings)
+        # The implementation nearest to the test is called first, and counts most.
+        return [self._mapping(r, f"hook pytest_lambda_lifecycle_config of {names}") for r in reversed(results)]
+
+    def _mapping(self, values: object, source: str) -> SettingsLayer:
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"{source} has to return a mapping of settings, not {values!r}")
+        return SettingsLayer(source, cast("Mapping[str, object]", values), self._rootdir)
+
+    def _marker_layers(self) -> Iterator[SettingsLayer]:
+        for node in self._request.node.listchain():
+            for mark in reversed(_own_marks(node)):
+                source = f"the marker at {self._location(node)}"
+                yield SettingsLayer(source, _arguments(mark, source), self._rootdir)
+
+    def _location(self, node: pytest.Item | pytest.Collector) -> str:
+        if isinstance(node, pytest.Item):
+            path, line, name = node.location
+            return f"{path}:{line + 1} ({name})" if line is not None else f"{path} ({name})"
+        if isinstance(node, pytest.Class):
+            path, line, name = node.reportinfo()
+            return f"{self._relative(path)}:{(line or 0) + 1} (class {node.name})"
+        return f"{node.nodeid} (pytestmark)"
+
+    # -- where things are -----------------------------------------------------------------------------------------
+
+    def _places(self) -> Iterator[tuple[Path, str]]:
+        """Where to look for the handler's module: what the suite says, then upwards from the test."""
+        config, rootdir = self._request.config, self._rootdir
+        named = options.code_dir_candidate(config)
+        if named is not None:
+            yield named
+        yield rootdir, "rootdir"
+        yield rootdir / "src", "rootdir/src"
+        if config.pluginmanager.has_plugin("python_path"):
+            for entry in config.getini("pythonpath"):
+                yield Path(entry), "an entry of the ini option pythonpath"
+        folder = self._request.node.path
+        for parent in [folder, *folder.parents] if folder != rootdir else ():
+            if parent == rootdir or not parent.is_relative_to(rootdir):
+                break
+            if parent.is_dir():
+                yield parent, "a directory of the test"
+
+    def _relative(self, path: str | os.PathLike[str]) -> str:
+        root = f"{self._rootdir}{os.sep}"
+        return os.fspath(path).removeprefix(root)
+
+    # -- environments ---------------------------------------------------------------------------------------------
+
+    def _make(self, config: FunctionConfig, created_at: str) -> ExecutionEnvironment:
+        request, made = self._request, list[ExecutionEnvironment]()
+        hooks = request.node.ihook
+        root = cast("Path", config.code_dir)
+        # Dispatch costs microseconds for each event, so it is paid only where somebody listens.
+        listeners = hooks.pytest_lambda_lifecycle_event.get_hookimpls()
+        wrapped = len(hooks.pytest_lambda_lifecycle_invoke.get_hookimpls()) > 1
+        environment = ExecutionEnvironment(
+            config,
+            keep=keep_for(request.session, root, handler_file(root, config.handler)),
+            around_invoke=partial(_invoke_through_hook, hooks, made) if wrapped else None,
+            observer=_Announcer(hooks, made) if listeners else None,
+            tampered=partial(_patched_before, request.config),
+            created_at=created_at,
+        )
+        made.append(environment)
+        return environment
+
+
+def _own_marks(node: Any) -> list[pytest.Mark]:
+    """Return a node's own markers of ours, closest first."""
+    marks = [mark for mark in node.own_markers if mark.name == "lambda_lifecycle"]
+    if len(marks) > 1 and isinstance(node, pytest.Class):
+        # pytest lists those of base classes first, as if they were closer than the class's own.
+        own = {id(mark) for mark in _class_marks(node.obj)}
+        marks.sort(key=lambda mark: id(mark) not in own)
+    return marks
+
+
+def _class_marks(cls: type) -> list[pytest.Mark]:
+    own = cls.__dict__.get("pytestmark", [])
+    return [getattr(mark, "mark", mark) for mark in (own if isinstance(own, list) else [own])]
+
+
+def _arguments(mark: pytest.Mark, source: str) -> dict[str, object]:
+    if len(mark.args) > 1:
+        raise ConfigError(
+            f"the marker takes one positional argument, the handler, and was given {len(mark.args)}: "
+            f"{', '.join(map(repr, mark.args))}; everything else is a keyword (from {source})"
+        )
+    values: dict[str, object] = dict(mark.kwargs)
+    for name in values:
+        if name not in setting_names():
+            refuse_unknown(name, source)
+    if mark.args:
+        if "handler" in values:
+            raise ConfigError(f"two handlers: {mark.args[0]!r} and {values['handler']!r} (from {source})")
+        values["handler"] = mark.args[0]
+    return values
+
+
+def _invoke_through_hook(
+    hooks: Any, made: list[ExecutionEnvironment], event: object, proceed: Callable[[], Invocation]
+) -> Invocation:
+    __tracebackhide__ = True
+    result: Invocation | None = hooks.pytest_lambda_lifecycle_invoke(environment=made[0], event=event, proceed=proceed)
+    if result is None:
+        raise LifecycleError(
+            "no implementation of the hook pytest_lambda_lifecycle_invoke returned an Invocation; "
+            "a wrapper has to return what `yield` gave it"
+        )
+    return result
+
+
+class _Announcer:
+    """Passes events on to the hook, and errors of the hook's implementations to the test."""
+
+    def __init__(self, hooks: Any, made: list[ExecutionEnvironment]) -> None:
+        self._hooks = hooks
+        self._made = made
+        self._announcing = False
+
+    def __call__(self, event: Event) -> None:
+        __tracebackhide__ = True
+        if self._announcing or not self._made:  # what an implementation itself causes (a print) is not announced
+            return
+        self._announcing = True
+        try:
+            self._hooks.pytest_lambda_lifecycle_event(environment=self._made[0], event=event)
+        except Exception as error:
+            raise LifecycleError(
+                f"an implementation of the hook pytest_lambda_lifecycle_event raised at {event.name}: {error!r}"
+            ) from error
+        finally:
+            self._announcing = False
+
+
+def _patched_before(config: pytest.Config, module: ModuleType) -> list[str]:
+    photograph = config.stash.get(photograph_key, None)
+    return photograph.patched(module) if photograph is not None else []

@@ -1,0 +1,73 @@
+"""How a turn of the runtime ended: a closed union, matched exhaustively.
+
+A *turn* is what the runtime does between two calls of ``/runtime/invocation/next``: it loads the function, or it runs
+the handler once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+__all__ = ["Exited", "Loaded", "Outcome", "ProcessEnd", "Raised", "Request", "Returned"]
+
+
+class ProcessEnd(BaseException):  # noqa: N818  # it is no error: it carries `os._exit` out of the function's frames
+    """Raised in place of ending this process while function code runs (`os._exit`, `os.abort`, `os.kill`)."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+        """Exit code of the process; negative = ended by that signal, as in `subprocess`."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One answer of ``/runtime/invocation/next``: the body as bytes, and the headers by their exact names."""
+
+    body: bytes
+    headers: dict[str, str]
+
+
+@dataclass(slots=True)
+class Loaded:
+    """Function init succeeded; the runtime waits for its first event."""
+
+
+@dataclass(slots=True)
+class Returned:
+    """The runtime posted a response."""
+
+    body: bytes
+    content_type: str
+
+
+@dataclass(slots=True)
+class Raised:
+    """The runtime posted an error object (``/invocation/{id}/error``, ``/init/error``, ``/restore/error``)."""
+
+    body: bytes
+    """The error object as posted: JSON, UTF-8."""
+    error: dict[str, object]
+    """The same, decoded: ``errorMessage``, ``errorType``, ``requestId``, ``stackTrace``."""
+    exception: BaseException | None = None
+    """What function code raised, with its traceback; None where the fault is the runtime's own finding."""
+    fault_type: str = ""
+    """``Lambda-Runtime-Function-Error-Type`` as posted with init and restore errors; "" for invoke errors."""
+    exit_code: int | None = None
+    """The runtime process ended after the post, with this code (init errors: 1; SnapStart hooks: 64 and 65)."""
+
+
+@dataclass(slots=True)
+class Exited:
+    """The runtime process ended without posting anything."""
+
+    exit_code: int
+    """As in `subprocess`: negative = ended by that signal."""
+    exception: BaseException | None = None
+    """What carried the end out of function code (`SystemExit`, a `BaseException`, `ProcessEnd`)."""
+    stderr: str = field(default="", repr=False)
+    """What the dying interpreter would have written (traceback, or the text of ``sys.exit("text")``)."""
+
+
+Outcome: TypeAlias = Loaded | Returned | Raised | Exited

@@ -1,0 +1,137 @@
+"""What a test had patched before its environment existed.
+
+A patch of ``orders.app.table`` that is already active when init imports ``orders.app`` afresh has hit another module
+object: the function would run with the real thing.  Three witnesses are asked: the patchers that tell what they did, the
+mocks found in a module, and a photograph of the module taken before the test's fixtures ran.
+
+A module also changes by its own doing (a counter, a cached client, a reload), which is no patch; so the photograph speaks
+up only where a function, a class or an object of one type has given way to something foreign.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any, Final
+
+import pytest
+
+__all__ = ["Photograph"]
+
+_PLAIN: Final = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, object)
+_CODE: Final = (FunctionType, BuiltinFunctionType, type, ModuleType)
+
+
+class Photograph:
+    """The namespaces of the modules under the rootdir, at the begin of a test item."""
+
+    def __init__(self, item: pytest.Item, folder: str, seen: dict[str, ModuleType]) -> None:
+        self._item = item
+        self._folder = folder
+        self._seen = seen
+        """Modules that were looked at and do not lie under the rootdir."""
+        self._namespaces = {
+            id(module): dict(module.__dict__)
+            for name, module in list(sys.modules.items())
+            if seen.get(name) is not module and self._lies_here(name, module)
+        }
+
+    @classmethod
+    def take(cls, item: pytest.Item, previous: Photograph | None) -> Photograph:
+        """Photograph for an item; the previous one knows which modules need no look."""
+        if previous is not None:
+            return cls(item, previous._folder, previous._seen)
+        return cls(item, os.path.realpath(item.config.rootpath) + os.sep, {})
+
+    def patched(self, module: ModuleType) -> list[str]:
+        """Return the names, with dots below the module, whose values have been replaced from outside."""
+        namespace = module.__dict__
+        before = self._namespaces.get(id(module), {})
+        names = {name for name, value in namespace.items() if _is_mock(value)}
+        names.update(
+            name
+            for name, old in before.items()
+            if not name.startswith("__") and _is_replacement(old, namespace.get(name, old), module.__name__)
+        )
+        names.update(
+            f"{name}.{attribute}"
+            for name, value in namespace.items()
+            if isinstance(value, type) and value.__module__ == module.__name__
+            for attribute, inner in list(vars(value).items())
+            if _is_mock(inner)
+        )
+        for target, attribute in self._declared():
+            names.update(f"{prefix}{attribute}" for prefix in _paths_to(target, module))
+        return sorted(names)
+
+    def _declared(self) -> Iterator[tuple[object, str]]:
+        """Yield the targets of patchers that keep a record, as object and attribute."""
+        function = getattr(self._item, "obj", None)
+        for patching in getattr(function, "patchings", ()):  # @mock.patch(...)
+            for each in (patching, *getattr(patching, "additional_patchers", ())):
+                if getattr(each, "is_local", None) is not None and hasattr(each, "temp_original"):
+                    yield getattr(each, "target", None), each.attribute
+        mock = sys.modules.get("unittest.mock")
+        for patching in getattr(getattr(mock, "_patch", None), "_active_patches", ()):  # mock.patch(...).start()
+            yield getattr(patching, "target", None), patching.attribute
+        monkeypatch = getattr(self._item, "funcargs", {}).get("monkeypatch")
+        for target, name, _ in getattr(monkeypatch, "_setattr", ()):
+            yield target, name
+
+    def _lies_here(self, name: str, module: ModuleType) -> bool:
+        try:
+            file = module.__dict__.get("__file__")
+        except AttributeError:  # anything may sit in sys.modules
+            file = None
+        if isinstance(file, str) and not _installed(file):
+            if file.startswith(self._folder) or os.path.realpath(file).startswith(self._folder):
+                return True
+        self._seen[name] = module
+        return False
+
+
+def _installed(file: str) -> bool:
+    return f"{os.sep}site-packages{os.sep}" in file or file.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep))
+
+
+def _is_mock(value: Any) -> bool:
+    mock = sys.modules.get("unittest.mock")
+    if mock is None:
+        return False
+    if isinstance(value, FunctionType):  # create_autospec of a function
+        value = value.__dict__.get("mock")
+    return isinstance(value, mock.NonCallableMock) and value is not mock.sentinel
+
+
+def _is_replacement(old: Any, new: Any, module: str) -> bool:
+    """Say whether a value has been replaced from outside the module."""
+    if old is new or _kind(new).startswith("freezegun"):  # frozen time is in force inside as well
+        return False
+    if isinstance(old, _CODE):
+        return _identity(old) != _identity(new)
+    if type(old) in _PLAIN or type(new) in _PLAIN:
+        return False
+    return _kind(old) != _kind(new)
+
+
+def _kind(value: Any) -> str:
+    """Return the dotted name of a class, or of a value's class."""
+    cls = value if isinstance(value, type) else type(value)
+    return f"{getattr(value, '__module__', None) or cls.__module__}:{cls.__module__}.{cls.__qualname__}"
+
+
+def _identity(value: Any) -> tuple[object, ...]:
+    """Return what stays the same when a module is executed once more."""
+    return (type(value), getattr(value, "__module__", None), getattr(value, "__qualname__", None) or repr(value))
+
+
+def _paths_to(target: object, module: ModuleType) -> Iterator[str]:
+    """Yield the dotted prefix under which a patched object is found in a module."""
+    if target is module:
+        yield ""
+    elif target is not None and not isinstance(target, ModuleType):
+        for name, value in list(module.__dict__.items()):
+            if value is target and (not isinstance(value, type) or value.__module__ == module.__name__):
+                yield f"{name}."

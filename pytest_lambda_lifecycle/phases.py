@@ -1,0 +1,371 @@
+"""The phases of an environment as a test sees them: views of a stretch of the timeline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, ClassVar, TypeVar, overload
+
+from pytest_lambda_lifecycle import lifecycle, projections
+from pytest_lambda_lifecycle.events import (
+    Event,
+    InitReport,
+    InitRuntimeDone,
+    InitStart,
+    InvokeReport,
+    InvokeStart,
+    RestoreReport,
+    RuntimeDone,
+    ShutdownReport,
+    SpyCall,
+)
+from pytest_lambda_lifecycle.outcome import Exited, Outcome, Raised, Returned
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.timeline import Timeline
+
+__all__ = ["Init", "Invocation", "Phase", "Phases", "Restore", "Shutdown"]
+
+E = TypeVar("E", bound=Event)
+
+
+class Phase:
+    """A stretch of the timeline: Init, Restore, Invoke or Shutdown."""
+
+    __slots__ = ("_first", "_last", "_timeline")
+
+    name: ClassVar[str] = "phase"
+
+    def __init__(self, timeline: Timeline, first: int, last: int) -> None:
+        self._timeline = timeline
+        self._first = first
+        self._last = last
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What happened in this phase, in order."""
+        return tuple(self._timeline[self._first : self._last])
+
+    @property
+    def log(self) -> str:
+        """What CloudWatch shows of this phase."""
+        return projections.log_text(self.events)
+
+    @property
+    def spy_calls(self) -> list[SpyCall]:
+        """Calls of spied targets during this phase."""
+        return [event for event in self.events if type(event) is SpyCall]
+
+    @property
+    def started_at(self) -> datetime:
+        """When the phase began (aware, UTC)."""
+        return datetime.fromtimestamp(self._timeline[self._first].at / 1_000_000, timezone.utc)
+
+    @property
+    def duration_ms(self) -> float:
+        """How long the phase took, in ms."""
+        return self._duration_us / 1000
+
+    @property
+    def status(self) -> str:
+        """``"success"``, ``"error"``, ``"failure"`` or ``"timeout"``."""
+        return self._status
+
+    @property
+    def _duration_us(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def _status(self) -> str:
+        raise NotImplementedError
+
+    def _describe(self) -> str:
+        return f"{self._status}, {self.duration_ms:.2f} ms"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._describe()}>"
+
+
+def _exception_of(outcome: Outcome) -> BaseException | None:
+    return outcome.exception if isinstance(outcome, (Raised, Exited)) else None
+
+
+class Init(Phase):
+    """One run of Init: extension init, runtime init, function init."""
+
+    __slots__ = ("_report",)
+    name = "init"
+
+    def __init__(self, timeline: Timeline, first: int, last: int) -> None:
+        super().__init__(timeline, first, last)
+        self._report: InitReport = _last_of(InitReport, self.events)
+
+    @property
+    def type(self) -> str:
+        """``initializationType``: ``"on-demand"``, ``"provisioned-concurrency"`` or ``"snap-start"``."""
+        return self._report.initialization_type
+
+    @property
+    def phase(self) -> str:
+        """``"init"``, or ``"invoke"`` for a suppressed init (one that runs inside an invoke)."""
+        return self._report.phase
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the runtime's turn ended."""
+        return _last_of(InitRuntimeDone, self.events).outcome
+
+    @property
+    def error(self) -> dict[str, object] | None:
+        """The error object that was posted to ``/runtime/init/error``; None if none was."""
+        return self.outcome.error if isinstance(self.outcome, Raised) else None
+
+    @property
+    def error_type(self) -> str:
+        """``errorType`` of the report; ``""`` after a success."""
+        return self._report.error_type
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What function code raised during init, with its traceback."""
+        return _exception_of(self.outcome)
+
+    @property
+    def _duration_us(self) -> int:
+        return self._report.duration_us
+
+    @property
+    def _status(self) -> str:
+        return self._report.status
+
+    def _describe(self) -> str:
+        suppressed = ", inside an invoke" if self.phase == "invoke" else ""
+        failed = f" {self.error_type}" if self.error_type else ""
+        return f"{self.status}{failed}, {self.duration_ms:.2f} ms{suppressed}"
+
+
+class Restore(Phase):
+    """One restore of a SnapStart snapshot: the after-restore hooks run."""
+
+    __slots__ = ("_report",)
+    name = "restore"
+
+    def __init__(self, timeline: Timeline, first: int, last: int) -> None:
+        super().__init__(timeline, first, last)
+        self._report: RestoreReport = _last_of(RestoreReport, self.events)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the runtime's turn ended."""
+        return self._report.outcome
+
+    @property
+    def error(self) -> dict[str, object] | None:
+        """The error object that was posted to ``/runtime/restore/error``; None if none was."""
+        return self.outcome.error if isinstance(self.outcome, Raised) else None
+
+    @property
+    def error_type(self) -> str:
+        """``errorType`` of the report; ``""`` after a success."""
+        return self._report.error_type
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What an after-restore hook raised, with its traceback."""
+        return _exception_of(self.outcome)
+
+    @property
+    def _duration_us(self) -> int:
+        return self._report.duration_us
+
+    @property
+    def _status(self) -> str:
+        return self._report.status
+
+
+class Invocation(Phase):
+    """One invoke: what went in, what came out, and what happened in between."""
+
+    __slots__ = ("_done", "_payload", "_report", "_start", "content_type", "raw")
+    name = "invoke"
+
+    raw: bytes
+    """What the caller gets, in bytes: the response or error object as the runtime posted it, or the platform's own."""
+    content_type: str
+    """``Content-Type`` of `raw`: ``"application/json"``, or ``"application/unknown"`` for a handler's bytes."""
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        first: int,
+        last: int,
+        *,
+        start: InvokeStart,
+        done: RuntimeDone,
+        report: InvokeReport,
+    ) -> None:
+        self._timeline = timeline
+        self._first = first
+        self._last = last
+        self._start = start
+        self._done = done
+        self._report = report
+        outcome = done.outcome
+        if type(outcome) is Returned:
+            self.raw = outcome.body
+            self.content_type = outcome.content_type
+        else:
+            self.raw = outcome.body if isinstance(outcome, Raised) else projections.exit_body(start.request_id, outcome)
+            self.content_type = "application/json"
+
+    @property
+    def payload(self) -> object:
+        """`raw` decoded from JSON; the bytes themselves if the content type is not ``application/json``."""
+        try:
+            return self._payload  # type: ignore[has-type]
+        except AttributeError:
+            self._payload: object = json.loads(self.raw) if self.content_type == "application/json" else self.raw
+            return self._payload
+
+    @property
+    def error(self) -> dict[str, object] | None:
+        """The error object that the caller gets, or None after a success."""
+        payload = self.payload if self._done.error_type else None
+        return payload if isinstance(payload, dict) else None
+
+    @property
+    def error_type(self) -> str:
+        """``errorType``; ``""`` after a success."""
+        return self._done.error_type
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What function code raised, with its traceback; None if nothing was raised."""
+        return _exception_of(self.outcome)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the runtime's turn ended."""
+        return self._done.outcome
+
+    @property
+    def request_id(self) -> str:
+        """``context.aws_request_id``."""
+        return self._start.request_id
+
+    @property
+    def cold_start(self) -> bool:
+        """True if and only if an init ran inside this request (a suppressed init included)."""
+        return self._start.cold_start
+
+    @property
+    def billed_duration_ms(self) -> int:
+        """Billed duration in ms: Duration and Init, rounded up."""
+        return lifecycle.billed_ms(self._report.duration_us, self._report.init_us)
+
+    @property
+    def init_duration_ms(self) -> float | None:
+        """``Init Duration`` of the REPORT line in ms; None where the line has none (warm, suppressed init)."""
+        init_us = self._report.init_us
+        return None if init_us is None else init_us / 1000
+
+    @property
+    def report(self) -> str:
+        """The REPORT line."""
+        return projections.report_line(self._report)
+
+    @property
+    def _duration_us(self) -> int:
+        return self._report.duration_us
+
+    @property
+    def _status(self) -> str:
+        return self._done.status
+
+    def _describe(self) -> str:
+        failed = f" {self.error_type}" if self.error_type else ""
+        start = "cold" if self.cold_start else "warm"
+        return f"{start} {self.status}{failed}, {self.duration_ms:.2f} ms, request {self.request_id}"
+
+
+class Shutdown(Phase):
+    """The end of an environment."""
+
+    __slots__ = ("_report",)
+    name = "shutdown"
+
+    def __init__(self, timeline: Timeline, first: int, last: int) -> None:
+        super().__init__(timeline, first, last)
+        self._report: ShutdownReport = _last_of(ShutdownReport, self.events)
+
+    @property
+    def reason(self) -> str:
+        """``shutdownReason``: ``"spindown"``, ``"timeout"`` or ``"failure"``."""
+        return self._report.reason
+
+    @property
+    def budget_ms(self) -> int:
+        """What the participants got: 0 ms without extensions."""
+        return lifecycle.shutdown_budget_ms()
+
+    @property
+    def signals(self) -> list[str]:
+        """Signals that the runtime could catch (none without an extension)."""
+        return list(self._report.signals)
+
+    @property
+    def killed(self) -> tuple[str, ...]:
+        """Participants that were cut because they overran the budget."""
+        return self._report.killed
+
+    @property
+    def _duration_us(self) -> int:
+        return self._report.duration_us
+
+    @property
+    def _status(self) -> str:
+        return self._report.status
+
+    def _describe(self) -> str:
+        return f"{self.reason}, {self.duration_ms:.2f} ms"
+
+
+def _last_of(kind: type[E], events: Sequence[Event]) -> E:
+    return next(event for event in reversed(events) if isinstance(event, kind))
+
+
+class Phases(Sequence[Phase]):
+    """Phases in order; compares equal to a list of phases or of their names: ``env.phases == ["init", "invoke"]``."""
+
+    def __init__(self, phases: Sequence[Phase]) -> None:
+        self._phases = tuple(phases)
+
+    @property
+    def names(self) -> list[str]:
+        """The phases' names."""
+        return [phase.name for phase in self._phases]
+
+    @overload
+    def __getitem__(self, index: int) -> Phase: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Phase]: ...
+    def __getitem__(self, index: int | slice) -> Phase | Sequence[Phase]:
+        return self._phases[index]
+
+    def __len__(self) -> int:
+        return len(self._phases)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Phases):
+            return self._phases == other._phases
+        if not isinstance(other, (list, tuple)):
+            return NotImplemented
+        return len(self) == len(other) and all(
+            phase.name == item if isinstance(item, str) else phase is item for phase, item in zip(self, other, strict=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(list(self._phases))

@@ -1,0 +1,189 @@
+"""The pytest plugin: what pytest loads in every run.
+
+It imports pytest alone.  Everything else of the package is imported by the first test that uses one of the fixtures.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_lambda_lifecycle.fixtures import LambdaLifecycle
+    from pytest_lambda_lifecycle.patched import Photograph
+    from pytest_lambda_lifecycle.phases import Invocation
+    from pytest_lambda_lifecycle.process import ProcessSlice
+    from pytest_lambda_lifecycle.settings import Settings
+    from pytest_lambda_lifecycle.summary import Journal
+
+MARKER: Final = (
+    "lambda_lifecycle(handler=None, **settings): settings of the environments that the lambda_lifecycle fixture makes "
+    "for the test; the same keywords as its call (timeout=3, memory_size=128, environment={...}, ...)."
+)
+
+journal_key: Final[pytest.StashKey[Journal]] = pytest.StashKey()
+"""On the config: the environments of this run, from the first one on."""
+photograph_key: Final[pytest.StashKey[Photograph]] = pytest.StashKey()
+"""On the config: how function modules looked when the running item began."""
+_entered_key: Final[pytest.StashKey[ProcessSlice | None]] = pytest.StashKey()
+"""On an item: the environment that is put back at its next phase."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register the command line options and their ini forms."""
+    from pytest_lambda_lifecycle import options
+
+    options.register(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Make the plugin's own hooks known."""
+    from pytest_lambda_lifecycle import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker; check the options while a mistake can still end the run with a usage error."""
+    config.addinivalue_line("markers", MARKER)
+    from pytest_lambda_lifecycle import options
+
+    options.check(config)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what the ini file and the command line set; nothing otherwise."""
+    from pytest_lambda_lifecycle import options
+
+    return options.header(config)
+
+
+# -- fixtures -------------------------------------------------------------------------------------------------------
+
+_SCOPES: Final[Mapping[str, Literal["function", "class", "module", "session"]]] = {
+    "lambda_lifecycle": "function",
+    "class_lambda_lifecycle": "class",
+    "module_lambda_lifecycle": "module",
+    "session_lambda_lifecycle": "session",
+}
+_FIXTURES: Final = frozenset(_SCOPES)
+
+
+def _fixture(name: str, scope: Literal["function", "class", "module", "session"]) -> object:
+    def make(
+        request: pytest.FixtureRequest, lambda_lifecycle_config: Settings
+    ) -> Generator[LambdaLifecycle, None, None]:
+        from collections.abc import Callable
+
+    from pytest_lambda_lifecycle.fixtures import LambdaLifecycle
+    from pytest_lambda_lifecycle.patched import Photograph
+
+        lifecycle = LambdaLifecycle(request, lambda_lifecycle_config)
+        yield lifecycle
+        lifecycle.close()
+
+    ends = "the test" if scope == "function" else f"the {scope}"
+    make.__name__ = name
+    make.__doc__ = f"Call it to make a Lambda environment that lives until {ends} ends."
+    return pytest.fixture(scope=scope, name=name)(make)
+
+
+lambda_lifecycle = _fixture("lambda_lifecycle", "function")
+class_lambda_lifecycle = _fixture("class_lambda_lifecycle", "class")
+module_lambda_lifecycle = _fixture("module_lambda_lifecycle", "module")
+session_lambda_lifecycle = _fixture("session_lambda_lifecycle", "session")
+
+
+@pytest.fixture(scope="session")
+def lambda_lifecycle_config() -> Settings:
+    """Override it to give all Lambda environments of a suite their settings."""
+    return {}
+
+
+# -- one test item --------------------------------------------------------------------------------------------------
+# These wrappers are innermost (trylast), inside those of pytest's logging and capture: an environment enters and
+# leaves the process under the same handlers and streams.
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Note how function modules look before any fixture or patch of this test acts on them."""
+    if not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+        from pytest_lambda_lifecycle.patched import Photograph
+
+        item.config.stash[photograph_key] = Photograph.take(item, item.config.stash.get(photograph_key, None))
+    return (yield from _one_phase(item))
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Put the environment in place that was entered when setup ended."""
+    return (yield from _one_phase(item))
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Put the environment in place that was entered when the test ended; afterwards nothing of it is left."""
+    try:
+        return (yield from _one_phase(item))
+    finally:
+        item.stash[_entered_key] = None
+
+
+def _one_phase(item: pytest.Item) -> Generator[None, Any, Any]:
+    process = sys.modules.get("pytest_lambda_lifecycle.process")
+    if process is not None:
+        process.stage.resume(item.stash.get(_entered_key, None))
+    try:
+        return (yield)
+    finally:
+        process = sys.modules.get("pytest_lambda_lifecycle.process")
+        if process is not None:
+            item.stash[_entered_key] = process.stage.leave()
+
+
+# -- reports --------------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show on a failed test what happened in its environments."""
+    report = yield
+    journal = item.config.stash.get(journal_key, None)
+    if journal is not None:
+        if report.failed:
+            journal.show_on(report)
+        if report.when == "teardown":
+            journal.item_ends()
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_exception_interact(call: pytest.CallInfo[Any]) -> None:
+    """Let a debugger reach the frames of the handler."""
+    errors = sys.modules.get("pytest_lambda_lifecycle.errors")
+    if errors is not None and call.excinfo is not None and isinstance(call.excinfo.value, errors.FunctionError):
+        from pytest_lambda_lifecycle import summary
+
+        call.excinfo = summary.with_frames_of_cause(call.excinfo)
+
+
+def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
+    """Explain how a timeline or phases differ from what a test expected."""
+    if "pytest_lambda_lifecycle.timeline" not in sys.modules:
+        return None
+    from pytest_lambda_lifecycle import assertions
+
+    return assertions.explain(op, left, right, verbose=config.get_verbosity(config.VERBOSITY_ASSERTIONS) > 0)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_lambda_lifecycle_invoke(proceed: Callable[[], Invocation]) -> Invocation:
+    """Run the invoke; whoever wants to act around it wraps this."""
+    __tracebackhide__ = True
+    return proceed()

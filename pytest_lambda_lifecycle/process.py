@@ -1,0 +1,251 @@
+"""What function code may change in this process, taken over and given back: the ledger.
+
+An environment *enters* the process at its first phase and *leaves* it at the end of the pytest phase; meanwhile its
+modules, variables, logging tree and so on are the process's.  Each change is one `Part`: entering it returns its undo
+in the same statement, so whatever raises in between, what was changed is given back, last change first.  At most one
+environment is entered at a time.  Streams, working directory, warnings filters and event loop are the environment's
+only while function code runs (`ProcessSlice.run`).
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.capture import Unbuffered
+
+__all__ = ["Part", "ProcessSlice", "Stage", "stage"]
+
+T = TypeVar("T")
+_real_exit = os._exit
+Undo = Callable[[], None]
+
+
+class Part(Protocol):
+    """One kind of process state.  It keeps the environment's own values while the environment is out of the process."""
+
+    def enter(self) -> Undo:
+        """Put the environment's values in place; the returned call saves them and puts the outside's back."""
+        ...
+
+    def discard(self) -> None:
+        """Forget the environment's values: the next process starts afresh."""
+        ...
+
+
+class Stage:
+    """Which environment is entered, and on which thread a phase runs.  There is one process, so there is one stage."""
+
+    def __init__(self) -> None:
+        self.current: ProcessSlice | None = None
+        self.thread: int | None = None
+        self.running: list[ProcessSlice] = []
+        """Environments inside a phase, outermost first: a handler may invoke another environment."""
+
+    def enter(self, slice_: ProcessSlice) -> None:
+        """Make an environment the process's; another one that is entered leaves first."""
+        if self.current is slice_:
+            return
+        self.leave()
+        slice_.take_process()
+        self.current = slice_
+
+    def leave(self) -> ProcessSlice | None:
+        """Give the process back to the outside; returns who was entered, for `resume`."""
+        slice_, self.current = self.current, None
+        if slice_ is not None:
+            slice_.give_back()
+        return slice_
+
+    def resume(self, slice_: ProcessSlice | None) -> None:
+        """Enter again what `leave` returned, unless it was closed meanwhile."""
+        if slice_ is not None and not slice_.closed:
+            self.enter(slice_)
+
+
+stage = Stage()
+
+
+class ProcessSlice:
+    """One environment's share of the process."""
+
+    def __init__(self, parts: Sequence[Part], streams: Sequence[Unbuffered], directory: str, label: str) -> None:
+        self.label = label
+        self.closed = False
+        self.exit_code: int | None = None
+        """Set when a thread of the function's ended the process, while the handler itself runs on."""
+        self._pid = os.getpid()
+        self._parts = parts
+        self._undo: list[Undo] = []
+        self._streams = tuple(streams)
+        self._start_directory = directory
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        self._context = contextvars.Context()
+        self._stdout, self._stderr = self._streams
+        self._directory = self._start_directory
+        self._filters: list[Any] = []
+        self._loop = _NO_LOOP
+
+    # -- the process as a whole -----------------------------------------------------------------------------------
+
+    def take_process(self) -> None:
+        """Enter every part; if one raises, those before it are given back."""
+        try:
+            for part in self._parts:
+                self._undo.append(part.enter())
+        except BaseException:
+            self.give_back()
+            raise
+
+    def give_back(self) -> None:
+        """Undo every change, last one first, also when an undo raises."""
+        problems: list[Exception] = []
+        while self._undo:
+            try:
+                self._undo.pop()()
+            except Exception as problem:
+                problems.append(problem)
+        if problems:
+            raise LifecycleError(f"{self.label}: not everything could be restored: {problems!r}") from problems[0]
+
+    def discard(self) -> None:
+        """End the function's process: what it had changed is gone."""
+        entered = stage.current is self
+        if entered:
+            stage.leave()
+        for part in self._parts:
+            part.discard()
+        self.exit_code = None
+        self._start_afresh()
+        if entered:
+            stage.enter(self)
+
+    def close(self) -> None:
+        """Leave for good."""
+        self.closed = True
+        if stage.current is self:
+            stage.leave()
+        for part in self._parts:
+            part.discard()
+        self._context = contextvars.Context()
+
+    # -- one phase ------------------------------------------------------------------------------------------------
+
+    def run(self, function: Callable[..., T], *arguments: object) -> T:
+        """Run function code as the environment's own: on this thread, in its context, directory and streams."""
+        __tracebackhide__ = True
+        before = stage.current
+        if before is not self:
+            stage.enter(self)
+        self._claim_thread()
+        try:
+            outside = self._phase_begins()
+            try:
+                return self._context.run(function, *arguments)
+            finally:
+                if os.getpid() != self._pid:
+                    _real_exit(0)  # a child that function code forked must not go on as a second pytest
+                self._phase_ends(outside)
+        finally:
+            stage.running.pop()
+            if stage.running and before is not None and before is not self:
+                stage.enter(before)  # the environment whose handler invoked this one goes on
+
+    def _claim_thread(self) -> None:
+        running, thread = stage.running, threading.get_ident()
+        if running and stage.thread != thread:
+            raise InvalidTransition(
+                f"cannot run a phase of {self.label} on thread {threading.current_thread().name!r}: "
+                f"{running[-1].label} is inside a phase on another thread, and environments share this process; "
+                "invoke them one after another"
+            )
+        stage.thread = thread
+        running.append(self)
+
+    def _phase_begins(self) -> tuple[Any, ...]:
+        directory = _working_directory()
+        if directory != self._directory:
+            os.chdir(self._directory)  # first, as it is the one step that can fail (the folder was deleted)
+        stdout, stderr, filters = sys.stdout, sys.stderr, warnings.filters
+        self._streams[0].outside, self._streams[1].outside = stdout, stderr
+        sys.stdout, sys.stderr = self._stdout, self._stderr  # type: ignore[assignment]
+        warnings.filters = inside = [*self._filters, *filters]
+        return stdout, stderr, filters, inside, len(inside), directory, _hide_loop(self._loop)
+
+    def _phase_ends(self, outside: tuple[Any, ...]) -> None:
+        stdout, stderr, filters, inside, count, directory, loop = outside
+        self._loop = _restore_loop(loop)
+        self._stdout, sys.stdout = sys.stdout, stdout  # type: ignore[assignment]
+        self._stderr, sys.stderr = sys.stderr, stderr  # type: ignore[assignment]
+        self._streams[0].outside = self._streams[1].outside = None
+        if warnings.filters is not inside or len(inside) != count:
+            self._filters = [entry for entry in warnings.filters if entry not in filters]
+            getattr(warnings, "_filters_mutated", lambda: None)()
+        warnings.filters = filters
+        self._directory = _working_directory() or self._start_directory
+        if directory and directory != self._directory:
+            os.chdir(directory)
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was deleted
+        return ""
+
+
+_NO_LOOP: Any = (None, None, False)
+
+
+def _hide_loop(own: Any) -> Any:  # noqa: ANN401  # asyncio's private state
+    """Hide an event loop that runs around the test, and give function code the loop that it set before.
+
+    Returns what `_restore_loop` needs; None where asyncio is not loaded.
+    """
+    events = sys.modules.get("asyncio.events")
+    if events is None:
+        return None
+    running = events._get_running_loop()
+    if running is not None:
+        events._set_running_loop(None)
+    outside = (events._event_loop_policy, *_current_loop(events))
+    _set_current_loop(events, own)
+    return events, running, outside
+
+
+def _restore_loop(hidden: Any) -> Any:  # noqa: ANN401
+    """Put the outside's loop back; returns the environment's own."""
+    events = sys.modules.get("asyncio.events") if hidden is None else hidden[0]
+    if events is None:
+        return _NO_LOOP
+    own = (events._event_loop_policy, *_current_loop(events))
+    if hidden is None:  # function code was the first to import asyncio: outside has no loop yet
+        _set_current_loop(events, _NO_LOOP)
+        return own
+    _set_current_loop(events, hidden[2])
+    if hidden[1] is not None:
+        events._set_running_loop(hidden[1])
+    return own
+
+
+def _current_loop(events: Any) -> tuple[Any, bool]:  # noqa: ANN401
+    local = getattr(events._event_loop_policy, "_local", None)
+    return (None, False) if local is None else (local._loop, local._set_called)
+
+
+def _set_current_loop(events: Any, state: Any) -> None:  # noqa: ANN401
+    policy, loop, set_called = state
+    events._event_loop_policy = policy
+    local = getattr(policy, "_local", None)
+    if local is not None:
+        local._loop, local._set_called = loop, set_called

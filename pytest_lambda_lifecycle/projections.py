@@ -1,0 +1,148 @@
+"""The timeline as text: CloudWatch's lines, and the table that a failed test prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from pytest_lambda_lifecycle import lifecycle
+from pytest_lambda_lifecycle.events import (
+    AtexitIgnored,
+    Event,
+    FunctionInit,
+    FunctionLog,
+    InitReport,
+    InitStart,
+    InvokeReport,
+    InvokeStart,
+    Recycled,
+    Replaced,
+    Reset,
+    RestoreReport,
+    RestoreStart,
+    RuntimeDone,
+    RuntimeInit,
+    SharedModule,
+    ShutdownReport,
+    ShutdownStart,
+    SpyCall,
+)
+from pytest_lambda_lifecycle.outcome import Exited, Outcome
+
+__all__ = ["exit_body", "log_text", "render", "report_line"]
+
+
+def exit_body(request_id: str, outcome: Outcome) -> bytes:
+    """Return the error object that the platform makes when the runtime process ended without posting one."""
+    code = outcome.exit_code if isinstance(outcome, Exited) else 1
+    message = f"RequestId: {request_id} Error: {lifecycle.exit_message(code)}"
+    return json.dumps({"errorType": "Runtime.ExitError", "errorMessage": message}).encode()
+
+
+def log_text(events: Iterable[Event]) -> str:
+    """Return what CloudWatch shows of these events (Lambda "Log formats"; the tabs are those of real logs)."""
+    return "".join(map(_log_lines, events))
+
+
+def _log_lines(event: Event) -> str:
+    match event:
+        case FunctionLog(text=text):
+            return text
+        case InvokeStart(request_id=request_id, version=version):
+            return f"START RequestId: {request_id} Version: {version}\n"
+        case InvokeReport():
+            return f"END RequestId: {event.request_id}\n{report_line(event)}\n"
+        case InitReport() if lifecycle.init_writes_report(event.initialization_type, event.status):
+            return _with_failure(f"INIT_REPORT Init Duration: {_ms(event.duration_us)}\tPhase: {event.phase}", event)
+        case RestoreReport():
+            return _with_failure(f"RESTORE_REPORT Restore Duration: {_ms(event.duration_us)}", event)
+        case InitStart(phase="init", runtime=runtime):  # a suppressed init has no line of its own
+            return f"INIT_START Runtime Version: {runtime.replace('python', 'python:')}\n"
+        case RestoreStart():
+            return "RESTORE_START\n"
+    return ""
+
+
+def _with_failure(line: str, event: InitReport | RestoreReport) -> str:
+    if event.status != "success":
+        line += f"\tStatus: {event.status}"
+    elif isinstance(event, InitReport):
+        return f"{line}\n"
+    return f"{line}\tError Type: {event.error_type}\n" if event.error_type else f"{line}\n"
+
+
+def report_line(report: InvokeReport) -> str:
+    """Return the REPORT line.
+
+    ``Max Memory Used`` repeats the memory size, as AWS's emulator does: memory is not measured here.
+    """
+    memory = f"Memory Size: {report.memory_size} MB\tMax Memory Used: {report.memory_size} MB"
+    billed = lifecycle.billed_ms(report.duration_us, report.init_us)
+    line = f"REPORT RequestId: {report.request_id}\tDuration: {_ms(report.duration_us)}\tBilled Duration: {billed} ms\t{memory}"
+    if report.init_us is not None:
+        line += f"\tInit Duration: {_ms(report.init_us)}"
+    if report.restore_us is not None:
+        line += f"\tRestore Duration: {_ms(report.restore_us)}\tBilled Restore Duration: {-(-report.restore_us // 1000)} ms"
+    if report.status != "success" and report.error_type:
+        line += f"\tStatus: {report.status}\tError Type: {report.error_type}"
+    return line
+
+
+def _ms(microseconds: int) -> str:
+    return f"{microseconds / 1000:.2f} ms"
+
+
+def render(events: Iterable[Event]) -> str:
+    """Return a readable table: one line per event, with the time since the first in ms."""
+    lines: list[str] = []
+    begin: int | None = None
+    for event in events:
+        begin = event.at if begin is None else begin
+        offset = f"{(event.at - begin) / 1000:10.3f} ms  "
+        text = _describe(event).splitlines() or [""]
+        lines.append(offset + text[0])
+        lines.extend(" " * len(offset) + more for more in text[1:])
+    return "\n".join(lines)
+
+
+def _describe(event: Event) -> str:  # noqa: PLR0911  # a table of texts, one per event
+    match event:
+        case InitStart(initialization_type=kind, phase=phase):
+            return f"Init ({kind})" + (" inside the invoke" if phase == "invoke" else "")
+        case RuntimeInit(runtime=runtime):
+            return f"  runtime init: {runtime}"
+        case FunctionInit(handler=handler):
+            return f"  function init: {handler}"
+        case InitReport() | RestoreReport():
+            phase = "Init" if isinstance(event, InitReport) else "Restore"
+            return f"{phase} ended: {_result(event.status, event.error_type)}, {_ms(event.duration_us)}"
+        case InvokeStart(request_id=request_id, cold_start=cold):
+            return f"Invoke ({'cold' if cold else 'warm'}): request {request_id}"
+        case RuntimeDone():
+            return f"  runtime done: {_result(event.status, event.error_type)}"
+        case InvokeReport():
+            return f"Invoke ended: {_ms(event.duration_us)}, billed {lifecycle.billed_ms(event.duration_us, event.init_us)} ms"
+        case ShutdownStart(reason=reason, budget_ms=budget):
+            return f"Shutdown ({reason}), budget {budget} ms"
+        case ShutdownReport():
+            return f"Shutdown ended: {event.status}, {_ms(event.duration_us)}"
+        case Reset(reason=reason, error_type=error_type):
+            return f"Reset ({_result(reason, error_type)}): globals are gone, /tmp stays"
+        case Recycled(log_stream=log_stream):
+            return f"Recycled: a new environment, log stream {log_stream}"
+        case FunctionLog(stream=stream, text=text):
+            return "\n".join(f"  {stream}: {line}" for line in text.splitlines())
+        case SpyCall():
+            ended = f"raised {event.exception!r}" if event.exception else f"returned {type(event.result).__name__}"
+            return f"  spy: {event.target} {ended}"
+        case AtexitIgnored(function=function):
+            return f"  atexit: {function} will not run (Lambda ends the process without it)"
+        case Replaced(target=target):
+            return f"  replaced: {target} is another object than after init"
+        case SharedModule(module=module, reason=reason):
+            return f"  shared: {module} ({reason})"
+    return f"  {event.name.replace('_', ' ')}"
+
+
+def _result(status: str, error_type: str) -> str:
+    return f"{status} {error_type}" if error_type else status

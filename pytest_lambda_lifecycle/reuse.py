@@ -1,0 +1,51 @@
+"""Which objects of the function's modules are still the ones that init made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+__all__ = ["InitPhotograph"]
+
+_MISSING = object()
+
+
+class InitPhotograph:
+    """The names of the function's modules as they were at the end of init.
+
+    It holds the objects, so that identity cannot be feigned by a new object at an old address.
+    """
+
+    def __init__(self, modules: dict[str, ModuleType]) -> None:
+        self._modules = [(name, vars(module), dict(vars(module))) for name, module in modules.items()]
+        self._ids = [list(map(id, list(before.values()))) for _, _, before in self._modules]
+        self._classes = {
+            value: dict(vars(value))
+            for name, _, before in self._modules
+            for value in before.values()
+            if isinstance(value, type) and value.__module__ == name
+        }
+        self._reported: set[str] = set()
+
+    def compare(self, report: Callable[[str, object, object], None]) -> None:
+        """Report each module global that is bound to another object now, once: target, object of init, object now."""
+        for index, (name, namespace, before) in enumerate(self._modules):
+            ids = list(map(id, list(namespace.values())))
+            if ids == self._ids[index]:
+                continue
+            self._ids[index] = ids
+            for key, old in before.items():
+                now = namespace.get(key, _MISSING)
+                target = f"{name}.{key}"
+                if now is not old and target not in self._reported and not key.startswith("__"):
+                    self._reported.add(target)
+                    report(target, old, "<deleted>" if now is _MISSING else now)
+
+    def at_init(self, module: ModuleType, path: list[str]) -> object:
+        """Return what ``path`` named at the end of init; raises `KeyError` if it named nothing or cannot be known."""
+        before = next(before for _, namespace, before in self._modules if namespace is vars(module))
+        value: Any = before[path[0]]
+        for name in path[1:]:
+            value = self._classes[value][name]
+        return value

@@ -1,0 +1,1 @@
+"""Participants that play the runtime of an execution environment."""

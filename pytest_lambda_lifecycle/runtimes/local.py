@@ -1,0 +1,208 @@
+"""The Python runtime in this process: what `awslambdaric` 4.2.2 does between two calls of ``/invocation/next``.
+
+The process is prepared by the caller: Lambda's variables are in `os.environ`, the task root is first on `sys.path`,
+the streams are those of the phase, and `os._exit` raises `ProcessEnd`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from pytest_lambda_lifecycle import codec
+from pytest_lambda_lifecycle.context import LambdaContext, decode_header
+from pytest_lambda_lifecycle.outcome import Exited, Loaded, ProcessEnd, Raised, Request, Returned
+from pytest_lambda_lifecycle.runtimes import hooks, logs
+from pytest_lambda_lifecycle.runtimes.client import header_value, read_headers
+from pytest_lambda_lifecycle.runtimes.faults import error_object, find_fault, process_exit, stack_trace
+from pytest_lambda_lifecycle.runtimes.loading import load_handler
+
+__all__ = ["LocalRuntime"]
+
+_TRACE_VARIABLE: Final = "_X_AMZN_TRACE_ID"
+_INIT_ERROR_EXIT: Final = 1
+_BEFORE_SNAPSHOT_EXIT: Final = 64
+_AFTER_RESTORE_EXIT: Final = 65
+
+
+class LocalRuntime:
+    """Loads a handler and runs it on the calling thread; every turn ends in a value of `outcome`."""
+
+    def __init__(self, handler: str, *, passes_through: Callable[[BaseException], bool]) -> None:
+        """Prepare to run *handler*.
+
+        What *passes_through* says yes to (a test's own control flow) leaves every turn as it was raised.
+        """
+        self._handler_name = handler
+        self._passes_through = passes_through
+        self._current = logs.CurrentInvoke()
+        self._json_logs = False
+        self._handler: Callable[[Any, Any], Any] = _not_loaded
+        self._decode: Callable[[bytes, str], Any] = codec.decode
+        self._encode: Callable[[object], tuple[bytes | str, str]] = _not_loaded
+
+    # --- turns
+
+    def init(self) -> Loaded | Raised | Exited:
+        """Set up logging, then import and find the handler."""
+        __tracebackhide__ = True
+        try:
+            self._encode = partial(codec.encode_response, codec.response_encoder())
+            self._json_logs = logs.logs_are_json()
+            logs.install(self._current)
+            logs.warn_of_preview()
+            self._handler = load_handler(self._handler_name)
+            self._use_custom_marshaller()
+        except BaseException as error:
+            if self._passes_through(error):
+                raise
+            return self._failed(error, self._post_init_error)
+        return Loaded()
+
+    def invoke(self, request: Request) -> Returned | Raised | Exited:
+        """Run the handler once, on *request*."""
+        __tracebackhide__ = True
+        try:
+            headers = read_headers(request.headers)
+            request_id, content_type, deadline, arn, trace_id, client_context, identity, tenant_id = headers
+            self._current.request_id = request_id
+            self._current.tenant_id = tenant_id
+            if trace_id is not None:
+                os.environ[_TRACE_VARIABLE] = trace_id
+            else:
+                os.environ.pop(_TRACE_VARIABLE, None)
+        except Exception as error:  # before the runtime's guard: its process ends
+            return process_exit(error)
+        request_handler = self._handler
+        try:
+            lambda_context = LambdaContext(
+                request_id,
+                None if client_context is None else decode_header(client_context, "Client Context"),
+                None if identity is None else decode_header(identity, "Cognito Identity"),
+                deadline,
+                arn,
+                tenant_id,
+            )
+            event = self._decode(request.body, content_type)
+            response = request_handler(event, lambda_context)
+            result, result_type = self._encode(response)
+        except BaseException as error:
+            if self._passes_through(error):
+                raise
+            return self._failed(error, self._post_invoke_error)
+        try:
+            body = result.encode() if isinstance(result, str) else bytes(memoryview(result))
+        except Exception as error:  # a lone surrogate: the runtime encodes outside its guard and dies
+            return process_exit(error)
+        return Returned(body, result_type)
+
+    def before_snapshot(self) -> Loaded | Raised | Exited:
+        """Run the hooks that SnapStart runs at the end of init, before the snapshot is taken."""
+        __tracebackhide__ = True
+        try:
+            hooks.run_before_snapshot()
+        except BaseException as error:
+            if self._passes_through(error):
+                raise
+            post = partial(self._post_hook_error, "Runtime.BeforeSnapshotError", _BEFORE_SNAPSHOT_EXIT)
+            return self._failed(error, post, catches=BaseException)
+        return Loaded()
+
+    def after_restore(self) -> Loaded | Raised | Exited:
+        """Run the hooks that SnapStart runs in an environment that was made from the snapshot."""
+        __tracebackhide__ = True
+        try:
+            hooks.run_after_restore()
+        except BaseException as error:
+            if self._passes_through(error):
+                raise
+            post = partial(self._post_hook_error, "Runtime.AfterRestoreError", _AFTER_RESTORE_EXIT)
+            return self._failed(error, post, catches=BaseException)
+        return Loaded()
+
+    # --- what follows an exception
+
+    def _failed(
+        self,
+        error: BaseException,
+        post: Callable[[BaseException], Raised],
+        *,
+        catches: type[BaseException] = Exception,
+    ) -> Raised | Exited:
+        """Report *error* if it is one of those that the runtime *catches*; any other ends the process.
+
+        So does an error in the report itself: a `__str__` that raises, a log line that cannot be written.
+        """
+        __tracebackhide__ = True
+        if not issubclass(type(error), catches) or isinstance(error, ProcessEnd):
+            return process_exit(error)
+        try:
+            return post(error)
+        except BaseException as second:
+            if self._passes_through(second):
+                raise
+            return process_exit(second)
+
+    def _post_invoke_error(self, error: BaseException) -> Raised:
+        request_id = self._current.request_id
+        finding = find_fault(error)
+        if finding is not None:
+            _make_xray_cause()
+            body = error_object(*finding, request_id)
+        else:
+            stack = stack_trace(error)
+            _make_xray_cause(error)
+            body = error_object(type(error).__name__, str(error), stack, request_id)
+        logs.write_error(body, as_json=self._json_logs)
+        return Raised(codec.encode_error(body).encode(), body, _original(error))
+
+    def _post_init_error(self, error: BaseException) -> Raised:
+        finding = find_fault(error)
+        if finding is not None:
+            body = error_object(*finding)
+        else:
+            body = error_object(type(error).__name__, str(error), stack_trace(error))
+        logs.warn_of_init_error()
+        return self._post_before_exit(error, body, str(body["errorType"]), _INIT_ERROR_EXIT)
+
+    def _post_hook_error(self, fault_type: str, exit_code: int, error: BaseException) -> Raised:
+        body = error_object(type(error).__name__, str(error), stack_trace(error))
+        return self._post_before_exit(error, body, fault_type, exit_code)
+
+    def _post_before_exit(
+        self, error: BaseException, body: dict[str, object], fault_type: str, exit_code: int
+    ) -> Raised:
+        logs.write_error(body, as_json=self._json_logs)
+        header_value(fault_type)
+        # These posts go through `http.client`, which sends text as Latin-1: unescaped letters become invalid UTF-8,
+        # and a letter outside Latin-1 ends the process with nothing posted.
+        posted = codec.encode_error(body).encode("latin-1")
+        return Raised(posted, body, _original(error), fault_type, exit_code)
+
+    # --- the marshaller
+
+    def _use_custom_marshaller(self) -> None:
+        """Let function code replace the runtime's marshaller, a class attribute that is documented for it."""
+        library = sys.modules.get("awslambdaric.lambda_runtime_client")
+        marshaller = getattr(getattr(library, "LambdaRuntimeClient", None), "marshaller", None)
+        if marshaller is not None and type(marshaller).__module__ != "awslambdaric.lambda_runtime_marshaller":
+            self._decode = marshaller.unmarshal_request
+            self._encode = marshaller.marshal_response
+
+
+def _not_loaded(*_: object) -> Any:  # noqa: ANN401  # stands for the handler
+    raise RuntimeError("invoke() was called before init()")
+
+
+def _make_xray_cause(error: BaseException | None = None) -> None:
+    """Do what can fail in making the X-Ray cause that goes with an error: its message and the working directory."""
+    str(error)
+    os.getcwd()
+
+
+def _original(error: BaseException) -> BaseException | None:
+    """Return what function code raised: behind a fault of the runtime's it is the cause, if there is any."""
+    return error.__cause__ if isinstance(error, codec.RuntimeFault) else error

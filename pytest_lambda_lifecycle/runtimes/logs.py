@@ -1,0 +1,221 @@
+"""Logging as the Python runtime sets it up, and the ``[ERROR]`` line that it writes itself.
+
+Source: `awslambdaric` 4.2.2 and what it was recorded to write.  The names of the handler classes and of their
+``log_sink`` are visible to function code, so they are the real ones.  There is no framing of records: on Lambda the
+frames go to a file descriptor that function code does not see.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from pytest_lambda_lifecycle.codec import encode_error
+
+__all__ = [
+    "CurrentInvoke",
+    "LambdaLoggerHandler",
+    "LambdaLoggerHandlerWithFrameType",
+    "LogSink",
+    "install",
+    "warn_of_init_error",
+    "warn_of_preview",
+    "write_error",
+]
+
+_TEXT_FORMAT: Final = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
+_TEXT_DATES: Final = "%Y-%m-%dT%H:%M:%S"
+_JSON_DATES: Final = "%Y-%m-%dT%H:%M:%SZ"
+
+_RECORD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) - {"taskName"}
+"""What every record has.  ``taskName`` (Python 3.12) is not among the names that the runtime leaves out."""
+_ADDED_FIELDS: Final = frozenset({"aws_request_id", "tenant_id", "_frame_type"})
+
+_PREVIEW_RUNTIMES: Final = frozenset({"AWS_Lambda_python3.15"})
+
+
+@dataclass(slots=True)
+class CurrentInvoke:
+    """What the log records of this moment belong to; the last invoke's between two, as in the runtime."""
+
+    request_id: str = ""
+    tenant_id: str | None = None
+
+
+class LogSink:
+    """Where the runtime writes its log: `sys.stdout` as it is at that moment."""
+
+    def log(self, msg: str) -> None:
+        """Write *msg* as it is."""
+        sys.stdout.write(msg)
+
+
+class LambdaLoggerHandler(logging.Handler):
+    """The handler that the runtime puts on the root logger."""
+
+    def __init__(self, log_sink: LogSink) -> None:
+        super().__init__()
+        self.log_sink = log_sink
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write *record*.  Unlike the handlers of the standard library, it lets every error out."""
+        self.log_sink.log(self.format(record))
+
+
+class LambdaLoggerHandlerWithFrameType(LambdaLoggerHandler):
+    """The same under the name that it has with JSON logs or with a log level."""
+
+
+class LambdaLoggerFilter(logging.Filter):
+    """Puts the request id and the tenant on each record that reaches the runtime's handler."""
+
+    def __init__(self, current: CurrentInvoke) -> None:
+        super().__init__()
+        self._current = current
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add ``aws_request_id`` and ``tenant_id``; handlers that come later see them too."""
+        record.aws_request_id = self._current.request_id
+        record.tenant_id = self._current.tenant_id
+        return True
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per record, None left out, what JSON cannot hold as its `str()`."""
+
+    _encode = staticmethod(json.JSONEncoder(ensure_ascii=False, default=str).encode)
+
+    def __init__(self) -> None:
+        super().__init__(datefmt=_JSON_DATES)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of *record*, whose level is first rounded down to one of the standard ones."""
+        record.levelno = min(50, max(0, record.levelno)) // 10 * 10
+        record.levelname = logging.getLevelName(record.levelno)
+        error = record.exc_info
+        fields: dict[str, object] = {
+            "timestamp": self.formatTime(record, self.datefmt),
+            "level": record.levelname,
+            "message": _message(record),
+            "logger": record.name,
+            "stackTrace": traceback.format_tb(error[2]) if error else None,
+            "errorType": _class_name(error[0]) if error else None,
+            "errorMessage": str(error[1]) if error else None,
+            "requestId": getattr(record, "aws_request_id", None),
+            "location": f"{record.pathname}:{record.funcName}:{record.lineno}" if error else None,
+        }
+        tenant_id = getattr(record, "tenant_id", None)
+        if tenant_id is not None:
+            fields["tenantId"] = tenant_id
+        for key, value in vars(record).items():
+            if key not in _RECORD_FIELDS and key not in _ADDED_FIELDS:
+                fields.setdefault(key, value)
+        return self._encode({key: value for key, value in fields.items() if value is not None}) + "\n"
+
+
+def _message(record: logging.LogRecord) -> object:
+    """Return the text, or the dict that was logged in its place."""
+    as_object = isinstance(cast("object", record.msg), dict) and not record.args
+    return cast("object", record.msg) if as_object else record.getMessage()
+
+
+def _class_name(cls: Any) -> str:  # noqa: ANN401  # a class, or None
+    """Return the name.  ``exc_info=True`` without an exception fails here, on Lambda too: the class is None."""
+    name: str = cls.__name__
+    return name
+
+
+def install(current: CurrentInvoke) -> None:
+    """Put Lambda's handler first on the root logger, by ``AWS_LAMBDA_LOG_FORMAT`` and ``AWS_LAMBDA_LOG_LEVEL``.
+
+    The root's level becomes what it is in a new process, WARNING, unless the variable names one.  Undoing this is the
+    business of whoever prepared the process: handlers and level of the root logger, and `logging.Formatter.converter`.
+    """
+    # A staticmethod, because what stands in for `time.gmtime` under a frozen clock is a plain function.
+    logging.Formatter.converter = staticmethod(time.gmtime)
+    as_json = logs_are_json()
+    level = _log_level()
+    handler_class = LambdaLoggerHandlerWithFrameType if as_json or level else LambdaLoggerHandler
+    handler = handler_class(LogSink())
+    handler.setFormatter(JsonFormatter() if as_json else logging.Formatter(_TEXT_FORMAT, _TEXT_DATES))
+    handler.addFilter(LambdaLoggerFilter(current))
+    root = logging.getLogger()
+    known = logging._nameToLevel  # its public copy is Python 3.11's  # pyright: ignore[reportPrivateUsage]
+    root.setLevel(known.get(level, logging.WARNING))
+    root.handlers.insert(0, handler)
+
+
+def logs_are_json() -> bool:
+    """Say whether ``AWS_LAMBDA_LOG_FORMAT`` asks for JSON, in any case; any other value means text."""
+    return os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+
+
+def _log_level() -> str:
+    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "")
+    return "DEBUG" if level == "TRACE" else level.upper()
+
+
+# --- what the runtime writes by itself -------------------------------------------------------------------------------
+
+
+def write_error(error: Mapping[str, Any], *, as_json: bool) -> None:
+    """Write the log line of an error object to `sys.stdout`."""
+    sys.stdout.write((_json_line(error) if as_json else _text_line(error)) + "\n")
+
+
+def _json_line(error: Mapping[str, Any]) -> str:
+    now = time.strftime(_JSON_DATES, logging.Formatter.converter(time.time()))
+    return encode_error({"timestamp": now, "level": "ERROR", **error})
+
+
+def _text_line(error: Mapping[str, Any]) -> str:
+    """Return one line in the eyes of CloudWatch: carriage returns between its parts, no-break spaces before them."""
+    error_type, message = error["errorType"], error["errorMessage"]
+    head = "[ERROR]"
+    if error_type:
+        head += f" {error_type}"
+    if message:
+        head += f": {message}" if error_type else f" {message}"
+    lines = [head, "Traceback (most recent call last):"]
+    for entry in error["stackTrace"]:
+        lines += [_indented(line) for line in entry.splitlines() or [""]]
+    return "\r".join(lines)
+
+
+def _indented(line: str) -> str:
+    text = line.lstrip(" ")
+    return "\N{NO-BREAK SPACE}" * (len(line) - len(text)) + text
+
+
+_INIT_ERROR_WARNING: Final = (
+    "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. However, in rare "
+    "cases, a Lambda runtime update can cause unexpected function behavior. For functions using managed runtimes, "
+    "runtime updates can be triggered by a function change, or can be applied automatically. To determine if the "
+    "runtime has been updated, check the runtime version in the INIT_START log entry. If this error correlates with a "
+    "change in the runtime version, you may be able to mitigate this error by temporarily rolling back to the previous "
+    "runtime version. For more information, see https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
+)
+_PREVIEW_WARNING: Final = (
+    "LAMBDA_WARNING: This is a preview runtime version and should not be used for production workloads. For further "
+    "information and to provide feedback, see https://{}/lambda/latest/dg/lambda-runtimes.html\r"
+)
+
+
+def warn_of_init_error() -> None:
+    """Log what the runtime logs before the ``[ERROR]`` line of an init error, and of no other."""
+    logging.warning(_INIT_ERROR_WARNING)
+
+
+def warn_of_preview() -> None:
+    """Log that ``AWS_EXECUTION_ENV`` names a preview runtime, unless ``LAMBDA_DISABLE_PREVIEW_WARN`` is set."""
+    if os.environ.get("AWS_EXECUTION_ENV") not in _PREVIEW_RUNTIMES or os.environ.get("LAMBDA_DISABLE_PREVIEW_WARN"):
+        return
+    in_china = os.environ.get("AWS_REGION", "").startswith("cn-")
+    logging.warning(_PREVIEW_WARNING.format("docs.amazonaws.cn" if in_china else "docs.aws.amazon.com"))

@@ -1,0 +1,260 @@
+"""Spies and replacements that are in place before function code can bind a name."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.events import SpyCall
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.world import World
+
+__all__ = ["Replacements", "Spy"]
+
+_MISSING = object()
+
+
+class Spy:
+    """Records the calls of one target while phases run; the calls go through to the real thing."""
+
+    def __init__(self, target: str, calls: Callable[[], Sequence[SpyCall]]) -> None:
+        self.target = target
+        self._calls = calls
+
+    @property
+    def calls(self) -> list[SpyCall]:
+        """The calls so far, in order: phase, invocation index, arguments, result or exception."""
+        return [call for call in self._calls() if call.target == self.target]
+
+    @property
+    def phases(self) -> list[str]:
+        """For each call the phase it was made in: ``connect.phases == ["init"]``."""
+        return [call.phase for call in self.calls]
+
+    def count(self, *, phase: str | None = None) -> int:
+        """Return the number of calls, of one phase (``"init"``, ``"invoke"``, …) or of all."""
+        return len([call for call in self.calls if phase in (None, call.phase)])
+
+    @property
+    def one(self) -> SpyCall:
+        """The only call; an `AssertionError` if there were none or several."""
+        calls = self.calls
+        if len(calls) != 1:
+            raise AssertionError(f"expected one call of {self.target}, there were {self._summary()}")
+        return calls[0]
+
+    @property
+    def last(self) -> SpyCall:
+        """The latest call; an `AssertionError` if there was none."""
+        calls = self.calls
+        if not calls:
+            raise AssertionError(f"expected a call of {self.target}, there were {self._summary()}")
+        return calls[-1]
+
+    def _summary(self) -> str:
+        calls = self.calls
+        return f"{len(calls)} (phases: {', '.join(self.phases)})" if calls else "none"
+
+    def __repr__(self) -> str:
+        return f"<Spy {self.target}: {self._summary()} calls>"
+
+
+@dataclass
+class _Change:
+    """An attribute of something that is shared with the outside, set while the environment is entered."""
+
+    owner: Any
+    name: str
+    value: object
+    before: object = _MISSING
+
+    def make(self) -> None:
+        self.before = vars(self.owner).get(self.name, _MISSING)
+        setattr(self.owner, self.name, self.value)
+
+    def undo(self) -> None:
+        if self.before is _MISSING:
+            delattr(self.owner, self.name)
+        else:
+            setattr(self.owner, self.name, self.before)
+
+
+class Replacements:
+    """Puts spies and values in place: in the function's modules whenever they are executed, in shared ones on entering.
+
+    A part of the process (see `process.Part`).
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._changes: list[_Change] = []
+        self._entered = False
+
+    def enter(self) -> Callable[[], None]:
+        made: list[_Change] = []
+        self._entered = True
+
+        def leave() -> None:
+            self._entered = False
+            for change in reversed(self._changes):
+                change.undo()
+
+        for change in self._changes:
+            change.make()
+            made.append(change)
+        return leave
+
+    def discard(self) -> None:
+        """The next process finds the same spies: they are the test's, not the function's."""
+
+    def add(self, target: str, replace: Callable[[object, str, object], tuple[Any, str, object]]) -> None:
+        """Replace ``target`` by what ``replace(owner, name, original)`` says: owner, name and value to set."""
+        module_name, path = self._split(target)
+        apply = functools.partial(self._apply, target, path, replace)
+        module = self._world.own(module_name) or self._shared(module_name)
+        if module is not None:
+            self._refuse_bound(target, module, path)
+            apply(module)
+        self._world.hook.add(module_name, apply)
+
+    def _shared(self, name: str) -> ModuleType | None:
+        """Return a module that is loaded and stays when the environment enters."""
+        module = sys.modules.get(name)
+        return None if module is None or self._world.owns(name, module) else module
+
+    def _apply(
+        self,
+        target: str,
+        path: Sequence[str],
+        replace: Callable[[object, str, object], tuple[Any, str, object]],
+        module: ModuleType,
+    ) -> None:
+        owner: object = module
+        for name in path[:-1]:
+            owner = _attribute(target, owner, name)
+        original = _attribute(target, owner, path[-1])
+        change = _Change(*replace(owner, path[-1], original))
+        own = self._world.own(module.__name__) is module
+        try:
+            if own:
+                setattr(change.owner, change.name, change.value)
+                return
+            if self._entered:
+                change.make()
+            else:
+                change.make()
+                change.undo()
+        except (AttributeError, TypeError) as problem:
+            raise LifecycleError(f"cannot replace {target!r}: {problem}") from problem
+        self._changes.append(change)
+
+    def _refuse_bound(self, target: str, module: ModuleType, path: Sequence[str]) -> None:
+        """Function code that has bound the object under another name would not be seen: say so."""
+        original = vars(module).get(path[0], _MISSING)
+        if len(path) > 1 or isinstance(original, type) or original is _MISSING:
+            return  # found through its owner, or changed in place
+        elsewhere = [
+            f"{name}.{key}"
+            for name, other in self._world.own_modules().items()
+            if other is not module
+            for key, value in list(vars(other).items())
+            if value is original
+        ]
+        if elsewhere:
+            raise LifecycleError(
+                f"cannot spy on or patch {target!r} now: init has already bound the same object as "
+                f"{', '.join(elsewhere)}, and calls through that name would go unseen; ask before the first phase, "
+                f"or name {elsewhere[0]!r}"
+            )
+
+    def _split(self, target: str) -> tuple[str, list[str]]:
+        parts = target.split(".") if isinstance(target, str) else []
+        if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+            raise LifecycleError(
+                f"cannot spy on or patch {target!r}: a target is a dotted name such as 'orders.db.connect' or "
+                "'boto3.client'"
+            )
+        length = self._world.module_length(parts)
+        if length == 0:
+            raise LifecycleError(f"cannot spy on or patch {target!r}: there is no module {parts[0]!r} on the import path")
+        if length == len(parts):
+            raise LifecycleError(f"cannot spy on or patch {target!r}: it is a module; name something inside it")
+        return ".".join(parts[:length]), parts[length:]
+
+
+def _attribute(target: str, owner: object, name: str) -> object:
+    value = getattr(owner, name, _MISSING)
+    if value is _MISSING:
+        near = difflib.get_close_matches(name, dir(owner), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        where = owner.__name__ if isinstance(owner, (ModuleType, type)) else type(owner).__name__
+        raise LifecycleError(f"cannot spy on or patch {target!r}: {where} has no attribute {name!r}{hint}")
+    return value
+
+
+Record = Callable[[tuple[Any, ...], dict[str, Any]], "SpyCall | None"]
+
+
+def spying(target: str, record: Record) -> Callable[[object, str, object], tuple[Any, str, object]]:
+    """Return how to wrap a target: functions and methods are wrapped, classes have their ``__init__`` wrapped."""
+
+    def replace(owner: object, name: str, original: object) -> tuple[Any, str, object]:
+        if isinstance(original, type):
+            return original, "__init__", _spy_on_construction(original, record)
+        if not callable(original):
+            raise LifecycleError(f"cannot spy on {target!r}: it is a {type(original).__name__}, and not callable")
+        raw = inspect.getattr_static(owner, name)
+        if isinstance(raw, staticmethod):
+            return owner, name, staticmethod(_spy_on_function(raw.__func__, record))
+        if isinstance(raw, classmethod):
+            return owner, name, classmethod(_spy_on_function(raw.__func__, record, skip=1))
+        if isinstance(owner, type):
+            return owner, name, _spy_on_function(raw, record, skip=1)
+        return owner, name, _spy_on_function(original, record)
+
+    return replace
+
+
+def _spy_on_function(function: Any, record: Record, *, skip: int = 0) -> Callable[..., Any]:  # noqa: ANN401
+    @functools.wraps(function)
+    def spy(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        __tracebackhide__ = True
+        call = record(args[skip:], kwargs)
+        if call is None:
+            return function(*args, **kwargs)
+        try:
+            call.result = function(*args, **kwargs)
+        except BaseException as exception:
+            call.exception = exception
+            raise
+        return call.result
+
+    return spy
+
+
+def _spy_on_construction(cls: type, record: Record) -> Callable[..., None]:
+    original: Any = cls.__init__  # type: ignore[misc]
+
+    @functools.wraps(original)
+    def __init__(self: object, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, N807
+        __tracebackhide__ = True
+        call = record(args, kwargs)
+        try:
+            if original is not object.__init__:  # it refuses arguments that __new__ took
+                original(self, *args, **kwargs)
+        except BaseException as exception:
+            if call is not None:
+                call.exception = exception
+            raise
+        if call is not None:
+            call.result = self
+
+    return __init__

@@ -1,0 +1,81 @@
+"""Where a function's code lies: the directory that plays ``/var/task``."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pytest_lambda_lifecycle.errors import ConfigError
+
+__all__ = ["find_task_root", "working_directory_candidates"]
+
+
+def find_task_root(
+    handler: str,
+    code_dir: Path | None,
+    candidates: Sequence[tuple[Path, str]],
+    layers: Iterable[Path] = (),
+) -> Path:
+    """Return ``code_dir``, or the first candidate (a directory and its description) that holds the handler's module.
+
+    A handler string for which the runtime has its own error, and one whose module comes from a layer, need no
+    directory of their own: they get the first candidate.
+    """
+    if code_dir is not None:
+        return code_dir
+    parts = _module_parts(handler)
+    if parts is None:
+        return candidates[0][0]
+    # As in Python's import system, a module anywhere wins over a plain directory (a namespace package) anywhere.
+    for holds in (_has_module, _has_directory):
+        for directory, _ in candidates:
+            if holds(directory, parts):
+                return directory
+    minor = f"python3.{sys.version_info.minor}"
+    for layer in layers:
+        if any(_has_module(layer / sub, parts) for sub in ("python", f"python/lib/{minor}/site-packages")):
+            return candidates[0][0]
+    raise ConfigError(_not_found(handler, parts, candidates))
+
+
+def working_directory_candidates() -> list[tuple[Path, str]]:
+    """Where to look when nothing else is known: a REPL, a script."""
+    here = Path.cwd()
+    return [(here, "the current directory"), (here / "src", "its src directory")]
+
+
+def _module_parts(handler: str) -> list[str] | None:
+    """Split as the runtime does (awslambdaric ``_get_handler``); None where it has an error of its own."""
+    module, dot, _ = handler.rpartition(".")
+    parts = module.replace("/", ".").split(".")
+    if not dot or not all(parts) or module.split(".")[0] in sys.builtin_module_names:
+        return None
+    return parts
+
+
+def _has_module(directory: Path, parts: Sequence[str]) -> bool:
+    path = directory.joinpath(*parts)
+    suffixes = importlib.machinery.all_suffixes()
+    return any(
+        path.with_name(path.name + suffix).is_file() or path.joinpath("__init__" + suffix).is_file()
+        for suffix in suffixes
+    )
+
+
+def _has_directory(directory: Path, parts: Sequence[str]) -> bool:
+    return directory.joinpath(*parts).is_dir()
+
+
+def _not_found(handler: str, parts: Sequence[str], candidates: Sequence[tuple[Path, str]]) -> str:
+    path = "/".join(parts)
+    looked = "\n".join(
+        f"  {directory}  ({description}{'' if directory.is_dir() else '; it does not exist'})"
+        for directory, description in candidates
+    )
+    return (
+        f"no task root for the handler {handler!r}: looked for {path}.py and {path}/__init__.py in\n{looked}\n"
+        "Name the directory that Lambda would unpack into /var/task with code_dir=..., or for the whole suite with the "
+        "ini option lambda_lifecycle_code_dir."
+    )

@@ -1,0 +1,89 @@
+"""The record of what happened, in order: the one thing that every assertion, report and log line is derived from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar, overload
+
+from pytest_lambda_lifecycle.events import Event, FunctionLog
+
+__all__ = ["Timeline"]
+
+E = TypeVar("E", bound=Event)
+
+
+class Timeline(Sequence[Event]):
+    """Events in the order in which they happened.
+
+    Compares equal to a list of events, of event classes or of event names: ``env.timeline == ["init_start", …]``.
+    """
+
+    def __init__(self, *, observer: Callable[[Event], None] | None = None) -> None:
+        self._events: list[Event] = []
+        self._observer = observer
+        if observer is None:
+            self.append = self._events.append  # type: ignore[method-assign]  # the warm path pays for no indirection
+
+    def append(self, event: Event) -> None:
+        """Record an event; only the conductor and what it hands the timeline to may do so."""
+        self._events.append(event)
+        if self._observer is not None:
+            self._observer(event)
+
+    def write(self, at: int, stream: str, text: str) -> None:
+        """Record output; what continues an unfinished line of the same stream is joined to it."""
+        events = self._events
+        last = events[-1] if events else None
+        if type(last) is FunctionLog and last.stream == stream and not last.text.endswith("\n"):
+            last.text += text
+        else:
+            self.append(FunctionLog(at, stream, text))
+
+    @property
+    def names(self) -> list[str]:
+        """The events' names, for example ``["init_start", …, "invoke_report"]``."""
+        return [event.name for event in self._events]
+
+    def of(self, *types: type[E]) -> list[E]:
+        """Return the events of the given classes, in order."""
+        return [event for event in self._events if isinstance(event, types)]
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Event]: ...
+    def __getitem__(self, index: int | slice) -> Event | list[Event]:
+        return self._events[index]
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Timeline):
+            return self._events == other._events
+        if not isinstance(other, (list, tuple)):
+            return NotImplemented
+        return len(self) == len(other) and all(map(_matches, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        from pytest_lambda_lifecycle.projections import render
+
+        return render(self) or "<empty timeline>"
+
+
+def _matches(event: Event, expected: object) -> bool:
+    if isinstance(expected, str):
+        return event.name == expected
+    if isinstance(expected, type):
+        return isinstance(event, expected)
+    return event == expected
+
+
+def matches(events: Iterable[Event], expected: Iterable[object]) -> list[bool]:
+    """Compare pairwise as ``==`` does, for explanations."""
+    return [_matches(event, item) for event, item in zip(events, expected, strict=False)]

@@ -1,0 +1,98 @@
+"""The runtime as an environment watches it: what each turn did to the function's modules goes on the timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.events import Replaced, SharedModule
+from pytest_lambda_lifecycle.outcome import Exited, Loaded, Raised, Request, Returned
+from pytest_lambda_lifecycle.reuse import InitPhotograph
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.clock import Clock
+    from pytest_lambda_lifecycle.conductor import Runtime
+    from pytest_lambda_lifecycle.parts import SharedNamespaces
+    from pytest_lambda_lifecycle.timeline import Timeline
+    from pytest_lambda_lifecycle.world import World
+
+__all__ = ["WatchedRuntime"]
+
+Tampered = Callable[[ModuleType], Iterable[str]]
+
+
+class WatchedRuntime:
+    """Looks at the world before and after each turn of a runtime."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        world: World,
+        namespaces: SharedNamespaces,
+        timeline: Timeline,
+        clock: Clock,
+        tampered: Tampered,
+    ) -> None:
+        self.photograph: InitPhotograph | None = None
+        self._runtime = runtime
+        self._world = world
+        self._namespaces = namespaces
+        self._timeline = timeline
+        self._clock = clock
+        self._tampered = tampered
+        world.hook.guard = self._refuse_patched
+
+    def init(self) -> Loaded | Raised | Exited:
+        """Watch function init: which shared names were replaced, which modules cannot be repeated, what was made."""
+        __tracebackhide__ = True
+        self.photograph = None
+        self._namespaces.photograph()
+        try:
+            outcome = self._runtime.init()
+        finally:
+            self._namespaces.compare()
+        self._world.adopt()
+        self.photograph = InitPhotograph(self._world.source_modules())
+        self._note_shared()
+        return outcome
+
+    def before_snapshot(self) -> Loaded | Raised | Exited:
+        """Pass on."""
+        return self._runtime.before_snapshot()
+
+    def after_restore(self) -> Loaded | Raised | Exited:
+        """Pass on."""
+        return self._runtime.after_restore()
+
+    def invoke(self, request: Request) -> Returned | Raised | Exited:
+        """Watch an invoke: which globals it bound anew."""
+        __tracebackhide__ = True
+        outcome = self._runtime.invoke(request)
+        if self.photograph is not None:
+            self.photograph.compare(self._note_replaced)
+        return outcome
+
+    def _note_replaced(self, target: str, before: object, after: object) -> None:
+        self._timeline.append(Replaced(self._clock.now(), target, before, after))
+
+    def _note_shared(self) -> None:
+        known = {event.module for event in self._timeline.of(SharedModule)}
+        for module, reason in self._world.shared.items():
+            if module not in known:
+                self._timeline.append(SharedModule(self._clock.now(), module, reason))
+
+    def _refuse_patched(self, name: str) -> None:
+        """Refuse to import a module afresh whose outside copy a test has patched: the patch would not be seen."""
+        outside = self._world.parked.get(name)
+        patched = list(self._tampered(outside)) if outside is not None else []
+        if not patched:
+            return
+        target = f"{name}.{patched[0]}"
+        raise LifecycleError(
+            f"{target} was patched before this environment existed: the patch is on the test's own copy of {name}, while "
+            "init imports the module afresh, so the function would run unpatched. Patch it after init "
+            f"(env.initialize(), then patch), or for init as well with env.patch({target!r}, ...)"
+        )

@@ -1,0 +1,368 @@
+"""One environment's own slice of `sys.modules` and `sys.path`; the only place that writes `sys.modules`.
+
+A *world* is entered and left.  Entered, its modules are what ``import`` finds; left, the very same module objects that
+were there before are back.  A new world is empty, so the first import of the function's code runs it afresh.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+__all__ = ["ImportHook", "World"]
+
+Keep = Callable[[str, ModuleType], bool]
+Undo = Callable[[], None]
+
+_EXTENSION_SUFFIXES = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+_PACKAGE_FOLDERS = frozenset({"site-packages", "dist-packages"})
+
+
+@lru_cache(maxsize=4096)
+def _real(directory: str) -> str:
+    return os.path.realpath(directory)
+
+
+@lru_cache(maxsize=16384)
+def _folder_of(file: str) -> str:
+    return _real(os.path.dirname(file))
+
+
+def _inside(path: str, root: str) -> bool:
+    return path == root or path.startswith(root if root.endswith(os.sep) else root + os.sep)
+
+
+@lru_cache(maxsize=1)
+def _interpreter_folders() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    return tuple({_real(paths[key]) for key in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+@lru_cache(maxsize=4096)
+def _installed(directory: str) -> bool:
+    """Say whether a folder (as realpath) holds the standard library or installed packages."""
+    if not _PACKAGE_FOLDERS.isdisjoint(directory.split(os.sep)):
+        return True
+    return any(_inside(directory, folder) for folder in _interpreter_folders())
+
+
+def _folder(module: ModuleType) -> str | None:
+    """Return the real folder that a module was loaded from; None if it has none (built-in, made by hand)."""
+    try:
+        namespace = module.__dict__
+    except AttributeError:  # anything may sit in sys.modules
+        return None
+    file = namespace.get("__file__")
+    if isinstance(file, str):
+        return _folder_of(file)
+    try:  # a namespace package: no file, a path of one or more folders
+        return next((_real(entry) for entry in namespace.get("__path__") or ()), None)
+    except Exception:  # a lazy module's __path__ may do anything
+        return None
+
+
+_INSTALLED: dict[Callable[[str], bool], dict[str, ModuleType]] = {}
+"""Installed modules that belong to no world, by the rule for fresh packages: a cold start need not look at them again."""
+
+
+class ImportHook(importlib.abc.MetaPathFinder):
+    """Calls back when a named module has been executed, before anyone who imports it can bind its names.
+
+    It delegates to the other finders, so pytest's assertion rewriting and editable installs keep working.
+    """
+
+    def __init__(self) -> None:
+        self._callbacks: dict[str, list[Callable[[ModuleType], None]]] = {}
+        self.guard: Callable[[str], None] | None = None
+        """Called with the name of each module before it is looked for; may raise."""
+
+    def add(self, name: str, callback: Callable[[ModuleType], None]) -> None:
+        """Call back with module ``name`` after each of its executions."""
+        self._callbacks.setdefault(name, []).append(callback)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Wrap the loader of a spec that another finder answers, for the names that somebody waits for."""
+        if self.guard is not None:
+            self.guard(fullname)
+        callbacks = self._callbacks.get(fullname)
+        spec = find_spec(fullname, path, target, skip=self) if callbacks else None
+        if spec is None or spec.loader is None or not hasattr(spec.loader, "exec_module"):
+            return None
+        spec.loader = _CallingLoader(spec.loader, callbacks or [])
+        return spec
+
+
+class _CallingLoader(importlib.abc.Loader):
+    """Stands in for a loader during one execution, then puts the real one back where others look for it."""
+
+    def __init__(self, loader: importlib.abc.Loader, callbacks: list[Callable[[ModuleType], None]]) -> None:
+        self._loader = loader
+        self._callbacks = callbacks
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        create = getattr(self._loader, "create_module", None)
+        module: ModuleType | None = create(spec) if create is not None else None
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        for callback in self._callbacks:
+            callback(module)
+
+
+def find_spec(
+    name: str, path: Sequence[str] | None, target: ModuleType | None = None, *, skip: object = None
+) -> ModuleSpec | None:
+    """Ask the finders on `sys.meta_path` in order, importing nothing."""
+    for finder in sys.meta_path:
+        method = getattr(finder, "find_spec", None)
+        if finder is skip or method is None:
+            continue
+        spec: ModuleSpec | None = method(name, path, target)
+        if spec is not None:
+            return spec
+    return None
+
+
+class World:
+    """The modules of one environment.
+
+    ``import_path`` are the folders that Lambda would put first on `sys.path` (task root, layers).  A module belongs to
+    the world if its file lies under one of them and is not installed there (site-packages, an in-tree virtual
+    environment), or if its top-level name is in ``fresh``.  ``keep`` names modules that never belong to it.
+    """
+
+    def __init__(self, import_path: Sequence[Path], *, fresh: Callable[[str], bool], keep: Keep) -> None:
+        self._import_path = [str(folder) for folder in import_path]
+        self._roots = [_real(folder) for folder in self._import_path]
+        self._names = _top_level_names(self._roots)
+        self._fresh = fresh
+        self._keep = keep
+        self.hook = ImportHook()
+        self.modules: dict[str, ModuleType] = {}
+        self.shared: dict[str, str] = {}
+        """Packages under the import path that cannot be imported twice, with the reason."""
+        self._entered = False
+        self.parked: dict[str, ModuleType] = {}
+        """While entered: the outside modules that this world's names hide."""
+        self._replaced: dict[str, ModuleType] = {}
+        self._path: list[str] | None = None
+        self._installed = {} if any(map(_installed, self._roots)) else _INSTALLED.setdefault(fresh, {})
+        self._foreign = dict(self._installed)
+        self._folders: dict[str, bool] = {}
+
+    # -- entering and leaving -------------------------------------------------------------------------------------
+
+    def enter(self) -> Undo:
+        """Put this world's modules and path in place; the returned call takes them out again."""
+        outside_path, outside_entries = sys.path, list(sys.path)
+        self._entered = True
+        self.parked = self._collect()
+        attach_parked = _detach(self.parked)
+        for name in self.parked:
+            del sys.modules[name]
+        self._foreign = dict(sys.modules)
+        sys.modules.update(self.modules)
+        sys.modules.update(self._replaced)
+        _attach(self.modules)
+        sys.path = self._path or [*self._import_path, *(e for e in sys.path if e not in self._import_path)]
+        sys.meta_path.insert(0, self.hook)
+        importlib.invalidate_caches()
+
+        def leave() -> None:
+            self._entered = False
+            sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self.hook]
+            self._path, sys.path = sys.path, outside_path
+            sys.path[:] = outside_entries
+            self._take_out()
+            sys.modules.update(self.parked)
+            self.parked = {}
+            attach_parked()
+
+        return leave
+
+    def _take_out(self) -> None:
+        """Move this world's modules out of `sys.modules`, and put shared ones back that somebody replaced meanwhile."""
+        foreign = list(self._foreign.items())
+        self.modules = self._collect()
+        _detach(self.modules)
+        for name in self.modules:
+            del sys.modules[name]
+        changed = [(name, module) for name, module in foreign if sys.modules.get(name) is not module]
+        self._replaced = {name: sys.modules[name] for name, _ in changed if name in sys.modules}
+        sys.modules.update(changed)
+
+    def discard(self) -> None:
+        """Forget the modules: a new process imports everything afresh.  To be called between leave and enter."""
+        self.modules = {}
+        self._replaced = {}
+        self._path = None
+
+    def adopt(self) -> None:
+        """Give fresh packages the children that were kept (a test package inside the function's package)."""
+        own = self.own_modules()
+        packages = tuple(f"{name}." for name, module in own.items() if "__path__" in vars(module))
+        for name in [name for name in sys.modules if name.startswith(packages) and name not in own]:
+            parent = own.get(name.rpartition(".")[0])
+            if parent is not None:
+                vars(parent).setdefault(name.rpartition(".")[2], sys.modules[name])
+
+    def own(self, name: str) -> ModuleType | None:
+        """Return this world's module of that name, or None."""
+        if not self._entered:
+            return self.modules.get(name)
+        module = sys.modules.get(name)
+        return module if module is not None and self.owns(name, module) else None
+
+    def own_modules(self) -> dict[str, ModuleType]:
+        """Return this world's modules by name."""
+        return self._collect() if self._entered else self.modules
+
+    def source_modules(self) -> dict[str, ModuleType]:
+        """Return those of its modules that are function code, without fresh packages."""
+        return {name: module for name, module in self.own_modules().items() if not self._fresh(name)}
+
+    def module_length(self, parts: Sequence[str]) -> int:
+        """Say how many of the leading ``parts`` of a dotted name are modules, importing nothing."""
+        path: Sequence[str] | None = [*self._import_path, *sys.path]
+        for length, part in enumerate(parts):
+            spec = importlib.machinery.PathFinder.find_spec(".".join([*parts[:length], part]), path)
+            if spec is None:
+                spec = find_spec(".".join([*parts[:length], part]), None if length == 0 else path, skip=self.hook)
+            if spec is None:
+                return length
+            if spec.submodule_search_locations is None:
+                return length + 1
+            path = list(spec.submodule_search_locations)
+        return len(parts)
+
+    # -- who belongs here -----------------------------------------------------------------------------------------
+
+    def owns(self, name: str, module: ModuleType) -> bool:
+        """Say whether a module belongs to this world."""
+        if self._foreign.get(name) is module:
+            return False
+        if self._belongs(name, module):
+            return True
+        self._foreign[name] = module
+        folder = _folder(module)
+        if folder is not None and _installed(folder):
+            self._installed[name] = module
+        return False
+
+    def _collect(self) -> dict[str, ModuleType]:
+        foreign = self._foreign
+        new = {name: module for name, module in list(sys.modules.items()) if foreign.get(name) is not module}
+        own = {name: module for name, module in new.items() if self.owns(name, module)}
+        unrepeatable = self._unrepeatable(own)
+        if unrepeatable:
+            self.shared.update(unrepeatable)
+            for name in [name for name in own if name.partition(".")[0] in self.shared]:
+                foreign[name] = own.pop(name)
+        return own
+
+    def _unrepeatable(self, modules: dict[str, ModuleType]) -> dict[str, str]:
+        """Find packages with compiled parts: many refuse a second import in one process (numpy does)."""
+        return {
+            name.partition(".")[0]: f"{os.path.basename(file)} is compiled and cannot be imported twice"
+            for name, module in modules.items()
+            if isinstance(file := module.__dict__.get("__file__"), str) and file.endswith(_EXTENSION_SUFFIXES)
+        }
+
+    def _belongs(self, name: str, module: ModuleType) -> bool:
+        top = name.partition(".")[0]
+        if name == "__main__" or top in self.shared:
+            return False
+        if self._fresh(name):
+            return not self._keep(name, module)
+        folder = _folder(module)
+        if folder is None:
+            return False
+        if top in self._names and self._is_impostor(top):
+            return True
+        return self._holds(folder) and not self._keep(name, module)
+
+    def _is_impostor(self, top: str) -> bool:
+        """Say whether ``top`` is another folder's module of the same name (two functions with a ``utils``)."""
+        module = sys.modules.get(top)
+        folder = _folder(module) if module is not None else None
+        if folder is None or module is None or _installed(folder) or _is_rewritten(module):
+            return False
+        home = os.path.dirname(folder) if "__path__" in module.__dict__ else folder
+        return home not in self._roots
+
+    def _holds(self, folder: str) -> bool:
+        """Say whether a folder is function code: under a root and not installed there."""
+        known = self._folders.get(folder)
+        if known is None:
+            known = self._folders[folder] = any(_is_source(folder, root) for root in self._roots)
+        return known
+
+
+def _is_source(folder: str, root: str) -> bool:
+    if not _inside(folder, root):
+        return False
+    parts = folder[len(root) :].split(os.sep)
+    prefix = _real(sys.prefix)
+    in_tree_prefix = _inside(prefix, root) and prefix != root and _inside(folder, prefix)
+    return _PACKAGE_FOLDERS.isdisjoint(parts) and not in_tree_prefix
+
+
+def _is_rewritten(module: ModuleType) -> bool:
+    """Say whether pytest loaded a module through its assertion rewriting: a test module, a conftest, a plugin."""
+    spec = module.__dict__.get("__spec__")
+    return type(getattr(spec, "loader", None)).__name__ == "AssertionRewritingHook"
+
+
+def _top_level_names(roots: Iterable[str]) -> frozenset[str]:
+    names = set()
+    for root in roots:
+        with os.scandir(root) as entries:
+            names.update(entry.name.partition(".")[0] for entry in entries)
+    return frozenset(names)
+
+
+def _parent_and_child(name: str) -> tuple[ModuleType | None, str]:
+    parent, _, child = name.rpartition(".")
+    return sys.modules.get(parent), child
+
+
+def _detach(modules: dict[str, ModuleType]) -> Undo:
+    """Remove modules from the parents that stay: ``from parent import child`` would find the attribute first."""
+    undone: list[tuple[ModuleType, str, ModuleType]] = []
+    for name, module in modules.items():
+        parent, child = _parent_and_child(name)
+        if parent is not None and name.rpartition(".")[0] not in modules and parent.__dict__.get(child) is module:
+            delattr(parent, child)
+            undone.append((parent, child, module))
+
+    def attach_again() -> None:
+        for parent, child, module in undone:
+            setattr(parent, child, module)
+
+    return attach_again
+
+
+def _attach(modules: dict[str, ModuleType]) -> None:
+    """Put modules back on the parents that stayed."""
+    for name, module in modules.items():
+        parent, child = _parent_and_child(name)
+        if parent is not None and name.rpartition(".")[0] not in modules:
+            setattr(parent, child, module)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.events import InvokeReport as InvokeReport
     from pytest_lambda_lifecycle.events import InvokeStart as InvokeStart
     from pytest_lambda_lifecycle.events import Recycled as Recycled
+    from pytest_lambda_lifecycle.events import Replaced as Replaced
     from pytest_lambda_lifecycle.events import Reset as Reset
     from pytest_lambda_lifecycle.events import RestoreReport as RestoreReport
     from pytest_lambda_lifecycle.events import RestoreStart as RestoreStart
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.phases import Init as Init
     from pytest_lambda_lifecycle.phases import Invocation as Invocation
     from pytest_lambda_lifecycle.phases import Phase as Phase
+    from pytest_lambda_lifecycle.phases import Restore as Restore
     from pytest_lambda_lifecycle.phases import Shutdown as Shutdown
     from pytest_lambda_lifecycle.settings import Settings as Settings
     from pytest_lambda_lifecycle.spies import Spy as Spy
@@ -49,55 +51,52 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_ERRORS = (
-    "ConfigError",
-    "FunctionError",
-    "InitError",
-    "InvalidTransition",
-    "LifecycleError",
-    "LifecycleWarning",
-    "PayloadTooLarge",
-    "RuntimeExit",
-)
-_EVENTS = (
+__all__ = [
     "AtexitIgnored",
+    "ConfigError",
     "Event",
+    "ExecutionEnvironment",
     "ExtensionInit",
+    "FunctionConfig",
+    "FunctionError",
     "FunctionInit",
     "FunctionLog",
+    "Init",
+    "InitError",
     "InitReport",
     "InitRuntimeDone",
     "InitStart",
+    "InvalidTransition",
+    "Invocation",
     "InvokeReport",
     "InvokeStart",
+    "LambdaLifecycle",
+    "LifecycleError",
+    "LifecycleWarning",
+    "PayloadTooLarge",
+    "Phase",
     "Recycled",
+    "Replaced",
     "Reset",
+    "Restore",
     "RestoreReport",
     "RestoreStart",
     "RuntimeDone",
+    "RuntimeExit",
     "RuntimeInit",
+    "Settings",
     "SharedModule",
+    "Shutdown",
     "ShutdownReport",
     "ShutdownStart",
+    "Spy",
     "SpyCall",
-)
-_HOMES = {
-    **dict.fromkeys(_ERRORS, "errors"),
-    **dict.fromkeys(_EVENTS, "events"),
-    "ExecutionEnvironment": "environment",
-    "FunctionConfig": "config",
-    "Init": "phases",
-    "Invocation": "phases",
-    "LambdaLifecycle": "fixtures",
-    "Phase": "phases",
-    "Settings": "settings",
-    "Shutdown": "phases",
-    "Spy": "spies",
-    "Timeline": "timeline",
-}
+    "Timeline",
+    "__version__",
+]
 
-__all__ = [*sorted(_HOMES), "__version__"]  # all are strings
-
+# Where they come from; the first ones import the least.
+_MODULES = ("errors", "events", "settings", "config", "timeline", "phases", "spies", "environment", "fixtures")
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and refuse other names
 
@@ -106,13 +105,15 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse other n
             from importlib.metadata import version
 
             return version("pytest-lambda-lifecycle")
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module
+        if name in __all__:
+            from importlib import import_module
 
-        value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-        return value
-
+            for home in _MODULES:
+                module = import_module(f"{__name__}.{home}")
+                if name in module.__all__:
+                    globals()[name] = value = getattr(module, name)
+                    return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})

@@ -17,8 +17,10 @@ from pytest_lambda_lifecycle.capture import Unbuffered
 from pytest_lambda_lifecycle.clock import RealClock
 from pytest_lambda_lifecycle.conductor import Conductor
 from pytest_lambda_lifecycle.events import AtexitIgnored
+from pytest_lambda_lifecycle.exits import Exits, Signals
 from pytest_lambda_lifecycle.failures import passes_through
 from pytest_lambda_lifecycle.fresh import fresh_rule
+from pytest_lambda_lifecycle.namespaces import SharedNamespaces
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 from pytest_lambda_lifecycle.spies import Replacements
@@ -61,9 +63,11 @@ def assemble(
     """Build an environment that has not begun: nothing in the process changes before its first phase."""
     task_root = find_task_root(config.handler, config.code_dir, working_directory_candidates(), config.layers).resolve()
     clock, timeline = RealClock(), Timeline(observer=observer)
-    world = World([task_root, *_layer_folders(config.layers)], fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
+    world = World(
+        [task_root, *_layer_folders(config.layers)], fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep
+    )
     tmp = tempfile.TemporaryDirectory(prefix="lambda-tmp-", dir=_OUTSIDE_TMP, ignore_cleanup_errors=True)
-    signals, namespaces, replacements = parts.Signals(), parts.SharedNamespaces(), Replacements(world)
+    signals, namespaces, replacements = Signals(), SharedNamespaces(), Replacements(world)
 
     def variables(outside: dict[str, str]) -> dict[str, str]:
         return function_variables(config, outside=outside, log_stream_name=assembly.log_stream, task_root=task_root)
@@ -87,7 +91,7 @@ def assemble(
             *parts.standard_slots(tmp.name),
             namespaces,
             replacements,
-            parts.Exits(
+            Exits(
                 in_phase=in_phase,
                 is_function_code=is_function_code,
                 ended=lambda code: setattr(process, "exit_code", code),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
+from typing import cast
 
 from pytest_lambda_lifecycle.phases import Phase, Phases
 from pytest_lambda_lifecycle.timeline import Timeline, matches
@@ -25,11 +26,9 @@ def explain(op: str, left: object, right: object, *, verbose: bool) -> list[str]
         return None
     kind = "timeline" if isinstance(actual, Timeline) else "phases"
     summary = f"expected == {kind}" if swapped else f"{kind} == expected"
-    if isinstance(expected, (Timeline, Phases)):
-        expected = list(expected)
-    if not isinstance(expected, (list, tuple)):
+    if not isinstance(expected, (Timeline, Phases, list, tuple)):
         return [summary, f"{kind} can be compared with a list, not with {type(expected).__name__}: {expected!r}"]
-    return [summary, *_comparison(actual, expected, verbose=verbose)]
+    return [summary, *_comparison(actual, list(cast("Sequence[object]", expected)), verbose=verbose)]
 
 
 def _comparison(actual: Timeline | Phases, expected: Sequence[object], *, verbose: bool) -> list[str]:

@@ -38,12 +38,12 @@ class Unbuffered:
         for line in lines:
             self.write(line)
 
-    def _stream(self) -> TextIO | None:
+    def _stream(self) -> Any:  # noqa: ANN401  # whatever stands in sys.stdout
         """Return where text goes; None if nobody listens (a thread that prints while nothing else is there)."""
-        stream = self.outside or getattr(sys, self._name)
-        if stream is self or getattr(stream, "closed", False):
-            stream = getattr(sys, f"__{self._name}__")
-        return stream  # type: ignore[no-any-return]
+        for stream in (self.outside, getattr(sys, self._name), getattr(sys, f"__{self._name}__")):
+            if stream is not None and stream is not self and not stream.closed:
+                return stream
+        return None
 
     def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401  # whatever the real stream has
         return getattr(self._stream(), attribute)

@@ -39,7 +39,7 @@ class RealClock:
         return self._time_ns() // 1000
 
     def function_time_ms(self) -> int:
-        """Milliseconds since the epoch by `time.time`, also where a test has replaced it: deadlines are compared to it."""
+        """Milliseconds since the epoch by `time.time`, as a test may have replaced it; so are deadlines."""
         return int(time.time() * 1000)
 
     @staticmethod

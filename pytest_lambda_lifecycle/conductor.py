@@ -68,7 +68,7 @@ class Process(Protocol):
     exit_code: int | None
     """Set if it ended by other means than the turn's outcome (a thread of the function's called `os._exit`)."""
 
-    def run(self, turn: Callable[..., Outcome], *arguments: object) -> Outcome:
+    def run(self, turn: Callable[..., Outcome], /, *arguments: object) -> Outcome:
         """Run one turn of the runtime in it."""
         ...
 
@@ -92,7 +92,7 @@ class Conductor:
         self.clock = clock
         self.state = State.NEW
         self.cause = ""
-        """Why the environment is in this state, for messages: ``"shut down (reason spindown) at tests/test_a.py:31"``."""
+        """Why it is in this state, for messages: ``"shut down (reason spindown) at tests/test_a.py:31"``."""
         self.phases: list[Phase] = []
         self.request_id = ""
         self._runtime = runtime
@@ -106,7 +106,9 @@ class Conductor:
         """Run Init ahead of the first invoke, once, whether it succeeds or not."""
         with self._taking_turn("initialize"):
             if self.state is not State.NEW:
-                raise InvalidTransition(f"cannot initialize: {self._standing()}; Init runs once, before the first invoke")
+                raise InvalidTransition(
+                    f"cannot initialize: {self._standing()}; Init runs once, before the first invoke"
+                )
             return self._init("init")
 
     def _init(self, phase: str) -> Init:
@@ -130,9 +132,7 @@ class Conductor:
             status, error_type = _result(outcome)
             timeline.append(InitRuntimeDone(clock.now(), outcome, status, error_type))
             duration = (clock.elapsed() - began) // 1000
-            timeline.append(
-                InitReport(clock.now(), config.initialization_type, phase, status, error_type, duration)
-            )
+            timeline.append(InitReport(clock.now(), config.initialization_type, phase, status, error_type, duration))
             init = Init(timeline, first, len(timeline))
             self.phases.append(init)
             self._move(State.READY)
@@ -350,7 +350,9 @@ class Conductor:
             self._turn.release()
 
     def _busy(self, asked: str) -> InvalidTransition:
-        doing = f"inside invoke {self.request_id}" if self.state is State.INVOKE else f"inside its {self.state.value} phase"
+        doing = (
+            f"inside invoke {self.request_id}" if self.state is State.INVOKE else f"inside its {self.state.value} phase"
+        )
         return InvalidTransition(
             f"cannot {asked}: this environment is {doing}, and one environment handles one event at a time; "
             "call it when the phase has ended, or use a second environment"
@@ -375,4 +377,3 @@ def _result(outcome: Outcome) -> tuple[str, str]:
         case Exited():
             return "error", "Runtime.ExitError"
     return "success", ""
-

@@ -172,7 +172,9 @@ class ExecutionEnvironment:
         "Shutdown phase").
         """
         if reason not in _REASONS:
-            raise LifecycleError(f"cannot shut down with reason {reason!r}: Lambda knows {', '.join(map(repr, _REASONS))}")
+            raise LifecycleError(
+                f"cannot shut down with reason {reason!r}: Lambda knows {', '.join(map(repr, _REASONS))}"
+            )
         return self._conductor.shutdown(reason, cause=f"shut down (reason {reason}) at {failures.caller()}")
 
     def close(self) -> None:
@@ -195,7 +197,7 @@ class ExecutionEnvironment:
 
     @property
     def state(self) -> str:
-        """Where the environment stands: ``"new"``, ``"init"``, ``"ready"``, ``"invoke"``, ``"reset"``, ``"closed"``, …"""
+        """Where the environment stands: ``"new"``, ``"init"``, ``"ready"``, ``"invoke"``, ``"reset"``, ``"closed"``…"""
         return self._conductor.state.value
 
     @property
@@ -273,7 +275,9 @@ class ExecutionEnvironment:
         `LifecycleError` if the target does not exist (for a module that is not loaded: when init imports it).
         """
         spy = Spy(target, lambda: self.timeline.of(SpyCall))
-        self._parts.replacements.add(target, spying(target, lambda args, kwargs: self._record_call(target, args, kwargs)))
+        self._parts.replacements.add(
+            target, spying(target, lambda args, kwargs: self._record_call(target, args, kwargs))
+        )
         return spy
 
     def patch(self, target: str, value: object) -> None:
@@ -312,7 +316,8 @@ class ExecutionEnvironment:
             return
         by = next((self._invocation_of(e) for e in reversed(self.timeline.of(Replaced)) if e.target == target), "")
         raise AssertionError(
-            f"{target} was not reused: it is another object than init made{by}\n  after init: {before!r}\n  now:        {now!r}"
+            f"{target} was not reused: it is another object than init made{by}\n"
+            f"  after init: {before!r}\n  now:        {now!r}"
         )
 
     def _then_and_now(self, target: str) -> tuple[object, object]:

@@ -63,7 +63,7 @@ class FunctionError(Exception):
         self.stack_trace = stack_trace
         """``stackTrace`` of the error object: one text per frame, as the runtime formats them."""
         self.fault_type = fault_type
-        """Type that the runtime put into a header, where it differs (``"Runtime.BeforeSnapshotError"``); else ``""``."""
+        """Type that the runtime put into a header where it has one (``"Runtime.BeforeSnapshotError"``); else ``""``."""
         self.phase = phase
         """The failed `Invocation` or `Init`."""
 

@@ -24,8 +24,8 @@ __all__ = [
     "InvokeReport",
     "InvokeStart",
     "Recycled",
-    "Reset",
     "Replaced",
+    "Reset",
     "RestoreReport",
     "RestoreStart",
     "RuntimeDone",
@@ -147,7 +147,7 @@ class RuntimeDone(Event):
 class InvokeReport(Event):
     """The invoke ended (``platform.report``).
 
-    ``duration_us`` contains a suppressed init; ``init_us`` and ``restore_us`` are None unless the platform reports them.
+    ``duration_us`` contains a suppressed init; ``init_us`` and ``restore_us`` are None where REPORT has none.
     """
 
     request_id: str

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -24,6 +24,7 @@ from pytest_lambda_lifecycle.summary import Journal
 from pytest_lambda_lifecycle.task_root import find_task_root
 
 if TYPE_CHECKING:
+    from pluggy import HookRelay
     from typing_extensions import Unpack
 
     from pytest_lambda_lifecycle.events import Event
@@ -40,16 +41,18 @@ class LambdaLifecycle:
 
     Settings come from, lowest precedence first: the built-in defaults, the ini file, the command line, the
     ``lambda_lifecycle_config`` fixture, the hook ``pytest_lambda_lifecycle_config``, markers (outermost to closest; not
-    for the session form), and the call.  ``environment`` is merged key by key over these sources; of every other setting
-    the last value counts.  A relative ``code_dir`` or layer starts at pytest's rootdir (on the command line at the
-    current directory, in the ini file at the file's).
+    for the session form), and the call.  ``environment`` is merged key by key over these sources; of every other
+    setting the last value counts.  A relative ``code_dir`` or layer starts at pytest's rootdir (on the command line at
+    the current directory, in the ini file at the file's).
     """
 
     def __init__(self, request: pytest.FixtureRequest, defaults: Settings) -> None:
+        __tracebackhide__ = _misuse
         self._request = request
+        self._node = cast("pytest.Item | pytest.Collector", request.node)  # pyright: ignore[reportUnknownMemberType]
         self._rootdir = request.config.rootpath
         self._defaults = self._mapping(defaults, "the lambda_lifecycle_config fixture")
-        self._markers = [] if request.scope == "session" else list(self._marker_layers())
+        self._markers = self._marker_layers() if request.scope != "session" else []
         self._environments: list[ExecutionEnvironment] = []
 
     def __call__(self, handler: str | None = None, **settings: Unpack[FunctionSettings]) -> ExecutionEnvironment:
@@ -58,21 +61,20 @@ class LambdaLifecycle:
         The keywords are described at `Settings`; without a handler the marker's is used.
         """
         __tracebackhide__ = _misuse
-        frame = sys._getframe(1)
+        frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
         called_at = f"{self._relative(frame.f_code.co_filename)}:{frame.f_lineno}"
         try:
             config = self._configure({"handler": handler, **settings}, f"the call at {called_at}")
         except ConfigError as error:
             raise error.with_traceback(None) from None  # where our code noticed it is of no interest
-        environment = self._make(config, called_at)
+        environment = self._make(config)
         self._environments.append(environment)
-        stash = self._request.config.stash
-        stash.setdefault(journal_key, Journal()).add(environment)
-        self._request.node.ihook.pytest_lambda_lifecycle_environment(environment=environment, request=self._request)
+        self._request.config.stash.setdefault(journal_key, Journal()).add(environment, called_at)
+        self._node.ihook.pytest_lambda_lifecycle_environment(environment=environment, request=self._request)
         return environment
 
     def __repr__(self) -> str:
-        return f"<LambdaLifecycle of {self._request.node.nodeid or 'the session'}: {len(self._environments)} made>"
+        return f"<LambdaLifecycle of {self._node.nodeid or 'the session'}: {len(self._environments)} made>"
 
     @property
     def environments(self) -> tuple[ExecutionEnvironment, ...]:
@@ -88,7 +90,7 @@ class LambdaLifecycle:
             except Exception as problem:
                 problems.append(f"{environment!r} could not be ended cleanly: {type(problem).__name__}: {problem}")
         for text in problems:
-            self._request.node.warn(LifecycleWarning(text))
+            self._node.warn(LifecycleWarning(text))
 
     # -- settings -------------------------------------------------------------------------------------------------
 
@@ -103,7 +105,7 @@ class LambdaLifecycle:
         return config.with_code_dir(root, "the search for the handler's module")
 
     def _hook_layers(self, others: Iterable[SettingsLayer]) -> list[SettingsLayer]:
-        hook = self._request.node.ihook.pytest_lambda_lifecycle_config
+        hook = self._node.ihook.pytest_lambda_lifecycle_config
         implementations = hook.get_hookimpls()
         if not implementations:
             return []
@@ -116,23 +118,27 @@ class LambdaLifecycle:
         return [self._mapping(r, f"hook pytest_lambda_lifecycle_config of {names}") for r in reversed(results)]
 
     def _mapping(self, values: object, source: str) -> SettingsLayer:
+        __tracebackhide__ = _misuse
         if not isinstance(values, Mapping):
             raise ConfigError(f"{source} has to return a mapping of settings, not {values!r}")
         return SettingsLayer(source, cast("Mapping[str, object]", values), self._rootdir)
 
-    def _marker_layers(self) -> Iterator[SettingsLayer]:
-        for node in self._request.node.listchain():
+    def _marker_layers(self) -> list[SettingsLayer]:
+        __tracebackhide__ = _misuse
+        layers: list[SettingsLayer] = []
+        for node in cast("list[pytest.Collector]", self._node.listchain()):
             for mark in reversed(_own_marks(node)):
                 source = f"the marker at {self._location(node)}"
-                yield SettingsLayer(source, _arguments(mark, source), self._rootdir)
+                layers.append(SettingsLayer(source, _arguments(mark, source), self._rootdir))
+        return layers
 
     def _location(self, node: pytest.Item | pytest.Collector) -> str:
         if isinstance(node, pytest.Item):
             path, line, name = node.location
             return f"{path}:{line + 1} ({name})" if line is not None else f"{path} ({name})"
         if isinstance(node, pytest.Class):
-            path, line, name = node.reportinfo()
-            return f"{self._relative(path)}:{(line or 0) + 1} (class {node.name})"
+            file, begin, _ = node.reportinfo()
+            return f"{self._relative(file)}:{(begin or 0) + 1} (class {node.name})"
         return f"{node.nodeid} (pytestmark)"
 
     # -- where things are -----------------------------------------------------------------------------------------
@@ -148,7 +154,7 @@ class LambdaLifecycle:
         if config.pluginmanager.has_plugin("python_path"):
             for entry in config.getini("pythonpath"):
                 yield Path(entry), "an entry of the ini option pythonpath"
-        folder = self._request.node.path
+        folder = self._node.path
         for parent in [folder, *folder.parents] if folder != rootdir else ():
             if parent == rootdir or not parent.is_relative_to(rootdir):
                 break
@@ -161,26 +167,25 @@ class LambdaLifecycle:
 
     # -- environments ---------------------------------------------------------------------------------------------
 
-    def _make(self, config: FunctionConfig, created_at: str) -> ExecutionEnvironment:
-        request, made = self._request, list[ExecutionEnvironment]()
-        hooks = request.node.ihook
+    def _make(self, config: FunctionConfig) -> ExecutionEnvironment:
+        made: list[ExecutionEnvironment] = []
+        hooks: HookRelay = self._node.ihook
         root = cast("Path", config.code_dir)
         # Dispatch costs microseconds for each event, so it is paid only where somebody listens.
         listeners = hooks.pytest_lambda_lifecycle_event.get_hookimpls()
         wrapped = len(hooks.pytest_lambda_lifecycle_invoke.get_hookimpls()) > 1
         environment = ExecutionEnvironment(
             config,
-            keep=keep_for(request.session, root, handler_file(root, config.handler)),
+            keep=keep_for(self._request.session, root, handler_file(root, config.handler)),
             around_invoke=partial(_invoke_through_hook, hooks, made) if wrapped else None,
             observer=_Announcer(hooks, made) if listeners else None,
-            tampered=partial(_patched_before, request.config),
-            created_at=created_at,
+            tampered=partial(_patched_before, self._request.config),
         )
         made.append(environment)
         return environment
 
 
-def _own_marks(node: Any) -> list[pytest.Mark]:
+def _own_marks(node: pytest.Item | pytest.Collector) -> list[pytest.Mark]:
     """Return a node's own markers of ours, closest first."""
     marks = [mark for mark in node.own_markers if mark.name == "lambda_lifecycle"]
     if len(marks) > 1 and isinstance(node, pytest.Class):
@@ -191,11 +196,13 @@ def _own_marks(node: Any) -> list[pytest.Mark]:
 
 
 def _class_marks(cls: type) -> list[pytest.Mark]:
-    own = cls.__dict__.get("pytestmark", [])
-    return [getattr(mark, "mark", mark) for mark in (own if isinstance(own, list) else [own])]
+    own: object = cls.__dict__.get("pytestmark", [])
+    marks = cast("list[object]", own) if isinstance(own, list) else [own]
+    return [mark.mark if isinstance(mark, pytest.MarkDecorator) else cast("pytest.Mark", mark) for mark in marks]
 
 
 def _arguments(mark: pytest.Mark, source: str) -> dict[str, object]:
+    __tracebackhide__ = _misuse
     if len(mark.args) > 1:
         raise ConfigError(
             f"the marker takes one positional argument, the handler, and was given {len(mark.args)}: "
@@ -213,7 +220,7 @@ def _arguments(mark: pytest.Mark, source: str) -> dict[str, object]:
 
 
 def _invoke_through_hook(
-    hooks: Any, made: list[ExecutionEnvironment], event: object, proceed: Callable[[], Invocation]
+    hooks: HookRelay, made: list[ExecutionEnvironment], event: object, proceed: Callable[[], Invocation]
 ) -> Invocation:
     __tracebackhide__ = True
     result: Invocation | None = hooks.pytest_lambda_lifecycle_invoke(environment=made[0], event=event, proceed=proceed)
@@ -228,7 +235,7 @@ def _invoke_through_hook(
 class _Announcer:
     """Passes events on to the hook, and errors of the hook's implementations to the test."""
 
-    def __init__(self, hooks: Any, made: list[ExecutionEnvironment]) -> None:
+    def __init__(self, hooks: HookRelay, made: list[ExecutionEnvironment]) -> None:
         self._hooks = hooks
         self._made = made
         self._announcing = False

@@ -74,7 +74,7 @@ def shutdown_budget_ms(*, internal_extensions: int = 0, external_extensions: int
 
 
 def billed_ms(duration_us: int, init_us: int | None) -> int:
-    """Billed duration in ms: Duration plus Init, rounded up (AWS Compute blog of 2025-04-29: Init is billed for all)."""
+    """Billed duration in ms: Duration plus Init, rounded up (AWS Compute blog, 2025-04-29: Init is always billed)."""
     return -(-(duration_us + (init_us or 0)) // 1000)
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 __all__ = ["Exited", "Loaded", "Outcome", "ProcessEnd", "Raised", "Request", "Returned"]
 
 
-class ProcessEnd(BaseException):  # noqa: N818  # it is no error: it carries `os._exit` out of the function's frames
+class ProcessEnd(BaseException):  # it is no error: it carries `os._exit` out of the function's frames
     """Raised in place of ending this process while function code runs (`os._exit`, `os.abort`, `os.kill`)."""
 
     def __init__(self, exit_code: int) -> None:

@@ -1,11 +1,11 @@
 """What a test had patched before its environment existed.
 
 A patch of ``orders.app.table`` that is already active when init imports ``orders.app`` afresh has hit another module
-object: the function would run with the real thing.  Three witnesses are asked: the patchers that tell what they did, the
-mocks found in a module, and a photograph of the module taken before the test's fixtures ran.
+object: the function would run with the real thing.  Three witnesses are asked: the patchers that tell what they did,
+the mocks found in a module, and a photograph of the module taken before the test's fixtures ran.
 
-A module also changes by its own doing (a counter, a cached client, a reload), which is no patch; so the photograph speaks
-up only where a function, a class or an object of one type has given way to something foreign.
+A module also changes by its own doing (a counter, a cached client, a reload), which is no patch; so the photograph
+speaks up only where a function, a class or an object of one type has given way to something foreign.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -53,7 +53,7 @@ class Photograph:
         names.update(
             name
             for name, old in before.items()
-            if not name.startswith("__") and _is_replacement(old, namespace.get(name, old), module.__name__)
+            if not name.startswith("__") and _is_replacement(old, namespace.get(name, old))
         )
         names.update(
             f"{name}.{attribute}"
@@ -85,9 +85,8 @@ class Photograph:
             file = module.__dict__.get("__file__")
         except AttributeError:  # anything may sit in sys.modules
             file = None
-        if isinstance(file, str) and not _installed(file):
-            if file.startswith(self._folder) or os.path.realpath(file).startswith(self._folder):
-                return True
+        if isinstance(file, str) and not _installed(file) and os.path.realpath(file).startswith(self._folder):
+            return True
         self._seen[name] = module
         return False
 
@@ -96,7 +95,7 @@ def _installed(file: str) -> bool:
     return f"{os.sep}site-packages{os.sep}" in file or file.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep))
 
 
-def _is_mock(value: Any) -> bool:
+def _is_mock(value: object) -> bool:
     mock = sys.modules.get("unittest.mock")
     if mock is None:
         return False
@@ -105,7 +104,7 @@ def _is_mock(value: Any) -> bool:
     return isinstance(value, mock.NonCallableMock) and value is not mock.sentinel
 
 
-def _is_replacement(old: Any, new: Any, module: str) -> bool:
+def _is_replacement(old: object, new: object) -> bool:
     """Say whether a value has been replaced from outside the module."""
     if old is new or _kind(new).startswith("freezegun"):  # frozen time is in force inside as well
         return False
@@ -116,13 +115,13 @@ def _is_replacement(old: Any, new: Any, module: str) -> bool:
     return _kind(old) != _kind(new)
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     """Return the dotted name of a class, or of a value's class."""
     cls = value if isinstance(value, type) else type(value)
     return f"{getattr(value, '__module__', None) or cls.__module__}:{cls.__module__}.{cls.__qualname__}"
 
 
-def _identity(value: Any) -> tuple[object, ...]:
+def _identity(value: object) -> tuple[object, ...]:
     """Return what stays the same when a module is executed once more."""
     return (type(value), getattr(value, "__module__", None), getattr(value, "__qualname__", None) or repr(value))
 

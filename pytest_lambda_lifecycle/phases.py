@@ -12,7 +12,6 @@ from pytest_lambda_lifecycle.events import (
     Event,
     InitReport,
     InitRuntimeDone,
-    InitStart,
     InvokeReport,
     InvokeStart,
     RestoreReport,
@@ -223,7 +222,7 @@ class Invocation(Phase):
     def payload(self) -> object:
         """`raw` decoded from JSON; the bytes themselves if the content type is not ``application/json``."""
         try:
-            return self._payload  # type: ignore[has-type]
+            return self._payload
         except AttributeError:
             self._payload: object = json.loads(self.raw) if self.content_type == "application/json" else self.raw
             return self._payload
@@ -362,7 +361,8 @@ class Phases(Sequence[Phase]):
         if not isinstance(other, (list, tuple)):
             return NotImplemented
         return len(self) == len(other) and all(
-            phase.name == item if isinstance(item, str) else phase is item for phase, item in zip(self, other, strict=True)
+            phase.name == item if isinstance(item, str) else phase is item
+            for phase, item in zip(self, other, strict=True)
         )
 
     __hash__ = None  # type: ignore[assignment]

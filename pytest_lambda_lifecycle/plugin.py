@@ -78,11 +78,9 @@ def _fixture(name: str, scope: Literal["function", "class", "module", "session"]
     def make(
         request: pytest.FixtureRequest, lambda_lifecycle_config: Settings
     ) -> Generator[LambdaLifecycle, None, None]:
-        from collections.abc import Callable
+        from pytest_lambda_lifecycle.fixtures import LambdaLifecycle
 
-    from pytest_lambda_lifecycle.fixtures import LambdaLifecycle
-    from pytest_lambda_lifecycle.patched import Photograph
-
+        __tracebackhide__ = True
         lifecycle = LambdaLifecycle(request, lambda_lifecycle_config)
         yield lifecycle
         lifecycle.close()
@@ -113,6 +111,7 @@ def lambda_lifecycle_config() -> Settings:
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
     """Note how function modules look before any fixture or patch of this test acts on them."""
+    __tracebackhide__ = True
     if not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         from pytest_lambda_lifecycle.patched import Photograph
 
@@ -123,12 +122,14 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Put the environment in place that was entered when setup ended."""
+    __tracebackhide__ = True
     return (yield from _one_phase(item))
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
     """Put the environment in place that was entered when the test ended; afterwards nothing of it is left."""
+    __tracebackhide__ = True
     try:
         return (yield from _one_phase(item))
     finally:
@@ -136,6 +137,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 def _one_phase(item: pytest.Item) -> Generator[None, Any, Any]:
+    __tracebackhide__ = True
     process = sys.modules.get("pytest_lambda_lifecycle.process")
     if process is not None:
         process.stage.resume(item.stash.get(_entered_key, None))

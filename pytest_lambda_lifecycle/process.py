@@ -91,7 +91,8 @@ class ProcessSlice:
 
     def _start_afresh(self) -> None:
         self._context = contextvars.Context()
-        self._stdout, self._stderr = self._streams
+        self._stdout: Any = self._streams[0]
+        self._stderr: Any = self._streams[1]
         self._directory = self._start_directory
         self._filters: list[Any] = []
         self._loop = _NO_LOOP
@@ -141,7 +142,7 @@ class ProcessSlice:
 
     # -- one phase ------------------------------------------------------------------------------------------------
 
-    def run(self, function: Callable[..., T], *arguments: object) -> T:
+    def run(self, function: Callable[..., T], /, *arguments: object) -> T:
         """Run function code as the environment's own: on this thread, in its context, directory and streams."""
         __tracebackhide__ = True
         before = stage.current
@@ -178,15 +179,15 @@ class ProcessSlice:
             os.chdir(self._directory)  # first, as it is the one step that can fail (the folder was deleted)
         stdout, stderr, filters = sys.stdout, sys.stderr, warnings.filters
         self._streams[0].outside, self._streams[1].outside = stdout, stderr
-        sys.stdout, sys.stderr = self._stdout, self._stderr  # type: ignore[assignment]
+        sys.stdout, sys.stderr = self._stdout, self._stderr
         warnings.filters = inside = [*self._filters, *filters]
         return stdout, stderr, filters, inside, len(inside), directory, _hide_loop(self._loop)
 
     def _phase_ends(self, outside: tuple[Any, ...]) -> None:
         stdout, stderr, filters, inside, count, directory, loop = outside
         self._loop = _restore_loop(loop)
-        self._stdout, sys.stdout = sys.stdout, stdout  # type: ignore[assignment]
-        self._stderr, sys.stderr = sys.stderr, stderr  # type: ignore[assignment]
+        self._stdout, sys.stdout = sys.stdout, stdout
+        self._stderr, sys.stderr = sys.stderr, stderr
         self._streams[0].outside = self._streams[1].outside = None
         if warnings.filters is not inside or len(inside) != count:
             self._filters = [entry for entry in warnings.filters if entry not in filters]

@@ -78,11 +78,14 @@ def report_line(report: InvokeReport) -> str:
     """
     memory = f"Memory Size: {report.memory_size} MB\tMax Memory Used: {report.memory_size} MB"
     billed = lifecycle.billed_ms(report.duration_us, report.init_us)
-    line = f"REPORT RequestId: {report.request_id}\tDuration: {_ms(report.duration_us)}\tBilled Duration: {billed} ms\t{memory}"
+    line = f"REPORT RequestId: {report.request_id}\tDuration: {_ms(report.duration_us)}\tBilled Duration: {billed} ms"
+    line += f"\t{memory}"
     if report.init_us is not None:
         line += f"\tInit Duration: {_ms(report.init_us)}"
     if report.restore_us is not None:
-        line += f"\tRestore Duration: {_ms(report.restore_us)}\tBilled Restore Duration: {-(-report.restore_us // 1000)} ms"
+        line += (
+            f"\tRestore Duration: {_ms(report.restore_us)}\tBilled Restore Duration: {-(-report.restore_us // 1000)} ms"
+        )
     if report.status != "success" and report.error_type:
         line += f"\tStatus: {report.status}\tError Type: {report.error_type}"
     return line
@@ -105,7 +108,7 @@ def render(events: Iterable[Event]) -> str:
     return "\n".join(lines)
 
 
-def _describe(event: Event) -> str:  # noqa: PLR0911  # a table of texts, one per event
+def _describe(event: Event) -> str:  # a table of texts, one per event
     match event:
         case InitStart(initialization_type=kind, phase=phase):
             return f"Init ({kind})" + (" inside the invoke" if phase == "invoke" else "")
@@ -121,7 +124,8 @@ def _describe(event: Event) -> str:  # noqa: PLR0911  # a table of texts, one pe
         case RuntimeDone():
             return f"  runtime done: {_result(event.status, event.error_type)}"
         case InvokeReport():
-            return f"Invoke ended: {_ms(event.duration_us)}, billed {lifecycle.billed_ms(event.duration_us, event.init_us)} ms"
+            billed = lifecycle.billed_ms(event.duration_us, event.init_us)
+            return f"Invoke ended: {_ms(event.duration_us)}, billed {billed} ms"
         case ShutdownStart(reason=reason, budget_ms=budget):
             return f"Shutdown ({reason}), budget {budget} ms"
         case ShutdownReport():

@@ -176,7 +176,7 @@ class Replacements:
             )
 
     def _split(self, target: str) -> tuple[str, list[str]]:
-        parts = target.split(".") if isinstance(target, str) else []
+        parts = str(target).split(".")
         if len(parts) < 2 or not all(part.isidentifier() for part in parts):
             raise LifecycleError(
                 f"cannot spy on or patch {target!r}: a target is a dotted name such as 'orders.db.connect' or "
@@ -184,7 +184,9 @@ class Replacements:
             )
         length = self._world.module_length(parts)
         if length == 0:
-            raise LifecycleError(f"cannot spy on or patch {target!r}: there is no module {parts[0]!r} on the import path")
+            raise LifecycleError(
+                f"cannot spy on or patch {target!r}: there is no module {parts[0]!r} on the import path"
+            )
         if length == len(parts):
             raise LifecycleError(f"cannot spy on or patch {target!r}: it is a module; name something inside it")
         return ".".join(parts[:length]), parts[length:]
@@ -244,7 +246,7 @@ def _spy_on_construction(cls: type, record: Record) -> Callable[..., None]:
     original: Any = cls.__init__  # type: ignore[misc]
 
     @functools.wraps(original)
-    def __init__(self: object, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, N807
+    def __init__(self: object, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         __tracebackhide__ = True
         call = record(args, kwargs)
         try:

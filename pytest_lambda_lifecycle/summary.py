@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -26,9 +26,9 @@ class Journal:
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
 
-    def add(self, environment: ExecutionEnvironment) -> None:
-        """Note a new environment."""
-        self._entries.append(_Entry(environment))
+    def add(self, environment: ExecutionEnvironment, made_at: str) -> None:
+        """Note a new environment, and where a test made it."""
+        self._entries.append(_Entry(environment, made_at))
 
     def item_ends(self) -> None:
         """Forget what belongs to the item that ends, and environments that have ended."""
@@ -50,8 +50,9 @@ class Journal:
 
 
 class _Entry:
-    def __init__(self, environment: ExecutionEnvironment) -> None:
+    def __init__(self, environment: ExecutionEnvironment, made_at: str) -> None:
         self.environment = environment
+        self.made_at = made_at
         self.told = 0
         self.new = True
 
@@ -60,14 +61,14 @@ class _Entry:
 
     def ended(self) -> bool:
         self.new = False
-        return self.environment.closed
+        return self.environment.state == "closed"
 
     def text(self) -> str:
         config = self.environment.config
         events = list(self.environment.timeline)[self.told :]
         head = (
             f"{config.handler} ({config.function_name}, {config.runtime}, {config.memory_size} MB, "
-            f"timeout {config.timeout} s), created at {self.environment.created_at or 'an unknown place'}"
+            f"timeout {config.timeout} s), made at {self.made_at}"
         )
         lines = [head]
         if self.told:
@@ -92,18 +93,17 @@ def _tail(lines: list[str]) -> list[str]:
     return lines if hidden <= 0 else [f"({hidden} lines before these)", *lines[-_MAX_LOG_LINES:]]
 
 
-def with_frames_of_cause(excinfo: pytest.ExceptionInfo[Any]) -> pytest.ExceptionInfo[BaseException]:
+def with_frames_of_cause(excinfo: pytest.ExceptionInfo[BaseException]) -> pytest.ExceptionInfo[BaseException]:
     """Let the traceback go on from the test's frames into the function's, where its failure began."""
-    error = cast("BaseException", excinfo.value)
-    cause = error.__cause__
-    if cause is None or cause.__traceback__ is None:
+    error = excinfo.value
+    joined = error.__cause__.__traceback__ if error.__cause__ is not None else None
+    if joined is None:
         return excinfo
     outer: list[TracebackType] = []
     traceback: TracebackType | None = excinfo.tb
     while traceback is not None:
         outer.append(traceback)
         traceback = traceback.tb_next
-    joined = cause.__traceback__
     for part in reversed(outer):
         joined = TracebackType(joined, part.tb_frame, part.tb_lasti, part.tb_lineno)
-    return pytest.ExceptionInfo.from_exc_info((type(error), error.with_traceback(joined), joined))
+    return pytest.ExceptionInfo[BaseException].from_exc_info((type(error), error.with_traceback(joined), joined))

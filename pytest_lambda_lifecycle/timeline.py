@@ -20,15 +20,17 @@ class Timeline(Sequence[Event]):
 
     def __init__(self, *, observer: Callable[[Event], None] | None = None) -> None:
         self._events: list[Event] = []
-        self._observer = observer
-        if observer is None:
-            self.append = self._events.append  # type: ignore[method-assign]  # the warm path pays for no indirection
+        self.append: Callable[[Event], None] = self._events.append
+        """Records an event; only the conductor and those whom it hands the timeline may do so."""
+        if observer is not None:
+            self.append = self._recorder(observer)
 
-    def append(self, event: Event) -> None:
-        """Record an event; only the conductor and what it hands the timeline to may do so."""
-        self._events.append(event)
-        if self._observer is not None:
-            self._observer(event)
+    def _recorder(self, observer: Callable[[Event], None]) -> Callable[[Event], None]:
+        def append(event: Event) -> None:
+            self._events.append(event)
+            observer(event)
+
+        return append
 
     def write(self, at: int, stream: str, text: str) -> None:
         """Record output; what continues an unfinished line of the same stream is joined to it."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -91,6 +92,7 @@ def log_group_name(config: FunctionConfig) -> str:
     return f"/aws/lambda/{config.function_name}"
 
 
+@lru_cache(maxsize=1024)
 def _withheld(name: str) -> bool:
     return name in RESERVED_VARIABLES or _WITHHELD.fullmatch(name) is not None
 

@@ -14,7 +14,7 @@ from pytest_lambda_lifecycle.reuse import InitPhotograph
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock import Clock
     from pytest_lambda_lifecycle.conductor import Runtime
-    from pytest_lambda_lifecycle.parts import SharedNamespaces
+    from pytest_lambda_lifecycle.namespaces import SharedNamespaces
     from pytest_lambda_lifecycle.timeline import Timeline
     from pytest_lambda_lifecycle.world import World
 
@@ -92,7 +92,7 @@ class WatchedRuntime:
             return
         target = f"{name}.{patched[0]}"
         raise LifecycleError(
-            f"{target} was patched before this environment existed: the patch is on the test's own copy of {name}, while "
-            "init imports the module afresh, so the function would run unpatched. Patch it after init "
+            f"{target} was patched before this environment existed: the patch is on the test's own copy of {name}, "
+            "while init imports the module afresh, so the function would run unpatched. Patch it after init "
             f"(env.initialize(), then patch), or for init as well with env.patch({target!r}, ...)"
         )

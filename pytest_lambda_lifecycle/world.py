@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import importlib.machinery
+import itertools
 import os
 import sys
 import sysconfig
@@ -71,7 +72,7 @@ def _folder(module: ModuleType) -> str | None:
 
 
 _INSTALLED: dict[Callable[[str], bool], dict[str, ModuleType]] = {}
-"""Installed modules that belong to no world, by the rule for fresh packages: a cold start need not look at them again."""
+"""Modules that are installed or built in, by the rule for fresh packages: no cold start need look at them again."""
 
 
 class ImportHook(importlib.abc.MetaPathFinder):
@@ -160,6 +161,7 @@ class World:
         self.shared: dict[str, str] = {}
         """Packages under the import path that cannot be imported twice, with the reason."""
         self._entered = False
+        self._marker = ""
         self.parked: dict[str, ModuleType] = {}
         """While entered: the outside modules that this world's names hide."""
         self._replaced: dict[str, ModuleType] = {}
@@ -179,6 +181,7 @@ class World:
         for name in self.parked:
             del sys.modules[name]
         self._foreign = dict(sys.modules)
+        self._marker = next(reversed(self._foreign), "")
         sys.modules.update(self.modules)
         sys.modules.update(self._replaced)
         _attach(self.modules)
@@ -200,14 +203,15 @@ class World:
 
     def _take_out(self) -> None:
         """Move this world's modules out of `sys.modules`, and put shared ones back that somebody replaced meanwhile."""
-        foreign = list(self._foreign.items())
-        self.modules = self._collect()
+        self.modules = self._collect(since=self._marker)
         _detach(self.modules)
         for name in self.modules:
             del sys.modules[name]
-        changed = [(name, module) for name, module in foreign if sys.modules.get(name) is not module]
-        self._replaced = {name: sys.modules[name] for name, _ in changed if name in sys.modules}
-        sys.modules.update(changed)
+        self._replaced = {}
+        if sys.modules != self._foreign:
+            changed = [(name, one) for name, one in self._foreign.items() if sys.modules.get(name) is not one]
+            self._replaced = {name: sys.modules[name] for name, _ in changed if name in sys.modules}
+            sys.modules.update(changed)
 
     def discard(self) -> None:
         """Forget the modules: a new process imports everything afresh.  To be called between leave and enter."""
@@ -219,6 +223,8 @@ class World:
         """Give fresh packages the children that were kept (a test package inside the function's package)."""
         own = self.own_modules()
         packages = tuple(f"{name}." for name, module in own.items() if "__path__" in vars(module))
+        if not packages:
+            return
         for name in [name for name in sys.modules if name.startswith(packages) and name not in own]:
             parent = own.get(name.rpartition(".")[0])
             if parent is not None:
@@ -233,7 +239,7 @@ class World:
 
     def own_modules(self) -> dict[str, ModuleType]:
         """Return this world's modules by name."""
-        return self._collect() if self._entered else self.modules
+        return self._collect(since=self._marker) if self._entered else self.modules
 
     def source_modules(self) -> dict[str, ModuleType]:
         """Return those of its modules that are function code, without fresh packages."""
@@ -263,13 +269,18 @@ class World:
             return True
         self._foreign[name] = module
         folder = _folder(module)
-        if folder is not None and _installed(folder):
+        if folder is None or _installed(folder):
             self._installed[name] = module
         return False
 
-    def _collect(self) -> dict[str, ModuleType]:
+    def _collect(self, *, since: str = "") -> dict[str, ModuleType]:
+        """Find this world's modules; ``since`` is the last key of `sys.modules` that need not be looked at."""
         foreign = self._foreign
-        new = {name: module for name, module in list(sys.modules.items()) if foreign.get(name) is not module}
+        names = list(sys.modules)
+        if since:  # in the order of import: a removed marker only means that all are looked at
+            names = list(itertools.takewhile(since.__ne__, reversed(names)))[::-1]
+        found = ((name, sys.modules.get(name)) for name in names)
+        new = {name: module for name, module in found if module is not None and foreign.get(name) is not module}
         own = {name: module for name, module in new.items() if self.owns(name, module)}
         unrepeatable = self._unrepeatable(own)
         if unrepeatable:
@@ -332,7 +343,7 @@ def _is_rewritten(module: ModuleType) -> bool:
 
 
 def _top_level_names(roots: Iterable[str]) -> frozenset[str]:
-    names = set()
+    names: set[str] = set()
     for root in roots:
         with os.scandir(root) as entries:
             names.update(entry.name.partition(".")[0] for entry in entries)

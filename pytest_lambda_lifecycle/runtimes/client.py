@@ -37,16 +37,17 @@ class NextHeaders(NamedTuple):
     tenant_id: str | None
 
 
-def read_headers(headers: Mapping[str, str]) -> NextHeaders:
+def read_headers(headers: Mapping[str, str | None]) -> NextHeaders:
     """Return what the runtime learns from *headers*.
 
     Raises `ClientCrash`, or an ordinary exception, where the runtime's client would not survive them.
 
     A header's text stands for bytes as in Python's HTTP modules, one character for one byte (Latin-1), and the client
-    reads those bytes as UTF-8.  Text outside Latin-1 cannot be meant that way and is taken as it is.
+    reads those bytes as UTF-8.  Text outside Latin-1 cannot be meant that way and is taken as it is.  A header of
+    None is missing.
     """
-    if not "".join(headers.values()).isascii():
-        headers = {name: _reread(value) for name, value in headers.items()}
+    if not "".join(filter(None, headers.values())).isascii():
+        headers = {name: value and _reread(value) for name, value in headers.items()}
     get = headers.get
     request_id = get("Lambda-Runtime-Aws-Request-Id")
     content_type = get("Content-Type")
@@ -57,7 +58,7 @@ def read_headers(headers: Mapping[str, str]) -> NextHeaders:
         request_id,
         content_type,
         0 if deadline is None else _deadline(deadline),
-        get("Lambda-Runtime-Invoked-Function-Arn", ""),
+        get("Lambda-Runtime-Invoked-Function-Arn") or "",
         get("Lambda-Runtime-Trace-Id") or None,
         get("Lambda-Runtime-Client-Context") or None,
         get("Lambda-Runtime-Cognito-Identity") or None,

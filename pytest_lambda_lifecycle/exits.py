@@ -1,0 +1,159 @@
+"""What interrupts or ends this process: signals, `os._exit` and its like, `atexit`."""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # signal.getsignal makes an enum member of each answer: 20 times slower
+import atexit
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from types import FrameType, ModuleType
+from typing import Any, Final, NoReturn, cast
+
+from pytest_lambda_lifecycle.outcome import ProcessEnd
+
+__all__ = ["Exits", "Signals"]
+
+Undo = Callable[[], None]
+
+
+class Signals:
+    """Python signal handlers, which only the main thread can set; a real Ctrl-C is told from a raised one."""
+
+    def __init__(self) -> None:
+        self._own: dict[int, Any] = {}
+        self.interrupted = False
+        """A SIGINT arrived while the environment was entered."""
+
+    def enter(self) -> Undo:
+        if threading.current_thread() is not threading.main_thread():
+            return lambda: None
+        outside = _handlers()
+        if outside[signal.SIGINT] is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._on_interrupt)
+        inside = _handlers()
+        for number, handler in self._own.items():
+            signal.signal(number, handler)
+
+        def leave() -> None:
+            now = _handlers()
+            self._own = {number: handler for number, handler in now.items() if handler != inside[number]}
+            for number, handler in outside.items():
+                if now[number] != handler and handler is not None:
+                    signal.signal(number, handler)
+
+        return leave
+
+    def discard(self) -> None:
+        self._own = {}
+
+    def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        self.interrupted = True
+        signal.default_int_handler(number, frame)
+
+
+def _catchable() -> tuple[int, ...]:
+    """Return the signals for which function code may install a handler, without the real-time ones."""
+    fixed = {getattr(signal, name, None) for name in ("SIGKILL", "SIGSTOP")}
+    return tuple(int(number) for number in signal.Signals if number not in fixed)
+
+
+_CATCHABLE: Final = _catchable()
+
+
+def _handlers() -> dict[int, Any]:
+    return {number: _signal.getsignal(number) for number in _CATCHABLE}
+
+
+class Exits:
+    """What would end this process: `os._exit` and its like become `ProcessEnd`, `atexit` registrations are noted.
+
+    Only for function code: on the thread of the phase, or where the caller's module is the function's own.  A forked
+    child keeps the real ones, and so does everybody else (pytest-timeout ends a hung session by `os._exit`).
+    """
+
+    _exit: Callable[[int], NoReturn] = staticmethod(os._exit)
+    _abort: Callable[[], NoReturn] = staticmethod(os.abort)
+    _kill = staticmethod(os.kill)
+    _register = staticmethod(cast("Callable[..., Any]", atexit.register))
+
+    def __init__(
+        self,
+        *,
+        in_phase: Callable[[], bool],
+        is_function_code: Callable[[dict[str, Any]], bool],
+        ended: Callable[[int], None],
+        ignored: Callable[[str], None],
+    ) -> None:
+        self._in_phase = in_phase
+        self._is_function_code = is_function_code
+        self._ended = ended
+        self._ignored = ignored
+        self._pid = os.getpid()
+
+    def enter(self) -> Undo:
+        replacements: list[tuple[ModuleType, str, Any]] = [
+            (os, "_exit", self._replace_exit),
+            (os, "abort", self._replace_abort),
+            (os, "kill", self._replace_kill),
+            (atexit, "register", self._replace_register),
+        ]
+        originals = [(owner, name, getattr(owner, name)) for owner, name, _ in replacements]
+        for owner, name, replacement in replacements:
+            setattr(owner, name, replacement)
+
+        def leave() -> None:
+            for owner, name, original in originals:
+                setattr(owner, name, original)
+
+        return leave
+
+    def discard(self) -> None:
+        """Nothing of a process's end outlives it."""
+
+    def _applies(self) -> bool:
+        if os.getpid() != self._pid:
+            return False
+        if self._in_phase():
+            return True
+        return self._is_function_code(sys._getframe(2).f_globals)
+
+    def _end(self, exit_code: int) -> NoReturn:
+        if not self._in_phase():  # another thread: the phase learns of it when the handler returns
+            self._ended(exit_code)
+            raise SystemExit(exit_code)
+        raise ProcessEnd(exit_code)
+
+    def _replace_exit(self, status: int = 0) -> NoReturn:
+        if self._applies():
+            self._end(status & 0xFF)
+        self._exit(status)
+
+    def _replace_abort(self) -> NoReturn:
+        if self._applies():
+            self._end(-signal.SIGABRT)
+        self._abort()
+
+    def _replace_kill(self, pid: int, number: int) -> None:
+        fatal = number in _FATAL and (number == signal.SIGKILL or signal.getsignal(number) == signal.SIG_DFL)
+        if fatal and pid == os.getpid() and self._applies():
+            self._end(-number)
+        self._kill(pid, number)
+
+    def _replace_register(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401
+        if self._is_function_code(sys._getframe(1).f_globals):
+            self._ignored(getattr(function, "__qualname__", repr(function)))
+            return function
+        return self._register(function, *arguments, **keywords)
+
+
+def _numbers(names: Iterable[str]) -> frozenset[int]:
+    return frozenset(int(getattr(signal, name)) for name in names if hasattr(signal, name))
+
+
+_FATAL: Final = _numbers(
+    "SIGHUP SIGINT SIGQUIT SIGILL SIGABRT SIGFPE SIGKILL SIGSEGV SIGPIPE SIGALRM SIGTERM SIGUSR1 SIGUSR2".split()
+)
+"""Signals whose default action ends the process (POSIX, "Signal Concepts")."""

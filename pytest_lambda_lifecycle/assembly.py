@@ -17,7 +17,7 @@ from pytest_lambda_lifecycle.capture import Unbuffered
 from pytest_lambda_lifecycle.clock import RealClock
 from pytest_lambda_lifecycle.conductor import Conductor
 from pytest_lambda_lifecycle.events import AtexitIgnored
-from pytest_lambda_lifecycle.exits import Exits, Signals
+from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
 from pytest_lambda_lifecycle.failures import passes_through
 from pytest_lambda_lifecycle.fresh import fresh_rule
 from pytest_lambda_lifecycle.namespaces import SharedNamespaces
@@ -88,6 +88,7 @@ def assemble(
             parts.Variables(variables),
             parts.LoggingTree(),
             signals,
+            ThreadExits(),
             *parts.standard_slots(tmp.name),
             namespaces,
             replacements,

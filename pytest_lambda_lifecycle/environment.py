@@ -32,6 +32,20 @@ __all__ = ["ExecutionEnvironment"]
 _NO_EVENT: Final = b"{}"
 _REASONS: Final = ("spindown", "timeout", "failure")
 _PHASE_NAMES: Final = {State.INIT: "init", State.RESTORE: "restore", State.INVOKE: "invoke"}
+_CANONICAL: Final = {
+    name.lower(): name
+    for name in (
+        "Content-Type",
+        "Lambda-Runtime-Aws-Request-Id",
+        "Lambda-Runtime-Aws-Tenant-Id",
+        "Lambda-Runtime-Client-Context",
+        "Lambda-Runtime-Cognito-Identity",
+        "Lambda-Runtime-Deadline-Ms",
+        "Lambda-Runtime-Invocation-Id",
+        "Lambda-Runtime-Invoked-Function-Arn",
+        "Lambda-Runtime-Trace-Id",
+    )
+}
 # An instance of our own: function code and tests seed the module's.
 _random_bits = random.Random().getrandbits
 
@@ -261,9 +275,9 @@ class ExecutionEnvironment:
             own = self._parts.world.modules.get(name)
             if own is not None:
                 return own
+            remedy = "it has ended" if self._conductor.state is State.CLOSED else "call initialize() or invoke() first"
             raise LifecycleError(
-                f"cannot import {name!r} as the function sees it: the environment is in state {self.state!r}; "
-                "call initialize() or invoke() first"
+                f"cannot import {name!r} as the function sees it: the environment is in state {self.state!r}; {remedy}"
             )
         return self._parts.process.run(importlib.import_module, name)
 
@@ -361,7 +375,7 @@ def _finds_nothing(module: ModuleType) -> Iterable[str]:
 
 
 def _complete(
-    request: dict[str, str],
+    request: dict[str, str | None],
     client_context: object,
     identity: Mapping[str, str] | None,
     tenant_id: str | None,
@@ -375,10 +389,7 @@ def _complete(
     if tenant_id is not None:
         request["Lambda-Runtime-Aws-Tenant-Id"] = tenant_id
     for name, value in (headers or {}).items():
-        for known in [known for known in request if known.lower() == name.lower()]:
-            del request[known]
-        if value is not None or name.lower() == "lambda-runtime-deadline-ms":
-            request[name] = value  # type: ignore[assignment]  # the conductor would set a deadline that is missing
+        request[_CANONICAL.get(name.lower(), name)] = value
     return request.get("Lambda-Runtime-Aws-Request-Id")
 
 

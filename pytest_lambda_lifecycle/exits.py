@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn, cast
 
 from pytest_lambda_lifecycle.outcome import ProcessEnd
 
-__all__ = ["Exits", "Signals"]
+__all__ = ["Exits", "Signals", "ThreadExits"]
 
 Undo = Callable[[], None]
 
@@ -28,8 +28,10 @@ class Signals:
         """A SIGINT arrived while the environment was entered."""
 
     def enter(self) -> Undo:
-        if threading.current_thread() is not threading.main_thread():
+        if not _on_main_thread():
             return lambda: None
+        while _PENDING:
+            _PENDING.pop()()
         outside = _handlers()
         if outside[signal.SIGINT] is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._on_interrupt)
@@ -40,9 +42,10 @@ class Signals:
         def leave() -> None:
             now = _handlers()
             self._own = {number: handler for number, handler in now.items() if handler != inside[number]}
-            for number, handler in outside.items():
-                if now[number] != handler and handler is not None:
-                    signal.signal(number, handler)
+            if _on_main_thread():
+                _install(outside, now)
+            else:
+                _PENDING.append(lambda: _install(outside, _handlers()))
 
         return leave
 
@@ -63,8 +66,47 @@ def _catchable() -> tuple[int, ...]:
 _CATCHABLE: Final = _catchable()
 
 
+_PENDING: Final[list[Undo]] = []
+"""Handlers to put back as soon as the main thread comes by: an environment left on another thread, which may not."""
+
+
+def _on_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _install(handlers: dict[int, Any], now: dict[int, Any]) -> None:
+    for number, handler in handlers.items():
+        if now[number] != handler and handler is not None:
+            signal.signal(number, handler)
+
+
 def _handlers() -> dict[int, Any]:
     return {number: _signal.getsignal(number) for number in _CATCHABLE}
+
+
+class ThreadExits:
+    """`threading.excepthook`: an exit on a thread is harmless in Python, but pytest's hook reports it as an error."""
+
+    def __init__(self) -> None:
+        self._own: Callable[[threading.ExceptHookArgs], object] | None = None
+
+    def enter(self) -> Undo:
+        outside = threading.excepthook
+
+        def quiet(args: threading.ExceptHookArgs) -> None:
+            if not issubclass(args.exc_type, (SystemExit, ProcessEnd)):
+                outside(args)
+
+        threading.excepthook = self._own or quiet
+
+        def leave() -> None:
+            self._own = threading.excepthook if threading.excepthook is not quiet else None
+            threading.excepthook = outside
+
+        return leave
+
+    def discard(self) -> None:
+        self._own = None
 
 
 class Exits:

@@ -6,6 +6,7 @@ import operator
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -151,7 +152,7 @@ class LambdaLifecycle:
             yield named
         yield rootdir, "rootdir"
         yield rootdir / "src", "rootdir/src"
-        if config.pluginmanager.has_plugin("python_path"):
+        with suppress(ValueError):  # -p no:python_path
             for entry in config.getini("pythonpath"):
                 yield Path(entry), "an entry of the ini option pythonpath"
         folder = self._node.path

@@ -26,7 +26,8 @@ class Request:
     """One answer of ``/runtime/invocation/next``: the body as bytes, and the headers by their exact names."""
 
     body: bytes
-    headers: dict[str, str]
+    headers: dict[str, str | None]
+    """A header of None is missing."""
 
 
 @dataclass(slots=True)

@@ -188,7 +188,6 @@ def standard_slots(tmp: str) -> list[Slot]:
         attribute("sys", "displayhook"),
         attribute("sys", "dont_write_bytecode"),
         attribute("sys", "argv"),
-        attribute("threading", "excepthook"),
         attribute("warnings", "showwarning"),
         attribute("warnings", "formatwarning"),
         Slot(sys.getrecursionlimit, sys.setrecursionlimit),

@@ -121,15 +121,12 @@ class ProcessSlice:
 
     def discard(self) -> None:
         """End the function's process: what it had changed is gone."""
-        entered = stage.current is self
-        if entered:
+        if stage.current is self:
             stage.leave()
         for part in self._parts:
             part.discard()
         self.exit_code = None
         self._start_afresh()
-        if entered:
-            stage.enter(self)
 
     def close(self) -> None:
         """Leave for good."""
@@ -145,11 +142,11 @@ class ProcessSlice:
     def run(self, function: Callable[..., T], /, *arguments: object) -> T:
         """Run function code as the environment's own: on this thread, in its context, directory and streams."""
         __tracebackhide__ = True
-        before = stage.current
-        if before is not self:
-            stage.enter(self)
         self._claim_thread()
+        before = stage.current
         try:
+            if before is not self:
+                stage.enter(self)
             outside = self._phase_begins()
             try:
                 return self._context.run(function, *arguments)

@@ -161,7 +161,7 @@ def test_a_failed_init_is_retried_inside_the_invoke(environment):
         env.invoke()
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert [init.phase for init in env.inits] == ["init", "invoke"]
-    assert env.log.count("body") == 2
+    assert env.log.splitlines().count("body") == 2
     assert env.phases == ["init", "init", "invoke"]
     assert env.invocations[0].error == {**env.init.error}
     with pytest.raises(InitError):
@@ -412,7 +412,7 @@ def test_a_circular_event(environment):
     env = environment(COUNTER)
     event: dict[str, object] = {}
     event["self"] = event
-    with pytest.raises(LifecycleError, match="ircular"):
+    with pytest.raises(LifecycleError, match="contains itself"):
         env.invoke(event)
 
 
@@ -495,7 +495,8 @@ def test_module_and_import_module(environment, write):
     late.VALUE = 2
     assert env.invoke({"do": "import late; COUNT = late.VALUE"}).payload["count"] == 2
     env.shutdown()
-    assert env.module.COUNT == 2
+    with pytest.raises(LifecycleError, match="it has ended"):
+        _ = env.module
 
 
 def test_a_missing_handler_is_a_config_error_and_an_empty_one_is_the_runtimes():

@@ -24,6 +24,7 @@ from pytest_lambda_lifecycle.namespaces import SharedNamespaces
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 from pytest_lambda_lifecycle.spies import Replacements
+from pytest_lambda_lifecycle.surroundings import SearchPath, Variables
 from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
 from pytest_lambda_lifecycle.timeline import Timeline
 from pytest_lambda_lifecycle.variables import function_variables
@@ -63,14 +64,15 @@ def assemble(
     """Build an environment that has not begun: nothing in the process changes before its first phase."""
     task_root = find_task_root(config.handler, config.code_dir, working_directory_candidates(), config.layers).resolve()
     clock, timeline = RealClock(), Timeline(observer=observer)
-    world = World(
-        [task_root, *_layer_folders(config.layers)], fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep
-    )
+    import_path = [str(folder) for folder in (task_root, *_layer_folders(config.layers))]
+    world = World(import_path, fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
     tmp = tempfile.TemporaryDirectory(prefix="lambda-tmp-", dir=_OUTSIDE_TMP, ignore_cleanup_errors=True)
     signals, namespaces, replacements = Signals(), SharedNamespaces(), Replacements(world)
 
     def variables(outside: dict[str, str]) -> dict[str, str]:
         return function_variables(config, outside=outside, log_stream_name=assembly.log_stream, task_root=task_root)
+
+    surroundings = (Variables(variables), SearchPath(import_path))
 
     def in_phase() -> bool:
         return bool(stage.running) and stage.running[-1] is process and stage.thread == threading.get_ident()
@@ -85,7 +87,7 @@ def assemble(
     process = ProcessSlice(
         [
             world,
-            parts.Variables(variables),
+            *surroundings,
             parts.LoggingTree(),
             signals,
             ThreadExits(),
@@ -99,6 +101,7 @@ def assemble(
                 ignored=lambda function: timeline.append(AtexitIgnored(clock.now(), function)),
             ),
         ],
+        surroundings,
         [Unbuffered("stdout", record), Unbuffered("stderr", record)],
         str(task_root),
         f"the environment of {config.handler!r}",

@@ -1,53 +1,20 @@
-"""Parts of the process that an environment takes over: variables, the logging tree, single values."""
+"""Parts of the process that an environment takes over: the logging tree and single values."""
 
 from __future__ import annotations
 
 import locale
 import logging
-import os
 import random
 import socket
 import sys
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
-__all__ = ["LoggingTree", "Slot", "Variables", "attribute", "standard_slots"]
+__all__ = ["LoggingTree", "Slot", "attribute", "standard_slots"]
 
 Undo = Callable[[], None]
 OUTSIDE: Final = object()
 """As a fresh value: begin with what the outside has."""
-
-
-class Variables:
-    """`os.environ`, and with it the time zone of the C library."""
-
-    def __init__(self, make: Callable[[dict[str, str]], dict[str, str]]) -> None:
-        self._make = make
-        self._own: dict[str, str] | None = None
-
-    def enter(self) -> Undo:
-        outside = dict(os.environ)
-        _set_environ(outside, self._make(outside) if self._own is None else self._own)
-
-        def leave() -> None:
-            self._own = dict(os.environ)
-            _set_environ(self._own, outside)
-
-        return leave
-
-    def discard(self) -> None:
-        self._own = None
-
-
-def _set_environ(current: dict[str, str], wanted: dict[str, str]) -> None:
-    for name in current.keys() - wanted.keys():
-        del os.environ[name]
-    for name, value in wanted.items():
-        if current.get(name) != value:
-            os.environ[name] = value
-    if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
-        time.tzset()
 
 
 class LoggingTree:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Init", "Invocation", "Phase", "Phases", "Restore", "Shutdown"]
 
 E = TypeVar("E", bound=Event)
+_decode = json.JSONDecoder().decode  # a test may have replaced json.loads
 
 
 class Phase:
@@ -220,12 +221,18 @@ class Invocation(Phase):
 
     @property
     def payload(self) -> object:
-        """`raw` decoded from JSON; the bytes themselves if the content type is not ``application/json``."""
+        """`raw` decoded from JSON; the bytes themselves where that is not possible."""
         try:
             return self._payload
         except AttributeError:
-            self._payload: object = json.loads(self.raw) if self.content_type == "application/json" else self.raw
+            self._payload: object = self._decode()
             return self._payload
+
+    def _decode(self) -> object:
+        try:
+            return _decode(self.raw.decode()) if self.content_type == "application/json" else self.raw
+        except ValueError:  # the runtime can post what is no JSON
+            return self.raw
 
     @property
     def error(self) -> dict[str, object] | None:

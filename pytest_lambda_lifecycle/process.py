@@ -41,6 +41,18 @@ class Part(Protocol):
         ...
 
 
+class Surrounding(Protocol):
+    """A part that the test may change between phases as well."""
+
+    def phase_begins(self) -> None:
+        """Take what has changed since the last phase as the test's."""
+        ...
+
+    def phase_ends(self) -> None:
+        """Remember what function code leaves."""
+        ...
+
+
 class Stage:
     """Which environment is entered, and on which thread a phase runs.  There is one process, so there is one stage."""
 
@@ -77,13 +89,21 @@ stage = Stage()
 class ProcessSlice:
     """One environment's share of the process."""
 
-    def __init__(self, parts: Sequence[Part], streams: Sequence[Unbuffered], directory: str, label: str) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        surroundings: tuple[Surrounding, Surrounding],
+        streams: Sequence[Unbuffered],
+        directory: str,
+        label: str,
+    ) -> None:
         self.label = label
         self.closed = False
         self.exit_code: int | None = None
         """Set when a thread of the function's ended the process, while the handler itself runs on."""
         self._pid = os.getpid()
         self._parts = parts
+        self._variables, self._path = surroundings
         self._undo: list[Undo] = []
         self._streams = tuple(streams)
         self._start_directory = directory
@@ -171,6 +191,8 @@ class ProcessSlice:
         running.append(self)
 
     def _phase_begins(self) -> tuple[Any, ...]:
+        self._variables.phase_begins()
+        self._path.phase_begins()
         directory = _working_directory()
         if directory != self._directory:
             os.chdir(self._directory)  # first, as it is the one step that can fail (the folder was deleted)
@@ -190,6 +212,8 @@ class ProcessSlice:
             self._filters = [entry for entry in warnings.filters if entry not in filters]
             getattr(warnings, "_filters_mutated", lambda: None)()
         warnings.filters = filters
+        self._variables.phase_ends()
+        self._path.phase_ends()
         self._directory = _working_directory() or self._start_directory
         if directory and directory != self._directory:
             os.chdir(directory)

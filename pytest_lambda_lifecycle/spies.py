@@ -161,10 +161,13 @@ class Replacements:
         original = vars(module).get(path[0], _MISSING)
         if len(path) > 1 or isinstance(original, type) or original is _MISSING:
             return  # found through its owner, or changed in place
+        defined_in = getattr(original, "__module__", None)
+        if defined_in != module.__name__ and "__path__" not in vars(module):
+            return  # the name that one importer has bound is what the test asks for
         elsewhere = [
             f"{name}.{key}"
             for name, other in self._world.own_modules().items()
-            if other is not module
+            if other is not module and name != defined_in
             for key, value in list(vars(other).items())
             if value is original
         ]

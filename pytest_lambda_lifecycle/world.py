@@ -1,4 +1,4 @@
-"""One environment's own slice of `sys.modules` and `sys.path`; the only place that writes `sys.modules`.
+"""One environment's own slice of `sys.modules`, and the only place that writes it.
 
 A *world* is entered and left.  Entered, its modules are what ``import`` finds; left, the very same module objects that
 were there before are back.  A new world is empty, so the first import of the function's code runs it afresh.
@@ -7,7 +7,6 @@ were there before are back.  A new world is empty, so the first import of the fu
 from __future__ import annotations
 
 import importlib
-import importlib.abc
 import importlib.machinery
 import itertools
 import os
@@ -15,11 +14,11 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from importlib.machinery import ModuleSpec
-from pathlib import Path
 from types import ModuleType
 
-__all__ = ["ImportHook", "World"]
+from pytest_lambda_lifecycle.importing import ImportHook, find_spec
+
+__all__ = ["World"]
 
 Keep = Callable[[str, ModuleType], bool]
 Undo = Callable[[], None]
@@ -75,73 +74,6 @@ _INSTALLED: dict[Callable[[str], bool], dict[str, ModuleType]] = {}
 """Modules that are installed or built in, by the rule for fresh packages: no cold start need look at them again."""
 
 
-class ImportHook(importlib.abc.MetaPathFinder):
-    """Calls back when a named module has been executed, before anyone who imports it can bind its names.
-
-    It delegates to the other finders, so pytest's assertion rewriting and editable installs keep working.
-    """
-
-    def __init__(self) -> None:
-        self._callbacks: dict[str, list[Callable[[ModuleType], None]]] = {}
-        self.guard: Callable[[str], None] | None = None
-        """Called with the name of each module before it is looked for; may raise."""
-
-    def add(self, name: str, callback: Callable[[ModuleType], None]) -> None:
-        """Call back with module ``name`` after each of its executions."""
-        self._callbacks.setdefault(name, []).append(callback)
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Wrap the loader of a spec that another finder answers, for the names that somebody waits for."""
-        if self.guard is not None:
-            self.guard(fullname)
-        callbacks = self._callbacks.get(fullname)
-        spec = find_spec(fullname, path, target, skip=self) if callbacks else None
-        if spec is None or spec.loader is None or not hasattr(spec.loader, "exec_module"):
-            return None
-        spec.loader = _CallingLoader(spec.loader, callbacks or [])
-        return spec
-
-
-class _CallingLoader(importlib.abc.Loader):
-    """Stands in for a loader during one execution, then puts the real one back where others look for it."""
-
-    def __init__(self, loader: importlib.abc.Loader, callbacks: list[Callable[[ModuleType], None]]) -> None:
-        self._loader = loader
-        self._callbacks = callbacks
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._loader, name)
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        create = getattr(self._loader, "create_module", None)
-        module: ModuleType | None = create(spec) if create is not None else None
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        module.__loader__ = self._loader
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-        for callback in self._callbacks:
-            callback(module)
-
-
-def find_spec(
-    name: str, path: Sequence[str] | None, target: ModuleType | None = None, *, skip: object = None
-) -> ModuleSpec | None:
-    """Ask the finders on `sys.meta_path` in order, importing nothing."""
-    for finder in sys.meta_path:
-        method = getattr(finder, "find_spec", None)
-        if finder is skip or method is None:
-            continue
-        spec: ModuleSpec | None = method(name, path, target)
-        if spec is not None:
-            return spec
-    return None
-
-
 class World:
     """The modules of one environment.
 
@@ -150,8 +82,8 @@ class World:
     environment), or if its top-level name is in ``fresh``.  ``keep`` names modules that never belong to it.
     """
 
-    def __init__(self, import_path: Sequence[Path], *, fresh: Callable[[str], bool], keep: Keep) -> None:
-        self._import_path = [str(folder) for folder in import_path]
+    def __init__(self, import_path: Sequence[str], *, fresh: Callable[[str], bool], keep: Keep) -> None:
+        self._import_path = list(import_path)
         self._roots = [_real(folder) for folder in self._import_path]
         self._names = _top_level_names(self._roots)
         self._fresh = fresh
@@ -165,7 +97,6 @@ class World:
         self.parked: dict[str, ModuleType] = {}
         """While entered: the outside modules that this world's names hide."""
         self._replaced: dict[str, ModuleType] = {}
-        self._path: list[str] | None = None
         self._installed = {} if any(map(_installed, self._roots)) else _INSTALLED.setdefault(fresh, {})
         self._foreign = dict(self._installed)
         self._folders: dict[str, bool] = {}
@@ -173,8 +104,7 @@ class World:
     # -- entering and leaving -------------------------------------------------------------------------------------
 
     def enter(self) -> Undo:
-        """Put this world's modules and path in place; the returned call takes them out again."""
-        outside_path, outside_entries = sys.path, list(sys.path)
+        """Put this world's modules in place; the returned call takes them out again."""
         self._entered = True
         self.parked = self._collect()
         attach_parked = _detach(self.parked)
@@ -185,15 +115,12 @@ class World:
         sys.modules.update(self.modules)
         sys.modules.update(self._replaced)
         _attach(self.modules)
-        sys.path = self._path or [*self._import_path, *(e for e in sys.path if e not in self._import_path)]
         sys.meta_path.insert(0, self.hook)
         importlib.invalidate_caches()
 
         def leave() -> None:
             self._entered = False
             sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self.hook]
-            self._path, sys.path = sys.path, outside_path
-            sys.path[:] = outside_entries
             self._take_out()
             sys.modules.update(self.parked)
             self.parked = {}
@@ -217,7 +144,6 @@ class World:
         """Forget the modules: a new process imports everything afresh.  To be called between leave and enter."""
         self.modules = {}
         self._replaced = {}
-        self._path = None
 
     def adopt(self) -> None:
         """Give fresh packages the children that were kept (a test package inside the function's package)."""

@@ -1,8 +1,11 @@
 """What the tests of the core share: functions on disk, and environments that are closed."""
 
+import importlib
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -25,7 +28,24 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
 
 
 @pytest.fixture
-def environment(write: Callable[[str, str], Path], tmp_path: Path) -> Iterator[MakeEnvironment]:
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[ModuleType]]]:
+    """Import modules of the task root as a test module does at its top."""
+    root = tmp_path / "task"
+    before = set(sys.modules)
+
+    def load(*names: str) -> list[ModuleType]:
+        monkeypatch.syspath_prepend(str(root))
+        importlib.invalidate_caches()
+        return [importlib.import_module(name) for name in names]
+
+    yield load
+    for name in set(sys.modules) - before:
+        if str(root) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def environment(write: Callable[[str, str], Path], tmp_path: Path, outside: object) -> Iterator[MakeEnvironment]:
     """Make an environment from the source of ``app.py``; settings as keywords."""
     made: list[ExecutionEnvironment] = []
 

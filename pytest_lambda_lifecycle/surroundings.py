@@ -1,0 +1,130 @@
+"""`os.environ` and `sys.path`: what function code and the test may both change while an environment is entered.
+
+What changes during a phase is the function's and stays with the environment; what changes between phases is the test's
+(``monkeypatch.setenv``, ``syspath_prepend`` and their undoing) and reaches the outside when the environment leaves.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+__all__ = ["SearchPath", "Variables"]
+
+Undo = Callable[[], None]
+# The dictionary inside os.environ: looking at it costs a fortieth of looking at os.environ.
+_DATA: Any = getattr(os.environ, "_data", os.environ)
+
+
+class Variables:
+    """`os.environ`, and with it the time zone of the C library."""
+
+    def __init__(self, make: Callable[[dict[str, str]], dict[str, str]]) -> None:
+        self._make = make
+        self._functions: dict[str, str | None] = {}
+        self._tests: dict[str, str | None] = {}
+        self._seen: dict[Any, Any] = {}
+        self._in_phase = False
+
+    def enter(self) -> Undo:
+        outside = dict(os.environ)
+        inside = _edited(self._make(outside), self._functions)
+        _set_environ(outside, inside)
+        self._tests = {}
+        self._seen = dict(_DATA)
+
+        def leave() -> None:
+            self._look()
+            now = dict(os.environ)
+            changed = {name for name in now.keys() | inside.keys() if now.get(name) != inside.get(name)}
+            self._functions |= {name: now.get(name) for name in changed - self._tests.keys()}
+            _set_environ(now, _edited(outside, self._tests))
+
+        return leave
+
+    def discard(self) -> None:
+        self._functions = {}
+
+    def phase_begins(self) -> None:
+        """Take what has changed since the last phase as the test's."""
+        if self._seen != _DATA:
+            now, seen = dict(os.environ), _decoded(self._seen)
+            changed = [name for name in now.keys() | seen.keys() if now.get(name) != seen.get(name)]
+            self._tests |= {name: now.get(name) for name in changed}
+
+    def phase_ends(self) -> None:
+        """Remember what function code leaves."""
+        self._in_phase = False
+        self._seen = dict(_DATA)
+
+
+def _decoded(data: dict[Any, Any]) -> dict[str, str]:
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in data.items()}
+
+
+def _edited(variables: dict[str, str], changes: dict[str, str | None]) -> dict[str, str]:
+    merged: dict[str, str | None] = {**variables, **changes}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def _set_environ(current: dict[str, str], wanted: dict[str, str]) -> None:
+    for name in current.keys() - wanted.keys():
+        del os.environ[name]
+    for name, value in wanted.items():
+        if current.get(name) != value:
+            os.environ[name] = value
+    if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
+        time.tzset()
+
+
+class SearchPath:
+    """`sys.path`: the task root and the layers come first, then what the outside has."""
+
+    def __init__(self, first: Sequence[str]) -> None:
+        self._first = list(first)
+        self._added: list[str] = []
+        self._removed: set[str] = set()
+        self._test_added: list[str] = []
+        self._test_removed: set[str] = set()
+        self._seen: list[str] = []
+        self._in_phase = False
+
+    def enter(self) -> Undo:
+        outside, entries = sys.path, list(sys.path)
+        own = [*self._first, *self._added]
+        sys.path = inside = [*own, *(e for e in entries if e not in own and e not in self._removed)]
+        self._test_added, self._test_removed = [], set()
+        before = self._seen = list(inside)
+
+        def leave() -> None:
+            self._look()
+            now = sys.path
+            self._added += [e for e in now if e not in before and e not in self._test_added and e not in self._added]
+            self._removed |= {e for e in before if e not in now and e not in self._test_removed}
+            sys.path = outside
+            kept = [e for e in entries if e not in self._test_removed]
+            sys.path[:] = [*(e for e in self._test_added if e not in kept), *kept]
+
+        return leave
+
+    def discard(self) -> None:
+        self._added, self._removed = [], set()
+
+    def phase_begins(self) -> None:
+        """Take what has changed since the last phase as the test's."""
+        self._look()
+        self._in_phase = True
+
+    def _look(self) -> None:
+        if not self._in_phase and sys.path != self._seen:
+            self._test_added += [e for e in sys.path if e not in self._seen]
+            self._test_removed |= {e for e in self._seen if e not in sys.path}
+            self._test_added = [e for e in self._test_added if e not in self._test_removed]
+
+    def phase_ends(self) -> None:
+        """Remember what function code leaves."""
+        self._in_phase = False
+        self._seen = list(sys.path)

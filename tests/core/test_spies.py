@@ -1,0 +1,257 @@
+"""Spies, replacements, and what init made."""
+
+import json
+import sys
+
+import pytest
+
+from pytest_lambda_lifecycle import FunctionError, LifecycleError
+
+DB = """
+    class Client:
+        def __init__(self, url): self.url = url
+        def get(self, key): return f"{self.url}/{key}"
+        @classmethod
+        def make(cls, url): return cls(url)
+        @staticmethod
+        def ping(host): return host == "up"
+        @property
+        def size(self): return 1
+    def connect(url, *, retries=0):
+        if not url: raise ValueError("no url")
+        return Client(url)
+    VALUE = 3
+"""
+APP = """
+    from db import connect, Client
+    client = connect("db://x", retries=2)
+    def handler(event, context):
+        Client.make("m"); Client.ping("up")
+        if event.get("connect") is not None: connect(event["connect"])
+        return client.get("k")
+"""
+
+
+@pytest.fixture
+def env(environment, write):
+    write("db.py", DB)
+    return environment(APP)
+
+
+def test_a_function_is_spied_on_before_anyone_binds_it(env):
+    connect = env.spy("db.connect")
+    env.invoke()
+    env.invoke({"connect": "late"})
+    assert connect.phases == ["init", "invoke"]
+    assert connect.count() == 2
+    assert connect.count(phase="init") == 1
+    first, last = connect.calls
+    assert (first.args, first.kwargs, first.invocation) == (("db://x",), {"retries": 2}, None)
+    assert first.result is env.module.client
+    assert (last.args, last.invocation) == (("late",), 1)
+    assert connect.last is last
+    assert env.init.spy_calls == [first]
+    assert env.invocations[1].spy_calls == [last]
+
+
+def test_an_exception_is_recorded_and_goes_on(env):
+    connect = env.spy("db.connect")
+    with pytest.raises(FunctionError, match="no url"):
+        env.invoke({"connect": ""})
+    assert isinstance(connect.last.exception, ValueError)
+
+
+def test_one_says_what_there_was_instead(env):
+    connect = env.spy("db.connect")
+    with pytest.raises(AssertionError, match=r"expected one call of db\.connect, there were none"):
+        _ = connect.one
+    with pytest.raises(AssertionError, match="there were none"):
+        _ = connect.last
+    env.invoke()
+    assert connect.one.phase == "init"
+    env.invoke({"connect": "x"})
+    with pytest.raises(AssertionError, match=r"there were 2 \(phases: init, invoke\)"):
+        _ = connect.one
+    assert repr(connect) == "<Spy db.connect: 2 (phases: init, invoke) calls>"
+
+
+def test_classes_methods_and_their_kinds(env):
+    spies = {name: env.spy(f"db.Client{name}") for name in ("", ".get", ".make", ".ping")}
+    env.invoke()
+    assert spies[""].phases == ["init", "invoke"]
+    assert spies[""].calls[0].args == ("db://x",)
+    assert spies[""].calls[0].result is env.module.client
+    assert spies[".get"].one.args == ("k",)
+    assert spies[".get"].one.result == "db://x/k"
+    assert spies[".make"].one.args == ("m",)
+    assert spies[".ping"].one.result is True
+    assert isinstance(env.module.client, env.module.Client)
+
+
+def test_a_shared_library_is_spied_on_only_while_entered(environment):
+    original = json.dumps
+    env = environment("from json import dumps\nX = dumps([1])\ndef handler(event, context): return dumps(event)")
+    spy = env.spy("json.dumps")
+    assert json.dumps is original
+    env.invoke({"a": 1})
+    assert [call.args for call in spy.calls] == [([1],), ({"a": 1},)]
+    json.dumps("between phases")  # passes through, unrecorded
+    assert spy.count() == 2
+    env.close()
+    assert json.dumps is original
+
+
+def test_a_shared_library_that_is_not_loaded_yet(environment, tmp_path, monkeypatch):
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "laterlib.py").write_text("def call(): return 1")
+    monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+    env = environment("import laterlib\ndef handler(event, context): return laterlib.call()")
+    spy = env.spy("laterlib.call")
+    env.invoke()
+    assert spy.phases == ["invoke"]
+    assert "laterlib" in sys.modules
+    env.close()
+    assert not hasattr(sys.modules.pop("laterlib").call, "__wrapped__")
+
+
+def test_spies_survive_a_reset(env):
+    connect = env.spy("db.connect")
+    env.invoke()
+    env.reset()
+    env.invoke()
+    assert connect.phases == ["init", "init"]
+
+
+def test_patch_replaces_for_init_as_well(env):
+    env.patch("db.connect", lambda url, retries: type("Fake", (), {"get": lambda self, key: f"fake {key}"})())
+    assert env.invoke().payload == "fake k"
+    env.reset()
+    assert env.invoke().payload == "fake k"
+
+
+def test_patch_of_a_shared_library_is_undone(environment):
+    env = environment("import json\ndef handler(event, context): return json.loads")
+    original = json.loads
+    env.patch("json.loads", "patched")
+    assert env.invoke().payload == "patched"
+    env.close()
+    assert json.loads is original
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("connect", "a target is a dotted name"),
+        ("", "a target is a dotted name"),
+        ("db..connect", "a target is a dotted name"),
+        ("no_such_module.connect", "no module 'no_such_module'"),
+        ("db", "a target is a dotted name"),
+        ("json.decoder", "it is a module"),
+        ("json.dumbs", r"json has no attribute 'dumbs'; did you mean 'dumps'\?"),
+    ],
+)
+def test_a_target_that_cannot_be(env, target, message):
+    with pytest.raises(LifecycleError, match=message):
+        env.spy(target)
+    assert env.invoke().payload == "db://x/k"
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("db.conect", r"db has no attribute 'conect'; did you mean 'connect'\?"),
+        ("db.Client.got", "Client has no attribute 'got'"),
+        ("db.VALUE", "it is a int, and not callable"),
+        ("db.Client.size", "it is a property, and not callable"),
+    ],
+)
+def test_a_target_in_function_code_that_does_not_exist_is_told_when_init_imports_it(env, target, message):
+    env.spy(target)
+    with pytest.raises(LifecycleError, match=message):
+        env.invoke()
+
+
+def test_a_spy_after_init_on_a_name_that_is_bound_elsewhere(env):
+    env.invoke()
+    with pytest.raises(LifecycleError, match=r"init has already bound the same object as app\.connect"):
+        env.spy("db.connect")
+    late = env.spy("app.connect")
+    env.invoke({"connect": "x"})
+    assert late.phases == ["invoke"]
+
+
+def test_a_builtin_type_cannot_be_spied_on(env):
+    with pytest.raises(LifecycleError, match=r"cannot .*'datetime\.date'"):
+        env.spy("datetime.date")
+
+
+class TestReuse:
+    SOURCE = """
+        table = object()
+        count = 0
+        class Pool:
+            instance = object()
+        def handler(event, context):
+            global table, count
+            count += 1
+            if event == "replace": table = object()
+            if event == "pool": Pool.instance = object()
+            if event == "delete": del table
+    """
+
+    def test_the_same_object_passes(self, environment):
+        env = environment(self.SOURCE)
+        env.invoke()
+        env.invoke()
+        env.assert_reused("app.table", "app.Pool", "app.Pool.instance")
+
+    def test_another_object_fails_with_both_and_the_invocation(self, environment):
+        env = environment(self.SOURCE)
+        env.invoke()
+        env.invoke("replace", request_id="r-7")
+        env.invoke()
+        with pytest.raises(AssertionError) as caught:
+            env.assert_reused("app.table")
+        lines = str(caught.value).splitlines()
+        assert lines[0] == (
+            "app.table was not reused: it is another object than init made (replaced by invocation 1, request r-7)"
+        )
+        assert lines[1].startswith("  after init: <object object at ")
+        assert lines[2].startswith("  now:        <object object at ")
+        assert lines[1].split()[-1] != lines[2].split()[-1]
+
+    @pytest.mark.parametrize(("event", "target"), [("pool", "app.Pool.instance"), ("delete", "app.table")])
+    def test_class_attributes_and_deleted_names(self, environment, event, target):
+        env = environment(self.SOURCE)
+        env.invoke(event)
+        with pytest.raises(AssertionError, match="was not reused"):
+            env.assert_reused(target)
+
+    def test_it_compares_with_the_latest_init(self, environment):
+        env = environment(self.SOURCE)
+        env.invoke("replace")
+        env.reset()
+        env.invoke()
+        env.assert_reused("app.table")
+
+    def test_nothing_to_compare(self, environment):
+        env = environment(self.SOURCE)
+        for prepare in (lambda: None, env.initialize):
+            prepare()
+            with pytest.raises(LifecycleError, match="nothing was invoked since init"):
+                env.assert_reused("app.table")
+
+    @pytest.mark.parametrize(
+        ("target", "message"),
+        [
+            ("app.tabel", "had no such name"),
+            ("table", "names nothing inside a module"),
+            ("json.dumps", "names nothing inside a module of the function"),
+            ("app", "names nothing inside a module"),
+        ],
+    )
+    def test_a_target_that_means_nothing(self, environment, target, message):
+        env = environment(self.SOURCE)
+        env.invoke()
+        with pytest.raises(LifecycleError, match=message):
+            env.assert_reused(target)

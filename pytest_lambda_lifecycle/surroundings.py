@@ -50,7 +50,11 @@ class Variables:
 
     def phase_begins(self) -> None:
         """Take what has changed since the last phase as the test's."""
-        if self._seen != _DATA:
+        self._look()
+        self._in_phase = True
+
+    def _look(self) -> None:
+        if not self._in_phase and self._seen != _DATA:
             now, seen = dict(os.environ), _decoded(self._seen)
             changed = [name for name in now.keys() | seen.keys() if now.get(name) != seen.get(name)]
             self._tests |= {name: now.get(name) for name in changed}

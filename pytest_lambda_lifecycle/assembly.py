@@ -17,7 +17,7 @@ from pytest_lambda_lifecycle.capture import Unbuffered
 from pytest_lambda_lifecycle.clock import RealClock
 from pytest_lambda_lifecycle.conductor import Conductor
 from pytest_lambda_lifecycle.events import AtexitIgnored
-from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
+from pytest_lambda_lifecycle.exits import Alarm, Exits, Signals, ThreadExits
 from pytest_lambda_lifecycle.failures import passes_through
 from pytest_lambda_lifecycle.fresh import fresh_rule
 from pytest_lambda_lifecycle.namespaces import SharedNamespaces
@@ -67,15 +67,17 @@ def assemble(
     import_path = [str(folder) for folder in (task_root, *_layer_folders(config.layers))]
     world = World(import_path, fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
     tmp = tempfile.TemporaryDirectory(prefix="lambda-tmp-", dir=_OUTSIDE_TMP, ignore_cleanup_errors=True)
-    signals, namespaces, replacements = Signals(), SharedNamespaces(), Replacements(world)
+    namespaces, replacements = SharedNamespaces(), Replacements(world)
 
-    def variables(outside: dict[str, str]) -> dict[str, str]:
+    def inside(outside: dict[str, str]) -> dict[str, str]:
         return function_variables(config, outside=outside, log_stream_name=assembly.log_stream, task_root=task_root)
 
-    surroundings = (Variables(variables), SearchPath(import_path))
+    variables, path, alarm = Variables(inside), SearchPath(import_path), Alarm()
 
     def in_phase() -> bool:
         return bool(stage.running) and stage.running[-1] is process and stage.thread == threading.get_ident()
+
+    signals = Signals(in_phase)
 
     def is_function_code(namespace: dict[str, Any]) -> bool:
         module = world.own(str(namespace.get("__name__")))
@@ -87,7 +89,8 @@ def assemble(
     process = ProcessSlice(
         [
             world,
-            *surroundings,
+            variables,
+            path,
             parts.LoggingTree(),
             signals,
             ThreadExits(),
@@ -101,7 +104,7 @@ def assemble(
                 ignored=lambda function: timeline.append(AtexitIgnored(clock.now(), function)),
             ),
         ],
-        surroundings,
+        [variables, path, alarm],
         [Unbuffered("stdout", record), Unbuffered("stderr", record)],
         str(task_root),
         f"the environment of {config.handler!r}",

@@ -8,22 +8,30 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from types import FrameType, ModuleType
 from typing import Any, Final, NoReturn, cast
 
 from pytest_lambda_lifecycle.outcome import ProcessEnd
 
-__all__ = ["Exits", "Signals", "ThreadExits"]
+__all__ = ["Alarm", "Exits", "Signals", "ThreadExits"]
 
 Undo = Callable[[], None]
 
 
 class Signals:
-    """Python signal handlers, which only the main thread can set; a real Ctrl-C is told from a raised one."""
+    """Python signal handlers that function code installs; and a real Ctrl-C is told from a raised one.
 
-    def __init__(self) -> None:
+    `signal.signal` is watched, as a test may install handlers too, and these must stay (`asyncio.run` does for SIGINT).
+    """
+
+    _signal: Callable[[int, Any], Any] = staticmethod(signal.signal)
+
+    def __init__(self, in_phase: Callable[[], bool]) -> None:
+        self._in_phase = in_phase
         self._own: dict[int, Any] = {}
+        self._outside: dict[int, Any] = {}
         self.interrupted = False
         """A SIGINT arrived while the environment was entered."""
 
@@ -32,40 +40,46 @@ class Signals:
             return lambda: None
         while _PENDING:
             _PENDING.pop()()
-        outside = _handlers()
-        if outside[signal.SIGINT] is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._on_interrupt)
-        inside = _handlers()
+        self._outside = {}
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._signal(signal.SIGINT, self._on_interrupt)
         for number, handler in self._own.items():
-            signal.signal(number, handler)
+            self._outside[number] = self._signal(number, handler)
+        signal.signal = self._watched  # type: ignore[assignment]
 
         def leave() -> None:
-            now = _handlers()
-            self._own = {number: handler for number, handler in now.items() if handler != inside[number]}
+            signal.signal = self._signal
+            self._own = {number: signal.getsignal(number) for number in self._outside}
             if _on_main_thread():
-                _install(outside, now)
+                self._give_back()
             else:
-                _PENDING.append(lambda: _install(outside, _handlers()))
+                _PENDING.append(self._give_back)
 
         return leave
 
     def discard(self) -> None:
         self._own = {}
 
+    def _watched(self, signalnum: int, handler: Any) -> Any:  # noqa: ANN401  # signal.signal's own types
+        before = self._signal(signalnum, handler)
+        if signalnum != _ALARM and self._in_phase():  # that one is switched phase by phase: see `Alarm`
+            self._outside.setdefault(int(signalnum), before)
+        return before
+
+    def _give_back(self) -> None:
+        for number, handler in self._outside.items():
+            if handler is not None:  # one that C code had installed cannot be put back from Python
+                self._signal(number, handler)
+        self._outside = {}
+        if signal.getsignal(signal.SIGINT) == self._on_interrupt:
+            self._signal(signal.SIGINT, signal.default_int_handler)
+
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         self.interrupted = True
         signal.default_int_handler(number, frame)
 
 
-def _catchable() -> tuple[int, ...]:
-    """Return the signals for which function code may install a handler, without the real-time ones."""
-    fixed = {getattr(signal, name, None) for name in ("SIGKILL", "SIGSTOP")}
-    return tuple(int(number) for number in signal.Signals if number not in fixed)
-
-
-_CATCHABLE: Final = _catchable()
-
-
+_ALARM: Final = getattr(signal, "SIGALRM", None)
 _PENDING: Final[list[Undo]] = []
 """Handlers to put back as soon as the main thread comes by: an environment left on another thread, which may not."""
 
@@ -74,14 +88,47 @@ def _on_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _install(handlers: dict[int, Any], now: dict[int, Any]) -> None:
-    for number, handler in handlers.items():
-        if now[number] != handler and handler is not None:
-            signal.signal(number, handler)
+class Alarm:
+    """The process's one real-time interval timer and its handler: the function's during a phase, the test's otherwise.
+
+    pytest-timeout and many timeout decorators use it.  A timer that function code leaves running is frozen with the
+    environment and goes on in the next phase, unless the test has one of its own then.
+    """
+
+    _GRACE = 0.005  # s by which a timer that nobody touched may differ from what is left of it
+
+    def __init__(self) -> None:
+        self._timer = (0.0, 0.0)
+        self._handler: Any = None
+        self._outside: tuple[Any, float, float, float] | None = None
+
+    def phase_begins(self) -> None:
+        """Put the function's timer in place, if it left one."""
+        if not _on_main_thread():
+            return
+        left, interval = _signal.getitimer(_signal.ITIMER_REAL)
+        self._outside = (_signal.getsignal(_signal.SIGALRM), left, interval, _clock() if left else 0.0)
+        if self._handler is not None and not left:
+            _signal.signal(_signal.SIGALRM, self._handler)
+            _signal.setitimer(_signal.ITIMER_REAL, *self._timer)
+
+    def phase_ends(self) -> None:
+        """Take the function's timer away, and give the test's back as far as it has run."""
+        if self._outside is None:
+            return
+        handler, left, interval, began = self._outside
+        now, own = _signal.getitimer(_signal.ITIMER_REAL), _signal.getsignal(_signal.SIGALRM)
+        expected = max(left - (_clock() - began), 1e-6) if left else 0.0
+        if own is not handler or abs(now[0] - expected) > self._GRACE:
+            self._timer, self._handler = now, own
+            _signal.setitimer(_signal.ITIMER_REAL, expected, interval)
+            _signal.signal(_signal.SIGALRM, _signal.SIG_DFL if handler is None else handler)
+
+    def discard(self) -> None:
+        self._timer, self._handler = (0.0, 0.0), None
 
 
-def _handlers() -> dict[int, Any]:
-    return {number: _signal.getsignal(number) for number in _CATCHABLE}
+_clock = time.perf_counter
 
 
 class ThreadExits:

@@ -42,14 +42,18 @@ class Part(Protocol):
 
 
 class Surrounding(Protocol):
-    """A part that the test may change between phases as well."""
+    """What is the function's during a phase and the test's between phases, or changed by both."""
 
     def phase_begins(self) -> None:
-        """Take what has changed since the last phase as the test's."""
+        """Tell what the test has changed from what is the function's."""
         ...
 
     def phase_ends(self) -> None:
         """Remember what function code leaves."""
+        ...
+
+    def discard(self) -> None:
+        """Forget the environment's values: the next process starts afresh."""
         ...
 
 
@@ -92,7 +96,7 @@ class ProcessSlice:
     def __init__(
         self,
         parts: Sequence[Part],
-        surroundings: tuple[Surrounding, Surrounding],
+        surroundings: Sequence[Surrounding],
         streams: Sequence[Unbuffered],
         directory: str,
         label: str,
@@ -103,7 +107,7 @@ class ProcessSlice:
         """Set when a thread of the function's ended the process, while the handler itself runs on."""
         self._pid = os.getpid()
         self._parts = parts
-        self._variables, self._path = surroundings
+        self._surroundings = tuple(surroundings)
         self._undo: list[Undo] = []
         self._streams = tuple(streams)
         self._start_directory = directory
@@ -143,8 +147,7 @@ class ProcessSlice:
         """End the function's process: what it had changed is gone."""
         if stage.current is self:
             stage.leave()
-        for part in self._parts:
-            part.discard()
+        self._discard_parts()
         self.exit_code = None
         self._start_afresh()
 
@@ -153,9 +156,13 @@ class ProcessSlice:
         self.closed = True
         if stage.current is self:
             stage.leave()
-        for part in self._parts:
-            part.discard()
+        self._discard_parts()
         self._context = contextvars.Context()
+
+    def _discard_parts(self) -> None:
+        parts: set[Part | Surrounding] = {*self._parts, *self._surroundings}
+        for part in parts:
+            part.discard()
 
     # -- one phase ------------------------------------------------------------------------------------------------
 
@@ -191,8 +198,8 @@ class ProcessSlice:
         running.append(self)
 
     def _phase_begins(self) -> tuple[Any, ...]:
-        self._variables.phase_begins()
-        self._path.phase_begins()
+        for surrounding in self._surroundings:
+            surrounding.phase_begins()
         directory = _working_directory()
         if directory != self._directory:
             os.chdir(self._directory)  # first, as it is the one step that can fail (the folder was deleted)
@@ -212,8 +219,8 @@ class ProcessSlice:
             self._filters = [entry for entry in warnings.filters if entry not in filters]
             getattr(warnings, "_filters_mutated", lambda: None)()
         warnings.filters = filters
-        self._variables.phase_ends()
-        self._path.phase_ends()
+        for surrounding in self._surroundings:
+            surrounding.phase_ends()
         self._directory = _working_directory() or self._start_directory
         if directory and directory != self._directory:
             os.chdir(directory)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment import ExecutionEnvironment as ExecutionEnvironment
     from pytest_lambda_lifecycle.errors import ConfigError as ConfigError
     from pytest_lambda_lifecycle.errors import FunctionError as FunctionError
+    from pytest_lambda_lifecycle.errors import FunctionTimeout as FunctionTimeout
     from pytest_lambda_lifecycle.errors import InitError as InitError
     from pytest_lambda_lifecycle.errors import InvalidTransition as InvalidTransition
     from pytest_lambda_lifecycle.errors import LifecycleError as LifecycleError
@@ -61,6 +62,7 @@ __all__ = [
     "FunctionError",
     "FunctionInit",
     "FunctionLog",
+    "FunctionTimeout",
     "Init",
     "InitError",
     "InitReport",

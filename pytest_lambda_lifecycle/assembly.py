@@ -13,12 +13,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle import parts
+from pytest_lambda_lifecycle.alarm import Alarm
 from pytest_lambda_lifecycle.capture import Unbuffered
 from pytest_lambda_lifecycle.clock import RealClock
 from pytest_lambda_lifecycle.conductor import Conductor
 from pytest_lambda_lifecycle.events import AtexitIgnored
-from pytest_lambda_lifecycle.exits import Alarm, Exits, Signals, ThreadExits
-from pytest_lambda_lifecycle.failures import passes_through
+from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
+from pytest_lambda_lifecycle.failures import interrupt, passes_through
 from pytest_lambda_lifecycle.fresh import fresh_rule
 from pytest_lambda_lifecycle.namespaces import SharedNamespaces
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
@@ -72,12 +73,14 @@ def assemble(
     def inside(outside: dict[str, str]) -> dict[str, str]:
         return function_variables(config, outside=outside, log_stream_name=assembly.log_stream, task_root=task_root)
 
-    variables, path, alarm = Variables(inside), SearchPath(import_path), Alarm()
+    variables, path = Variables(inside), SearchPath(import_path)
+
+    alarm = Alarm(interrupt)
 
     def in_phase() -> bool:
         return bool(stage.running) and stage.running[-1] is process and stage.thread == threading.get_ident()
 
-    signals = Signals(in_phase)
+    signals = Signals(in_phase, alarm)
 
     def is_function_code(namespace: dict[str, Any]) -> bool:
         module = world.own(str(namespace.get("__name__")))
@@ -104,7 +107,8 @@ def assemble(
                 ignored=lambda function: timeline.append(AtexitIgnored(clock.now(), function)),
             ),
         ],
-        [variables, path, alarm],
+        [variables, path],
+        alarm,
         [Unbuffered("stdout", record), Unbuffered("stderr", record)],
         str(task_root),
         f"the environment of {config.handler!r}",

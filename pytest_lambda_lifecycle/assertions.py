@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import cast
 
-from pytest_lambda_lifecycle.phases import Phase, Phases
+from pytest_lambda_lifecycle.phases import Invocation, Phase, Phases
 from pytest_lambda_lifecycle.timeline import Timeline, matches
 
 __all__ = ["explain"]
 
-_CONTEXT = 3
+# pytest cuts an explanation after about eight lines unless it runs with -vv.
+_BEFORE, _AFTER = 1, 2
 
 
 def explain(op: str, left: object, right: object, *, verbose: bool) -> list[str] | None:
@@ -40,12 +41,12 @@ def _comparison(actual: Timeline | Phases, expected: Sequence[object], *, verbos
     ]
     width = max([len("actual"), *(len(have) for _, _, have, _ in rows)])
     lines = [_headline(actual, expected, first), f"  {'':>4}  {'actual':<{width}}  expected"]
-    start, stop = (0, len(rows)) if verbose else (max(0, first - _CONTEXT), first + _CONTEXT + 1)
+    start, stop = (0, len(rows)) if verbose else (max(0, first - _BEFORE), first + _AFTER + 1)
     if start:
-        lines.append(f"  ({start} equal ones before; -v shows all)")
+        lines.append(f"  ({start} equal ones before; -vv shows all)")
     lines += [f"{mark:<1} {index:>4}  {have:<{width}}  {want}" for index, mark, have, want in rows[start:stop]]
     if stop < len(rows):
-        lines.append(f"  ({len(rows) - stop} more; -v shows all)")
+        lines.append(f"  ({len(rows) - stop} more; -vv shows all)")
     return lines
 
 
@@ -73,7 +74,9 @@ def _text(item: object) -> str:
         return item
     if isinstance(item, type):
         return item.__name__
+    if isinstance(item, Invocation):
+        return f"{item.name} ({'cold' if item.cold_start else 'warm'}, {item.status})"
     if isinstance(item, Phase):
-        return repr(item)
+        return f"{item.name} ({item.status})"
     name = getattr(item, "name", None)
     return name if isinstance(name, str) else repr(item)

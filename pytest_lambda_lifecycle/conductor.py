@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from pytest_lambda_lifecycle import lifecycle
 from pytest_lambda_lifecycle.errors import InvalidTransition
@@ -31,7 +32,17 @@ from pytest_lambda_lifecycle.events import (
     ShutdownStart,
 )
 from pytest_lambda_lifecycle.lifecycle import State
-from pytest_lambda_lifecycle.outcome import Exited, Loaded, Outcome, Raised, Request, Returned
+from pytest_lambda_lifecycle.outcome import (
+    DeadlineReached,
+    Exited,
+    Interrupted,
+    Loaded,
+    Outcome,
+    Raised,
+    Request,
+    Returned,
+    TimedOut,
+)
 from pytest_lambda_lifecycle.phases import Init, Invocation, Phase, Restore, Shutdown
 
 if TYPE_CHECKING:
@@ -40,6 +51,8 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.timeline import Timeline
 
 __all__ = ["Conductor", "Process", "Runtime"]
+
+P = TypeVar("P", Init, Restore, Invocation)
 
 
 class Runtime(Protocol):
@@ -68,8 +81,8 @@ class Process(Protocol):
     exit_code: int | None
     """Set if it ended by other means than the turn's outcome (a thread of the function's called `os._exit`)."""
 
-    def run(self, turn: Callable[..., Outcome], /, *arguments: object) -> Outcome:
-        """Run one turn of the runtime in it."""
+    def run(self, turn: Callable[..., Outcome], /, *arguments: object, limit_us: int | None = None) -> Outcome:
+        """Run one turn of the runtime in it; raises `DeadlineReached` where it cuts it after ``limit_us``."""
         ...
 
     def discard(self) -> None:
@@ -109,10 +122,11 @@ class Conductor:
                 raise InvalidTransition(
                     f"cannot initialize: {self._standing()}; Init runs once, before the first invoke"
                 )
-            return self._init("init")
+            return self._init("init", lifecycle.init_limit_us(self.config.initialization_type, self.config.timeout))
 
-    def _init(self, phase: str) -> Init:
+    def _init(self, phase: str, limit_us: int) -> Init:
         """Extension init, runtime init, function init; with SnapStart also the before-snapshot hooks."""
+        __tracebackhide__ = True
         config, timeline, clock = self.config, self.timeline, self.clock
         self._move(State.INIT)
         first, began = len(timeline), clock.elapsed()
@@ -120,40 +134,41 @@ class Conductor:
         timeline.append(ExtensionInit(clock.now()))
         timeline.append(RuntimeInit(clock.now(), config.runtime))
         timeline.append(FunctionInit(clock.now(), config.handler))
-        outcome: Outcome = Exited(1)
-        try:
-            outcome = self._run(self._runtime.init)
-            if isinstance(outcome, Loaded) and config.initialization_type == "snap-start":
-                outcome = self._run(self._runtime.before_snapshot)
-        except BaseException as interruption:  # pytest's own control flow, or a real Ctrl-C: it is not the function's
-            outcome = Exited(1, interruption)
-            raise
-        finally:
-            status, error_type = _result(outcome)
-            timeline.append(InitRuntimeDone(clock.now(), outcome, status, error_type))
-            duration = (clock.elapsed() - began) // 1000
-            timeline.append(InitReport(clock.now(), config.initialization_type, phase, status, error_type, duration))
-            init = Init(timeline, first, len(timeline))
-            self.phases.append(init)
-            self._move(State.READY)
-            if status != "success":
-                self._reset("failure", error_type)
-            elif config.initialization_type == "snap-start":
-                self._move(State.SNAPSHOT)
+        limit = self.config.timeout if phase == "invoke" else limit_us / 1_000_000
+        outcome = self._run(self._runtime.init, limit_us=limit_us, limit=limit)
+        if type(outcome) is Loaded and config.initialization_type == "snap-start":
+            left_us = limit_us - (clock.elapsed() - began) // 1000
+            outcome = self._run(self._runtime.before_snapshot, limit_us=left_us, limit=limit)
+        status, error_type = _result(outcome)
+        timeline.append(InitRuntimeDone(clock.now(), outcome, status, error_type))
+        duration_us = (clock.elapsed() - began) // 1000
+        reported_type = error_type if status == "error" else ""
+        timeline.append(InitReport(clock.now(), config.initialization_type, phase, status, reported_type, duration_us))
+        init = self._ended(Init(timeline, first, len(timeline)), outcome)
+        if status == "success" and config.initialization_type == "snap-start":
+            self._move(State.SNAPSHOT)
         return init
 
-    def _init_for_request(self) -> tuple[Init, int | None, int]:
-        """Init as part of a request: on failure once more, inside the invoke and its timeout.
-
-        Returns the last init, its microseconds if the platform reports them apart, and those that count as Duration.
-        """
-        init = None
+    def _start_cold(self, remaining_us: int) -> _Start:
+        """Init, as part of a request: if it fails, once more inside the invoke and its timeout; or Restore."""
+        __tracebackhide__ = True
+        if self.state in {State.SHUTDOWN, State.CLOSED}:
+            raise InvalidTransition(f"cannot invoke: {self._standing()}; start another with lambda_lifecycle()")
+        start = _Start(cold=self.state is not State.SNAPSHOT)
         if self.state is State.NEW:
-            init = self._init("init")
-            if init.status == "success":
-                return init, init._duration_us, 0
-        init = self._init("invoke")  # a suppressed init
-        return init, None, init._duration_us
+            limit_us = lifecycle.init_limit_us(self.config.initialization_type, self.config.timeout)
+            init = self._init("init", limit_us)
+            start.init_us = init._duration_us
+        if self.state is State.RESET:  # a suppressed init: its time is the invoke's
+            start.deadline_ms = self.clock.function_time_ms() + remaining_us // 1000
+            init = self._init("invoke", remaining_us)
+            start.init_us, start.spent_us = None, init._duration_us
+            start.failed = None if init.status == "success" else init.outcome
+        if self.state is State.SNAPSHOT:
+            restore = self._restore()
+            start.restore_us = restore._duration_us
+            start.failed = None if restore.status == "success" else restore.outcome
+        return start
 
     # -- SnapStart ------------------------------------------------------------------------------------------------
 
@@ -168,129 +183,106 @@ class Conductor:
             return self._restore()
 
     def _restore(self) -> Restore:
+        __tracebackhide__ = True
         timeline, clock = self.timeline, self.clock
         self._move(State.RESTORE)
         first, began = len(timeline), clock.elapsed()
         timeline.append(RestoreStart(clock.now()))
-        outcome: Outcome = Exited(1)
-        try:
-            outcome = self._run(self._runtime.after_restore)
-        except BaseException as interruption:
-            outcome = Exited(1, interruption)
-            raise
-        finally:
-            status, error_type = _result(outcome)
-            duration = (clock.elapsed() - began) // 1000
-            timeline.append(RestoreReport(clock.now(), outcome, status, error_type, duration))
-            restore = Restore(timeline, first, len(timeline))
-            self.phases.append(restore)
-            self._move(State.READY)
-            if status != "success":
-                self._reset("failure", error_type)
-        return restore
+        limit_us = lifecycle.RESTORE_LIMIT_US
+        outcome = self._run(self._runtime.after_restore, limit_us=limit_us, limit=limit_us / 1_000_000)
+        status, error_type = _result(outcome)
+        duration_us = (clock.elapsed() - began) // 1000
+        timeline.append(RestoreReport(clock.now(), outcome, status, error_type, duration_us))
+        return self._ended(Restore(timeline, first, len(timeline)), outcome)
 
     # -- Invoke ---------------------------------------------------------------------------------------------------
 
-    def invoke(self, request: Request, *, request_id: str, trace_id: str) -> Invocation:
-        """Run Invoke, and Init before it where the environment is cold."""
+    def invoke(self, request: Request, request_id: str, trace_id: str, remaining_us: int | None = None) -> Invocation:
+        """Run Invoke, and before it Init or Restore where the environment is cold."""
         __tracebackhide__ = True
         if not self._turn.acquire(blocking=False):
             raise self._busy("invoke")
         try:
-            if self.state is not State.READY:
-                return self._invoke_cold(request, request_id, trace_id)
-            return self._invoke(request, request_id, trace_id)
+            limit_us = self.config.timeout * 1_000_000 if remaining_us is None else remaining_us
+            start = _WARM if self.state is State.READY else self._start_cold(limit_us)
+            return self._invoke(request, request_id, trace_id, limit_us, start)
         finally:
             self._turn.release()
 
-    def _invoke_cold(self, request: Request, request_id: str, trace_id: str) -> Invocation:
-        __tracebackhide__ = True
-        if self.state in {State.SHUTDOWN, State.CLOSED}:
-            raise InvalidTransition(f"cannot invoke: {self._standing()}; start another with lambda_lifecycle()")
-        deadline_ms = self._deadline_ms()
-        phase: Init | Restore | None = None
-        init_us, spent_us, restore_us, cold = None, 0, None, self.state is not State.SNAPSHOT
-        if cold:
-            phase, init_us, spent_us = self._init_for_request()
-        if self.state is State.SNAPSHOT:
-            phase = self._restore()
-            restore_us = phase._duration_us
-        failed = phase.outcome if phase is not None and phase.status != "success" else None
-        return self._invoke(
-            request,
-            request_id,
-            trace_id,
-            cold=cold,
-            deadline_ms=deadline_ms if init_us is None else None,
-            times=(init_us, spent_us, restore_us),
-            failed=failed,
-        )
-
-    def _invoke(
-        self,
-        request: Request,
-        request_id: str,
-        trace_id: str,
-        *,
-        cold: bool = False,
-        deadline_ms: int | None = None,
-        times: tuple[int | None, int, int | None] = (None, 0, None),
-        failed: Outcome | None = None,
-    ) -> Invocation:
+    def _invoke(self, request: Request, request_id: str, trace_id: str, limit_us: int, start: _Start) -> Invocation:
         """START, the runtime's turn, END, REPORT; a process that has ended is reset."""
         __tracebackhide__ = True
         timeline, clock, config = self.timeline, self.clock, self.config
         first, began = len(timeline), clock.elapsed()
-        deadline_ms = deadline_ms or self._deadline_ms()
+        deadline_ms = start.deadline_ms or clock.function_time_ms() + limit_us // 1000
         request.headers.setdefault("Lambda-Runtime-Deadline-Ms", str(deadline_ms))
         self.request_id = request_id
-        start = InvokeStart(clock.now(), request_id, config.function_version, deadline_ms, trace_id, cold)
-        timeline.append(start)
-        outcome: Outcome = failed or Exited(1)
-        try:
-            if failed is None:
-                self.state = State.INVOKE
-                outcome = self._run(self._runtime.invoke, request)
-        except BaseException as interruption:  # pytest's own control flow, or a real Ctrl-C: it is not the function's
-            outcome = Exited(1, interruption)
-            self.state = State.READY
-            raise
-        finally:
-            if failed is None and self.state is State.INVOKE:
-                self.state = State.READY
-            status, error_type = ("success", "") if type(outcome) is Returned else _result(outcome)
-            duration = (clock.elapsed() - began) // 1000
-            done = RuntimeDone(clock.now(), request_id, outcome, status, error_type, duration)
-            timeline.append(done)
-            ended = type(outcome) is Exited or failed is not None
-            report = InvokeReport(
-                done.at,
-                request_id,
-                status if ended else "success",
-                error_type if ended else "",
-                duration + times[1],
-                config.memory_size,
-                times[0],
-                times[2],
-            )
-            timeline.append(report)
-            invocation = Invocation(timeline, first, len(timeline), start=start, done=done, report=report)
+        started = InvokeStart(clock.now(), request_id, config.function_version, deadline_ms, trace_id, start.cold)
+        timeline.append(started)
+        outcome = start.failed
+        if outcome is None:
+            self.state = State.INVOKE
+            outcome = self._run(self._runtime.invoke, request, limit_us=limit_us - start.spent_us, limit=config.timeout)
+        status, error_type = _result(outcome)
+        duration_us = (clock.elapsed() - began) // 1000
+        done = RuntimeDone(clock.now(), request_id, outcome, status, error_type, duration_us)
+        timeline.append(done)
+        report = self._report(done, start)
+        timeline.append(report)
+        invocation = Invocation(timeline, first, len(timeline), start=started, done=done, report=report)
+        if start.failed is not None:  # the process is reset already
             self.phases.append(invocation)
-        if type(outcome) is Exited and failed is None:
-            self._reset("failure", error_type)
-        return invocation
+            return invocation
+        return self._ended(invocation, outcome)
 
-    def _deadline_ms(self) -> int:
-        return self.clock.function_time_ms() + self.config.timeout * 1000
+    def _report(self, done: RuntimeDone, start: _Start) -> InvokeReport:
+        """REPORT tells of a process that ended or was cut, not of an error that the handler raised."""
+        ended = type(done.outcome) in (Exited, TimedOut) or start.failed is not None
+        return InvokeReport(
+            done.at,
+            done.request_id,
+            done.status if ended else "success",
+            done.error_type if done.status == "error" and ended else "",
+            done.duration_us + start.spent_us,
+            self.config.memory_size,
+            start.init_us,
+            start.restore_us,
+        )
 
-    def _run(self, turn: Callable[..., Outcome], *arguments: object) -> Outcome:
+    # -- a turn of the runtime ------------------------------------------------------------------------------------
+
+    def _run(self, turn: Callable[..., Outcome], *arguments: object, limit_us: int, limit: float) -> Outcome:
+        """Give the runtime its turn and ``limit_us`` for it; the clock decides whether it was in time.
+
+        ``limit`` is what the limit is called in messages, in s.
+        """
         __tracebackhide__ = True
-        outcome = self._process.run(turn, *arguments)
+        began = self.clock.elapsed()
+        try:
+            outcome = self._process.run(turn, *arguments, limit_us=limit_us)
+        except DeadlineReached:
+            return TimedOut(limit)
+        except BaseException as interruption:  # pytest's own control flow, a real Ctrl-C, misuse: not the function's
+            return Interrupted(interruption)
+        if self.clock.elapsed() - began > limit_us * 1000:
+            return TimedOut(limit)  # it had swallowed the interruption, or could not be interrupted
         if self._process.exit_code is not None:
             return Exited(self._process.exit_code)
         if type(outcome) is Returned and len(outcome.body) > lifecycle.RESPONSE_LIMIT:
             return lifecycle.response_too_large()  # the runtime goes on: the next invoke is warm
         return outcome
+
+    def _ended(self, phase: P, outcome: Outcome) -> P:
+        """Close a phase: the environment is ready again, unless its process has ended."""
+        __tracebackhide__ = True
+        self.phases.append(phase)
+        self.state = State.READY
+        not_ready = phase.name != "invoke" and phase.status != "success"
+        if not_ready or isinstance(outcome, (Exited, TimedOut)):
+            self._reset("timeout" if isinstance(outcome, TimedOut) else "failure", _result(outcome)[1])
+        if isinstance(outcome, Interrupted):
+            raise outcome.exception
+        return phase
 
     # -- Reset and Shutdown ---------------------------------------------------------------------------------------
 
@@ -369,11 +361,35 @@ class Conductor:
         self.state = to
 
 
+@dataclass
+class _Start:
+    """What came before an invoke within the same request."""
+
+    cold: bool = False
+    deadline_ms: int | None = None
+    """The request's, where part of its time is spent already."""
+    init_us: int | None = None
+    """``Init Duration`` of REPORT."""
+    spent_us: int = 0
+    """A suppressed init, which counts as Duration."""
+    restore_us: int | None = None
+    failed: Outcome | None = None
+    """Set where the handler cannot run."""
+
+
+_WARM: Final = _Start()
+
+
 def _result(outcome: Outcome) -> tuple[str, str]:
     """Status and error type of a turn's outcome."""
     match outcome:
+        case Returned() | Loaded():
+            return "success", ""
         case Raised(error=error):
             return "error", str(error.get("errorType", ""))
         case Exited():
             return "error", "Runtime.ExitError"
-    return "success", ""
+        case TimedOut():
+            return "timeout", "Sandbox.Timedout"
+        case Interrupted(exception=exception):
+            return "error", type(exception).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -88,7 +89,7 @@ class FunctionConfig:
 
     def with_code_dir(self, code_dir: Path, source: str) -> Self:
         """Return a copy with a task root that was found rather than given."""
-        config = self.replace()
+        config = copy(self)
         object.__setattr__(config, "code_dir", code_dir)
         object.__setattr__(config, "_sources", {**self._sources, "code_dir": source})
         return config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import random
@@ -126,14 +127,16 @@ class ExecutionEnvironment:
         trace_id: str | None = None,
         content_type: str | None = None,
         headers: Mapping[str, str | None] | None = None,
+        remaining_ms: int | None = None,
     ) -> Invocation:
         """Invoke the function; a cold environment inits first.
 
         ``event`` crosses as JSON, so the handler never sees the test's own object; `bytes` are the payload as it is.
         Without one the function gets ``{}``, as from Lambda.  ``identity`` has the keys ``cognitoIdentityId`` and
         ``cognitoIdentityPoolId``.  ``headers`` are those of the Runtime API and win over the other arguments; a header
-        of None is left out.  A failed invoke raises `FunctionError` (`InitError`, `RuntimeExit`, `PayloadTooLarge`);
-        with ``check=False`` the failed `Invocation` is returned instead.
+        of None is left out.  ``remaining_ms`` shortens the function's time for this invoke.  A failed invoke raises
+        `FunctionError` (`InitError`, `FunctionTimeout`, `RuntimeExit`, `PayloadTooLarge`); with ``check=False`` the
+        failed `Invocation` is returned instead.
         """
         __tracebackhide__ = True
         body = encode_event(event)
@@ -152,16 +155,22 @@ class ExecutionEnvironment:
         )
         if client_context is not None or identity is not None or tenant_id is not None or headers is not None:
             request_id = _complete(request.headers, client_context, identity, tenant_id, headers) or request_id
-        if self._around_invoke is None:
-            invocation = self._conductor.invoke(request, request_id=request_id, trace_id=trace_id)
-        else:
-            invocation = self._around_invoke(
-                event, lambda: self._conductor.invoke(request, request_id=request_id, trace_id=trace_id)
-            )
+        remaining_us = None if remaining_ms is None else self._remaining_us(remaining_ms)
+        proceed = functools.partial(self._conductor.invoke, request, request_id, trace_id, remaining_us)
+        invocation = proceed() if self._around_invoke is None else self._around_invoke(event, proceed)
         if check and invocation.status != "success":
             not_ready = failures.failed_before_handler(self._conductor.phases, invocation)
             raise failures.function_error(invocation, not_ready=not_ready) from invocation.exception
         return invocation
+
+    def _remaining_us(self, remaining_ms: int) -> int:
+        limit = self.config.timeout * 1000
+        if type(remaining_ms) is not int or not 1 <= remaining_ms <= limit:
+            raise LifecycleError(
+                f"cannot invoke with remaining_ms={remaining_ms!r}: it is a whole number of ms from 1 to {limit}, the "
+                f"function's timeout (from {self.config.source_of('timeout')})"
+            )
+        return remaining_ms * 1000
 
     def reset(self) -> None:
         """Reset the environment, as a crash does: globals go, ``/tmp`` stays, the next invoke inits inside itself."""

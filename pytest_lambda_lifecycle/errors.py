@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConfigError",
     "FunctionError",
+    "FunctionTimeout",
     "InitError",
     "InvalidTransition",
     "LifecycleError",
@@ -73,6 +74,10 @@ class FunctionError(Exception):
 
 class InitError(FunctionError):
     """Init failed: the handler could not be loaded, or the code around it raised."""
+
+
+class FunctionTimeout(FunctionError):
+    """The function had not finished when its timeout was over: it was killed and the environment was reset."""
 
 
 class RuntimeExit(FunctionError):

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # signal.getsignal makes an enum member of each answer: 20 times slower
 import atexit
+import math
 import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable
 from types import FrameType, ModuleType
 from typing import Any, Final, NoReturn, cast
 
+from pytest_lambda_lifecycle.alarm import Alarm
 from pytest_lambda_lifecycle.outcome import ProcessEnd
 
-__all__ = ["Alarm", "Exits", "Signals", "ThreadExits"]
+__all__ = ["Exits", "Signals", "ThreadExits"]
 
 Undo = Callable[[], None]
 
@@ -23,13 +23,19 @@ Undo = Callable[[], None]
 class Signals:
     """Python signal handlers that function code installs; and a real Ctrl-C is told from a raised one.
 
-    `signal.signal` is watched, as a test may install handlers too, and these must stay (`asyncio.run` does for SIGINT).
+    The functions of `signal` are watched, as a test may install handlers too, and these must stay (`asyncio.run` does
+    for SIGINT).  SIGALRM and its timer are shared with the deadline: see `Alarm`.
     """
 
-    _signal: Callable[[int, Any], Any] = staticmethod(signal.signal)
+    _real: Final = {
+        name: getattr(signal, name)
+        for name in ("signal", "getsignal", "alarm", "setitimer", "getitimer")
+        if hasattr(signal, name)
+    }
 
-    def __init__(self, in_phase: Callable[[], bool]) -> None:
+    def __init__(self, in_phase: Callable[[], bool], alarm: Alarm) -> None:
         self._in_phase = in_phase
+        self._alarm = alarm
         self._own: dict[int, Any] = {}
         self._outside: dict[int, Any] = {}
         self.interrupted = False
@@ -42,13 +48,15 @@ class Signals:
             _PENDING.pop()()
         self._outside = {}
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            self._signal(signal.SIGINT, self._on_interrupt)
+            self._real["signal"](signal.SIGINT, self._on_interrupt)
         for number, handler in self._own.items():
-            self._outside[number] = self._signal(number, handler)
-        signal.signal = self._watched  # type: ignore[assignment]
+            self._outside[number] = self._real["signal"](number, handler)
+        for name in self._real:
+            setattr(signal, name, getattr(self, f"_watched_{name}"))
 
         def leave() -> None:
-            signal.signal = self._signal
+            for name, function in self._real.items():
+                setattr(signal, name, function)
             self._own = {number: signal.getsignal(number) for number in self._outside}
             if _on_main_thread():
                 self._give_back()
@@ -60,75 +68,56 @@ class Signals:
     def discard(self) -> None:
         self._own = {}
 
-    def _watched(self, signalnum: int, handler: Any) -> Any:  # noqa: ANN401  # signal.signal's own types
-        before = self._signal(signalnum, handler)
-        if signalnum != _ALARM and self._in_phase():  # that one is switched phase by phase: see `Alarm`
-            self._outside.setdefault(int(signalnum), before)
-        return before
-
     def _give_back(self) -> None:
         for number, handler in self._outside.items():
             if handler is not None:  # one that C code had installed cannot be put back from Python
-                self._signal(number, handler)
+                self._real["signal"](number, handler)
         self._outside = {}
         if signal.getsignal(signal.SIGINT) == self._on_interrupt:
-            self._signal(signal.SIGINT, signal.default_int_handler)
+            self._real["signal"](signal.SIGINT, signal.default_int_handler)
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         self.interrupted = True
         signal.default_int_handler(number, frame)
 
+    # -- what stands in `signal` while the environment is entered -------------------------------------------------
+
+    def _shares(self, is_alarm: bool) -> bool:
+        return is_alarm and self._alarm.active and self._in_phase()
+
+    def _watched_signal(self, signalnum: int, handler: Any) -> Any:  # noqa: ANN401  # signal.signal's own types
+        if self._shares(signalnum == _ALARM):
+            return self._alarm.set_handler(handler)
+        before = self._real["signal"](signalnum, handler)
+        if self._in_phase():
+            self._outside.setdefault(int(signalnum), before)
+        return before
+
+    def _watched_getsignal(self, signalnum: int) -> Any:  # noqa: ANN401
+        return self._alarm.get_handler() if self._shares(signalnum == _ALARM) else self._real["getsignal"](signalnum)
+
+    def _watched_alarm(self, seconds: int) -> int:
+        if not self._shares(is_alarm=True):
+            return int(self._real["alarm"](seconds))
+        return math.ceil(self._alarm.set_timer(seconds)[0])
+
+    def _watched_setitimer(self, which: int, seconds: float, interval: float = 0.0) -> Any:  # noqa: ANN401
+        if self._shares(which == _REAL_TIMER):
+            return self._alarm.set_timer(seconds, interval)
+        return self._real["setitimer"](which, seconds, interval)
+
+    def _watched_getitimer(self, which: int) -> Any:  # noqa: ANN401
+        return self._alarm.get_timer() if self._shares(which == _REAL_TIMER) else self._real["getitimer"](which)
+
 
 _ALARM: Final = getattr(signal, "SIGALRM", None)
+_REAL_TIMER: Final = getattr(signal, "ITIMER_REAL", None)
 _PENDING: Final[list[Undo]] = []
 """Handlers to put back as soon as the main thread comes by: an environment left on another thread, which may not."""
 
 
 def _on_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
-
-
-class Alarm:
-    """The process's one real-time interval timer and its handler: the function's during a phase, the test's otherwise.
-
-    pytest-timeout and many timeout decorators use it.  A timer that function code leaves running is frozen with the
-    environment and goes on in the next phase, unless the test has one of its own then.
-    """
-
-    _GRACE = 0.005  # s by which a timer that nobody touched may differ from what is left of it
-
-    def __init__(self) -> None:
-        self._timer = (0.0, 0.0)
-        self._handler: Any = None
-        self._outside: tuple[Any, float, float, float] | None = None
-
-    def phase_begins(self) -> None:
-        """Put the function's timer in place, if it left one."""
-        if not _on_main_thread():
-            return
-        left, interval = _signal.getitimer(_signal.ITIMER_REAL)
-        self._outside = (_signal.getsignal(_signal.SIGALRM), left, interval, _clock() if left else 0.0)
-        if self._handler is not None and not left:
-            _signal.signal(_signal.SIGALRM, self._handler)
-            _signal.setitimer(_signal.ITIMER_REAL, *self._timer)
-
-    def phase_ends(self) -> None:
-        """Take the function's timer away, and give the test's back as far as it has run."""
-        if self._outside is None:
-            return
-        handler, left, interval, began = self._outside
-        now, own = _signal.getitimer(_signal.ITIMER_REAL), _signal.getsignal(_signal.SIGALRM)
-        expected = max(left - (_clock() - began), 1e-6) if left else 0.0
-        if own is not handler or abs(now[0] - expected) > self._GRACE:
-            self._timer, self._handler = now, own
-            _signal.setitimer(_signal.ITIMER_REAL, expected, interval)
-            _signal.signal(_signal.SIGALRM, _signal.SIG_DFL if handler is None else handler)
-
-    def discard(self) -> None:
-        self._timer, self._handler = (0.0, 0.0), None
-
-
-_clock = time.perf_counter
 
 
 class ThreadExits:

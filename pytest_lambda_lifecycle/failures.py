@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
-from pytest_lambda_lifecycle.errors import FunctionError, InitError, LifecycleError, PayloadTooLarge, RuntimeExit
-from pytest_lambda_lifecycle.lifecycle import EVENT_LIMIT, exit_message
-from pytest_lambda_lifecycle.outcome import Exited, Outcome, Raised
+from pytest_lambda_lifecycle.errors import (
+    FunctionError,
+    FunctionTimeout,
+    InitError,
+    LifecycleError,
+    PayloadTooLarge,
+    RuntimeExit,
+)
+from pytest_lambda_lifecycle.lifecycle import EVENT_LIMIT
+from pytest_lambda_lifecycle.outcome import DeadlineReached, Exited, Outcome, Raised, TimedOut
 from pytest_lambda_lifecycle.phases import Init, Invocation, Phase, Restore
+from pytest_lambda_lifecycle.projections import platform_error
 
-__all__ = ["caller", "event_too_large", "function_error", "passes_through"]
+__all__ = ["caller", "event_too_large", "failed_before_handler", "function_error", "interrupt", "passes_through"]
 
 _PACKAGE: Final = str(Path(__file__).parent)
 
@@ -20,10 +29,10 @@ def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> Fu
     """Return the exception for a failed phase; ``not_ready``: it failed before the handler could run."""
     outcome = phase.outcome
     kind = InitError if not_ready else FunctionError
-    if isinstance(outcome, Exited):
-        kind = InitError if not_ready else RuntimeExit
-        prefix = f"RequestId: {phase.request_id} Error: " if isinstance(phase, Invocation) else ""
-        return kind("Runtime.ExitError", prefix + exit_message(outcome.exit_code), phase=phase)
+    if isinstance(outcome, (Exited, TimedOut)):
+        kind = _kind_of_end(phase, outcome, not_ready=not_ready)
+        error_type, message = platform_error(getattr(phase, "request_id", ""), outcome)
+        return kind(error_type, message, phase=phase)
     error = outcome.error if isinstance(outcome, Raised) else {}
     error_type = str(error.get("errorType", ""))
     if error_type == "Function.ResponseSizeTooLarge":
@@ -35,6 +44,12 @@ def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> Fu
         fault_type=_fault_type(outcome),
         phase=phase,
     )
+
+
+def _kind_of_end(phase: Phase, outcome: Exited | TimedOut, *, not_ready: bool) -> type[FunctionError]:
+    if isinstance(outcome, TimedOut) and isinstance(phase, Invocation):
+        return FunctionTimeout  # also where an init inside the invoke had used up its time
+    return InitError if not_ready else RuntimeExit
 
 
 def _texts(stack_trace: object) -> tuple[str, ...]:
@@ -65,7 +80,7 @@ def passes_through(exception: BaseException, *, interrupted: bool) -> bool:
     These are `pytest.fail` and its kin, pytest-timeout (which uses them), Hypothesis, the debugger's quit, a real
     Ctrl-C, and misuse of this library.
     """
-    if isinstance(exception, LifecycleError):
+    if isinstance(exception, (LifecycleError, DeadlineReached)):
         return True
     if isinstance(exception, KeyboardInterrupt):
         return interrupted
@@ -81,6 +96,24 @@ _CONTROL_FLOW: Final = {
     "hypothesis.errors": ("HypothesisException", "StopTest"),
     "bdb": ("BdbQuit",),
 }
+
+
+def interrupt(frame: FrameType | None) -> None:
+    """Raise `DeadlineReached` if function code was running in ``frame``.
+
+    Our own frames must not be torn up: the signal comes again, and the phase looks at the clock when it ends.
+    """
+    leaf = frame
+    while frame is not None and not frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    if frame is not None and frame is not leaf and frame.f_code.co_filename in _CALLERS_OF_FUNCTION_CODE:
+        raise DeadlineReached
+
+
+_CALLERS_OF_FUNCTION_CODE: Final = frozenset(
+    str(Path(__file__).parent / name)
+    for name in ("codec.py", "spies.py", "runtimes/hooks.py", "runtimes/loading.py", "runtimes/local.py")
+)
 
 
 def caller() -> str:

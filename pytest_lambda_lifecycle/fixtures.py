@@ -6,11 +6,11 @@ import operator
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 import pytest
 
@@ -19,9 +19,7 @@ from pytest_lambda_lifecycle.config import FunctionConfig
 from pytest_lambda_lifecycle.environment import ExecutionEnvironment
 from pytest_lambda_lifecycle.errors import ConfigError, LifecycleError, LifecycleWarning
 from pytest_lambda_lifecycle.kept import handler_file, keep_for
-from pytest_lambda_lifecycle.plugin import journal_key, photograph_key
 from pytest_lambda_lifecycle.settings import SettingsLayer, refuse_unknown, setting_names
-from pytest_lambda_lifecycle.summary import Journal
 from pytest_lambda_lifecycle.task_root import find_task_root
 
 if TYPE_CHECKING:
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.events import Event
     from pytest_lambda_lifecycle.phases import Invocation
     from pytest_lambda_lifecycle.settings import FunctionSettings, Settings
+    from pytest_lambda_lifecycle.summary import Journal
 
 __all__ = ["LambdaLifecycle"]
 
@@ -47,13 +46,22 @@ class LambdaLifecycle:
     the current directory, in the ini file at the file's).
     """
 
-    def __init__(self, request: pytest.FixtureRequest, defaults: Settings) -> None:
+    def __init__(
+        self,
+        request: pytest.FixtureRequest,
+        defaults: Settings,
+        *,
+        journal: Journal,
+        patched: Callable[[ModuleType], list[str]],
+    ) -> None:
         __tracebackhide__ = _misuse
         self._request = request
         self._node = cast("pytest.Item | pytest.Collector", request.node)  # pyright: ignore[reportUnknownMemberType]
         self._rootdir = request.config.rootpath
         self._defaults = self._mapping(defaults, "the lambda_lifecycle_config fixture")
         self._markers = self._marker_layers() if request.scope != "session" else []
+        self._journal = journal
+        self._patched = patched
         self._environments: list[ExecutionEnvironment] = []
 
     def __call__(self, handler: str | None = None, **settings: Unpack[FunctionSettings]) -> ExecutionEnvironment:
@@ -70,7 +78,7 @@ class LambdaLifecycle:
             raise error.with_traceback(None) from None  # where our code noticed it is of no interest
         environment = self._make(config)
         self._environments.append(environment)
-        self._request.config.stash.setdefault(journal_key, Journal()).add(environment, called_at)
+        self._journal.add(environment, called_at)
         self._node.ihook.pytest_lambda_lifecycle_environment(environment=environment, request=self._request)
         return environment
 
@@ -112,7 +120,9 @@ class LambdaLifecycle:
             return []
         settings: dict[str, object] = {}
         for layer in others:
-            settings.update({name: value for name, value in layer.values.items() if value is not None})
+            environment = {**_mapping_of(settings, "environment"), **_mapping_of(layer.values, "environment")}
+            settings |= {name: value for name, value in layer.values.items() if value is not None}
+            settings |= {"environment": environment} if environment else {}
         names = " and ".join(sorted({self._relative(i.plugin_name) for i in implementations}))
         results = hook(request=self._request, settings=settings)
         # The implementation nearest to the test is called first, and counts most.
@@ -180,10 +190,15 @@ class LambdaLifecycle:
             keep=keep_for(self._request.session, root, handler_file(root, config.handler)),
             around_invoke=partial(_invoke_through_hook, hooks, made) if wrapped else None,
             observer=_Announcer(hooks, made) if listeners else None,
-            tampered=partial(_patched_before, self._request.config),
+            tampered=self._patched,
         )
         made.append(environment)
         return environment
+
+
+def _mapping_of(values: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = values.get(name)
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
 
 
 def _own_marks(node: pytest.Item | pytest.Collector) -> list[pytest.Mark]:
@@ -243,11 +258,13 @@ class _Announcer:
 
     def __call__(self, event: Event) -> None:
         __tracebackhide__ = True
-        if self._announcing or not self._made:  # what an implementation itself causes (a print) is not announced
+        if self._announcing or not self._made:  # what an implementation itself causes is not announced
             return
         self._announcing = True
         try:
-            self._hooks.pytest_lambda_lifecycle_event(environment=self._made[0], event=event)
+            # What an implementation prints during a phase is not the function's output.
+            with redirect_stdout(_outside(sys.stdout)), redirect_stderr(_outside(sys.stderr)):
+                self._hooks.pytest_lambda_lifecycle_event(environment=self._made[0], event=event)
         except Exception as error:
             raise LifecycleError(
                 f"an implementation of the hook pytest_lambda_lifecycle_event raised at {event.name}: {error!r}"
@@ -256,6 +273,5 @@ class _Announcer:
             self._announcing = False
 
 
-def _patched_before(config: pytest.Config, module: ModuleType) -> list[str]:
-    photograph = config.stash.get(photograph_key, None)
-    return photograph.patched(module) if photograph is not None else []
+def _outside(stream: TextIO) -> TextIO:
+    return getattr(stream, "outside", None) or stream

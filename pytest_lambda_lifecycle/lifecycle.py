@@ -14,13 +14,16 @@ from pytest_lambda_lifecycle.outcome import Raised
 __all__ = [
     "EVENT_LIMIT",
     "RESPONSE_LIMIT",
+    "RESTORE_LIMIT_US",
     "State",
     "allowed",
     "billed_ms",
     "exit_message",
+    "init_limit_us",
     "init_writes_report",
     "response_too_large",
     "shutdown_budget_ms",
+    "timeout_message",
 ]
 
 EVENT_LIMIT: Final = 6_291_456
@@ -28,6 +31,10 @@ EVENT_LIMIT: Final = 6_291_456
 
 RESPONSE_LIMIT: Final = 6_291_556
 """Bytes of a synchronous response: 6 MiB + 100 (Runtime Interface Emulator, 413 ``RequestEntityTooLarge``)."""
+
+
+RESTORE_LIMIT_US: Final = 10_000_000
+"""Microseconds for a restore and its after-restore hooks (Lambda execution environment, "Restore phase")."""
 
 
 class State(str, Enum):
@@ -64,6 +71,16 @@ _TRANSITIONS: Final = {
 def allowed(state: State, to: State) -> bool:
     """Say whether the lifecycle goes from ``state`` to ``to`` in one step."""
     return to in _TRANSITIONS[state]
+
+
+def init_limit_us(initialization_type: str, timeout: int) -> int:
+    """Microseconds for Init: 10 s on demand, else the function timeout (s) and at least 130 s ("Init phase")."""
+    return 10_000_000 if initialization_type == "on-demand" else max(130, timeout) * 1_000_000
+
+
+def timeout_message(seconds: float) -> str:
+    """Text of a timeout after ``RequestId: … Error: `` (Troubleshooting invocation issues, ``Sandbox.Timedout``)."""
+    return f"Task timed out after {seconds:.2f} seconds"
 
 
 def shutdown_budget_ms(*, internal_extensions: int = 0, external_extensions: int = 0) -> int:

@@ -58,6 +58,7 @@ OPTIONS: Final = (
     Option("fresh_packages", "NAME", "shared packages that each cold start imports afresh, or *", "args"),
 )
 _MANY: Final = frozenset({"paths", "args", "linelist"})
+_NUMBERS: Final = frozenset({"timeout", "memory_size", "ephemeral_storage"})
 
 _layers_key: Final[pytest.StashKey[list[SettingsLayer]]] = pytest.StashKey()
 
@@ -166,7 +167,7 @@ def _ini_directory(config: pytest.Config) -> Path:
 
 def _parsed(option: Option, value: object, source: str) -> object:
     """Turn text into the setting's type where it can be; what cannot be is refused with the setting's own message."""
-    if option.ini_type == _NUMBER or option.setting in ("timeout", "memory_size", "ephemeral_storage"):
+    if option.setting in _NUMBERS:
         text = str(value).strip()
         return int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else value
     if option.setting == "environment":

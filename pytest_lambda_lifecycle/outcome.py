@@ -9,7 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-__all__ = ["Exited", "Loaded", "Outcome", "ProcessEnd", "Raised", "Request", "Returned"]
+__all__ = [
+    "DeadlineReached",
+    "Exited",
+    "Interrupted",
+    "Loaded",
+    "Outcome",
+    "ProcessEnd",
+    "Raised",
+    "Request",
+    "Returned",
+    "TimedOut",
+]
 
 
 class ProcessEnd(BaseException):  # it is no error: it carries `os._exit` out of the function's frames
@@ -19,6 +30,10 @@ class ProcessEnd(BaseException):  # it is no error: it carries `os._exit` out of
         super().__init__(exit_code)
         self.exit_code = exit_code
         """Exit code of the process; negative = ended by that signal, as in `subprocess`."""
+
+
+class DeadlineReached(BaseException):  # it is no error: it interrupts function code
+    """Raised into function code when its time is up.  A plain `BaseException`: asyncio lets it through."""
 
 
 @dataclass(slots=True)
@@ -71,4 +86,18 @@ class Exited:
     """What the dying interpreter would have written (traceback, or the text of ``sys.exit("text")``)."""
 
 
-Outcome: TypeAlias = Loaded | Returned | Raised | Exited
+@dataclass(slots=True)
+class TimedOut:
+    """The runtime had not finished after ``limit`` seconds, and was killed."""
+
+    limit: float
+
+
+@dataclass(slots=True)
+class Interrupted:
+    """Something that is not the function's left the turn: `pytest.fail`, a real Ctrl-C, misuse of this library."""
+
+    exception: BaseException
+
+
+Outcome: TypeAlias = Loaded | Returned | Raised | Exited | TimedOut | Interrupted

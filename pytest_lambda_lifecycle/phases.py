@@ -19,7 +19,7 @@ from pytest_lambda_lifecycle.events import (
     ShutdownReport,
     SpyCall,
 )
-from pytest_lambda_lifecycle.outcome import Exited, Outcome, Raised, Returned
+from pytest_lambda_lifecycle.outcome import Exited, Interrupted, Outcome, Raised, Returned
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.timeline import Timeline
@@ -87,8 +87,13 @@ class Phase:
         return f"<{type(self).__name__} {self._describe()}>"
 
 
+def _platform_body(request_id: str, outcome: Outcome) -> bytes:
+    error_type, message = projections.platform_error(request_id, outcome)
+    return json.dumps({"errorType": error_type, "errorMessage": message}).encode()
+
+
 def _exception_of(outcome: Outcome) -> BaseException | None:
-    return outcome.exception if isinstance(outcome, (Raised, Exited)) else None
+    return outcome.exception if isinstance(outcome, (Raised, Exited, Interrupted)) else None
 
 
 class Init(Phase):
@@ -216,7 +221,7 @@ class Invocation(Phase):
             self.raw = outcome.body
             self.content_type = outcome.content_type
         else:
-            self.raw = outcome.body if isinstance(outcome, Raised) else projections.exit_body(start.request_id, outcome)
+            self.raw = outcome.body if isinstance(outcome, Raised) else _platform_body(start.request_id, outcome)
             self.content_type = "application/json"
 
     @property

@@ -13,6 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from pytest_lambda_lifecycle.fixtures import LambdaLifecycle
     from pytest_lambda_lifecycle.patched import Photograph
@@ -26,9 +27,9 @@ MARKER: Final = (
     "for the test; the same keywords as its call (timeout=3, memory_size=128, environment={...}, ...)."
 )
 
-journal_key: Final[pytest.StashKey[Journal]] = pytest.StashKey()
+_journal_key: Final[pytest.StashKey[Journal]] = pytest.StashKey()
 """On the config: the environments of this run, from the first one on."""
-photograph_key: Final[pytest.StashKey[Photograph]] = pytest.StashKey()
+_photograph_key: Final[pytest.StashKey[Photograph]] = pytest.StashKey()
 """On the config: how function modules looked when the running item began."""
 _entered_key: Final[pytest.StashKey[ProcessSlice | None]] = pytest.StashKey()
 """On an item: the environment that is put back at its next phase."""
@@ -79,9 +80,17 @@ def _fixture(name: str, scope: Literal["function", "class", "module", "session"]
         request: pytest.FixtureRequest, lambda_lifecycle_config: Settings
     ) -> Generator[LambdaLifecycle, None, None]:
         from pytest_lambda_lifecycle.fixtures import LambdaLifecycle
+        from pytest_lambda_lifecycle.summary import Journal
 
         __tracebackhide__ = True
-        lifecycle = LambdaLifecycle(request, lambda_lifecycle_config)
+        stash = request.config.stash
+        journal = stash.setdefault(_journal_key, Journal())
+
+        def patched(module: ModuleType) -> list[str]:
+            photograph = stash.get(_photograph_key, None)
+            return photograph.patched(module) if photograph is not None else []
+
+        lifecycle = LambdaLifecycle(request, lambda_lifecycle_config, journal=journal, patched=patched)
         yield lifecycle
         lifecycle.close()
 
@@ -115,7 +124,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
     if not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         from pytest_lambda_lifecycle.patched import Photograph
 
-        item.config.stash[photograph_key] = Photograph.take(item, item.config.stash.get(photograph_key, None))
+        item.config.stash[_photograph_key] = Photograph.take(item, item.config.stash.get(_photograph_key, None))
     return (yield from _one_phase(item))
 
 
@@ -156,7 +165,7 @@ def _one_phase(item: pytest.Item) -> Generator[None, Any, Any]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show on a failed test what happened in its environments."""
     report = yield
-    journal = item.config.stash.get(journal_key, None)
+    journal = item.config.stash.get(_journal_key, None)
     if journal is not None:
         if report.failed:
             journal.show_on(report)
@@ -181,7 +190,7 @@ def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, righ
         return None
     from pytest_lambda_lifecycle import assertions
 
-    return assertions.explain(op, left, right, verbose=config.get_verbosity(config.VERBOSITY_ASSERTIONS) > 0)
+    return assertions.explain(op, left, right, verbose=config.get_verbosity(config.VERBOSITY_ASSERTIONS) > 1)
 
 
 @pytest.hookimpl(trylast=True)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
 
 if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.alarm import Alarm
     from pytest_lambda_lifecycle.capture import Unbuffered
 
 __all__ = ["Part", "ProcessSlice", "Stage", "stage"]
@@ -42,7 +43,7 @@ class Part(Protocol):
 
 
 class Surrounding(Protocol):
-    """What is the function's during a phase and the test's between phases, or changed by both."""
+    """A part that the test may change as well, between phases."""
 
     def phase_begins(self) -> None:
         """Tell what the test has changed from what is the function's."""
@@ -50,10 +51,6 @@ class Surrounding(Protocol):
 
     def phase_ends(self) -> None:
         """Remember what function code leaves."""
-        ...
-
-    def discard(self) -> None:
-        """Forget the environment's values: the next process starts afresh."""
         ...
 
 
@@ -97,6 +94,7 @@ class ProcessSlice:
         self,
         parts: Sequence[Part],
         surroundings: Sequence[Surrounding],
+        alarm: Alarm,
         streams: Sequence[Unbuffered],
         directory: str,
         label: str,
@@ -108,6 +106,7 @@ class ProcessSlice:
         self._pid = os.getpid()
         self._parts = parts
         self._surroundings = tuple(surroundings)
+        self._alarm = alarm
         self._undo: list[Undo] = []
         self._streams = tuple(streams)
         self._start_directory = directory
@@ -160,14 +159,17 @@ class ProcessSlice:
         self._context = contextvars.Context()
 
     def _discard_parts(self) -> None:
-        parts: set[Part | Surrounding] = {*self._parts, *self._surroundings}
-        for part in parts:
+        for part in self._parts:
             part.discard()
+        self._alarm.discard()
 
     # -- one phase ------------------------------------------------------------------------------------------------
 
-    def run(self, function: Callable[..., T], /, *arguments: object) -> T:
-        """Run function code as the environment's own: on this thread, in its context, directory and streams."""
+    def run(self, function: Callable[..., T], /, *arguments: object, limit_us: int | None = None) -> T:
+        """Run function code as the environment's own: on this thread, in its context, directory and streams.
+
+        After ``limit_us`` microseconds it is interrupted by `DeadlineReached`, where that is possible.
+        """
         __tracebackhide__ = True
         self._claim_thread()
         before = stage.current
@@ -176,8 +178,10 @@ class ProcessSlice:
                 stage.enter(self)
             outside = self._phase_begins()
             try:
+                self._alarm.begin(None if limit_us is None else max(limit_us, 1) / 1_000_000)
                 return self._context.run(function, *arguments)
             finally:
+                self._alarm.end()
                 if os.getpid() != self._pid:
                     _real_exit(0)  # a child that function code forked must not go on as a second pytest
                 self._phase_ends(outside)

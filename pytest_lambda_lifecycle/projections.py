@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from pytest_lambda_lifecycle import lifecycle
@@ -27,16 +26,19 @@ from pytest_lambda_lifecycle.events import (
     ShutdownStart,
     SpyCall,
 )
-from pytest_lambda_lifecycle.outcome import Exited, Outcome
+from pytest_lambda_lifecycle.outcome import Exited, Outcome, TimedOut
 
-__all__ = ["exit_body", "log_text", "render", "report_line"]
+__all__ = ["log_text", "platform_error", "render", "report_line"]
 
 
-def exit_body(request_id: str, outcome: Outcome) -> bytes:
-    """Return the error object that the platform makes when the runtime process ended without posting one."""
-    code = outcome.exit_code if isinstance(outcome, Exited) else 1
-    message = f"RequestId: {request_id} Error: {lifecycle.exit_message(code)}"
-    return json.dumps({"errorType": "Runtime.ExitError", "errorMessage": message}).encode()
+def platform_error(request_id: str, outcome: Outcome) -> tuple[str, str]:
+    """Type and message of the error that the platform makes when the runtime process ended without posting one."""
+    if isinstance(outcome, TimedOut):
+        kind, message = "Sandbox.Timedout", lifecycle.timeout_message(outcome.limit)
+    else:
+        code = outcome.exit_code if isinstance(outcome, Exited) else 1
+        kind, message = "Runtime.ExitError", lifecycle.exit_message(code)
+    return kind, f"RequestId: {request_id} Error: {message}"
 
 
 def log_text(events: Iterable[Event]) -> str:
@@ -86,8 +88,10 @@ def report_line(report: InvokeReport) -> str:
         line += (
             f"\tRestore Duration: {_ms(report.restore_us)}\tBilled Restore Duration: {-(-report.restore_us // 1000)} ms"
         )
-    if report.status != "success" and report.error_type:
-        line += f"\tStatus: {report.status}\tError Type: {report.error_type}"
+    if report.status != "success":
+        line += f"\tStatus: {report.status}"
+    if report.error_type:
+        line += f"\tError Type: {report.error_type}"
     return line
 
 

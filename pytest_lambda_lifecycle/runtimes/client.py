@@ -51,8 +51,10 @@ def read_headers(headers: Mapping[str, str | None]) -> NextHeaders:
     get = headers.get
     request_id = get("Lambda-Runtime-Aws-Request-Id")
     content_type = get("Content-Type")
-    if not request_id or content_type is None:
-        raise _incomplete(request_id)
+    if request_id is None:
+        raise RuntimeError("The answer of /runtime/invocation/next has no request id")
+    if not content_type:
+        raise ClientCrash(-signal.SIGSEGV)  # the client reads through a null pointer
     deadline = get("Lambda-Runtime-Deadline-Ms")
     return NextHeaders(
         request_id,
@@ -62,7 +64,7 @@ def read_headers(headers: Mapping[str, str | None]) -> NextHeaders:
         get("Lambda-Runtime-Trace-Id") or None,
         get("Lambda-Runtime-Client-Context") or None,
         get("Lambda-Runtime-Cognito-Identity") or None,
-        get("Lambda-Runtime-Aws-Tenant-Id") or None,
+        (get("Lambda-Runtime-Aws-Tenant-Id") or "").strip(" \t") or None,
     )
 
 
@@ -79,12 +81,6 @@ def _deadline(text: str) -> int:
     if number == 0:
         raise ClientCrash(-signal.SIGABRT, "aws::lambda_runtime: the deadline must be above 0: Assertion failed.\n")
     return number
-
-
-def _incomplete(request_id: str | None) -> Exception:
-    if not request_id:
-        return RuntimeError("The answer of /runtime/invocation/next has no request id")
-    return ClientCrash(-signal.SIGSEGV)  # no content type: the client reads through a null pointer
 
 
 def _reread(value: str) -> str:

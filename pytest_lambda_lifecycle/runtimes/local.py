@@ -38,24 +38,29 @@ class LocalRuntime:
         """
         self._handler_name = handler
         self._passes_through = passes_through
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
         self._current = logs.CurrentInvoke()
-        self._json_logs = False
+        self._json_logs = logs.logs_are_json()
         self._handler: Callable[[Any, Any], Any] = _not_loaded
         self._decode: Callable[[bytes, str], Any] = codec.decode
-        self._encode: Callable[[object], tuple[bytes | str, str]] = _not_loaded
+        self._encode: Callable[[object], tuple[bytes | str, str]] = partial(
+            codec.encode_response, codec.response_encoder()
+        )
 
     # --- turns
 
     def init(self) -> Loaded | Raised | Exited:
-        """Set up logging, then import and find the handler."""
+        """Set up logging, then import and find the handler.  Each call starts afresh, as a new process does."""
         __tracebackhide__ = True
+        self._start_afresh()
         try:
-            self._encode = partial(codec.encode_response, codec.response_encoder())
-            self._json_logs = logs.logs_are_json()
             logs.install(self._current)
             logs.warn_of_preview()
+            marshaller = _client_marshaller()
             self._handler = load_handler(self._handler_name)
-            self._use_custom_marshaller()
+            self._replace_marshaller(marshaller)
         except BaseException as error:
             if self._passes_through(error):
                 raise
@@ -182,15 +187,18 @@ class LocalRuntime:
         posted = codec.encode_error(body).encode("latin-1")
         return Raised(posted, body, _original(error), fault_type, exit_code)
 
-    # --- the marshaller
-
-    def _use_custom_marshaller(self) -> None:
-        """Let function code replace the runtime's marshaller, a class attribute that is documented for it."""
-        library = sys.modules.get("awslambdaric.lambda_runtime_client")
-        marshaller = getattr(getattr(library, "LambdaRuntimeClient", None), "marshaller", None)
-        if marshaller is not None and type(marshaller).__module__ != "awslambdaric.lambda_runtime_marshaller":
+    def _replace_marshaller(self, before: object) -> None:
+        """Use the marshaller that function code has put in place of the runtime's, which is documented for it."""
+        marshaller = _client_marshaller()
+        stock = type(marshaller).__module__ == "awslambdaric.lambda_runtime_marshaller"
+        if marshaller is not before and not stock:
             self._decode = marshaller.unmarshal_request
             self._encode = marshaller.marshal_response
+
+
+def _client_marshaller() -> Any:  # noqa: ANN401  # whatever function code has put there
+    client = getattr(sys.modules.get("awslambdaric.lambda_runtime_client"), "LambdaRuntimeClient", None)
+    return getattr(client, "marshaller", None)
 
 
 def _not_loaded(*_: object) -> Any:  # noqa: ANN401  # stands for the handler

@@ -1,0 +1,146 @@
+"""The process's one real-time interval timer: it cuts function code at its deadline, and is shared with everybody else.
+
+pytest-timeout and many timeout decorators use the same timer and SIGALRM, so each phase takes them over and gives them
+back as far as they have run.  Measured on CPython 3.10 to 3.13: an exception raised by the handler of the signal
+interrupts Python code, sleeps, locks, sockets and `asyncio.run` within a millisecond; a single C call that polls no
+signals (sorting, summing) goes on to its end, and code on other threads is not interrupted.
+"""
+
+from __future__ import annotations
+
+import _signal as _fast  # type: ignore[import-not-found]  # `signal` makes enum members of all answers: 20 times slower
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final
+
+from pytest_lambda_lifecycle.outcome import ProcessEnd
+
+__all__ = ["AVAILABLE", "Alarm"]
+
+AVAILABLE: Final = hasattr(signal, "setitimer")
+"""False on Windows."""
+
+_REPEAT: Final = 0.02
+"""Seconds after which code that has swallowed the interruption is interrupted again."""
+_SOON: Final = 1e-6
+
+
+class Alarm:
+    """One timer for three: the deadline of a phase, the timer that function code sets, and the test's own.
+
+    During a phase the real timer is set to whichever comes first, and our handler calls the one it was for.  Function
+    code sets its own through `set_handler`, `set_timer` and `get_timer`; what it leaves running is frozen with the
+    environment and goes on in the next phase.  Where there are no interval timers, and off the main thread, nothing is
+    interrupted: the phase looks at the clock when it ends.
+    """
+
+    _clock = staticmethod(time.perf_counter)  # on a class, where freezegun does not look
+
+    def __init__(self, fire: Callable[[FrameType | None], None]) -> None:
+        self._fire = fire
+        self._on_signal = self._signalled  # one object for all phases
+        self._active = False
+        self._deadline_at = 0.0
+        self._own_handler: Any = signal.SIG_DFL
+        self._own_left = self._own_interval = self._own_at = 0.0
+        self._test_handler: Any = None
+        self._test_interval = self._test_at = 0.0
+
+    # -- phases ---------------------------------------------------------------------------------------------------
+
+    def begin(self, limit: float | None) -> None:
+        """Take the timer over; after ``limit`` s the interrupted frame is fired at, again and again."""
+        if not AVAILABLE or threading.get_ident() != threading.main_thread().ident:
+            return
+        self._active = True
+        self._test_handler = _fast.signal(_fast.SIGALRM, self._on_signal)
+        left, self._test_interval = _fast.setitimer(_fast.ITIMER_REAL, limit or 0.0, _REPEAT)
+        now = self._clock()
+        self._deadline_at = now + limit if limit else 0.0
+        if left or self._own_left:
+            self._test_at = now + left if left else 0.0
+            self._own_at = now + self._own_left if self._own_left else 0.0
+            self._set()
+
+    def end(self) -> None:
+        """Keep what the function leaves, and give the test's timer back as far as it has run."""
+        if not self._active:
+            return
+        self._active = False
+        _fast.setitimer(_fast.ITIMER_REAL, 0)
+        handler, self._test_handler = self._test_handler, None
+        _fast.signal(_fast.SIGALRM, _fast.SIG_DFL if handler is None else handler)
+        if self._own_at or self._test_at:
+            now = self._clock()
+            self._own_left = max(self._own_at - now, _SOON) if self._own_at else 0.0
+            if self._test_at:
+                _fast.setitimer(_fast.ITIMER_REAL, max(self._test_at - now, _SOON), self._test_interval)
+            self._own_at = self._test_at = 0.0
+
+    def discard(self) -> None:
+        """Forget the function's handler and timer."""
+        self._own_handler = signal.SIG_DFL
+        self._own_left = self._own_interval = self._own_at = 0.0
+
+    # -- what function code asks for --------------------------------------------------------------------------------
+
+    @property
+    def active(self) -> bool:
+        """A phase has the timer."""
+        return self._active
+
+    def set_handler(self, handler: Any) -> Any:  # noqa: ANN401  # signal.signal's own types
+        """Stand in for `signal.signal` with SIGALRM; returns the handler before."""
+        before, self._own_handler = self._own_handler, handler
+        return before
+
+    def get_handler(self) -> Any:  # noqa: ANN401
+        """Stand in for `signal.getsignal` with SIGALRM."""
+        return self._own_handler
+
+    def set_timer(self, seconds: float, interval: float = 0.0) -> tuple[float, float]:
+        """Stand in for `signal.setitimer` with ITIMER_REAL, in s; returns the timer before."""
+        before = self.get_timer()
+        if seconds < 0 or interval < 0:
+            raise signal.ItimerError(22, "Invalid argument")
+        self._own_at = self._clock() + seconds if seconds else 0.0
+        self._own_left, self._own_interval = seconds, interval if seconds else 0.0
+        self._set()
+        return before
+
+    def get_timer(self) -> tuple[float, float]:
+        """Stand in for `signal.getitimer` with ITIMER_REAL."""
+        return (max(self._own_at - self._clock(), _SOON) if self._own_at else 0.0), self._own_interval
+
+    # -- the real timer -------------------------------------------------------------------------------------------
+
+    def _set(self) -> None:
+        now = self._clock()
+        delays = [max(at - now, _SOON) for at in (self._own_at, self._test_at) if at]
+        if self._deadline_at:  # once it has passed, the code that outlives it is given time to unwind
+            delays.append(self._deadline_at - now if self._deadline_at > now else _REPEAT)
+        _fast.setitimer(_fast.ITIMER_REAL, min(delays, default=0.0), _REPEAT)
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        now, calls = self._clock(), []
+        if self._test_at and now >= self._test_at:
+            self._test_at = now + self._test_interval if self._test_interval else 0.0
+            calls.append(self._test_handler)
+        if self._own_at and now >= self._own_at:
+            self._own_at = now + self._own_interval if self._own_interval else 0.0
+            self._own_left = 0.0
+            calls.append(_killed if self._own_handler == signal.SIG_DFL else self._own_handler)
+        if self._active:
+            self._set()
+        for handler in calls:
+            if callable(handler):
+                handler(number, frame)
+        if self._deadline_at and now >= self._deadline_at and self._active:
+            self._fire(frame)
+
+
+def _killed(number: int, frame: FrameType | None) -> None:
+    raise ProcessEnd(-number)  # SIGALRM's default action

@@ -1,0 +1,218 @@
+"""The function's timeout and the limit of Init, in real time."""
+
+import signal
+import threading
+import time
+
+import pytest
+
+from pytest_lambda_lifecycle import FunctionTimeout, InitError, LifecycleError
+from pytest_lambda_lifecycle.lifecycle import init_limit_us
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+
+HANDLER = """
+    import asyncio, os, socket, subprocess, sys, threading, time
+    from concurrent.futures import ThreadPoolExecutor
+    print("init")
+    COUNT = 0
+    def forever():
+        while True: pass
+    def stubborn():
+        try: time.sleep(30)
+        finally: time.sleep(30)
+    def swallow(exception):
+        for _ in range(3):
+            try: time.sleep(30)
+            except exception: pass
+        return "swallowed"
+    async def asynchronous(): await asyncio.gather(asyncio.sleep(30), asyncio.sleep(20))
+    def receive():
+        one, other = socket.socketpair()
+        with one, other: one.recv(1)
+    def pool():
+        with ThreadPoolExecutor(1) as executor: executor.submit(time.sleep, 0.6).result()
+    def handler(event, context):
+        global COUNT
+        COUNT += 1
+        return eval(event) if event else COUNT
+"""
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        "forever()",
+        "time.sleep(30)",
+        "stubborn()",
+        "swallow(BaseException)",
+        "swallow(Exception)",
+        "asyncio.run(asynchronous())",
+        "threading.Event().wait(30)",
+        "threading.Lock().acquire() and [lock := threading.Lock(), lock.acquire(), lock.acquire()]",
+        "subprocess.run([sys.executable, '-c', 'import time; time.sleep(30)'])",
+        "receive()",
+        "pool()",
+        "sum(range(10**7)) and time.sleep(30)",
+    ],
+)
+def test_a_handler_that_does_not_end_is_cut(environment, do):
+    env = environment(HANDLER)
+    env.invoke("")
+    began = time.perf_counter()
+    with pytest.raises(FunctionTimeout) as caught:
+        env.invoke(do, remaining_ms=200, request_id="r-1")
+    assert 0.2 <= time.perf_counter() - began < 3
+    assert caught.value.error_type == "Sandbox.Timedout"
+    assert caught.value.error_message == "RequestId: r-1 Error: Task timed out after 3.00 seconds"
+    timed_out = env.invocations[-1]
+    assert timed_out.status == "timeout"
+    assert timed_out.report.endswith("\tStatus: timeout")
+    assert timed_out.error == {"errorType": "Sandbox.Timedout", "errorMessage": caught.value.error_message}
+    assert env.state == "reset"
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    for thread in threading.enumerate():  # what runs on other threads is not interrupted
+        if thread is not threading.current_thread():
+            thread.join(5)
+
+
+def test_the_timeout_resets_and_the_next_invoke_inits_inside_itself(environment):
+    env = environment(HANDLER)
+    env.invoke("")
+    (env.tmp / "kept").touch()
+    env.invoke("time.sleep(30)", remaining_ms=100, check=False)
+    again = env.invoke("")
+    assert again.payload == 1
+    assert again.cold_start
+    assert env.init.phase == "invoke"
+    assert again.init_duration_ms is None
+    assert "Init Duration" not in again.report
+    assert (env.tmp / "kept").exists()
+    assert [event.name for event in env.timeline if event.name == "reset"] == ["reset"]
+
+
+def test_a_whole_second_of_timeout(environment):
+    env = environment(HANDLER, timeout=1)
+    began = time.perf_counter()
+    with pytest.raises(FunctionTimeout, match="Task timed out after 1.00 seconds"):
+        env.invoke("time.sleep(30)")
+    assert 1 <= time.perf_counter() - began < 1.5
+
+
+def test_what_ends_in_time_is_not_cut(environment):
+    env = environment(HANDLER, timeout=1)
+    assert env.invoke("time.sleep(0.3)").status == "success"
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+
+
+def test_remaining_time_and_the_deadline_header_follow(environment):
+    env = environment("def handler(event, context): return context.get_remaining_time_in_millis()", timeout=30)
+    assert 29_000 < env.invoke().payload <= 30_000
+    assert 100 < env.invoke(remaining_ms=250).payload <= 250
+
+
+@pytest.mark.parametrize("remaining", [0, -1, 3001, 1.5, True, "250"])
+def test_a_remaining_time_that_cannot_be(environment, remaining):
+    env = environment(HANDLER)
+    with pytest.raises(LifecycleError, match=r"whole number of ms from 1 to 3000, the function's timeout \(from"):
+        env.invoke("", remaining_ms=remaining)
+    assert env.phases == []
+
+
+class TestInit:
+    SLOW = "import time\nprint('body')\ntime.sleep(0.4)\ndef handler(event, context): return 'served'"
+
+    def test_limits(self):
+        assert init_limit_us("on-demand", 900) == 10_000_000
+        assert init_limit_us("provisioned-concurrency", 3) == 130_000_000
+        assert init_limit_us("snap-start", 900) == 900_000_000
+
+    def test_an_init_over_its_limit_is_retried_inside_the_invoke(self, environment, monkeypatch):
+        monkeypatch.setattr("pytest_lambda_lifecycle.lifecycle.init_limit_us", lambda kind, timeout: 200_000)
+        env = environment(self.SLOW)
+        served = env.invoke()
+        assert served.payload == "served"
+        assert [(init.phase, init.status) for init in env.inits] == [("init", "timeout"), ("invoke", "success")]
+        assert served.duration_ms > 400
+        assert served.init_duration_ms is None
+        report = next(line for line in env.log.splitlines() if line.startswith("INIT_REPORT"))
+        assert report.endswith("\tPhase: init\tStatus: timeout")
+
+    def test_an_init_that_eats_the_whole_timeout_means_the_handler_never_ran(self, environment):
+        env = environment(self.SLOW)
+        env.reset()
+        with pytest.raises(FunctionTimeout, match="Task timed out after 3.00 seconds"):
+            env.invoke(remaining_ms=100)
+        assert env.init.status == "timeout"
+        assert env.invocations[0].status == "timeout"
+        assert env.invocations[0].report.endswith("\tStatus: timeout")
+
+    def test_initialize_over_its_limit(self, environment, monkeypatch):
+        monkeypatch.setattr("pytest_lambda_lifecycle.lifecycle.init_limit_us", lambda kind, timeout: 200_000)
+        env = environment(self.SLOW)
+        with pytest.raises(InitError, match="Task timed out after 0.20 seconds"):
+            env.initialize()
+
+
+class TestSharedTimer:
+    def test_function_code_may_set_its_own_timer(self, environment):
+        env = environment("""
+            import signal, time
+            class TookTooLong(Exception): pass
+            def ring(number, frame): raise TookTooLong
+            def handler(event, context):
+                before = signal.signal(signal.SIGALRM, ring)
+                assert before in (signal.SIG_DFL, ring) and signal.getsignal(signal.SIGALRM) is ring
+                signal.setitimer(signal.ITIMER_REAL, 0.05)
+                assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 0.05
+                try: time.sleep(30)
+                except TookTooLong: pass
+                signal.alarm(100)
+                assert signal.alarm(0) in (99, 100)
+                if event == "hang": time.sleep(30)
+                return "its own timer rang"
+        """)
+        assert env.invoke().payload == "its own timer rang"
+        with pytest.raises(FunctionTimeout):
+            env.invoke("hang", remaining_ms=200)
+
+    def test_an_alarm_without_a_handler_ends_the_process(self, environment):
+        env = environment("import signal, time\ndef handler(e, c): signal.setitimer(signal.ITIMER_REAL, .05); time.sleep(9)")
+        failed = env.invoke(check=False)
+        assert failed.error["errorMessage"].endswith("Runtime exited with error: signal: alarm clock")
+
+    def test_the_tests_timer_fires_inside_the_handler_at_its_moment(self, environment):
+        env = environment(HANDLER)
+        env.initialize()
+
+        class Rang(BaseException):
+            pass
+
+        def ring(number, frame):
+            raise Rang
+
+        before = signal.signal(signal.SIGALRM, ring)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            began = time.perf_counter()
+            failed = env.invoke("time.sleep(30)", check=False)
+            assert time.perf_counter() - began < 1
+            assert failed.error_type == "Runtime.ExitError"  # a stranger's BaseException ends the process
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+
+def test_off_the_main_thread_it_is_judged_when_the_handler_returns(environment):
+    env = environment(HANDLER)
+    seen: list[object] = []
+
+    def invoke():
+        seen.append(env.invoke("time.sleep(0.3)", remaining_ms=100, check=False).status)
+        env.close()
+
+    thread = threading.Thread(target=invoke)
+    thread.start()
+    thread.join()
+    assert seen == ["timeout"]

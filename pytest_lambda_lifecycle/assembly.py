@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_lambda_lifecycle import parts
 from pytest_lambda_lifecycle.alarm import Alarm
 from pytest_lambda_lifecycle.capture import Unbuffered
-from pytest_lambda_lifecycle.clock import RealClock
+from pytest_lambda_lifecycle.clock import RealClock, day
 from pytest_lambda_lifecycle.conductor import Conductor
 from pytest_lambda_lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
@@ -97,6 +97,7 @@ def assemble(
             parts.LoggingTree(),
             signals,
             ThreadExits(),
+            parts.RecursionLimit(in_phase),
             *parts.standard_slots(tmp.name),
             namespaces,
             replacements,
@@ -131,8 +132,7 @@ def assemble(
 
 def new_log_stream(config: FunctionConfig, now: int) -> str:
     """Return a name as Lambda makes them: date, version, 32 hexadecimal digits."""
-    day = RealClock.day(now)
-    return f"{day}/[{config.function_version}]{secrets.token_hex(16)}"
+    return f"{day(now)}/[{config.function_version}]{secrets.token_hex(16)}"
 
 
 def _layer_folders(layers: Iterable[Path]) -> list[Path]:

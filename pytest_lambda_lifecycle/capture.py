@@ -23,15 +23,18 @@ class Unbuffered:
         self.outside: TextIO | None = None
         """The stream of the test, set for the length of a phase."""
 
-    def write(self, text: str) -> int:
-        """Record the text and pass it on at once."""
+    def write(self, text: str) -> None:
+        """Record the text and pass it on at once.
+
+        Lambda's stdout is strict UTF-8 (a lone surrogate raises), its stderr is not.
+        """
+        if self._name == "stdout":
+            text.encode()
         self._record(self._name, text)
         stream = self._stream()
-        if stream is None:
-            return len(text)
-        written = stream.write(text)
-        stream.flush()
-        return written if isinstance(written, int) else len(text)
+        if stream is not None:
+            stream.write(text)
+            stream.flush()
 
     def writelines(self, lines: Iterable[str]) -> None:
         """Write each line, as `io.TextIOBase.writelines` does."""

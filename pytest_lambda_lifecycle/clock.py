@@ -1,15 +1,26 @@
-"""Real time, out of reach of tools that patch the names of `time` in every module.
+"""Time: the real one, and one that stands still until it is moved.  The only module that imports freezegun.
 
-freezegun replaces the attributes of modules, so the clock functions hang on a class, where its scan does not look.
+freezegun replaces the attributes of modules, so real clock functions hang on classes here, where its scan does not look.
 """
 
 from __future__ import annotations
 
+import math
+import sys
+import threading
 import time
-from datetime import datetime, timezone
-from typing import Protocol
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from types import FunctionType, ModuleType
+from typing import Any, Final, Protocol, TypeAlias
 
-__all__ = ["Clock", "RealClock"]
+from pytest_lambda_lifecycle.errors import LifecycleError
+
+__all__ = ["Clock", "Freeze", "RealClock", "VirtualClock", "microseconds"]
+
+Turn: TypeAlias = tuple[int, "int | None"]
+_EPOCH: Final = datetime(1970, 1, 1)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Clock(Protocol):
@@ -27,22 +38,267 @@ class Clock(Protocol):
         """Milliseconds since the epoch as function code would read them now."""
         ...
 
+    def pass_time(self, span_us: int) -> None:
+        """Let time pass while nothing runs."""
+        ...
+
+    def begin_turn(self, limit_us: int) -> Turn:
+        """Begin to count what a turn of function code takes; it has ``limit_us`` microseconds."""
+        ...
+
+    def end_turn(self, turn: Turn) -> bool:
+        """Say whether the turn took longer than it may."""
+        ...
+
+    def real_limit(self, limit_us: int) -> float:
+        """Seconds of real time after which the turn is interrupted."""
+        ...
+
+
+def microseconds(value: object, what: str) -> int:
+    """Return seconds as whole microseconds, rounded up; raises `LifecycleError` for what is no length of time."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        raise LifecycleError(f"{what} {value!r}: a length of time is a finite number of seconds, and not negative")
+    return math.ceil(round(value * 1_000_000, 3))
+
+
+class Freeze:
+    """freezegun, started once, with what it leaves undone: see the methods."""
+
+    _CALLERS_WITH_REAL_TIME = ("_pytest.timing", "concurrent.futures._base")
+
+    def __init__(self, at: datetime, *, tick: bool) -> None:
+        """Replace the time functions in all modules; ``at`` is naive UTC.  With ``tick`` time goes on from there."""
+        import freezegun
+
+        _refuse_time_machine()
+        self._modules = set(sys.modules)
+        self._freezer: Any = freezegun.freeze_time(at, tick=tick, ignore=["_pytest.timing"], real_asyncio=True)
+        self._factory = self._freezer.start()
+        self._narrow_the_ignore_list(freezegun.api)
+
+    def _narrow_the_ignore_list(self, api: Any) -> None:  # noqa: ANN401
+        """Freeze threads and pools too: freezegun looks at five callers, and finds `threading` below shallow code.
+
+        The default list is right for the scan (`queue` must keep its clock, or it waits for ever), and was used for it.
+        """
+        lists = getattr(api, "ignore_lists", None)
+        if lists:
+            lists[-1] = self._CALLERS_WITH_REAL_TIME
+
+    def move(self, span: timedelta) -> None:
+        """Move time forward."""
+        if hasattr(self._factory, "start"):  # a ticking factory counts from its last move
+            self._factory.start -= span
+        else:
+            self._factory.time_to_freeze += span
+
+    def stop(self, modules: dict[str, ModuleType]) -> None:
+        """Give real time back everywhere, also in ``modules`` that are not in `sys.modules` or took an old name.
+
+        freezegun restores the globals of modules that are new by name; class attributes and default values that were
+        captured meanwhile would stay fake for ever.
+        """
+        reals = dict(self._freezer.reals)
+        self._freezer.stop()
+        if reals:
+            new = {name: module for name, module in list(sys.modules.items()) if name not in self._modules}
+            for module in [*new.values(), *modules.values()]:
+                _give_real_time(module, reals)
+        if getattr(time, "clock", 0) is None:
+            del time.clock  # type: ignore[attr-defined]  # freezegun leaves it behind
+
+
+def _refuse_time_machine() -> None:
+    stack = getattr(sys.modules.get("time_machine"), "coordinates_stack", None)
+    if stack:
+        raise LifecycleError(
+            "cannot start virtual time: time-machine is travelling in this test, and lambda_clock stands on freezegun, "
+            "which cannot run inside it; use lambda_clock alone (move_to, advance), or leave time-machine's block first"
+        )
+
+
+def _give_real_time(module: ModuleType, reals: dict[int, Any]) -> None:
+    name = getattr(module, "__name__", "")
+    owners: list[Any] = [module]
+    owners += [one for one in list(vars(module).values()) if isinstance(one, type) and one.__module__ == name]
+    for owner in owners:
+        for key, value in list(vars(owner).items()):
+            if id(value) in reals:
+                setattr(owner, key, reals[id(value)])
+            elif isinstance(value, FunctionType) and value.__module__ == name:
+                value.__defaults__ = _real_values(value.__defaults__, reals)
+                if value.__kwdefaults__:
+                    value.__kwdefaults__.update({k: reals.get(id(v), v) for k, v in value.__kwdefaults__.items()})
+
+
+def _real_values(values: tuple[Any, ...] | None, reals: dict[int, Any]) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(reals.get(id(value), value) for value in values)
+
 
 class RealClock:
-    """Wall time for moments, `time.perf_counter_ns` for spans."""
+    """Wall time for moments, `time.perf_counter_ns` for spans.  Idle time is added to what function code reads."""
 
+    stuck: str = ""
     elapsed = staticmethod(time.perf_counter_ns)
     _time_ns = staticmethod(time.time_ns)
+    _shift: Freeze | None = None
+    _shifted_us = 0
 
     def now(self) -> int:
-        """Microseconds since the epoch."""
-        return self._time_ns() // 1000
+        """Microseconds since the epoch, idle time included."""
+        return self._time_ns() // 1000 + self._shifted_us
 
     def function_time_ms(self) -> int:
         """Milliseconds since the epoch by `time.time`, as a test may have replaced it; so are deadlines."""
         return int(time.time() * 1000)
 
-    @staticmethod
-    def day(now: int) -> str:
-        """Return the date of a moment as it stands in log stream names (UTC)."""
-        return datetime.fromtimestamp(now / 1_000_000, timezone.utc).strftime("%Y/%m/%d")
+    def pass_time(self, span_us: int) -> None:
+        """Shift wall and monotonic time for everybody; they go on from there."""
+        cls = RealClock
+        cls._shifted_us += span_us
+        span = span_us * _MICROSECOND
+        if cls._shift is None:
+            cls._shift = Freeze(datetime.now(timezone.utc).replace(tzinfo=None) + span, tick=True)
+        else:
+            cls._shift.move(span)
+
+    def begin_turn(self, limit_us: int) -> Turn:
+        """Count real time, without idle time."""
+        return self.elapsed() + limit_us * 1000, None
+
+    def end_turn(self, turn: Turn) -> bool:
+        """Say whether the turn took longer than it may."""
+        return self.elapsed() > turn[0]
+
+    def real_limit(self, limit_us: int) -> float:
+        """The limit itself."""
+        return limit_us / 1_000_000
+
+    def real_time_is_up(self) -> None:
+        """Nothing to note: it is the deadline."""
+
+    @classmethod
+    def unshift(cls, modules: dict[str, ModuleType]) -> None:
+        """Give real time back."""
+        shift, cls._shift, cls._shifted_us = cls._shift, None, 0
+        if shift is not None:
+            shift.stop(modules)
+
+
+def day(now: int) -> str:
+    """Return the date of a moment as it stands in log stream names (UTC)."""
+    return (_EPOCH + now * _MICROSECOND).strftime("%Y/%m/%d")
+
+
+class VirtualClock:
+    """Time in whole microseconds that moves only when it is moved: by sleeping function code, by idling, by the test.
+
+    `wait_until` is what sleeping means: on the thread of a phase the clock goes there at once; another thread first
+    gives the clock's other movers a moment (`PATIENCE` s, real), so that sleeps of several threads run side by side.
+    """
+
+    PATIENCE: Final = 0.01
+
+    def __init__(self, start: datetime | None = None, *, watchdog: float = 10.0) -> None:
+        self._start = start
+        self._watchdog = watchdog
+        self.stuck = ""
+        """Why the phase that runs is given up although no virtual time passes."""
+        self._freeze: Freeze | None = None
+        self._us = 0
+        self._moved = threading.Condition()
+        self.deadline_us: int | None = None
+        """Where the phase that runs is cut."""
+        self.cut = False
+        """The deadline was reached: everything that waits from now on is cut again."""
+        self.ended = False
+        self.on_deadline: Callable[[], None] = lambda: None
+        """Called on the thread that ran into the deadline, if it is not the phase's own."""
+        self.passed: Callable[[], None] = lambda: None
+        """Called after time has passed while nothing ran."""
+
+    def start(self) -> None:
+        """Freeze time, at the start given or now, on the whole second."""
+        begin = self._start or datetime.now(timezone.utc).replace(microsecond=0)
+        naive = begin.astimezone(timezone.utc).replace(tzinfo=None)
+        self._us = (naive - _EPOCH) // _MICROSECOND
+        self._freeze = Freeze(naive, tick=False)
+
+    def stop(self, modules: dict[str, ModuleType]) -> None:
+        """Give real time back, in ``modules`` as well."""
+        freeze, self._freeze, self.ended = self._freeze, None, True
+        if freeze is not None:
+            freeze.stop(modules)
+
+    def now(self) -> int:
+        """Microseconds since the epoch."""
+        return self._us
+
+    def elapsed(self) -> int:
+        """Nanoseconds; the same clock."""
+        return self._us * 1000
+
+    def function_time_ms(self) -> int:
+        """Milliseconds since the epoch by `time.time`: a test may have frozen time inside this clock once more."""
+        return int(time.time() * 1000)
+
+    def move(self, to_us: int) -> None:
+        """Move forward, to microseconds since the epoch."""
+        with self._moved:
+            span = to_us - self._us
+            if span > 0:
+                self._us = to_us
+                if self._freeze is not None:
+                    self._freeze.move(span * _MICROSECOND)
+                self._moved.notify_all()
+
+    def pass_time(self, span_us: int) -> None:
+        """Let time pass while nothing runs."""
+        self.move(self._us + span_us)
+        self.passed()
+
+    def begin_turn(self, limit_us: int) -> Turn:
+        """Set the deadline; that of an environment whose handler invokes this one comes back at the end."""
+        outer = self.deadline_us
+        self.deadline_us, self.cut, self.stuck = self._us + limit_us, False, ""
+        return self.deadline_us, outer
+
+    def end_turn(self, turn: Turn) -> bool:
+        """Say whether the turn reached its deadline and wanted to go on."""
+        late, self.cut = self.cut or self._us > turn[0], False
+        self.deadline_us = turn[1]
+        return late
+
+    def real_limit(self, limit_us: int) -> float:
+        """The watchdog's: code that spins does not move this clock."""
+        return self._watchdog
+
+    def real_time_is_up(self) -> None:
+        """Note that the watchdog has barked."""
+        if not self.cut:
+            self.stuck = (
+                f"function code ran for {self._watchdog:g} s of real time without moving the clock, which stands still "
+                "under lambda_clock: it loops, or waits for something other than time.sleep and asyncio timers; "
+                "raise lambda_lifecycle_watchdog if it needs longer, or test it without lambda_clock"
+            )
+
+    def reaches_deadline(self, to_us: int) -> bool:
+        """Move to a moment, or to the deadline where that comes before; True in the latter case."""
+        deadline = self.deadline_us
+        if deadline is None or (to_us <= deadline and not self.cut):
+            self.move(to_us)
+            return False
+        self.move(deadline)
+        self.cut = True
+        return True
+
+    def wait_on_other_thread(self, until_us: int, in_phase: Callable[[], bool]) -> None:
+        """Wait on a thread beside the phase's: until others moved the clock there, or nobody moves it for a while."""
+        with self._moved:
+            while not self.ended and (self._us < until_us or not in_phase()):
+                if self._moved.wait(self.PATIENCE) or not in_phase():
+                    continue
+                if self.reaches_deadline(until_us):
+                    self.on_deadline()
+                    return

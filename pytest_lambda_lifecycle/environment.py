@@ -150,7 +150,7 @@ class ExecutionEnvironment:
                 "Lambda-Runtime-Aws-Request-Id": request_id,
                 "Lambda-Runtime-Trace-Id": trace_id,
                 "Lambda-Runtime-Invoked-Function-Arn": self._arn,
-                "Content-Type": content_type or "application/json",
+                "Content-Type": "application/json" if content_type is None else content_type,
             },
         )
         if client_context is not None or identity is not None or tenant_id is not None or headers is not None:

@@ -155,6 +155,7 @@ class Exits:
     _exit: Callable[[int], NoReturn] = staticmethod(os._exit)
     _abort: Callable[[], NoReturn] = staticmethod(os.abort)
     _kill = staticmethod(os.kill)
+    _raise_signal = staticmethod(signal.raise_signal)
     _register = staticmethod(cast("Callable[..., Any]", atexit.register))
 
     def __init__(
@@ -176,6 +177,7 @@ class Exits:
             (os, "_exit", self._replace_exit),
             (os, "abort", self._replace_abort),
             (os, "kill", self._replace_kill),
+            (signal, "raise_signal", self._replace_raise_signal),
             (atexit, "register", self._replace_register),
         ]
         originals = [(owner, name, getattr(owner, name)) for owner, name, _ in replacements]
@@ -215,10 +217,17 @@ class Exits:
         self._abort()
 
     def _replace_kill(self, pid: int, number: int) -> None:
-        fatal = number in _FATAL and (number == signal.SIGKILL or signal.getsignal(number) == signal.SIG_DFL)
-        if fatal and pid == os.getpid() and self._applies():
+        if pid == os.getpid() and self._is_fatal(number) and self._applies():
             self._end(-number)
         self._kill(pid, number)
+
+    def _replace_raise_signal(self, number: int) -> None:
+        if self._is_fatal(number) and self._applies():
+            self._end(-number)
+        self._raise_signal(number)
+
+    def _is_fatal(self, number: int) -> bool:
+        return number in _FATAL and (number == signal.SIGKILL or signal.getsignal(number) == signal.SIG_DFL)
 
     def _replace_register(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401
         if self._is_function_code(sys._getframe(1).f_globals):

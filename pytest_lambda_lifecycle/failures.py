@@ -123,7 +123,7 @@ def caller() -> str:
         frame = frame.f_back
     try:
         shown = str(Path(frame.f_code.co_filename).relative_to(Path.cwd()))
-    except (ValueError, OSError):
+    except Exception:  # no relative path; or function code has put something else in the place of os.getcwd
         shown = frame.f_code.co_filename
     return f"{shown}:{frame.f_lineno}"
 

@@ -19,6 +19,7 @@ class SharedNamespaces:
 
     _NAMES = ("builtins", "os", "json", "socket", "ssl", "http.client", "logging", "random", "subprocess", "time")
     _CLASSES = (
+        ("awslambdaric.lambda_runtime_client", "LambdaRuntimeClient"),
         ("botocore.client", "BaseClient"),
         ("http.client", "HTTPConnection"),
         ("requests.sessions", "Session"),

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-__all__ = ["LoggingTree", "Slot", "attribute", "standard_slots"]
+__all__ = ["LoggingTree", "RecursionLimit", "Slot", "attribute", "standard_slots"]
 
 Undo = Callable[[], None]
 OUTSIDE: Final = object()
@@ -129,6 +129,41 @@ class Slot:
         self._own = self._fresh
 
 
+class RecursionLimit:
+    """`sys.setrecursionlimit`, watched: Hypothesis sets it around each example, between an environment's phases."""
+
+    _set = staticmethod(sys.setrecursionlimit)
+
+    def __init__(self, in_phase: Callable[[], bool]) -> None:
+        self._in_phase = in_phase
+        self._own: int | None = None
+
+    def enter(self) -> Undo:
+        outside: list[int] = []
+
+        def watched(limit: int, /) -> None:
+            before = sys.getrecursionlimit()
+            self._set(limit)
+            if self._in_phase():
+                self._own = limit
+                outside[:] = outside or [before]
+
+        if self._own is not None:
+            outside.append(sys.getrecursionlimit())
+            self._set(self._own)
+        sys.setrecursionlimit = watched
+
+        def leave() -> None:
+            sys.setrecursionlimit = self._set
+            for limit in outside:
+                self._set(limit)
+
+        return leave
+
+    def discard(self) -> None:
+        self._own = None
+
+
 def attribute(module: str, name: str, fresh: object = OUTSIDE, *, absent: object = None) -> Slot:
     """Return the slot of a module's attribute; while the module is not loaded its value is ``absent``."""
 
@@ -157,7 +192,6 @@ def standard_slots(tmp: str) -> list[Slot]:
         attribute("sys", "argv"),
         attribute("warnings", "showwarning"),
         attribute("warnings", "formatwarning"),
-        Slot(sys.getrecursionlimit, sys.setrecursionlimit),
         Slot(socket.getdefaulttimeout, socket.setdefaulttimeout, None),
         Slot(random.getstate, random.setstate),
         Slot(_read_locale, _write_locale),

@@ -105,12 +105,12 @@ class World:
 
     def enter(self) -> Undo:
         """Put this world's modules in place; the returned call takes them out again."""
-        self._entered = True
         self.parked = self._collect()
         attach_parked = _detach(self.parked)
         for name in self.parked:
             del sys.modules[name]
         self._foreign = dict(sys.modules)
+        self._entered = True
         self._marker = next(reversed(self._foreign), "")
         sys.modules.update(self.modules)
         sys.modules.update(self._replaced)
@@ -119,9 +119,9 @@ class World:
         importlib.invalidate_caches()
 
         def leave() -> None:
-            self._entered = False
             sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self.hook]
             self._take_out()
+            self._entered = False
             sys.modules.update(self.parked)
             self.parked = {}
             attach_parked()
@@ -230,8 +230,8 @@ class World:
         if self._fresh(name):
             return not self._keep(name, module)
         folder = _folder(module)
-        if folder is None:
-            return False
+        if folder is None:  # made by hand: the function's if it appeared meanwhile under a name of the function's
+            return self._entered and top in self._names and name not in self._foreign
         if top in self._names and self._is_impostor(top):
             return True
         return self._holds(folder) and not self._keep(name, module)

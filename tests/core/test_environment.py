@@ -104,6 +104,7 @@ def test_check_false_returns_the_failed_invocation(environment):
         ("os.abort()", "Runtime exited with error: signal: aborted"),
         ("os.kill(os.getpid(), 9)", "Runtime exited with error: signal: killed"),
         ("os.kill(os.getpid(), 15)", "Runtime exited with error: signal: terminated"),
+        ("import signal; signal.raise_signal(15)", "Runtime exited with error: signal: terminated"),
         ("raise BaseException('x')", "Runtime exited with error: exit status 1"),
     ],
 )

@@ -31,7 +31,9 @@ HANDLER = """
         one, other = socket.socketpair()
         with one, other: one.recv(1)
     def pool():
-        with ThreadPoolExecutor(1) as executor: executor.submit(time.sleep, 0.6).result()
+        executor = ThreadPoolExecutor(1)
+        try: executor.submit(time.sleep, 0.6).result()
+        finally: executor.shutdown(wait=False)
     def handler(event, context):
         global COUNT
         COUNT += 1

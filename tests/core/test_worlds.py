@@ -294,3 +294,25 @@ def test_a_handler_that_cannot_be_called(environment, definition, message):
     with pytest.raises(FunctionError, match=message):
         env.invoke()
     assert env.init_count == 1
+
+
+def test_a_module_that_function_code_makes_by_hand_does_not_stay(environment):
+    source = """
+        import sys, types
+        made = types.ModuleType("app")
+        made.handler = lambda event, context: "made by hand"
+        sys.modules["app"] = made
+    """
+    env = environment(source)
+    assert env.invoke().payload == "made by hand"
+    env.close()
+    assert "app" not in sys.modules
+
+
+def test_a_stub_that_a_test_puts_in_sys_modules_is_what_function_code_imports(environment, write, monkeypatch):
+    import types
+
+    write("heavy.py", "raise RuntimeError('the real one')")
+    monkeypatch.setitem(sys.modules, "heavy", types.SimpleNamespace(load=lambda: "stub"))
+    env = environment("import heavy\ndef handler(event, context): return heavy.load()")
+    assert env.invoke().payload == "stub"

@@ -1,0 +1,545 @@
+"""The runtime in this process, turn by turn."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import logging
+import os
+import re
+import signal
+import sys
+import textwrap
+import time
+
+import pytest
+
+from pytest_lambda_lifecycle.outcome import Exited, Loaded, ProcessEnd, Raised, Request, Returned
+from pytest_lambda_lifecycle.runtimes import logs
+from pytest_lambda_lifecycle.runtimes.client import read_headers
+from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
+
+HEADERS = {
+    "Lambda-Runtime-Aws-Request-Id": "req-1",
+    "Lambda-Runtime-Deadline-Ms": "4102444800000",
+    "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:123456789012:function:fn",
+    "Lambda-Runtime-Trace-Id": "Root=1-a",
+    "Content-Type": "application/json",
+}
+VARIABLES = (
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_LOG_FORMAT",
+    "AWS_LAMBDA_LOG_LEVEL",
+    "AWS_REGION",
+    "LAMBDA_DISABLE_PREVIEW_WARN",
+)
+SPLIT = "not enough values to unpack (expected 2, got 1)"
+_modules = (f"task_{number}" for number in itertools.count())
+
+
+class Stop(BaseException):
+    """Stands for a test's own control flow."""
+
+
+class Function:
+    """A handler module in a task root of its own, and the runtime that runs it."""
+
+    def __init__(self, root, monkeypatch) -> None:
+        self.root = root
+        self.module = next(_modules)
+        self.path = root / f"{self.module}.py"
+        self._monkeypatch = monkeypatch
+
+    def runtime(self, source: str, handler: str | None = None, **environment: str) -> LocalRuntime:
+        self.path.write_text(textwrap.dedent(source), encoding="utf-8")
+        for name, value in environment.items():
+            self._monkeypatch.setenv(name, value)
+        name = f"{self.module}.handler" if handler is None else handler
+        return LocalRuntime(name, passes_through=lambda error: isinstance(error, Stop))
+
+    def loaded(self, source: str, **environment: str) -> LocalRuntime:
+        runtime = self.runtime(source, **environment)
+        assert runtime.init() == Loaded()
+        return runtime
+
+
+@pytest.fixture
+def function(tmp_path, capsys, monkeypatch):
+    """A function, and the process state that a runtime changes given back at the end.
+
+    `capsys` comes first, so that what a test put in place of a stream is taken back before the capture ends.
+    """
+    root = logging.getLogger()
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    # What the runtime itself sets must be undone too.
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "before")
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    monkeypatch.setattr(logging.Formatter, "converter", time.localtime)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield Function(tmp_path, monkeypatch)
+    root.setLevel(root.level)  # empties the loggers' cache of enabled levels
+
+
+def request(body: bytes = b"{}", **headers: str | None) -> Request:
+    changed = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Request(body, {name: value for name, value in {**HEADERS, **changed}.items() if value is not None})
+
+
+# --- init
+
+
+@pytest.mark.parametrize(
+    ("handler", "error_type", "message"),
+    [
+        ("handler", "Runtime.MalformedHandlerName", f"Bad handler 'handler': {SPLIT}"),
+        ("", "Runtime.MalformedHandlerName", f"Bad handler '': {SPLIT}"),
+        ("sys.foo.handler", "Runtime.BuiltInModuleConflict", "Cannot use built-in module sys.foo as a handler module"),
+        ("no/such.handler", "Runtime.ImportModuleError", "Unable to import module 'no/such': No module named 'no'"),
+        ("{module}.nope", "Runtime.HandlerNotFound", "Handler 'nope' missing on module '{module}'"),
+        (".handler", "ValueError", "Empty module name"),
+    ],
+)
+def test_handlers_that_cannot_be_loaded(function, capsys, handler, error_type, message):
+    runtime = function.runtime("handler = print", handler.format(module=function.module))
+    outcome = runtime.init()
+    assert isinstance(outcome, Raised)
+    assert outcome.error["errorType"] == outcome.fault_type == error_type
+    assert outcome.error["errorMessage"] == message.format(module=function.module)
+    assert outcome.error["requestId"] == ""
+    assert json.loads(outcome.body) == outcome.error
+    assert outcome.exit_code == 1
+    warning, error = capsys.readouterr().out.split("\r\n", 1)
+    assert warning.split("\t\t")[1].startswith("LAMBDA_WARNING: Unhandled exception.")
+    assert error.startswith(f"[ERROR] {error_type}: ")
+
+
+def test_a_syntax_error_has_one_synthetic_frame(function):
+    outcome = function.runtime("def handler(event, context)\n    return 1\n").init()
+    assert isinstance(outcome, Raised)
+    assert outcome.error["errorType"] == "Runtime.UserCodeSyntaxError"
+    assert outcome.error["stackTrace"] == [f'  File "{function.path}" Line 1\n    def handler(event, context)\n']
+    assert isinstance(outcome.exception, SyntaxError)
+
+
+def test_an_exception_of_the_module_keeps_the_frames_of_the_import(function):
+    outcome = function.runtime("raise KeyError('x')").init()
+    assert isinstance(outcome, Raised)
+    frames = outcome.error["stackTrace"]
+    assert "importlib" in frames[0]
+    assert frames[-1] == f"  File \"{function.path}\", line 1, in <module>\n    raise KeyError('x')\n"
+    assert isinstance(outcome.exception, KeyError)
+
+
+def test_init_errors_are_posted_as_latin_1(function, capsys):
+    runtime = function.runtime("raise ValueError('é')", AWS_EXECUTION_ENV="AWS_Lambda_python3.12")
+    outcome = runtime.init()
+    assert isinstance(outcome, Raised)
+    assert b'{"errorMessage": "\xe9"' in outcome.body
+
+
+@pytest.mark.parametrize("source", ["class Э(Exception): pass\nraise Э", "raise type('a\\nb', (Exception,), {})"])
+def test_an_init_error_that_no_header_can_hold_ends_the_process(function, source):
+    outcome = function.runtime(source).init()
+    assert isinstance(outcome, Exited)
+    assert outcome.exit_code == 1
+
+
+def test_a_preview_runtime_warns(function, capsys):
+    function.loaded("handler = print", AWS_EXECUTION_ENV="AWS_Lambda_python3.15", AWS_REGION="cn-north-1")
+    out = capsys.readouterr().out
+    assert "LAMBDA_WARNING: This is a preview runtime version" in out
+    assert "https://docs.amazonaws.cn/lambda/" in out
+
+
+def test_each_init_is_that_of_a_new_process(function, capsys):
+    runtime = function.loaded("import logging\nlogging.warning('at init')\ndef handler(event, context): pass")
+    runtime.invoke(request())
+    del sys.modules[function.module]
+    capsys.readouterr()
+    logging.getLogger().handlers.clear()
+    assert runtime.init() == Loaded()
+    assert capsys.readouterr().out.endswith("Z\t\tat init\n")
+
+
+# --- invoke
+
+
+def test_returns_what_the_handler_returns(function):
+    runtime = function.loaded("def handler(event, context): return [event, context.aws_request_id]")
+    assert runtime.invoke(request(b'{"a": 1}')) == Returned(b'[{"a": 1}, "req-1"]', "application/json")
+    assert runtime.invoke(request(b"raw", Content_Type="text/plain")).body.startswith(b'["raw"')
+
+
+def test_the_trace_variable_follows_the_header(function):
+    runtime = function.loaded(
+        """
+        import os
+        at_init = os.environ["_X_AMZN_TRACE_ID"]
+        def handler(event, context): return [at_init, os.environ.get("_X_AMZN_TRACE_ID")]
+        """
+    )
+    assert runtime.invoke(request()).body == b'["before", "Root=1-a"]'
+    assert runtime.invoke(request(Lambda_Runtime_Trace_Id="")).body == b'["before", null]'
+    assert runtime.invoke(request(Lambda_Runtime_Trace_Id=None)).body == b'["before", null]'
+
+
+def test_an_exception_becomes_an_error_object_and_a_log_line(function, capsys):
+    runtime = function.loaded("def f():\n    raise ValueError('boom')\ndef handler(event, context):\n    f()\n")
+    capsys.readouterr()
+    outcome = runtime.invoke(request())
+    assert isinstance(outcome, Raised)
+    assert outcome.error == {
+        "errorMessage": "boom",
+        "errorType": "ValueError",
+        "requestId": "req-1",
+        "stackTrace": [
+            f'  File "{function.path}", line 4, in handler\n    f()\n',
+            f"  File \"{function.path}\", line 2, in f\n    raise ValueError('boom')\n",
+        ],
+    }
+    assert json.loads(outcome.body) == outcome.error
+    assert list(json.loads(outcome.body)) == ["errorMessage", "errorType", "requestId", "stackTrace"]
+    assert (outcome.fault_type, outcome.exit_code) == ("", None)
+    indent = "\N{NO-BREAK SPACE}" * 2
+    assert capsys.readouterr().out == (
+        "[ERROR] ValueError: boom\rTraceback (most recent call last):"
+        f'\r{indent}File "{function.path}", line 4, in handler\r{indent}{indent}f()'
+        f"\r{indent}File \"{function.path}\", line 2, in f\r{indent}{indent}raise ValueError('boom')\n"
+    )
+    assert isinstance(outcome.exception, ValueError)
+    assert outcome.exception.__traceback__ is not None
+
+
+def test_frames_between_the_caller_and_the_handler_are_hidden_from_pytest(function):
+    outcome = function.loaded("def handler(event, context): raise ValueError").invoke(request())
+    frames = pytest.ExceptionInfo.from_exception(outcome.exception).traceback
+    assert [frame.name for frame in frames if not frame.ishidden(None)] == ["handler"]
+
+
+def test_a_wrong_signature_shows_the_frame_of_the_call(function):
+    outcome = function.loaded("def handler(event): pass").invoke(request())
+    assert outcome.error["errorType"] == "TypeError"
+    (frame,) = outcome.error["stackTrace"]
+    assert frame.endswith("    response = request_handler(event, lambda_context)\n")
+
+
+def test_leading_frames_of_a_file_named_bootstrap_are_dropped(function, monkeypatch):
+    folder = function.root / function.module
+    folder.mkdir()
+    (folder / "bootstrap.py").write_text("import json\ndef handler(event, context): json.loads('{')\n")
+    runtime = function.runtime("", f"{function.module}/bootstrap.handler")
+    function.path.unlink()
+    assert runtime.init() == Loaded()
+    outcome = runtime.invoke(request())
+    assert outcome.error["errorType"] == "JSONDecodeError"
+    assert f"{os.sep}json{os.sep}__init__.py" in outcome.error["stackTrace"][0]
+
+
+def test_faults_have_no_stack_and_keep_their_cause(function):
+    runtime = function.loaded("def handler(event, context): return object()")
+    result = runtime.invoke(request())
+    assert result.error["errorType"] == "Runtime.MarshalError"
+    assert result.error["stackTrace"] == []
+    assert isinstance(result.exception, TypeError)
+    event = runtime.invoke(request(b"{"))
+    assert event.error["errorType"] == "Runtime.UnmarshalError"
+    context = runtime.invoke(request(Lambda_Runtime_Client_Context="{"))
+    assert context.error["errorType"] == "Runtime.LambdaContextUnmarshalError"
+
+
+@pytest.mark.parametrize(
+    ("statement", "exit_code", "text"),
+    [
+        ("raise SystemExit", 0, ""),
+        ("raise SystemExit(3)", 3, ""),
+        ("raise SystemExit(True)", 1, ""),
+        ("raise SystemExit(256)", 0, ""),
+        ("raise SystemExit(-3)", 253, ""),
+        ("raise SystemExit(2**70)", 255, ""),
+        ("raise SystemExit('bye')", 1, "bye\n"),
+        ("raise SystemExit((1, 2))", 1, "(1, 2)\n"),
+        ("raise KeyboardInterrupt('k')", -signal.SIGINT, "KeyboardInterrupt: k\n"),
+        ("raise type('K', (KeyboardInterrupt,), {})", 1, "K\n"),
+        ("raise GeneratorExit", 1, "GeneratorExit\n"),
+        ("raise type('B', (BaseException,), {})('b')", 1, "B: b\n"),
+    ],
+)
+@pytest.mark.parametrize("turn", ["init", "invoke"])
+def test_ends_of_the_process(function, capsys, turn, statement, exit_code, text):
+    source = statement if turn == "init" else f"def handler(event, context):\n    {statement}\n"
+    runtime = function.runtime(source)
+    outcome = runtime.init()
+    if turn == "invoke":
+        outcome = runtime.invoke(request())
+    assert isinstance(outcome, Exited)
+    assert outcome.exit_code == exit_code
+    assert isinstance(outcome.exception, BaseException)
+    assert outcome.stderr.endswith(text)
+    assert bool(outcome.stderr) == bool(text)
+    assert capsys.readouterr() == ("", outcome.stderr)
+    assert "runtimes" not in outcome.stderr  # no frames of ours
+
+
+def test_process_end_is_an_exit_without_words(function, monkeypatch):
+    def leave(code: int) -> None:
+        raise ProcessEnd(code)
+
+    monkeypatch.setattr(os, "_exit", leave)
+    outcome = function.loaded("import os\ndef handler(event, context): os._exit(7)").invoke(request())
+    assert (outcome.exit_code, outcome.stderr) == (7, "")
+    assert isinstance(outcome.exception, ProcessEnd)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise Silent",
+        "raise ValueError('\\ud800')",
+        "import os, tempfile; d = tempfile.mkdtemp(); os.chdir(d); os.rmdir(d); raise ValueError",
+        "import sys; sys.stdout = None; raise ValueError",
+        "import io, sys; sys.stdout = io.StringIO(); sys.stdout.close(); raise ValueError",
+    ],
+)
+def test_an_error_in_the_error_report_ends_the_process(function, monkeypatch, body):
+    monkeypatch.chdir(function.root)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
+    source = f"""
+        class Silent(Exception):
+            def __str__(self): raise RuntimeError("no words")
+        def handler(event, context):
+            {body}
+        """
+    outcome = function.loaded(source).invoke(request())
+    assert isinstance(outcome, Exited)
+    assert outcome.exit_code == 1
+    assert outcome.stderr
+
+
+def test_a_closed_stderr_does_not_hide_an_end(function, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    outcome = function.loaded("def handler(event, context): raise SystemExit('bye')").invoke(request())
+    assert (outcome.exit_code, outcome.stderr) == (1, "bye\n")
+
+
+def test_a_lone_surrogate_that_is_not_escaped_ends_the_process(function, capsys):
+    runtime = function.loaded("def handler(e, c): return '\\ud800'", AWS_EXECUTION_ENV="AWS_Lambda_python3.13")
+    outcome = runtime.invoke(request())
+    assert isinstance(outcome, Exited)
+    assert outcome.exit_code == 1
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("turn", ["init", "invoke", "str"])
+def test_what_passes_through_is_not_touched(function, turn):
+    stop = f"import sys\nStop = sys.modules[{__name__!r}].Stop\n"
+    sources = {
+        "init": f"{stop}raise Stop('now')",
+        "invoke": f"{stop}def handler(event, context): raise Stop('now')",
+        "str": f"{stop}def s(self): raise Stop('now')\nE = type('E', (Exception,), dict(__str__=s))\n"
+        "def handler(event, context): raise E",
+    }
+    runtime = function.runtime(sources[turn])
+    with pytest.raises(Stop, match="now"):
+        runtime.init()
+        runtime.invoke(request())
+
+
+def test_a_marshaller_of_function_code_is_used(function):
+    pytest.importorskip("awslambdaric")
+    from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
+
+    stock = LambdaRuntimeClient.marshaller
+    runtime = function.loaded(
+        """
+        from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
+        class Marshaller:
+            def unmarshal_request(self, body, content_type): return [body.decode(), content_type]
+            def marshal_response(self, result): return repr(result), "text/x-repr"
+        LambdaRuntimeClient.marshaller = Marshaller()
+        def handler(event, context): return event
+        """
+    )
+    try:
+        assert runtime.invoke(request(b"x")) == Returned(b"['x', 'application/json']", "text/x-repr")
+        other = function.loaded("")  # the module is loaded already: this init replaces nothing
+        assert other.invoke(request(b"1")) == Returned(b"1", "application/json")
+    finally:
+        del LambdaRuntimeClient.marshaller
+    assert LambdaRuntimeClient.marshaller is stock
+
+
+# --- headers
+
+
+def test_headers_that_the_client_does_not_survive():
+    assert isinstance(run(Content_Type=None), Exited)
+    assert run(Content_Type=None).exit_code == run(Content_Type="").exit_code == -signal.SIGSEGV
+    assert run(Lambda_Runtime_Deadline_Ms="0").exit_code == -signal.SIGABRT
+    assert run(Lambda_Runtime_Deadline_Ms="soon").exit_code == -signal.SIGABRT
+    assert run(Lambda_Runtime_Aws_Request_Id=None).exit_code == 1
+    assert run(Lambda_Runtime_Aws_Tenant_Id="caf\xe9").exit_code == 1  # one byte, and no UTF-8
+    assert run(Lambda_Runtime_Trace_Id="a\0b").exit_code == 1
+
+
+def run(**headers: str | None) -> Exited | Returned | Raised:
+    return LocalRuntime("never.loaded", passes_through=lambda error: False).invoke(request(**headers))
+
+
+def test_headers_are_bytes_in_latin_1_that_are_read_as_utf_8():
+    utf_8 = "café".encode().decode("latin-1")
+    assert read_headers(request(Lambda_Runtime_Aws_Tenant_Id=utf_8).headers).tenant_id == "café"
+    assert read_headers(request(Lambda_Runtime_Aws_Tenant_Id="日本").headers).tenant_id == "日本"
+
+
+def test_optional_headers():
+    headers = read_headers({"Lambda-Runtime-Aws-Request-Id": "", "Content-Type": "x", "Lambda-Runtime-Trace-Id": ""})
+    assert headers == ("", "x", 0, "", None, None, None, None)
+    assert read_headers(request(Lambda_Runtime_Aws_Tenant_Id=" blue ").headers).tenant_id == "blue"
+    assert read_headers({**request().headers, "Lambda-Runtime-Deadline-Ms": None}).deadline_ms == 0
+    assert read_headers(request(Lambda_Runtime_Deadline_Ms="12abc").headers).deadline_ms == 12
+    assert read_headers(request(Lambda_Runtime_Deadline_Ms="-5").headers).deadline_ms == -5
+
+
+# --- logging
+
+
+def test_the_root_logger_is_lambdas(function, capsys):
+    root = logging.getLogger()
+    root.handlers.append(logging.NullHandler())
+    root.setLevel(logging.DEBUG)
+    runtime = function.loaded(
+        "import logging\nlogging.warning('w')\ndef handler(e, c): logging.info('i'); logging.error('e %s', 1)"
+    )
+    runtime.invoke(request())
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"\[WARNING\]\t[0-9-]{10}T[0-9:]{8}\.\d{3}Z\t\tw", first)
+    assert re.fullmatch(r"\[ERROR\]\t[0-9-]{10}T[0-9:]{8}\.\d{3}Z\treq-1\te 1", second)
+    names = [type(handler).__name__ for handler in root.handlers]
+    assert names[0] == "LambdaLoggerHandler"
+    assert "NullHandler" in names
+    assert root.level == logging.WARNING
+    assert logging.Formatter.converter.__name__ == "gmtime"
+
+
+@pytest.mark.parametrize(
+    ("variable", "level"),
+    [("debug", 10), ("INFO", 20), ("TRACE", 10), ("trace", 30), ("FATAL", 50), ("noise", 30), ("", 30)],
+)
+def test_levels(function, variable, level):
+    function.loaded("handler = print", AWS_LAMBDA_LOG_LEVEL=variable)
+    assert logging.getLogger().level == level
+    expected = logs.LambdaLoggerHandlerWithFrameType if variable else logs.LambdaLoggerHandler
+    assert type(logging.getLogger().handlers[0]) is expected
+
+
+def test_json_records(function, capsys):
+    runtime = function.loaded(
+        """
+        import logging
+        log = logging.getLogger("a.b")
+        def handler(event, context):
+            log.warning("w %s", 1, extra={"n": None, "o": object, "level": "mine"})
+            log.warning({"k": 1})
+            log.log(45, "odd")
+            try: 1 / 0
+            except Exception: log.exception("oops")
+            raise ValueError("é")
+        """,
+        AWS_LAMBDA_LOG_FORMAT="json",
+    )
+    runtime.invoke(request(Lambda_Runtime_Aws_Tenant_Id="blue"))
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for record in records:
+        time.strptime(record.pop("timestamp"), "%Y-%m-%dT%H:%M:%SZ")
+    common = {"logger": "a.b", "requestId": "req-1", "tenantId": "blue"}
+    assert records[0] == {"level": "WARNING", "message": "w 1", "o": "<class 'object'>", **common}
+    assert records[1] == {"level": "WARNING", "message": {"k": 1}, **common}
+    assert records[2] == {"level": "ERROR", "message": "odd", **common}
+    assert records[3]["errorType"] == "ZeroDivisionError"
+    assert records[3]["errorMessage"] == "division by zero"
+    assert records[3]["location"] == f"{function.path}:handler:9"
+    assert list(records[4]) == ["level", "errorMessage", "errorType", "requestId", "stackTrace"]
+
+
+def test_a_bad_log_call_fails_the_invoke(function):
+    outcome = function.loaded("import logging\ndef handler(e, c): logging.error('%d', 'x')").invoke(request())
+    assert outcome.error["errorType"] == "TypeError"
+
+
+def test_stdout_is_looked_up_when_it_is_written(function, monkeypatch):
+    runtime = function.loaded("import logging\ndef handler(e, c): logging.error('e'); c.log('direct')")
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", written)
+    runtime.invoke(request())
+    assert written.getvalue().endswith("\treq-1\te\ndirect")
+
+
+# --- SnapStart
+
+HOOKS = """
+    from snapshot_restore_py import register_after_restore, register_before_snapshot
+    calls = []
+    register_before_snapshot(calls.append, "b1")
+    register_before_snapshot(calls.append, "b2")
+    register_after_restore(calls.append, "a1")
+    register_after_restore(calls.append, "a2")
+    def handler(event, context): return calls
+    """
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """The library of the hooks, with nothing registered."""
+    library = pytest.importorskip("snapshot_restore_py")
+    library.get_before_snapshot().clear()
+    library.get_after_restore().clear()
+    yield library
+    library.get_before_snapshot().clear()
+    library.get_after_restore().clear()
+
+
+@pytest.mark.usefixtures("registry")
+def test_hooks_run_in_the_runtimes_order(function):
+    runtime = function.loaded(HOOKS)
+    assert runtime.before_snapshot() == runtime.before_snapshot() == Loaded()
+    assert runtime.after_restore() == runtime.after_restore() == Loaded()
+    assert runtime.invoke(request()).body == b'["b2", "b1", "a1", "a2", "a1", "a2"]'
+
+
+def test_without_the_library_there_are_no_hooks(function, monkeypatch):
+    monkeypatch.delitem(sys.modules, "snapshot_restore_py", raising=False)
+    runtime = function.loaded("handler = print")
+    assert runtime.before_snapshot() == runtime.after_restore() == Loaded()
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize("error", ["ValueError('v')", "SystemExit(3)", "KeyboardInterrupt('k')"])
+@pytest.mark.parametrize(
+    ("turn", "fault_type", "exit_code"),
+    [
+        ("before_snapshot", "Runtime.BeforeSnapshotError", 64),
+        ("after_restore", "Runtime.AfterRestoreError", 65),
+    ],
+)
+def test_a_hook_that_raises_anything_is_reported(function, capsys, turn, fault_type, exit_code, error):
+    runtime = function.loaded(
+        f"""
+        import snapshot_restore_py
+        def hook(): raise {error}
+        snapshot_restore_py.register_{turn}(hook)
+        handler = print
+        """
+    )
+    outcome = getattr(runtime, turn)()
+    assert isinstance(outcome, Raised)
+    assert (outcome.fault_type, outcome.exit_code) == (fault_type, exit_code)
+    assert outcome.error["errorType"] == error.split("(")[0]
+    own, user = outcome.error["stackTrace"]
+    assert own.endswith(f"in run_{turn}\n    func(*args, **kwargs)\n")
+    assert user.startswith(f'  File "{function.path}", line 3, in hook\n')
+    out = capsys.readouterr().out
+    assert out.startswith("[ERROR] ")  # and no LAMBDA_WARNING before it

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.events import ShutdownStart as ShutdownStart
     from pytest_lambda_lifecycle.events import SpyCall as SpyCall
     from pytest_lambda_lifecycle.fixtures import LambdaLifecycle as LambdaLifecycle
+    from pytest_lambda_lifecycle.lambda_clock import LambdaClock as LambdaClock
     from pytest_lambda_lifecycle.phases import Init as Init
     from pytest_lambda_lifecycle.phases import Invocation as Invocation
     from pytest_lambda_lifecycle.phases import Phase as Phase
@@ -72,6 +73,7 @@ __all__ = [
     "Invocation",
     "InvokeReport",
     "InvokeStart",
+    "LambdaClock",
     "LambdaLifecycle",
     "LifecycleError",
     "LifecycleWarning",
@@ -98,7 +100,7 @@ __all__ = [
 ]
 
 # Where they come from; the first ones import the least.
-_MODULES = ("errors", "events", "settings", "config", "timeline", "phases", "spies", "environment", "fixtures")
+_MODULES = tuple("errors events settings config timeline phases spies lambda_clock environment fixtures".split())
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and refuse other names
 

@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle import parts
 from pytest_lambda_lifecycle.alarm import Alarm
 from pytest_lambda_lifecycle.capture import Unbuffered
-from pytest_lambda_lifecycle.clock import RealClock, day
+from pytest_lambda_lifecycle.clock import Clock, day
 from pytest_lambda_lifecycle.conductor import Conductor
 from pytest_lambda_lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
@@ -27,6 +27,7 @@ from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 from pytest_lambda_lifecycle.spies import Replacements
 from pytest_lambda_lifecycle.surroundings import SearchPath, Variables
 from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
+from pytest_lambda_lifecycle.threads import StartedThreads
 from pytest_lambda_lifecycle.timeline import Timeline
 from pytest_lambda_lifecycle.variables import function_variables
 from pytest_lambda_lifecycle.watching import WatchedRuntime
@@ -58,13 +59,14 @@ class Assembly:
 def assemble(
     config: FunctionConfig,
     *,
+    clock: Clock,
     keep: Callable[[str, ModuleType], bool],
     tampered: Callable[[ModuleType], Iterable[str]],
     observer: Callable[[Event], None] | None,
 ) -> Assembly:
     """Build an environment that has not begun: nothing in the process changes before its first phase."""
     task_root = find_task_root(config.handler, config.code_dir, working_directory_candidates(), config.layers).resolve()
-    clock, timeline = RealClock(), Timeline(observer=observer)
+    timeline = Timeline(observer=observer)
     import_path = [str(folder) for folder in (task_root, *_layer_folders(config.layers))]
     world = World(import_path, fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
     tmp = tempfile.TemporaryDirectory(prefix="lambda-tmp-", dir=_OUTSIDE_TMP, ignore_cleanup_errors=True)
@@ -75,19 +77,24 @@ def assemble(
 
     variables, path = Variables(inside), SearchPath(import_path)
 
-    alarm = Alarm(interrupt)
+    def real_time_is_up(frame: FrameType | None) -> None:
+        clock.real_time_is_up()
+        interrupt(frame)
+
+    alarm = Alarm(real_time_is_up)
 
     def in_phase() -> bool:
         return bool(stage.running) and stage.running[-1] is process and stage.thread == threading.get_ident()
 
     signals = Signals(in_phase, alarm)
+    threads = StartedThreads(lambda: process, in_phase)
 
     def is_function_code(namespace: dict[str, Any]) -> bool:
         module = world.own(str(namespace.get("__name__")))
         return module is not None and vars(module) is namespace
 
     def record(stream: str, text: str) -> None:
-        timeline.write(clock.now(), stream, text)
+        timeline.write(clock.now_us(), stream, text)
 
     process = ProcessSlice(
         [
@@ -98,6 +105,7 @@ def assemble(
             signals,
             ThreadExits(),
             parts.RecursionLimit(in_phase),
+            threads,
             *parts.standard_slots(tmp.name),
             namespaces,
             replacements,
@@ -105,7 +113,7 @@ def assemble(
                 in_phase=in_phase,
                 is_function_code=is_function_code,
                 ended=lambda code: setattr(process, "exit_code", code),
-                ignored=lambda function: timeline.append(AtexitIgnored(clock.now(), function)),
+                ignored=lambda function: timeline.append(AtexitIgnored(clock.now_us(), function)),
             ),
         ],
         [variables, path],
@@ -126,7 +134,7 @@ def assemble(
         tampered=tampered,
     )
     conductor = Conductor(config, runtime=runtime, process=process, timeline=timeline, clock=clock)
-    assembly = Assembly(conductor, process, world, runtime, replacements, tmp, new_log_stream(config, clock.now()))
+    assembly = Assembly(conductor, process, world, runtime, replacements, tmp, new_log_stream(config, clock.now_us()))
     return assembly
 
 

@@ -1,6 +1,6 @@
 """Time: the real one, and one that stands still until it is moved.  The only module that imports freezegun.
 
-freezegun replaces the attributes of modules, so real clock functions hang on classes here, where its scan does not look.
+freezegun replaces attributes of modules, so real clock functions hang on classes here, where its scan does not look.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 class Clock(Protocol):
     """What the conductor knows of time."""
 
-    def now(self) -> int:
+    def now_us(self) -> int:
         """Microseconds since the epoch."""
         ...
 
@@ -54,12 +54,22 @@ class Clock(Protocol):
         """Seconds of real time after which the turn is interrupted."""
         ...
 
+    def real_time_is_up(self) -> None:
+        """Be told that these have passed."""
+        ...
+
+    @property
+    def stuck(self) -> str:
+        """Why the turn was given up although its time is not over; `""` if it was not."""
+        ...
+
 
 def microseconds(value: object, what: str) -> int:
     """Return seconds as whole microseconds, rounded up; raises `LifecycleError` for what is no length of time."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+    number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    if not math.isfinite(number) or number < 0:
         raise LifecycleError(f"{what} {value!r}: a length of time is a finite number of seconds, and not negative")
-    return math.ceil(round(value * 1_000_000, 3))
+    return math.ceil(round(number * 1_000_000, 3))
 
 
 class Freeze:
@@ -99,7 +109,7 @@ class Freeze:
         freezegun restores the globals of modules that are new by name; class attributes and default values that were
         captured meanwhile would stay fake for ever.
         """
-        reals = dict(self._freezer.reals)
+        reals = dict(getattr(self._freezer, "reals", {}))  # absent where it ran inside a freeze of the test's own
         self._freezer.stop()
         if reals:
             new = {name: module for name, module in list(sys.modules.items()) if name not in self._modules}
@@ -139,13 +149,13 @@ def _real_values(values: tuple[Any, ...] | None, reals: dict[int, Any]) -> tuple
 class RealClock:
     """Wall time for moments, `time.perf_counter_ns` for spans.  Idle time is added to what function code reads."""
 
-    stuck: str = ""
+    stuck = ""
     elapsed = staticmethod(time.perf_counter_ns)
     _time_ns = staticmethod(time.time_ns)
     _shift: Freeze | None = None
     _shifted_us = 0
 
-    def now(self) -> int:
+    def now_us(self) -> int:
         """Microseconds since the epoch, idle time included."""
         return self._time_ns() // 1000 + self._shifted_us
 
@@ -204,7 +214,6 @@ class VirtualClock:
         self._start = start
         self._watchdog = watchdog
         self.stuck = ""
-        """Why the phase that runs is given up although no virtual time passes."""
         self._freeze: Freeze | None = None
         self._us = 0
         self._moved = threading.Condition()
@@ -231,7 +240,7 @@ class VirtualClock:
         if freeze is not None:
             freeze.stop(modules)
 
-    def now(self) -> int:
+    def now_us(self) -> int:
         """Microseconds since the epoch."""
         return self._us
 

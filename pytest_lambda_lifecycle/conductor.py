@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from pytest_lambda_lifecycle import lifecycle
-from pytest_lambda_lifecycle.errors import InvalidTransition
+from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
 from pytest_lambda_lifecycle.events import (
     ExtensionInit,
     FunctionInit,
@@ -81,8 +81,8 @@ class Process(Protocol):
     exit_code: int | None
     """Set if it ended by other means than the turn's outcome (a thread of the function's called `os._exit`)."""
 
-    def run(self, turn: Callable[..., Outcome], /, *arguments: object, limit_us: int | None = None) -> Outcome:
-        """Run one turn of the runtime in it; raises `DeadlineReached` where it cuts it after ``limit_us``."""
+    def run(self, turn: Callable[..., Outcome], /, *arguments: object, limit: float | None = None) -> Outcome:
+        """Run one turn of the runtime in it; raises `DeadlineReached` where it cuts it after ``limit`` s, real time."""
         ...
 
     def discard(self) -> None:
@@ -110,7 +110,10 @@ class Conductor:
         self.request_id = ""
         self._runtime = runtime
         self._process = process
+        self.renewed: Callable[[], str] = lambda: ""
+        """Makes what a new environment has of its own; returns its log stream."""
         self._turn = threading.Lock()
+        self._born_us = self._active_us = clock.now_us()
         self._thread = ""
 
     # -- Init -----------------------------------------------------------------------------------------------------
@@ -130,20 +133,22 @@ class Conductor:
         config, timeline, clock = self.config, self.timeline, self.clock
         self._move(State.INIT)
         first, began = len(timeline), clock.elapsed()
-        timeline.append(InitStart(clock.now(), config.initialization_type, phase, config.runtime))
-        timeline.append(ExtensionInit(clock.now()))
-        timeline.append(RuntimeInit(clock.now(), config.runtime))
-        timeline.append(FunctionInit(clock.now(), config.handler))
+        timeline.append(InitStart(clock.now_us(), config.initialization_type, phase, config.runtime))
+        timeline.append(ExtensionInit(clock.now_us()))
+        timeline.append(RuntimeInit(clock.now_us(), config.runtime))
+        timeline.append(FunctionInit(clock.now_us(), config.handler))
         limit = self.config.timeout if phase == "invoke" else limit_us / 1_000_000
         outcome = self._run(self._runtime.init, limit_us=limit_us, limit=limit)
         if type(outcome) is Loaded and config.initialization_type == "snap-start":
             left_us = limit_us - (clock.elapsed() - began) // 1000
             outcome = self._run(self._runtime.before_snapshot, limit_us=left_us, limit=limit)
         status, error_type = _result(outcome)
-        timeline.append(InitRuntimeDone(clock.now(), outcome, status, error_type))
+        timeline.append(InitRuntimeDone(clock.now_us(), outcome, status, error_type))
         duration_us = (clock.elapsed() - began) // 1000
         reported_type = error_type if status == "error" else ""
-        timeline.append(InitReport(clock.now(), config.initialization_type, phase, status, reported_type, duration_us))
+        timeline.append(
+            InitReport(clock.now_us(), config.initialization_type, phase, status, reported_type, duration_us)
+        )
         init = self._ended(Init(timeline, first, len(timeline)), outcome)
         if status == "success" and config.initialization_type == "snap-start":
             self._move(State.SNAPSHOT)
@@ -187,12 +192,12 @@ class Conductor:
         timeline, clock = self.timeline, self.clock
         self._move(State.RESTORE)
         first, began = len(timeline), clock.elapsed()
-        timeline.append(RestoreStart(clock.now()))
+        timeline.append(RestoreStart(clock.now_us()))
         limit_us = lifecycle.RESTORE_LIMIT_US
         outcome = self._run(self._runtime.after_restore, limit_us=limit_us, limit=limit_us / 1_000_000)
         status, error_type = _result(outcome)
         duration_us = (clock.elapsed() - began) // 1000
-        timeline.append(RestoreReport(clock.now(), outcome, status, error_type, duration_us))
+        timeline.append(RestoreReport(clock.now_us(), outcome, status, error_type, duration_us))
         return self._ended(Restore(timeline, first, len(timeline)), outcome)
 
     # -- Invoke ---------------------------------------------------------------------------------------------------
@@ -203,6 +208,8 @@ class Conductor:
         if not self._turn.acquire(blocking=False):
             raise self._busy("invoke")
         try:
+            if self.config.max_lifetime is not None:
+                self._take_away_if_due()
             limit_us = self.config.timeout * 1_000_000 if remaining_us is None else remaining_us
             start = _WARM if self.state is State.READY else self._start_cold(limit_us)
             return self._invoke(request, request_id, trace_id, limit_us, start)
@@ -217,7 +224,7 @@ class Conductor:
         deadline_ms = start.deadline_ms or clock.function_time_ms() + limit_us // 1000
         request.headers.setdefault("Lambda-Runtime-Deadline-Ms", str(deadline_ms))
         self.request_id = request_id
-        started = InvokeStart(clock.now(), request_id, config.function_version, deadline_ms, trace_id, start.cold)
+        started = InvokeStart(clock.now_us(), request_id, config.function_version, deadline_ms, trace_id, start.cold)
         timeline.append(started)
         outcome = start.failed
         if outcome is None:
@@ -225,7 +232,7 @@ class Conductor:
             outcome = self._run(self._runtime.invoke, request, limit_us=limit_us - start.spent_us, limit=config.timeout)
         status, error_type = _result(outcome)
         duration_us = (clock.elapsed() - began) // 1000
-        done = RuntimeDone(clock.now(), request_id, outcome, status, error_type, duration_us)
+        done = RuntimeDone(clock.now_us(), request_id, outcome, status, error_type, duration_us)
         timeline.append(done)
         report = self._report(done, start)
         timeline.append(report)
@@ -257,15 +264,21 @@ class Conductor:
         ``limit`` is what the limit is called in messages, in s.
         """
         __tracebackhide__ = True
-        began = self.clock.elapsed()
+        clock = self.clock
+        counted = clock.begin_turn(limit_us)
+        interruption: BaseException | None = None
+        outcome: Outcome = Exited(1)
         try:
-            outcome = self._process.run(turn, *arguments, limit_us=limit_us)
-        except DeadlineReached:
-            return TimedOut(limit)
-        except BaseException as interruption:  # pytest's own control flow, a real Ctrl-C, misuse: not the function's
+            outcome = self._process.run(turn, *arguments, limit=clock.real_limit(limit_us))
+        except BaseException as raised:
+            interruption = raised
+        late = clock.end_turn(counted)
+        if clock.stuck:
+            return Interrupted(LifecycleError(clock.stuck))
+        if late and (interruption is None or isinstance(interruption, DeadlineReached)):
+            return TimedOut(limit)  # also if it had swallowed the interruption, or could not be interrupted
+        if interruption is not None:  # pytest's own control flow, a real Ctrl-C, misuse: not the function's
             return Interrupted(interruption)
-        if self.clock.elapsed() - began > limit_us * 1000:
-            return TimedOut(limit)  # it had swallowed the interruption, or could not be interrupted
         if self._process.exit_code is not None:
             return Exited(self._process.exit_code)
         if type(outcome) is Returned and len(outcome.body) > lifecycle.RESPONSE_LIMIT:
@@ -277,10 +290,13 @@ class Conductor:
         __tracebackhide__ = True
         self.phases.append(phase)
         self.state = State.READY
+        self._active_us = self.clock.now_us()
         not_ready = phase.name != "invoke" and phase.status != "success"
         if not_ready or isinstance(outcome, (Exited, TimedOut)):
             self._reset("timeout" if isinstance(outcome, TimedOut) else "failure", _result(outcome)[1])
         if isinstance(outcome, Interrupted):
+            if self.clock.stuck and not not_ready:
+                self._reset("failure", "")
             raise outcome.exception
         return phase
 
@@ -295,19 +311,47 @@ class Conductor:
 
     def _reset(self, reason: str, error_type: str) -> None:
         self._process.discard()
-        self.timeline.append(Reset(self.clock.now(), reason, error_type))
+        self.timeline.append(Reset(self.clock.now_us(), reason, error_type))
         self._move(State.RESET)
 
-    def recycle(self, log_stream: str) -> Shutdown:
+    def idle(self, span_us: int) -> None:
+        """Freeze the environment and let time pass; nothing of it runs."""
+        with self._taking_turn("idle"):
+            if self.state in {State.SHUTDOWN, State.CLOSED}:
+                raise InvalidTransition(f"cannot idle: {self._standing()}; start another with lambda_lifecycle()")
+        self.clock.pass_time(span_us)
+        self.time_passed()
+
+    def time_passed(self) -> None:
+        """Spin down if the environment was idle for too long.  Not for one that has not begun: there is none yet."""
+        if self._turn.acquire(blocking=False):
+            try:
+                self._take_away_if_due()
+            finally:
+                self._turn.release()
+
+    def _take_away_if_due(self) -> None:
+        config, now = self.config, self.clock.now_us()
+        idle, age = now - self._active_us, now - self._born_us
+        too_idle = config.idle_timeout is not None and idle >= config.idle_timeout * 1_000_000
+        too_old = config.max_lifetime is not None and age >= config.max_lifetime * 1_000_000
+        if (too_idle or too_old) and self.state in {State.READY, State.SNAPSHOT, State.RESET}:
+            self._recycle()
+
+    def recycle(self) -> Shutdown:
         """Take the environment away, as Lambda does every few hours; the next invoke gets a new one."""
         with self._taking_turn("recycle"):
             if self.state in {State.SHUTDOWN, State.CLOSED}:
                 raise InvalidTransition(f"cannot recycle: {self._standing()}; start another with lambda_lifecycle()")
-            shutdown = self._shutdown("spindown")
-            self._process.discard()
-            self.timeline.append(Recycled(self.clock.now(), log_stream))
-            self.state = State.NEW
-            return shutdown
+            return self._recycle()
+
+    def _recycle(self) -> Shutdown:
+        shutdown = self._shutdown("spindown")
+        self._process.discard()
+        self.timeline.append(Recycled(self.clock.now_us(), self.renewed()))
+        self.state = State.NEW
+        self._born_us = self._active_us = self.clock.now_us()
+        return shutdown
 
     def shutdown(self, reason: str, *, cause: str) -> Shutdown:
         """End the environment.  Without extensions the runtime gets 0 ms and no signal."""
@@ -324,8 +368,8 @@ class Conductor:
         timeline, clock = self.timeline, self.clock
         self._move(State.SHUTDOWN)
         first, began = len(timeline), clock.elapsed()
-        timeline.append(ShutdownStart(clock.now(), reason, lifecycle.shutdown_budget_ms()))
-        timeline.append(ShutdownReport(clock.now(), reason, "success", (clock.elapsed() - began) // 1000))
+        timeline.append(ShutdownStart(clock.now_us(), reason, lifecycle.shutdown_budget_ms()))
+        timeline.append(ShutdownReport(clock.now_us(), reason, "success", (clock.elapsed() - began) // 1000))
         shutdown = Shutdown(timeline, first, len(timeline))
         self.phases.append(shutdown)
         return shutdown

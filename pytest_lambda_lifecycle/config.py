@@ -56,6 +56,8 @@ class FunctionConfig:
     initialization_type: InitializationType = "on-demand"
     log_format: LogFormat = "Text"
     application_log_level: LogLevel | None = None
+    idle_timeout: float | None = None
+    max_lifetime: float | None = None
     fresh_packages: tuple[str, ...] = ()
     _sources: Mapping[str, str] = field(default_factory=dict[str, str], init=False, repr=False, compare=False)
 

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle import failures, lifecycle, projections
 from pytest_lambda_lifecycle.assembly import assemble, new_log_stream
+from pytest_lambda_lifecycle.clock import RealClock, microseconds
 from pytest_lambda_lifecycle.codec import encode_event
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
 from pytest_lambda_lifecycle.events import Event, Replaced, SpyCall
+from pytest_lambda_lifecycle.lambda_clock import LambdaClock, idle_span_us
 from pytest_lambda_lifecycle.lifecycle import State
 from pytest_lambda_lifecycle.outcome import Request
 from pytest_lambda_lifecycle.phases import Init, Invocation, Phases, Restore, Shutdown
+from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.spies import Spy, spying
 
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ _CANONICAL: Final = {
         "Lambda-Runtime-Trace-Id",
     )
 }
+_dumps = json.JSONEncoder().encode  # a test may have replaced json.dumps
 # An instance of our own: function code and tests seed the module's.
 _random_bits = random.Random().getrandbits
 
@@ -66,6 +70,7 @@ class ExecutionEnvironment:
         self,
         config: FunctionConfig,
         *,
+        clock: LambdaClock | None = None,
         keep: Callable[[str, ModuleType], bool] | None = None,
         tampered: Callable[[ModuleType], Iterable[str]] | None = None,
         around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
@@ -73,14 +78,23 @@ class ExecutionEnvironment:
     ) -> None:
         """Prepare an environment; nothing runs, and nothing in the process changes, before its first phase.
 
-        ``keep`` says which modules are never imported afresh, ``tampered`` which names of a module a test has patched,
-        ``around_invoke`` wraps each invoke and ``observer`` sees each event: the pytest plugin passes them.
+        ``clock`` is a running `LambdaClock`, by default the one of the test.  ``keep`` says which modules are never
+        imported afresh, ``tampered`` which names of a module a test has patched, ``around_invoke`` wraps each invoke
+        and ``observer`` sees each event: the pytest plugin passes them.
         """
         self.config = config
+        self._clock = LambdaClock.current if clock is None else clock
         self._parts = assemble(
-            config, keep=keep or _keeps_nothing, tampered=tampered or _finds_nothing, observer=observer
+            config,
+            clock=self._clock or RealClock(),
+            keep=keep or _keeps_nothing,
+            tampered=tampered or _finds_nothing,
+            observer=observer,
         )
         self._conductor = self._parts.conductor
+        self._conductor.renewed = self._renew
+        if self._clock is not None:
+            self._clock.attach(self)
         self._around_invoke = around_invoke
         self._arn = f"arn:aws:lambda:{config.region}:{config.account_id}:function:{config.function_name}"
 
@@ -92,6 +106,7 @@ class ExecutionEnvironment:
         Raises `InitError` if it fails; it is not retried, and the next invoke inits inside itself.
         """
         __tracebackhide__ = True
+        self._require_its_clock("initialize")
         init = self._conductor.initialize()
         if init.status != "success":
             raise failures.function_error(init, not_ready=True) from init.exception
@@ -110,6 +125,7 @@ class ExecutionEnvironment:
     def restore(self) -> Restore:
         """Restore the snapshot: the after-restore hooks run.  The first invoke does it by itself."""
         __tracebackhide__ = True
+        self._require_its_clock("restore")
         restore = self._conductor.restore()
         if restore.status != "success":
             raise failures.function_error(restore, not_ready=True) from restore.exception
@@ -139,6 +155,8 @@ class ExecutionEnvironment:
         failed `Invocation` is returned instead.
         """
         __tracebackhide__ = True
+        if LambdaClock.current is not self._clock:
+            self._require_its_clock("invoke")
         body = encode_event(event)
         if len(body) > lifecycle.EVENT_LIMIT:
             raise failures.event_too_large(len(body))
@@ -181,12 +199,62 @@ class ExecutionEnvironment:
 
         It ends with reason ``spindown``; the next invoke is cold, in a new one: empty ``/tmp``, new log stream.
         """
-        log_stream = new_log_stream(self.config, self._conductor.clock.now())
-        shutdown = self._conductor.recycle(log_stream)
-        self._parts.log_stream = log_stream
+        return self._conductor.recycle()
+
+    def idle(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
+        """Freeze the environment and let time pass: nothing of it runs, and timers that came due fire late.
+
+        Under ``lambda_clock`` it takes no time; without it, what everybody reads of wall and monotonic time is shifted
+        until the test ends.  Past the setting ``idle_timeout`` the environment spins down.
+        """
+        self._require_its_clock("idle")
+        self._conductor.idle(idle_span_us(seconds, minutes, hours))
+
+    def latency(self, target: str, ms: float) -> None:
+        """Declare that each call of ``"package.module.name"`` by a phase takes ``ms`` of virtual time, before it runs.
+
+        Raises `LifecycleError` without ``lambda_clock``.
+        """
+        clock = self._clock
+        if clock is None:
+            raise LifecycleError(
+                f"cannot give {target!r} a latency: this environment runs in real time; make it under lambda_clock"
+            )
+        span_us = microseconds(ms, f"cannot give {target!r} a latency of ms:") // 1000
+        self._parts.replacements.add(target, spying(target, lambda args, kwargs: self._spend(clock, span_us)))
+
+    def _spend(self, clock: LambdaClock, span_us: int) -> None:
+        if stage.running:
+            clock.spend(span_us)
+
+    def _renew(self) -> str:
+        self._parts.log_stream = new_log_stream(self.config, self._conductor.clock.now_us())
         for entry in self.tmp.iterdir():
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-        return shutdown
+        return self._parts.log_stream
+
+    def _require_its_clock(self, asked: str) -> None:
+        """Time is one for all: an environment that was made under another clock cannot go on under this one."""
+        current = LambdaClock.current
+        if current is self._clock:
+            return
+        if self._clock is not None:
+            state = "has ended" if self._clock.ended else "is not the one that runs"
+            raise LifecycleError(f"cannot {asked}: the lambda_clock of this environment {state}; make both in one test")
+        raise LifecycleError(
+            f"cannot {asked}: this environment was made before lambda_clock (now {current.now if current else ''}) and "
+            f"lives in real time; ask for lambda_clock first, and make the environment of {self.config.handler!r} then"
+        )
+
+    # -- what a clock asks of an environment ------------------------------------------------------------------------
+
+    def time_passed(self) -> None:
+        """Be told by the clock that time has passed while nothing ran."""
+        self._conductor.time_passed()
+
+    def frozen_modules(self) -> dict[str, ModuleType]:
+        """The modules to which the clock has to give real time back."""
+        return self._parts.world.own_modules()
 
     def shutdown(self, reason: str = "spindown") -> Shutdown:
         """Shut the environment down for good; ``reason`` is ``"spindown"``, ``"timeout"`` or ``"failure"``.
@@ -207,6 +275,8 @@ class ExecutionEnvironment:
                 self._conductor.shutdown("spindown", cause=f"closed at {failures.caller()}")
         finally:
             self._parts.tmp.cleanup()
+            if self._clock is None:
+                RealClock.unshift({})
 
     def __enter__(self) -> Self:
         return self
@@ -309,10 +379,10 @@ class ExecutionEnvironment:
 
     def _record_call(self, target: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpyCall | None:
         phase = _PHASE_NAMES.get(self._conductor.state)
-        if phase is None:
-            return None
+        if phase is None or self._parts.process not in stage.running:
+            return None  # between phases, or our own code calls what is spied on
         index = len(self.invocations) if phase == "invoke" else None
-        call = SpyCall(self._conductor.clock.now(), target, phase, index, args, kwargs)
+        call = SpyCall(self._conductor.clock.now_us(), target, phase, index, args, kwargs)
         self.timeline.append(call)
         return call
 
@@ -392,9 +462,9 @@ def _complete(
 ) -> str | None:
     """Add what is rarely given; returns the request id if ``headers`` name one."""
     if client_context is not None:
-        request["Lambda-Runtime-Client-Context"] = json.dumps(client_context)
+        request["Lambda-Runtime-Client-Context"] = _dumps(client_context)
     if identity is not None:
-        request["Lambda-Runtime-Cognito-Identity"] = json.dumps(dict(identity))
+        request["Lambda-Runtime-Cognito-Identity"] = _dumps(dict(identity))
     if tenant_id is not None:
         request["Lambda-Runtime-Aws-Tenant-Id"] = tenant_id
     for name, value in (headers or {}).items():

@@ -113,7 +113,7 @@ def response_too_large() -> Raised:
     """Return what the caller gets for a response over `RESPONSE_LIMIT` (Runtime Interface Emulator)."""
     message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
     error: dict[str, object] = {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message}
-    return Raised(json.dumps(error).encode(), error)
+    return Raised(json.JSONEncoder().encode(error).encode(), error)
 
 
 # Go's texts for signals, which is what the platform prints (os/exec; package syscall, zerrors_linux).

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Init", "Invocation", "Phase", "Phases", "Restore", "Shutdown"]
 
 E = TypeVar("E", bound=Event)
-_decode = json.JSONDecoder().decode  # a test may have replaced json.loads
+_decode = json.JSONDecoder().decode  # a test may have replaced json.loads and json.dumps
+_encode = json.JSONEncoder().encode
 
 
 class Phase:
@@ -89,7 +90,7 @@ class Phase:
 
 def _platform_body(request_id: str, outcome: Outcome) -> bytes:
     error_type, message = projections.platform_error(request_id, outcome)
-    return json.dumps({"errorType": error_type, "errorMessage": message}).encode()
+    return _encode({"errorType": error_type, "errorMessage": message}).encode()
 
 
 def _exception_of(outcome: Outcome) -> BaseException | None:

@@ -165,10 +165,10 @@ class ProcessSlice:
 
     # -- one phase ------------------------------------------------------------------------------------------------
 
-    def run(self, function: Callable[..., T], /, *arguments: object, limit_us: int | None = None) -> T:
+    def run(self, function: Callable[..., T], /, *arguments: object, limit: float | None = None) -> T:
         """Run function code as the environment's own: on this thread, in its context, directory and streams.
 
-        After ``limit_us`` microseconds it is interrupted by `DeadlineReached`, where that is possible.
+        After ``limit`` s of real time it is interrupted by `DeadlineReached`, where that is possible.
         """
         __tracebackhide__ = True
         self._claim_thread()
@@ -178,7 +178,7 @@ class ProcessSlice:
                 stage.enter(self)
             outside = self._phase_begins()
             try:
-                self._alarm.begin(None if limit_us is None else max(limit_us, 1) / 1_000_000)
+                self._alarm.begin(None if limit is None else max(limit, 1e-6))
                 return self._context.run(function, *arguments)
             finally:
                 self._alarm.end()

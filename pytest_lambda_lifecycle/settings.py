@@ -6,6 +6,7 @@ API reference (``CreateFunction``).
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -52,6 +53,10 @@ class FunctionSettings(TypedDict, total=False):
     initialization_type: InitializationType
     log_format: LogFormat
     application_log_level: LogLevel | None
+    idle_timeout: float | None
+    """Seconds of idleness after which the environment spins down; None = never (Lambda does not document it)."""
+    max_lifetime: float | None
+    """Seconds after which the environment is recycled at the next invoke; None = never (Lambda: "every few hours")."""
     fresh_packages: Sequence[str]
     """Import names of shared packages that each cold start imports afresh; ``"*"`` = every pure-Python one."""
 
@@ -92,6 +97,7 @@ PATTERNS: Final = {
     "region": (r"[a-z]{2,}(-[a-z]+)+-[0-9]+", "the name of a region, such as 'eu-west-1'"),
     "account_id": (r"[0-9]{12}", "a string of 12 digits"),
 }
+SPANS: Final = frozenset({"idle_timeout", "max_lifetime"})
 MAX_LAYERS: Final = 5
 MAX_ENVIRONMENT_BYTES: Final = 4096
 # Developer Guide, "Configuring environment variables", "Defined runtime environment variables", reserved.
@@ -151,6 +157,8 @@ def validate(name: str, value: object, source: str, directory: Path | None = Non
         return _whole_number(name, value, source)
     if name in CHOICES:
         return _choice(name, value, source)
+    if name in SPANS:
+        return _span(name, value, source)
     if name in PATTERNS:
         return _matching(name, value, source)
     return _CHECKS[name](value, source, directory)
@@ -178,6 +186,15 @@ def _whole_number(name: str, value: object, source: str) -> int:
     if not low <= value <= high:
         raise ConfigError(f"{name}={value} {unit} is outside Lambda's range {low}..{high} {unit} (from {source})")
     return value
+
+
+def _span(name: str, value: object, source: str) -> float | None:
+    if value is None:
+        return None
+    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise ConfigError(f"{name}={value!r} has to be a number of seconds above 0, or None for never (from {source})")
+    return number
 
 
 def _choice(name: str, value: object, source: str) -> object:

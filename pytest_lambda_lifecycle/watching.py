@@ -76,13 +76,13 @@ class WatchedRuntime:
         return outcome
 
     def _note_replaced(self, target: str, before: object, after: object) -> None:
-        self._timeline.append(Replaced(self._clock.now(), target, before, after))
+        self._timeline.append(Replaced(self._clock.now_us(), target, before, after))
 
     def _note_shared(self) -> None:
         known = {event.module for event in self._timeline.of(SharedModule)}
         for module, reason in self._world.shared.items():
             if module not in known:
-                self._timeline.append(SharedModule(self._clock.now(), module, reason))
+                self._timeline.append(SharedModule(self._clock.now_us(), module, reason))
 
     def _refuse_patched(self, name: str) -> None:
         """Refuse to import a module afresh whose outside copy a test has patched: the patch would not be seen."""

@@ -233,7 +233,8 @@ class World:
         if folder is None:  # made by hand: the function's if it appeared meanwhile under a name of the function's
             return self._entered and top in self._names and name not in self._foreign
         if top in self._names and self._is_impostor(top):
-            return True
+            part_of_tests = "." in name or "__path__" in vars(module) or _is_rewritten(module)
+            return not (part_of_tests and self._keep(name, module))
         return self._holds(folder) and not self._keep(name, module)
 
     def _is_impostor(self, top: str) -> bool:

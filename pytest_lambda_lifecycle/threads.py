@@ -1,0 +1,48 @@
+"""Which threads function code has started, and where."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+__all__ = ["StartedThreads", "function_thread"]
+
+_OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
+
+
+def function_thread() -> Any:  # noqa: ANN401  # the owner: a ProcessSlice
+    """Return the process to whose function the current thread belongs, or None."""
+    return _OWNERS.get(threading.current_thread())
+
+
+class StartedThreads:
+    """Watches `threading.Thread.start` while the environment is entered.  A part of the process."""
+
+    def __init__(self, owner: Callable[[], Any], in_phase: Callable[[], bool]) -> None:
+        self._owner = owner
+        self._in_phase = in_phase
+        self.where: WeakKeyDictionary[threading.Thread, str] = WeakKeyDictionary()
+
+    def enter(self) -> Callable[[], None]:
+        original: Any = threading.Thread.start
+        watch = self
+
+        def start(self: threading.Thread) -> None:
+            if watch._in_phase() or _OWNERS.get(threading.current_thread()) is watch._owner():
+                _OWNERS[self] = watch._owner()
+                frame = sys._getframe(1)
+                watch.where[self] = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            original(self)
+
+        threading.Thread.start = start  # type: ignore[method-assign]
+
+        def leave() -> None:
+            threading.Thread.start = original  # type: ignore[method-assign]
+
+        return leave
+
+    def discard(self) -> None:
+        self.where.clear()

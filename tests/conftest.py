@@ -1,0 +1,95 @@
+"""Every test of this suite has to leave the process as it found it."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import pkgutil
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+import pytest_lambda_lifecycle
+
+pytest_plugins = ["pytester"]
+
+# A run inside this process removes from sys.modules what it has imported, but not from the attributes of packages: the
+# next one would mix two copies of our modules, or of unittest.mock.  So all are here before the first.
+importlib.import_module("unittest.mock")
+for _module in pkgutil.walk_packages(pytest_lambda_lifecycle.__path__, "pytest_lambda_lifecycle."):
+    importlib.import_module(_module.name)
+
+
+class ProcessPhotograph:
+    """What function code, and the library itself, might leave behind in this process."""
+
+    def __init__(self) -> None:
+        root = logging.getLogger()
+        self.facts: dict[str, object] = {
+            "os.environ": {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"},
+            "sys.path": list(sys.path),
+            "the object sys.path": id(sys.path),
+            # A first import of six (botocore has a copy) adds a finder for good, and is no leak of ours.
+            "sys.meta_path": [id(finder) for finder in sys.meta_path if "Six" not in type(finder).__name__],
+            "sys.path_hooks": list(map(id, sys.path_hooks)),
+            "root logger": (root.level, list(map(repr, root.handlers)), list(map(repr, root.filters))),
+            "logging.disable": root.manager.disable,
+            "working directory": os.getcwd(),
+            "signal handlers": {number: signal.getsignal(number) for number in signal.valid_signals()},
+            "interval timer": signal.getitimer(signal.ITIMER_REAL)[1],
+            "streams": (id(sys.stdout), id(sys.stderr), id(sys.stdin)),
+            "warnings.filters": list(map(repr, warnings.filters)),
+            "os functions": (os._exit, os.abort, os.kill, os.fork, sys.exit),
+            # pytest 8.2 sets new objects of its own classes for each phase.
+            "hooks": [
+                getattr(hook, "__qualname__", type(hook))
+                for hook in (sys.excepthook, sys.unraisablehook, threading.excepthook)
+            ],
+            "trace": (sys.gettrace(), sys.getprofile(), sys.displayhook),
+        }
+        self.modules = dict(sys.modules)
+        self.threads = {thread for thread in threading.enumerate() if not _of_xdist(thread)}
+
+    def differences(self, later: ProcessPhotograph) -> list[str]:
+        found = [
+            f"{name}: {before!r} -> {later.facts[name]!r}"
+            for name, before in self.facts.items()
+            if later.facts[name] != before
+        ]
+        found += [f"the thread {thread.name!r}" for thread in later.threads - self.threads]
+        for name, module in self.modules.items():
+            now = later.modules.get(name)
+            if now is not module:
+                found.append(f"sys.modules[{name!r}] {'is gone' if now is None else 'is another object'}")
+        return found
+
+
+def _of_xdist(thread: threading.Thread) -> bool:
+    return "execnet" in type(thread).__module__ or (thread.daemon and thread is not threading.main_thread())
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compare the process before and after a test, other fixtures included; ``@pytest.mark.leaks`` exempts a test."""
+    before = ProcessPhotograph()
+    yield
+    if request.node.get_closest_marker("leaks") is None:
+        differences = before.differences(ProcessPhotograph())
+        assert not differences, "the test left in the process: " + "; ".join(differences)
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Runs with this plugin alone: others cost time, and a test that wants one loads it by name."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_PLUGINS", "pytest_lambda_lifecycle.plugin")
+    return pytester
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "leaks: the test changes the process for good, and says why.")

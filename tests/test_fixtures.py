@@ -1,0 +1,866 @@
+"""The fixtures as suites use them: scopes, settings by precedence, and what belongs to pytest."""
+
+from __future__ import annotations
+
+import pytest
+
+COUNTING = """
+    import os
+    inits = os.environ.get("INITS", "")
+    count = 0
+    def handler(event, context):
+        global count
+        count += 1
+        return {"count": count, "timeout": context.get_remaining_time_in_millis() // 1000 + 1}
+"""
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makepyfile(app=COUNTING)
+    return pytester
+
+
+class TestScopes:
+    def test_each_form_lives_as_long_as_its_name_says(self, suite):
+        suite.makepyfile(
+            test_one="""
+                import pytest
+
+                ended = []
+
+                def invoke(lifecycle, made={}):
+                    if lifecycle not in made:
+                        made[lifecycle] = lifecycle("app.handler")
+                    return made[lifecycle].invoke().payload["count"]
+
+                class TestIt:
+                    @pytest.mark.parametrize("n", [1, 2])
+                    def test_scopes(self, n, lambda_lifecycle, class_lambda_lifecycle, module_lambda_lifecycle,
+                                    session_lambda_lifecycle):
+                        assert invoke(lambda_lifecycle) == 1
+                        assert invoke(class_lambda_lifecycle) == n
+                        assert invoke(module_lambda_lifecycle) == n
+                        assert invoke(session_lambda_lifecycle) == n
+
+                def test_after(class_lambda_lifecycle, module_lambda_lifecycle, session_lambda_lifecycle):
+                    assert invoke(class_lambda_lifecycle) == 1
+                    assert invoke(module_lambda_lifecycle) == 3
+                    assert invoke(session_lambda_lifecycle) == 3
+            """,
+            test_two="""
+                from test_one import invoke
+
+                def test_other_module(module_lambda_lifecycle, session_lambda_lifecycle):
+                    assert invoke(module_lambda_lifecycle) == 1
+                    assert invoke(session_lambda_lifecycle) == 4
+            """,
+        )
+        suite.runpytest().assert_outcomes(passed=4)
+
+    def test_environments_are_shut_down_with_their_scope_latest_first(self, suite):
+        suite.makepyfile(
+            """
+            seen = []
+
+            def test_makes_two(lambda_lifecycle):
+                for number in range(2):
+                    env = lambda_lifecycle("app.handler", function_name=f"f{number}")
+                    env.invoke()
+                    seen.append(env)
+                assert lambda_lifecycle.environments == tuple(seen)
+
+            def test_afterwards():
+                assert [env.state for env in seen] == ["closed", "closed"]
+                assert [env.phases[-1].reason for env in seen] == ["spindown", "spindown"]
+                first, second = (env.phases[-1].started_at for env in seen)
+                assert second <= first
+            """
+        )
+        suite.runpytest("-p", "no:randomly").assert_outcomes(passed=2)
+
+    def test_unittest_classes_can_use_them(self, suite):
+        suite.makepyfile(
+            """
+            import unittest, pytest
+
+            @pytest.mark.usefixtures("attach")
+            class TestOrders(unittest.TestCase):
+                @pytest.fixture
+                def attach(self, lambda_lifecycle):
+                    self.env = lambda_lifecycle("app.handler")
+
+                def test_counts(self):
+                    self.assertEqual(self.env.invoke().payload["count"], 1)
+                    self.assertEqual(self.env.invoke().payload["count"], 2)
+            """
+        )
+        suite.runpytest().assert_outcomes(passed=1)
+
+    def test_a_session_environment_can_serve_function_fixtures(self, suite):
+        suite.makepyfile(
+            """
+            import pytest
+
+            @pytest.fixture(scope="session")
+            def shared(session_lambda_lifecycle):
+                env = session_lambda_lifecycle("app.handler")
+                env.initialize()
+                return env
+
+            @pytest.fixture
+            def warm(shared, tmp_path, capsys):
+                return shared.invoke()
+
+            @pytest.mark.parametrize("n", [1, 2, 3])
+            def test_is_warm(warm, shared, n):
+                assert not warm.cold_start
+                assert shared.init_count == 1
+            """
+        )
+        suite.runpytest().assert_outcomes(passed=3)
+
+    def test_a_problem_at_the_end_is_a_warning_and_the_others_still_end(self, suite):
+        suite.makepyfile(
+            """
+            import pytest
+            ended = []
+
+            def test_it(lambda_lifecycle, monkeypatch):
+                first, second = lambda_lifecycle("app.handler"), lambda_lifecycle("app.handler")
+                close = second.close
+                def fail():
+                    close()
+                    raise OSError("disk gone")
+                second.close = fail
+                ended.append(first)
+
+            def test_of_the_session(session_lambda_lifecycle):
+                env = session_lambda_lifecycle("app.handler")
+                close = env.close
+                def fail():
+                    close()
+                    raise OSError("session's disk gone")
+                env.close = fail
+
+            def test_afterwards():
+                assert ended[0].state == "closed"
+            """
+        )
+        result = suite.runpytest("-W", "default")
+        result.assert_outcomes(passed=3)
+        text = result.stdout.str()
+        assert "could not be ended cleanly: OSError: disk gone" in text
+        assert "could not be ended cleanly: OSError: session's disk gone" in text
+
+
+class TestPrecedence:
+    SOURCES = ("ini", "command line", "fixture", "hook", "module", "class", "function", "call")
+
+    @pytest.mark.parametrize("highest", range(1, len(SOURCES) + 1))
+    def test_each_source_wins_over_those_before_it(self, suite, highest):
+        used = self.SOURCES[:highest]
+        words = {
+            "ini": "ini option lambda_lifecycle_timeout in tox.ini",
+            "command line": "--lambda-lifecycle-timeout",
+            "fixture": "the lambda_lifecycle_config fixture",
+            "hook": "hook pytest_lambda_lifecycle_config of conftest.py",
+            "module": "(pytestmark)",
+            "class": "(class TestIt)",
+            "function": "(TestIt.test_it)",
+            "call": "the call at",
+        }
+        timeout = {source: index + 10 for index, source in enumerate(self.SOURCES)}
+        variables = {source: {"STAGE": source, source.upper().replace(" ", "_"): "yes"} for source in self.SOURCES}
+
+        def settings(source: str) -> str:
+            return f"timeout={timeout[source]}, environment={variables[source]!r}" if source in used else ""
+
+        ini = "[pytest]\n"
+        if "ini" in used:
+            ini += f"lambda_lifecycle_timeout={timeout['ini']}\nlambda_lifecycle_environment=\n  STAGE=ini\n  INI=yes"
+        suite.makeini(ini)
+        suite.makeconftest(f"""
+            import pytest
+
+            @pytest.fixture(scope="session")
+            def lambda_lifecycle_config():
+                return dict({settings("fixture")})
+
+            def pytest_lambda_lifecycle_config(request, settings):
+                return dict({settings("hook")}) or None
+        """)
+        suite.makepyfile(f"""
+            import pytest
+            pytestmark = pytest.mark.lambda_lifecycle({settings("module")})
+
+            @pytest.mark.lambda_lifecycle({settings("class")})
+            class TestIt:
+                @pytest.mark.lambda_lifecycle({settings("function")})
+                def test_it(self, lambda_lifecycle):
+                    config = lambda_lifecycle("app.handler", {settings("call")}).config
+                    assert config.timeout == {timeout[used[-1]]}
+                    assert config.environment == {dict(pair for s in used for pair in variables[s].items())!r}
+                    assert {words[used[-1]]!r} in config.source_of("timeout")
+        """)
+        arguments = []
+        if "command line" in used:
+            arguments = ["--lambda-lifecycle-timeout=11", "--lambda-lifecycle-environment=STAGE=command line"]
+            arguments += ["--lambda-lifecycle-environment=COMMAND_LINE=yes"]
+        suite.runpytest(*arguments).assert_outcomes(passed=1)
+
+    def test_the_sources_name_places(self, suite):
+        suite.makepyfile(
+            test_places="""
+                import pytest
+
+                @pytest.mark.lambda_lifecycle("app.handler", timeout=4)
+                class TestIt:
+                    @pytest.mark.lambda_lifecycle(memory_size=256)
+                    def test_it(self, lambda_lifecycle):
+                        config = lambda_lifecycle(region="eu-west-1").config
+                        assert config.source_of("handler") == "the marker at test_places.py:3 (class TestIt)"
+                        assert config.source_of("memory_size") == "the marker at test_places.py:5 (TestIt.test_it)"
+                        assert config.source_of("region") == "the call at test_places.py:7"
+                        assert config.source_of("code_dir") == "the search for the handler's module"
+            """
+        )
+        suite.runpytest().assert_outcomes(passed=1)
+
+
+class TestMarker:
+    def test_the_closest_wins_also_when_stacked_or_inherited(self, suite):
+        suite.makepyfile(
+            """
+            import pytest
+
+            @pytest.mark.lambda_lifecycle(timeout=4, memory_size=200)
+            @pytest.mark.lambda_lifecycle("app.handler", timeout=5)
+            def test_stacked(lambda_lifecycle):
+                config = lambda_lifecycle().config
+                assert (config.timeout, config.memory_size) == (5, 200)
+
+            @pytest.mark.lambda_lifecycle("app.handler", timeout=6, memory_size=300)
+            class Base:
+                def test_inherited(self, lambda_lifecycle):
+                    config = lambda_lifecycle().config
+                    assert (config.timeout, config.memory_size) == self.expected
+
+            class TestPlain(Base):
+                expected = (6, 300)
+
+            @pytest.mark.lambda_lifecycle(timeout=7)
+            class TestDerived(Base):
+                expected = (7, 300)
+            """
+        )
+        suite.runpytest().assert_outcomes(passed=3)
+
+    def test_it_reaches_every_form_but_the_session_form(self, suite):
+        suite.makepyfile(
+            """
+            import pytest
+            pytestmark = pytest.mark.lambda_lifecycle("app.handler", timeout=4)
+
+            @pytest.mark.lambda_lifecycle(timeout=5)
+            class TestIt:
+                @pytest.mark.lambda_lifecycle(timeout=6)
+                def test_it(self, lambda_lifecycle, class_lambda_lifecycle, module_lambda_lifecycle,
+                            session_lambda_lifecycle):
+                    assert lambda_lifecycle().config.timeout == 6
+                    assert class_lambda_lifecycle().config.timeout == 5
+                    assert module_lambda_lifecycle().config.timeout == 4
+                    assert session_lambda_lifecycle("app.handler").config.timeout == 3
+                    with pytest.raises(ValueError, match="no handler"):
+                        session_lambda_lifecycle()
+            """
+        )
+        suite.runpytest().assert_outcomes(passed=1)
+
+    def test_parameters_may_carry_it(self, suite):
+        suite.makepyfile(
+            """
+            import pytest
+
+            @pytest.mark.parametrize("timeout", [
+                pytest.param(n, marks=pytest.mark.lambda_lifecycle(timeout=n)) for n in (4, 5)])
+            @pytest.mark.lambda_lifecycle(handler="app.handler")
+            def test_it(lambda_lifecycle, timeout):
+                assert lambda_lifecycle().config.timeout == timeout
+            """
+        )
+        suite.runpytest("--strict-markers").assert_outcomes(passed=2)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ('"app.handler", 3', "takes one positional argument, the handler, and was given 2: 'app.handler', 3"),
+            ("timout=3", "unknown setting 'timout': did you mean 'timeout'?"),
+            ('"a.b", handler="c.d"', "two handlers: 'a.b' and 'c.d'"),
+        ],
+    )
+    def test_wrong_arguments_are_an_error_of_the_test_that_names_the_marker(self, suite, arguments, message):
+        suite.makepyfile(
+            test_it=f"""
+                import pytest
+
+                @pytest.mark.lambda_lifecycle({arguments})
+                def test_it(lambda_lifecycle):
+                    pass
+            """
+        )
+        result = suite.runpytest()
+        result.assert_outcomes(errors=1)
+        text = result.stdout.str()
+        assert message in text
+        assert "(from the marker at test_it.py:3 (test_it))" in text
+        assert "fixtures.py" not in text
+
+    def test_wrong_values_show_at_the_call(self, suite):
+        suite.makepyfile(
+            test_it="""
+                import pytest
+
+                @pytest.mark.lambda_lifecycle("app.handler", timeout=901)
+                def test_it(lambda_lifecycle):
+                    lambda_lifecycle()
+            """
+        )
+        result = suite.runpytest()
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(
+            [
+                ">*lambda_lifecycle()",
+                "E*timeout=901 s is outside Lambda's range 1..900 s (from the marker at test_it.py:3 (test_it))",
+                "test_it.py:5: ConfigError",
+            ]
+        )
+        assert "config.py" not in result.stdout.str()
+
+    def test_it_is_documented(self, suite):
+        suite.runpytest("--markers").stdout.fnmatch_lines(
+            ["@pytest.mark.lambda_lifecycle(handler=None, [*][*]settings): *"]
+        )
+
+
+class TestConfigFixture:
+    def test_its_settings_are_the_suites_defaults(self, suite):
+        suite.makeconftest(
+            """
+            import pytest
+
+            @pytest.fixture(scope="session")
+            def lambda_lifecycle_config():
+                return {"handler": "app.handler", "timeout": 8}
+            """
+        )
+        suite.makepyfile(
+            """
+            def test_it(lambda_lifecycle):
+                config = lambda_lifecycle().config
+                assert config.timeout == 8
+                assert config.source_of("timeout") == "the lambda_lifecycle_config fixture"
+            """
+        )
+        suite.runpytest().assert_outcomes(passed=1)
+
+    def test_a_directory_or_module_may_have_its_own(self, suite):
+        suite.makepyfile(
+            """
+            import pytest
+
+            @pytest.fixture
+            def lambda_lifecycle_config(lambda_lifecycle_config, request):
+                return {**lambda_lifecycle_config, "function_name": request.node.name}
+
+            def test_it(lambda_lifecycle):
+                assert lambda_lifecycle("app.handler").config.function_name == "test_it"
+            """
+        )
+        suite.runpytest().assert_outcomes(passed=1)
+
+    def test_anything_but_a_mapping_is_refused(self, suite):
+        suite.makepyfile(
+            """
+            import pytest
+
+            @pytest.fixture
+            def lambda_lifecycle_config():
+                return [("timeout", 3)]
+
+            def test_it(lambda_lifecycle):
+                pass
+            """
+        )
+        result = suite.runpytest()
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*the lambda_lifecycle_config fixture has to return a mapping of settings, not*"])
+
+
+class TestTaskRoot:
+    @pytest.mark.parametrize("place", [".", "src", "lib"])
+    def test_it_is_found_where_tests_import_from(self, pytester, place):
+        pytester.makeini("[pytest]\npythonpath = lib")
+        directory = pytester.path / place
+        directory.mkdir(exist_ok=True)
+        (directory / "orders").mkdir()
+        (directory / "orders" / "app.py").write_text(
+            "import os\ndef handler(e, c): return os.environ['LAMBDA_TASK_ROOT']"
+        )
+        pytester.makepyfile(
+            f"""
+            from pathlib import Path
+
+            def test_it(lambda_lifecycle):
+                root = Path({str(directory)!r})
+                assert Path(lambda_lifecycle("orders.app.handler").invoke().payload) == root
+                assert Path(lambda_lifecycle("orders/app.handler").invoke().payload) == root
+            """
+        )
+        pytester.runpytest().assert_outcomes(passed=1)
+
+    def test_several_functions_side_by_side_each_with_its_tests(self, pytester):
+        for name in ("billing", "orders"):
+            folder = pytester.path / "functions" / name
+            (folder / "tests").mkdir(parents=True)
+            (folder / "handler.py").write_text("import utils\ndef handler(e, c): return utils.NAME")
+            (folder / "utils.py").write_text(f"NAME = {name!r}")
+            for test in (folder / f"test_{name}_beside.py", folder / "tests" / f"test_{name}_below.py"):
+                test.write_text(
+                    f"def test_it(lambda_lifecycle):\n"
+                    f"    assert lambda_lifecycle('handler.handler').invoke().payload == {name!r}\n"
+                )
+        pytester.runpytest().assert_outcomes(passed=4)
+
+    def test_relative_paths_start_at_the_rootdir(self, pytester, monkeypatch):
+        (pytester.mkdir("code") / "app.py").write_text("def handler(e, c): return 'code'")
+        pytester.makeini("[pytest]")
+        pytester.makepyfile(
+            """
+            import pytest
+
+            @pytest.mark.lambda_lifecycle("app.handler", code_dir="code")
+            def test_it(lambda_lifecycle, tmp_path, monkeypatch):
+                monkeypatch.chdir(tmp_path)
+                assert lambda_lifecycle().invoke().payload == "code"
+            """
+        )
+        pytester.runpytest().assert_outcomes(passed=1)
+
+    def test_a_module_that_exists_nowhere_fails_as_on_lambda_where_code_dir_is_given(self, suite):
+        suite.makepyfile(
+            """
+            import pytest
+            from pytest_lambda_lifecycle import ConfigError, InitError
+
+            def test_it(lambda_lifecycle):
+                with pytest.raises(InitError, match="Runtime.ImportModuleError: Unable to import module 'gone'"):
+                    lambda_lifecycle("gone.handler", code_dir=".").invoke()
+                with pytest.raises(ConfigError, match="no task root for the handler 'gone.handler'"):
+                    lambda_lifecycle("gone.handler")
+
+            @pytest.mark.parametrize("handler, error", [
+                ("", "MalformedHandlerName"), ("app", "MalformedHandlerName"), ("sys.exit", "BuiltInModuleConflict")])
+            def test_malformed(lambda_lifecycle, handler, error):
+                with pytest.raises(InitError, match=f"Runtime.{error}"):
+                    lambda_lifecycle(handler).invoke()
+            """
+        )
+        suite.runpytest().assert_outcomes(passed=4)
+
+
+MODES = [
+    [],
+    ["--import-mode=append"],
+    ["--import-mode=importlib"],
+    ["--assert=plain"],
+    ["--assert=plain", "--import-mode=importlib"],
+    ["-p", "no:logging"],
+    ["-p", "no:capture", "-p", "no:logging"],
+    ["-s"],
+    ["-p", "xdist", "-n", "2"],
+]
+
+
+class TestKeptModules:
+    """Tests, conftest files, helpers and plugins stay the same objects while an environment is entered."""
+
+    @pytest.mark.parametrize("mode", MODES, ids=" ".join)
+    def test_in_every_mode(self, pytester, mode):
+        if "xdist" in mode:
+            pytest.importorskip("xdist")
+        pytester.makeini("[pytest]\npythonpath = .")
+        pytester.makeconftest(
+            "import sys\nSTATE = []\nME = sys.modules[__name__]\nimport myplugin\npytest_plugins = ['myplugin']"
+        )
+        pytester.makepyfile(myplugin="STATE = []")
+        orders = pytester.mkpydir("orders")
+        (orders / "app.py").write_text("from orders import db\ndef handler(e, c): return id(db)")
+        (orders / "db.py").write_text("table = object()")
+        tests = pytester.mkpydir("tests")
+        (tests / "util.py").write_text("STATE = []")
+        deep = tests / "unit"
+        deep.mkdir()
+        (deep / "conftest.py").write_text("")
+        (deep / "__init__.py").touch()
+        for number in (1, 2):
+            (deep / f"test_{number}.py").write_text(
+                """
+import sys
+import tests.util
+from orders import db
+
+NAMES = [__name__, "tests.util", "tests", "tests.unit", "myplugin"]
+
+def test_it(lambda_lifecycle, request):
+    before = {name: sys.modules.get(name) for name in NAMES}
+    conftests = [plugin for plugin in request.config.pluginmanager.get_plugins()
+                 if getattr(plugin, "__file__", None) and plugin.__file__.endswith("conftest.py")]
+    present = [plugin for plugin in conftests if plugin in sys.modules.values()]
+    assert conftests
+    env = lambda_lifecycle("orders.app.handler")
+    inside = env.invoke().payload
+    assert inside != id(db)
+    assert id(sys.modules["orders.db"]) == inside
+    assert {name: sys.modules.get(name) for name in NAMES} == before
+    assert [plugin for plugin in conftests if plugin in sys.modules.values()] == present
+    env.close()
+    assert sys.modules["orders.db"] is db
+"""
+            )
+        pytester.runpytest(*mode).assert_outcomes(passed=2)
+
+    @pytest.mark.parametrize("mode", [[], ["--assert=plain"], ["--import-mode=importlib"]], ids=" ".join)
+    def test_tests_beside_the_handler(self, pytester, mode):
+        pytester.makeini("[pytest]\npythonpath = .")
+        pytester.makepyfile(
+            app="import db\ndef handler(e, c): db.calls.append(1); return len(db.calls)",
+            db="calls = []",
+            test_app="""
+                import sys, db
+
+                def test_fresh(lambda_lifecycle):
+                    me = sys.modules[__name__]
+                    for _ in range(2):
+                        assert lambda_lifecycle("app.handler").invoke().payload == 1
+                        assert sys.modules[__name__] is me
+                    assert db.calls == []
+            """,
+        )
+        pytester.runpytest(*mode).assert_outcomes(passed=1)
+
+    def test_shared_function_code_with_tests_in_its_folder_is_fresh_all_the_same(self, pytester):
+        pytester.makeini("[pytest]\npythonpath = functions")
+        functions = pytester.mkdir("functions")
+        for name in ("orders", "shared"):
+            (functions / name).mkdir()
+            (functions / name / "__init__.py").touch()
+        (functions / "orders" / "app.py").write_text("from shared import db\ndef handler(e, c): return db.connect()")
+        (functions / "shared" / "db.py").write_text("n = 0\ndef connect():\n    global n\n    n += 1\n    return n")
+        (functions / "shared" / "test_db.py").write_text(
+            "import sys\n"
+            "from shared import db\n"
+            "def test_db(lambda_lifecycle):\n"
+            "    me = sys.modules[__name__]\n"
+            "    assert db.connect() == 1\n"
+            "    assert lambda_lifecycle('orders.app.handler').invoke().payload == 1\n"
+            "    assert sys.modules[__name__] is me\n"
+        )
+        pytester.runpytest().assert_outcomes(passed=1)
+
+    @pytest.mark.parametrize("mode", [[], ["--assert=plain"]], ids=" ".join)
+    def test_names_that_the_function_has_as_well(self, pytester, mode):
+        function = pytester.mkdir("function")
+        (function / "app.py").write_text("import util\ndef handler(e, c): return util.NAME")
+        (function / "util.py").write_text("NAME = 'function'")
+        (function / "conftest.py").touch()
+        (function / "tests").mkdir()
+        (function / "tests" / "__init__.py").touch()
+        (function / "tests" / "util.py").write_text("NAME = 'function tests'")
+        tests = pytester.mkpydir("tests")
+        pytester.makeconftest("")
+        pytester.makepyfile(util="NAME = 'rootdir'")
+        (tests / "helper.py").touch()
+        (tests / "test_it.py").write_text(
+            "import sys, util, tests.helper\n"
+            "NAMES = ['tests', 'tests.helper', 'conftest', __name__]\n"
+            "def test_it(lambda_lifecycle):\n"
+            "    before = {name: sys.modules.get(name) for name in NAMES}\n"
+            "    assert all(before.values())\n"
+            "    assert lambda_lifecycle('app.handler', code_dir='function').invoke().payload == 'function'\n"
+            "    assert {name: sys.modules.get(name) for name in NAMES} == before\n"
+            "    assert util.NAME == 'rootdir'\n"
+        )
+        pytester.runpytest(*mode, "tests").assert_outcomes(passed=1)
+
+    def test_python_files_that_match_everything(self, pytester):
+        pytester.makeini("[pytest]\npython_files = *.py\npythonpath = .")
+        pytester.makepyfile(
+            app="import db\ndef handler(e, c): db.calls.append(1); return len(db.calls)",
+            db="calls = []",
+            checks="""
+                import sys
+                def test_fresh(lambda_lifecycle):
+                    me = sys.modules[__name__]
+                    assert lambda_lifecycle("app.handler").invoke().payload == 1
+                    assert lambda_lifecycle("app.handler").invoke().payload == 1
+                    assert sys.modules[__name__] is me
+            """,
+        )
+        pytester.runpytest().assert_outcomes(passed=1)
+
+
+class TestPhasesOfPytest:
+    def test_an_environment_made_in_setup_is_entered_in_call_and_teardown(self, suite):
+        suite.makepyfile(
+            """
+            import os, sys, logging, pytest
+
+            def entered():
+                return os.environ.get("TABLE"), "app" in sys.modules, len(logging.getLogger().handlers)
+
+            @pytest.fixture
+            def env(lambda_lifecycle):
+                outside = entered()
+                env = lambda_lifecycle("app.handler", environment={"TABLE": "orders"})
+                env.initialize()
+                inside = entered()
+                assert inside[:2] == ("orders", True)
+                yield env
+                assert entered()[:2] == inside[:2]
+                env.close()
+                assert entered() == outside
+
+            def test_call(env):
+                assert entered()[:2] == ("orders", True)
+                env.module.count = 41
+                assert sys.modules["app"] is env.module
+                assert env.invoke().payload["count"] == 42
+
+            def test_nothing_is_left():
+                assert entered()[:2] == (None, False)
+            """
+        )
+        suite.runpytest().assert_outcomes(passed=2)
+
+    def test_a_session_environment_does_not_colour_an_unrelated_test(self, suite):
+        suite.makepyfile(
+            """
+            import os, sys, pytest
+            made = []
+
+            @pytest.mark.parametrize("n", [1, 2])
+            def test_uses(session_lambda_lifecycle, n):
+                if not made:
+                    made.append(session_lambda_lifecycle("app.handler", environment={"TABLE": "orders"}))
+                made[0].invoke()
+                assert os.environ["TABLE"] == "orders"
+                assert len(made[0].invocations) == n
+                module = sys.modules["app"]
+
+            def test_unrelated():
+                assert "TABLE" not in os.environ
+                assert "app" not in sys.modules
+                assert "AWS_LAMBDA_FUNCTION_NAME" not in os.environ
+
+            def test_uses_again(session_lambda_lifecycle):
+                assert "TABLE" not in os.environ
+                assert made[0].invoke().payload["count"] == 3
+            """
+        )
+        suite.runpytest("-p", "no:randomly").assert_outcomes(passed=4)
+
+    def test_log_capture_of_each_phase_stays_pytests(self, suite):
+        suite.makepyfile(
+            app="""
+                import logging
+                def handler(event, context):
+                    logging.getLogger("app").warning("from %s", event)
+            """,
+            test_logs="""
+                import logging, pytest
+
+                @pytest.fixture
+                def env(lambda_lifecycle, caplog):
+                    env = lambda_lifecycle("app.handler")
+                    env.invoke("setup")
+                    assert caplog.messages == ["from setup"]
+                    yield env
+                    env.invoke("teardown")
+                    assert caplog.messages == ["from teardown"]
+
+                def test_it(env, caplog):
+                    env.invoke("call")
+                    assert caplog.messages == ["from call"]
+
+                def test_outside(caplog):
+                    logging.getLogger().warning("outside")
+                    assert caplog.messages == ["outside"]
+            """,
+        )
+        suite.runpytest().assert_outcomes(passed=2)
+
+
+class TestPatchedBefore:
+    @pytest.mark.parametrize(
+        "patch",
+        [
+            '@mock.patch("app.table")',
+            '@mock.patch("app.table", new=5)',
+            '@mock.patch("app.connect", new=lambda: None)',
+            '@mock.patch("app.Client.get")',
+            '@mock.patch.object(app.Client, "get", new=lambda self: None)',
+            '@mock.patch("app.connect", autospec=True)',
+            '@mock.patch.multiple("app", table=1, connect=2)',
+            "@pytest.mark.usefixtures('started')",
+            "@pytest.mark.usefixtures('monkeypatched')",
+            "@pytest.mark.usefixtures('monkeypatched_value')",
+            "@pytest.mark.usefixtures('monkeypatched_class')",
+            "@pytest.mark.usefixtures('by_hand')",
+        ],
+    )
+    def test_it_is_an_error_that_names_target_and_remedy(self, pytester, patch):
+        mocks = "fake, " if patch.startswith("@mock.patch(") and "new=" not in patch else ""
+        pytester.makepyfile(
+            app="""
+                class Client:
+                    def get(self): return "real"
+                def connect(): return Client()
+                table = connect()
+                LIMIT = 3
+                def handler(event, context): return connect().get()
+            """,
+            test_it=f"""
+                import pytest
+                from unittest import mock
+                import app
+
+                @pytest.fixture
+                def started():
+                    patcher = mock.patch("app.LIMIT", 5)
+                    patcher.start()
+                    yield
+                    patcher.stop()
+
+                @pytest.fixture
+                def monkeypatched(monkeypatch):
+                    monkeypatch.setattr("app.connect", lambda: None)
+
+                @pytest.fixture
+                def monkeypatched_value(monkeypatch):
+                    monkeypatch.setattr(app, "LIMIT", 5)
+
+                @pytest.fixture
+                def monkeypatched_class(monkeypatch):
+                    monkeypatch.setattr(app.Client, "get", lambda self: "fake")
+
+                @pytest.fixture
+                def by_hand():
+                    before, app.connect = app.connect, lambda: None
+                    yield
+                    app.connect = before
+
+                {patch}
+                def test_it({mocks}lambda_lifecycle):
+                    lambda_lifecycle("app.handler").invoke()
+            """,
+        )
+        result = pytester.runpytest()
+        result.assert_outcomes(failed=1)
+        result.stdout.re_match_lines(
+            [r"E +.*LifecycleError: app\.(table|connect|Client\.get|LIMIT) was patched before.*env\.patch"]
+        )
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "app.handler({}, None)",
+            "importlib.reload(app)",
+            "app.CACHE['x'] = 1",
+            "app.client = app.make()",
+            "freezer.move_to('2020-01-01')",
+            "monkeypatch.setattr('json.dumps', json.dumps)",
+            "monkeypatch.setenv('TABLE', 'x')",
+        ],
+    )
+    def test_what_a_module_does_to_itself_is_no_patch(self, pytester, change):
+        if "freezer" in change:
+            pytest.importorskip("pytest_freezer")
+        pytester.makepyfile(
+            app="""
+                import json
+                from datetime import datetime
+                count = 0
+                client = None
+                CACHE = {}
+                class Client: pass
+                def make(): return Client()
+                def handler(event, context):
+                    global count, client
+                    count += 1
+                    client = client or make()
+                    return count
+            """,
+            test_it=f"""
+                import importlib, json, pytest
+                import app
+
+                @pytest.fixture
+                def freezer():
+                    from freezegun import freeze_time
+                    with freeze_time("2021-01-01") as frozen:
+                        yield frozen
+
+                def test_it(lambda_lifecycle, monkeypatch, {"freezer" if "freezer" in change else "tmp_path"}):
+                    {change}
+                    assert lambda_lifecycle("app.handler").invoke().payload == 1
+            """,
+        )
+        pytester.runpytest().assert_outcomes(passed=1)
+
+    def test_a_patch_after_init_acts_on_the_environment(self, pytester):
+        pytester.makepyfile(
+            app="""
+                def connect(): return "real"
+                def handler(event, context): return connect()
+            """,
+            test_it="""
+                from unittest import mock
+                import app
+
+                def test_it(lambda_lifecycle, monkeypatch):
+                    env = lambda_lifecycle("app.handler")
+                    env.initialize()
+                    with mock.patch("app.connect", return_value="mock"):
+                        assert env.invoke().payload == "mock"
+                    monkeypatch.setattr("app.connect", lambda: "monkey")
+                    assert env.invoke().payload == "monkey"
+                    assert app.connect() == "real"
+            """,
+        )
+        pytester.runpytest().assert_outcomes(passed=1)
+
+
+def test_every_fixture_has_a_short_first_line(suite):
+    result = suite.runpytest("--fixtures")
+    lines = result.outlines
+    for name in ("", "class_", "module_", "session_"):
+        index = next(i for i, line in enumerate(lines) if line.split(" ")[0] == f"{name}lambda_lifecycle")
+        assert lines[index + 1].strip().startswith("Call it to make a Lambda environment")
+        assert len(lines[index + 1].strip()) <= 80
+    assert any(line.startswith("lambda_lifecycle_config [session scope]") for line in lines)
+
+
+def test_asked_for_by_name_at_run_time(suite):
+    suite.makepyfile(
+        """
+        def test_it(request):
+            assert request.getfixturevalue("lambda_lifecycle")("app.handler").invoke().cold_start
+        """
+    )
+    suite.runpytest().assert_outcomes(passed=1)
+
+
+def test_without_the_terminal_plugin(suite):
+    suite.makepyfile("def test_it(lambda_lifecycle): assert lambda_lifecycle('app.handler').invoke().cold_start")
+    assert suite.runpytest("-p", "no:terminal").ret == 0

@@ -1,0 +1,76 @@
+"""Installed but unused, the plugin costs nothing."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import entry_points
+
+import pytest
+
+HEAVY = {
+    "freezegun",
+    "responses",
+    "requests",
+    "urllib3",
+    "http.server",
+    "asyncio",
+    "unittest.mock",
+    "boto3",
+    "simplejson",
+}
+OURS = {
+    "pytest_lambda_lifecycle",
+    "pytest_lambda_lifecycle.hookspecs",
+    "pytest_lambda_lifecycle.options",
+    "pytest_lambda_lifecycle.plugin",
+}
+
+
+def loaded(pytester: pytest.Pytester, *arguments: str) -> set[str]:
+    """Names in ``sys.modules`` at the end of a run of its own."""
+    pytester.makeconftest(
+        """
+        import json, sys
+
+        def pytest_unconfigure():
+            with open("modules.json", "w") as file:
+                json.dump(sorted(sys.modules), file)
+        """
+    )
+    pytester.makepyfile(test_it="def test_it(): pass")
+    assert pytester.runpytest_subprocess(*arguments).ret == 0
+    return set(json.loads((pytester.path / "modules.json").read_text()))
+
+
+@pytest.mark.parametrize("arguments", [["--collect-only"], [], ["-v"], ["--fixtures"]], ids=" ".join)
+def test_it_adds_four_modules_and_nothing_heavy(pytester, monkeypatch, arguments):
+    with_plugin = loaded(pytester, *arguments)
+    monkeypatch.delenv("PYTEST_PLUGINS")
+    without = loaded(pytester, *arguments)
+    assert with_plugin - without == OURS
+    assert not HEAVY & (with_plugin - without)
+
+
+def test_options_load_the_settings_alone(pytester):
+    with_options = loaded(pytester, "--lambda-lifecycle-timeout=5")
+    ours = {name for name in with_options if name.startswith("pytest_lambda_lifecycle.")}
+    assert ours - OURS == {f"pytest_lambda_lifecycle.{name}" for name in ("config", "errors", "settings")}
+
+
+def test_it_prints_nothing(pytester):
+    pytester.makepyfile("def test_it(): pass")
+    lines = pytester.runpytest_subprocess("-p", "no:cacheprovider").outlines
+    assert not [line for line in lines if "lambda" in line.lower() and "rootdir" not in line]
+
+
+@pytest.mark.skipif(
+    "lambda_lifecycle" not in {entry.name for entry in entry_points(group="pytest11")}, reason="it is not installed"
+)
+def test_once_installed_it_is_there_and_can_be_switched_off(pytester, monkeypatch):
+    monkeypatch.delenv("PYTEST_PLUGINS")
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    pytester.makepyfile("def test_it(lambda_lifecycle): pass")
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    result = pytester.runpytest_subprocess("-p", "no:lambda_lifecycle")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*fixture 'lambda_lifecycle' not found"])

@@ -1,0 +1,94 @@
+"""Where a function's code is looked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_lambda_lifecycle.errors import ConfigError
+from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
+
+
+@pytest.fixture
+def places(tmp_path):
+    """Two candidate directories."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    return [(tmp_path / "one", "first place"), (tmp_path / "two", "second place")]
+
+
+def touch(directory, *names):
+    for name in names:
+        file = directory / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+
+@pytest.mark.parametrize(
+    ("handler", "file"),
+    [
+        ("app.handler", "app.py"),
+        ("app.handler", "app/__init__.py"),
+        ("pkg.app.handler", "pkg/app.py"),
+        ("pkg/app.handler", "pkg/app.py"),
+        ("pkg/sub.app.handler", "pkg/sub/app/__init__.py"),
+        ("app.handler", "app.abi3.so"),
+        ("my-app.handler", "my-app.py"),
+    ],
+)
+def test_the_first_directory_that_holds_the_module(places, handler, file):
+    (_, _), (two, _) = places
+    touch(two, file)
+    assert find_task_root(handler, None, places) == two
+    touch(places[0][0], file)
+    assert find_task_root(handler, None, places) == places[0][0]
+
+
+def test_a_namespace_package_counts_only_where_no_module_is_found(places):
+    (one, _), (two, _) = places
+    (one / "app").mkdir()
+    assert find_task_root("app.handler", None, places) == one
+    touch(two, "app.py")
+    assert find_task_root("app.handler", None, places) == two
+
+
+def test_a_package_alone_is_not_enough(places):
+    touch(places[0][0], "pkg/__init__.py")
+    with pytest.raises(ConfigError, match=r"pkg/app\.py and pkg/app/__init__\.py"):
+        find_task_root("pkg.app.handler", None, places)
+
+
+def test_code_dir_wins_and_is_not_searched(places, tmp_path):
+    touch(places[0][0], "app.py")
+    assert find_task_root("app.handler", tmp_path, places) == tmp_path
+    assert find_task_root("nowhere.handler", tmp_path, places) == tmp_path
+
+
+@pytest.mark.parametrize(
+    "handler", ["", "handler", ".", ".x", "a..b", "/app.x", "./app.x", "../app.x", "sys.x", "sys.path.x"]
+)
+def test_what_the_runtime_refuses_is_left_to_the_runtime(places, handler):
+    assert find_task_root(handler, None, places) == places[0][0]
+
+
+def test_a_handler_of_a_layer_needs_no_directory(places, tmp_path):
+    touch(tmp_path / "layer" / "python", "wrapper/handler.py")
+    assert find_task_root("wrapper.handler.run", None, places, [tmp_path / "layer"]) == places[0][0]
+
+
+def test_the_error_lists_the_places_with_their_reasons(places, tmp_path):
+    places.append((tmp_path / "three", "third place"))
+    with pytest.raises(ConfigError) as caught:
+        find_task_root("orders/app.handler", None, places)
+    message = str(caught.value)
+    assert "no task root for the handler 'orders/app.handler'" in message
+    assert "orders/app.py and orders/app/__init__.py" in message
+    assert f"{tmp_path / 'one'}  (first place)" in message
+    assert f"{tmp_path / 'three'}  (third place; it does not exist)" in message
+    assert "code_dir=" in message
+    assert "lambda_lifecycle_code_dir" in message
+
+
+def test_without_pytest_the_working_directory_is_searched(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "src/app.py")
+    assert find_task_root("app.handler", None, working_directory_candidates()) == tmp_path / "src"

@@ -1,0 +1,111 @@
+"""What type checkers see of the public API.  Checked by mypy and pyright, never executed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from typing_extensions import assert_type
+
+import pytest_lambda_lifecycle
+from pytest_lambda_lifecycle import (
+    ConfigError,
+    Event,
+    ExecutionEnvironment,
+    FunctionConfig,
+    FunctionError,
+    Init,
+    Invocation,
+    InvokeStart,
+    LambdaLifecycle,
+    LifecycleWarning,
+    Phase,
+    Settings,
+    Shutdown,
+    Spy,
+    Timeline,
+)
+
+
+def the_fixture(lambda_lifecycle: LambdaLifecycle) -> None:
+    env = lambda_lifecycle(
+        "orders.app.handler",
+        code_dir="src",
+        layers=[Path("layer"), "other"],
+        environment={"TABLE": "orders"},
+        timeout=3,
+        memory_size=256,
+        ephemeral_storage=512,
+        function_name="orders",
+        function_version="1",
+        region="eu-west-1",
+        account_id="123456789012",
+        runtime="python3.13",
+        initialization_type="snap-start",
+        log_format="JSON",
+        application_log_level="DEBUG",
+        fresh_packages=["mylib"],
+    )
+    assert_type(env, ExecutionEnvironment)
+    assert_type(lambda_lifecycle(), ExecutionEnvironment)
+    assert_type(lambda_lifecycle(handler="app.handler"), ExecutionEnvironment)
+    assert_type(lambda_lifecycle.environments, tuple[ExecutionEnvironment, ...])
+    lambda_lifecycle("app.handler", timeout="3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    lambda_lifecycle("app.handler", memory=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    lambda_lifecycle("app.handler", log_format="json")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def the_environment(env: ExecutionEnvironment) -> None:
+    assert_type(env.invoke({"id": 1}), Invocation)
+    assert_type(env.initialize(), Init)
+    assert_type(env.init, Init)
+    assert_type(env.init_count, int)
+    assert_type(env.invocations, list[Invocation])
+    assert_type(env.invocations[0].cold_start, bool)
+    assert_type(env.shutdown(), Shutdown)
+    assert_type(env.spy("orders.db.connect"), Spy)
+    assert_type(env.timeline, Timeline)
+    assert_type(env.timeline[0], Event)
+    assert_type(env.timeline.of(InvokeStart), list[InvokeStart])
+    assert_type(env.phases[0], Phase)
+    assert_type(env.phases.names, list[str])
+    assert_type(env.config, FunctionConfig)
+    assert_type(env.tmp, Path)
+    assert_type(env.log, str)
+    with env as entered:
+        assert_type(entered, ExecutionEnvironment)
+
+
+def the_configuration() -> None:
+    config = FunctionConfig("app.handler", timeout=3, code_dir=Path("src"))
+    assert_type(config.handler, str)
+    assert_type(config.code_dir, Path | None)
+    assert_type(config.layers, tuple[Path, ...])
+    assert_type(config.environment, Mapping[str, str])
+    assert_type(config.timeout, int)
+    assert_type(config.fresh_packages, tuple[str, ...])
+    assert_type(config.replace(timeout=4), FunctionConfig)
+    assert_type(config.source_of("timeout"), str)
+    config.timeout = 4  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    FunctionConfig("app.handler", timout=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+@pytest.fixture(scope="session")
+def lambda_lifecycle_config() -> Settings:
+    return {"timeout": 5, "environment": {"STAGE": "test"}}
+
+
+def pytest_lambda_lifecycle_config(request: pytest.FixtureRequest, settings: Mapping[str, object]) -> Settings | None:
+    return {"function_name": request.fixturename or "none"} if settings else None
+
+
+def the_errors(error: FunctionError) -> None:
+    assert_type(error.error_type, str)
+    assert_type(error.stack_trace, tuple[str, ...])
+    failures: list[type[Exception]] = [ConfigError, FunctionError]
+    warning: type[Warning] = LifecycleWarning
+    assert failures
+    assert warning
+    assert_type(pytest_lambda_lifecycle.__version__, str)
+    pytest_lambda_lifecycle.NoSuchName  # type: ignore[attr-defined]  # noqa: B018  # pyright: ignore

@@ -1,0 +1,1 @@
+"""Asks a price service, asynchronously."""

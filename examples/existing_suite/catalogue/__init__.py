@@ -1,0 +1,1 @@
+"""Answers with prices in the currency of the caller."""

@@ -1,0 +1,1 @@
+"""Keeps orders in a DynamoDB table."""

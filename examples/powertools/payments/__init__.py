@@ -1,0 +1,1 @@
+"""Takes payments; logs and counts them with AWS Lambda Powertools."""

@@ -1,0 +1,1 @@
+"""Measurements beside their bare counterparts; `tox -e bench` runs them."""

@@ -1,0 +1,69 @@
+"""A cold start of a function of six modules, and the bare import of the same modules."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
+
+from .conftest import FUNCTIONS, Report, Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROUNDS = 200
+
+
+@pytest.fixture(scope="module")
+def timings(report: Report) -> Iterator[dict[str, Timing]]:
+    found: dict[str, Timing] = {}
+    yield found
+    if bare := found.pop("bare import", None):
+        for what, ours in found.items():
+            report.difference(what, ours, bare=bare, than="bare import", budget="<= 1 ms more")
+
+
+@pytest.fixture(autouse=True)
+def no_shop() -> Iterator[None]:
+    """Nobody inherits the modules."""
+    yield
+    _forget()
+
+
+def _forget() -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
+        del sys.modules[name]
+
+
+@pytest.mark.benchmark(group="cold start")
+def test_bare_import(benchmark, timings, monkeypatch):
+    monkeypatch.syspath_prepend(FUNCTIONS)
+    module = benchmark.pedantic(importlib.import_module, ["shop.app"], setup=_forget, rounds=ROUNDS, warmup_rounds=5)
+    assert len(module.handler({}, None)) == 4
+    timings["bare import"] = Timing.of(benchmark)
+
+
+@pytest.mark.benchmark(group="cold start")
+@pytest.mark.parametrize("what", ["cold start: made and initialized", "cold start: made and invoked"])
+def test_cold_start(benchmark, timings, what):
+    config = FunctionConfig("shop.app.handler", code_dir=FUNCTIONS)
+    opened: list[ExecutionEnvironment] = []
+
+    def close() -> None:
+        while opened:
+            opened.pop().close()
+
+    def start() -> ExecutionEnvironment:
+        env = ExecutionEnvironment(config)
+        opened.append(env)
+        env.invoke({}) if "invoked" in what else env.initialize()
+        return env
+
+    env = benchmark.pedantic(start, setup=close, rounds=ROUNDS, warmup_rounds=5)
+    assert len(env.invoke({}).payload) == 4
+    close()
+    timings[what] = Timing.of(benchmark)

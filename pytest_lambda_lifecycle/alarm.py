@@ -41,7 +41,7 @@ class Alarm:
 
     def __init__(self, fire: Callable[[FrameType | None], None]) -> None:
         self._fire = fire
-        self._on_signal = self._signalled  # one object for all phases
+        self._installed = False
         self._active = False
         self._deadline_at = 0.0
         self._own_handler: Any = signal.SIG_DFL
@@ -49,14 +49,29 @@ class Alarm:
         self._test_handler: Any = None
         self._test_interval = self._test_at = 0.0
 
-    # -- phases ---------------------------------------------------------------------------------------------------
+    # -- the process ----------------------------------------------------------------------------------------------
+
+    def enter(self) -> Callable[[], None]:
+        """Put our handler in place of the test's; the returned call puts the test's back."""
+        if not AVAILABLE or threading.get_ident() != _MAIN_THREAD:
+            return lambda: None
+        self._test_handler = _fast.signal(_fast.SIGALRM, self._signalled)
+        self._installed = True
+
+        def leave() -> None:
+            self._installed = False
+            handler = self._test_handler
+            if threading.get_ident() == _MAIN_THREAD and handler is not None:
+                # The C function knows the two special handlers as plain numbers.
+                _fast.signal(_fast.SIGALRM, int(handler) if isinstance(handler, int) else handler)
+
+        return leave
 
     def begin(self, limit: float | None) -> None:
         """Take the timer over; after ``limit`` s the interrupted frame is fired at, again and again."""
-        if not AVAILABLE or threading.get_ident() != threading.main_thread().ident:
+        if not self._installed or threading.get_ident() != _MAIN_THREAD:
             return
         self._active = True
-        self._test_handler = _fast.signal(_fast.SIGALRM, self._on_signal)
         left, self._test_interval = _fast.setitimer(_fast.ITIMER_REAL, limit or 0.0, _REPEAT)
         now = self._clock()
         self._deadline_at = now + limit if limit else 0.0
@@ -71,8 +86,6 @@ class Alarm:
             return
         self._active = False
         _fast.setitimer(_fast.ITIMER_REAL, 0)
-        handler, self._test_handler = self._test_handler, None
-        _fast.signal(_fast.SIGALRM, _fast.SIG_DFL if handler is None else handler)
         if self._own_at or self._test_at:
             now = self._clock()
             self._own_left = max(self._own_at - now, _SOON) if self._own_at else 0.0
@@ -88,18 +101,27 @@ class Alarm:
     # -- what function code asks for --------------------------------------------------------------------------------
 
     @property
+    def installed(self) -> bool:
+        """Our handler is in place, so that nobody else's may be set."""
+        return self._installed
+
+    @property
     def active(self) -> bool:
         """A phase has the timer."""
         return self._active
 
     def set_handler(self, handler: Any) -> Any:  # noqa: ANN401  # signal.signal's own types
         """Stand in for `signal.signal` with SIGALRM; returns the handler before."""
-        before, self._own_handler = self._own_handler, handler
+        before = self.get_handler()
+        if self._active:
+            self._own_handler = handler
+        else:
+            self._test_handler = handler
         return before
 
     def get_handler(self) -> Any:  # noqa: ANN401
         """Stand in for `signal.getsignal` with SIGALRM."""
-        return self._own_handler
+        return self._own_handler if self._active else self._test_handler
 
     def set_timer(self, seconds: float, interval: float = 0.0) -> tuple[float, float]:
         """Stand in for `signal.setitimer` with ITIMER_REAL, in s; returns the timer before."""
@@ -125,21 +147,33 @@ class Alarm:
         _fast.setitimer(_fast.ITIMER_REAL, min(delays, default=0.0), _REPEAT)
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
-        now, calls = self._clock(), []
+        if not self._active:
+            _call(self._test_handler, frame)
+            return
+        now, handlers = self._clock(), []
         if self._test_at and now >= self._test_at:
             self._test_at = now + self._test_interval if self._test_interval else 0.0
-            calls.append(self._test_handler)
+            handlers.append(self._test_handler)
         if self._own_at and now >= self._own_at:
             self._own_at = now + self._own_interval if self._own_interval else 0.0
             self._own_left = 0.0
-            calls.append(_killed if self._own_handler == signal.SIG_DFL else self._own_handler)
-        if self._active:
-            self._set()
-        for handler in calls:
-            if callable(handler):
-                handler(number, frame)
-        if self._deadline_at and now >= self._deadline_at and self._active:
+            handlers.append(_killed if self._own_handler == signal.SIG_DFL else self._own_handler)
+        self._set()
+        for handler in handlers:
+            _call(handler, frame)
+        if self._deadline_at and now >= self._deadline_at:
             self._fire(frame)
+
+
+_MAIN_THREAD: Final = threading.main_thread().ident
+
+
+def _call(handler: Any, frame: FrameType | None) -> None:  # noqa: ANN401  # signal.signal's own types
+    if callable(handler):
+        handler(_fast.SIGALRM, frame)
+    elif handler == signal.SIG_DFL:  # a timer without a handler ends the process, also without us
+        _fast.signal(_fast.SIGALRM, _fast.SIG_DFL)
+        _fast.raise_signal(_fast.SIGALRM)
 
 
 def _killed(number: int, frame: FrameType | None) -> None:

@@ -25,7 +25,7 @@ from pytest_lambda_lifecycle.namespaces import SharedNamespaces
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 from pytest_lambda_lifecycle.spies import Replacements
-from pytest_lambda_lifecycle.surroundings import SearchPath, Variables
+from pytest_lambda_lifecycle.surroundings import SearchPath, Variables, WorkingDirectory
 from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
 from pytest_lambda_lifecycle.threads import StartedThreads
 from pytest_lambda_lifecycle.timeline import Timeline
@@ -75,7 +75,7 @@ def assemble(
     def inside(outside: dict[str, str]) -> dict[str, str]:
         return function_variables(config, outside=outside, log_stream_name=assembly.log_stream, task_root=task_root)
 
-    variables, path = Variables(inside), SearchPath(import_path)
+    variables, path, directory = Variables(inside), SearchPath(import_path), WorkingDirectory(str(task_root))
 
     def real_time_is_up(frame: FrameType | None) -> None:
         clock.real_time_is_up()
@@ -101,6 +101,8 @@ def assemble(
             world,
             variables,
             path,
+            directory,
+            alarm,
             parts.LoggingTree(),
             signals,
             ThreadExits(),
@@ -116,10 +118,9 @@ def assemble(
                 ignored=lambda function: timeline.append(AtexitIgnored(clock.now_us(), function)),
             ),
         ],
-        [variables, path],
+        [variables, path, directory],
         alarm,
         [Unbuffered("stdout", record), Unbuffered("stderr", record)],
-        str(task_root),
         f"the environment of {config.handler!r}",
     )
     runtime = WatchedRuntime(

@@ -82,11 +82,11 @@ class Signals:
 
     # -- what stands in `signal` while the environment is entered -------------------------------------------------
 
-    def _shares(self, is_alarm: bool) -> bool:
-        return is_alarm and self._alarm.active and self._in_phase()
+    def _shares_timer(self) -> bool:
+        return self._alarm.active and self._in_phase()
 
     def _watched_signal(self, signalnum: int, handler: Any) -> Any:  # noqa: ANN401  # signal.signal's own types
-        if self._shares(signalnum == _ALARM):
+        if signalnum == _ALARM and self._alarm.installed:
             return self._alarm.set_handler(handler)
         before = self._real["signal"](signalnum, handler)
         if self._in_phase():
@@ -94,20 +94,22 @@ class Signals:
         return before
 
     def _watched_getsignal(self, signalnum: int) -> Any:  # noqa: ANN401
-        return self._alarm.get_handler() if self._shares(signalnum == _ALARM) else self._real["getsignal"](signalnum)
+        shared = signalnum == _ALARM and self._alarm.installed
+        return self._alarm.get_handler() if shared else self._real["getsignal"](signalnum)
 
     def _watched_alarm(self, seconds: int) -> int:
-        if not self._shares(is_alarm=True):
+        if not self._shares_timer():
             return int(self._real["alarm"](seconds))
         return math.ceil(self._alarm.set_timer(seconds)[0])
 
     def _watched_setitimer(self, which: int, seconds: float, interval: float = 0.0) -> Any:  # noqa: ANN401
-        if self._shares(which == _REAL_TIMER):
+        if which == _REAL_TIMER and self._shares_timer():
             return self._alarm.set_timer(seconds, interval)
         return self._real["setitimer"](which, seconds, interval)
 
     def _watched_getitimer(self, which: int) -> Any:  # noqa: ANN401
-        return self._alarm.get_timer() if self._shares(which == _REAL_TIMER) else self._real["getitimer"](which)
+        shared = which == _REAL_TIMER and self._shares_timer()
+        return self._alarm.get_timer() if shared else self._real["getitimer"](which)
 
 
 _ALARM: Final = getattr(signal, "SIGALRM", None)

@@ -96,7 +96,6 @@ class ProcessSlice:
         surroundings: Sequence[Surrounding],
         alarm: Alarm,
         streams: Sequence[Unbuffered],
-        directory: str,
         label: str,
     ) -> None:
         self.label = label
@@ -105,18 +104,17 @@ class ProcessSlice:
         """Set when a thread of the function's ended the process, while the handler itself runs on."""
         self._pid = os.getpid()
         self._parts = parts
-        self._surroundings = tuple(surroundings)
+        self._begins = tuple(one.phase_begins for one in surroundings)
+        self._ends = tuple(one.phase_ends for one in surroundings)
         self._alarm = alarm
         self._undo: list[Undo] = []
         self._streams = tuple(streams)
-        self._start_directory = directory
         self._start_afresh()
 
     def _start_afresh(self) -> None:
         self._context = contextvars.Context()
         self._stdout: Any = self._streams[0]
         self._stderr: Any = self._streams[1]
-        self._directory = self._start_directory
         self._filters: list[Any] = []
         self._loop = _NO_LOOP
 
@@ -161,7 +159,6 @@ class ProcessSlice:
     def _discard_parts(self) -> None:
         for part in self._parts:
             part.discard()
-        self._alarm.discard()
 
     # -- one phase ------------------------------------------------------------------------------------------------
 
@@ -202,19 +199,16 @@ class ProcessSlice:
         running.append(self)
 
     def _phase_begins(self) -> tuple[Any, ...]:
-        for surrounding in self._surroundings:
-            surrounding.phase_begins()
-        directory = _working_directory()
-        if directory != self._directory:
-            os.chdir(self._directory)  # first, as it is the one step that can fail (the folder was deleted)
+        for begins in self._begins:  # before the rest: the folder may be gone
+            begins()
         stdout, stderr, filters = sys.stdout, sys.stderr, warnings.filters
         self._streams[0].outside, self._streams[1].outside = stdout, stderr
         sys.stdout, sys.stderr = self._stdout, self._stderr
         warnings.filters = inside = [*self._filters, *filters]
-        return stdout, stderr, filters, inside, len(inside), directory, _hide_loop(self._loop)
+        return stdout, stderr, filters, inside, len(inside), _hide_loop(self._loop)
 
     def _phase_ends(self, outside: tuple[Any, ...]) -> None:
-        stdout, stderr, filters, inside, count, directory, loop = outside
+        stdout, stderr, filters, inside, count, loop = outside
         self._loop = _restore_loop(loop)
         self._stdout, sys.stdout = sys.stdout, stdout
         self._stderr, sys.stderr = sys.stderr, stderr
@@ -223,18 +217,8 @@ class ProcessSlice:
             self._filters = [entry for entry in warnings.filters if entry not in filters]
             getattr(warnings, "_filters_mutated", lambda: None)()
         warnings.filters = filters
-        for surrounding in self._surroundings:
-            surrounding.phase_ends()
-        self._directory = _working_directory() or self._start_directory
-        if directory and directory != self._directory:
-            os.chdir(directory)
-
-
-def _working_directory() -> str:
-    try:
-        return os.getcwd()
-    except OSError:  # it was deleted
-        return ""
+        for ends in self._ends:
+            ends()
 
 
 _NO_LOOP: Any = (None, None, False)

@@ -1,4 +1,4 @@
-"""`os.environ` and `sys.path`: what function code and the test may both change while an environment is entered.
+"""`os.environ`, `sys.path`, working directory: what function code and the test may both change meanwhile.
 
 What changes during a phase is the function's and stays with the environment; what changes between phases is the test's
 (``monkeypatch.setenv``, ``syspath_prepend`` and their undoing) and reaches the outside when the environment leaves.
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["SearchPath", "Variables"]
+__all__ = ["SearchPath", "Variables", "WorkingDirectory"]
 
 Undo = Callable[[], None]
 # The dictionary inside os.environ: looking at it costs a fortieth of looking at os.environ.
@@ -132,3 +132,71 @@ class SearchPath:
         """Remember what function code leaves."""
         self._in_phase = False
         self._seen = list(sys.path)
+
+
+class WorkingDirectory:
+    """The working directory: the function's during a phase, the test's otherwise.
+
+    `os.chdir` is watched, since asking where we are costs as much as going there.
+    """
+
+    _chdir = staticmethod(os.chdir)
+    _fchdir = staticmethod(getattr(os, "fchdir", os.chdir))
+
+    def __init__(self, start: str) -> None:
+        self._start = start
+        self._functions: str | None = start
+        self._tests: str | None = None
+        self._in_phase = False
+
+    def enter(self) -> Undo:
+        watched: dict[str, Any] = {"chdir": self._watch(self._chdir), "fchdir": self._watch(self._fchdir)}
+        originals = {name: getattr(os, name) for name in watched if hasattr(os, name)}
+        if not self._in_phase:  # else the environment comes back from one that its handler invoked
+            self._tests = None
+        for name in originals:
+            setattr(os, name, watched[name])
+
+        def leave() -> None:
+            for name, original in originals.items():
+                setattr(os, name, original)
+
+        return leave
+
+    def discard(self) -> None:
+        self._functions = self._start
+
+    def phase_begins(self) -> None:
+        """Go where the function was; raises `OSError` if that and the task root are gone."""
+        if self._tests is None:
+            self._tests = _here()
+        try:
+            self._chdir(self._functions or self._start)
+        except OSError:
+            self._chdir(self._start)
+        self._in_phase = True
+
+    def phase_ends(self) -> None:
+        """Go where the test was."""
+        self._in_phase = False
+        if self._functions is None:
+            self._functions = _here() or self._start
+        if self._tests:
+            self._chdir(self._tests)
+
+    def _watch(self, change: Callable[[Any], None]) -> Callable[[Any], None]:
+        def watched(path: Any) -> None:  # noqa: ANN401  # a path, or a file descriptor
+            change(path)
+            if self._in_phase:
+                self._functions = None
+            else:
+                self._tests = None
+
+        return watched
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was deleted
+        return ""

@@ -46,7 +46,7 @@ def read_headers(headers: Mapping[str, str | None]) -> NextHeaders:
     reads those bytes as UTF-8.  Text outside Latin-1 cannot be meant that way and is taken as it is.  A header of
     None is missing.
     """
-    if not "".join(filter(None, headers.values())).isascii():
+    if not all(map(str.isascii, filter(None, headers.values()))):
         headers = {name: value and _reread(value) for name, value in headers.items()}
     get = headers.get
     request_id = get("Lambda-Runtime-Aws-Request-Id")

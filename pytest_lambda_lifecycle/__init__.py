@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.events import InitStart as InitStart
     from pytest_lambda_lifecycle.events import InvokeReport as InvokeReport
     from pytest_lambda_lifecycle.events import InvokeStart as InvokeStart
+    from pytest_lambda_lifecycle.events import Leftover as Leftover
     from pytest_lambda_lifecycle.events import Recycled as Recycled
     from pytest_lambda_lifecycle.events import Replaced as Replaced
     from pytest_lambda_lifecycle.events import Reset as Reset
@@ -75,6 +76,7 @@ __all__ = [
     "InvokeStart",
     "LambdaClock",
     "LambdaLifecycle",
+    "Leftover",
     "LifecycleError",
     "LifecycleWarning",
     "PayloadTooLarge",

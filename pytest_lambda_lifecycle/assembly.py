@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_lambda_lifecycle import parts
 from pytest_lambda_lifecycle.alarm import Alarm
 from pytest_lambda_lifecycle.capture import Unbuffered
-from pytest_lambda_lifecycle.clock import Clock, day
+from pytest_lambda_lifecycle.clock import Clock, VirtualClock, day
 from pytest_lambda_lifecycle.conductor import Conductor
 from pytest_lambda_lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
 from pytest_lambda_lifecycle.failures import interrupt, passes_through
 from pytest_lambda_lifecycle.fresh import fresh_rule
+from pytest_lambda_lifecycle.leftovers import Children, Leftovers
 from pytest_lambda_lifecycle.namespaces import SharedNamespaces
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
+from pytest_lambda_lifecycle.rotation import Rotation
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 from pytest_lambda_lifecycle.spies import Replacements
 from pytest_lambda_lifecycle.surroundings import SearchPath, Variables, WorkingDirectory
@@ -72,8 +74,16 @@ def assemble(
     tmp = tempfile.TemporaryDirectory(prefix="lambda-tmp-", dir=_OUTSIDE_TMP, ignore_cleanup_errors=True)
     namespaces, replacements = SharedNamespaces(), Replacements(world)
 
+    rotation = Rotation(clock.now_us) if isinstance(clock, VirtualClock) else None
+
     def inside(outside: dict[str, str]) -> dict[str, str]:
-        return function_variables(config, outside=outside, log_stream_name=assembly.log_stream, task_root=task_root)
+        return function_variables(
+            config,
+            outside=outside,
+            log_stream_name=assembly.log_stream,
+            task_root=task_root,
+            credentials=rotation.current() if rotation is not None else None,
+        )
 
     variables, path, directory = Variables(inside), SearchPath(import_path), WorkingDirectory(str(task_root))
 
@@ -87,7 +97,7 @@ def assemble(
         return bool(stage.running) and stage.running[-1] is process and stage.thread == threading.get_ident()
 
     signals = Signals(in_phase, alarm)
-    threads = StartedThreads(lambda: process, in_phase)
+    threads, children = StartedThreads(lambda: process, in_phase), Children(in_phase)
 
     def is_function_code(namespace: dict[str, Any]) -> bool:
         module = world.own(str(namespace.get("__name__")))
@@ -108,6 +118,7 @@ def assemble(
             ThreadExits(),
             parts.RecursionLimit(in_phase),
             threads,
+            children,
             *parts.standard_slots(tmp.name),
             namespaces,
             replacements,
@@ -133,6 +144,8 @@ def assemble(
         timeline=timeline,
         clock=clock,
         tampered=tampered,
+        leftovers=Leftovers(threads, children),
+        renew_credentials=rotation.renew if rotation is not None else None,
     )
     conductor = Conductor(config, runtime=runtime, process=process, timeline=timeline, clock=clock)
     assembly = Assembly(conductor, process, world, runtime, replacements, tmp, new_log_stream(config, clock.now_us()))

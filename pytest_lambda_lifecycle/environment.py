@@ -160,8 +160,9 @@ class ExecutionEnvironment:
         body = encode_event(event)
         if len(body) > lifecycle.EVENT_LIMIT:
             raise failures.event_too_large(len(body))
-        request_id = request_id or _new_request_id()
-        trace_id = trace_id or _new_trace_id()
+        if request_id is None or trace_id is None:
+            new_request_id, new_trace_id = _new_ids()
+            request_id, trace_id = request_id or new_request_id, trace_id or new_trace_id
         request = Request(
             body,
             {
@@ -174,8 +175,11 @@ class ExecutionEnvironment:
         if client_context is not None or identity is not None or tenant_id is not None or headers is not None:
             request_id = _complete(request.headers, client_context, identity, tenant_id, headers) or request_id
         remaining_us = None if remaining_ms is None else self._remaining_us(remaining_ms)
-        proceed = functools.partial(self._conductor.invoke, request, request_id, trace_id, remaining_us)
-        invocation = proceed() if self._around_invoke is None else self._around_invoke(event, proceed)
+        if self._around_invoke is None:
+            invocation = self._conductor.invoke(request, request_id, trace_id, remaining_us)
+        else:
+            proceed = functools.partial(self._conductor.invoke, request, request_id, trace_id, remaining_us)
+            invocation = self._around_invoke(event, proceed)
         if check and invocation.status != "success":
             not_ready = failures.failed_before_handler(self._conductor.phases, invocation)
             raise failures.function_error(invocation, not_ready=not_ready) from invocation.exception
@@ -472,11 +476,8 @@ def _complete(
     return request.get("Lambda-Runtime-Aws-Request-Id")
 
 
-def _new_request_id() -> str:
-    digits = f"{_random_bits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
-
-
-def _new_trace_id() -> str:
-    digits = f"{_random_bits(192):048x}"
-    return f"Root=1-{digits[:8]}-{digits[8:32]};Parent={digits[32:]};Sampled=0"
+def _new_ids() -> tuple[str, str]:
+    """Return a request id and a trace id that is not sampled, as Lambda makes them."""
+    d = f"{_random_bits(320):080x}"
+    request_id = f"{d[:8]}-{d[8:12]}-4{d[13:16]}-a{d[17:20]}-{d[20:32]}"
+    return request_id, f"Root=1-{d[32:40]}-{d[40:64]};Parent={d[64:]};Sampled=0"

@@ -23,6 +23,7 @@ __all__ = [
     "InitStart",
     "InvokeReport",
     "InvokeStart",
+    "Leftover",
     "Recycled",
     "Replaced",
     "Reset",
@@ -246,3 +247,16 @@ class Replaced(Event):
     before: object
     after: object
     name: ClassVar[str] = "replaced"
+
+
+@dataclass(slots=True)
+class Leftover(Event):
+    """Something that function code started was still alive when the invoke ended."""
+
+    kind: str
+    """``"thread"``, ``"timer"``, ``"executor"``, ``"process"`` or ``"task"``."""
+    label: str
+    """Its own name."""
+    where: str
+    """``file:line`` where it was started; of a task, where its coroutine is defined; "" if unknown."""
+    name: ClassVar[str] = "leftover"

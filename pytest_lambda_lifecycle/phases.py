@@ -14,6 +14,7 @@ from pytest_lambda_lifecycle.events import (
     InitRuntimeDone,
     InvokeReport,
     InvokeStart,
+    Leftover,
     RestoreReport,
     RuntimeDone,
     ShutdownReport,
@@ -270,6 +271,11 @@ class Invocation(Phase):
     def cold_start(self) -> bool:
         """True if and only if an init ran inside this request (a suppressed init included)."""
         return self._start.cold_start
+
+    @property
+    def leftovers(self) -> list[Leftover]:
+        """What function code had started and left running at the end: kind, label, where."""
+        return [event for event in self.events if type(event) is Leftover]
 
     @property
     def billed_duration_ms(self) -> int:

@@ -222,6 +222,7 @@ class ProcessSlice:
 
 
 _NO_LOOP: Any = (None, None, False)
+_QUIET: Any = object()
 
 
 def _hide_loop(own: Any) -> Any:  # noqa: ANN401  # asyncio's private state
@@ -233,25 +234,28 @@ def _hide_loop(own: Any) -> Any:  # noqa: ANN401  # asyncio's private state
     if events is None:
         return None
     running = events._get_running_loop()
+    if running is None and own is _NO_LOOP and events._event_loop_policy is None:
+        return _QUIET  # nobody uses asyncio: the usual case
     if running is not None:
         events._set_running_loop(None)
     outside = (events._event_loop_policy, *_current_loop(events))
     _set_current_loop(events, own)
-    return events, running, outside
+    return running, outside
 
 
 def _restore_loop(hidden: Any) -> Any:  # noqa: ANN401
     """Put the outside's loop back; returns the environment's own."""
-    events = sys.modules.get("asyncio.events") if hidden is None else hidden[0]
-    if events is None:
+    events = sys.modules.get("asyncio.events")
+    if events is None or (hidden is _QUIET and events._event_loop_policy is None):
         return _NO_LOOP
     own = (events._event_loop_policy, *_current_loop(events))
-    if hidden is None:  # function code was the first to import asyncio: outside has no loop yet
+    if hidden is None or hidden is _QUIET:  # outside has no loop yet
         _set_current_loop(events, _NO_LOOP)
         return own
-    _set_current_loop(events, hidden[2])
-    if hidden[1] is not None:
-        events._set_running_loop(hidden[1])
+    running, outside = hidden
+    _set_current_loop(events, outside)
+    if running is not None:
+        events._set_running_loop(running)
     return own
 
 

@@ -14,6 +14,7 @@ from pytest_lambda_lifecycle.events import (
     InitStart,
     InvokeReport,
     InvokeStart,
+    Leftover,
     Recycled,
     Replaced,
     Reset,
@@ -145,6 +146,8 @@ def _describe(event: Event) -> str:  # a table of texts, one per event
             return f"  spy: {event.target} {ended}"
         case AtexitIgnored(function=function):
             return f"  atexit: {function} will not run (Lambda ends the process without it)"
+        case Leftover():
+            return f"  left running: {event.kind} {event.label}, started at {event.where}"
         case Replaced(target=target):
             return f"  replaced: {target} is another object than after init"
         case SharedModule(module=module, reason=reason):

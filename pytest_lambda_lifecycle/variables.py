@@ -3,13 +3,14 @@
 They are the developer's, minus everything that leads to a real AWS account or speaks of an outer Lambda, plus what
 Lambda defines (Developer Guide, "Defined runtime environment variables"), plus the function's own.
 
-Two values differ from Lambda's on purpose, so that nothing here can reach AWS:
+Some values differ from Lambda's on purpose.  The first two, so that nothing here can reach AWS:
 
 * ``AWS_CONFIG_FILE`` and ``AWS_SHARED_CREDENTIALS_FILE`` exist and name an empty file; without them an SDK would read
   ``~/.aws``.
 * With SnapStart, Lambda gives credentials through a local HTTP server and sets no access keys.  Here the (fake) access
   keys are set as well, since an SDK that finds none would try that server, and then the instance metadata of the
   machine that runs the tests.  ``AWS_SESSION_TOKEN`` is absent, as on Lambda.
+* Under virtual time ``AWS_CREDENTIAL_EXPIRATION`` tells SDKs when the keys expire, and they are rotated before.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class Credentials(NamedTuple):
     access_key_id: str = "ASIAIOSFODNN7EXAMPLE"
     secret_access_key: str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
     session_token: str = "fake-session-token"
+    expiration: str | None = None
+    """ISO 8601; None outside virtual time, since a test that freezes time far ahead would find them expired."""
 
 
 def function_variables(
@@ -106,6 +109,8 @@ def _account_variables(config: FunctionConfig, credentials: Credentials) -> dict
         "AWS_DEFAULT_REGION": config.region,
         "AWS_REGION": config.region,
     }
+    if credentials.expiration is not None:
+        variables["AWS_CREDENTIAL_EXPIRATION"] = credentials.expiration
     if config.initialization_type == "snap-start":
         return variables | {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{NO_LISTENER}/2021-04-23/credentials",

@@ -7,13 +7,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle.errors import LifecycleError
-from pytest_lambda_lifecycle.events import Replaced, SharedModule
+from pytest_lambda_lifecycle.events import Leftover, Replaced, SharedModule
 from pytest_lambda_lifecycle.outcome import Exited, Loaded, Raised, Request, Returned
 from pytest_lambda_lifecycle.reuse import InitPhotograph
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock import Clock
     from pytest_lambda_lifecycle.conductor import Runtime
+    from pytest_lambda_lifecycle.leftovers import Leftovers
     from pytest_lambda_lifecycle.namespaces import SharedNamespaces
     from pytest_lambda_lifecycle.timeline import Timeline
     from pytest_lambda_lifecycle.world import World
@@ -35,6 +36,8 @@ class WatchedRuntime:
         timeline: Timeline,
         clock: Clock,
         tampered: Tampered,
+        leftovers: Leftovers,
+        renew_credentials: Callable[[], None] | None,
     ) -> None:
         self.photograph: InitPhotograph | None = None
         self._runtime = runtime
@@ -43,6 +46,8 @@ class WatchedRuntime:
         self._timeline = timeline
         self._clock = clock
         self._tampered = tampered
+        self._leftovers = leftovers
+        self._renew_credentials = renew_credentials
         world.hook.guard = self._refuse_patched
 
     def init(self) -> Loaded | Raised | Exited:
@@ -68,11 +73,16 @@ class WatchedRuntime:
         return self._runtime.after_restore()
 
     def invoke(self, request: Request) -> Returned | Raised | Exited:
-        """Watch an invoke: which globals it bound anew."""
+        """Watch an invoke: which globals it bound anew, and what it left running."""
         __tracebackhide__ = True
+        if self._renew_credentials is not None:
+            self._renew_credentials()
+        self._leftovers.begin()
         outcome = self._runtime.invoke(request)
         if self.photograph is not None:
             self.photograph.compare(self._note_replaced)
+        for kind, label, where in self._leftovers.end():
+            self._timeline.append(Leftover(self._clock.now_us(), kind, label, where))
         return outcome
 
     def _note_replaced(self, target: str, before: object, after: object) -> None:

@@ -427,6 +427,44 @@ class TestThreads:
         assert clock.now == START + timedelta(seconds=3)
 
 
+class TestCredentials:
+    SHOW = """
+        import os
+        def handler(event, context):
+            return [os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION")]
+    """
+
+    def test_they_expire_by_the_clock_and_are_rotated_before(self, clock, environment):
+        env = environment(self.SHOW)
+        first = env.invoke().payload
+        assert first[2] == "2030-05-18T00:00:00Z"
+        env.idle(hours=11)
+        assert env.invoke().payload == first
+        env.idle(seconds=1)
+        second = env.invoke().payload
+        assert second[2] == "2030-05-18T11:00:01Z"
+        assert not set(first) & set(second)
+        assert env.init_count == 1
+
+    def test_botocore_refreshes_them(self, clock, environment):
+        pytest.importorskip("botocore")
+        env = environment("""
+            import botocore.session
+            session = botocore.session.get_session()
+            credentials = session.get_credentials()
+            def handler(event, context): return credentials.get_frozen_credentials().access_key
+        """)
+        first = env.invoke().payload
+        env.idle(hours=11, minutes=50)
+        second = env.invoke().payload
+        assert first != second
+        assert second.startswith("ASIA")
+
+    def test_without_a_clock_they_have_no_end(self, environment):
+        env = environment("import os\ndef handler(event, context): return 'AWS_CREDENTIAL_EXPIRATION' in os.environ")
+        assert env.invoke().payload is False
+
+
 class TestTogether:
     def test_with_a_users_own_freeze_time_inside(self, clock, environment):
         env = environment(CLOCKS)

@@ -1,0 +1,110 @@
+"""What function code leaves running when an invoke ends: Lambda freezes it, to go on in a later invoke, if ever."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
+
+from pytest_lambda_lifecycle.threads import StartedThreads
+
+__all__ = ["Children", "Leftovers"]
+
+Found = tuple[str, str, str]
+"""Kind, name, and where it was started."""
+
+
+class Children:
+    """Watches `subprocess.Popen` while the environment is entered.  A part of the process."""
+
+    def __init__(self, in_phase: Callable[[], bool]) -> None:
+        self._in_phase = in_phase
+        self.where: WeakKeyDictionary[subprocess.Popen[Any], str] = WeakKeyDictionary()
+
+    def enter(self) -> Callable[[], None]:
+        original: Any = subprocess.Popen.__init__
+        watch = self
+
+        def __init__(self: subprocess.Popen[Any], *arguments: Any, **keywords: Any) -> None:  # noqa: ANN401
+            original(self, *arguments, **keywords)
+            if watch._in_phase():
+                watch.where[self] = _outside_of("subprocess")
+
+        subprocess.Popen.__init__ = __init__  # type: ignore[method-assign]
+
+        def leave() -> None:
+            subprocess.Popen.__init__ = original  # type: ignore[method-assign]
+
+        return leave
+
+    def discard(self) -> None:
+        self.where.clear()
+
+
+def _outside_of(library: str) -> str:
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == library:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+class Leftovers:
+    """Finds threads, timers, executors, child processes and asyncio tasks of the function that are still alive."""
+
+    def __init__(self, threads: StartedThreads, children: Children) -> None:
+        self._threads = threads
+        self._children = children
+        self._mine: WeakSet[Any] = WeakSet()
+        self._others: set[Any] = set()
+
+    def begin(self) -> None:
+        """Note which tasks and processes there are of others, before function code runs."""
+        registered = _all_tasks()
+        self._others = set(registered) - set(self._mine) if registered else set()
+
+    def end(self) -> Iterator[Found]:
+        """Find what is still alive, after it ran."""
+        if self._threads.where:
+            for thread, where in list(self._threads.where.items()):
+                if thread.is_alive():
+                    yield _kind_of(thread), thread.name, where
+        if self._children.where:
+            for child, where in list(self._children.where.items()):
+                if child.poll() is None:
+                    yield "process", _name_of(child), where
+        registered = _all_tasks()
+        if registered:
+            self._mine.update(one for one in registered if one not in self._others)
+            yield from filter(None, map(_describe, list(self._mine)))
+
+
+def _kind_of(thread: threading.Thread) -> str:
+    if isinstance(thread, threading.Timer):
+        return "timer"
+    target = getattr(thread, "_target", None)
+    return "executor" if getattr(target, "__module__", "") == "concurrent.futures.thread" else "thread"
+
+
+def _name_of(child: subprocess.Popen[Any]) -> str:
+    arguments: Any = child.args
+    return f"{arguments if isinstance(arguments, str) else arguments[0]} (pid {child.pid})"
+
+
+def _all_tasks() -> list[Any]:
+    """Return what asyncio (under another name in each version) and multiprocessing know of, where they are loaded."""
+    module = sys.modules.get("asyncio.tasks")
+    tasks = getattr(module, "_scheduled_tasks", None) or getattr(module, "_all_tasks", None) or ()
+    return [*tasks, *getattr(sys.modules.get("multiprocessing.process"), "_children", ())]
+
+
+def _describe(one: Any) -> Found | None:  # noqa: ANN401  # an asyncio.Task or a Process, without importing either
+    if hasattr(one, "is_alive"):
+        return ("process", one.name, "") if one.is_alive() else None
+    if one.done():
+        return None
+    code = getattr(one.get_coro(), "cr_code", None)
+    where = f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
+    return "task", getattr(code, "co_name", one.get_name()), where

@@ -1,0 +1,91 @@
+"""What function code leaves running when an invoke ends."""
+
+import sys
+import textwrap
+import threading
+
+import pytest
+
+SOURCE = """
+    import asyncio, subprocess, sys, threading, time
+    from concurrent.futures import ThreadPoolExecutor
+    stop = threading.Event()
+    kept = []
+    def handler(event, context):
+        if event == "thread": kept.append(threading.Thread(target=stop.wait, name="beater", daemon=True)); kept[-1].start()
+        if event == "timer": kept.append(threading.Timer(60, print)); kept[-1].start()
+        if event == "executor": kept.append(ThreadPoolExecutor(1)); kept[-1].submit(print)
+        if event == "process": kept.append(subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE))
+        if event == "task":
+            kept.append(asyncio.new_event_loop())
+            kept[-1].run_until_complete(start())
+        if event == "finished": thread = threading.Thread(target=print); thread.start(); thread.join()
+        if event == "clean": clean()
+    async def background(): await asyncio.sleep(60)
+    async def start(): kept.append(asyncio.ensure_future(background())); kept.reverse(); await asyncio.sleep(0)
+    def clean():
+        stop.set()
+        for one in kept:
+            if isinstance(one, threading.Timer): one.cancel()
+            if isinstance(one, subprocess.Popen): one.communicate(b"x\\n")
+            if isinstance(one, ThreadPoolExecutor): one.shutdown()
+            if isinstance(one, asyncio.Task):
+                loop = one.get_loop(); one.cancel()
+                loop.run_until_complete(asyncio.gather(one, return_exceptions=True)); loop.close()
+            if isinstance(one, threading.Thread): one.join(5)
+"""
+
+
+def kinds(invocation):
+    return [(one.kind, one.label.partition(" (pid")[0]) for one in invocation.leftovers]
+
+
+def line_of(text):
+    lines = textwrap.dedent(SOURCE).splitlines()
+    return next(number for number, line in enumerate(lines, 1) if text in line)
+
+
+def test_nothing_is_left(environment):
+    env = environment(SOURCE)
+    assert env.invoke("none").leftovers == env.invoke("finished").leftovers == []
+
+
+@pytest.mark.parametrize(
+    ("event", "label", "started"),
+    [
+        ("thread", "beater", 'name="beater"'),
+        ("timer", "Thread", "threading.Timer(60"),
+        ("process", sys.executable, "subprocess.Popen("),
+        ("task", "background", "async def background"),
+        ("executor", "ThreadPoolExecutor", ""),
+    ],
+)
+def test_each_kind_with_its_name_and_where_it_was_started(environment, tmp_path, event, label, started):
+    env = environment(SOURCE)
+    (one,) = env.invoke(event).leftovers
+    clean = env.invoke("clean").leftovers
+    assert (one.kind, one.label.startswith(label)) == (event, True)
+    if started:
+        assert one.where == f"{tmp_path / 'task' / 'app.py'}:{line_of(started)}"
+    assert clean == []
+
+
+def test_they_are_told_again_while_they_live_and_shown_on_the_timeline(environment):
+    env = environment(SOURCE)
+    env.invoke("thread")
+    again = kinds(env.invoke("none"))
+    assert env.invoke("clean").leftovers == []
+    assert again == [("thread", "beater")]
+    assert "left running: thread beater, started at " in repr(env.timeline)
+
+
+def test_what_the_test_itself_runs_is_not_the_functions(environment):
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        env = environment(SOURCE)
+        assert env.invoke("none").leftovers == []
+    finally:
+        stop.set()
+        thread.join()

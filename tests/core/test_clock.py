@@ -12,10 +12,23 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 from freezegun import freeze_time
 
-from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, FunctionTimeout, InitError, LambdaClock, LifecycleError
+from pytest_lambda_lifecycle import (
+    ExecutionEnvironment,
+    FunctionConfig,
+    FunctionTimeout,
+    InitError,
+    LambdaClock,
+    LifecycleError,
+)
 
 START = datetime(2030, 5, 17, 12, 0, tzinfo=timezone.utc)
-REAL = (time.time, time.time_ns, time.monotonic, time.perf_counter, time.sleep, time.gmtime, dt.datetime, dt.date)
+
+
+def functions():
+    return time.time, time.time_ns, time.monotonic, time.perf_counter, time.sleep, time.gmtime, dt.datetime, dt.date
+
+
+REAL = functions()
 
 CLOCKS = """
     import datetime, threading, time, uuid
@@ -45,7 +58,7 @@ CLOCKS = """
 def clock():
     with LambdaClock(START) as clock:
         yield clock
-    assert (time.time, time.time_ns, time.monotonic, time.perf_counter, time.sleep, time.gmtime, dt.datetime, dt.date) == REAL
+    assert functions() == REAL
     assert not hasattr(time, "clock")
 
 
@@ -70,7 +83,10 @@ class TestReading:
         assert clock.now == START + timedelta(seconds=1.5, microseconds=1)
 
     def test_modules_imported_later_and_the_durations_of_the_log(self, clock, environment, write):
-        write("late.py", "from time import time\nfrom datetime import datetime\ndef read(): return [time(), datetime.now().year]")
+        write(
+            "late.py",
+            "from time import time\nfrom datetime import datetime\ndef read(): return time(), datetime.now().year",
+        )
         env = environment("def handler(event, context):\n import late, time; time.sleep(2); return late.read()")
         assert env.invoke().payload == [START.timestamp() + 2, 2030]
         assert "\tDuration: 2000.00 ms\tBilled Duration: 2000 ms\t" in env.invocations[0].report
@@ -104,12 +120,12 @@ class TestMoving:
         env = environment(CLOCKS)
         env.invoke()
         for ask in (clock.advance, env.idle):
-            with pytest.raises(LifecycleError, match="a length of time is a finite number of seconds, and not negative"):
+            with pytest.raises(LifecycleError, match="a length of time is a finite number of seconds, and not"):
                 ask(seconds)
         assert clock.now == START
 
     def test_never_backwards_and_never_naive(self, clock):
-        with pytest.raises(LifecycleError, match=r"cannot move the clock back to 2030-05-17 11:59:59.*time goes forward"):
+        with pytest.raises(LifecycleError, match=r"cannot move the clock back to 2030-05-17 11:59:59.*goes forward"):
             clock.move_to(START - timedelta(seconds=1))
         with pytest.raises(LifecycleError, match="give an aware datetime"):
             clock.move_to(datetime(2031, 1, 1))
@@ -431,7 +447,8 @@ class TestCredentials:
     SHOW = """
         import os
         def handler(event, context):
-            return [os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION")]
+            names = ("AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION")
+            return [os.environ[name] for name in names]
     """
 
     def test_they_expire_by_the_clock_and_are_rotated_before(self, clock, environment):

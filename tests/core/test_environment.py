@@ -488,7 +488,7 @@ def test_a_real_interrupt_passes_through(environment):
 def test_module_and_import_module(environment, write):
     write("late.py", "VALUE = 1")
     env = environment(COUNTER)
-    with pytest.raises(LifecycleError, match="cannot import 'app' as the function sees it: .* state 'new'; call initialize"):
+    with pytest.raises(LifecycleError, match="cannot import 'app' as the function .* state 'new'; call initialize"):
         _ = env.module
     env.invoke()
     assert env.module.COUNT == 1

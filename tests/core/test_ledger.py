@@ -328,7 +328,8 @@ class TestEventLoops:
             loop = asyncio.new_event_loop(); asyncio.set_event_loop(loop)
             def handler(event, context):
                 if event == "close": return loop.close()
-                return loop.run_until_complete(asyncio.sleep(0, asyncio.get_event_loop_policy().get_event_loop() is loop))
+                current = asyncio.get_event_loop_policy().get_event_loop()
+                return loop.run_until_complete(asyncio.sleep(0, current is loop))
         """)
         assert [env.invoke().payload for _ in range(2)] == [True, True]
         env.invoke("close")

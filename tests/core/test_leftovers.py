@@ -12,7 +12,7 @@ SOURCE = """
     stop = threading.Event()
     kept = []
     def handler(event, context):
-        if event == "thread": kept.append(threading.Thread(target=stop.wait, name="beater", daemon=True)); kept[-1].start()
+        if event == "thread": kept.append(threading.Thread(target=stop.wait, name="beater")); kept[-1].start()
         if event == "timer": kept.append(threading.Timer(60, print)); kept[-1].start()
         if event == "executor": kept.append(ThreadPoolExecutor(1)); kept[-1].submit(print)
         if event == "process": kept.append(subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE))

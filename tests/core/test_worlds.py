@@ -49,7 +49,7 @@ def test_relative_circular_and_namespace_imports(environment, write):
     assert env.invoke().payload == [1, 2]
 
 
-def test_a_namespace_package_that_stays_does_not_hand_out_old_modules(environment, write, outside, tmp_path, monkeypatch):
+def test_a_namespace_package_that_stays_hands_out_no_old_modules(environment, write, outside, tmp_path, monkeypatch):
     other = tmp_path / "other" / "shared_ns"
     other.mkdir(parents=True)
     (other / "theirs.py").write_text("X = object()")
@@ -97,9 +97,8 @@ def test_two_functions_with_modules_of_the_same_names(write, tmp_path):
     for name in ("one", "two"):
         write(f"{name}/utils.py", f"NAME = {name!r}")
         write(f"{name}/handler.py", "import utils\nCALLS = []\ndef main(e, c): CALLS.append(utils.NAME); return CALLS")
-    one, two = (
-        ExecutionEnvironment(FunctionConfig("handler.main", code_dir=tmp_path / "task" / name)) for name in ("one", "two")
-    )
+    folders = [tmp_path / "task" / name for name in ("one", "two")]
+    one, two = (ExecutionEnvironment(FunctionConfig("handler.main", code_dir=folder)) for folder in folders)
     with one, two:
         assert one.invoke().payload == ["one"]
         assert two.invoke().payload == ["two"]
@@ -137,12 +136,12 @@ def test_mock_patch_between_invokes_acts_on_the_environment(environment, monkeyp
 def test_patched_before_the_environment_existed(environment, outside):
     env = environment(
         "TABLE = 'real'\ndef handler(event, context): return TABLE",
-        tampered=lambda module: [name for name, value in vars(module).items() if isinstance(value, mock.NonCallableMock)],
+        tampered=lambda module: [name for name, one in vars(module).items() if isinstance(one, mock.NonCallableMock)],
     )
     outside("app")
     with (
         mock.patch("app.TABLE"),
-        pytest.raises(LifecycleError, match=r"app\.TABLE was patched before this environment existed.*env\.patch\('app"),
+        pytest.raises(LifecycleError, match=r"app\.TABLE was patched before this environment.*env\.patch\('app"),
     ):
         env.invoke()
     assert env.invoke().payload == "real"
@@ -286,7 +285,9 @@ def test_a_handler_that_cannot_be_loaded(environment, source, handler, error_typ
     assert caught.value.error_type == error_type
 
 
-@pytest.mark.parametrize(("definition", "message"), [("handler = 3", "not callable"), ("def handler(): ...", "takes 0")])
+@pytest.mark.parametrize(
+    ("definition", "message"), [("handler = 3", "not callable"), ("def handler(): ...", "takes 0")]
+)
 def test_a_handler_that_cannot_be_called(environment, definition, message):
     from pytest_lambda_lifecycle import FunctionError
 

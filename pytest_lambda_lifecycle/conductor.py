@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_lambda_lifecycle import lifecycle
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
@@ -48,50 +48,12 @@ from pytest_lambda_lifecycle.phases import Init, Invocation, Phase, Restore, Shu
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock import Clock
     from pytest_lambda_lifecycle.config import FunctionConfig
+    from pytest_lambda_lifecycle.participants import Process, Runtime
     from pytest_lambda_lifecycle.timeline import Timeline
 
-__all__ = ["Conductor", "Process", "Runtime"]
+__all__ = ["Conductor"]
 
 P = TypeVar("P", Init, Restore, Invocation)
-
-
-class Runtime(Protocol):
-    """A participant: what turns events into responses.  Each method is one turn and never raises for function code."""
-
-    def init(self) -> Loaded | Raised | Exited:
-        """Start, and import the handler."""
-        ...
-
-    def before_snapshot(self) -> Loaded | Raised | Exited:
-        """Run the before-snapshot hooks (SnapStart)."""
-        ...
-
-    def after_restore(self) -> Loaded | Raised | Exited:
-        """Run the after-restore hooks (SnapStart)."""
-        ...
-
-    def invoke(self, request: Request) -> Returned | Raised | Exited:
-        """Run the handler once."""
-        ...
-
-
-class Process(Protocol):
-    """The process in which the runtime lives."""
-
-    exit_code: int | None
-    """Set if it ended by other means than the turn's outcome (a thread of the function's called `os._exit`)."""
-
-    def run(self, turn: Callable[..., Outcome], /, *arguments: object, limit: float | None = None) -> Outcome:
-        """Run one turn of the runtime in it; raises `DeadlineReached` where it cuts it after ``limit`` s, real time."""
-        ...
-
-    def discard(self) -> None:
-        """End it: the next turn begins in a new one."""
-        ...
-
-    def close(self) -> None:
-        """End it for good."""
-        ...
 
 
 class Conductor:

@@ -98,15 +98,51 @@ def _exception_of(outcome: Outcome) -> BaseException | None:
     return outcome.exception if isinstance(outcome, (Raised, Exited, Interrupted)) else None
 
 
-class Init(Phase):
+class _Preparation(Phase):
+    """A phase that makes the environment ready, and reports how it went."""
+
+    __slots__ = ("_report", "outcome")
+
+    _report: InitReport | RestoreReport
+    outcome: Outcome
+    """How the runtime's turn ended."""
+
+    @property
+    def error(self) -> dict[str, object] | None:
+        """The error object that the runtime posted; None if it posted none."""
+        return self.outcome.error if isinstance(self.outcome, Raised) else None
+
+    @property
+    def error_type(self) -> str:
+        """``errorType`` of the report; ``""`` after a success."""
+        return self._report.error_type
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What function code raised, with its traceback; None if nothing was raised."""
+        return _exception_of(self.outcome)
+
+    @property
+    def _duration_us(self) -> int:
+        return self._report.duration_us
+
+    @property
+    def _status(self) -> str:
+        return self._report.status
+
+
+class Init(_Preparation):
     """One run of Init: extension init, runtime init, function init."""
 
-    __slots__ = ("_report",)
+    __slots__ = ()
     name = "init"
+
+    _report: InitReport
 
     def __init__(self, timeline: Timeline, first: int, last: int) -> None:
         super().__init__(timeline, first, last)
-        self._report: InitReport = _last_of(InitReport, self.events)
+        self._report = _last_of(InitReport, self.events)
+        self.outcome = _last_of(InitRuntimeDone, self.events).outcome
 
     @property
     def type(self) -> str:
@@ -118,77 +154,24 @@ class Init(Phase):
         """``"init"``, or ``"invoke"`` for a suppressed init (one that runs inside an invoke)."""
         return self._report.phase
 
-    @property
-    def outcome(self) -> Outcome:
-        """How the runtime's turn ended."""
-        return _last_of(InitRuntimeDone, self.events).outcome
-
-    @property
-    def error(self) -> dict[str, object] | None:
-        """The error object that was posted to ``/runtime/init/error``; None if none was."""
-        return self.outcome.error if isinstance(self.outcome, Raised) else None
-
-    @property
-    def error_type(self) -> str:
-        """``errorType`` of the report; ``""`` after a success."""
-        return self._report.error_type
-
-    @property
-    def exception(self) -> BaseException | None:
-        """What function code raised during init, with its traceback."""
-        return _exception_of(self.outcome)
-
-    @property
-    def _duration_us(self) -> int:
-        return self._report.duration_us
-
-    @property
-    def _status(self) -> str:
-        return self._report.status
-
     def _describe(self) -> str:
         suppressed = ", inside an invoke" if self.phase == "invoke" else ""
         failed = f" {self.error_type}" if self.error_type else ""
         return f"{self.status}{failed}, {self.duration_ms:.2f} ms{suppressed}"
 
 
-class Restore(Phase):
+class Restore(_Preparation):
     """One restore of a SnapStart snapshot: the after-restore hooks run."""
 
-    __slots__ = ("_report",)
+    __slots__ = ()
     name = "restore"
+
+    _report: RestoreReport
 
     def __init__(self, timeline: Timeline, first: int, last: int) -> None:
         super().__init__(timeline, first, last)
-        self._report: RestoreReport = _last_of(RestoreReport, self.events)
-
-    @property
-    def outcome(self) -> Outcome:
-        """How the runtime's turn ended."""
-        return self._report.outcome
-
-    @property
-    def error(self) -> dict[str, object] | None:
-        """The error object that was posted to ``/runtime/restore/error``; None if none was."""
-        return self.outcome.error if isinstance(self.outcome, Raised) else None
-
-    @property
-    def error_type(self) -> str:
-        """``errorType`` of the report; ``""`` after a success."""
-        return self._report.error_type
-
-    @property
-    def exception(self) -> BaseException | None:
-        """What an after-restore hook raised, with its traceback."""
-        return _exception_of(self.outcome)
-
-    @property
-    def _duration_us(self) -> int:
-        return self._report.duration_us
-
-    @property
-    def _status(self) -> str:
-        return self._report.status
+        self._report = _last_of(RestoreReport, self.events)
+        self.outcome = self._report.outcome
 
 
 class Invocation(Phase):

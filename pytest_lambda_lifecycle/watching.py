@@ -13,9 +13,9 @@ from pytest_lambda_lifecycle.reuse import InitPhotograph
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock import Clock
-    from pytest_lambda_lifecycle.conductor import Runtime
     from pytest_lambda_lifecycle.leftovers import Leftovers
     from pytest_lambda_lifecycle.namespaces import SharedNamespaces
+    from pytest_lambda_lifecycle.participants import Runtime
     from pytest_lambda_lifecycle.timeline import Timeline
     from pytest_lambda_lifecycle.world import World
 

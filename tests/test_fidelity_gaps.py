@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, InvalidTransition
+from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, InitError, InvalidTransition
 
 needs_signals = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX signals and timers")
 needs_snap_start = pytest.mark.skipif(
@@ -213,7 +213,6 @@ def test_the_runtime_setting_tells_but_does_not_choose_the_interpreter(environme
         "import os, sys\ndef handler(e, c): return [os.environ['AWS_EXECUTION_ENV'], list(sys.version_info[:2])]",
         runtime="python3.15",
     )
-    env.patch("warnings.warn", lambda *args, **kwargs: None)
     assert env.invoke().payload == ["AWS_Lambda_python3.15", list(sys.version_info[:2])]
 
 
@@ -306,6 +305,33 @@ def test_snap_start_writes_its_lines(environment):
     assert "\tRestore Duration: " in first.report
     assert "\tBilled Restore Duration: " in first.report
     assert "Restore Duration" not in env.invoke().report
+
+
+@needs_snap_start
+def test_a_snapshot_that_fails(environment):
+    env = environment(
+        """
+        from snapshot_restore_py import register_before_snapshot
+        def fail(): raise ValueError("no snapshot")
+        register_before_snapshot(fail)
+        def handler(event, context): return 1
+        """,
+        initialization_type="snap-start",
+    )
+    with pytest.raises(InitError, match="ValueError: no snapshot") as caught:
+        env.snapshot()
+    assert caught.value.fault_type == "Runtime.BeforeSnapshotError"
+    with pytest.raises(InitError):
+        env.invoke()
+    assert env.phases == ["init", "init", "invoke"]
+
+
+@needs_snap_start
+def test_snap_start_inits_again_after_a_crash(environment):
+    env = environment("import sys\ndef handler(event, context): sys.exit(event)", initialization_type="snap-start")
+    env.invoke(1, check=False)
+    env.invoke(1, check=False)
+    assert env.phases == ["init", "restore", "invoke"] * 2
 
 
 @needs_snap_start

@@ -19,7 +19,7 @@ LAYERS = {
     5: "plugin options fixtures hookspecs assertions summary kept patched",
     4: "environment assembly lambda_clock spies",
     3: "watching runtimes runtimes.client runtimes.faults runtimes.hooks runtimes.loading runtimes.local runtimes.logs",
-    2: "conductor failures lifecycle phases projections",
+    2: "conductor failures lifecycle participants phases projections",
     1: "alarm capture clock exits fresh importing leftovers namespaces parts process reuse rotation sleeping "
     "surroundings threads timeline world",
     0: "codec config context errors events outcome settings task_root variables",

@@ -107,10 +107,8 @@ class Conductor:
         status, error_type = _result(outcome)
         timeline.append(InitRuntimeDone(clock.now_us(), outcome, status, error_type))
         duration_us = (clock.elapsed() - began) // 1000
-        reported_type = error_type if status == "error" else ""
-        timeline.append(
-            InitReport(clock.now_us(), config.initialization_type, phase, status, reported_type, duration_us)
-        )
+        reported = lifecycle.reported_error_type(outcome)
+        timeline.append(InitReport(clock.now_us(), config.initialization_type, phase, status, reported, duration_us))
         init = self._ended(Init(timeline, first, len(timeline)), outcome)
         if status == "success" and config.initialization_type == "snap-start":
             self._move(State.SNAPSHOT)
@@ -121,13 +119,14 @@ class Conductor:
         __tracebackhide__ = True
         if self.state in {State.SHUTDOWN, State.CLOSED}:
             raise InvalidTransition(f"cannot invoke: {self._standing()}; start another with lambda_lifecycle()")
-        start = _Start(cold=self.state is not State.SNAPSHOT)
+        start = _Start()
         if self.state is State.NEW:
-            limit_us = lifecycle.init_limit_us(self.config.initialization_type, self.config.timeout)
-            init = self._init("init", limit_us)
-            start.init_us = init._duration_us
+            kind = self.config.initialization_type
+            init = self._init("init", lifecycle.init_limit_us(kind, self.config.timeout))
+            if kind == "on-demand":  # otherwise it ran ahead of the request, when capacity or a version was made
+                start.cold, start.init_us = True, init._duration_us
         if self.state is State.RESET:  # a suppressed init: its time is the invoke's
-            start.deadline_ms = self.clock.function_time_ms() + remaining_us // 1000
+            start.cold, start.deadline_ms = True, self.clock.function_time_ms() + remaining_us // 1000
             init = self._init("invoke", remaining_us)
             start.init_us, start.spent_us = None, init._duration_us
             start.failed = None if init.status == "success" else init.outcome
@@ -157,9 +156,10 @@ class Conductor:
         timeline.append(RestoreStart(clock.now_us()))
         limit_us = lifecycle.RESTORE_LIMIT_US
         outcome = self._run(self._runtime.after_restore, limit_us=limit_us, limit=limit_us / 1_000_000)
-        status, error_type = _result(outcome)
+        status, _ = _result(outcome)
         duration_us = (clock.elapsed() - began) // 1000
-        timeline.append(RestoreReport(clock.now_us(), outcome, status, error_type, duration_us))
+        reported = lifecycle.reported_error_type(outcome)
+        timeline.append(RestoreReport(clock.now_us(), outcome, status, reported, duration_us))
         return self._ended(Restore(timeline, first, len(timeline)), outcome)
 
     # -- Invoke ---------------------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ class Conductor:
             done.at,
             done.request_id,
             done.status if ended else "success",
-            done.error_type if done.status == "error" and ended else "",
+            lifecycle.reported_error_type(done.outcome) if ended else "",
             done.duration_us + start.spent_us,
             self.config.memory_size,
             start.init_us,

@@ -354,7 +354,7 @@ class ExecutionEnvironment:
         """
         if self._conductor.state is State.INVOKE or self._conductor.state is State.INIT:
             return importlib.import_module(name)
-        if self._conductor.state is not State.READY:
+        if self._conductor.state not in {State.READY, State.SNAPSHOT}:
             own = self._parts.world.modules.get(name)
             if own is not None:
                 return own

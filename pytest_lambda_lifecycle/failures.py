@@ -103,10 +103,9 @@ def interrupt(frame: FrameType | None) -> None:
 
     Our own frames must not be torn up: the signal comes again, and the phase looks at the clock when it ends.
     """
-    leaf = frame
     while frame is not None and not frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
-    if frame is not None and frame is not leaf and frame.f_code.co_filename in _CALLERS_OF_FUNCTION_CODE:
+    if frame is not None and frame.f_code.co_filename in _CALLERS_OF_FUNCTION_CODE:
         raise DeadlineReached
 
 

@@ -6,10 +6,11 @@ Each number of AWS lives here once, with its source.
 from __future__ import annotations
 
 import json
+import re
 from enum import Enum
 from typing import Final
 
-from pytest_lambda_lifecycle.outcome import Raised
+from pytest_lambda_lifecycle.outcome import Exited, Outcome, Raised
 
 __all__ = [
     "EVENT_LIMIT",
@@ -21,6 +22,7 @@ __all__ = [
     "exit_message",
     "init_limit_us",
     "init_writes_report",
+    "reported_error_type",
     "response_too_large",
     "shutdown_budget_ms",
     "timeout_message",
@@ -107,6 +109,21 @@ def exit_message(exit_code: int) -> str:
     if exit_code > 0:
         return f"Runtime exited with error: exit status {exit_code}"
     return f"Runtime exited with error: signal: {_SIGNAL_TEXTS.get(-exit_code, -exit_code)}"
+
+
+def reported_error_type(outcome: Outcome) -> str:
+    """Return ``Error Type`` of INIT_REPORT, RESTORE_REPORT and REPORT: the category that the runtime put into a header.
+
+    A type that is no ``Runtime.…`` or ``Function.…`` is not kept (Runtime API page; Runtime Interface Emulator).
+    """
+    if isinstance(outcome, Exited):
+        return "Runtime.ExitError"
+    if not isinstance(outcome, Raised):
+        return ""  # a timeout has a status and no type
+    kind = outcome.fault_type or str(outcome.error.get("errorType", ""))
+    if re.search(r"(Runtime|Function)\.[A-Z][a-zA-Z]+", kind):
+        return kind
+    return "Function.Unknown" if kind.startswith("Function.") else "Runtime.Unknown"
 
 
 def response_too_large() -> Raised:

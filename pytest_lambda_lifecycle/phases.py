@@ -114,7 +114,9 @@ class _Preparation(Phase):
 
     @property
     def error_type(self) -> str:
-        """``errorType`` of the report; ``""`` after a success."""
+        """``errorType`` of the error object, or the platform's own; ``""`` after a success."""
+        if isinstance(self.outcome, Raised):
+            return str(self.outcome.error.get("errorType", ""))
         return self._report.error_type
 
     @property

@@ -126,6 +126,7 @@ def _log_variables(config: FunctionConfig, log_stream_name: str) -> dict[str, st
         variables["AWS_LAMBDA_LOG_STREAM_NAME"] = log_stream_name
     if config.log_format != "Text":
         variables["AWS_LAMBDA_LOG_FORMAT"] = config.log_format
-    if config.application_log_level is not None:
-        variables["AWS_LAMBDA_LOG_LEVEL"] = config.application_log_level
+    level = config.application_log_level or ("INFO" if config.log_format == "JSON" else None)
+    if level is not None:  # Lambda's default with JSON logs is INFO ("Log level filtering")
+        variables["AWS_LAMBDA_LOG_LEVEL"] = level
     return variables

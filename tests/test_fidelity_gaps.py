@@ -352,3 +352,55 @@ def test_the_limit_of_restore(environment, monkeypatch):
     assert env.phases == ["init", "restore", "invoke"]
     assert "RESTORE_REPORT Restore Duration: " in env.log
     assert env.state == "reset"
+
+
+def test_with_other_types_init_is_no_part_of_the_request(environment):
+    env = environment("def handler(event, context): return 1", initialization_type="provisioned-concurrency")
+    first = env.invoke()
+    assert (first.cold_start, first.init_duration_ms) == (False, None)
+    assert env.phases == ["init", "invoke"]
+    env.reset()
+    assert env.invoke().cold_start  # a suppressed init is
+
+
+@pytest.mark.parametrize(
+    ("source", "error_type", "reported"),
+    [
+        ("1/0", "ZeroDivisionError", "Runtime.Unknown"),
+        ("import nope", "Runtime.ImportModuleError", "Runtime.ImportModuleError"),
+        ("import sys; sys.exit(3)", "Runtime.ExitError", "Runtime.ExitError"),
+    ],
+)
+def test_error_types_of_reports(environment, source, error_type, reported):
+    env = environment(source)
+    failed = env.invoke(check=False)
+    assert (failed.error_type, env.init.error_type) == (error_type, error_type)
+    assert failed.report.endswith(f"\tStatus: error\tError Type: {reported}")
+    assert f"\tPhase: init\tStatus: error\tError Type: {reported}\n" in env.log
+
+
+@needs_signals
+@needs_snap_start
+def test_a_hook_written_in_c_is_cut_and_its_timeout_names_no_error_type(environment, monkeypatch):
+    monkeypatch.setattr("pytest_lambda_lifecycle.lifecycle.RESTORE_LIMIT_US", 200_000)
+    env = environment(
+        """
+        import time
+        from snapshot_restore_py import register_after_restore
+        register_after_restore(time.sleep, 20)
+        def handler(event, context): return 1
+        """,
+        initialization_type="snap-start",
+    )
+    env.snapshot()
+    with pytest.raises(InitError, match=r"Task timed out after 0\.20 seconds"):
+        env.restore()
+    report = next(line for line in env.log.splitlines() if line.startswith("RESTORE_REPORT"))
+    assert report.endswith("\tStatus: timeout")
+
+
+@needs_snap_start
+def test_modules_can_be_looked_at_between_snapshot_and_restore(environment):
+    env = environment(SNAP, initialization_type="snap-start")
+    env.snapshot()
+    assert env.module.calls

@@ -21,6 +21,7 @@ from pytest_lambda_lifecycle import (
     LifecycleError,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 START = datetime(2030, 5, 17, 12, 0, tzinfo=timezone.utc)
 
 

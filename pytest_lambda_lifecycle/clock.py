@@ -302,11 +302,13 @@ class VirtualClock:
         self.cut = True
         return True
 
-    def wait_on_other_thread(self, until_us: int, in_phase: Callable[[], bool]) -> None:
-        """Wait on a thread beside the phase's: until others moved the clock there, or nobody moves it for a while."""
+    def wait_on_other_thread(
+        self, until_us: int, in_phase: Callable[[], bool], phase_waits: Callable[[], bool]
+    ) -> None:
+        """Wait on a thread beside the phase's: until others moved the clock there, or the phase's thread waits too."""
         with self._moved:
             while not self.ended and (self._us < until_us or not in_phase()):
-                if self._moved.wait(self.PATIENCE) or not in_phase():
+                if self._moved.wait(self.PATIENCE) or not in_phase() or not phase_waits():
                     continue
                 if self.reaches_deadline(until_us):
                     self.on_deadline()

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.interruption import Interruption
 from pytest_lambda_lifecycle.outcome import ProcessEnd
 
 __all__ = ["AVAILABLE", "Alarm"]
@@ -39,7 +40,7 @@ class Alarm:
 
     _clock = staticmethod(time.perf_counter)  # on a class, where freezegun does not look
 
-    def __init__(self, fire: Callable[[FrameType | None], None]) -> None:
+    def __init__(self, fire: Interruption) -> None:
         self._fire = fire
         self._installed = False
         self._active = False
@@ -72,6 +73,7 @@ class Alarm:
         if not self._installed or threading.get_ident() != _MAIN_THREAD:
             return
         self._active = True
+        self._fire.begin()
         left, self._test_interval = _fast.setitimer(_fast.ITIMER_REAL, limit or 0.0, _REPEAT)
         now = self._clock()
         self._deadline_at = now + limit if limit else 0.0

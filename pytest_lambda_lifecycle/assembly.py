@@ -9,18 +9,19 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle import parts
 from pytest_lambda_lifecycle.alarm import Alarm
 from pytest_lambda_lifecycle.capture import Unbuffered
-from pytest_lambda_lifecycle.clock import Clock, VirtualClock, day
+from pytest_lambda_lifecycle.clock import Clock, FreezegunNames, VirtualClock, day
 from pytest_lambda_lifecycle.conductor import Conductor
 from pytest_lambda_lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
-from pytest_lambda_lifecycle.failures import interrupt, passes_through
+from pytest_lambda_lifecycle.failures import passes_through
 from pytest_lambda_lifecycle.fresh import fresh_rule
+from pytest_lambda_lifecycle.interruption import Interruption
 from pytest_lambda_lifecycle.leftovers import Children, Leftovers
 from pytest_lambda_lifecycle.namespaces import SharedNamespaces
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
@@ -87,11 +88,7 @@ def assemble(
 
     variables, path, directory = Variables(inside), SearchPath(import_path), WorkingDirectory(str(task_root))
 
-    def real_time_is_up(frame: FrameType | None) -> None:
-        clock.real_time_is_up()
-        interrupt(frame)
-
-    alarm = Alarm(real_time_is_up)
+    alarm = Alarm(Interruption(time_is_up=clock.real_time_is_up, forgive=clock.forgive))
 
     def in_phase() -> bool:
         return bool(stage.running) and stage.running[-1] is process and stage.thread == threading.get_ident()
@@ -109,6 +106,7 @@ def assemble(
     process = ProcessSlice(
         [
             world,
+            FreezegunNames(world.own_modules),
             variables,
             path,
             directory,
@@ -129,7 +127,7 @@ def assemble(
                 ignored=lambda function: timeline.append(AtexitIgnored(clock.now_us(), function)),
             ),
         ],
-        [variables, path, directory],
+        [world, variables, path, directory],
         alarm,
         [Unbuffered("stdout", record), Unbuffered("stderr", record)],
         f"the environment of {config.handler!r}",

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 
-__all__ = ["Clock", "Freeze", "RealClock", "VirtualClock", "microseconds"]
+__all__ = ["Clock", "Freeze", "FreezegunNames", "RealClock", "VirtualClock", "microseconds"]
 
 Turn: TypeAlias = tuple[int, "int | None"]
 _EPOCH: Final = datetime(1970, 1, 1)
@@ -56,6 +56,10 @@ class Clock(Protocol):
 
     def real_time_is_up(self) -> None:
         """Be told that these have passed."""
+        ...
+
+    def forgive(self) -> None:
+        """Be told that a debugger has stopped the turn: it is not late."""
         ...
 
     @property
@@ -146,6 +150,39 @@ def _real_values(values: tuple[Any, ...] | None, reals: dict[int, Any]) -> tuple
     return None if values is None else tuple(reals.get(id(value), value) for value in values)
 
 
+class FreezegunNames:
+    """Keeps names that modules have captured in step with a freeze of the test's own.  A part of the process.
+
+    freezegun replaces and restores names only in what `sys.modules` holds when it starts and stops; an environment that
+    is not entered then would keep a dead fake, or real time, in ``from datetime import datetime``.
+    """
+
+    _NAMES = ("date", "datetime", "gmtime", "localtime", "monotonic", "perf_counter", "strftime", "time")
+    _NANOSECONDS = ("time_ns", "monotonic_ns", "perf_counter_ns")
+
+    def __init__(self, modules: Callable[[], dict[str, ModuleType]]) -> None:
+        self._modules = modules
+
+    def enter(self) -> Callable[[], None]:
+        """Replace fakes by the real things, or the other way round."""
+        api = sys.modules.get("freezegun.api")
+        if api is not None:
+            pairs = self._pairs(api)
+            wanted = {id(real): fake for real, fake in pairs} if api.freeze_factories else {}
+            wanted = wanted or {id(fake): real for real, fake in pairs}
+            for module in self._modules().values():
+                _give_real_time(module, wanted)
+        return lambda: None
+
+    def _pairs(self, api: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401
+        fakes = {"date": "FakeDate", "datetime": "FakeDatetime"}
+        names = [(f"real_{name}", fakes.get(name, f"fake_{name}")) for name in (*self._NAMES, *self._NANOSECONDS)]
+        return [(getattr(api, real), getattr(api, fake)) for real, fake in names if hasattr(api, fake)]
+
+    def discard(self) -> None:
+        """There is nothing of its own."""
+
+
 class RealClock:
     """Wall time for moments, `time.perf_counter_ns` for spans.  Idle time is added to what function code reads."""
 
@@ -154,6 +191,7 @@ class RealClock:
     _time_ns = staticmethod(time.time_ns)
     _shift: Freeze | None = None
     _shifted_us = 0
+    _forgiven = False
 
     def now_us(self) -> int:
         """Microseconds since the epoch, idle time included."""
@@ -175,11 +213,16 @@ class RealClock:
 
     def begin_turn(self, limit_us: int) -> Turn:
         """Count real time, without idle time."""
+        self._forgiven = False
         return self.elapsed() + limit_us * 1000, None
 
     def end_turn(self, turn: Turn) -> bool:
         """Say whether the turn took longer than it may."""
-        return self.elapsed() > turn[0]
+        return self.elapsed() > turn[0] and not self._forgiven
+
+    def forgive(self) -> None:
+        """Do not call the turn late: a debugger has stopped it."""
+        self._forgiven = True
 
     def real_limit(self, limit_us: int) -> float:
         """The limit itself."""
@@ -282,6 +325,9 @@ class VirtualClock:
     def real_limit(self, limit_us: int) -> float:
         """The watchdog's: code that spins does not move this clock."""
         return self._watchdog
+
+    def forgive(self) -> None:
+        """Nothing to do: this clock stands still at a debugger's prompt anyway."""
 
     def real_time_is_up(self) -> None:
         """Note that the watchdog has barked."""

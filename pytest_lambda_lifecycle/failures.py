@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from pytest_lambda_lifecycle.errors import (
@@ -20,7 +19,7 @@ from pytest_lambda_lifecycle.outcome import DeadlineReached, Exited, Outcome, Ra
 from pytest_lambda_lifecycle.phases import Init, Invocation, Phase, Restore
 from pytest_lambda_lifecycle.projections import platform_error
 
-__all__ = ["caller", "event_too_large", "failed_before_handler", "function_error", "interrupt", "passes_through"]
+__all__ = ["caller", "event_too_large", "failed_before_handler", "function_error", "passes_through"]
 
 _PACKAGE: Final = str(Path(__file__).parent)
 
@@ -96,23 +95,6 @@ _CONTROL_FLOW: Final = {
     "hypothesis.errors": ("HypothesisException", "StopTest"),
     "bdb": ("BdbQuit",),
 }
-
-
-def interrupt(frame: FrameType | None) -> None:
-    """Raise `DeadlineReached` if function code was running in ``frame``.
-
-    Our own frames must not be torn up: the signal comes again, and the phase looks at the clock when it ends.
-    """
-    while frame is not None and not frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    if frame is not None and frame.f_code.co_filename in _CALLERS_OF_FUNCTION_CODE:
-        raise DeadlineReached
-
-
-_CALLERS_OF_FUNCTION_CODE: Final = frozenset(
-    str(Path(__file__).parent / name)
-    for name in ("codec.py", "spies.py", "runtimes/hooks.py", "runtimes/loading.py", "runtimes/local.py")
-)
 
 
 def caller() -> str:

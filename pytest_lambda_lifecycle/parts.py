@@ -33,6 +33,7 @@ class LoggingTree:
             logging.root.setLevel(logging.WARNING)
             logging.root.filters[:] = []
             logging.disable(logging.NOTSET)
+            _forget_what_the_outside_did()
             own_handlers: list[logging.Handler] = []
         else:
             self._own.restore()
@@ -47,6 +48,25 @@ class LoggingTree:
 
     def discard(self) -> None:
         self._own = None
+
+
+def _forget_what_the_outside_did() -> None:
+    """Give loggers the state of a fresh process, unless they are a shared library's own.
+
+    The test's copy of the function may have set them up at its import: Powertools would find its mark on the logger and
+    not set it up again.  A shared library is not imported again, so what it did to its loggers has to stay.
+    """
+    for name, logger in logging.Logger.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger) and name.partition(".")[0] not in sys.modules:
+            kept = [one for one in logger.handlers if isinstance(one, logging.NullHandler) or _is_pytest(one)]
+            for extra in logger.__dict__.keys() - _LOGGER_ATTRIBUTES:
+                del logger.__dict__[extra]
+            logger.setLevel(logging.NOTSET)
+            logger.propagate, logger.disabled = True, False
+            logger.handlers[:], logger.filters[:] = kept, []
+
+
+_LOGGER_ATTRIBUTES: Final = logging.Logger("any").__dict__.keys() | {"parent", "manager"}
 
 
 def _is_pytest(handler: logging.Handler) -> bool:

@@ -143,6 +143,9 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield from _one_phase(item))
     finally:
         item.stash[_entered_key] = None
+        surroundings = sys.modules.get("pytest_lambda_lifecycle.surroundings")
+        if surroundings is not None:
+            surroundings.sweep()
 
 
 def _one_phase(item: pytest.Item) -> Generator[None, Any, Any]:

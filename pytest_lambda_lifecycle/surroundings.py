@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["SearchPath", "Variables", "WorkingDirectory"]
+__all__ = ["SearchPath", "Variables", "WorkingDirectory", "sweep"]
 
 Undo = Callable[[], None]
 # The dictionary inside os.environ: looking at it costs a fortieth of looking at os.environ.
@@ -20,18 +20,27 @@ _DATA: Any = getattr(os.environ, "_data", os.environ)
 
 
 class Variables:
-    """`os.environ`, and with it the time zone of the C library."""
+    """`os.environ`, and with it the time zone of the C library.
+
+    A name is *managed* where the environment's value differs from the outside's: Lambda's own variables, withheld ones
+    (credentials), those of the setting ``environment``.  What a test sets a managed name to stays with the environment;
+    if it sets it to the outside's value, it is putting back what it saw before the environment entered
+    (``mock.patch.dict(os.environ)``, moto), and the environment's own value returns.
+    """
 
     def __init__(self, make: Callable[[dict[str, str]], dict[str, str]]) -> None:
         self._make = make
-        self._functions: dict[str, str | None] = {}
+        self._own: dict[str, str | None] = {}
         self._tests: dict[str, str | None] = {}
+        self._outside: dict[str, str] = {}
+        self._managed: set[str] = set()
         self._seen: dict[Any, Any] = {}
         self._in_phase = False
 
     def enter(self) -> Undo:
-        outside = dict(os.environ)
-        inside = _edited(self._make(outside), self._functions)
+        outside = self._outside = dict(os.environ)
+        inside = _edited(self._make(outside), self._own)
+        self._managed = _differing(inside, outside)
         _set_environ(outside, inside)
         self._tests = {}
         self._seen = dict(_DATA)
@@ -39,14 +48,13 @@ class Variables:
         def leave() -> None:
             self._look()
             now = dict(os.environ)
-            changed = {name for name in now.keys() | inside.keys() if now.get(name) != inside.get(name)}
-            self._functions |= {name: now.get(name) for name in changed - self._tests.keys()}
+            self._own |= {name: now.get(name) for name in _differing(now, inside) - self._tests.keys()}
             _set_environ(now, _edited(outside, self._tests))
 
         return leave
 
     def discard(self) -> None:
-        self._functions = {}
+        self._own = {}
 
     def phase_begins(self) -> None:
         """Take what has changed since the last phase as the test's."""
@@ -54,15 +62,62 @@ class Variables:
         self._in_phase = True
 
     def _look(self) -> None:
-        if not self._in_phase and self._seen != _DATA:
-            now, seen = dict(os.environ), _decoded(self._seen)
-            changed = [name for name in now.keys() | seen.keys() if now.get(name) != seen.get(name)]
-            self._tests |= {name: now.get(name) for name in changed}
+        if self._in_phase or self._seen == _DATA:
+            return
+        now, seen = dict(os.environ), _decoded(self._seen)
+        changed = _differing(now, seen)
+        # Names that only Lambda has are gone: somebody put back a whole copy that was made before the environment came.
+        wholesale = any(name not in now and name not in self._outside for name in changed & self._managed)
+        for name in changed:
+            value, before = now.get(name), seen.get(name)
+            if name not in self._managed:
+                self._tests[name] = value
+            elif wholesale:
+                self._tests[name] = value
+                _set_variable(name, before)
+            elif value == self._outside.get(name):
+                _set_variable(name, before)
+            else:
+                self._own[name] = value
+                _EDITED.setdefault(name, (self._outside.get(name), set()))[1].add(before)
+        self._seen = dict(_DATA)
 
     def phase_ends(self) -> None:
         """Remember what function code leaves."""
         self._in_phase = False
         self._seen = dict(_DATA)
+
+
+_EDITED: dict[str, tuple[str | None, set[str | None]]] = {}
+"""Managed names that a test has set: the outside's value, and the environment's that the test will put back."""
+_PATHS: list[tuple[list[str], list[str]]] = []
+"""For each search path: the environment's own entries, and the outside's."""
+
+
+def sweep() -> None:
+    """Undo what was put back too late: ``monkeypatch`` may undo at the end of a test, after the environment has left.
+
+    To be called when a test has ended and no environment is entered.
+    """
+    for name, (outside, inside) in _EDITED.items():
+        if os.environ.get(name) in inside:
+            _set_variable(name, outside)
+    for own, outside_path in _PATHS:
+        if not set(own).isdisjoint(sys.path):
+            sys.path[:] = [entry for entry in sys.path if entry not in own or entry in outside_path]
+    _EDITED.clear()
+    _PATHS.clear()
+
+
+def _differing(one: dict[str, str], other: dict[str, str]) -> set[str]:
+    return {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
+
+
+def _set_variable(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 def _decoded(data: dict[Any, Any]) -> dict[str, str]:
@@ -109,6 +164,8 @@ class SearchPath:
             self._added += [e for e in now if e not in before and e not in self._test_added and e not in self._added]
             self._removed |= {e for e in before if e not in now and e not in self._test_removed}
             sys.path = outside
+            if self._test_added or self._test_removed:
+                _PATHS.append((own, entries))
             kept = [e for e in entries if e not in self._test_removed]
             sys.path[:] = [*(e for e in self._test_added if e not in kept), *kept]
 

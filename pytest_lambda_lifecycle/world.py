@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.machinery
-import itertools
 import os
 import sys
 import sysconfig
@@ -93,7 +92,12 @@ class World:
         self.shared: dict[str, str] = {}
         """Packages under the import path that cannot be imported twice, with the reason."""
         self._entered = False
+        self._in_phase = False
+        self._base = 0
         self._marker = ""
+        self._remembered: dict[str, ModuleType] = {}
+        self._by_function: set[str] = set()
+        self._shape = (0, "")
         self.parked: dict[str, ModuleType] = {}
         """While entered: the outside modules that this world's names hide."""
         self._replaced: dict[str, ModuleType] = {}
@@ -111,9 +115,10 @@ class World:
             del sys.modules[name]
         self._foreign = dict(sys.modules)
         self._entered = True
-        self._marker = next(reversed(self._foreign), "")
+        self._base, self._marker = len(self._foreign), next(reversed(self._foreign), "")
         sys.modules.update(self.modules)
         sys.modules.update(self._replaced)
+        self._remember(self.modules)
         _attach(self.modules)
         sys.meta_path.insert(0, self.hook)
         importlib.invalidate_caches()
@@ -130,6 +135,7 @@ class World:
 
     def _take_out(self) -> None:
         """Move this world's modules out of `sys.modules`, and put shared ones back that somebody replaced meanwhile."""
+        self._look()
         self.modules = self._collect(since=self._marker)
         _detach(self.modules)
         for name in self.modules:
@@ -139,6 +145,41 @@ class World:
             changed = [(name, one) for name, one in self._foreign.items() if sys.modules.get(name) is not one]
             self._replaced = {name: sys.modules[name] for name, _ in changed if name in sys.modules}
             sys.modules.update(changed)
+
+    # -- what the test does between phases ---------------------------------------------------------------------------
+
+    def phase_begins(self) -> None:
+        """Take what has changed in `sys.modules` since the last phase as the test's."""
+        self._look()
+        self._in_phase = True
+
+    def phase_ends(self) -> None:
+        """Remember what function code leaves."""
+        self._in_phase = False
+        if (len(sys.modules), next(reversed(sys.modules))) != self._shape:
+            self._remember(self.own_modules())
+
+    def _remember(self, own: dict[str, ModuleType]) -> None:
+        self._remembered = own
+        self._shape = len(sys.modules), next(reversed(sys.modules))
+        self._by_function = {name for name, one in self._foreign.items() if sys.modules.get(name) is not one}
+
+    def _look(self) -> None:
+        """Accept what the test stubs and unstubs; put own modules back that ``patch.dict(sys.modules)`` threw out."""
+        if self._in_phase or (len(sys.modules), next(reversed(sys.modules))) == self._shape:
+            return
+        for name, module in self._remembered.items():
+            current = sys.modules.get(name)
+            if current is None or current is self.parked.get(name):
+                sys.modules[name] = module
+        for name, module in list(self._foreign.items()):
+            current = sys.modules.get(name)
+            if current is not module and name not in self._by_function:
+                if current is None:
+                    del self._foreign[name]
+                else:
+                    self._foreign[name] = current
+        self._remember(self._remembered)
 
     def discard(self) -> None:
         """Forget the modules: a new process imports everything afresh.  To be called between leave and enter."""
@@ -203,8 +244,8 @@ class World:
         """Find this world's modules; ``since`` is the last key of `sys.modules` that need not be looked at."""
         foreign = self._foreign
         names = list(sys.modules)
-        if since:  # in the order of import: a removed marker only means that all are looked at
-            names = list(itertools.takewhile(since.__ne__, reversed(names)))[::-1]
+        if since and len(names) >= self._base and names[self._base - 1] == since:  # nobody changed the order of import
+            names = names[self._base :]
         found = ((name, sys.modules.get(name)) for name in names)
         new = {name: module for name, module in found if module is not None and foreign.get(name) is not module}
         own = {name: module for name, module in new.items() if self.owns(name, module)}

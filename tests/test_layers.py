@@ -20,7 +20,7 @@ LAYERS = {
     4: "environment assembly lambda_clock spies",
     3: "watching runtimes runtimes.client runtimes.faults runtimes.hooks runtimes.loading runtimes.local runtimes.logs",
     2: "conductor failures lifecycle participants phases projections",
-    1: "alarm capture clock exits fresh importing leftovers namespaces parts process reuse rotation sleeping "
+    1: "alarm capture clock exits fresh importing interruption leftovers namespaces parts process reuse rotation sleeping "
     "surroundings threads timeline world",
     0: "codec config context errors events outcome settings task_root variables",
 }

@@ -17,10 +17,12 @@ import tempfile
 import threading
 import time
 import warnings
+from unittest import mock
 
 import pytest
+from freezegun import freeze_time
 
-from pytest_lambda_lifecycle import InitError, LifecycleError
+from pytest_lambda_lifecycle import InitError, LifecycleError, surroundings
 from pytest_lambda_lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
 
@@ -123,7 +125,8 @@ def existing_logger():
 
 def test_everything_is_the_functions_own_and_nothing_stays(environment):
     before = photograph()
-    callbacks = atexit._ncallbacks()
+    with tempfile.TemporaryDirectory():
+        callbacks = atexit._ncallbacks()  # the first finalizer of a process registers itself, once
     env = environment(VANDAL)
     assert env.invoke().payload == SEEN_BY_ITSELF
     assert env.invoke().payload == SEEN_BY_ITSELF
@@ -487,3 +490,126 @@ def test_a_thread_that_prints_between_phases_writes_to_the_tests_stream(environm
     env.module.go.set()
     assert env.module.done.wait(10)
     assert "from the thread" in capsys.readouterr().out
+
+
+class TestWhatTestsDoBetweenPhases:
+    """Tools of the test that were started before the environment came, and end while it is entered."""
+
+    SHOW = "import os\ndef handler(event, context): return dict(os.environ)"
+
+    def test_patch_dict_of_the_environment_brings_no_real_credentials(self, environment, monkeypatch):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "REAL")
+        env = environment(self.SHOW, environment={"TABLE": "orders"})
+        with mock.patch.dict(os.environ, {"AWS_ACCESS_KEY_ID": "mocked", "ADDED": "1"}):
+            assert env.invoke().payload["ADDED"] == "1"
+        seen = env.invoke().payload
+        assert seen["AWS_ACCESS_KEY_ID"].startswith("ASIA")
+        assert (seen["TABLE"], seen["AWS_LAMBDA_FUNCTION_NAME"]) == ("orders", "function")
+        assert "ADDED" not in seen
+        stage.leave()
+        assert os.environ["AWS_ACCESS_KEY_ID"] == "REAL"
+        assert "ADDED" not in os.environ
+
+    @pytest.mark.parametrize("undone", ["inside", "after leaving", "after coming back"])
+    def test_a_variable_of_the_function_that_a_test_sets(self, environment, monkeypatch, undone):
+        env = environment(self.SHOW, environment={"TABLE": "orders"})
+        env.invoke()
+        monkeypatch.setenv("TABLE", "patched")
+        assert env.invoke().payload["TABLE"] == "patched"
+        if undone != "inside":
+            left = stage.leave()
+            assert "TABLE" not in os.environ
+            if undone == "after coming back":
+                stage.resume(left)
+        monkeypatch.undo()
+        stage.leave()
+        surroundings.sweep()
+        assert "TABLE" not in os.environ
+
+    def test_a_stub_in_sys_modules_that_is_undone_inside(self, environment, monkeypatch):
+        import types
+
+        monkeypatch.setitem(sys.modules, "not_installed", types.ModuleType("not_installed"))
+        env = environment("import not_installed\ndef handler(event, context): return 1")
+        env.invoke()
+        monkeypatch.undo()
+        env.close()
+        assert "not_installed" not in sys.modules
+
+    def test_patch_dict_of_sys_modules_does_not_throw_the_function_out(self, environment, write):
+        write("helper.py", "CALLS = []")
+        env = environment("import helper\ndef handler(event, context):\n import helper as h\n return h is helper")
+        with mock.patch.dict(sys.modules, {"not_installed": mock.Mock()}):
+            assert env.invoke().payload is True
+        assert env.invoke().payload is True
+        env.close()
+        assert not {"app", "helper", "not_installed"} & set(sys.modules)
+
+    def test_a_module_that_is_reloaded_moves_to_the_end_of_sys_modules(self, environment, tmp_path, monkeypatch):
+        import importlib
+
+        (tmp_path / "site-packages").mkdir()
+        (tmp_path / "site-packages" / "lastlib.py").write_text("")
+        monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+        last = importlib.import_module("lastlib")
+        env = environment("def handler(event, context): return 1")
+        env.invoke()
+        importlib.reload(last)
+        env.close()
+        del sys.modules["lastlib"]
+        assert "app" not in sys.modules
+
+    def test_loggers_that_the_outside_copy_has_set_up(self, environment, outside):
+        logging.getLogger("orders-service").init = True
+        logging.getLogger("orders-service").addHandler(logging.StreamHandler())
+        try:
+            env = environment("""
+                import logging
+                logger = logging.getLogger("orders-service")
+                def handler(event, context): return [hasattr(logger, "init"), len(logger.handlers)]
+            """)
+            assert env.invoke().payload == [False, 0]
+            env.close()
+            assert logging.getLogger("orders-service").init
+        finally:
+            del logging.root.manager.loggerDict["orders-service"]
+
+    def test_a_freeze_of_the_tests_own_reaches_modules_that_are_not_entered(self, environment, write):
+        env = environment("""
+            from datetime import datetime
+            import time
+            def handler(event, context): return [datetime.now().year, time.gmtime().tm_year]
+        """)
+        real = env.invoke().payload
+        stage.leave()
+        with freeze_time("2021-05-05"):
+            assert env.invoke().payload == [2021, 2021]
+            stage.leave()
+        assert env.invoke().payload == real
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+class TestStubbornCode:
+    def test_a_loop_that_swallows_everything_at_one_place(self, environment):
+        env = environment("""
+            import time
+            def handler(event, context):
+                while True:
+                    try: time.sleep(1)
+                    except: pass
+        """)
+        env.initialize()
+        began = time.perf_counter()
+        assert env.invoke(remaining_ms=100, check=False).status == "timeout"
+        assert time.perf_counter() - began < 5
+        assert sys.gettrace() is None or "coverage" in repr(sys.gettrace())
+
+    def test_a_debugger_stops_the_clock(self, environment):
+        env = environment("""
+            import time
+            def handler(event, context):
+                exec("time.sleep(0.4)", {"__name__": "pdb", "time": time})  # a prompt that waits for an answer
+                return "went on"
+        """)
+        env.initialize()
+        assert env.invoke(remaining_ms=100).payload == "went on"

@@ -32,7 +32,7 @@ from pytest_lambda_lifecycle.surroundings import SearchPath, Variables, WorkingD
 from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
 from pytest_lambda_lifecycle.threads import StartedThreads
 from pytest_lambda_lifecycle.timeline import Timeline
-from pytest_lambda_lifecycle.variables import function_variables
+from pytest_lambda_lifecycle.variables import function_variables, is_withheld
 from pytest_lambda_lifecycle.watching import WatchedRuntime
 from pytest_lambda_lifecycle.world import World
 
@@ -86,7 +86,11 @@ def assemble(
             credentials=rotation.current() if rotation is not None else None,
         )
 
-    variables, path, directory = Variables(inside), SearchPath(import_path), WorkingDirectory(str(task_root))
+    variables, path, directory = (
+        Variables(inside, withheld=is_withheld),
+        SearchPath(import_path),
+        WorkingDirectory(str(task_root)),
+    )
 
     alarm = Alarm(Interruption(time_is_up=clock.real_time_is_up, forgive=clock.forgive))
 

@@ -58,7 +58,8 @@ def _forget_what_the_outside_did() -> None:
     """
     for name, logger in logging.Logger.manager.loggerDict.items():
         if isinstance(logger, logging.Logger) and name.partition(".")[0] not in sys.modules:
-            kept = [one for one in logger.handlers if isinstance(one, logging.NullHandler) or _is_pytest(one)]
+            # pytest 9 puts its handlers on loggers that do not propagate; this one does again, to those on the root.
+            kept = [one for one in logger.handlers if type(one) is logging.NullHandler]
             for extra in logger.__dict__.keys() - _LOGGER_ATTRIBUTES:
                 del logger.__dict__[extra]
             logger.setLevel(logging.NOTSET)

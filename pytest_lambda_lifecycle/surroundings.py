@@ -23,32 +23,39 @@ class Variables:
     """`os.environ`, and with it the time zone of the C library.
 
     A name is *managed* where the environment's value differs from the outside's: Lambda's own variables, withheld ones
-    (credentials), those of the setting ``environment``.  What a test sets a managed name to stays with the environment;
-    if it sets it to the outside's value, it is putting back what it saw before the environment entered
-    (``mock.patch.dict(os.environ)``, moto), and the environment's own value returns.
+    (credentials), those of the setting ``environment``.  What a test sets a managed name to stays with the environment.
+    ``withheld`` names are never the test's to give: it sees what it sets, function code does not.  And a value that
+    comes from outside is one that a tool puts back which had started before the environment entered
+    (``mock.patch.dict``): then the environment's own returns.
     """
 
-    def __init__(self, make: Callable[[dict[str, str]], dict[str, str]]) -> None:
+    def __init__(self, make: Callable[[dict[str, str]], dict[str, str]], *, withheld: Callable[[str], bool]) -> None:
         self._make = make
+        self._withheld = withheld
         self._own: dict[str, str | None] = {}
         self._tests: dict[str, str | None] = {}
         self._outside: dict[str, str] = {}
+        self._inside: dict[str, str] = {}
         self._managed: set[str] = set()
+        self._covered: dict[str, str | None] = {}
+        """Withheld names that the test has set: it sees its own value, function code does not."""
         self._seen: dict[Any, Any] = {}
         self._in_phase = False
 
     def enter(self) -> Undo:
         outside = self._outside = dict(os.environ)
-        inside = _edited(self._make(outside), self._own)
+        inside = self._inside = _edited(self._make(outside), self._own)
         self._managed = _differing(inside, outside)
         _set_environ(outside, inside)
         self._tests = {}
-        self._seen = dict(_DATA)
+        edited = {name for name, (before, _) in _EDITED.items() if outside.get(name) != before}
+        self._covered = {name: outside.get(name) for name in edited if self._withheld(name)}
+        self._show(self._covered)
 
         def leave() -> None:
             self._look()
             now = dict(os.environ)
-            self._own |= {name: now.get(name) for name in _differing(now, inside) - self._tests.keys()}
+            self._own |= {name: now.get(name) for name in _differing(now, inside) - self._tests.keys() - edited}
             _set_environ(now, _edited(outside, self._tests))
 
         return leave
@@ -57,9 +64,21 @@ class Variables:
         self._own = {}
 
     def phase_begins(self) -> None:
-        """Take what has changed since the last phase as the test's."""
+        """Take what has changed since the last phase as the test's; cover what is withheld."""
         self._look()
         self._in_phase = True
+        if self._covered:
+            self._show({name: self._inside.get(name) for name in self._covered})
+
+    def phase_ends(self) -> None:
+        """Remember what function code leaves."""
+        self._in_phase = False
+        self._show(self._covered)
+
+    def _show(self, variables: dict[str, str | None]) -> None:
+        for name, value in variables.items():
+            _set_variable(name, value)
+        self._seen = dict(_DATA)
 
     def _look(self) -> None:
         if self._in_phase or self._seen == _DATA:
@@ -69,22 +88,20 @@ class Variables:
         # Names that only Lambda has are gone: somebody put back a whole copy that was made before the environment came.
         wholesale = any(name not in now and name not in self._outside for name in changed & self._managed)
         for name in changed:
-            value, before = now.get(name), seen.get(name)
+            value, inside = now.get(name), self._inside.get(name)
             if name not in self._managed:
                 self._tests[name] = value
-            elif wholesale:
+                continue
+            outside, insides = _EDITED.setdefault(name, (self._outside.get(name), set()))
+            insides.add(inside)
+            if self._withheld(name):
+                self._tests[name] = outside if value == inside else value
+                self._covered[name] = value
+            elif wholesale or value == outside:
                 self._tests[name] = value
-                _set_variable(name, before)
-            elif value == self._outside.get(name):
-                _set_variable(name, before)
+                _set_variable(name, seen.get(name))
             else:
-                self._own[name] = value
-                _EDITED.setdefault(name, (self._outside.get(name), set()))[1].add(before)
-        self._seen = dict(_DATA)
-
-    def phase_ends(self) -> None:
-        """Remember what function code leaves."""
-        self._in_phase = False
+                self._own[name] = self._inside[name] = value or ""
         self._seen = dict(_DATA)
 
 

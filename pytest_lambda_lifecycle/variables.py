@@ -27,7 +27,7 @@ from pytest_lambda_lifecycle.settings import RESERVED_VARIABLES
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.config import FunctionConfig
 
-__all__ = ["NO_LISTENER", "Credentials", "function_variables", "log_group_name"]
+__all__ = ["NO_LISTENER", "Credentials", "function_variables", "is_withheld", "log_group_name"]
 
 NO_LISTENER: Final = "127.0.0.1:1"
 """An address that refuses a connection at once: nothing listens on port 1 (tcpmux), and only root could."""
@@ -70,7 +70,7 @@ def function_variables(
 
     ``_X_AMZN_TRACE_ID`` is not among them: the runtime sets it for each invoke.
     """
-    variables = {name: value for name, value in outside.items() if not _withheld(name)}
+    variables = {name: value for name, value in outside.items() if not is_withheld(name)}
     variables |= _account_variables(config, credentials or Credentials())
     variables |= {
         "_HANDLER": config.handler,
@@ -96,7 +96,8 @@ def log_group_name(config: FunctionConfig) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _withheld(name: str) -> bool:
+def is_withheld(name: str) -> bool:
+    """Say whether a variable of the outside never reaches function code, whoever sets it."""
     return name in RESERVED_VARIABLES or _WITHHELD.fullmatch(name) is not None
 
 

@@ -613,3 +613,14 @@ class TestStubbornCode:
         """)
         env.initialize()
         assert env.invoke(remaining_ms=100).payload == "went on"
+
+
+def test_moto_that_ends_while_the_environment_is_entered_puts_no_real_keys_back(environment, monkeypatch):
+    moto = pytest.importorskip("moto")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "REAL")
+    env = environment("import os\ndef handler(event, context): return os.environ['AWS_ACCESS_KEY_ID']")
+    with moto.mock_aws():
+        env.invoke()
+    assert env.invoke().payload.startswith("ASIA")
+    stage.leave()
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "REAL"

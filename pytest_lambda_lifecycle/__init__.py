@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.events import RestoreStart as RestoreStart
     from pytest_lambda_lifecycle.events import RuntimeDone as RuntimeDone
     from pytest_lambda_lifecycle.events import RuntimeInit as RuntimeInit
+    from pytest_lambda_lifecycle.events import SharedChange as SharedChange
     from pytest_lambda_lifecycle.events import SharedModule as SharedModule
     from pytest_lambda_lifecycle.events import ShutdownReport as ShutdownReport
     from pytest_lambda_lifecycle.events import ShutdownStart as ShutdownStart
@@ -91,6 +92,7 @@ __all__ = [
     "RuntimeExit",
     "RuntimeInit",
     "Settings",
+    "SharedChange",
     "SharedModule",
     "Shutdown",
     "ShutdownReport",

@@ -149,6 +149,7 @@ class Alarm:
         _fast.setitimer(_fast.ITIMER_REAL, min(delays, default=0.0), _REPEAT)
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
+        __tracebackhide__ = True
         if not self._active:
             _call(self._test_handler, frame)
             return
@@ -171,6 +172,7 @@ _MAIN_THREAD: Final = threading.main_thread().ident
 
 
 def _call(handler: Any, frame: FrameType | None) -> None:  # noqa: ANN401  # signal.signal's own types
+    __tracebackhide__ = True
     if callable(handler):
         handler(_fast.SIGALRM, frame)
     elif handler == signal.SIG_DFL:  # a timer without a handler ends the process, also without us
@@ -179,4 +181,5 @@ def _call(handler: Any, frame: FrameType | None) -> None:  # noqa: ANN401  # sig
 
 
 def _killed(number: int, frame: FrameType | None) -> None:
+    __tracebackhide__ = True
     raise ProcessEnd(-number)  # SIGALRM's default action

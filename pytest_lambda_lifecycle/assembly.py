@@ -19,14 +19,17 @@ from pytest_lambda_lifecycle.clock import Clock, FreezegunNames, VirtualClock, d
 from pytest_lambda_lifecycle.conductor import Conductor
 from pytest_lambda_lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
-from pytest_lambda_lifecycle.failures import passes_through
-from pytest_lambda_lifecycle.fresh import fresh_rule
+from pytest_lambda_lifecycle.failures import passes_through, warn
+from pytest_lambda_lifecycle.finders import Finders
+from pytest_lambda_lifecycle.forkserver import ForkServer
+from pytest_lambda_lifecycle.fresh import EVERY, fresh_rule
 from pytest_lambda_lifecycle.interruption import Interruption
 from pytest_lambda_lifecycle.leftovers import Children, Leftovers
 from pytest_lambda_lifecycle.namespaces import SharedNamespaces
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
 from pytest_lambda_lifecycle.rotation import Rotation
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
+from pytest_lambda_lifecycle.setters import watched_setters
 from pytest_lambda_lifecycle.spies import Replacements
 from pytest_lambda_lifecycle.surroundings import SearchPath, Variables, WorkingDirectory
 from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
@@ -57,6 +60,7 @@ class Assembly:
     replacements: Replacements
     tmp: tempfile.TemporaryDirectory[str]
     log_stream: str
+    task_root: Path
 
 
 def assemble(
@@ -72,8 +76,9 @@ def assemble(
     timeline = Timeline(observer=observer)
     import_path = [str(folder) for folder in (task_root, *_layer_folders(config.layers))]
     world = World(import_path, fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
+    _warn_of_unknown(config, world)
     tmp = tempfile.TemporaryDirectory(prefix="lambda-tmp-", dir=_OUTSIDE_TMP, ignore_cleanup_errors=True)
-    namespaces, replacements = SharedNamespaces(), Replacements(world)
+    namespaces, replacements = SharedNamespaces(world.hook, world.own), Replacements(world)
 
     rotation = Rotation(clock.now_us) if isinstance(clock, VirtualClock) else None
 
@@ -110,6 +115,7 @@ def assemble(
     process = ProcessSlice(
         [
             world,
+            Finders(world.hook, world.own),
             FreezegunNames(world.own_modules),
             variables,
             path,
@@ -118,7 +124,8 @@ def assemble(
             parts.LoggingTree(),
             signals,
             ThreadExits(),
-            parts.RecursionLimit(in_phase),
+            *watched_setters(in_phase),
+            ForkServer(),
             threads,
             children,
             *parts.standard_slots(tmp.name),
@@ -150,8 +157,18 @@ def assemble(
         renew_credentials=rotation.renew if rotation is not None else None,
     )
     conductor = Conductor(config, runtime=runtime, process=process, timeline=timeline, clock=clock)
-    assembly = Assembly(conductor, process, world, runtime, replacements, tmp, new_log_stream(config, clock.now_us()))
+    assembly = Assembly(
+        conductor, process, world, runtime, replacements, tmp, new_log_stream(config, clock.now_us()), task_root
+    )
     return assembly
+
+
+def _warn_of_unknown(config: FunctionConfig, world: World) -> None:
+    for name in config.fresh_packages:
+        parts = name.split(".")
+        if name != EVERY and name not in sys.modules and world.module_length(parts) < len(parts):
+            source = config.source_of("fresh_packages")
+            warn(f"fresh_packages has {name!r}, and there is no such module on the import path (from {source})")
 
 
 def new_log_stream(config: FunctionConfig, now: int) -> str:

@@ -2,38 +2,56 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import re
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["Unbuffered"]
+
+Record = Callable[[str, str], None]
 
 
 class Unbuffered:
     """What function code finds as `sys.stdout` and `sys.stderr`.
 
-    One object per environment and stream, since function code may keep it (a `logging.StreamHandler` does): during a
-    phase it writes to the stream that was there before the phase, at other times to the one that is there now.  The
-    name is that of the proxy which the real runtime installs (awslambdaric ``bootstrap.py``).
+    One object per process of the function and stream, since function code may keep it (a `logging.StreamHandler` does):
+    during a phase it writes to the stream that was there before the phase, at other times to the one that is there now.
+    What function code closes, detaches or wraps is this object: the test's streams never notice.  The name is that of
+    the proxy which the real runtime installs (awslambdaric ``bootstrap.py``).
     """
 
-    def __init__(self, name: str, record: Callable[[str, str], None]) -> None:
+    def __init__(self, name: str, record: Record) -> None:
         self._name = name
         self._record = record
+        self._errors = "strict" if name == "stdout" else "backslashreplace"
+        self._ended = ""
+        self._buffer: _Buffer | None = None
         self.outside: TextIO | None = None
         """The stream of the test, set for the length of a phase."""
+
+    def afresh(self) -> Unbuffered:
+        """Return the stream of the function's next process."""
+        return Unbuffered(self._name, self._record)
 
     def write(self, text: str) -> None:
         """Record the text and pass it on at once.
 
         Lambda's stdout is strict UTF-8 (a lone surrogate raises), its stderr is not.
         """
-        if self._name == "stdout":
+        if self._ended:
+            raise ValueError(self._ended)
+        if self._errors == "strict":
             text.encode()
         self._record(self._name, text)
-        stream = self._stream()
+        stream = self.beneath()
         if stream is not None:
-            stream.write(text)
+            stream.write(_on_a_terminal(text) if "\r" in text else text)
             stream.flush()
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -41,12 +59,123 @@ class Unbuffered:
         for line in lines:
             self.write(line)
 
-    def _stream(self) -> Any:  # noqa: ANN401  # whatever stands in sys.stdout
+    def write_bytes(self, data: bytes, text: str) -> None:
+        """Record and pass on what came through `buffer`; ``text`` is as much of it as can be decoded by now."""
+        if text:
+            self._record(self._name, text)
+        stream = self.beneath()
+        below = getattr(stream, "buffer", None)
+        if below is not None:
+            stream.flush()
+            below.write(data)
+            below.flush()
+        elif stream is not None:
+            stream.write(text)
+            stream.flush()
+
+    def flush(self) -> None:
+        """Do nothing: nothing is held back here."""
+        if self._ended:
+            raise ValueError(self._ended)
+
+    @property
+    def buffer(self) -> io.BufferedIOBase:
+        """The stream of bytes, which function code may wrap, close or throw away."""
+        if self._buffer is None:
+            self._buffer = _Buffer(self, f"<{self._name}>")
+        return self._buffer
+
+    @property
+    def closed(self) -> bool:
+        """True once function code has closed it."""
+        return self._buffer is not None and self._buffer.closed
+
+    def close(self) -> None:
+        """Refuse later writes, as a closed file does."""
+        self.buffer.close()
+
+    def end(self, why: str) -> None:
+        """Let later writes raise `ValueError`."""
+        self._ended = self._ended or why
+
+    def detach(self) -> io.BufferedIOBase:
+        """Give the stream of bytes away."""
+        if self._ended:
+            raise ValueError(self._ended)
+        self.end("underlying buffer has been detached")
+        return self.buffer
+
+    def reconfigure(self, *, errors: str | None = None, **_ignored: object) -> None:
+        """Accept what `io.TextIOWrapper.reconfigure` accepts; UTF-8 and unbuffered it stays."""
+        self._errors = errors or self._errors
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Stay open, as the real proxy does."""
+
+    def beneath(self) -> Any:  # noqa: ANN401  # whatever stands in sys.stdout
         """Return where text goes; None if nobody listens (a thread that prints while nothing else is there)."""
         for stream in (self.outside, getattr(sys, self._name), getattr(sys, f"__{self._name}__")):
-            if stream is not None and stream is not self and not stream.closed:
+            while isinstance(stream, Unbuffered):  # another environment's, whose handler invokes this one
+                stream = stream.outside if stream is not self else None
+            if stream is not None and not stream.closed:
                 return stream
         return None
 
     def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401  # whatever the real stream has
-        return getattr(self._stream(), attribute)
+        return getattr(self.beneath(), attribute)
+
+
+def _on_a_terminal(text: str) -> str:
+    """Turn carriage returns inside a finished line into newlines.
+
+    CloudWatch shows them so, and the runtime puts them between the parts of an error; a terminal would print one part
+    over the other.
+    """
+    return re.sub(r"(?<=.)\r(?!\n)", "\n", text) if text.endswith("\n") else text
+
+
+class _Buffer(io.BufferedIOBase):
+    """``sys.stdout.buffer``: closing it, also by a wrapper that is collected as garbage, closes the function's own."""
+
+    def __init__(self, stream: Unbuffered, name: str) -> None:
+        self.name = name
+        self.mode = "wb"
+        self._stream = stream
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def write(self, data: Any, /) -> int:  # noqa: ANN401  # anything with a buffer
+        if self.closed:
+            raise ValueError("write to closed file")
+        written = bytes(data)
+        self._stream.write_bytes(written, self._decode(written))
+        return len(written)
+
+    def flush(self) -> None:
+        if self.closed:
+            raise ValueError("flush of closed file")
+
+    def close(self) -> None:
+        if not self.closed:
+            rest = self._decode(b"", True)
+            super().close()
+            self._stream.end("I/O operation on closed file.")
+            if rest:
+                self._stream.write_bytes(b"", rest)
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        number: int = self._stream.fileno()
+        return number
+
+    def isatty(self) -> bool:
+        return bool(self._stream.isatty())
+
+    @property
+    def raw(self) -> _Buffer:
+        """Nothing is held back here."""
+        return self

@@ -9,18 +9,24 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta, timezone
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any, Final, Protocol, TypeAlias
 
+from pytest_lambda_lifecycle.captured import put_into, replace_captured
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.process import stage
+from pytest_lambda_lifecycle.rival import keep_out_time_machine
 
 __all__ = ["Clock", "Freeze", "FreezegunNames", "RealClock", "VirtualClock", "microseconds"]
 
 Turn: TypeAlias = tuple[int, "int | None"]
 _EPOCH: Final = datetime(1970, 1, 1)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_FREEZEGUN_NAMES: Final = tuple(
+    "date datetime gmtime localtime monotonic monotonic_ns perf_counter perf_counter_ns strftime time time_ns".split()
+)
 
 
 class Clock(Protocol):
@@ -79,17 +85,30 @@ def microseconds(value: object, what: str) -> int:
 class Freeze:
     """freezegun, started once, with what it leaves undone: see the methods."""
 
+    # `subprocess` waits for children in steps of its own, which take real time; `queue` would wait for ever.
+    _MODULES_WITH_REAL_TIME = ("_pytest.timing", "subprocess")
     _CALLERS_WITH_REAL_TIME = ("_pytest.timing", "concurrent.futures._base")
 
-    def __init__(self, at: datetime, *, tick: bool) -> None:
-        """Replace the time functions in all modules; ``at`` is naive UTC.  With ``tick`` time goes on from there."""
+    def __init__(self, at: datetime, *, tick: bool, also: Sequence[tuple[Any, Any]] = ()) -> None:
+        """Replace the time functions in all modules; ``at`` is naive UTC.  With ``tick`` time goes on from there.
+
+        ``also`` has pairs of a function and its replacement that freezegun does not know.
+        """
         import freezegun
 
-        _refuse_time_machine()
+        self._let_in = keep_out_time_machine()
         self._modules = set(sys.modules)
-        self._freezer: Any = freezegun.freeze_time(at, tick=tick, ignore=["_pytest.timing"], real_asyncio=True)
-        self._factory = self._freezer.start()
-        self._narrow_the_ignore_list(freezegun.api)
+        self._api: Any = freezegun.api
+        self._nested = bool(self._api.freeze_factories)
+        freezer: Any = freezegun.freeze_time(
+            at, tick=tick, ignore=list(self._MODULES_WITH_REAL_TIME), real_asyncio=True
+        )
+        self._freezer, self._factory = freezer, freezer.start()
+        self._narrow_the_ignore_list(self._api)
+        pairs = [*_freezegun_pairs(self._api), *also]
+        self._real_names = {id(fake): real for real, fake in (also if self._nested else pairs)}
+        self._reals = {id(fake): real for real, fake in pairs}
+        self._put_captured = replace_captured({id(real): fake for real, fake in pairs}, freezer.ignore)
 
     def _narrow_the_ignore_list(self, api: Any) -> None:  # noqa: ANN401
         """Freeze threads and pools too: freezegun looks at five callers, and finds `threading` below shallow code.
@@ -107,47 +126,40 @@ class Freeze:
         else:
             self._factory.time_to_freeze += span
 
-    def stop(self, modules: dict[str, ModuleType]) -> None:
+    @property
+    def innermost(self) -> bool:
+        """No other freeze was started since: those of freezegun have to end in turn."""
+        factories = self._api.freeze_factories
+        return bool(factories) and factories[-1] is self._factory
+
+    @staticmethod
+    def others(own: Freeze | None) -> list[Any]:
+        """Return what moves the freezes that are not ``own``."""
+        factories = getattr(sys.modules.get("freezegun.api"), "freeze_factories", ())
+        return [factory for factory in factories if own is None or factory is not own._factory]
+
+    def stop(self, modules: Iterable[ModuleType]) -> None:
         """Give real time back everywhere, also in ``modules`` that are not in `sys.modules` or took an old name.
 
         freezegun restores the globals of modules that are new by name; class attributes and default values that were
-        captured meanwhile would stay fake for ever.
+        captured meanwhile would stay fake for ever.  Inside a freeze of the test's own, names stay as that has them.
         """
-        reals = dict(getattr(self._freezer, "reals", {}))  # absent where it ran inside a freeze of the test's own
         self._freezer.stop()
-        if reals:
-            new = {name: module for name, module in list(sys.modules.items()) if name not in self._modules}
-            for module in [*new.values(), *modules.values()]:
-                _give_real_time(module, reals)
+        self._put_captured(self._reals)
+        new = [module for name, module in list(sys.modules.items()) if name not in self._modules]
+        for module in [*new, *modules]:
+            if issubclass(type(module), ModuleType) and not module.__name__.startswith("freezegun"):
+                put_into(module, self._reals, names=self._real_names)
         if getattr(time, "clock", 0) is None:
             del time.clock  # type: ignore[attr-defined]  # freezegun leaves it behind
+        self._let_in()
 
 
-def _refuse_time_machine() -> None:
-    stack = getattr(sys.modules.get("time_machine"), "coordinates_stack", None)
-    if stack:
-        raise LifecycleError(
-            "cannot start virtual time: time-machine is travelling in this test, and lambda_clock stands on freezegun, "
-            "which cannot run inside it; use lambda_clock alone (move_to, advance), or leave time-machine's block first"
-        )
-
-
-def _give_real_time(module: ModuleType, reals: dict[int, Any]) -> None:
-    name = getattr(module, "__name__", "")
-    owners: list[Any] = [module]
-    owners += [one for one in list(vars(module).values()) if isinstance(one, type) and one.__module__ == name]
-    for owner in owners:
-        for key, value in list(vars(owner).items()):
-            if id(value) in reals:
-                setattr(owner, key, reals[id(value)])
-            elif isinstance(value, FunctionType) and value.__module__ == name:
-                value.__defaults__ = _real_values(value.__defaults__, reals)
-                if value.__kwdefaults__:
-                    value.__kwdefaults__.update({k: reals.get(id(v), v) for k, v in value.__kwdefaults__.items()})
-
-
-def _real_values(values: tuple[Any, ...] | None, reals: dict[int, Any]) -> tuple[Any, ...] | None:
-    return None if values is None else tuple(reals.get(id(value), value) for value in values)
+def _freezegun_pairs(api: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401
+    """Return what freezegun replaces, and by what."""
+    fakes = {"date": "FakeDate", "datetime": "FakeDatetime"}
+    names = [(f"real_{name}", fakes.get(name, f"fake_{name}")) for name in _FREEZEGUN_NAMES]
+    return [(getattr(api, real), getattr(api, fake)) for real, fake in names if hasattr(api, fake)]
 
 
 class FreezegunNames:
@@ -157,9 +169,6 @@ class FreezegunNames:
     is not entered then would keep a dead fake, or real time, in ``from datetime import datetime``.
     """
 
-    _NAMES = ("date", "datetime", "gmtime", "localtime", "monotonic", "perf_counter", "strftime", "time")
-    _NANOSECONDS = ("time_ns", "monotonic_ns", "perf_counter_ns")
-
     def __init__(self, modules: Callable[[], dict[str, ModuleType]]) -> None:
         self._modules = modules
 
@@ -167,17 +176,12 @@ class FreezegunNames:
         """Replace fakes by the real things, or the other way round."""
         api = sys.modules.get("freezegun.api")
         if api is not None:
-            pairs = self._pairs(api)
+            pairs = _freezegun_pairs(api)
             wanted = {id(real): fake for real, fake in pairs} if api.freeze_factories else {}
             wanted = wanted or {id(fake): real for real, fake in pairs}
             for module in self._modules().values():
-                _give_real_time(module, wanted)
+                put_into(module, wanted)
         return lambda: None
-
-    def _pairs(self, api: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401
-        fakes = {"date": "FakeDate", "datetime": "FakeDatetime"}
-        names = [(f"real_{name}", fakes.get(name, f"fake_{name}")) for name in (*self._NAMES, *self._NANOSECONDS)]
-        return [(getattr(api, real), getattr(api, fake)) for real, fake in names if hasattr(api, fake)]
 
     def discard(self) -> None:
         """There is nothing of its own."""
@@ -202,14 +206,21 @@ class RealClock:
         return int(time.time() * 1000)
 
     def pass_time(self, span_us: int) -> None:
-        """Shift wall and monotonic time for everybody; they go on from there."""
+        """Shift wall and monotonic time for everybody; they go on from there.  The test's own freezes move as well."""
         cls = RealClock
         cls._shifted_us += span_us
         span = span_us * _MICROSECOND
-        if cls._shift is None:
-            cls._shift = Freeze(datetime.now(timezone.utc).replace(tzinfo=None) + span, tick=True)
-        else:
+        frozen = Freeze.others(cls._shift)
+        for factory in frozen:
+            factory.tick(span)
+        if cls._shift is not None:
             cls._shift.move(span)
+        elif not frozen:
+            entered = stage.leave()  # its modules find the shifted functions when it enters
+            try:
+                cls._shift = Freeze(datetime.now(timezone.utc).replace(tzinfo=None) + span, tick=True)
+            finally:
+                stage.resume(entered)
 
     def begin_turn(self, limit_us: int) -> Turn:
         """Count real time, without idle time."""
@@ -232,11 +243,13 @@ class RealClock:
         """Nothing to note: it is the deadline."""
 
     @classmethod
-    def unshift(cls, modules: dict[str, ModuleType]) -> None:
-        """Give real time back."""
-        shift, cls._shift, cls._shifted_us = cls._shift, None, 0
-        if shift is not None:
-            shift.stop(modules)
+    def unshift(cls, modules: Iterable[ModuleType]) -> None:
+        """Give real time back, unless the test has frozen time since: then at the end of the test."""
+        if cls._shift is None:
+            cls._shifted_us = 0
+        elif cls._shift.innermost:
+            cls._shift.stop(modules)
+            cls._shift, cls._shifted_us = None, 0
 
 
 def day(now: int) -> str:
@@ -270,14 +283,14 @@ class VirtualClock:
         self.passed: Callable[[], None] = lambda: None
         """Called after time has passed while nothing ran."""
 
-    def start(self) -> None:
-        """Freeze time, at the start given or now, on the whole second."""
+    def start(self, also: Sequence[tuple[Any, Any]] = ()) -> None:
+        """Freeze time, at the start given or now, on the whole second; ``also`` as for `Freeze`."""
         begin = self._start or datetime.now(timezone.utc).replace(microsecond=0)
         naive = begin.astimezone(timezone.utc).replace(tzinfo=None)
         self._us = (naive - _EPOCH) // _MICROSECOND
-        self._freeze = Freeze(naive, tick=False)
+        self._freeze = Freeze(naive, tick=False, also=also)
 
-    def stop(self, modules: dict[str, ModuleType]) -> None:
+    def stop(self, modules: Iterable[ModuleType]) -> None:
         """Give real time back, in ``modules`` as well."""
         freeze, self._freeze, self.ended = self._freeze, None, True
         if freeze is not None:

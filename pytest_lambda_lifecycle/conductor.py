@@ -117,8 +117,7 @@ class Conductor:
     def _start_cold(self, remaining_us: int) -> _Start:
         """Init, as part of a request: if it fails, once more inside the invoke and its timeout; or Restore."""
         __tracebackhide__ = True
-        if self.state in {State.SHUTDOWN, State.CLOSED}:
-            raise InvalidTransition(f"cannot invoke: {self._standing()}; start another with lambda_lifecycle()")
+        self.require_open("invoke")
         start = _Start()
         if self.state is State.NEW:
             kind = self.config.initialization_type
@@ -267,8 +266,7 @@ class Conductor:
     def reset(self) -> None:
         """End the runtime process, as a crash between two invokes would: globals go, ``/tmp`` stays."""
         with self._taking_turn("reset"):
-            if self.state in {State.SHUTDOWN, State.CLOSED}:
-                raise InvalidTransition(f"cannot reset: {self._standing()}; start another with lambda_lifecycle()")
+            self.require_open("reset")
             self._reset("failure", "")
 
     def _reset(self, reason: str, error_type: str) -> None:
@@ -279,8 +277,9 @@ class Conductor:
     def idle(self, span_us: int) -> None:
         """Freeze the environment and let time pass; nothing of it runs."""
         with self._taking_turn("idle"):
-            if self.state in {State.SHUTDOWN, State.CLOSED}:
-                raise InvalidTransition(f"cannot idle: {self._standing()}; start another with lambda_lifecycle()")
+            self.require_open("idle")
+        now = self.clock.now_us()  # without a clock, what a test has idled away is given back at its end
+        self._active_us, self._born_us = min(self._active_us, now), min(self._born_us, now)
         self.clock.pass_time(span_us)
         self.time_passed()
 
@@ -303,8 +302,7 @@ class Conductor:
     def recycle(self) -> Shutdown:
         """Take the environment away, as Lambda does every few hours; the next invoke gets a new one."""
         with self._taking_turn("recycle"):
-            if self.state in {State.SHUTDOWN, State.CLOSED}:
-                raise InvalidTransition(f"cannot recycle: {self._standing()}; start another with lambda_lifecycle()")
+            self.require_open("recycle")
             return self._recycle()
 
     def _recycle(self) -> Shutdown:
@@ -355,6 +353,11 @@ class Conductor:
             f"cannot {asked}: this environment is {doing}, and one environment handles one event at a time; "
             "call it when the phase has ended, or use a second environment"
         )
+
+    def require_open(self, asked: str) -> None:
+        """Refuse what makes no sense any more after the end; ``asked`` completes "cannot"."""
+        if self.state in {State.SHUTDOWN, State.CLOSED}:
+            raise InvalidTransition(f"cannot {asked}: {self._standing()}; start another with lambda_lifecycle()")
 
     def _standing(self) -> str:
         if self.state is State.CLOSED:

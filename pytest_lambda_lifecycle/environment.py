@@ -4,58 +4,43 @@ from __future__ import annotations
 
 import functools
 import importlib
-import json
-import random
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from weakref import WeakSet
 
-from pytest_lambda_lifecycle import failures, lifecycle, projections
+from pytest_lambda_lifecycle import failures, lifecycle
 from pytest_lambda_lifecycle.assembly import assemble, new_log_stream
+from pytest_lambda_lifecycle.attributes import check_texts, complete, new_ids, remaining_us
 from pytest_lambda_lifecycle.clock import RealClock, microseconds
 from pytest_lambda_lifecycle.codec import encode_event
-from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
-from pytest_lambda_lifecycle.events import Event, Replaced, SpyCall
-from pytest_lambda_lifecycle.lambda_clock import LambdaClock, idle_span_us
+from pytest_lambda_lifecycle.errors import FunctionError, InitError, InvalidTransition, LifecycleError
+from pytest_lambda_lifecycle.events import Event, SpyCall
+from pytest_lambda_lifecycle.history import History
+from pytest_lambda_lifecycle.lambda_clock import LambdaClock, idle_span_us, require_clock
 from pytest_lambda_lifecycle.lifecycle import State
 from pytest_lambda_lifecycle.outcome import Request
-from pytest_lambda_lifecycle.phases import Init, Invocation, Phases, Restore, Shutdown
+from pytest_lambda_lifecycle.phases import Init, Invocation, Restore, Shutdown
 from pytest_lambda_lifecycle.process import stage
+from pytest_lambda_lifecycle.reuse_assertion import assert_reused
 from pytest_lambda_lifecycle.spies import Spy, spying
+from pytest_lambda_lifecycle.task_root import hint_at_neighbour
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from pytest_lambda_lifecycle.config import FunctionConfig
-    from pytest_lambda_lifecycle.timeline import Timeline
 
 __all__ = ["ExecutionEnvironment"]
 
 _NO_EVENT: Final = b"{}"
 _REASONS: Final = ("spindown", "timeout", "failure")
 _PHASE_NAMES: Final = {State.INIT: "init", State.RESTORE: "restore", State.INVOKE: "invoke"}
-_CANONICAL: Final = {
-    name.lower(): name
-    for name in (
-        "Content-Type",
-        "Lambda-Runtime-Aws-Request-Id",
-        "Lambda-Runtime-Aws-Tenant-Id",
-        "Lambda-Runtime-Client-Context",
-        "Lambda-Runtime-Cognito-Identity",
-        "Lambda-Runtime-Deadline-Ms",
-        "Lambda-Runtime-Invocation-Id",
-        "Lambda-Runtime-Invoked-Function-Arn",
-        "Lambda-Runtime-Trace-Id",
-    )
-}
-_dumps = json.JSONEncoder().encode  # a test may have replaced json.dumps
-# An instance of our own: function code and tests seed the module's.
-_random_bits = random.Random().getrandbits
 
 
-class ExecutionEnvironment:
+class ExecutionEnvironment(History):
     """One Lambda execution environment, in this process: init once, invoke again and again, shut down.
 
     Use it through the fixture ``lambda_lifecycle``, or as a context manager:
@@ -64,6 +49,7 @@ class ExecutionEnvironment:
             assert env.invoke({"id": 1}).cold_start
     """
 
+    _open: ClassVar[WeakSet[ExecutionEnvironment]] = WeakSet()
     __test__ = False  # not a test class, whatever it is called where it is imported
 
     def __init__(
@@ -87,12 +73,13 @@ class ExecutionEnvironment:
         self._parts = assemble(
             config,
             clock=self._clock or RealClock(),
-            keep=keep or _keeps_nothing,
-            tampered=tampered or _finds_nothing,
+            keep=keep or (lambda name, module: False),
+            tampered=tampered or (lambda module: ()),
             observer=observer,
         )
         self._conductor = self._parts.conductor
         self._conductor.renewed = self._renew
+        self._open.add(self)
         if self._clock is not None:
             self._clock.attach(self)
         self._around_invoke = around_invoke
@@ -106,10 +93,10 @@ class ExecutionEnvironment:
         Raises `InitError` if it fails; it is not retried, and the next invoke inits inside itself.
         """
         __tracebackhide__ = True
-        self._require_its_clock("initialize")
+        require_clock(self._clock, "initialize", self.config.handler)
         init = self._conductor.initialize()
         if init.status != "success":
-            raise failures.function_error(init, not_ready=True) from init.exception
+            raise self._failure(init, not_ready=True) from init.exception
         return init
 
     def snapshot(self) -> Init:
@@ -125,10 +112,10 @@ class ExecutionEnvironment:
     def restore(self) -> Restore:
         """Restore the snapshot: the after-restore hooks run.  The first invoke does it by itself."""
         __tracebackhide__ = True
-        self._require_its_clock("restore")
+        require_clock(self._clock, "restore", self.config.handler)
         restore = self._conductor.restore()
         if restore.status != "success":
-            raise failures.function_error(restore, not_ready=True) from restore.exception
+            raise self._failure(restore, not_ready=True) from restore.exception
         return restore
 
     def invoke(
@@ -156,12 +143,14 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         if LambdaClock.current is not self._clock:
-            self._require_its_clock("invoke")
+            require_clock(self._clock, "invoke", self.config.handler)
         body = encode_event(event)
         if len(body) > lifecycle.EVENT_LIMIT:
             raise failures.event_too_large(len(body))
+        if request_id is not None or trace_id is not None or tenant_id is not None or content_type is not None:
+            check_texts(request_id=request_id, trace_id=trace_id, tenant_id=tenant_id, content_type=content_type)
         if request_id is None or trace_id is None:
-            new_request_id, new_trace_id = _new_ids()
+            new_request_id, new_trace_id = new_ids()
             request_id, trace_id = request_id or new_request_id, trace_id or new_trace_id
         request = Request(
             body,
@@ -173,26 +162,25 @@ class ExecutionEnvironment:
             },
         )
         if client_context is not None or identity is not None or tenant_id is not None or headers is not None:
-            request_id = _complete(request.headers, client_context, identity, tenant_id, headers) or request_id
-        remaining_us = None if remaining_ms is None else self._remaining_us(remaining_ms)
+            request_id = complete(request.headers, client_context, identity, tenant_id, headers) or request_id
+        limit_us = None if remaining_ms is None else remaining_us(remaining_ms, self.config)
         if self._around_invoke is None:
-            invocation = self._conductor.invoke(request, request_id, trace_id, remaining_us)
+            invocation = self._conductor.invoke(request, request_id, trace_id, limit_us)
         else:
-            proceed = functools.partial(self._conductor.invoke, request, request_id, trace_id, remaining_us)
+            proceed = functools.partial(self._conductor.invoke, request, request_id, trace_id, limit_us)
             invocation = self._around_invoke(event, proceed)
         if check and invocation.status != "success":
             not_ready = failures.failed_before_handler(self._conductor.phases, invocation)
-            raise failures.function_error(invocation, not_ready=not_ready) from invocation.exception
+            raise self._failure(invocation, not_ready=not_ready) from invocation.exception
         return invocation
 
-    def _remaining_us(self, remaining_ms: int) -> int:
-        limit = self.config.timeout * 1000
-        if type(remaining_ms) is not int or not 1 <= remaining_ms <= limit:
-            raise LifecycleError(
-                f"cannot invoke with remaining_ms={remaining_ms!r}: it is a whole number of ms from 1 to {limit}, the "
-                f"function's timeout (from {self.config.source_of('timeout')})"
-            )
-        return remaining_ms * 1000
+    def _failure(self, phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
+        error = failures.function_error(phase, not_ready=not_ready)
+        if isinstance(error, InitError) and isinstance(phase.exception, ModuleNotFoundError):
+            hint = hint_at_neighbour(self._parts.task_root, self.config.handler, phase.exception.name or "")
+            if hint:
+                error.explain(hint)
+        return error
 
     def reset(self) -> None:
         """Reset the environment, as a crash does: globals go, ``/tmp`` stays, the next invoke inits inside itself."""
@@ -211,7 +199,7 @@ class ExecutionEnvironment:
         Under ``lambda_clock`` it takes no time; without it, what everybody reads of wall and monotonic time is shifted
         until the test ends.  Past the setting ``idle_timeout`` the environment spins down.
         """
-        self._require_its_clock("idle")
+        require_clock(self._clock, "idle", self.config.handler)
         self._conductor.idle(idle_span_us(seconds, minutes, hours))
 
     def latency(self, target: str, ms: float) -> None:
@@ -219,6 +207,7 @@ class ExecutionEnvironment:
 
         Raises `LifecycleError` without ``lambda_clock``.
         """
+        self._conductor.require_open(f"give {target!r} a latency")
         clock = self._clock
         if clock is None:
             raise LifecycleError(
@@ -237,18 +226,10 @@ class ExecutionEnvironment:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         return self._parts.log_stream
 
-    def _require_its_clock(self, asked: str) -> None:
-        """Time is one for all: an environment that was made under another clock cannot go on under this one."""
-        current = LambdaClock.current
-        if current is self._clock:
-            return
-        if self._clock is not None:
-            state = "has ended" if self._clock.ended else "is not the one that runs"
-            raise LifecycleError(f"cannot {asked}: the lambda_clock of this environment {state}; make both in one test")
-        raise LifecycleError(
-            f"cannot {asked}: this environment was made before lambda_clock (now {current.now if current else ''}) and "
-            f"lives in real time; ask for lambda_clock first, and make the environment of {self.config.handler!r} then"
-        )
+    @classmethod
+    def unshift_time(cls) -> None:
+        """Give real time back after `idle` without a clock: at the end of a test, or with the last environment."""
+        RealClock.unshift([module for one in cls._open for module in one.frozen_modules().values()])
 
     # -- what a clock asks of an environment ------------------------------------------------------------------------
 
@@ -279,8 +260,9 @@ class ExecutionEnvironment:
                 self._conductor.shutdown("spindown", cause=f"closed at {failures.caller()}")
         finally:
             self._parts.tmp.cleanup()
-            if self._clock is None:
-                RealClock.unshift({})
+            self._open.discard(self)
+            if not self._open:
+                self.unshift_time()
 
     def __enter__(self) -> Self:
         return self
@@ -289,51 +271,6 @@ class ExecutionEnvironment:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-    # -- what happened --------------------------------------------------------------------------------------------
-
-    @property
-    def state(self) -> str:
-        """Where the environment stands: ``"new"``, ``"init"``, ``"ready"``, ``"invoke"``, ``"reset"``, ``"closed"``…"""
-        return self._conductor.state.value
-
-    @property
-    def timeline(self) -> Timeline:
-        """All events so far; its ``repr`` is a readable table."""
-        return self._conductor.timeline
-
-    @property
-    def phases(self) -> Phases:
-        """All phases so far; compares equal to a list of names."""
-        return Phases(self._conductor.phases)
-
-    @property
-    def inits(self) -> list[Init]:
-        """All runs of Init."""
-        return [phase for phase in self._conductor.phases if isinstance(phase, Init)]
-
-    @property
-    def init_count(self) -> int:
-        """How often the function's module-level code was run (or tried)."""
-        return len(self.inits)
-
-    @property
-    def init(self) -> Init:
-        """The latest Init; raises `LifecycleError` if there was none."""
-        inits = self.inits
-        if not inits:
-            raise LifecycleError("there was no Init yet: the first invoke() runs it, or initialize()")
-        return inits[-1]
-
-    @property
-    def invocations(self) -> list[Invocation]:
-        """All invokes, also failed ones."""
-        return [phase for phase in self._conductor.phases if isinstance(phase, Invocation)]
-
-    @property
-    def log(self) -> str:
-        """What CloudWatch shows: the function's output and the platform's START, END, REPORT and other lines."""
-        return projections.log_text(self.timeline)
 
     # -- the function's world -------------------------------------------------------------------------------------
 
@@ -371,14 +308,15 @@ class ExecutionEnvironment:
         (their construction) and methods can be spied on, the function's own and those of shared libraries.  Raises
         `LifecycleError` if the target does not exist (for a module that is not loaded: when init imports it).
         """
-        spy = Spy(target, lambda: self.timeline.of(SpyCall))
-        self._parts.replacements.add(
-            target, spying(target, lambda args, kwargs: self._record_call(target, args, kwargs))
-        )
+        self._conductor.require_open(f"spy on {target!r}")
+        replacements = self._parts.replacements
+        spy = Spy(target, lambda: self.timeline.of(SpyCall), lambda: bool(self.inits) and replacements.unseen(target))
+        replacements.add(target, spying(target, lambda args, kwargs: self._record_call(target, args, kwargs)))
         return spy
 
     def patch(self, target: str, value: object) -> None:
         """Replace ``"package.module.name"`` by ``value`` until the environment ends, for init as well."""
+        self._conductor.require_open(f"patch {target!r}")
         self._parts.replacements.add(target, lambda owner, name, _: (owner, name, value))
 
     def _record_call(self, target: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpyCall | None:
@@ -397,87 +335,14 @@ class ExecutionEnvironment:
         invoked since init, so that there is nothing to compare.
         """
         __tracebackhide__ = True
-        photograph = self._parts.runtime.photograph
-        if photograph is None or not isinstance(self.phases[-1] if self.phases else None, Invocation):
-            raise LifecycleError(
-                f"cannot say whether {', '.join(targets)} was reused: nothing was invoked since init (state "
-                f"{self.state!r}); invoke first"
-            )
-        for target in targets:
-            self._assert_one_reused(target)
-
-    def _assert_one_reused(self, target: str) -> None:
-        __tracebackhide__ = True
-        before, now = self._then_and_now(target)
-        if before is now:
-            return
-        by = next((self._invocation_of(e) for e in reversed(self.timeline.of(Replaced)) if e.target == target), "")
-        raise AssertionError(
-            f"{target} was not reused: it is another object than init made{by}\n"
-            f"  after init: {before!r}\n  now:        {now!r}"
+        assert_reused(
+            targets,
+            photograph=self._parts.runtime.photograph,
+            world=self._parts.world,
+            phases=self._conductor.phases,
+            timeline=self.timeline,
+            state=self.state,
         )
-
-    def _then_and_now(self, target: str) -> tuple[object, object]:
-        parts = target.split(".")
-        length = self._parts.world.module_length(parts) if len(parts) > 1 else 0
-        module = self._parts.world.own(".".join(parts[:length]))
-        photograph = self._parts.runtime.photograph
-        if module is None or photograph is None or length == len(parts):
-            raise LifecycleError(
-                f"cannot say whether {target!r} was reused: it names nothing inside a module of the function that is "
-                "loaded; name one as 'package.module.name'"
-            )
-        try:
-            before = photograph.at_init(module, parts[length:])
-        except (KeyError, StopIteration, TypeError):
-            raise LifecycleError(
-                f"cannot say whether {target!r} was reused: at the end of init {module.__name__} had no such name "
-                "(names of modules and of their classes are remembered)"
-            ) from None
-        now: object = module
-        for name in parts[length:]:
-            now = getattr(now, name, "<deleted>") if not isinstance(now, type) else vars(now).get(name, "<deleted>")
-        return before, now
-
-    def _invocation_of(self, event: Event) -> str:
-        for index, invocation in enumerate(self.invocations):
-            if any(one is event for one in invocation.events):
-                return f" (replaced by invocation {index}, request {invocation.request_id})"
-        return ""
 
     def __repr__(self) -> str:
         return f"<ExecutionEnvironment {self.config.handler!r}: {self.state}, phases {self.phases.names}>"
-
-
-def _keeps_nothing(name: str, module: ModuleType) -> bool:
-    return False
-
-
-def _finds_nothing(module: ModuleType) -> Iterable[str]:
-    return ()
-
-
-def _complete(
-    request: dict[str, str | None],
-    client_context: object,
-    identity: Mapping[str, str] | None,
-    tenant_id: str | None,
-    headers: Mapping[str, str | None] | None,
-) -> str | None:
-    """Add what is rarely given; returns the request id if ``headers`` name one."""
-    if client_context is not None:
-        request["Lambda-Runtime-Client-Context"] = _dumps(client_context)
-    if identity is not None:
-        request["Lambda-Runtime-Cognito-Identity"] = _dumps(dict(identity))
-    if tenant_id is not None:
-        request["Lambda-Runtime-Aws-Tenant-Id"] = tenant_id
-    for name, value in (headers or {}).items():
-        request[_CANONICAL.get(name.lower(), name)] = value
-    return request.get("Lambda-Runtime-Aws-Request-Id")
-
-
-def _new_ids() -> tuple[str, str]:
-    """Return a request id and a trace id that is not sampled, as Lambda makes them."""
-    d = f"{_random_bits(320):080x}"
-    request_id = f"{d[:8]}-{d[8:12]}-4{d[13:16]}-a{d[17:20]}-{d[20:32]}"
-    return request_id, f"Root=1-{d[32:40]}-{d[40:64]};Parent={d[64:]};Sampled=0"

@@ -7,6 +7,7 @@ state was and what to do next.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -74,6 +75,18 @@ class FunctionError(Exception):
 
 class InitError(FunctionError):
     """Init failed: the handler could not be loaded, or the code around it raised."""
+
+    _hint = ""
+
+    def explain(self, hint: str) -> None:
+        """Add what Lambda would not say; the message and the error object stay Lambda's."""
+        if sys.version_info >= (3, 11):
+            self.add_note(hint)
+        else:
+            self._hint = f"\n{hint}"
+
+    def __str__(self) -> str:
+        return super().__str__() + self._hint
 
 
 class FunctionTimeout(FunctionError):

@@ -31,6 +31,7 @@ __all__ = [
     "RestoreStart",
     "RuntimeDone",
     "RuntimeInit",
+    "SharedChange",
     "SharedModule",
     "ShutdownReport",
     "ShutdownStart",
@@ -237,6 +238,14 @@ class SharedModule(Event):
     module: str
     reason: str
     name: ClassVar[str] = "shared_module"
+
+
+@dataclass(slots=True)
+class SharedChange(Event):
+    """Init set or deleted ``target`` of a module that is shared; it is undone whenever the environment leaves."""
+
+    target: str
+    name: ClassVar[str] = "shared_change"
 
 
 @dataclass(slots=True)

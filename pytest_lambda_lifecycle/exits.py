@@ -77,6 +77,7 @@ class Signals:
             self._real["signal"](signal.SIGINT, signal.default_int_handler)
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        __tracebackhide__ = True
         self.interrupted = True
         signal.default_int_handler(number, frame)
 
@@ -203,27 +204,32 @@ class Exits:
         return self._is_function_code(sys._getframe(2).f_globals)
 
     def _end(self, exit_code: int) -> NoReturn:
+        __tracebackhide__ = True
         if not self._in_phase():  # another thread: the phase learns of it when the handler returns
             self._ended(exit_code)
             raise SystemExit(exit_code)
         raise ProcessEnd(exit_code)
 
     def _replace_exit(self, status: int = 0) -> NoReturn:
+        __tracebackhide__ = True
         if self._applies():
             self._end(status & 0xFF)
         self._exit(status)
 
     def _replace_abort(self) -> NoReturn:
+        __tracebackhide__ = True
         if self._applies():
             self._end(-signal.SIGABRT)
         self._abort()
 
     def _replace_kill(self, pid: int, number: int) -> None:
+        __tracebackhide__ = True
         if pid == os.getpid() and self._is_fatal(number) and self._applies():
             self._end(-number)
         self._kill(pid, number)
 
     def _replace_raise_signal(self, number: int) -> None:
+        __tracebackhide__ = True
         if self._is_fatal(number) and self._applies():
             self._end(-number)
         self._raise_signal(number)

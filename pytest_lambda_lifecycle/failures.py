@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from pytest_lambda_lifecycle.errors import (
     FunctionTimeout,
     InitError,
     LifecycleError,
+    LifecycleWarning,
     PayloadTooLarge,
     RuntimeExit,
 )
@@ -19,7 +21,7 @@ from pytest_lambda_lifecycle.outcome import DeadlineReached, Exited, Outcome, Ra
 from pytest_lambda_lifecycle.phases import Init, Invocation, Phase, Restore
 from pytest_lambda_lifecycle.projections import platform_error
 
-__all__ = ["caller", "event_too_large", "failed_before_handler", "function_error", "passes_through"]
+__all__ = ["caller", "event_too_large", "failed_before_handler", "function_error", "passes_through", "warn"]
 
 _PACKAGE: Final = str(Path(__file__).parent)
 
@@ -107,6 +109,14 @@ def caller() -> str:
     except Exception:  # no relative path; or function code has put something else in the place of os.getcwd
         shown = frame.f_code.co_filename
     return f"{shown}:{frame.f_lineno}"
+
+
+def warn(text: str) -> None:
+    """Warn with a `LifecycleWarning` at the nearest line outside this library."""
+    frame, level = sys._getframe(0), 1
+    while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(LifecycleWarning(text), stacklevel=level)
 
 
 def _is_ours(filename: str) -> bool:

@@ -19,6 +19,7 @@ from pytest_lambda_lifecycle.config import FunctionConfig
 from pytest_lambda_lifecycle.environment import ExecutionEnvironment
 from pytest_lambda_lifecycle.errors import ConfigError, LifecycleError, LifecycleWarning
 from pytest_lambda_lifecycle.kept import handler_file, keep_for
+from pytest_lambda_lifecycle.marks import location, own_marks
 from pytest_lambda_lifecycle.settings import SettingsLayer, refuse_unknown, setting_names
 from pytest_lambda_lifecycle.task_root import find_task_root
 
@@ -106,12 +107,26 @@ class LambdaLifecycle:
     def _configure(self, call: Mapping[str, object], source: str) -> FunctionConfig:
         suite = [*options.layers(self._request.config), self._defaults]
         test = [*self._markers, SettingsLayer(source, call, self._rootdir)]
-        config = FunctionConfig.resolve(*suite, *self._hook_layers([*suite, *test]), *test)
+        layers = [*suite, *self._hook_layers([*suite, *test]), *test]
+        if self._request.scope == "session" and all(layer.values.get("handler") is None for layer in layers):
+            self._refuse_marker(source)
+        config = FunctionConfig.resolve(*layers)
         if config.code_dir is not None:
             return config
         # Without code_dir the search below has to succeed: a wrong module name should not look like a failing init.
         root = find_task_root(config.handler, None, list(self._places()), config.layers)
         return config.with_code_dir(root, "the search for the handler's module")
+
+    def _refuse_marker(self, source: str) -> None:
+        """Whoever relies on a test's marker for the handler should hear that it does not reach this form."""
+        marked = [item for item in self._request.session.items if item.get_closest_marker("lambda_lifecycle")]
+        marked.sort(key=lambda item: "session_lambda_lifecycle" not in getattr(item, "fixturenames", ()))
+        if marked:
+            raise ConfigError(
+                f"no handler (from {source}): a marker, such as the one that {marked[0].nodeid} has, does not reach "
+                "session_lambda_lifecycle, whose environments serve tests with other markers too; name the handler in "
+                "the call or in the lambda_lifecycle_config fixture, or use the form of another scope"
+            )
 
     def _hook_layers(self, others: Iterable[SettingsLayer]) -> list[SettingsLayer]:
         hook = self._node.ihook.pytest_lambda_lifecycle_config
@@ -138,19 +153,10 @@ class LambdaLifecycle:
         __tracebackhide__ = _misuse
         layers: list[SettingsLayer] = []
         for node in cast("list[pytest.Collector]", self._node.listchain()):
-            for mark in reversed(_own_marks(node)):
-                source = f"the marker at {self._location(node)}"
+            for mark in reversed(own_marks(node, "lambda_lifecycle")):
+                source = f"the marker at {location(node)}"
                 layers.append(SettingsLayer(source, _arguments(mark, source), self._rootdir))
         return layers
-
-    def _location(self, node: pytest.Item | pytest.Collector) -> str:
-        if isinstance(node, pytest.Item):
-            path, line, name = node.location
-            return f"{path}:{line + 1} ({name})" if line is not None else f"{path} ({name})"
-        if isinstance(node, pytest.Class):
-            file, begin, _ = node.reportinfo()
-            return f"{self._relative(file)}:{(begin or 0) + 1} (class {node.name})"
-        return f"{node.nodeid} (pytestmark)"
 
     # -- where things are -----------------------------------------------------------------------------------------
 
@@ -199,22 +205,6 @@ class LambdaLifecycle:
 def _mapping_of(values: Mapping[str, object], name: str) -> Mapping[str, object]:
     value = values.get(name)
     return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
-
-
-def _own_marks(node: pytest.Item | pytest.Collector) -> list[pytest.Mark]:
-    """Return a node's own markers of ours, closest first."""
-    marks = [mark for mark in node.own_markers if mark.name == "lambda_lifecycle"]
-    if len(marks) > 1 and isinstance(node, pytest.Class):
-        # pytest lists those of base classes first, as if they were closer than the class's own.
-        own = {id(mark) for mark in _class_marks(node.obj)}
-        marks.sort(key=lambda mark: id(mark) not in own)
-    return marks
-
-
-def _class_marks(cls: type) -> list[pytest.Mark]:
-    own: object = cls.__dict__.get("pytestmark", [])
-    marks = cast("list[object]", own) if isinstance(own, list) else [own]
-    return [mark.mark if isinstance(mark, pytest.MarkDecorator) else cast("pytest.Mark", mark) for mark in marks]
 
 
 def _arguments(mark: pytest.Mark, source: str) -> dict[str, object]:

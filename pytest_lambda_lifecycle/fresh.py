@@ -8,7 +8,7 @@ from functools import lru_cache
 from importlib import metadata
 from typing import Final
 
-__all__ = ["KEEP_LIFECYCLE_STATE", "fresh_rule"]
+__all__ = ["EVERY", "KEEP_LIFECYCLE_STATE", "fresh_rule"]
 
 KEEP_LIFECYCLE_STATE: Final = frozenset(
     {

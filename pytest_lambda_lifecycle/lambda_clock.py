@@ -16,7 +16,7 @@ from pytest_lambda_lifecycle.sleeping import VirtualSleep
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["LambdaClock", "idle_span_us"]
+__all__ = ["LambdaClock", "idle_span_us", "require_clock"]
 
 
 def idle_span_us(seconds: float, minutes: float, hours: float) -> int:
@@ -49,8 +49,10 @@ class LambdaClock(VirtualClock):
         if self.ended:
             raise LifecycleError("cannot start this clock again: it has ended; make another LambdaClock()")
         entered = stage.leave()
-        self.start()
-        stage.resume(entered)
+        try:
+            self.start(self._sleep.captured)
+        finally:
+            stage.resume(entered)
         self._undo = self._sleep.install()
         LambdaClock.current = self
         return self
@@ -61,10 +63,7 @@ class LambdaClock(VirtualClock):
         LambdaClock.current = None
         self._undo()
         entered = stage.leave()
-        modules: dict[str, ModuleType] = {}
-        for number, listener in enumerate(self._listeners):
-            modules |= {f"{number}:{name}": module for name, module in listener.frozen_modules().items()}
-        self.stop(modules)
+        self.stop([module for one in self._listeners for module in one.frozen_modules().values()])
         stage.resume(entered)
 
     def attach(self, listener: _Listener) -> None:
@@ -106,6 +105,20 @@ class LambdaClock(VirtualClock):
         super().pass_time(span_us)
         for listener in list(self._listeners):
             listener.time_passed()
+
+
+def require_clock(own: LambdaClock | None, asked: str, handler: str) -> None:
+    """Refuse to go on with an environment under another clock than its ``own``: time is one for all."""
+    current = LambdaClock.current
+    if current is own:
+        return
+    if own is not None:
+        state = "has ended" if own.ended else "is not the one that runs"
+        raise LifecycleError(f"cannot {asked}: the lambda_clock of this environment {state}; make both in one test")
+    raise LifecycleError(
+        f"cannot {asked}: this environment was made before lambda_clock (now {current.now if current else ''}) and "
+        f"lives in real time; ask for lambda_clock first, and make the environment of {handler!r} then"
+    )
 
 
 def _require_aware(moment: object, asked: str) -> None:

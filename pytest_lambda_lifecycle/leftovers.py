@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -102,7 +103,8 @@ def _all_tasks() -> list[Any]:
 
 def _describe(one: Any) -> Found | None:  # noqa: ANN401  # an asyncio.Task or a Process, without importing either
     if hasattr(one, "is_alive"):
-        return ("process", one.name, "") if one.is_alive() else None
+        ours = one._parent_pid == os.getpid()  # a forked child still knows its parent's children
+        return ("process", one.name, "") if ours and one.is_alive() else None
     if one.done():
         return None
     code = getattr(one.get_coro(), "cr_code", None)

@@ -2,59 +2,99 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import FunctionType, MethodType, ModuleType
+from typing import Final
+
+from pytest_lambda_lifecycle.importing import ImportHook
 
 __all__ = ["SharedNamespaces"]
 
 Undo = Callable[[], None]
+
+_WATCHED: Final[dict[str, tuple[str, ...]]] = {
+    "awslambdaric.lambda_runtime_client": ("LambdaRuntimeClient",),
+    "botocore": (),
+    "botocore.client": ("BaseClient",),
+    "botocore.endpoint": ("Endpoint",),
+    "botocore.httpsession": ("URLLib3Session",),
+    "botocore.session": ("Session",),
+    "builtins": (),
+    "collections": (),
+    "http.client": ("HTTPConnection",),
+    "json": ("JSONDecoder", "JSONEncoder"),
+    "logging": ("Logger",),
+    "os": (),
+    "random": (),
+    "requests": (),
+    "requests.adapters": ("HTTPAdapter",),
+    "requests.sessions": ("Session",),
+    "socket": ("socket",),
+    "ssl": (),
+    "subprocess": (),
+    "time": (),
+    "urllib3": (),
+    "urllib3.connectionpool": ("HTTPConnectionPool",),
+    "urllib3.poolmanager": ("PoolManager",),
+}
+"""Modules that libraries are known to patch; of those with classes that they patch, the classes alone are looked at
+where the module's own names are nobody's to patch (`_CLASSES_ONLY`)."""
+_CLASSES_ONLY: Final = frozenset(
+    name for name, classes in _WATCHED.items() if classes and name.startswith(("aws", "boto", "requests.", "urllib3."))
+)
+_ABSENT: Final = object()
+_OUR_PACKAGE: Final = __name__.partition(".")[0] + "."
 
 
 class SharedNamespaces:
     """What function code replaces in shared modules while it is being imported (``builtins.print = …``).
 
     Photographs are taken around Init, since that is where libraries patch, and since a test's own patches of the same
-    modules must not be mistaken for the function's.
+    modules must not be mistaken for the function's.  A module that is first imported by Init is photographed as soon as
+    it has been executed.
     """
 
-    _NAMES = ("builtins", "os", "json", "socket", "ssl", "http.client", "logging", "random", "subprocess", "time")
-    _CLASSES = (
-        ("awslambdaric.lambda_runtime_client", "LambdaRuntimeClient"),
-        ("botocore.client", "BaseClient"),
-        ("http.client", "HTTPConnection"),
-        ("requests.sessions", "Session"),
-        ("urllib3.connectionpool", "HTTPConnectionPool"),
-    )
-    _ABSENT = object()
-
-    def __init__(self) -> None:
+    def __init__(self, hook: ImportHook, own: Callable[[str], ModuleType | None]) -> None:
+        self._hook = hook
+        self._own = own
+        self._hooked: set[str] = set()
+        self._comparing = False
         self._before: list[tuple[object, dict[str, object]]] = []
         self._changes: list[tuple[object, str, object, object]] = []
 
     def photograph(self) -> None:
         """Remember the namespaces as they are now."""
-        owners: list[object] = [sys.modules[name] for name in self._NAMES if name in sys.modules]
-        for module, name in self._CLASSES:
-            owner = getattr(sys.modules.get(module), name, None)
-            if owner is not None:
-                owners.append(owner)
-        self._before = [(owner, dict(vars(owner))) for owner in owners]
-
-    def compare(self) -> None:
-        """Take what has changed since `photograph` as the environment's own."""
-        absent = self._ABSENT
-        for owner, before in self._before:
-            now = vars(owner)
-            if now == before:
-                continue
-            names = [name for name, value in list(now.items()) if before.get(name, absent) is not value]
-            names += [name for name in before if name not in now]
-            self._changes += [
-                (owner, name, before.get(name, absent), now.get(name, absent))
-                for name in names
-                if not name.startswith("__")
-            ]
+        self._comparing = True
         self._before = []
+        for name in _WATCHED:
+            module = sys.modules.get(name)
+            if module is not None:
+                self._photograph(name, module)
+            elif name not in self._hooked:
+                self._hooked.add(name)
+                self._hook.add(name, self._executed)
+
+    def _executed(self, module: ModuleType) -> None:
+        if self._comparing and self._own(module.__name__) is None:
+            self._photograph(module.__name__, module)
+
+    def _photograph(self, name: str, module: ModuleType) -> None:
+        if name not in _CLASSES_ONLY:
+            self._before.append((module, vars(module).copy()))
+        for class_name in _WATCHED[name]:
+            owner = getattr(module, class_name, None)
+            if owner is not None:
+                self._before.append((owner, vars(owner).copy()))
+
+    def compare(self) -> list[str]:
+        """Take what has changed since `photograph` as the environment's own; returns the names of it."""
+        self._comparing = False
+        changes = [change for owner, before in self._before for change in _compare(owner, before)]
+        self._before = []
+        self._changes += changes
+        return [f"{_name_of(owner)}.{name}" for owner, name, _, _ in changes]
 
     def enter(self) -> Undo:
         for owner, name, _, new in self._changes:
@@ -71,7 +111,36 @@ class SharedNamespaces:
         self._changes = []
 
     def _set(self, owner: object, name: str, value: object) -> None:
-        if value is not self._ABSENT:
+        if value is not _ABSENT:
             setattr(owner, name, value)
         elif name in vars(owner):
             delattr(owner, name)
+
+
+def _compare(owner: object, before: dict[str, object]) -> Iterator[tuple[object, str, object, object]]:
+    now = vars(owner)
+    if now == before:
+        return
+    names = [name for name, value in list(now.items()) if before.get(name, _ABSENT) is not value]
+    names += [name for name in before if name not in now]
+    for name in names:
+        value = now.get(name, _ABSENT)
+        of_the_tree = owner is logging and name.startswith("_")  # `parts.LoggingTree` has these
+        if not (name.startswith("__") or of_the_tree or _is_submodule(owner, name, value) or _is_ours(value)):
+            yield owner, name, before.get(name, _ABSENT), value
+
+
+def _is_submodule(owner: object, name: str, value: object) -> bool:
+    """Say whether the import of ``logging.handlers`` has set ``logging.handlers``: it stays, as the module does."""
+    return isinstance(owner, ModuleType) and sys.modules.get(f"{owner.__name__}.{name}") is value
+
+
+def _is_ours(value: object) -> bool:
+    """Say whether it is what we put there while an environment is entered, which one nested in Init has renewed."""
+    return isinstance(value, (FunctionType, MethodType)) and value.__module__.startswith(_OUR_PACKAGE)
+
+
+def _name_of(owner: object) -> str:
+    if isinstance(owner, ModuleType):
+        return owner.__name__
+    return f"{owner.__module__}.{getattr(owner, '__qualname__', '')}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "code_dir_candidate", "header", "layers", "register"]
 
-IniType: TypeAlias = Literal["string", "paths", "args", "linelist", "int"]
+IniType: TypeAlias = Literal["string", "paths", "args", "linelist", "int", "float"]
 
 
 class Option(NamedTuple):
@@ -40,8 +40,9 @@ class Option(NamedTuple):
         return "--" + self.ini.replace("_", "-")
 
 
-# pytest 8.4 brought the type; before, a number is read from a string.
+# pytest 8.4 brought these types; before, a number is read from a string.
 _NUMBER: Final[IniType] = "int" if pytest.version_tuple >= (8, 4) else "string"
+_SPAN: Final[IniType] = "float" if pytest.version_tuple >= (8, 4) else "string"
 
 OPTIONS: Final = (
     Option("code_dir", "DIR", "directory that holds the functions' code, as /var/task does"),
@@ -55,10 +56,24 @@ OPTIONS: Final = (
     Option("runtime", "ID", "identifier of the Lambda runtime (default: that of the running interpreter)"),
     Option("log_format", "FORMAT", "Text or JSON (default: Text)"),
     Option("application_log_level", "LEVEL", "TRACE, DEBUG, INFO, WARN, ERROR or FATAL"),
+    Option("idle_timeout", "SECONDS", "idleness after which environments spin down (default: none, for never)", _SPAN),
+    Option("max_lifetime", "SECONDS", "age at which environments are recycled (default: none, for never)", _SPAN),
     Option("fresh_packages", "NAME", "shared packages that each cold start imports afresh, or *", "args"),
 )
+CLOCK_OPTIONS: Final = (
+    Option("clock_start", "MOMENT", "when lambda_clock starts, such as 2030-01-31T12:00:00Z (default: now)"),
+    Option("watchdog", "SECONDS", "real time that a phase may take under lambda_clock (default: 10)", _SPAN),
+)
+"""They are no settings of a function, but of the fixture ``lambda_clock``."""
 _MANY: Final = frozenset({"paths", "args", "linelist"})
 _NUMBERS: Final = frozenset({"timeout", "memory_size", "ephemeral_storage"})
+_SPANS: Final = frozenset({"idle_timeout", "max_lifetime"})
+_TAKES: Final = {
+    "idle_timeout": "; it takes a number of seconds above 0",
+    "max_lifetime": "; it takes a number of seconds above 0",
+    "watchdog": "; it takes a number of seconds above 0",
+    "clock_start": "; it takes text such as '2030-01-31T12:00:00Z'",
+}
 
 _layers_key: Final[pytest.StashKey[list[SettingsLayer]]] = pytest.StashKey()
 
@@ -66,7 +81,7 @@ _layers_key: Final[pytest.StashKey[list[SettingsLayer]]] = pytest.StashKey()
 def register(parser: pytest.Parser) -> None:
     """Add the options to pytest's parser."""
     group = parser.getgroup("lambda_lifecycle", "AWS Lambda lifecycle")
-    for option in OPTIONS:
+    for option in (*OPTIONS, *CLOCK_OPTIONS):
         many = option.ini_type in _MANY
         group.addoption(
             option.flag,
@@ -81,22 +96,39 @@ def register(parser: pytest.Parser) -> None:
 
 def check(config: pytest.Config) -> None:
     """Raise `pytest.UsageError` for a value that Lambda would refuse.  Costs nothing where nothing is set."""
-    if not any(True for _ in _given(config)):
+    for_functions, for_the_clock = any(True for _ in _given(config)), any(True for _ in clock_options(config))
+    if not for_functions and not for_the_clock:
         return
-    from pytest_lambda_lifecycle.config import FunctionConfig
     from pytest_lambda_lifecycle.errors import ConfigError
-    from pytest_lambda_lifecycle.settings import SettingsLayer
 
     try:
-        FunctionConfig.resolve(SettingsLayer("", {"handler": "any.handler"}), *layers(config))
-        code_dir_candidate(config)
+        if for_functions:
+            _check_settings(config)
+        if for_the_clock:
+            from pytest_lambda_lifecycle import clock_fixture
+
+            clock_fixture.check(clock_options(config))
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from error
 
 
+def _check_settings(config: pytest.Config) -> None:
+    from pytest_lambda_lifecycle.config import FunctionConfig
+    from pytest_lambda_lifecycle.settings import SettingsLayer
+
+    FunctionConfig.resolve(SettingsLayer("", {"handler": "any.handler"}), *layers(config))
+    code_dir_candidate(config)
+
+
+def clock_options(config: pytest.Config) -> Iterator[tuple[str, object, str]]:
+    """Yield what is set for ``lambda_clock``: name, value and source, lowest precedence first."""
+    for option, on_command_line, value in _given(config, CLOCK_OPTIONS):
+        yield option.setting, value, option.flag if on_command_line else _ini_source(config, option)
+
+
 def header(config: pytest.Config) -> str | None:
     """Return the line of the report's head, if anything is set."""
-    given = [f"{option.setting}={_shown(value)}" for option, _, value in _given(config)]
+    given = [f"{option.setting}={_shown(value)}" for option, _, value in _given(config, (*OPTIONS, *CLOCK_OPTIONS))]
     return f"lambda_lifecycle: {', '.join(given)}" if given else None
 
 
@@ -119,13 +151,13 @@ def code_dir_candidate(config: pytest.Config) -> tuple[Path, str] | None:
     return cast("Path", validate("code_dir", value, source, _ini_directory(config))), source
 
 
-def _given(config: pytest.Config) -> Iterator[tuple[Option, bool, object]]:
+def _given(config: pytest.Config, options: tuple[Option, ...] = OPTIONS) -> Iterator[tuple[Option, bool, object]]:
     """Yield what is set: the option, whether by the command line, the value.  The ini file comes first."""
-    for option in OPTIONS:
+    for option in options:
         value = _ini_value(config, option)
         if value is not None:
             yield option, False, value
-    for option in OPTIONS:
+    for option in options:
         value = config.getoption(option.ini)
         if value is not None:
             yield option, True, value
@@ -151,7 +183,7 @@ def _ini_value(config: pytest.Config, option: Option) -> object:
         from pytest_lambda_lifecycle.settings import RANGES
 
         low, high, _, units = RANGES.get(option.setting, ("", "", "", ""))
-        takes = f"; it takes a whole number of {units}, {low}..{high}" if units else ""
+        takes = f"; it takes a whole number of {units}, {low}..{high}" if units else _TAKES.get(option.setting, "")
         raise pytest.UsageError(f"{_ini_source(config, option)}: {error}{takes}") from error
 
 
@@ -167,6 +199,12 @@ def _ini_directory(config: pytest.Config) -> Path:
 
 def _parsed(option: Option, value: object, source: str) -> object:
     """Turn text into the setting's type where it can be; what cannot be is refused with the setting's own message."""
+    if option.setting in _SPANS:
+        text = str(value).strip()
+        try:
+            return None if text.lower() == "none" else float(text)
+        except ValueError:
+            return value
     if option.setting in _NUMBERS:
         text = str(value).strip()
         return int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else value

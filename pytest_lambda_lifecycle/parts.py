@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import locale
 import logging
 import random
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-__all__ = ["LoggingTree", "RecursionLimit", "Slot", "attribute", "standard_slots"]
+__all__ = ["LoggingTree", "Slot", "attribute", "standard_slots"]
 
 Undo = Callable[[], None]
 OUTSIDE: Final = object()
@@ -150,41 +151,6 @@ class Slot:
         self._own = self._fresh
 
 
-class RecursionLimit:
-    """`sys.setrecursionlimit`, watched: Hypothesis sets it around each example, between an environment's phases."""
-
-    _set = staticmethod(sys.setrecursionlimit)
-
-    def __init__(self, in_phase: Callable[[], bool]) -> None:
-        self._in_phase = in_phase
-        self._own: int | None = None
-
-    def enter(self) -> Undo:
-        outside: list[int] = []
-
-        def watched(limit: int, /) -> None:
-            before = sys.getrecursionlimit()
-            self._set(limit)
-            if self._in_phase():
-                self._own = limit
-                outside[:] = outside or [before]
-
-        if self._own is not None:
-            outside.append(sys.getrecursionlimit())
-            self._set(self._own)
-        sys.setrecursionlimit = watched
-
-        def leave() -> None:
-            sys.setrecursionlimit = self._set
-            for limit in outside:
-                self._set(limit)
-
-        return leave
-
-    def discard(self) -> None:
-        self._own = None
-
-
 def attribute(module: str, name: str, fresh: object = OUTSIDE, *, absent: object = None) -> Slot:
     """Return the slot of a module's attribute; while the module is not loaded its value is ``absent``."""
 
@@ -209,6 +175,7 @@ def standard_slots(tmp: str) -> list[Slot]:
         attribute("sys", "excepthook"),
         attribute("sys", "unraisablehook"),
         attribute("sys", "displayhook"),
+        attribute("sys", "breakpointhook"),
         attribute("sys", "dont_write_bytecode"),
         attribute("sys", "argv"),
         attribute("warnings", "showwarning"),
@@ -216,7 +183,16 @@ def standard_slots(tmp: str) -> list[Slot]:
         Slot(socket.getdefaulttimeout, socket.setdefaulttimeout, None),
         Slot(random.getstate, random.setstate),
         Slot(_read_locale, _write_locale),
+        Slot(decimal.DefaultContext.copy, _write_default_context),
     ]
+
+
+def _write_default_context(values: decimal.Context) -> None:
+    context = decimal.DefaultContext  # what the contexts of new threads are made from
+    if repr(context) != repr(values):
+        for name in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp"):
+            setattr(context, name, getattr(values, name))
+        context.traps, context.flags = values.traps, values.flags
 
 
 def _read_locale() -> str:

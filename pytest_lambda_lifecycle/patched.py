@@ -14,42 +14,47 @@ import os
 import sys
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
-__all__ = ["Photograph"]
+__all__ = ["PatchWatch"]
 
 _PLAIN: Final = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, object)
 _CODE: Final = (FunctionType, BuiltinFunctionType, type, ModuleType)
 
 
-class Photograph:
-    """The namespaces of the modules under the rootdir, at the begin of a test item."""
+class PatchWatch:
+    """Holds a photograph of the modules under the rootdir while a test item runs."""
 
-    def __init__(self, item: pytest.Item, folder: str, seen: dict[str, ModuleType]) -> None:
-        self._item = item
-        self._folder = folder
-        self._seen = seen
+    def __init__(self, rootdir: os.PathLike[str]) -> None:
+        self._folder = os.path.realpath(rootdir) + os.sep
+        self._seen: dict[str, ModuleType] = {}
         """Modules that were looked at and do not lie under the rootdir."""
+        self._item: pytest.Item | None = None
+        self._namespaces: dict[int, dict[str, object]] = {}
+
+    def begin(self, item: pytest.Item | None) -> None:
+        """Photograph the namespaces as they are now, unless that was done when the item began."""
+        if item is None or self._item is item:
+            return
+        self._item = item
         self._namespaces = {
             id(module): dict(module.__dict__)
             for name, module in list(sys.modules.items())
-            if seen.get(name) is not module and self._lies_here(name, module)
+            if self._seen.get(name) is not module and self._lies_here(name, module)
         }
 
-    @classmethod
-    def take(cls, item: pytest.Item, previous: Photograph | None) -> Photograph:
-        """Photograph for an item; the previous one knows which modules need no look."""
-        if previous is not None:
-            return cls(item, previous._folder, previous._seen)
-        return cls(item, os.path.realpath(item.config.rootpath) + os.sep, {})
+    def end(self) -> None:
+        """Forget the item: what it had patched says nothing about the next one."""
+        self._item = None
+        self._namespaces = {}
 
     def patched(self, module: ModuleType) -> list[str]:
         """Return the names, with dots below the module, whose values have been replaced from outside."""
         namespace = module.__dict__
         before = self._namespaces.get(id(module), {})
-        names = {name for name, value in namespace.items() if _is_mock(value)}
+        names = {name for name, value in list(namespace.items()) if _is_mock(value)}
         names.update(
             name
             for name, old in before.items()
@@ -57,8 +62,8 @@ class Photograph:
         )
         names.update(
             f"{name}.{attribute}"
-            for name, value in namespace.items()
-            if isinstance(value, type) and value.__module__ == module.__name__
+            for name, value in list(namespace.items())
+            if _is(value, type) and value.__module__ == module.__name__
             for attribute, inner in list(vars(value).items())
             if _is_mock(inner)
         )
@@ -68,16 +73,16 @@ class Photograph:
 
     def _declared(self) -> Iterator[tuple[object, str]]:
         """Yield the targets of patchers that keep a record, as object and attribute."""
-        function = getattr(self._item, "obj", None)
-        for patching in getattr(function, "patchings", ()):  # @mock.patch(...)
-            for each in (patching, *getattr(patching, "additional_patchers", ())):
-                if getattr(each, "is_local", None) is not None and hasattr(each, "temp_original"):
-                    yield getattr(each, "target", None), each.attribute
-        mock = sys.modules.get("unittest.mock")
-        for patching in getattr(getattr(mock, "_patch", None), "_active_patches", ()):  # mock.patch(...).start()
-            yield getattr(patching, "target", None), patching.attribute
-        monkeypatch = getattr(self._item, "funcargs", {}).get("monkeypatch")
-        for target, name, _ in getattr(monkeypatch, "_setattr", ()):
+        patchers: list[Any] = []
+        for one in getattr(getattr(self._item, "obj", None), "patchings", ()):  # @mock.patch(...)
+            patchers += [one, *getattr(one, "additional_patchers", ())]
+        patch = getattr(sys.modules.get("unittest.mock"), "_patch", None)
+        patchers += getattr(patch, "_active_patches", ())  # mock.patch(...).start()
+        for each in patchers:  # among them patches of dictionaries, and ones that are not in force
+            if hasattr(each, "attribute") and hasattr(each, "temp_original"):
+                yield each.target, each.attribute
+        arguments = getattr(self._item, "funcargs", None) or {}  # None before an item's setup and after its end
+        for target, name, _ in getattr(arguments.get("monkeypatch"), "_setattr", ()):
             yield target, name
 
     def _lies_here(self, name: str, module: ModuleType) -> bool:
@@ -95,29 +100,34 @@ def _installed(file: str) -> bool:
     return f"{os.sep}site-packages{os.sep}" in file or file.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep))
 
 
-def _is_mock(value: object) -> bool:
+def _is(value: Any, kinds: type | tuple[type, ...]) -> bool:  # noqa: ANN401  # no narrowing is wanted
+    """Ask for the type itself: `isinstance` also asks ``__class__``, where a lazy proxy would run the test's code."""
+    return issubclass(type(value), kinds)
+
+
+def _is_mock(value: Any) -> bool:  # noqa: ANN401
     mock = sys.modules.get("unittest.mock")
     if mock is None:
         return False
-    if isinstance(value, FunctionType):  # create_autospec of a function
+    if _is(value, FunctionType):  # create_autospec of a function
         value = value.__dict__.get("mock")
-    return isinstance(value, mock.NonCallableMock) and value is not mock.sentinel
+    return _is(value, mock.NonCallableMock)
 
 
 def _is_replacement(old: object, new: object) -> bool:
     """Say whether a value has been replaced from outside the module."""
     if old is new or _kind(new).startswith("freezegun"):  # frozen time is in force inside as well
         return False
-    if isinstance(old, _CODE):
+    if _is(old, _CODE):
         return _identity(old) != _identity(new)
     if type(old) in _PLAIN or type(new) in _PLAIN:
         return False
     return _kind(old) != _kind(new)
 
 
-def _kind(value: object) -> str:
+def _kind(value: Any) -> str:  # noqa: ANN401
     """Return the dotted name of a class, or of a value's class."""
-    cls = value if isinstance(value, type) else type(value)
+    cls = value if _is(value, type) else type(value)
     return f"{getattr(value, '__module__', None) or cls.__module__}:{cls.__module__}.{cls.__qualname__}"
 
 
@@ -130,7 +140,7 @@ def _paths_to(target: object, module: ModuleType) -> Iterator[str]:
     """Yield the dotted prefix under which a patched object is found in a module."""
     if target is module:
         yield ""
-    elif target is not None and not isinstance(target, ModuleType):
+    elif target is not None and not _is(target, ModuleType):
         for name, value in list(module.__dict__.items()):
-            if value is target and (not isinstance(value, type) or value.__module__ == module.__name__):
+            if value is target and (not _is(value, type) or value.__module__ == module.__name__):
                 yield f"{name}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, ClassVar, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from pytest_lambda_lifecycle import lifecycle, projections
 from pytest_lambda_lifecycle.events import (
@@ -103,7 +103,8 @@ class _Preparation(Phase):
 
     __slots__ = ("_report", "outcome")
 
-    _report: InitReport | RestoreReport
+    _report: Any
+    """The report event; each kind has its own."""
     outcome: Outcome
     """How the runtime's turn ended."""
 
@@ -117,7 +118,7 @@ class _Preparation(Phase):
         """``errorType`` of the error object, or the platform's own; ``""`` after a success."""
         if isinstance(self.outcome, Raised):
             return str(self.outcome.error.get("errorType", ""))
-        return self._report.error_type
+        return str(self._report.error_type)
 
     @property
     def exception(self) -> BaseException | None:
@@ -126,11 +127,11 @@ class _Preparation(Phase):
 
     @property
     def _duration_us(self) -> int:
-        return self._report.duration_us
+        return int(self._report.duration_us)
 
     @property
     def _status(self) -> str:
-        return self._report.status
+        return str(self._report.status)
 
 
 class Init(_Preparation):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from pytest_lambda_lifecycle.fixtures import LambdaLifecycle
-    from pytest_lambda_lifecycle.patched import Photograph
+    from pytest_lambda_lifecycle.lambda_clock import LambdaClock
+    from pytest_lambda_lifecycle.patched import PatchWatch
     from pytest_lambda_lifecycle.phases import Invocation
     from pytest_lambda_lifecycle.process import ProcessSlice
     from pytest_lambda_lifecycle.settings import Settings
@@ -27,10 +28,17 @@ MARKER: Final = (
     "for the test; the same keywords as its call (timeout=3, memory_size=128, environment={...}, ...)."
 )
 
+CLOCK_MARKER: Final = (
+    "lambda_clock(start=None): when the virtual time of the lambda_clock fixture begins, as an aware datetime or as "
+    "ISO 8601 text; now, on the whole second, by default."
+)
+
 _journal_key: Final[pytest.StashKey[Journal]] = pytest.StashKey()
 """On the config: the environments of this run, from the first one on."""
-_photograph_key: Final[pytest.StashKey[Photograph]] = pytest.StashKey()
-"""On the config: how function modules looked when the running item began."""
+_item_key: Final[pytest.StashKey[pytest.Item | None]] = pytest.StashKey()
+"""On the config: the item that runs."""
+_watch_key: Final[pytest.StashKey[PatchWatch]] = pytest.StashKey()
+"""On the config: how function modules looked when that item began, from the first one on that uses a fixture."""
 _entered_key: Final[pytest.StashKey[ProcessSlice | None]] = pytest.StashKey()
 """On an item: the environment that is put back at its next phase."""
 
@@ -52,6 +60,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker; check the options while a mistake can still end the run with a usage error."""
     config.addinivalue_line("markers", MARKER)
+    config.addinivalue_line("markers", CLOCK_MARKER)
     from pytest_lambda_lifecycle import options
 
     options.check(config)
@@ -83,12 +92,12 @@ def _fixture(name: str, scope: Literal["function", "class", "module", "session"]
         from pytest_lambda_lifecycle.summary import Journal
 
         __tracebackhide__ = True
-        stash = request.config.stash
-        journal = stash.setdefault(_journal_key, Journal())
+        config = request.config
+        journal = config.stash.setdefault(_journal_key, Journal())
+        _watch(config)  # with getfixturevalue() the item has begun already
 
         def patched(module: ModuleType) -> list[str]:
-            photograph = stash.get(_photograph_key, None)
-            return photograph.patched(module) if photograph is not None else []
+            return _watch(config).patched(module)
 
         lifecycle = LambdaLifecycle(request, lambda_lifecycle_config, journal=journal, patched=patched)
         yield lifecycle
@@ -106,6 +115,17 @@ module_lambda_lifecycle = _fixture("module_lambda_lifecycle", "module")
 session_lambda_lifecycle = _fixture("session_lambda_lifecycle", "session")
 
 
+@pytest.fixture
+def lambda_clock(request: pytest.FixtureRequest) -> Generator[LambdaClock, None, None]:
+    """Virtual time for the test and its Lambda environments: nothing sleeps."""
+    from pytest_lambda_lifecycle import options
+    from pytest_lambda_lifecycle.clock_fixture import clock_for
+
+    __tracebackhide__ = True
+    with clock_for(request, options.clock_options(request.config)) as clock:
+        yield clock
+
+
 @pytest.fixture(scope="session")
 def lambda_lifecycle_config() -> Settings:
     """Override it to give all Lambda environments of a suite their settings."""
@@ -121,10 +141,9 @@ def lambda_lifecycle_config() -> Settings:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
     """Note how function modules look before any fixture or patch of this test acts on them."""
     __tracebackhide__ = True
+    item.config.stash[_item_key] = item
     if not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
-        from pytest_lambda_lifecycle.patched import Photograph
-
-        item.config.stash[_photograph_key] = Photograph.take(item, item.config.stash.get(_photograph_key, None))
+        _watch(item.config)
     return (yield from _one_phase(item))
 
 
@@ -143,9 +162,27 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield from _one_phase(item))
     finally:
         item.stash[_entered_key] = None
+        item.config.stash[_item_key] = None
+        watch = item.config.stash.get(_watch_key, None)
+        if watch is not None:
+            watch.end()
         surroundings = sys.modules.get("pytest_lambda_lifecycle.surroundings")
         if surroundings is not None:
             surroundings.sweep()
+        environment = sys.modules.get("pytest_lambda_lifecycle.environment")
+        if environment is not None:
+            environment.ExecutionEnvironment.unshift_time()
+
+
+def _watch(config: pytest.Config) -> PatchWatch:
+    """Return what knows of the running item's patches; it looks now if it has not yet."""
+    watch = config.stash.get(_watch_key, None)
+    if watch is None:
+        from pytest_lambda_lifecycle.patched import PatchWatch
+
+        watch = config.stash[_watch_key] = PatchWatch(config.rootpath)
+    watch.begin(config.stash.get(_item_key, None))
+    return watch
 
 
 def _one_phase(item: pytest.Item) -> Generator[None, Any, Any]:

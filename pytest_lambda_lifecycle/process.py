@@ -9,7 +9,9 @@ only while function code runs (`ProcessSlice.run`).
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import io
 import os
 import sys
 import threading
@@ -18,6 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
+from pytest_lambda_lifecycle.outcome import Exited, Raised
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.alarm import Alarm
@@ -146,6 +149,7 @@ class ProcessSlice:
             stage.leave()
         self._discard_parts()
         self.exit_code = None
+        self._streams = tuple(stream.afresh() for stream in self._streams)
         self._start_afresh()
 
     def close(self) -> None:
@@ -173,14 +177,15 @@ class ProcessSlice:
         try:
             if before is not self:
                 stage.enter(self)
-            outside = self._phase_begins()
+            outside, ended = self._phase_begins(), _UNFINISHED
             try:
                 self._alarm.begin(None if limit is None else max(limit, 1e-6))
-                return self._context.run(function, *arguments)
+                ended = self._context.run(function, *arguments)
+                return ended
             finally:
                 self._alarm.end()
-                if os.getpid() != self._pid:
-                    _real_exit(0)  # a child that function code forked must not go on as a second pytest
+                if os.getpid() != self._pid:  # a child that function code forked must not go on as a second pytest
+                    _real_exit(_exit_code(ended))
                 self._phase_ends(outside)
         finally:
             stage.running.pop()
@@ -202,7 +207,11 @@ class ProcessSlice:
         for begins in self._begins:  # before the rest: the folder may be gone
             begins()
         stdout, stderr, filters = sys.stdout, sys.stderr, warnings.filters
-        self._streams[0].outside, self._streams[1].outside = stdout, stderr
+        if len(stage.running) > 1:  # what a handler invokes is another function: its output is no part of the handler's
+            outer = stage.running[-2]._streams
+            self._streams[0].outside, self._streams[1].outside = outer[0].outside, outer[1].outside
+        else:
+            self._streams[0].outside, self._streams[1].outside = stdout, stderr
         sys.stdout, sys.stderr = self._stdout, self._stderr
         warnings.filters = inside = [*self._filters, *filters]
         return stdout, stderr, filters, inside, len(inside), _hide_loop(self._loop)
@@ -210,6 +219,10 @@ class ProcessSlice:
     def _phase_ends(self, outside: tuple[Any, ...]) -> None:
         stdout, stderr, filters, inside, count, loop = outside
         self._loop = _restore_loop(loop)
+        if sys.stdout is not self._streams[0]:
+            _flush(sys.stdout)
+        if sys.stderr is not self._streams[1]:
+            _flush(sys.stderr)
         self._stdout, sys.stdout = sys.stdout, stdout
         self._stderr, sys.stderr = sys.stderr, stderr
         self._streams[0].outside = self._streams[1].outside = None
@@ -219,6 +232,26 @@ class ProcessSlice:
         warnings.filters = filters
         for ends in self._ends:
             ends()
+
+
+_UNFINISHED: Any = object()
+
+
+def _exit_code(ended: object) -> int:
+    """Return the exit code of a forked child: what a runtime that ends so would have."""
+    if isinstance(ended, Exited):
+        return ended.exit_code if ended.exit_code >= 0 else 128 - ended.exit_code
+    return 1 if ended is _UNFINISHED or isinstance(ended, Raised) else 0
+
+
+def _flush(stream: object) -> None:
+    """Write out what waits in a wrapper that function code has put in place of its stream.
+
+    On Lambda it waits on, until there are 8 KB of it: a test would look for it in vain.
+    """
+    if isinstance(stream, io.TextIOWrapper):
+        with contextlib.suppress(ValueError, OSError):  # closed, or a full disk
+            stream.flush()
 
 
 _NO_LOOP: Any = (None, None, False)

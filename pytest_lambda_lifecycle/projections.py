@@ -22,6 +22,7 @@ from pytest_lambda_lifecycle.events import (
     RestoreStart,
     RuntimeDone,
     RuntimeInit,
+    SharedChange,
     SharedModule,
     ShutdownReport,
     ShutdownStart,
@@ -44,7 +45,14 @@ def platform_error(request_id: str, outcome: Outcome) -> tuple[str, str]:
 
 def log_text(events: Iterable[Event]) -> str:
     """Return what CloudWatch shows of these events (Lambda "Log formats"; the tabs are those of real logs)."""
-    return "".join(map(_log_lines, events))
+    lines: list[str] = []
+    for event in events:
+        text = _log_lines(event)
+        if text:
+            if type(event) is not FunctionLog and lines and not lines[-1].endswith("\n"):
+                lines.append("\n")  # a platform line is an event of its own, also after a print(end="")
+            lines.append(text)
+    return "".join(lines)
 
 
 def _log_lines(event: Event) -> str:
@@ -150,6 +158,8 @@ def _describe(event: Event) -> str:  # a table of texts, one per event
             return f"  left running: {event.kind} {event.label}, started at {event.where}"
         case Replaced(target=target):
             return f"  replaced: {target} is another object than after init"
+        case SharedChange(target=target):
+            return f"  changed: {target}, which is shared (undone outside this environment)"
         case SharedModule(module=module, reason=reason):
             return f"  shared: {module} ({reason})"
     return f"  {event.name.replace('_', ' ')}"

@@ -24,7 +24,7 @@ class InitPhotograph:
             value: dict(vars(value))
             for name, _, before in self._modules
             for value in before.values()
-            if isinstance(value, type) and value.__module__ == name
+            if issubclass(type(value), type) and value.__module__ == name  # isinstance would wake lazy proxies
         }
         self._reported: set[str] = set()
 

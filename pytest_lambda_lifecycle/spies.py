@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.events import SpyCall
+from pytest_lambda_lifecycle.failures import warn
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.world import World
@@ -25,13 +26,25 @@ _MISSING = object()
 class Spy:
     """Records the calls of one target while phases run; the calls go through to the real thing."""
 
-    def __init__(self, target: str, calls: Callable[[], Sequence[SpyCall]]) -> None:
+    def __init__(
+        self, target: str, calls: Callable[[], Sequence[SpyCall]], unseen: Callable[[], str | bool] = bool
+    ) -> None:
         self.target = target
         self._calls = calls
+        self._unseen = unseen
+        """Says why no call can have been seen, if that is so."""
+        self._warned = False
 
     @property
     def calls(self) -> list[SpyCall]:
         """The calls so far, in order: phase, invocation index, arguments, result or exception."""
+        calls = self._recorded()
+        if not calls and not self._warned and (why := self._unseen()):
+            self._warned = True
+            warn(f"no call of {self.target!r} could be seen: {why}")
+        return calls
+
+    def _recorded(self) -> list[SpyCall]:
         return [call for call in self._calls() if call.target == self.target]
 
     @property
@@ -60,8 +73,8 @@ class Spy:
         return calls[-1]
 
     def _summary(self) -> str:
-        calls = self.calls
-        return f"{len(calls)} (phases: {', '.join(self.phases)})" if calls else "none"
+        phases = [call.phase for call in self._recorded()]
+        return f"{len(phases)} (phases: {', '.join(phases)})" if phases else "none"
 
     def __repr__(self) -> str:
         return f"<Spy {self.target}: {self._summary()} calls>"
@@ -97,9 +110,13 @@ class Replacements:
         self._world = world
         self._changes: list[_Change] = []
         self._entered = False
+        self._waiting: list[tuple[str, Callable[[ModuleType], None]]] = []
+        """For modules that were not loaded when they were asked for."""
+        self._found: set[str] = set()
+        """Names of modules that targets were found in."""
 
     def enter(self) -> Callable[[], None]:
-        made: list[_Change] = []
+        self._apply_to_loaded()
         self._entered = True
 
         def leave() -> None:
@@ -109,8 +126,15 @@ class Replacements:
 
         for change in self._changes:
             change.make()
-            made.append(change)
         return leave
+
+    def _apply_to_loaded(self) -> None:
+        """Find what the test has imported meanwhile: it stays, so no phase will execute it."""
+        for name, apply in self._waiting:
+            module = self._shared(name) if name not in self._found else None
+            if module is not None:
+                apply(module)
+        self._waiting = [(name, apply) for name, apply in self._waiting if name not in self._found]
 
     def discard(self) -> None:
         """The next process finds the same spies: they are the test's, not the function's."""
@@ -118,12 +142,24 @@ class Replacements:
     def add(self, target: str, replace: Callable[[object, str, object], tuple[Any, str, object]]) -> None:
         """Replace ``target`` by what ``replace(owner, name, original)`` says: owner, name and value to set."""
         module_name, path = self._split(target)
-        apply = functools.partial(self._apply, target, path, replace)
+        apply = functools.partial(self._apply, target, module_name, path, replace)
         module = self._world.own(module_name) or self._shared(module_name)
         if module is not None:
             self._refuse_bound(target, module, path)
             apply(module)
+        else:
+            self._waiting.append((module_name, apply))
         self._world.hook.add(module_name, apply)
+
+    def unseen(self, target: str) -> str:
+        """Say why no call of ``target`` can have been seen; an empty text if it can."""
+        module_name, path = self._split(target)
+        if module_name in self._found:
+            return ""
+        return (
+            f"{module_name} was never imported by a phase (nor is it known whether it has a name {path[0]!r}); "
+            "spy on what the function uses"
+        )
 
     def _shared(self, name: str) -> ModuleType | None:
         """Return a module that is loaded and stays when the environment enters."""
@@ -133,10 +169,12 @@ class Replacements:
     def _apply(
         self,
         target: str,
+        module_name: str,
         path: Sequence[str],
         replace: Callable[[object, str, object], tuple[Any, str, object]],
         module: ModuleType,
     ) -> None:
+        self._found.add(module_name)
         owner: object = module
         for name in path[:-1]:
             owner = _attribute(target, owner, name)

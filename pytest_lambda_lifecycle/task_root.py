@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_lambda_lifecycle.errors import ConfigError
 
-__all__ = ["find_task_root", "working_directory_candidates"]
+__all__ = ["find_task_root", "hint_at_neighbour", "working_directory_candidates"]
 
 
 def find_task_root(
@@ -38,6 +38,25 @@ def find_task_root(
         if any(_has_module(layer / sub, parts) for sub in ("python", f"python/lib/{minor}/site-packages")):
             return candidates[0][0]
     raise ConfigError(_not_found(handler, parts, candidates))
+
+
+def hint_at_neighbour(task_root: Path, handler: str, missing: str) -> str:
+    """Say where the module is that was not found, if it lies beside the handler's file and so is not imported."""
+    parts, name = _module_parts(handler), missing.partition(".")[0]
+    if parts is None or not name:
+        return ""
+    folder = task_root.joinpath(*parts)
+    if not _has_module(folder, ["__init__"]):
+        folder = folder.parent
+    holds = _has_module(folder, [name]) or _has_directory(folder, [name])
+    if folder == task_root or not holds or _has_module(task_root, [name]) or _has_directory(task_root, [name]):
+        return ""
+    package = ".".join(folder.relative_to(task_root).parts)
+    return (
+        f"{name} lies beside the handler's file, in {folder}, but imports start at the task root, {task_root}, as on "
+        f"Lambda: write 'from {package} import {name}', or make {folder} the task root (code_dir) with the handler "
+        f"{'.'.join([*parts[len(folder.relative_to(task_root).parts) :], handler.rpartition('.')[2]])!r}"
+    )
 
 
 def working_directory_candidates() -> list[tuple[Path, str]]:

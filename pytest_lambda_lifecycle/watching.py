@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle.errors import LifecycleError
-from pytest_lambda_lifecycle.events import Leftover, Replaced, SharedModule
+from pytest_lambda_lifecycle.events import Leftover, Replaced, SharedChange, SharedModule
 from pytest_lambda_lifecycle.outcome import Exited, Loaded, Raised, Request, Returned
 from pytest_lambda_lifecycle.reuse import InitPhotograph
 
@@ -58,7 +58,8 @@ class WatchedRuntime:
         try:
             outcome = self._runtime.init()
         finally:
-            self._namespaces.compare()
+            for target in self._namespaces.compare():
+                self._timeline.append(SharedChange(self._clock.now_us(), target))
         self._world.adopt()
         self.photograph = InitPhotograph(self._world.source_modules())
         self._note_shared()
@@ -77,6 +78,8 @@ class WatchedRuntime:
         __tracebackhide__ = True
         if self._renew_credentials is not None:
             self._renew_credentials()
+        if self.photograph is not None:
+            self.photograph.compare(_changed_by_the_test)
         self._leftovers.begin()
         outcome = self._runtime.invoke(request)
         if self.photograph is not None:
@@ -97,7 +100,15 @@ class WatchedRuntime:
     def _refuse_patched(self, name: str) -> None:
         """Refuse to import a module afresh whose outside copy a test has patched: the patch would not be seen."""
         outside = self._world.parked.get(name)
-        patched = list(self._tampered(outside)) if outside is not None else []
+        if outside is None:
+            return
+        try:
+            patched = list(self._tampered(outside))
+        except Exception as problem:  # function code imports here: it would pass for the function's own failure
+            raise LifecycleError(
+                f"cannot tell whether a test has patched {name} before this environment existed: looking for patches "
+                f"raised {problem!r}, which is no fault of the function's; please report it with its traceback"
+            ) from problem
         if not patched:
             return
         target = f"{name}.{patched[0]}"
@@ -106,3 +117,7 @@ class WatchedRuntime:
             "while init imports the module afresh, so the function would run unpatched. Patch it after init "
             f"(env.initialize(), then patch), or for init as well with env.patch({target!r}, ...)"
         )
+
+
+def _changed_by_the_test(target: str, before: object, after: object) -> None:
+    """What a test binds anew between invokes is not the next invoke's doing."""

@@ -120,11 +120,9 @@ class World:
         sys.modules.update(self._replaced)
         self._remember(self.modules)
         _attach(self.modules)
-        sys.meta_path.insert(0, self.hook)
         importlib.invalidate_caches()
 
         def leave() -> None:
-            sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self.hook]
             self._take_out()
             self._entered = False
             sys.modules.update(self.parked)

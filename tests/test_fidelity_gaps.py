@@ -166,7 +166,6 @@ def test_a_second_request_does_not_start_a_second_environment(environment):
     [
         "os.write(1, b'unheard')",
         "subprocess.run([sys.executable, '-c', 'print(\"unheard\")'])",
-        "(sys.stdout.buffer.write(b'unheard'), sys.stdout.flush())",
     ],
 )
 def test_output_below_pythons_streams_is_not_in_the_log(environment, capfd, write):

@@ -277,6 +277,20 @@ class TestMarker:
         )
         suite.runpytest().assert_outcomes(passed=1)
 
+    def test_a_handler_in_a_marker_that_does_not_reach_the_session_form(self, suite):
+        suite.makepyfile(
+            """
+            import pytest
+
+            @pytest.mark.lambda_lifecycle("app.handler")
+            def test_it(session_lambda_lifecycle):
+                session_lambda_lifecycle()
+            """
+        )
+        result = suite.runpytest()
+        result.assert_outcomes(failed=1)
+        result.stdout.re_match_lines([r"E .*ConfigError: no handler .*::test_it has, does not reach session_lambda_"])
+
     def test_parameters_may_carry_it(self, suite):
         suite.makepyfile(
             """
@@ -814,6 +828,81 @@ class TestPatchedBefore:
                 def test_it(lambda_lifecycle, monkeypatch, {"freezer" if "freezer" in change else "tmp_path"}):
                     {change}
                     assert lambda_lifecycle("app.handler").invoke().payload == 1
+            """,
+        )
+        pytester.runpytest().assert_outcomes(passed=1)
+
+    @pytest.mark.parametrize(
+        "patch",
+        [
+            "mock.patch.dict('os.environ', {'A': 'b'})",
+            "mock.patch.dict(app.CACHE, {'A': 'b'})",
+            "mock.patch.multiple('json', dumps=json.dumps)",
+            "mock.patch('json.loads', json.loads)",
+        ],
+    )
+    @pytest.mark.parametrize("decorates", [True, False])
+    def test_other_patches_are_none_of_the_functions_modules(self, pytester, patch, decorates):
+        pytester.makepyfile(
+            app="CACHE = {}\ndef handler(event, context): return len(CACHE)",
+            test_it=f"""
+                import json
+                from unittest import mock
+                import pytest
+                import app
+
+                @pytest.fixture
+                def started():
+                    patcher = {patch}
+                    patcher.start()
+                    yield
+                    patcher.stop()
+
+                {"@" + patch if decorates else "@pytest.mark.usefixtures('started')"}
+                def test_it(lambda_lifecycle):
+                    assert lambda_lifecycle("app.handler").invoke().payload == 0
+            """,
+        )
+        pytester.runpytest().assert_outcomes(passed=1)
+
+    def test_a_fixture_asked_for_at_run_time_knows_of_this_tests_patches_alone(self, pytester):
+        pytester.makepyfile(
+            app="LIMIT = 3\ndef handler(event, context): return LIMIT",
+            test_it="""
+                import pytest
+                import app
+                from pytest_lambda_lifecycle import LifecycleError
+
+                def test_first(lambda_lifecycle):
+                    lambda_lifecycle("app.handler").invoke()
+
+                def test_second(request, monkeypatch):
+                    assert request.getfixturevalue("lambda_lifecycle")("app.handler").invoke().payload == 3
+
+                def test_third(request, monkeypatch):
+                    monkeypatch.setattr(app, "LIMIT", 5)
+                    with pytest.raises(LifecycleError, match="app.LIMIT was patched before"):
+                        request.getfixturevalue("lambda_lifecycle")("app.handler").invoke()
+
+                def test_fourth(request):
+                    request.getfixturevalue("session_lambda_lifecycle")("app.handler").invoke()
+            """,
+        )
+        pytester.runpytest("-p", "no:randomly").assert_outcomes(passed=4)
+
+    def test_lazy_objects_in_a_module_are_left_asleep(self, pytester):
+        pytester.makepyfile(
+            app="""
+                class Lazy:
+                    @property
+                    def __class__(self): raise RuntimeError("woken")
+                table = Lazy()
+                def handler(event, context): return 1
+            """,
+            test_it="""
+                from unittest import mock
+                import app
+                def test_it(lambda_lifecycle): assert lambda_lifecycle("app.handler").invoke().payload == 1
             """,
         )
         pytester.runpytest().assert_outcomes(passed=1)

@@ -16,12 +16,12 @@ import pytest_lambda_lifecycle
 ROOT = Path(pytest_lambda_lifecycle.__file__).parent
 
 LAYERS = {
-    5: "plugin options fixtures hookspecs assertions summary kept patched",
-    4: "environment assembly lambda_clock spies",
+    5: "plugin options fixtures hookspecs assertions summary kept patched clock_fixture marks",
+    4: "environment assembly attributes history lambda_clock reuse_assertion spies",
     3: "watching runtimes runtimes.client runtimes.faults runtimes.hooks runtimes.loading runtimes.local runtimes.logs",
     2: "conductor failures lifecycle participants phases projections",
-    1: "alarm capture clock exits fresh importing interruption leftovers namespaces parts process reuse rotation sleeping "
-    "surroundings threads timeline world",
+    1: "alarm capture captured clock exits finders forkserver fresh importing interruption leftovers namespaces "
+    "parts process reuse rival rotation setters sleeping surroundings threads timeline world",
     0: "codec config context errors events outcome settings task_root variables",
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names.split()}
@@ -110,7 +110,7 @@ def test_who_may_import(module, allowed):
     [
         (r"sys\.modules\[[^\]]+\]\s*=[^=]|del sys\.modules|sys\.modules\.(update|pop|setdefault|clear)\(", {"world"}),
         (r"sys\.path(\[[^\]]*\])?\s*=[^=]|sys\.path\.(insert|append|remove|extend)\(", {"surroundings", "world"}),
-        (r"sys\.meta_path(\[[^\]]*\])?\s*=[^=]|sys\.meta_path\.(insert|append|remove)\(", {"world"}),
+        (r"sys\.meta_path(\[[^\]]*\])?\s*=[^=]|sys\.meta_path\.(insert|append|remove)\(", {"finders"}),
     ],
 )
 def test_who_may_write(pattern, allowed):

@@ -111,8 +111,8 @@ def test_layers_start_at_the_ini_file_or_at_the_invocation_directory(suite, monk
 
 
 def test_fresh_packages(suite, monkeypatch):
-    suite.makeini("[pytest]\nlambda_lifecycle_fresh_packages = first second.third")
-    assert "<('first', 'second.third') from ini" in shown(suite, monkeypatch, "fresh_packages")
+    suite.makeini("[pytest]\nlambda_lifecycle_fresh_packages = colorsys xml.dom")
+    assert "<('colorsys', 'xml.dom') from ini" in shown(suite, monkeypatch, "fresh_packages")
     line = shown(suite, monkeypatch, "fresh_packages", "--lambda-lifecycle-fresh-packages", "*")
     assert "<('*',) from --lambda-lifecycle-fresh-packages>" in line
 

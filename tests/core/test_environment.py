@@ -245,6 +245,14 @@ def test_shutdown_ends_it(environment):
     for ask in (env.reset, env.recycle, env.initialize, env.restore):
         with pytest.raises(InvalidTransition, match="shut down"):
             ask()
+    with pytest.raises(
+        InvalidTransition, match=r"cannot spy on 'app\.CLIENT': this environment was shut down .*; start"
+    ):
+        env.spy("app.CLIENT")
+    with pytest.raises(InvalidTransition, match=r"cannot patch 'app\.CLIENT': this environment was shut down"):
+        env.patch("app.CLIENT", 1)
+    with pytest.raises(InvalidTransition, match=r"cannot give 'app\.CLIENT' a latency: this environment was shut down"):
+        env.latency("app.CLIENT", 1)
 
 
 def test_shutdown_before_anything_ran(environment):
@@ -451,6 +459,35 @@ def test_headers_win_and_none_removes_one(environment):
     invocation = env.invoke(tenant_id="t", request_id="r", headers=headers)
     assert invocation.payload == ["from-headers", "t", None]
     assert invocation.request_id == "from-headers"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"request_id": 7}, "request_id=7: it takes a str"),
+        ({"trace_id": b"Root=1"}, "trace_id=b'Root=1': it takes a str"),
+        ({"tenant_id": 7}, "tenant_id=7: it takes a str"),
+        ({"content_type": 7}, "content_type=7: it takes a str"),
+        ({"headers": ["a"]}, r"headers=\['a'\]: it takes a mapping of header names to str, or None"),
+        ({"headers": {"A": "b", "Content-Type": 7}}, r"headers=\{'Content-Type': 7\}: it takes"),
+        ({"headers": {7: "a"}}, r"headers=\{7: 'a'\}: it takes"),
+        ({"client_context": "{}"}, "client_context='{}': it takes a mapping that JSON can express"),
+        ({"client_context": {"custom": {1, 2}}}, "client_context=.*: it takes a mapping that.*set is not JSON"),
+        ({"client_context": {"custom": {(1, 2): 3}}}, "client_context=.*: it takes a mapping that.*keys must be"),
+        (
+            {"identity": "me"},
+            "identity='me': it takes a mapping to str with no other keys than 'cognitoIdentityId' and",
+        ),
+        ({"identity": {"cognito_identity_id": "i"}}, "identity=.*no other keys than 'cognitoIdentityId' and 'cognito"),
+        ({"identity": {"cognitoIdentityId": {1}}}, "identity=.*it takes a mapping to str"),
+    ],
+)
+def test_an_argument_that_cannot_be_sent_is_refused_before_anything_runs(environment, arguments, message):
+    env = environment(COUNTER)
+    with pytest.raises(LifecycleError, match=f"cannot invoke with {message}"):
+        env.invoke(**arguments)
+    assert env.phases == []
+    assert env.invoke().payload["count"] == 1
 
 
 def test_generated_ids_look_like_lambdas(environment):

@@ -5,6 +5,7 @@ import atexit
 import builtins
 import contextvars
 import decimal
+import gc
 import json
 import locale
 import logging
@@ -23,7 +24,7 @@ import pytest
 from freezegun import freeze_time
 
 from pytest_lambda_lifecycle import InitError, LifecycleError, surroundings
-from pytest_lambda_lifecycle.events import AtexitIgnored
+from pytest_lambda_lifecycle.events import AtexitIgnored, SharedChange
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
 
 # One function that changes everything which one process has one of; the conftest's leak detector looks at the rest.
@@ -455,6 +456,20 @@ class TestAlarm:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
 
+    def test_the_traceback_of_the_tests_handler_shows_none_of_our_frames(self, environment):
+        env = environment("import time\ndef handler(event, context): time.sleep(5)")
+        env.initialize()
+        before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("Timeout"))
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with pytest.raises(pytest.fail.Exception) as caught:
+                env.invoke()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        inside = caught.traceback[[entry.path.name for entry in caught.traceback].index("app.py") + 1 :]
+        assert [entry.name for entry in inside if not entry.frame.f_locals.get("__tracebackhide__")] == ["<lambda>"]
+
 
 def test_atexit_of_shared_libraries_passes_through(environment, monkeypatch):
     registered: list[object] = []
@@ -624,3 +639,230 @@ def test_moto_that_ends_while_the_environment_is_entered_puts_no_real_keys_back(
     assert env.invoke().payload.startswith("ASIA")
     stage.leave()
     assert os.environ["AWS_ACCESS_KEY_ID"] == "REAL"
+
+
+def test_what_is_set_by_a_call_is_the_functions_own(environment):
+    def values():
+        mask, size = os.umask(0o022), threading.stack_size()
+        os.umask(mask)
+        threading.stack_size(size)
+        return [gc.isenabled(), sys.getswitchinterval(), size, mask, sys.getrecursionlimit()]
+
+    before = values()
+    env = environment("""
+        import gc, os, sys, threading
+        gc.disable(); sys.setswitchinterval(0.5); threading.stack_size(1 << 20); os.umask(0o007)
+        sys.setrecursionlimit(1234)
+        def handler(event, context):
+            if event: gc.enable()
+            mask, size = os.umask(0o007), threading.stack_size()
+            threading.stack_size(size)
+            return [gc.isenabled(), sys.getswitchinterval(), size, mask, sys.getrecursionlimit()]
+    """)
+    functions = [False, 0.5, 1 << 20, 0o007, 1234]
+    for _ in range(2):
+        assert env.invoke("").payload == functions
+        stage.leave()
+        assert values() == before
+    env.invoke("enable")
+    assert env.invoke("").payload[0] is True
+    env.reset()
+    assert values() == before
+
+
+def test_what_a_test_sets_by_a_call_stays(environment):
+    env = environment("def handler(event, context): ...")
+    gc.disable()  # as pytest-benchmark does around each round
+    mask = os.umask(0o027)
+    try:
+        env.invoke()
+        gc.enable()
+        os.umask(0o077)
+        stage.leave()
+        assert gc.isenabled()
+        assert os.umask(mask) == 0o077
+    finally:
+        gc.enable()
+        os.umask(mask)
+
+
+def test_the_default_decimal_context_and_the_breakpoint_hook(environment):
+    before = repr(decimal.DefaultContext), sys.breakpointhook
+    env = environment("""
+        import decimal, sys, threading
+        decimal.DefaultContext.prec = 5
+        decimal.DefaultContext.traps[decimal.Inexact] = True
+        sys.breakpointhook = lambda: None
+        def handler(event, context):
+            return [decimal.DefaultContext.prec, decimal.DefaultContext.traps[decimal.Inexact], breakpoint()]
+    """)
+    for _ in range(2):
+        assert env.invoke().payload == [5, True, None]
+        stage.leave()
+        assert (repr(decimal.DefaultContext), sys.breakpointhook) == before
+
+
+class TestFinders:
+    FINDERS = """
+        import importlib.machinery, sys, types
+        class Finder:
+            @staticmethod
+            def find_spec(name, path, target=None):
+                if name == "made_up": return importlib.machinery.ModuleSpec(name, Finder)
+            @staticmethod
+            def create_module(spec): return types.ModuleType(spec.name)
+            @staticmethod
+            def exec_module(module): module.value = 1
+        first, last = Finder(), Finder()
+        sys.meta_path.insert(0, first)
+        sys.meta_path.append(last)
+        sys.path_hooks.insert(0, importlib.machinery.FileFinder.path_hook((Finder, [".never"])))
+        sys.path_hooks.append(lambda path: (_ for _ in ()).throw(ImportError))
+        def handler(event, context):
+            import made_up
+            here = [sys.meta_path.index(first) < 2, sys.meta_path[-1] is last, len(sys.path_hooks)]
+            return [made_up.value, *here]
+    """
+
+    def test_those_of_function_code_go_with_it(self, environment):
+        finders, hooks = list(sys.meta_path), list(sys.path_hooks)
+        lists = sys.meta_path, sys.path_hooks
+        env = environment(self.FINDERS)
+        for _ in range(2):
+            assert env.invoke().payload == [1, True, True, len(hooks) + 2]
+            stage.leave()
+            assert (sys.meta_path, sys.path_hooks) == (finders, hooks)
+            assert (sys.meta_path is lists[0], sys.path_hooks is lists[1]) == (True, True)
+        env.reset()
+        env.invoke()
+        assert len(sys.path_hooks) == len(hooks) + 2
+        env.close()
+        assert (sys.meta_path, sys.path_hooks) == (finders, hooks)
+
+    def test_a_list_that_function_code_binds_anew(self, environment):
+        finders = sys.meta_path
+        before = list(finders)
+        env = environment("""
+            import sys
+            class Finder: find_spec = staticmethod(lambda *_: None)
+            sys.meta_path = [*sys.meta_path, Finder]
+            def handler(event, context): return sys.meta_path[-1] is Finder
+        """)
+        assert env.invoke().payload
+        stage.leave()
+        assert sys.meta_path is finders
+        assert finders == before
+        assert env.invoke().payload
+
+    def test_those_of_tests_and_libraries_stay(self, environment, monkeypatch, tmp_path):
+        (tmp_path / "site-packages").mkdir()
+        library = "import sys\nclass Finder: find_spec = staticmethod(lambda *_: None)\nsys.meta_path.append(Finder)"
+        (tmp_path / "site-packages" / "finderlib.py").write_text(library)
+        monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+        env = environment("import finderlib\ndef handler(event, context): ...")
+        env.invoke()
+
+        class Own:
+            find_spec = staticmethod(lambda *_: None)
+
+        sys.meta_path.insert(0, Own)
+        stage.leave()
+        libraries = sys.modules.pop("finderlib").Finder
+        try:
+            assert (sys.meta_path[0], sys.meta_path[-1]) == (Own, libraries)
+            env.invoke()
+            sys.meta_path.remove(Own)
+            stage.leave()
+            assert Own not in sys.meta_path
+        finally:
+            sys.meta_path[:] = [finder for finder in sys.meta_path if finder not in (Own, libraries)]
+
+
+class TestSharedNamespaces:
+    def test_what_init_changes_is_undone_and_reported(self, environment):
+        import collections
+
+        before = vars(collections.OrderedDict), socket.socket.connect
+        env = environment("""
+            import builtins, collections, json, socket
+            collections.Mapping = dict
+            socket.socket.connect = print
+            del json.JSONEncoder.item_separator
+            def handler(event, context): return [collections.Mapping is dict, socket.socket.connect is print]
+        """)
+        separator = json.JSONEncoder.item_separator
+        for _ in range(2):
+            assert env.invoke().payload == [True, True]
+            stage.leave()
+            assert not hasattr(collections, "Mapping")
+            assert (vars(collections.OrderedDict), socket.socket.connect) == before
+            assert json.JSONEncoder.item_separator == separator
+        changed = sorted(event.target for event in env.timeline.of(SharedChange))
+        assert changed == ["collections.Mapping", "json.encoder.JSONEncoder.item_separator", "socket.socket.connect"]
+        assert "changed: collections.Mapping, which is shared" in repr(env.timeline)
+
+    def test_a_library_that_init_is_the_first_to_import(self, environment, monkeypatch):
+        saved = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "urllib3"}
+        try:
+            env = environment("""
+                import urllib3.connectionpool, urllib3.util.retry
+                urllib3.connectionpool.HTTPConnectionPool.urlopen = print
+                def handler(event, context): return urllib3.connectionpool.HTTPConnectionPool.urlopen is print
+            """)
+            for _ in range(2):
+                assert env.invoke().payload
+                stage.leave()
+                urllib3 = sys.modules["urllib3"]
+                assert callable(urllib3.connectionpool.HTTPConnectionPool.urlopen)
+                assert urllib3.connectionpool.HTTPConnectionPool.urlopen is not print
+                assert urllib3.util is sys.modules["urllib3.util"]
+            [change] = env.timeline.of(SharedChange)
+            assert change.target == "urllib3.connectionpool.HTTPConnectionPool.urlopen"
+        finally:
+            for name in [name for name in sys.modules if name.partition(".")[0] == "urllib3"]:
+                del sys.modules[name]
+            sys.modules.update(saved)
+
+    def test_a_submodule_that_init_is_the_first_to_import_stays_on_its_package(self, environment, monkeypatch):
+        monkeypatch.delitem(sys.modules, "json.tool", raising=False)
+        monkeypatch.delattr(json, "tool", raising=False)
+        env = environment("import json.tool\ndef handler(event, context): ...")
+        env.invoke()
+        stage.leave()
+        assert json.tool is sys.modules["json.tool"]
+        assert env.timeline.of(SharedChange) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_the_fork_server_of_multiprocessing_goes_with_the_environment(environment, write):
+    import multiprocessing.forkserver
+    import multiprocessing.util
+
+    def kept():
+        return multiprocessing.process.current_process()._config.get("tempdir"), dict(vars(server))
+
+    server = multiprocessing.forkserver._forkserver
+    before = kept()
+    write("work.py", "def work(): ...")
+    env = environment(
+        """
+        import multiprocessing, work
+        def handler(event, context):
+            process = multiprocessing.get_context("forkserver").Process(target=work.work)
+            process.start(); process.join()
+            return [process.exitcode, multiprocessing.forkserver._forkserver._forkserver_pid]
+        """,
+        timeout=30,
+    )
+    code, first = env.invoke().payload
+    stage.leave()
+    assert code == 0
+    assert kept() == before
+    assert env.invoke().payload == [0, first]
+    env.reset()
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+    assert env.invoke().payload[1] != first
+    env.close()
+    assert kept() == before
+    assert not [one for one in multiprocessing.util._finalizer_registry.values() if str(env.tmp) in str(one._args)]

@@ -1,11 +1,12 @@
 """Spies, replacements, and what init made."""
 
+import importlib
 import json
 import sys
 
 import pytest
 
-from pytest_lambda_lifecycle import FunctionError, LifecycleError
+from pytest_lambda_lifecycle import FunctionError, LifecycleError, LifecycleWarning
 
 DB = """
     class Client:
@@ -112,6 +113,40 @@ def test_a_shared_library_that_is_not_loaded_yet(environment, tmp_path, monkeypa
     assert "laterlib" in sys.modules
     env.close()
     assert not hasattr(sys.modules.pop("laterlib").call, "__wrapped__")
+
+
+def test_a_shared_library_that_the_test_imports_after_the_spy(environment, tmp_path, monkeypatch):
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "laterlib.py").write_text("def call(): return 1")
+    monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+    env = environment("import laterlib\ndef handler(event, context): return laterlib.call()")
+    spy = env.spy("laterlib.call")
+    importlib.import_module("laterlib")
+    env.invoke()
+    env.invoke()
+    assert spy.phases == ["invoke", "invoke"]
+    env.close()
+    assert not hasattr(sys.modules.pop("laterlib").call, "__wrapped__")
+
+
+def test_a_module_that_no_phase_imports_is_a_warning_once(environment, write):
+    write("db.py", "def connect(): ...")
+    env = environment("def handler(event, context):\n if event: import db")
+    spy = env.spy("db.connekt")
+    assert spy.calls == []  # nothing has run: nobody would conclude anything
+    assert env.invoke().status == "success"
+    with pytest.warns(LifecycleWarning, match=r"'db\.connekt'.*: db was never imported by a phase") as caught:
+        assert spy.count() == 0
+    assert caught[0].filename == __file__
+    assert (spy.phases, repr(spy)) == ([], "<Spy db.connekt: none calls>")
+    with pytest.raises(LifecycleError, match="db has no attribute 'connekt'"):
+        env.invoke({"import": "it"})
+
+
+def test_a_module_that_was_imported_and_not_called_is_no_warning(env):
+    get = env.spy("db.Client.get")
+    env.initialize()
+    assert get.count() == 0
 
 
 def test_spies_survive_a_reset(env):
@@ -255,3 +290,13 @@ class TestReuse:
         env.invoke()
         with pytest.raises(LifecycleError, match=message):
             env.assert_reused(target)
+
+
+def test_what_a_test_replaces_between_invokes_is_not_blamed_on_an_invoke(environment):
+    env = environment("table = object()\ndef handler(event, context): ...")
+    env.invoke()
+    env.module.table = object()
+    env.invoke()
+    assert "replaced" not in env.timeline.names
+    with pytest.raises(AssertionError, match=r"it is another object than init made\n"):
+        env.assert_reused("app.table")

@@ -1,12 +1,13 @@
 """Which modules an environment imports afresh, and that the outside gets the very same objects back."""
 
 import importlib
+import re
 import sys
 from unittest import mock
 
 import pytest
 
-from pytest_lambda_lifecycle import InitError, LifecycleError
+from pytest_lambda_lifecycle import InitError, LifecycleError, LifecycleWarning
 
 
 def test_the_outside_keeps_its_own_copies(environment, write, outside):
@@ -147,6 +148,15 @@ def test_patched_before_the_environment_existed(environment, outside):
     assert env.invoke().payload == "real"
 
 
+def test_a_failure_of_the_search_for_patches_is_not_the_functions(environment, outside):
+    env = environment("def handler(event, context): ...", tampered=lambda module: 1 / 0)
+    outside("app")
+    with pytest.raises(LifecycleError, match="whether a test has patched app .*ZeroDivisionError.* no fault of the"):
+        env.invoke()
+    assert env.init_count == 1
+    assert env.invocations == []
+
+
 def test_kept_modules_are_not_imported_afresh(environment, write, outside):
     write("orders/__init__.py", "")
     write("orders/app.py", "def handler(event, context): return 1")
@@ -184,6 +194,12 @@ def test_fresh_packages_are_imported_again(environment, write, tmp_path, monkeyp
     assert fresh.invoke().payload == 1
     fresh.close()
     assert sys.modules.pop("stateful") is outside
+
+
+@pytest.mark.parametrize("name", ["stateful_nope", "json.nope"])
+def test_an_unknown_fresh_package_is_a_warning_that_names_the_source(environment, name):
+    with pytest.warns(LifecycleWarning, match=f"fresh_packages has '{name}'.*FunctionConfig"):
+        environment("def handler(event, context): ...", fresh_packages=[name, "json", "json.decoder"])
 
 
 def test_layers_are_importable_and_fresh_and_the_task_root_comes_first(environment, write, tmp_path):
@@ -283,6 +299,38 @@ def test_a_handler_that_cannot_be_loaded(environment, source, handler, error_typ
     with pytest.raises(InitError) as caught:
         env.invoke()
     assert caught.value.error_type == error_type
+
+
+@pytest.mark.parametrize(
+    ("file", "handler", "neighbour", "remedy"),
+    [
+        ("src/app.py", "src/app.handler", "src/shop.py", r"from src import shop.*with the handler 'app\.handler'"),
+        ("a/b/app.py", "a.b.app.handler", "a/b/shop/x.py", r"from a\.b import shop.*with the handler 'app\.handler'"),
+        ("pkg/__init__.py", "pkg.handler", "pkg/shop.py", "from pkg import shop"),
+    ],
+)
+def test_a_module_beside_the_handlers_file_is_hinted_at(environment, write, file, handler, neighbour, remedy):
+    write(file, "import shop\ndef handler(event, context): ...")
+    write(neighbour, "")
+    env = environment(handler=handler)
+    with pytest.raises(InitError) as caught:
+        env.invoke()
+    told = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
+    assert re.search(f"shop lies beside the handler's file, in .*{remedy}", told)
+    assert "beside" not in str(env.invocations[0].error) + caught.value.error_message + env.log
+    with pytest.raises(InitError, match="No module named") as caught:
+        environment(handler=handler).initialize()
+    assert "beside" in "".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
+
+
+@pytest.mark.parametrize("handler", ["app.handler", "src/app.handler"])
+def test_a_module_that_lies_nowhere_is_not_hinted_at(environment, write, handler):
+    write("app.py", "import shop_nope\ndef handler(event, context): ...")
+    write("src/app.py", "import shop_nope\ndef handler(event, context): ...")
+    with pytest.raises(InitError) as caught:
+        environment(handler=handler).invoke()
+    assert not getattr(caught.value, "__notes__", ())
+    assert str(caught.value).endswith("No module named 'shop_nope'")
 
 
 @pytest.mark.parametrize(

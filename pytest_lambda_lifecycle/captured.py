@@ -1,0 +1,91 @@
+"""Clock functions that modules have captured: in default values, in class attributes, in names of their own.
+
+freezegun replaces names in modules alone: with ``timer=time.monotonic`` (cachetools) or ``sleep=time.sleep`` (botocore)
+a library would go on in real time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Container, Iterator, Mapping
+from types import FunctionType, ModuleType
+from typing import Any, Final, TypeAlias
+from weakref import WeakKeyDictionary
+
+__all__ = ["put_into", "replace_captured"]
+
+Place: TypeAlias = tuple[Any, str]
+"""A module, class or function, and the name of its attribute."""
+
+_OWN_BUSINESS: Final = frozenset(
+    "_pytest _time_machine asyncio datetime freezegun pytest_lambda_lifecycle time time_machine timeit".split()
+)
+"""Packages that keep real time: what measures or makes it."""
+_STANDARD_LIBRARY: Final = os.path.dirname(os.__file__) + os.sep
+_found: Final[WeakKeyDictionary[ModuleType, tuple[Place, ...]]] = WeakKeyDictionary()
+"""What was found in a module: it takes 10 ms to look through a thousand, so it is done once."""
+
+
+def replace_captured(values: Mapping[int, Any], ignored: tuple[str, ...]) -> Callable[[Mapping[int, Any]], None]:
+    """Put ``values``, by the id of what they replace, wherever installed modules hold that; the call puts others there.
+
+    The ids have to be the same ones in every call in a process.  Modules whose names begin as ``ignored`` are left out,
+    and so is what is not installed: a test that has put a stopwatch aside wants to keep it.
+    """
+    replaced: list[Place] = []
+    for name, module in list(sys.modules.items()):
+        if not issubclass(type(module), ModuleType):
+            continue
+        places = _found.get(module)
+        if places is None:
+            skipped = name.partition(".")[0] in _OWN_BUSINESS or name.startswith(ignored) or not _installed(module)
+            # The module is not kept: the dictionary would never forget it.
+            found = [] if skipped else [(owner, key) for owner, key in _places(module, values)]
+            places = _found[module] = tuple((None if owner is module else owner, key) for owner, key in found)
+        replaced += [(module if owner is None else owner, key) for owner, key in places]
+    _put(replaced, values)
+    return lambda others: _put(replaced, others)
+
+
+def _installed(module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None) or ""
+    return file.startswith(_STANDARD_LIBRARY) or not {"site-packages", "dist-packages"}.isdisjoint(file.split(os.sep))
+
+
+def put_into(module: ModuleType, values: Mapping[int, Any], *, names: Mapping[int, Any] | None = None) -> None:
+    """Replace by ``values`` what a module has captured; its own names by ``names``, if these are others."""
+    places = list(_places(module, values))
+    _put([place for place in places if place[0] is not module], values)
+    _put([place for place in places if place[0] is module], values if names is None else names)
+
+
+def _places(module: ModuleType, ids: Container[int]) -> Iterator[Place]:
+    name = getattr(module, "__name__", "")
+    # issubclass and not isinstance: that asks lazy proxies for their __class__, which runs code.
+    classes = [one for one in list(vars(module).values()) if issubclass(type(one), type) and one.__module__ == name]
+    for owner in [module, *classes]:
+        for key, value in list(vars(owner).items()):
+            inner = value.__func__ if type(value) in (staticmethod, classmethod) else value
+            if id(inner) in ids:
+                yield owner, key
+            elif type(inner) is FunctionType and inner.__module__ == name:
+                if any(id(default) in ids for default in inner.__defaults__ or ()):
+                    yield inner, "__defaults__"
+                if any(id(default) in ids for default in (inner.__kwdefaults__ or {}).values()):
+                    yield inner, "__kwdefaults__"
+
+
+def _put(places: list[Place], values: Mapping[int, Any]) -> None:
+    for owner, key in places:
+        if type(owner) is not FunctionType:
+            held = vars(owner).get(key)
+            if type(held) is staticmethod:
+                if id(held.__func__) in values:
+                    setattr(owner, key, staticmethod(values[id(held.__func__)]))
+            elif id(held) in values:
+                setattr(owner, key, values[id(held)])
+        elif key == "__defaults__":
+            owner.__defaults__ = tuple(values.get(id(default), default) for default in owner.__defaults__ or ())
+        else:
+            owner.__kwdefaults__ = {k: values.get(id(v), v) for k, v in (owner.__kwdefaults__ or {}).items()}

@@ -1,0 +1,169 @@
+"""What function code does to its streams stays with the function, and what it writes is in its log."""
+
+import gc
+import io
+import os
+import sys
+import textwrap
+
+import pytest
+
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+
+
+class TestFunctionsOwnStream:
+    @pytest.mark.parametrize(
+        "wrap",
+        [
+            "io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8')",
+            "io.TextIOWrapper(sys.stdout.detach(), line_buffering=True)",
+            "codecs.getwriter('utf-8')(sys.stdout.detach())",
+            "codecs.getwriter('utf-8')(sys.stdout.buffer)",
+        ],
+    )
+    def test_a_wrapper_that_is_collected_leaves_the_tests_stream_alone(self, environment, capsys, wrap):
+        env = environment(f"""
+            import codecs, io, sys
+            sys.stdout = {wrap}
+            def handler(event, context): print("h\\N{{LATIN SMALL LETTER I WITH DIAERESIS}}")
+        """)
+        invocation = env.invoke()
+        assert "hï\n" in invocation.log
+        env.close()
+        del env, invocation
+        gc.collect()
+        print("the test goes on")
+        assert capsys.readouterr().out == "hï\nthe test goes on\n"
+
+    @pytest.mark.parametrize("close", ["sys.stdout.close()", "sys.stdout.buffer.close()", "sys.stdout.detach()"])
+    def test_closing_it_ends_only_the_functions_own(self, environment, capsys, close):
+        env = environment(f"""
+            import sys
+            def handler(event, context):
+                if event: {close}
+                try: print("hi", flush=True)
+                except ValueError as error: return str(error)
+        """)
+        env.invoke("")
+        why = "underlying buffer has been detached" if "detach" in close else "I/O operation on closed file."
+        assert env.invoke("close").payload == why
+        assert env.invoke("").payload == why
+        print("the test goes on")
+        env.reset()
+        assert "hi\n" in env.invoke("").log
+        assert capsys.readouterr().out == "hi\nthe test goes on\nhi\n"
+
+    def test_an_error_that_cannot_be_reported_ends_the_process(self, environment):
+        env = environment("import sys\ndef handler(event, context): sys.stdout.close(); 1/0")
+        assert env.invoke(check=False).error_type == "Runtime.ExitError"
+
+    def test_bytes_are_in_the_log_and_reach_the_tests_stream(self, environment, capsysbinary):
+        env = environment("""
+            import sys
+            def handler(event, context):
+                print("text")
+                assert sys.stdout.buffer.write(b"by\\xc3") == 3
+                sys.stdout.buffer.write(bytearray(b"\\xa4tes \\xff\\n"))
+                sys.stdout.buffer.raw.write(memoryview(b"raw\\n"))
+                sys.stdout.buffer.flush()
+                sys.stderr.buffer.write(b"error\\n")
+                return [sys.stdout.buffer.writable(), sys.stdout.closed, sys.stdout.buffer.name]
+        """)
+        invocation = env.invoke()
+        assert invocation.payload == [True, False, "<stdout>"]
+        assert "text\nbyä" in invocation.log
+        assert "tes \N{REPLACEMENT CHARACTER}\nraw\nerror\n" in invocation.log
+        captured = capsysbinary.readouterr()
+        assert (captured.out, captured.err) == (b"text\nby\xc3\xa4tes \xff\nraw\n", b"error\n")
+
+    def test_half_a_letter_is_recorded_when_the_stream_ends(self, environment):
+        env = environment("import sys\ndef handler(e, c): sys.stderr.buffer.write(b'\\xc3'); sys.stderr.close()")
+        assert "\N{REPLACEMENT CHARACTER}" in env.invoke().log
+
+    def test_an_outside_without_bytes_gets_text(self, environment, monkeypatch):
+        monkeypatch.setattr(sys, "stdout", outside := io.StringIO())
+        environment("import sys\ndef handler(e, c): sys.stdout.buffer.write(b'bytes')").invoke()
+        assert outside.getvalue() == "bytes"
+
+    def test_what_it_is_is_the_outsides(self, environment, capfd):
+        env = environment("""
+            import sys
+            def handler(event, context):
+                sys.stdout.reconfigure(line_buffering=True, errors="replace")
+                with sys.stdout as stream: pass
+                print("\\ud800", file=sys.stderr)
+                below = stream.buffer
+                return [stream.fileno(), stream.isatty(), stream.encoding, below.fileno(), below.isatty()]
+        """)
+        before = sys.stdout.fileno(), sys.stdout.isatty(), sys.stdout.encoding
+        assert env.invoke().payload == [*before, *before[:2]]
+
+    def test_an_error_is_readable_where_carriage_returns_overwrite(self, environment, capsys):
+        env = environment("""
+            import sys
+            def handler(event, context):
+                print("50 %", end="\\r"); print("windows\\r\\n", end="")
+                1/0
+        """)
+        log = env.invoke(check=False).log
+        out = capsys.readouterr().out
+        assert "[ERROR] ZeroDivisionError: division by zero\rTraceback" in log
+        assert "[ERROR] ZeroDivisionError: division by zero\nTraceback" in out
+        assert out.startswith("50 %\rwindows\r\n[ERROR]")
+
+
+def test_output_of_a_function_that_the_handler_invokes_is_its_own(environment, write, capsys):
+    write("inner.py", "def handler(event, context): print('inner')")
+    inner = environment(handler="inner.handler")
+    outer = environment("def handler(event, context): print('before'); call(); print('after')\ndef call(): ...")
+    outer.patch("app.call", lambda: inner.invoke() and None)
+    outer.invoke()
+    assert "inner\n" in inner.log
+    assert "inner" not in outer.log
+    assert "before\nafter\n" in outer.log
+    assert capsys.readouterr().out == "before\ninner\nafter\n"
+
+
+class TestPlatformLines:
+    def test_they_start_on_a_line_of_their_own(self, environment):
+        env = environment("print('init', end='')\ndef handler(event, context): print('x', end='')")
+        first, second = env.invoke(), env.invoke()
+        assert f"init\nSTART RequestId: {first.request_id}" in env.log
+        for invocation in (first, second):
+            assert f"\nx\nEND RequestId: {invocation.request_id}\nREPORT" in invocation.log
+        assert "\n\n" not in env.log
+
+    def test_what_two_streams_write_stays_together(self, environment):
+        env = environment("""
+            import sys
+            def handler(event, context): print("a", end=""); print("b", end="", file=sys.stderr); print("c")
+        """)
+        assert "\nabc\nEND" in env.invoke().log
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("return 1", 0),
+        ("raise SystemExit(5)", 5),
+        ("sys.exit()", 0),
+        ("sys.exit('text')", 1),
+        ("1/0", 1),
+        ("raise KeyboardInterrupt", 130),
+        ("os._exit(7)", 7),
+    ],
+)
+def test_exit_code_of_a_forked_child(environment, end, code):
+    env = environment(
+        textwrap.dedent("""
+        import os, sys
+        def handler(event, context):
+            child = os.fork()
+            if child == 0:
+                {}
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        """).format(end)
+    )
+    assert env.invoke().payload == code

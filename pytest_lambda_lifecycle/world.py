@@ -272,7 +272,8 @@ class World:
         if folder is None:  # made by hand: the function's if it appeared meanwhile under a name of the function's
             return self._entered and top in self._names and name not in self._foreign
         if top in self._names and self._is_impostor(top):
-            part_of_tests = "." in name or "__path__" in vars(module) or _is_rewritten(module)
+            is_test = top == "conftest" or _is_rewritten(module)  # under --assert=plain nothing is rewritten
+            part_of_tests = "." in name or "__path__" in vars(module) or is_test
             return not (part_of_tests and self._keep(name, module))
         return self._holds(folder) and not self._keep(name, module)
 

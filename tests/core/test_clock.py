@@ -404,10 +404,12 @@ class TestEventLoops:
 class TestThreads:
     def test_sleeps_of_several_threads_run_side_by_side(self, clock, environment):
         env = environment("""
-            import time
+            import threading, time
             from concurrent.futures import ThreadPoolExecutor
+            start = threading.Barrier(3)  # or a busy machine starts a thread when another has slept already
+            def sleep(seconds): start.wait(); time.sleep(seconds)
             def handler(event, context):
-                with ThreadPoolExecutor(3) as pool: list(pool.map(time.sleep, [1, 1, 1]))
+                with ThreadPoolExecutor(3) as pool: list(pool.map(sleep, [1, 1, 1]))
                 return time.time()
         """)
         assert env.invoke().payload == START.timestamp() + 1

@@ -12,12 +12,12 @@ import _signal as _fast  # type: ignore[import-not-found]  # `signal` makes enum
 import signal
 import threading
 import time
-from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.interruption import Interruption
 from pytest_lambda_lifecycle.outcome import ProcessEnd
+from pytest_lambda_lifecycle.undoing import Undo
 
 __all__ = ["AVAILABLE", "Alarm"]
 
@@ -52,7 +52,7 @@ class Alarm:
 
     # -- the process ----------------------------------------------------------------------------------------------
 
-    def enter(self) -> Callable[[], None]:
+    def enter(self) -> Undo:
         """Put our handler in place of the test's; the returned call puts the test's back."""
         if not AVAILABLE or threading.get_ident() != _MAIN_THREAD:
             return lambda: None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_lambda_lifecycle import parts
 from pytest_lambda_lifecycle.alarm import Alarm
 from pytest_lambda_lifecycle.capture import Unbuffered
-from pytest_lambda_lifecycle.clock import Clock, FreezegunNames, VirtualClock, day
+from pytest_lambda_lifecycle.clock import Clock, FreezegunNames, VirtualClock, moment_at
 from pytest_lambda_lifecycle.conductor import Conductor
 from pytest_lambda_lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
@@ -91,16 +90,12 @@ def assemble(
             credentials=rotation.current() if rotation is not None else None,
         )
 
-    variables, path, directory = (
-        Variables(inside, withheld=is_withheld),
-        SearchPath(import_path),
-        WorkingDirectory(str(task_root)),
-    )
-
+    variables = Variables(inside, withheld=is_withheld)
+    path, directory = SearchPath(import_path), WorkingDirectory(str(task_root))
     alarm = Alarm(Interruption(time_is_up=clock.real_time_is_up, forgive=clock.forgive))
 
     def in_phase() -> bool:
-        return bool(stage.running) and stage.running[-1] is process and stage.thread == threading.get_ident()
+        return stage.on_phase_thread() and stage.running[-1] is process
 
     signals = Signals(in_phase, alarm)
     threads, children = StartedThreads(lambda: process, in_phase), Children(in_phase)
@@ -165,15 +160,15 @@ def assemble(
 
 def _warn_of_unknown(config: FunctionConfig, world: World) -> None:
     for name in config.fresh_packages:
-        parts = name.split(".")
-        if name != EVERY and name not in sys.modules and world.module_length(parts) < len(parts):
+        steps = name.split(".")
+        if name != EVERY and name not in sys.modules and world.module_length(steps) < len(steps):
             source = config.source_of("fresh_packages")
             warn(f"fresh_packages has {name!r}, and there is no such module on the import path (from {source})")
 
 
 def new_log_stream(config: FunctionConfig, now: int) -> str:
     """Return a name as Lambda makes them: date, version, 32 hexadecimal digits."""
-    return f"{day(now)}/[{config.function_version}]{secrets.token_hex(16)}"
+    return f"{moment_at(now).strftime('%Y/%m/%d')}/[{config.function_version}]{secrets.token_hex(16)}"
 
 
 def _layer_folders(layers: Iterable[Path]) -> list[Path]:

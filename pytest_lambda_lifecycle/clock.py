@@ -18,8 +18,18 @@ from pytest_lambda_lifecycle.captured import put_into, replace_captured
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.rival import keep_out_time_machine
+from pytest_lambda_lifecycle.undoing import Undo
 
-__all__ = ["Clock", "Freeze", "FreezegunNames", "RealClock", "VirtualClock", "microseconds"]
+__all__ = [
+    "Clock",
+    "Freeze",
+    "FreezegunNames",
+    "RealClock",
+    "VirtualClock",
+    "microseconds",
+    "moment_at",
+    "rounded_up_us",
+]
 
 Turn: TypeAlias = tuple[int, "int | None"]
 _EPOCH: Final = datetime(1970, 1, 1)
@@ -74,12 +84,17 @@ class Clock(Protocol):
         ...
 
 
+def rounded_up_us(seconds: float) -> int:
+    """Return seconds as whole microseconds; what a float cannot express (1.1 s) counts for nothing."""
+    return math.ceil(round(seconds * 1_000_000, 3))
+
+
 def microseconds(value: object, what: str) -> int:
     """Return seconds as whole microseconds, rounded up; raises `LifecycleError` for what is no length of time."""
     number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
     if not math.isfinite(number) or number < 0:
         raise LifecycleError(f"{what} {value!r}: a length of time is a finite number of seconds, and not negative")
-    return math.ceil(round(number * 1_000_000, 3))
+    return rounded_up_us(number)
 
 
 class Freeze:
@@ -172,7 +187,7 @@ class FreezegunNames:
     def __init__(self, modules: Callable[[], dict[str, ModuleType]]) -> None:
         self._modules = modules
 
-    def enter(self) -> Callable[[], None]:
+    def enter(self) -> Undo:
         """Replace fakes by the real things, or the other way round."""
         api = sys.modules.get("freezegun.api")
         if api is not None:
@@ -252,9 +267,9 @@ class RealClock:
             cls._shift, cls._shifted_us = None, 0
 
 
-def day(now: int) -> str:
-    """Return the date of a moment as it stands in log stream names (UTC)."""
-    return (_EPOCH + now * _MICROSECOND).strftime("%Y/%m/%d")
+def moment_at(us: int) -> datetime:
+    """Return the moment (aware, UTC) so many microseconds after the epoch."""
+    return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=us)
 
 
 class VirtualClock:

@@ -397,8 +397,8 @@ def _result(outcome: Outcome) -> tuple[str, str]:
         case Raised(error=error):
             return "error", str(error.get("errorType", ""))
         case Exited():
-            return "error", "Runtime.ExitError"
+            return "error", lifecycle.EXIT_ERROR
         case TimedOut():
-            return "timeout", "Sandbox.Timedout"
+            return "timeout", lifecycle.TIMED_OUT
         case Interrupted(exception=exception):
             return "error", type(exception).__name__

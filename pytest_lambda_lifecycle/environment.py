@@ -309,10 +309,9 @@ class ExecutionEnvironment(History):
         `LifecycleError` if the target does not exist (for a module that is not loaded: when init imports it).
         """
         self._conductor.require_open(f"spy on {target!r}")
-        replacements = self._parts.replacements
-        spy = Spy(target, lambda: self.timeline.of(SpyCall), lambda: bool(self.inits) and replacements.unseen(target))
-        replacements.add(target, spying(target, lambda args, kwargs: self._record_call(target, args, kwargs)))
-        return spy
+        spied = spying(target, lambda args, kwargs: self._record_call(target, args, kwargs))
+        unseen = self._parts.replacements.add(target, spied)
+        return Spy(target, lambda: self.timeline.of(SpyCall), lambda: bool(self.inits) and unseen())
 
     def patch(self, target: str, value: object) -> None:
         """Replace ``"package.module.name"`` by ``value`` until the environment ends, for init as well."""

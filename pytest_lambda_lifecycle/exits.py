@@ -9,15 +9,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any, Final, NoReturn, cast
 
 from pytest_lambda_lifecycle.alarm import Alarm
 from pytest_lambda_lifecycle.outcome import ProcessEnd
+from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
 __all__ = ["Exits", "Signals", "ThreadExits"]
-
-Undo = Callable[[], None]
 
 
 class Signals:
@@ -176,22 +175,13 @@ class Exits:
         self._pid = os.getpid()
 
     def enter(self) -> Undo:
-        replacements: list[tuple[ModuleType, str, Any]] = [
+        return replace_attributes(
             (os, "_exit", self._replace_exit),
             (os, "abort", self._replace_abort),
             (os, "kill", self._replace_kill),
             (signal, "raise_signal", self._replace_raise_signal),
             (atexit, "register", self._replace_register),
-        ]
-        originals = [(owner, name, getattr(owner, name)) for owner, name, _ in replacements]
-        for owner, name, replacement in replacements:
-            setattr(owner, name, replacement)
-
-        def leave() -> None:
-            for owner, name, original in originals:
-                setattr(owner, name, original)
-
-        return leave
+        )
 
     def discard(self) -> None:
         """Nothing of a process's end outlives it."""

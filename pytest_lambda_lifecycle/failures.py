@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from pytest_lambda_lifecycle.errors import (
@@ -101,9 +102,7 @@ _CONTROL_FLOW: Final = {
 
 def caller() -> str:
     """Return ``file:line`` of the nearest frame outside this library, for messages."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
-        frame = frame.f_back
+    frame, _ = _nearest_outside()
     try:
         shown = str(Path(frame.f_code.co_filename).relative_to(Path.cwd()))
     except Exception:  # no relative path; or function code has put something else in the place of os.getcwd
@@ -113,10 +112,16 @@ def caller() -> str:
 
 def warn(text: str) -> None:
     """Warn with a `LifecycleWarning` at the nearest line outside this library."""
-    frame, level = sys._getframe(0), 1
+    _, level = _nearest_outside()
+    warnings.warn(LifecycleWarning(text), stacklevel=level)
+
+
+def _nearest_outside() -> tuple[FrameType, int]:
+    """Return the nearest frame outside this library, and how many levels up from the caller it is (itself is 1)."""
+    frame, level = sys._getframe(1), 1
     while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
         frame, level = frame.f_back, level + 1
-    warnings.warn(LifecycleWarning(text), stacklevel=level)
+    return frame, level
 
 
 def _is_ours(filename: str) -> bool:

@@ -8,10 +8,10 @@ from types import ModuleType
 from typing import Any
 
 from pytest_lambda_lifecycle.importing import ImportHook
+from pytest_lambda_lifecycle.undoing import Undo
 
 __all__ = ["Finders"]
 
-Undo = Callable[[], None]
 _IMPORT_SYSTEM = ("importlib", "_frozen_importlib", "zipimport")
 
 

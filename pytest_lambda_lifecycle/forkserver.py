@@ -6,12 +6,11 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
 from typing import Any
 
-__all__ = ["ForkServer"]
+from pytest_lambda_lifecycle.undoing import Undo
 
-Undo = Callable[[], None]
+__all__ = ["ForkServer"]
 
 
 class ForkServer:

@@ -17,6 +17,8 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from pytest_lambda_lifecycle.world import is_rewritten
+
 __all__ = ["keep_for"]
 
 Keep = Callable[[str, ModuleType], bool]
@@ -60,7 +62,7 @@ def keep_for(session: pytest.Session, task_root: Path, handler_file: Path | None
         base = os.path.basename(path)
         if base == "conftest.py" or any(fnmatch(base, pattern) for pattern in named):
             return True
-        return len(named) == len(collected.patterns) and _is_rewritten(module)
+        return len(named) == len(collected.patterns) and is_rewritten(module)
 
     return keep
 
@@ -123,8 +125,3 @@ def _path_of(module: ModuleType) -> str | None:
     except Exception:  # anything may sit in sys.modules
         return None
     return os.path.realpath(file) if isinstance(file, str) else None
-
-
-def _is_rewritten(module: ModuleType) -> bool:
-    loader = getattr(module.__dict__.get("__spec__"), "loader", None)
-    return type(loader).__name__ == "AssertionRewritingHook"

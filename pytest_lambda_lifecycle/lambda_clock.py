@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, ClassVar, Protocol
 from weakref import WeakSet
 
-from pytest_lambda_lifecycle.clock import VirtualClock, microseconds
+from pytest_lambda_lifecycle.clock import VirtualClock, microseconds, moment_at
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.sleeping import VirtualSleep
+from pytest_lambda_lifecycle.undoing import Undo
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -40,7 +40,7 @@ class LambdaClock(VirtualClock):
             _require_aware(start, "cannot start the clock at")
         super().__init__(start, watchdog=watchdog)
         self._sleep = VirtualSleep(self)
-        self._undo: Callable[[], None] = lambda: None
+        self._undo: Undo = lambda: None
         self._listeners: WeakSet[_Listener] = WeakSet()
 
     def __enter__(self) -> Self:
@@ -73,7 +73,7 @@ class LambdaClock(VirtualClock):
     @property
     def now(self) -> datetime:
         """The moment it is (aware, UTC)."""
-        return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=self._us)
+        return moment_at(self._us)
 
     def spend(self, span_us: int) -> None:
         """Let function code take time, up to its deadline."""

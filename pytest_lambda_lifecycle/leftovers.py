@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from pytest_lambda_lifecycle.threads import StartedThreads
+from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
 __all__ = ["Children", "Leftovers"]
 
@@ -25,7 +26,7 @@ class Children:
         self._in_phase = in_phase
         self.where: WeakKeyDictionary[subprocess.Popen[Any], str] = WeakKeyDictionary()
 
-    def enter(self) -> Callable[[], None]:
+    def enter(self) -> Undo:
         original: Any = subprocess.Popen.__init__
         watch = self
 
@@ -34,12 +35,7 @@ class Children:
             if watch._in_phase():
                 watch.where[self] = _outside_of("subprocess")
 
-        subprocess.Popen.__init__ = __init__  # type: ignore[method-assign]
-
-        def leave() -> None:
-            subprocess.Popen.__init__ = original  # type: ignore[method-assign]
-
-        return leave
+        return replace_attributes((subprocess.Popen, "__init__", __init__))
 
     def discard(self) -> None:
         self.where.clear()

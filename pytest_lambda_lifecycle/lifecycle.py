@@ -14,8 +14,10 @@ from pytest_lambda_lifecycle.outcome import Exited, Outcome, Raised
 
 __all__ = [
     "EVENT_LIMIT",
+    "EXIT_ERROR",
     "RESPONSE_LIMIT",
     "RESTORE_LIMIT_US",
+    "TIMED_OUT",
     "State",
     "allowed",
     "billed_ms",
@@ -28,6 +30,9 @@ __all__ = [
     "timeout_message",
 ]
 
+EXIT_ERROR: Final = "Runtime.ExitError"
+TIMED_OUT: Final = "Sandbox.Timedout"
+"""Error types of the platform's own (Troubleshooting invocation issues; Runtime Interface Emulator)."""
 EVENT_LIMIT: Final = 6_291_456
 """Bytes of a synchronous event: 6 MB (Lambda quotas, "Invocation payload")."""
 
@@ -117,7 +122,7 @@ def reported_error_type(outcome: Outcome) -> str:
     A type that is no ``Runtime.…`` or ``Function.…`` is not kept (Runtime API page; Runtime Interface Emulator).
     """
     if isinstance(outcome, Exited):
-        return "Runtime.ExitError"
+        return EXIT_ERROR
     if not isinstance(outcome, Raised):
         return ""  # a timeout has a status and no type
     kind = outcome.fault_type or str(outcome.error.get("errorType", ""))

@@ -9,10 +9,10 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Final
 
 from pytest_lambda_lifecycle.importing import ImportHook
+from pytest_lambda_lifecycle.undoing import Undo
 
 __all__ = ["SharedNamespaces"]
 
-Undo = Callable[[], None]
 
 _WATCHED: Final[dict[str, tuple[str, ...]]] = {
     "awslambdaric.lambda_runtime_client": ("LambdaRuntimeClient",),

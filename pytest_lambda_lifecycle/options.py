@@ -69,9 +69,7 @@ _MANY: Final = frozenset({"paths", "args", "linelist"})
 _NUMBERS: Final = frozenset({"timeout", "memory_size", "ephemeral_storage"})
 _SPANS: Final = frozenset({"idle_timeout", "max_lifetime"})
 _TAKES: Final = {
-    "idle_timeout": "; it takes a number of seconds above 0",
-    "max_lifetime": "; it takes a number of seconds above 0",
-    "watchdog": "; it takes a number of seconds above 0",
+    **dict.fromkeys((*_SPANS, "watchdog"), "; it takes a number of seconds above 0"),
     "clock_start": "; it takes text such as '2030-01-31T12:00:00Z'",
 }
 

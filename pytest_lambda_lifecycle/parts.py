@@ -11,9 +11,10 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.undoing import Undo
+
 __all__ = ["LoggingTree", "Slot", "attribute", "standard_slots"]
 
-Undo = Callable[[], None]
 OUTSIDE: Final = object()
 """As a fresh value: begin with what the outside has."""
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
 from pytest_lambda_lifecycle.outcome import Exited, Raised
+from pytest_lambda_lifecycle.undoing import Undo
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.alarm import Alarm
@@ -30,7 +31,6 @@ __all__ = ["Part", "ProcessSlice", "Stage", "stage"]
 
 T = TypeVar("T")
 _real_exit = os._exit
-Undo = Callable[[], None]
 
 
 class Part(Protocol):
@@ -65,6 +65,10 @@ class Stage:
         self.thread: int | None = None
         self.running: list[ProcessSlice] = []
         """Environments inside a phase, outermost first: a handler may invoke another environment."""
+
+    def on_phase_thread(self) -> bool:
+        """Say whether the current thread is the one on which a phase runs."""
+        return bool(self.running) and self.thread == threading.get_ident()
 
     def enter(self, slice_: ProcessSlice) -> None:
         """Make an environment the process's; another one that is entered leaves first."""

@@ -36,10 +36,10 @@ __all__ = ["log_text", "platform_error", "render", "report_line"]
 def platform_error(request_id: str, outcome: Outcome) -> tuple[str, str]:
     """Type and message of the error that the platform makes when the runtime process ended without posting one."""
     if isinstance(outcome, TimedOut):
-        kind, message = "Sandbox.Timedout", lifecycle.timeout_message(outcome.limit)
+        kind, message = lifecycle.TIMED_OUT, lifecycle.timeout_message(outcome.limit)
     else:
         code = outcome.exit_code if isinstance(outcome, Exited) else 1
-        kind, message = "Runtime.ExitError", lifecycle.exit_message(code)
+        kind, message = lifecycle.EXIT_ERROR, lifecycle.exit_message(code)
     return kind, f"RequestId: {request_id} Error: {message}"
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
 __all__ = ["keep_out_time_machine"]
 
 
-def keep_out_time_machine() -> Callable[[], None]:
+def keep_out_time_machine() -> Undo:
     """Raise `LifecycleError` if time-machine travels, and see to it that it does not start until the returned call."""
     time_machine: Any = sys.modules.get("time_machine")
     # Version 3 has renamed the list.
@@ -24,7 +24,6 @@ def keep_out_time_machine() -> Callable[[], None]:
     travel = getattr(time_machine, "travel", None)
     if travel is None:
         return lambda: None
-    start = travel.start
 
     def refuse(self: object) -> NoReturn:
         raise LifecycleError(
@@ -33,9 +32,4 @@ def keep_out_time_machine() -> Callable[[], None]:
             "advance)"
         )
 
-    travel.start = refuse
-
-    def let_in() -> None:
-        travel.start = start
-
-    return let_in
+    return replace_attributes((travel, "start", refuse))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
 from typing import Final
 
+from pytest_lambda_lifecycle.clock import moment_at
 from pytest_lambda_lifecycle.variables import Credentials
 
 __all__ = ["LIFETIME_US", "Rotation"]
@@ -30,11 +30,10 @@ class Rotation:
         """Return credentials that are valid for a while."""
         if self._now_us() > self._until_us - ROTATE_BEFORE_US:
             self._until_us = self._now_us() + LIFETIME_US
-            moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=self._until_us)
             self._current = Credentials(
                 access_key_id=f"ASIA{secrets.token_hex(8).upper()}",
                 session_token=f"fake-session-token-{secrets.token_hex(8)}",
-                expiration=moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                expiration=moment_at(self._until_us).strftime("%Y-%m-%dT%H:%M:%SZ"),
             )
         return self._current
 

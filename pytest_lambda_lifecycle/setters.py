@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
+from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
+
 __all__ = ["WatchedSetter", "watched_setters"]
 
-Undo = Callable[[], None]
 InPhase = Callable[[], bool]
 Read = Callable[[], Any]
 Write = Callable[[Any], object]
@@ -37,15 +38,13 @@ class WatchedSetter:
 
     def enter(self) -> Undo:
         self._outside = [self._read()] if self._own else []
-        originals = [(name, getattr(self._owner, name)) for name in self._setters]
         for value in self._own:
             self._write(value)
-        for name, original in originals:
-            setattr(self._owner, name, self._watch(original))
+        owner = self._owner
+        unwatch = replace_attributes(*((owner, name, self._watch(getattr(owner, name))) for name in self._setters))
 
         def leave() -> None:
-            for name, original in originals:
-                setattr(self._owner, name, original)
+            unwatch()
             for value in self._outside:
                 self._write(value)
 

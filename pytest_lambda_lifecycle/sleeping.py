@@ -11,13 +11,13 @@ import selectors
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.clock import VirtualClock
+from pytest_lambda_lifecycle.clock import VirtualClock, rounded_up_us
 from pytest_lambda_lifecycle.outcome import DeadlineReached
 from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.threads import function_thread
+from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
 __all__ = ["VirtualSleep"]
 
@@ -36,12 +36,12 @@ class VirtualSleep:
         self.captured: Final = ((VirtualSleep._sleep, self._stand_in),)
         """`time.sleep` and what stands in for it, where a module has captured it."""
 
-    def install(self) -> Callable[[], None]:
+    def install(self) -> Undo:
         """Replace both; the returned call puts them back."""
         from asyncio import selector_events  # freezegun has loaded asyncio; without a clock nobody pays for it
 
         loop_class: Any = selector_events.BaseSelectorEventLoop
-        original_sleep, original_init = time.sleep, loop_class.__init__
+        original_init = loop_class.__init__
         virtual = self
 
         def init(loop: Any, selector: Any = None) -> None:  # noqa: ANN401
@@ -55,19 +55,11 @@ class VirtualSleep:
             loop._clock_resolution = 1e-6
             _count_executors(loop)
 
-        setattr(time, "sleep", self._stand_in)  # noqa: B010  # the stub declares a function, not a variable
-        loop_class.__init__ = init
-
-        def undo() -> None:
-            setattr(time, "sleep", original_sleep)  # noqa: B010
-            loop_class.__init__ = original_init
-
-        return undo
+        return replace_attributes((time, "sleep", self._stand_in), (loop_class, "__init__", init))
 
     def applies(self) -> bool:
         """Say whether function code asks: on the thread of a phase, or on one that function code started."""
-        on_phase_thread = bool(stage.running) and stage.thread == threading.get_ident()
-        return not self._clock.ended and (on_phase_thread or function_thread() is not None)
+        return not self._clock.ended and (stage.on_phase_thread() or function_thread() is not None)
 
     def sleep(self, seconds: float, /) -> None:
         """Stand in for `time.sleep`."""
@@ -76,12 +68,12 @@ class VirtualSleep:
         if for_child or not self.applies() or not math.isfinite(seconds) or seconds < 0:
             self._sleep(seconds)
         else:
-            self.wait(math.ceil(round(seconds * 1_000_000, 3)))
+            self.wait(rounded_up_us(seconds))
 
     def wait(self, span_us: int) -> None:
         """Let ``span_us`` pass, up to the deadline; raises `DeadlineReached` there."""
         clock, until = self._clock, self._clock.now_us() + span_us
-        if stage.running and stage.thread == threading.get_ident():
+        if stage.on_phase_thread():
             if clock.reaches_deadline(until):
                 raise DeadlineReached
             return

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.events import SpyCall
 from pytest_lambda_lifecycle.failures import warn
+from pytest_lambda_lifecycle.undoing import Undo
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.world import World
@@ -115,7 +116,7 @@ class Replacements:
         self._found: set[str] = set()
         """Names of modules that targets were found in."""
 
-    def enter(self) -> Callable[[], None]:
+    def enter(self) -> Undo:
         self._apply_to_loaded()
         self._entered = True
 
@@ -139,8 +140,11 @@ class Replacements:
     def discard(self) -> None:
         """The next process finds the same spies: they are the test's, not the function's."""
 
-    def add(self, target: str, replace: Callable[[object, str, object], tuple[Any, str, object]]) -> None:
-        """Replace ``target`` by what ``replace(owner, name, original)`` says: owner, name and value to set."""
+    def add(self, target: str, replace: Callable[[object, str, object], tuple[Any, str, object]]) -> Callable[[], str]:
+        """Replace ``target`` by what ``replace(owner, name, original)`` says: owner, name and value to set.
+
+        What is returned says why no call of ``target`` can have been seen; an empty text if it can.
+        """
         module_name, path = self._split(target)
         apply = functools.partial(self._apply, target, module_name, path, replace)
         module = self._world.own(module_name) or self._shared(module_name)
@@ -150,16 +154,11 @@ class Replacements:
         else:
             self._waiting.append((module_name, apply))
         self._world.hook.add(module_name, apply)
-
-    def unseen(self, target: str) -> str:
-        """Say why no call of ``target`` can have been seen; an empty text if it can."""
-        module_name, path = self._split(target)
-        if module_name in self._found:
-            return ""
-        return (
+        why = (
             f"{module_name} was never imported by a phase (nor is it known whether it has a name {path[0]!r}); "
             "spy on what the function uses"
         )
+        return lambda: "" if module_name in self._found else why
 
     def _shared(self, name: str) -> ModuleType | None:
         """Return a module that is loaded and stays when the environment enters."""

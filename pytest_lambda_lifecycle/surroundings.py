@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
+
 __all__ = ["SearchPath", "Variables", "WorkingDirectory", "sweep"]
 
-Undo = Callable[[], None]
 # The dictionary inside os.environ: looking at it costs a fortieth of looking at os.environ.
 _DATA: Any = getattr(os.environ, "_data", os.environ)
 
@@ -224,18 +225,10 @@ class WorkingDirectory:
         self._in_phase = False
 
     def enter(self) -> Undo:
-        watched: dict[str, Any] = {"chdir": self._watch(self._chdir), "fchdir": self._watch(self._fchdir)}
-        originals = {name: getattr(os, name) for name in watched if hasattr(os, name)}
         if not self._in_phase:  # else the environment comes back from one that its handler invoked
             self._tests = None
-        for name in originals:
-            setattr(os, name, watched[name])
-
-        def leave() -> None:
-            for name, original in originals.items():
-                setattr(os, name, original)
-
-        return leave
+        watched = {"chdir": self._watch(self._chdir), "fchdir": self._watch(self._fchdir)}
+        return replace_attributes(*((os, name, function) for name, function in watched.items() if hasattr(os, name)))
 
     def discard(self) -> None:
         self._functions = self._start

@@ -48,14 +48,15 @@ def hint_at_neighbour(task_root: Path, handler: str, missing: str) -> str:
     folder = task_root.joinpath(*parts)
     if not _has_module(folder, ["__init__"]):
         folder = folder.parent
-    holds = _has_module(folder, [name]) or _has_directory(folder, [name])
-    if folder == task_root or not holds or _has_module(task_root, [name]) or _has_directory(task_root, [name]):
+    beside, at_root = (_has_module(one, [name]) or _has_directory(one, [name]) for one in (folder, task_root))
+    if folder == task_root or not beside or at_root:
         return ""
-    package = ".".join(folder.relative_to(task_root).parts)
+    packages = folder.relative_to(task_root).parts
+    package = ".".join(packages)
     return (
         f"{name} lies beside the handler's file, in {folder}, but imports start at the task root, {task_root}, as on "
         f"Lambda: write 'from {package} import {name}', or make {folder} the task root (code_dir) with the handler "
-        f"{'.'.join([*parts[len(folder.relative_to(task_root).parts) :], handler.rpartition('.')[2]])!r}"
+        f"{'.'.join([*parts[len(packages) :], handler.rpartition('.')[2]])!r}"
     )
 
 

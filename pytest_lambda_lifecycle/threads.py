@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
+
 __all__ = ["StartedThreads", "function_thread"]
 
 _OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
@@ -26,7 +28,7 @@ class StartedThreads:
         self._in_phase = in_phase
         self.where: WeakKeyDictionary[threading.Thread, str] = WeakKeyDictionary()
 
-    def enter(self) -> Callable[[], None]:
+    def enter(self) -> Undo:
         original: Any = threading.Thread.start
         watch = self
 
@@ -37,12 +39,7 @@ class StartedThreads:
                 watch.where[self] = f"{frame.f_code.co_filename}:{frame.f_lineno}"
             original(self)
 
-        threading.Thread.start = start  # type: ignore[method-assign]
-
-        def leave() -> None:
-            threading.Thread.start = original  # type: ignore[method-assign]
-
-        return leave
+        return replace_attributes((threading.Thread, "start", start))
 
     def discard(self) -> None:
         self.where.clear()

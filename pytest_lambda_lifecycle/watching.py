@@ -48,6 +48,8 @@ class WatchedRuntime:
         self._tampered = tampered
         self._leftovers = leftovers
         self._renew_credentials = renew_credentials
+        self._noted: set[str] = set()
+        """Shared modules that the timeline names already."""
         world.hook.guard = self._refuse_patched
 
     def init(self) -> Loaded | Raised | Exited:
@@ -92,9 +94,9 @@ class WatchedRuntime:
         self._timeline.append(Replaced(self._clock.now_us(), target, before, after))
 
     def _note_shared(self) -> None:
-        known = {event.module for event in self._timeline.of(SharedModule)}
         for module, reason in self._world.shared.items():
-            if module not in known:
+            if module not in self._noted:
+                self._noted.add(module)
                 self._timeline.append(SharedModule(self._clock.now_us(), module, reason))
 
     def _refuse_patched(self, name: str) -> None:

@@ -16,11 +16,11 @@ from functools import lru_cache
 from types import ModuleType
 
 from pytest_lambda_lifecycle.importing import ImportHook, find_spec
+from pytest_lambda_lifecycle.undoing import Undo
 
-__all__ = ["World"]
+__all__ = ["World", "is_rewritten"]
 
 Keep = Callable[[str, ModuleType], bool]
-Undo = Callable[[], None]
 
 _EXTENSION_SUFFIXES = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 _PACKAGE_FOLDERS = frozenset({"site-packages", "dist-packages"})
@@ -272,7 +272,7 @@ class World:
         if folder is None:  # made by hand: the function's if it appeared meanwhile under a name of the function's
             return self._entered and top in self._names and name not in self._foreign
         if top in self._names and self._is_impostor(top):
-            is_test = top == "conftest" or _is_rewritten(module)  # under --assert=plain nothing is rewritten
+            is_test = top == "conftest" or is_rewritten(module)  # under --assert=plain nothing is rewritten
             part_of_tests = "." in name or "__path__" in vars(module) or is_test
             return not (part_of_tests and self._keep(name, module))
         return self._holds(folder) and not self._keep(name, module)
@@ -281,7 +281,7 @@ class World:
         """Say whether ``top`` is another folder's module of the same name (two functions with a ``utils``)."""
         module = sys.modules.get(top)
         folder = _folder(module) if module is not None else None
-        if folder is None or module is None or _installed(folder) or _is_rewritten(module):
+        if folder is None or module is None or _installed(folder) or is_rewritten(module):
             return False
         home = os.path.dirname(folder) if "__path__" in module.__dict__ else folder
         return home not in self._roots
@@ -303,7 +303,7 @@ def _is_source(folder: str, root: str) -> bool:
     return _PACKAGE_FOLDERS.isdisjoint(parts) and not in_tree_prefix
 
 
-def _is_rewritten(module: ModuleType) -> bool:
+def is_rewritten(module: ModuleType) -> bool:
     """Say whether pytest loaded a module through its assertion rewriting: a test module, a conftest, a plugin."""
     spec = module.__dict__.get("__spec__")
     return type(getattr(spec, "loader", None)).__name__ == "AssertionRewritingHook"

@@ -10,11 +10,12 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 import pytest_lambda_lifecycle
+from pytest_lambda_lifecycle import ExecutionEnvironment, Invocation, LifecycleError
 
 pytest_plugins = ["pytester"]
 
@@ -81,6 +82,37 @@ def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("leaks") is None:
         differences = before.differences(ProcessPhotograph())
         assert not differences, "the test left in the process: " + "; ".join(differences)
+
+
+@pytest.fixture
+def invoke_meanwhile() -> Callable[..., tuple[Invocation, list[LifecycleError]]]:
+    """Invoke ``other`` on a second thread while the handler of ``waiting`` waits between its ``entered`` and ``leave``.
+
+    Returns the invocation that waited, and what the other one was refused with.
+    """
+
+    def invoke_meanwhile(
+        waiting: ExecutionEnvironment, other: ExecutionEnvironment
+    ) -> tuple[Invocation, list[LifecycleError]]:
+        waiting.initialize()
+        module, refused = waiting.module, list[LifecycleError]()
+
+        def invoke() -> None:
+            module.entered.wait(10)
+            try:
+                other.invoke()
+            except LifecycleError as problem:
+                refused.append(problem)
+            finally:
+                module.leave.set()
+
+        thread = threading.Thread(target=invoke)
+        thread.start()
+        invocation = waiting.invoke()
+        thread.join()
+        return invocation, refused
+
+    return invoke_meanwhile
 
 
 @pytest.fixture

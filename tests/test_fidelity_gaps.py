@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import textwrap
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -133,29 +132,14 @@ def test_function_code_can_see_its_timeout(environment):
 # --- one request at a time -------------------------------------------------------------------------------------------
 
 
-def test_a_second_request_does_not_start_a_second_environment(environment):
+def test_a_second_request_does_not_start_a_second_environment(environment, invoke_meanwhile):
     env = environment("""
         import threading
         entered, leave = threading.Event(), threading.Event()
         def handler(event, context): entered.set(); leave.wait(10)
     """)
-    env.initialize()
-    module, seen = env.module, []
-
-    def invoke() -> None:
-        module.entered.wait(10)
-        try:
-            env.invoke()
-        except InvalidTransition as problem:
-            seen.append(problem)
-        finally:
-            module.leave.set()
-
-    other = threading.Thread(target=invoke)
-    other.start()
-    env.invoke()
-    other.join()
-    assert len(seen) == 1
+    _, refused = invoke_meanwhile(env, env)
+    assert [type(problem) for problem in refused] == [InvalidTransition]
 
 
 # --- output ----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 
 import pytest
 
@@ -296,65 +295,31 @@ def test_invoke_from_inside_the_handler_is_refused_and_nothing_is_lost(environme
     assert env.init_count == 1
 
 
-def test_two_threads_invoking_one_environment(environment):
-    env = environment("""
-        import threading
-        entered, leave = threading.Event(), threading.Event()
-        def handler(event, context):
-            entered.set()
-            leave.wait(10)
-            return "done"
-    """)
-    env.initialize()
-    module = env.module
-    seen: list[object] = []
-
-    def invoke():
-        module.entered.wait(10)
-        try:
-            env.invoke()
-        except LifecycleError as problem:
-            seen.append(problem)
-        finally:
-            module.leave.set()
-
-    other = threading.Thread(target=invoke)
-    other.start()
-    assert env.invoke().payload == "done"
-    other.join()
-    assert isinstance(seen[0], InvalidTransition)
-    assert "handles one event at a time" in str(seen[0])
+WAITS = """
+    import threading
+    entered, leave = threading.Event(), threading.Event()
+    def handler(event, context):
+        entered.set()
+        leave.wait(10)
+        return "done"
+"""
 
 
-def test_two_threads_invoking_two_environments(environment, write):
-    slow = environment("""
-        import threading
-        entered, leave = threading.Event(), threading.Event()
-        def handler(event, context):
-            entered.set()
-            leave.wait(10)
-            return "done"
-    """)
+def test_two_threads_invoking_one_environment(environment, invoke_meanwhile):
+    env = environment(WAITS)
+    invocation, refused = invoke_meanwhile(env, env)
+    assert invocation.payload == "done"
+    assert isinstance(refused[0], InvalidTransition)
+    assert "handles one event at a time" in str(refused[0])
+
+
+def test_two_threads_invoking_two_environments(environment, write, invoke_meanwhile):
+    slow = environment(WAITS)
     write("quick.py", "def handler(event, context): return 'quick'")
     quick = environment(handler="quick.handler")
-    slow.initialize()
-    module = slow.module
-    seen: list[object] = []
-
-    def invoke():
-        module.entered.wait(10)
-        try:
-            quick.invoke()
-        except LifecycleError as problem:
-            seen.append(problem)
-        finally:
-            module.leave.set()
-
-    other = threading.Thread(target=invoke)
-    other.start()
-    assert slow.invoke().payload == "done"
-    other.join()
-    assert "inside a phase on another thread" in str(seen[0])
+    invocation, refused = invoke_meanwhile(slow, quick)
+    assert invocation.payload == "done"
+    assert "inside a phase on another thread" in str(refused[0])
     assert quick.invoke().payload == "quick"
 
 

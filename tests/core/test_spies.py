@@ -102,11 +102,17 @@ def test_a_shared_library_is_spied_on_only_while_entered(environment):
     assert json.dumps is original
 
 
-def test_a_shared_library_that_is_not_loaded_yet(environment, tmp_path, monkeypatch):
+@pytest.fixture
+def user_of_laterlib(environment, tmp_path, monkeypatch):
+    """An environment whose function uses an installed library that nobody has imported yet."""
     (tmp_path / "site-packages").mkdir()
     (tmp_path / "site-packages" / "laterlib.py").write_text("def call(): return 1")
     monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
-    env = environment("import laterlib\ndef handler(event, context): return laterlib.call()")
+    return environment("import laterlib\ndef handler(event, context): return laterlib.call()")
+
+
+def test_a_shared_library_that_is_not_loaded_yet(user_of_laterlib):
+    env = user_of_laterlib
     spy = env.spy("laterlib.call")
     env.invoke()
     assert spy.phases == ["invoke"]
@@ -115,11 +121,8 @@ def test_a_shared_library_that_is_not_loaded_yet(environment, tmp_path, monkeypa
     assert not hasattr(sys.modules.pop("laterlib").call, "__wrapped__")
 
 
-def test_a_shared_library_that_the_test_imports_after_the_spy(environment, tmp_path, monkeypatch):
-    (tmp_path / "site-packages").mkdir()
-    (tmp_path / "site-packages" / "laterlib.py").write_text("def call(): return 1")
-    monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
-    env = environment("import laterlib\ndef handler(event, context): return laterlib.call()")
+def test_a_shared_library_that_the_test_imports_after_the_spy(user_of_laterlib):
+    env = user_of_laterlib
     spy = env.spy("laterlib.call")
     importlib.import_module("laterlib")
     env.invoke()

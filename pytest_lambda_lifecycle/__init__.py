@@ -107,12 +107,14 @@ __all__ = [
 _MODULES = tuple("errors events settings config timeline phases spies lambda_clock environment fixtures".split())
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and refuse other names
+    # There is no __dir__: freezegun looks at every name that it lists, in suites that use nothing of this as well.
 
     def __getattr__(name: str) -> object:
         if name == "__version__":
             from importlib.metadata import version
 
-            return version("pytest-lambda-lifecycle")
+            globals()[name] = value = version("pytest-lambda-lifecycle")
+            return value
         if name in __all__:
             from importlib import import_module
 
@@ -122,6 +124,3 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse other n
                     globals()[name] = value = getattr(module, name)
                     return value
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})

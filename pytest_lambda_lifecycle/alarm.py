@@ -11,12 +11,12 @@ from __future__ import annotations
 import _signal as _fast  # type: ignore[import-not-found]  # `signal` makes enum members of all answers: 20 times slower
 import signal
 import threading
-import time
 from types import FrameType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.interruption import Interruption
 from pytest_lambda_lifecycle.outcome import ProcessEnd
+from pytest_lambda_lifecycle.real_time import RealTime
 from pytest_lambda_lifecycle.undoing import Undo
 
 __all__ = ["AVAILABLE", "Alarm"]
@@ -37,8 +37,6 @@ class Alarm:
     environment and goes on in the next phase.  Where there are no interval timers, and off the main thread, nothing is
     interrupted: the phase looks at the clock when it ends.
     """
-
-    _clock = staticmethod(time.perf_counter)  # on a class, where freezegun does not look
 
     def __init__(self, fire: Interruption) -> None:
         self._fire = fire
@@ -75,7 +73,7 @@ class Alarm:
         self._active = True
         self._fire.begin()
         left, self._test_interval = _fast.setitimer(_fast.ITIMER_REAL, limit or 0.0, _REPEAT)
-        now = self._clock()
+        now = RealTime.perf_counter()
         self._deadline_at = now + limit if limit else 0.0
         if left or self._own_left:
             self._test_at = now + left if left else 0.0
@@ -89,7 +87,7 @@ class Alarm:
         self._active = False
         _fast.setitimer(_fast.ITIMER_REAL, 0)
         if self._own_at or self._test_at:
-            now = self._clock()
+            now = RealTime.perf_counter()
             self._own_left = max(self._own_at - now, _SOON) if self._own_at else 0.0
             if self._test_at:
                 _fast.setitimer(_fast.ITIMER_REAL, max(self._test_at - now, _SOON), self._test_interval)
@@ -130,19 +128,19 @@ class Alarm:
         before = self.get_timer()
         if seconds < 0 or interval < 0:
             raise signal.ItimerError(22, "Invalid argument")
-        self._own_at = self._clock() + seconds if seconds else 0.0
+        self._own_at = RealTime.perf_counter() + seconds if seconds else 0.0
         self._own_left, self._own_interval = seconds, interval if seconds else 0.0
         self._set()
         return before
 
     def get_timer(self) -> tuple[float, float]:
         """Stand in for `signal.getitimer` with ITIMER_REAL."""
-        return (max(self._own_at - self._clock(), _SOON) if self._own_at else 0.0), self._own_interval
+        return (max(self._own_at - RealTime.perf_counter(), _SOON) if self._own_at else 0.0), self._own_interval
 
     # -- the real timer -------------------------------------------------------------------------------------------
 
     def _set(self) -> None:
-        now = self._clock()
+        now = RealTime.perf_counter()
         delays = [max(at - now, _SOON) for at in (self._own_at, self._test_at) if at]
         if self._deadline_at:  # once it has passed, the code that outlives it is given time to unwind
             delays.append(self._deadline_at - now if self._deadline_at > now else _REPEAT)
@@ -153,7 +151,7 @@ class Alarm:
         if not self._active:
             _call(self._test_handler, frame)
             return
-        now, handlers = self._clock(), []
+        now, handlers = RealTime.perf_counter(), []
         if self._test_at and now >= self._test_at:
             self._test_at = now + self._test_interval if self._test_interval else 0.0
             handlers.append(self._test_handler)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_lambda_lifecycle import parts
 from pytest_lambda_lifecycle.alarm import Alarm
 from pytest_lambda_lifecycle.capture import Unbuffered
-from pytest_lambda_lifecycle.clock import Clock, FreezegunNames, VirtualClock, moment_at
+from pytest_lambda_lifecycle.clock import Clock, FreezegunNames, moment_at
 from pytest_lambda_lifecycle.conductor import Conductor
 from pytest_lambda_lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
@@ -35,6 +35,7 @@ from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_
 from pytest_lambda_lifecycle.threads import StartedThreads
 from pytest_lambda_lifecycle.timeline import Timeline
 from pytest_lambda_lifecycle.variables import function_variables, is_withheld
+from pytest_lambda_lifecycle.virtual_clock import VirtualClock
 from pytest_lambda_lifecycle.watching import WatchedRuntime
 from pytest_lambda_lifecycle.world import World
 

@@ -13,6 +13,8 @@ from types import FunctionType, ModuleType
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
+from pytest_lambda_lifecycle.real_time import RealTime
+
 __all__ = ["put_into", "replace_captured"]
 
 Place: TypeAlias = tuple[Any, str]
@@ -30,10 +32,11 @@ _found: Final[WeakKeyDictionary[ModuleType, tuple[Place, ...]]] = WeakKeyDiction
 def replace_captured(values: Mapping[int, Any], ignored: tuple[str, ...]) -> Callable[[Mapping[int, Any]], None]:
     """Put ``values``, by the id of what they replace, wherever installed modules hold that; the call puts others there.
 
-    The ids have to be the same ones in every call in a process.  Modules whose names begin as ``ignored`` are left out,
-    and so is what is not installed: a test that has put a stopwatch aside wants to keep it.
+    The ids are those of freezegun's functions, with or without `time.sleep`.  Modules whose names begin as ``ignored``
+    are left out, and so is what is not installed: a test that has put a stopwatch aside wants to keep it.
     """
     replaced: list[Place] = []
+    ids = {*values, id(RealTime.sleep)}  # what is found is remembered, for calls with and without it
     for name, module in list(sys.modules.items()):
         if not issubclass(type(module), ModuleType):
             continue
@@ -41,7 +44,7 @@ def replace_captured(values: Mapping[int, Any], ignored: tuple[str, ...]) -> Cal
         if places is None:
             skipped = name.partition(".")[0] in _OWN_BUSINESS or name.startswith(ignored) or not _installed(module)
             # The module is not kept: the dictionary would never forget it.
-            found = [] if skipped else [(owner, key) for owner, key in _places(module, values)]
+            found = [] if skipped else [(owner, key) for owner, key in _places(module, ids)]
             places = _found[module] = tuple((None if owner is module else owner, key) for owner, key in found)
         replaced += [(module if owner is None else owner, key) for owner, key in places]
     _put(replaced, values)

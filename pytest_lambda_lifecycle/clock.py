@@ -1,39 +1,40 @@
-"""Time: the real one, and one that stands still until it is moved.  The only module that imports freezegun.
-
-freezegun replaces attributes of modules, so real clock functions hang on classes here, where its scan does not look.
-"""
+"""Time as the conductor knows it, the real one, and how it is replaced.  The only module that imports freezegun."""
 
 from __future__ import annotations
 
 import math
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from types import ModuleType
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
 from pytest_lambda_lifecycle.captured import put_into, replace_captured
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.process import stage
+from pytest_lambda_lifecycle.real_time import RealTime
 from pytest_lambda_lifecycle.rival import keep_out_time_machine
 from pytest_lambda_lifecycle.undoing import Undo
 
 __all__ = [
+    "EPOCH",
+    "MICROSECOND",
     "Clock",
     "Freeze",
     "FreezegunNames",
     "RealClock",
-    "VirtualClock",
+    "Turn",
     "microseconds",
     "moment_at",
+    "now",
     "rounded_up_us",
 ]
 
 Turn: TypeAlias = tuple[int, "int | None"]
-_EPOCH: Final = datetime(1970, 1, 1)
-_MICROSECOND: Final = timedelta(microseconds=1)
+_SPANS: Final = frozenset(("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"))
+EPOCH: Final = datetime(1970, 1, 1)
+MICROSECOND: Final = timedelta(microseconds=1)
 _FREEZEGUN_NAMES: Final = tuple(
     "date datetime gmtime localtime monotonic monotonic_ns perf_counter perf_counter_ns strftime time time_ns".split()
 )
@@ -100,15 +101,24 @@ def microseconds(value: object, what: str) -> int:
 class Freeze:
     """freezegun, started once, with what it leaves undone: see the methods."""
 
-    # `subprocess` waits for children in steps of its own, which take real time; `queue` would wait for ever.
-    _MODULES_WITH_REAL_TIME = ("_pytest.timing", "subprocess")
-    _CALLERS_WITH_REAL_TIME = ("_pytest.timing", "concurrent.futures._base")
+    outermost: ClassVar[Freeze | None] = None
+    """The one that names in modules belong to; None also inside a freeze of the test's own."""
+    # These wait in real time, by clocks of their own: with a frozen one they would wait for ever.
+    _MODULES_WITH_REAL_TIME = ("_pytest.timing", "queue", "subprocess")
+    _CALLERS_WITH_REAL_TIME = (
+        "_pytest.timing",
+        "concurrent.futures._base",
+        "multiprocessing.connection",
+        "multiprocessing.queues",
+    )
 
     def __init__(self, at: datetime, *, tick: bool, also: Sequence[tuple[Any, Any]] = ()) -> None:
         """Replace the time functions in all modules; ``at`` is naive UTC.  With ``tick`` time goes on from there.
 
         ``also`` has pairs of a function and its replacement that freezegun does not know.
         """
+        import queue  # noqa: F401  # now, so that it takes its clock from the real ones
+
         import freezegun
 
         self._let_in = keep_out_time_machine()
@@ -120,7 +130,16 @@ class Freeze:
         )
         self._freezer, self._factory = freezer, freezer.start()
         self._narrow_the_ignore_list(self._api)
-        pairs = [*_freezegun_pairs(self._api), *also]
+        self._shift_ns = 0
+        self.pairs = pairs = [*_freezegun_pairs(self._api), *also]
+        for name in self._MODULES_WITH_REAL_TIME:
+            module = sys.modules.get(name)  # if it was imported inside a freeze, nobody has given it its clock back
+            if module is not None:
+                put_into(module, {id(fake): real for real, fake in pairs})
+        if not self._nested:
+            Freeze.outermost = self
+            if tick:
+                self._let_spans_go_on()
         self._real_names = {id(fake): real for real, fake in (also if self._nested else pairs)}
         self._reals = {id(fake): real for real, fake in pairs}
         self._put_captured = replace_captured({id(real): fake for real, fake in pairs}, freezer.ignore)
@@ -128,14 +147,31 @@ class Freeze:
     def _narrow_the_ignore_list(self, api: Any) -> None:  # noqa: ANN401
         """Freeze threads and pools too: freezegun looks at five callers, and finds `threading` below shallow code.
 
-        The default list is right for the scan (`queue` must keep its clock, or it waits for ever), and was used for it.
+        The default list is right for the scan, and was used for it.
         """
         lists = getattr(api, "ignore_lists", None)
         if lists:
             lists[-1] = self._CALLERS_WITH_REAL_TIME
 
+    def _let_spans_go_on(self) -> None:
+        """Let `time.monotonic` and its kin go on from where they are: those of freezegun jump to the epoch."""
+        stand_ins = {id(real): self._going_on(real, fake) for real, fake in self.pairs if real.__name__ in _SPANS}
+        self.pairs[:] = [(real, stand_ins.get(id(real), fake)) for real, fake in self.pairs]
+        for owner, name, real in [*self._freezer.undo_changes, *((time, one.__name__, one) for one, _ in self.pairs)]:
+            if id(real) in stand_ins:
+                setattr(owner, name, stand_ins[id(real)])
+
+    def _going_on(self, real: Callable[[], Any], fake: Callable[[], Any]) -> Callable[[], Any]:
+        unit = 1 if real.__name__.endswith("_ns") else 1_000_000_000
+
+        def stand_in() -> Any:  # noqa: ANN401  # int or float, as the real one
+            return real() + (self._shift_ns if unit == 1 else self._shift_ns / unit) if self.innermost else fake()
+
+        return stand_in
+
     def move(self, span: timedelta) -> None:
         """Move time forward."""
+        self._shift_ns += span // MICROSECOND * 1000
         if hasattr(self._factory, "start"):  # a ticking factory counts from its last move
             self._factory.start -= span
         else:
@@ -159,6 +195,7 @@ class Freeze:
         freezegun restores the globals of modules that are new by name; class attributes and default values that were
         captured meanwhile would stay fake for ever.  Inside a freeze of the test's own, names stay as that has them.
         """
+        Freeze.outermost = None if Freeze.outermost is self else Freeze.outermost
         self._freezer.stop()
         self._put_captured(self._reals)
         new = [module for name, module in list(sys.modules.items()) if name not in self._modules]
@@ -191,7 +228,7 @@ class FreezegunNames:
         """Replace fakes by the real things, or the other way round."""
         api = sys.modules.get("freezegun.api")
         if api is not None:
-            pairs = _freezegun_pairs(api)
+            pairs = _freezegun_pairs(api) if Freeze.outermost is None else Freeze.outermost.pairs
             wanted = {id(real): fake for real, fake in pairs} if api.freeze_factories else {}
             wanted = wanted or {id(fake): real for real, fake in pairs}
             for module in self._modules().values():
@@ -206,15 +243,14 @@ class RealClock:
     """Wall time for moments, `time.perf_counter_ns` for spans.  Idle time is added to what function code reads."""
 
     stuck = ""
-    elapsed = staticmethod(time.perf_counter_ns)
-    _time_ns = staticmethod(time.time_ns)
+    elapsed = staticmethod(RealTime.perf_counter_ns)
     _shift: Freeze | None = None
     _shifted_us = 0
     _forgiven = False
 
     def now_us(self) -> int:
         """Microseconds since the epoch, idle time included."""
-        return self._time_ns() // 1000 + self._shifted_us
+        return RealTime.time_ns() // 1000 + self._shifted_us
 
     def function_time_ms(self) -> int:
         """Milliseconds since the epoch by `time.time`, as a test may have replaced it; so are deadlines."""
@@ -224,7 +260,7 @@ class RealClock:
         """Shift wall and monotonic time for everybody; they go on from there.  The test's own freezes move as well."""
         cls = RealClock
         cls._shifted_us += span_us
-        span = span_us * _MICROSECOND
+        span = span_us * MICROSECOND
         frozen = Freeze.others(cls._shift)
         for factory in frozen:
             factory.tick(span)
@@ -233,7 +269,8 @@ class RealClock:
         elif not frozen:
             entered = stage.leave()  # its modules find the shifted functions when it enters
             try:
-                cls._shift = Freeze(datetime.now(timezone.utc).replace(tzinfo=None) + span, tick=True)
+                cls._shift = Freeze(now(), tick=True)
+                cls._shift.move(span)
             finally:
                 stage.resume(entered)
 
@@ -269,121 +306,9 @@ class RealClock:
 
 def moment_at(us: int) -> datetime:
     """Return the moment (aware, UTC) so many microseconds after the epoch."""
-    return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=us)
+    return (EPOCH + us * MICROSECOND).replace(tzinfo=timezone.utc)
 
 
-class VirtualClock:
-    """Time in whole microseconds that moves only when it is moved: by sleeping function code, by idling, by the test.
-
-    `wait_until` is what sleeping means: on the thread of a phase the clock goes there at once; another thread first
-    gives the clock's other movers a moment (`PATIENCE` s, real), so that sleeps of several threads run side by side.
-    """
-
-    PATIENCE: Final = 0.01
-
-    def __init__(self, start: datetime | None = None, *, watchdog: float = 10.0) -> None:
-        self._start = start
-        self._watchdog = watchdog
-        self.stuck = ""
-        self._freeze: Freeze | None = None
-        self._us = 0
-        self._moved = threading.Condition()
-        self.deadline_us: int | None = None
-        """Where the phase that runs is cut."""
-        self.cut = False
-        """The deadline was reached: everything that waits from now on is cut again."""
-        self.ended = False
-        self.on_deadline: Callable[[], None] = lambda: None
-        """Called on the thread that ran into the deadline, if it is not the phase's own."""
-        self.passed: Callable[[], None] = lambda: None
-        """Called after time has passed while nothing ran."""
-
-    def start(self, also: Sequence[tuple[Any, Any]] = ()) -> None:
-        """Freeze time, at the start given or now, on the whole second; ``also`` as for `Freeze`."""
-        begin = self._start or datetime.now(timezone.utc).replace(microsecond=0)
-        naive = begin.astimezone(timezone.utc).replace(tzinfo=None)
-        self._us = (naive - _EPOCH) // _MICROSECOND
-        self._freeze = Freeze(naive, tick=False, also=also)
-
-    def stop(self, modules: Iterable[ModuleType]) -> None:
-        """Give real time back, in ``modules`` as well."""
-        freeze, self._freeze, self.ended = self._freeze, None, True
-        if freeze is not None:
-            freeze.stop(modules)
-
-    def now_us(self) -> int:
-        """Microseconds since the epoch."""
-        return self._us
-
-    def elapsed(self) -> int:
-        """Nanoseconds; the same clock."""
-        return self._us * 1000
-
-    def function_time_ms(self) -> int:
-        """Milliseconds since the epoch by `time.time`: a test may have frozen time inside this clock once more."""
-        return int(time.time() * 1000)
-
-    def move(self, to_us: int) -> None:
-        """Move forward, to microseconds since the epoch."""
-        with self._moved:
-            span = to_us - self._us
-            if span > 0:
-                self._us = to_us
-                if self._freeze is not None:
-                    self._freeze.move(span * _MICROSECOND)
-                self._moved.notify_all()
-
-    def pass_time(self, span_us: int) -> None:
-        """Let time pass while nothing runs."""
-        self.move(self._us + span_us)
-        self.passed()
-
-    def begin_turn(self, limit_us: int) -> Turn:
-        """Set the deadline; that of an environment whose handler invokes this one comes back at the end."""
-        outer = self.deadline_us
-        self.deadline_us, self.cut, self.stuck = self._us + limit_us, False, ""
-        return self.deadline_us, outer
-
-    def end_turn(self, turn: Turn) -> bool:
-        """Say whether the turn reached its deadline and wanted to go on."""
-        late, self.cut = self.cut or self._us > turn[0], False
-        self.deadline_us = turn[1]
-        return late
-
-    def real_limit(self, limit_us: int) -> float:
-        """The watchdog's: code that spins does not move this clock."""
-        return self._watchdog
-
-    def forgive(self) -> None:
-        """Nothing to do: this clock stands still at a debugger's prompt anyway."""
-
-    def real_time_is_up(self) -> None:
-        """Note that the watchdog has barked."""
-        if not self.cut:
-            self.stuck = (
-                f"function code ran for {self._watchdog:g} s of real time without moving the clock, which stands still "
-                "under lambda_clock: it loops, or waits for something other than time.sleep and asyncio timers; "
-                "raise lambda_lifecycle_watchdog if it needs longer, or test it without lambda_clock"
-            )
-
-    def reaches_deadline(self, to_us: int) -> bool:
-        """Move to a moment, or to the deadline where that comes before; True in the latter case."""
-        deadline = self.deadline_us
-        if deadline is None or (to_us <= deadline and not self.cut):
-            self.move(to_us)
-            return False
-        self.move(deadline)
-        self.cut = True
-        return True
-
-    def wait_on_other_thread(
-        self, until_us: int, in_phase: Callable[[], bool], phase_waits: Callable[[], bool]
-    ) -> None:
-        """Wait on a thread beside the phase's: until others moved the clock there, or the phase's thread waits too."""
-        with self._moved:
-            while not self.ended and (self._us < until_us or not in_phase()):
-                if self._moved.wait(self.PATIENCE) or not in_phase() or not phase_waits():
-                    continue
-                if self.reaches_deadline(until_us):
-                    self.on_deadline()
-                    return
+def now() -> datetime:
+    """Return the moment by `time.time`, which a test may have frozen or shifted, as naive UTC."""
+    return EPOCH + round(time.time() * 1_000_000) * MICROSECOND

@@ -7,11 +7,12 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, ClassVar, Protocol
 from weakref import WeakSet
 
-from pytest_lambda_lifecycle.clock import VirtualClock, microseconds, moment_at
+from pytest_lambda_lifecycle.clock import microseconds, moment_at
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.sleeping import VirtualSleep
 from pytest_lambda_lifecycle.undoing import Undo
+from pytest_lambda_lifecycle.virtual_clock import VirtualClock
 
 if TYPE_CHECKING:
     from typing_extensions import Self

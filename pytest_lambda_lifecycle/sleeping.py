@@ -13,11 +13,13 @@ import threading
 import time
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.clock import VirtualClock, rounded_up_us
+from pytest_lambda_lifecycle.clock import rounded_up_us
 from pytest_lambda_lifecycle.outcome import DeadlineReached
 from pytest_lambda_lifecycle.process import stage
+from pytest_lambda_lifecycle.real_time import RealTime
 from pytest_lambda_lifecycle.threads import function_thread
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
+from pytest_lambda_lifecycle.virtual_clock import VirtualClock
 
 __all__ = ["VirtualSleep"]
 
@@ -28,7 +30,7 @@ IO_PATIENCE: Final = 0.05
 class VirtualSleep:
     """Puts `time.sleep` and the event loops of function code under a clock, for as long as it is installed."""
 
-    _sleep = staticmethod(time.sleep)
+    _sleep = staticmethod(RealTime.sleep)
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock

@@ -13,6 +13,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import islice
 from types import ModuleType
 
 from pytest_lambda_lifecycle.importing import ImportHook, find_spec
@@ -241,10 +242,11 @@ class World:
     def _collect(self, *, since: str = "") -> dict[str, ModuleType]:
         """Find this world's modules; ``since`` is the last key of `sys.modules` that need not be looked at."""
         foreign = self._foreign
-        names = list(sys.modules)
-        if since and len(names) >= self._base and names[self._base - 1] == since:  # nobody changed the order of import
-            names = names[self._base :]
-        found = ((name, sys.modules.get(name)) for name in names)
+        modules: dict[str, ModuleType | None] = {**sys.modules}
+        skipped = 0
+        if since and next(islice(modules, self._base - 1, None), "") == since:  # nobody changed the order of import
+            skipped = self._base
+        found = islice(modules.items(), skipped, None)
         new = {name: module for name, module in found if module is not None and foreign.get(name) is not module}
         own = {name: module for name, module in new.items() if self.owns(name, module)}
         unrepeatable = self._unrepeatable(own)

@@ -21,8 +21,8 @@ LAYERS = {
     3: "watching runtimes runtimes.client runtimes.faults runtimes.hooks runtimes.loading runtimes.local runtimes.logs",
     2: "conductor failures lifecycle participants phases projections",
     1: "alarm capture captured clock exits finders forkserver fresh importing interruption leftovers namespaces "
-    "parts process reuse rival rotation setters sleeping surroundings threads timeline undoing world",
-    0: "codec config context errors events outcome settings task_root variables",
+    "parts process reuse rival rotation setters sleeping surroundings threads timeline undoing virtual_clock world",
+    0: "codec config context errors events outcome real_time settings task_root variables",
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names.split()}
 EXCEPTIONS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_lambda_lifecycle.options import OPTIONS
+from pytest_lambda_lifecycle.options import CLOCK_OPTIONS, OPTIONS
 from pytest_lambda_lifecycle.settings import setting_names
 
 # option, text, what the environment's config then has
@@ -17,6 +17,8 @@ SCALARS = [
     ("runtime", "python3.12", "python3.12"),
     ("log_format", "JSON", "JSON"),
     ("application_log_level", "DEBUG", "DEBUG"),
+    ("idle_timeout", "600", 600.0),
+    ("max_lifetime", "7200.5", 7200.5),
 ]
 BAD = [
     ("timeout", "901", "timeout=901 s is outside Lambda's range 1..900 s"),
@@ -32,6 +34,8 @@ BAD = [
     ("layers", "no-layer", "does not exist"),
     ("fresh_packages", "a-b", "did you mean 'a_b'"),
     ("code_dir", "nowhere", "does not exist"),
+    ("idle_timeout", "0", "idle_timeout=0.0 has to be a number of seconds above 0"),
+    ("max_lifetime", "nan", "max_lifetime=nan has to be a number of seconds above 0"),
 ]
 
 
@@ -196,7 +200,7 @@ def test_the_help_describes_every_option(suite):
     result = suite.runpytest("--help")
     text = result.stdout.str()
     assert "AWS Lambda lifecycle:" in text
-    for option in OPTIONS:
+    for option in (*OPTIONS, *CLOCK_OPTIONS):
         assert option.flag in text
         assert f"  {option.ini} " in text
 

@@ -26,7 +26,7 @@ OURS = {
 }
 
 
-def loaded(pytester: pytest.Pytester, *arguments: str) -> set[str]:
+def loaded(pytester: pytest.Pytester, *arguments: str, test: str = "def test_it(): pass") -> set[str]:
     """Names in ``sys.modules`` at the end of a run of its own."""
     pytester.makeconftest(
         """
@@ -37,7 +37,7 @@ def loaded(pytester: pytest.Pytester, *arguments: str) -> set[str]:
                 json.dump(sorted(sys.modules), file)
         """
     )
-    pytester.makepyfile(test_it="def test_it(): pass")
+    pytester.makepyfile(test_it=test)
     assert pytester.runpytest_subprocess(*arguments).ret == 0
     return set(json.loads((pytester.path / "modules.json").read_text()))
 
@@ -55,6 +55,11 @@ def test_options_load_the_settings_alone(pytester):
     with_options = loaded(pytester, "--lambda-lifecycle-timeout=5")
     ours = {name for name in with_options if name.startswith("pytest_lambda_lifecycle.")}
     assert ours - OURS == {f"pytest_lambda_lifecycle.{name}" for name in ("config", "errors", "settings")}
+
+
+def test_a_freeze_of_the_suites_own_imports_nothing_of_ours(pytester):
+    test = "import freezegun\n@freezegun.freeze_time('2030-01-01')\ndef test_it(): pass"
+    assert {name for name in loaded(pytester, test=test) if name.startswith("pytest_lambda_lifecycle")} == OURS
 
 
 def test_it_prints_nothing(pytester):

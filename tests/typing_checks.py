@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from pytest_lambda_lifecycle import (
     Init,
     Invocation,
     InvokeStart,
+    LambdaClock,
     LambdaLifecycle,
     LifecycleWarning,
     Phase,
@@ -45,6 +47,8 @@ def the_fixture(lambda_lifecycle: LambdaLifecycle) -> None:
         initialization_type="snap-start",
         log_format="JSON",
         application_log_level="DEBUG",
+        idle_timeout=600,
+        max_lifetime=None,
         fresh_packages=["mylib"],
     )
     assert_type(env, ExecutionEnvironment)
@@ -75,6 +79,19 @@ def the_environment(env: ExecutionEnvironment) -> None:
     assert_type(env.log, str)
     with env as entered:
         assert_type(entered, ExecutionEnvironment)
+
+
+def the_clock(lambda_clock: LambdaClock, env: ExecutionEnvironment) -> None:
+    assert_type(lambda_clock.now, datetime)
+    assert_type(lambda_clock.ended, bool)
+    lambda_clock.advance(1, minutes=2, hours=0.5)
+    lambda_clock.move_to(datetime.now(timezone.utc))
+    lambda_clock.advance("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    env.idle(minutes=61)
+    env.latency("orders.db.connect", ms=250)
+    assert_type(env.invoke(remaining_ms=250), Invocation)
+    with LambdaClock(datetime(2030, 1, 1, tzinfo=timezone.utc), watchdog=1) as clock:
+        assert_type(clock, LambdaClock)
 
 
 def the_configuration() -> None:

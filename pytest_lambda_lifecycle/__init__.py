@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.config import FunctionConfig as FunctionConfig
     from pytest_lambda_lifecycle.environment import ExecutionEnvironment as ExecutionEnvironment
     from pytest_lambda_lifecycle.errors import ConfigError as ConfigError
+    from pytest_lambda_lifecycle.errors import ExtensionError as ExtensionError
     from pytest_lambda_lifecycle.errors import FunctionError as FunctionError
     from pytest_lambda_lifecycle.errors import FunctionTimeout as FunctionTimeout
     from pytest_lambda_lifecycle.errors import InitError as InitError
@@ -42,6 +43,15 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.events import ShutdownReport as ShutdownReport
     from pytest_lambda_lifecycle.events import ShutdownStart as ShutdownStart
     from pytest_lambda_lifecycle.events import SpyCall as SpyCall
+    from pytest_lambda_lifecycle.extension_events import ExtensionDone as ExtensionDone
+    from pytest_lambda_lifecycle.extension_events import ExtensionFault as ExtensionFault
+    from pytest_lambda_lifecycle.extension_events import ExtensionLog as ExtensionLog
+    from pytest_lambda_lifecycle.extension_events import ExtensionNotified as ExtensionNotified
+    from pytest_lambda_lifecycle.extension_events import ExtensionRegistered as ExtensionRegistered
+    from pytest_lambda_lifecycle.extension_events import ExtensionState as ExtensionState
+    from pytest_lambda_lifecycle.extension_events import LogsDropped as LogsDropped
+    from pytest_lambda_lifecycle.extension_events import Signal as Signal
+    from pytest_lambda_lifecycle.extension_events import TelemetrySubscription as TelemetrySubscription
     from pytest_lambda_lifecycle.fixtures import LambdaLifecycle as LambdaLifecycle
     from pytest_lambda_lifecycle.lambda_clock import LambdaClock as LambdaClock
     from pytest_lambda_lifecycle.phases import Init as Init
@@ -60,7 +70,14 @@ __all__ = [
     "ConfigError",
     "Event",
     "ExecutionEnvironment",
+    "ExtensionDone",
+    "ExtensionError",
+    "ExtensionFault",
     "ExtensionInit",
+    "ExtensionLog",
+    "ExtensionNotified",
+    "ExtensionRegistered",
+    "ExtensionState",
     "FunctionConfig",
     "FunctionError",
     "FunctionInit",
@@ -80,6 +97,7 @@ __all__ = [
     "Leftover",
     "LifecycleError",
     "LifecycleWarning",
+    "LogsDropped",
     "PayloadTooLarge",
     "Phase",
     "Recycled",
@@ -97,14 +115,18 @@ __all__ = [
     "Shutdown",
     "ShutdownReport",
     "ShutdownStart",
+    "Signal",
     "Spy",
     "SpyCall",
+    "TelemetrySubscription",
     "Timeline",
     "__version__",
 ]
 
 # Where they come from; the first ones import the least.
-_MODULES = tuple("errors events settings config timeline phases spies lambda_clock environment fixtures".split())
+_MODULES = tuple(
+    "errors events extension_events settings config timeline phases spies lambda_clock environment fixtures".split()
+)
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and refuse other names
     # There is no __dir__: freezegun looks at every name that it lists, in suites that use nothing of this as well.

@@ -35,6 +35,7 @@ from pytest_lambda_lifecycle.lifecycle import State
 from pytest_lambda_lifecycle.outcome import (
     DeadlineReached,
     Exited,
+    ExtensionFailed,
     Interrupted,
     Loaded,
     Outcome,
@@ -400,5 +401,7 @@ def _result(outcome: Outcome) -> tuple[str, str]:
             return "error", lifecycle.EXIT_ERROR
         case TimedOut():
             return "timeout", lifecycle.TIMED_OUT
+        case ExtensionFailed(error_type=error_type):
+            return "error", error_type
         case Interrupted(exception=exception):
             return "error", type(exception).__name__

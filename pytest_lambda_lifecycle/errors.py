@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigError",
+    "ExtensionError",
     "FunctionError",
     "FunctionTimeout",
     "InitError",
@@ -95,6 +96,14 @@ class FunctionTimeout(FunctionError):
 
 class RuntimeExit(FunctionError):
     """The runtime process would have ended (`sys.exit`, `os._exit`, a signal): the environment was reset."""
+
+
+class ExtensionError(FunctionError):
+    """An extension crashed, reported an error or could not be started: the environment was reset.
+
+    ``error_type`` is ``"Extension.Crash"``, ``"Extension.InitError"``, ``"Extension.ExitError"`` or
+    ``"Extension.LaunchError"``.  If the runtime had posted its response before, the `Invocation` still has the payload.
+    """
 
 
 class PayloadTooLarge(FunctionError):

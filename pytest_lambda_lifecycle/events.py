@@ -159,6 +159,10 @@ class InvokeReport(Event):
     memory_size: int
     init_us: int | None = None
     restore_us: int | None = None
+    overhead_us: int | None = None
+    """From the runtime's end until the last extension was done; None without extensions."""
+    failure: Outcome | None = None
+    """What failed after the runtime had posted its answer: an extension crashed, or took too long."""
     name: ClassVar[str] = "invoke_report"
 
 

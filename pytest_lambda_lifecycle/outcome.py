@@ -12,6 +12,7 @@ from typing import TypeAlias
 __all__ = [
     "DeadlineReached",
     "Exited",
+    "ExtensionFailed",
     "Interrupted",
     "Loaded",
     "Outcome",
@@ -94,10 +95,23 @@ class TimedOut:
 
 
 @dataclass(slots=True)
+class ExtensionFailed:
+    """An extension failed, and the phase with it."""
+
+    extension: str
+    error_type: str
+    """``"Extension.Crash"``, ``"Extension.InitError"``, ``"Extension.ExitError"`` or ``"Extension.LaunchError"``."""
+    message: str
+    """``"exit status 1"``, ``"exit code 0"``, ``"signal: killed"`` (Runtime Interface Emulator)."""
+    exception: BaseException | None = None
+    """What an extension in this process raised."""
+
+
+@dataclass(slots=True)
 class Interrupted:
     """Something that is not the function's left the turn: `pytest.fail`, a real Ctrl-C, misuse of this library."""
 
     exception: BaseException
 
 
-Outcome: TypeAlias = Loaded | Returned | Raised | Exited | TimedOut | Interrupted
+Outcome: TypeAlias = Loaded | Returned | Raised | Exited | TimedOut | ExtensionFailed | Interrupted

@@ -22,7 +22,7 @@ LAYERS = {
     2: "conductor failures lifecycle participants phases projections",
     1: "alarm capture captured clock exits finders forkserver fresh importing interruption leftovers namespaces "
     "parts process reuse rival rotation setters sleeping surroundings threads timeline undoing virtual_clock world",
-    0: "codec config context errors events outcome real_time settings task_root variables",
+    0: "codec config context errors events extension_events outcome real_time settings task_root variables",
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names.split()}
 EXCEPTIONS = {
@@ -136,9 +136,9 @@ def test_the_library_works_without_pytest(tmp_path):
 
 
 def test_public_names_are_lazy_and_complete():
-    from pytest_lambda_lifecycle import errors, events
+    from pytest_lambda_lifecycle import errors, events, extension_events
 
-    assert {*errors.__all__, *events.__all__} <= set(pytest_lambda_lifecycle.__all__)
+    assert {*errors.__all__, *events.__all__, *extension_events.__all__} <= set(pytest_lambda_lifecycle.__all__)
     assert pytest_lambda_lifecycle.__all__ == sorted(pytest_lambda_lifecycle.__all__)
     for name in pytest_lambda_lifecycle.__all__:
         assert getattr(pytest_lambda_lifecycle, name) is not None

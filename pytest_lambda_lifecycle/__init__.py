@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.events import ShutdownReport as ShutdownReport
     from pytest_lambda_lifecycle.events import ShutdownStart as ShutdownStart
     from pytest_lambda_lifecycle.events import SpyCall as SpyCall
+    from pytest_lambda_lifecycle.extension import Extension as Extension
+    from pytest_lambda_lifecycle.extension import RecordingExtension as RecordingExtension
     from pytest_lambda_lifecycle.extension_events import ExtensionDone as ExtensionDone
     from pytest_lambda_lifecycle.extension_events import ExtensionFault as ExtensionFault
     from pytest_lambda_lifecycle.extension_events import ExtensionLog as ExtensionLog
@@ -70,6 +72,7 @@ __all__ = [
     "ConfigError",
     "Event",
     "ExecutionEnvironment",
+    "Extension",
     "ExtensionDone",
     "ExtensionError",
     "ExtensionFault",
@@ -100,6 +103,7 @@ __all__ = [
     "LogsDropped",
     "PayloadTooLarge",
     "Phase",
+    "RecordingExtension",
     "Recycled",
     "Replaced",
     "Reset",
@@ -125,7 +129,8 @@ __all__ = [
 
 # Where they come from; the first ones import the least.
 _MODULES = tuple(
-    "errors events extension_events settings config timeline phases spies lambda_clock environment fixtures".split()
+    "errors events extension extension_events settings config timeline phases spies lambda_clock environment "
+    "fixtures".split()
 )
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and refuse other names

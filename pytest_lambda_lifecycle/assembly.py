@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -13,19 +15,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle import parts
 from pytest_lambda_lifecycle.alarm import Alarm
+from pytest_lambda_lifecycle.api.endpoint import Endpoint
 from pytest_lambda_lifecycle.capture import Unbuffered
 from pytest_lambda_lifecycle.clock import Clock, FreezegunNames, moment_at
 from pytest_lambda_lifecycle.conductor import Conductor
+from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
+from pytest_lambda_lifecycle.extensions.files import find_extensions
+from pytest_lambda_lifecycle.extensions.group import ExtensionGroup
+from pytest_lambda_lifecycle.extensions.programs import Programs
 from pytest_lambda_lifecycle.failures import passes_through, warn
 from pytest_lambda_lifecycle.finders import Finders
 from pytest_lambda_lifecycle.forkserver import ForkServer
 from pytest_lambda_lifecycle.fresh import EVERY, fresh_rule
 from pytest_lambda_lifecycle.interruption import Interruption
 from pytest_lambda_lifecycle.leftovers import Children, Leftovers
+from pytest_lambda_lifecycle.lifecycle import State
 from pytest_lambda_lifecycle.namespaces import SharedNamespaces
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
+from pytest_lambda_lifecycle.reach import Reach
 from pytest_lambda_lifecycle.rotation import Rotation
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 from pytest_lambda_lifecycle.setters import watched_setters
@@ -34,6 +43,7 @@ from pytest_lambda_lifecycle.surroundings import SearchPath, Variables, WorkingD
 from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
 from pytest_lambda_lifecycle.threads import StartedThreads
 from pytest_lambda_lifecycle.timeline import Timeline
+from pytest_lambda_lifecycle.turns import Turns
 from pytest_lambda_lifecycle.variables import function_variables, is_withheld
 from pytest_lambda_lifecycle.virtual_clock import VirtualClock
 from pytest_lambda_lifecycle.watching import WatchedRuntime
@@ -57,6 +67,7 @@ class Assembly:
     process: ProcessSlice
     world: World
     runtime: WatchedRuntime
+    extensions: ExtensionGroup
     replacements: Replacements
     tmp: tempfile.TemporaryDirectory[str]
     log_stream: str
@@ -80,6 +91,7 @@ def assemble(
     tmp = tempfile.TemporaryDirectory(prefix="lambda-tmp-", dir=_OUTSIDE_TMP, ignore_cleanup_errors=True)
     namespaces, replacements = SharedNamespaces(world.hook, world.own), Replacements(world)
 
+    endpoint = Endpoint(config, timeline=timeline, view=_RuntimeView(lambda: conductor), now_us=clock.now_us)
     rotation = Rotation(clock.now_us) if isinstance(clock, VirtualClock) else None
 
     def inside(outside: dict[str, str]) -> dict[str, str]:
@@ -89,6 +101,8 @@ def assemble(
             log_stream_name=assembly.log_stream,
             task_root=task_root,
             credentials=rotation.current() if rotation is not None else None,
+            api=endpoint.address,
+            metadata_token=endpoint.token,
         )
 
     variables = Variables(inside, withheld=is_withheld)
@@ -122,6 +136,7 @@ def assemble(
             ThreadExits(),
             *watched_setters(in_phase),
             ForkServer(),
+            Reach(lambda: endpoint.port, endpoint.connected),
             threads,
             children,
             *parts.standard_slots(tmp.name),
@@ -139,10 +154,13 @@ def assemble(
         [Unbuffered("stdout", record), Unbuffered("stderr", record)],
         f"the environment of {config.handler!r}",
     )
+
+    def is_tests_own(exception: BaseException) -> bool:
+        return passes_through(exception, interrupted=signals.interrupted)
+
     runtime = WatchedRuntime(
         LocalRuntime(
-            config.handler,
-            passes_through=lambda exception: passes_through(exception, interrupted=signals.interrupted),
+            config.handler, passes_through=is_tests_own, sigterm=lambda: signals.functions_own(signal.SIGTERM)
         ),
         world=world,
         namespaces=namespaces,
@@ -152,11 +170,69 @@ def assemble(
         leftovers=Leftovers(threads, children),
         renew_credentials=rotation.renew if rotation is not None else None,
     )
-    conductor = Conductor(config, runtime=runtime, process=process, timeline=timeline, clock=clock)
-    assembly = Assembly(
-        conductor, process, world, runtime, replacements, tmp, new_log_stream(config, clock.now_us()), task_root
+    turns = Turns(process, clock)
+    extensions = ExtensionGroup(
+        given=[one for one in config.extensions if not isinstance(one, Path)],
+        programs=Programs(
+            extension_programs(config, clock),
+            variables=lambda: inside(dict(os.environ)),
+            directory=Path(tmp.name),
+            note=endpoint.mail.append,
+            now_us=clock.now_us,
+            exited=lambda name, code: endpoint.registry.exited(name, code),
+        ),
+        endpoint=endpoint,
+        turns=turns,
+        timeline=timeline,
+        clock=clock,
+        passes_through=is_tests_own,
     )
+    conductor = Conductor(
+        config, runtime=runtime, extensions=extensions, process=process, turns=turns, timeline=timeline, clock=clock
+    )
+    log_stream = new_log_stream(config, clock.now_us())
+    assembly = Assembly(conductor, process, world, runtime, extensions, replacements, tmp, log_stream, task_root)
     return assembly
+
+
+class _RuntimeView:
+    """What the Runtime API tells function code of the runtime in this process."""
+
+    _STATES: Final = {State.READY: "Ready", State.INVOKE: "Running"}
+
+    def __init__(self, conductor: Callable[[], Conductor]) -> None:
+        self._conductor = conductor
+
+    def state(self) -> str:
+        """Return the state by its name in the emulator."""
+        return self._STATES.get(self._conductor().state, "Started")
+
+    def request_id(self) -> str:
+        """Return the identifier of the latest request."""
+        return self._conductor().request_id
+
+
+def extension_programs(config: FunctionConfig, clock: Clock) -> list[tuple[str, Path]]:
+    """Return name and path of the extensions that are executables: those of the layers, and those that were named.
+
+    Raises `ConfigError` for two of the same name, and under a virtual clock, which other processes do not have.
+    """
+    programs = dict(find_extensions(config.layers)) if config.layers else {}
+    for path in config.extensions:
+        if isinstance(path, Path):
+            if path.name in programs:
+                raise ConfigError(
+                    f"extensions: {path} has the name of {programs[path.name]}, and each has to register by its name "
+                    f"(from {config.source_of('extensions')})"
+                )
+            programs[path.name] = path
+    if programs and isinstance(clock, VirtualClock):
+        name, path = min(programs.items())
+        raise ConfigError(
+            f"cannot run the extension {name!r} ({path}) under lambda_clock: it is a process of its own, in which time "
+            "is real; pass an Extension object, which runs in this process, or test without lambda_clock"
+        )
+    return sorted(programs.items())
 
 
 def _warn_of_unknown(config: FunctionConfig, world: World) -> None:

@@ -59,6 +59,14 @@ class Clock(Protocol):
         """Let time pass while nothing runs."""
         ...
 
+    def rewind(self, to_us: int) -> None:
+        """Go back for the next participant, which runs beside one that has had its turn since then."""
+        ...
+
+    def skip_to(self, to_us: int) -> None:
+        """Let time go on, while participants wait, to a moment that may be over already."""
+        ...
+
     def begin_turn(self, limit_us: int) -> Turn:
         """Begin to count what a turn of function code takes; it has ``limit_us`` microseconds."""
         ...
@@ -77,6 +85,11 @@ class Clock(Protocol):
 
     def forgive(self) -> None:
         """Be told that a debugger has stopped the turn: it is not late."""
+        ...
+
+    @property
+    def cut(self) -> bool:
+        """The deadline was reached, and whoever waits is to be cut there."""
         ...
 
     @property
@@ -243,6 +256,7 @@ class RealClock:
     """Wall time for moments, `time.perf_counter_ns` for spans.  Idle time is added to what function code reads."""
 
     stuck = ""
+    cut = False
     elapsed = staticmethod(RealTime.perf_counter_ns)
     _shift: Freeze | None = None
     _shifted_us = 0
@@ -273,6 +287,12 @@ class RealClock:
                 cls._shift.move(span)
             finally:
                 stage.resume(entered)
+
+    def rewind(self, to_us: int) -> None:
+        """Nothing to do: real time goes on."""
+
+    def skip_to(self, to_us: int) -> None:
+        """Nothing to do: nobody has to wait for what he does not do."""
 
     def begin_turn(self, limit_us: int) -> Turn:
         """Count real time, without idle time."""

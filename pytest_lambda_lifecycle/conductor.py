@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_lambda_lifecycle import lifecycle
-from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
+from pytest_lambda_lifecycle.errors import InvalidTransition
 from pytest_lambda_lifecycle.events import (
     ExtensionInit,
     FunctionInit,
@@ -28,12 +28,9 @@ from pytest_lambda_lifecycle.events import (
     RestoreStart,
     RuntimeDone,
     RuntimeInit,
-    ShutdownReport,
-    ShutdownStart,
 )
 from pytest_lambda_lifecycle.lifecycle import State
 from pytest_lambda_lifecycle.outcome import (
-    DeadlineReached,
     Exited,
     ExtensionFailed,
     Interrupted,
@@ -45,12 +42,14 @@ from pytest_lambda_lifecycle.outcome import (
     TimedOut,
 )
 from pytest_lambda_lifecycle.phases import Init, Invocation, Phase, Restore, Shutdown
+from pytest_lambda_lifecycle.stopping import Stopping
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock import Clock
     from pytest_lambda_lifecycle.config import FunctionConfig
-    from pytest_lambda_lifecycle.participants import Process, Runtime
+    from pytest_lambda_lifecycle.participants import Extensions, Process, Runtime
     from pytest_lambda_lifecycle.timeline import Timeline
+    from pytest_lambda_lifecycle.turns import Turns
 
 __all__ = ["Conductor"]
 
@@ -61,7 +60,15 @@ class Conductor:
     """One execution environment as the platform sees it."""
 
     def __init__(
-        self, config: FunctionConfig, *, runtime: Runtime, process: Process, timeline: Timeline, clock: Clock
+        self,
+        config: FunctionConfig,
+        *,
+        runtime: Runtime,
+        extensions: Extensions,
+        process: Process,
+        turns: Turns,
+        timeline: Timeline,
+        clock: Clock,
     ) -> None:
         self.config = config
         self.timeline = timeline
@@ -72,12 +79,17 @@ class Conductor:
         self.phases: list[Phase] = []
         self.request_id = ""
         self._runtime = runtime
+        self._extensions = extensions
         self._process = process
+        self._turns = turns
+        self._stopping = Stopping(
+            config, runtime=runtime, extensions=extensions, turns=turns, timeline=timeline, clock=clock
+        )
         self.renewed: Callable[[], str] = lambda: ""
         """Makes what a new environment has of its own; returns its log stream."""
         self._turn = threading.Lock()
         self._born_us = self._active_us = clock.now_us()
-        self._thread = ""
+        self._crashed: Outcome = Exited(1)
 
     # -- Init -----------------------------------------------------------------------------------------------------
 
@@ -97,29 +109,50 @@ class Conductor:
         self._move(State.INIT)
         first, began = len(timeline), clock.elapsed()
         timeline.append(InitStart(clock.now_us(), config.initialization_type, phase, config.runtime))
-        timeline.append(ExtensionInit(clock.now_us()))
-        timeline.append(RuntimeInit(clock.now_us(), config.runtime))
-        timeline.append(FunctionInit(clock.now_us(), config.handler))
-        limit = self.config.timeout if phase == "invoke" else limit_us / 1_000_000
-        outcome = self._run(self._runtime.init, limit_us=limit_us, limit=limit)
-        if type(outcome) is Loaded and config.initialization_type == "snap-start":
-            left_us = limit_us - (clock.elapsed() - began) // 1000
-            outcome = self._run(self._runtime.before_snapshot, limit_us=left_us, limit=limit)
-        status, error_type = _result(outcome)
-        timeline.append(InitRuntimeDone(clock.now_us(), outcome, status, error_type))
+        limit = config.timeout if phase == "invoke" else limit_us / 1_000_000
+        outcome = self._init_participants(limit_us, limit)
+        status, _ = lifecycle.result(outcome)
         duration_us = (clock.elapsed() - began) // 1000
         reported = lifecycle.reported_error_type(outcome)
-        timeline.append(InitReport(clock.now_us(), config.initialization_type, phase, status, reported, duration_us))
+        kind = config.initialization_type
+        timeline.append(InitReport(clock.now_us(), kind, phase, status, reported, duration_us, outcome))
         init = self._ended(Init(timeline, first, len(timeline)), outcome)
-        if status == "success" and config.initialization_type == "snap-start":
+        if status == "success" and kind == "snap-start":
             self._move(State.SNAPSHOT)
         return init
+
+    def _init_participants(self, limit_us: int, limit: float) -> Outcome:
+        """External extensions register before the runtime starts; at the end all wait for their first event."""
+        __tracebackhide__ = True
+        config, timeline, clock, extensions = self.config, self.timeline, self.clock, self._extensions
+        began = clock.elapsed()
+
+        def left_us() -> int:
+            return limit_us - (clock.elapsed() - began) // 1000
+
+        timeline.append(ExtensionInit(clock.now_us(), extensions.names))
+        outcome = extensions.start(limit_us, limit)
+        if type(outcome) is Loaded:
+            timeline.append(RuntimeInit(clock.now_us(), config.runtime))
+            timeline.append(FunctionInit(clock.now_us(), config.handler))
+            outcome = self._run(self._runtime.init, limit_us=left_us(), limit=limit)
+            if type(outcome) is Loaded and config.initialization_type == "snap-start":
+                outcome = self._run(self._runtime.before_snapshot, limit_us=left_us(), limit=limit)
+            timeline.append(InitRuntimeDone(clock.now_us(), outcome, *lifecycle.result(outcome)))
+            if type(outcome) is Loaded:
+                outcome = extensions.settle(left_us(), limit)
+        extensions.report()
+        return outcome
 
     def _start_cold(self, remaining_us: int) -> _Start:
         """Init, as part of a request: if it fails, once more inside the invoke and its timeout; or Restore."""
         __tracebackhide__ = True
         self.require_open("invoke")
         start = _Start()
+        if self.state is State.CRASHED:
+            start.failed = self._crashed
+            self._reset("failure", self._crashed, alive=not isinstance(self._crashed, Exited))
+            return start
         if self.state is State.NEW:
             kind = self.config.initialization_type
             init = self._init("init", lifecycle.init_limit_us(kind, self.config.timeout))
@@ -156,7 +189,7 @@ class Conductor:
         timeline.append(RestoreStart(clock.now_us()))
         limit_us = lifecycle.RESTORE_LIMIT_US
         outcome = self._run(self._runtime.after_restore, limit_us=limit_us, limit=limit_us / 1_000_000)
-        status, _ = _result(outcome)
+        status, _ = lifecycle.result(outcome)
         duration_us = (clock.elapsed() - began) // 1000
         reported = lifecycle.reported_error_type(outcome)
         timeline.append(RestoreReport(clock.now_us(), outcome, status, reported, duration_us))
@@ -179,7 +212,7 @@ class Conductor:
             self._turn.release()
 
     def _invoke(self, request: Request, request_id: str, trace_id: str, limit_us: int, start: _Start) -> Invocation:
-        """START, the runtime's turn, END, REPORT; a process that has ended is reset."""
+        """START, the participants' turns, END, REPORT; a process that has ended is reset."""
         __tracebackhide__ = True
         timeline, clock, config = self.timeline, self.clock, self.config
         first, began = len(timeline), clock.elapsed()
@@ -188,60 +221,80 @@ class Conductor:
         self.request_id = request_id
         started = InvokeStart(clock.now_us(), request_id, config.function_version, deadline_ms, trace_id, start.cold)
         timeline.append(started)
-        outcome = start.failed
+        outcome, failure = start.failed, None
         if outcome is None:
             self.state = State.INVOKE
-            outcome = self._run(self._runtime.invoke, request, limit_us=limit_us - start.spent_us, limit=config.timeout)
-        status, error_type = _result(outcome)
-        duration_us = (clock.elapsed() - began) // 1000
+            if self._extensions.present:
+                outcome, failure, duration_us = self._invoke_all(request, started, limit_us - start.spent_us)
+            else:
+                left_us = limit_us - start.spent_us
+                outcome = self._run(self._runtime.invoke, request, limit_us=left_us, limit=config.timeout)
+                duration_us = (clock.elapsed() - began) // 1000
+        else:
+            duration_us = 0
+        status, error_type = lifecycle.result(outcome)
         done = RuntimeDone(clock.now_us(), request_id, outcome, status, error_type, duration_us)
         timeline.append(done)
-        report = self._report(done, start)
+        report = self._report(done, start, failure)
         timeline.append(report)
         invocation = Invocation(timeline, first, len(timeline), start=started, done=done, report=report)
         if start.failed is not None:  # the process is reset already
             self.phases.append(invocation)
             return invocation
-        return self._ended(invocation, outcome)
+        return self._ended(invocation, failure or outcome)
 
-    def _report(self, done: RuntimeDone, start: _Start) -> InvokeReport:
+    def _invoke_all(self, request: Request, started: InvokeStart, limit_us: int) -> tuple[Outcome, Outcome | None, int]:
+        """Tell the extensions, run the handler, and wait until all have finished their share.
+
+        Returns the runtime's outcome, what failed after it, and the microseconds that the runtime took.
+        """
+        __tracebackhide__ = True
+        clock, extensions, limit = self.clock, self._extensions, self.config.timeout
+        event = lifecycle.invoke_event(
+            started.request_id,
+            started.deadline_ms,
+            str(request.headers.get("Lambda-Runtime-Invoked-Function-Arn") or ""),
+            request.headers.get("Lambda-Runtime-Trace-Id"),
+        )
+        died = extensions.died()
+        if died is not None:
+            return died, None, 0
+        cut_us = extensions.begin_invoke(event, limit_us, limit)
+        if not isinstance(cut_us, int):
+            return cut_us, None, 0
+        began = clock.elapsed()
+        outcome = self._run(self._runtime.invoke, request, limit_us=min(cut_us, limit_us), limit=limit)
+        runtime_us = (clock.elapsed() - began) // 1000
+        if type(outcome) in (Returned, Raised) or (cut_us < limit_us and type(outcome) is TimedOut):
+            before, after = extensions.end_invoke(runtime_us, limit_us - runtime_us, limit)
+            return before or outcome, None if before else after, runtime_us
+        return outcome, None, runtime_us
+
+    def _report(self, done: RuntimeDone, start: _Start, failure: Outcome | None) -> InvokeReport:
         """REPORT tells of a process that ended or was cut, not of an error that the handler raised."""
-        ended = type(done.outcome) in (Exited, TimedOut) or start.failed is not None
+        outcome = failure or done.outcome
+        ended = type(outcome) in (Exited, TimedOut, ExtensionFailed) or start.failed is not None
+        overhead_us = self._extensions.overhead_us if self._extensions.present else None
         return InvokeReport(
-            done.at,
+            self.clock.now_us(),
             done.request_id,
-            done.status if ended else "success",
-            lifecycle.reported_error_type(done.outcome) if ended else "",
-            done.duration_us + start.spent_us,
+            lifecycle.result(outcome)[0] if ended else "success",
+            lifecycle.reported_error_type(outcome) if ended else "",
+            done.duration_us + start.spent_us + (overhead_us or 0),
             self.config.memory_size,
             start.init_us,
             start.restore_us,
+            overhead_us,
+            failure,
         )
 
     # -- a turn of the runtime ------------------------------------------------------------------------------------
 
     def _run(self, turn: Callable[..., Outcome], *arguments: object, limit_us: int, limit: float) -> Outcome:
-        """Give the runtime its turn and ``limit_us`` for it; the clock decides whether it was in time.
-
-        ``limit`` is what the limit is called in messages, in s.
-        """
+        """Give the runtime its turn; a thread of the function's may have ended its process meanwhile."""
         __tracebackhide__ = True
-        clock = self.clock
-        counted = clock.begin_turn(limit_us)
-        interruption: BaseException | None = None
-        outcome: Outcome = Exited(1)
-        try:
-            outcome = self._process.run(turn, *arguments, limit=clock.real_limit(limit_us))
-        except BaseException as raised:
-            interruption = raised
-        late = clock.end_turn(counted)
-        if clock.stuck:
-            return Interrupted(LifecycleError(clock.stuck))
-        if late and (interruption is None or isinstance(interruption, DeadlineReached)):
-            return TimedOut(limit)  # also if it had swallowed the interruption, or could not be interrupted
-        if interruption is not None:  # pytest's own control flow, a real Ctrl-C, misuse: not the function's
-            return Interrupted(interruption)
-        if self._process.exit_code is not None:
+        outcome = self._turns.run(turn, *arguments, limit_us=limit_us, limit=limit)
+        if self._process.exit_code is not None and not isinstance(outcome, (TimedOut, Interrupted)):
             return Exited(self._process.exit_code)
         if type(outcome) is Returned and len(outcome.body) > lifecycle.RESPONSE_LIMIT:
             return lifecycle.response_too_large()  # the runtime goes on: the next invoke is warm
@@ -254,26 +307,51 @@ class Conductor:
         self.state = State.READY
         self._active_us = self.clock.now_us()
         not_ready = phase.name != "invoke" and phase.status != "success"
-        if not_ready or isinstance(outcome, (Exited, TimedOut)):
-            self._reset("timeout" if isinstance(outcome, TimedOut) else "failure", _result(outcome)[1])
+        if not_ready or isinstance(outcome, (Exited, TimedOut, ExtensionFailed)):
+            self._reset(
+                "timeout" if isinstance(outcome, TimedOut) else "failure",
+                outcome,
+                alive=isinstance(outcome, (TimedOut, ExtensionFailed)),
+                busy=isinstance(outcome, TimedOut),
+            )
+        elif self._extensions.present:
+            self._extensions.freeze()
         if isinstance(outcome, Interrupted):
             if self.clock.stuck and not not_ready:
-                self._reset("failure", "")
+                self._reset("failure", None, alive=True, busy=True)
             raise outcome.exception
         return phase
 
     # -- Reset and Shutdown ---------------------------------------------------------------------------------------
 
+    def crash(self, outcome: Outcome) -> None:
+        """Let a process of the environment end while it is frozen: the next invoke fails, the one after it inits."""
+        with self._taking_turn("crash"):
+            self.require_open("crash")
+            if self.state not in {State.READY, State.CRASHED}:
+                raise InvalidTransition(
+                    f"cannot crash: {self._standing()}, in which no process runs; call initialize() or invoke() first"
+                )
+            self._crashed, self.state = outcome, State.CRASHED
+
     def reset(self) -> None:
         """End the runtime process, as a crash between two invokes would: globals go, ``/tmp`` stays."""
         with self._taking_turn("reset"):
             self.require_open("reset")
-            self._reset("failure", "")
+            self._reset("failure", None, alive=False)
 
-    def _reset(self, reason: str, error_type: str) -> None:
-        self._process.discard()
-        self.timeline.append(Reset(self.clock.now_us(), reason, error_type))
-        self._move(State.RESET)
+    def _reset(self, reason: str, outcome: Outcome | None, *, alive: bool, busy: bool = False) -> None:
+        """A reset behaves like a shutdown; it is one for the extensions (Lambda execution environment)."""
+        try:
+            if self._extensions.present:
+                self.state = State.SHUTDOWN
+                self.phases.append(self._stopping.run(reason, alive=alive, busy=busy))
+        finally:
+            self._extensions.end()
+            self._process.discard()
+            error_type = lifecycle.result(outcome)[1] if outcome is not None else ""
+            self.timeline.append(Reset(self.clock.now_us(), reason, error_type))
+            self.state = State.RESET
 
     def idle(self, span_us: int) -> None:
         """Freeze the environment and let time pass; nothing of it runs."""
@@ -297,7 +375,7 @@ class Conductor:
         idle, age = now - self._active_us, now - self._born_us
         too_idle = config.idle_timeout is not None and idle >= config.idle_timeout * 1_000_000
         too_old = config.max_lifetime is not None and age >= config.max_lifetime * 1_000_000
-        if (too_idle or too_old) and self.state in {State.READY, State.SNAPSHOT, State.RESET}:
+        if (too_idle or too_old) and self.state in {State.READY, State.SNAPSHOT, State.CRASHED, State.RESET}:
             self._recycle()
 
     def recycle(self) -> Shutdown:
@@ -307,12 +385,13 @@ class Conductor:
             return self._recycle()
 
     def _recycle(self) -> Shutdown:
-        shutdown = self._shutdown("spindown")
-        self._process.discard()
-        self.timeline.append(Recycled(self.clock.now_us(), self.renewed()))
-        self.state = State.NEW
-        self._born_us = self._active_us = self.clock.now_us()
-        return shutdown
+        try:
+            return self._shutdown("spindown")
+        finally:
+            self._process.discard()
+            self.timeline.append(Recycled(self.clock.now_us(), self.renewed()))
+            self.state = State.NEW
+            self._born_us = self._active_us = self.clock.now_us()
 
     def shutdown(self, reason: str, *, cause: str) -> Shutdown:
         """End the environment.  Without extensions the runtime gets 0 ms and no signal."""
@@ -322,16 +401,17 @@ class Conductor:
             try:
                 return self._shutdown(reason)
             finally:
+                self._extensions.close()
                 self._process.close()
                 self.state, self.cause = State.CLOSED, cause
 
     def _shutdown(self, reason: str) -> Shutdown:
-        timeline, clock = self.timeline, self.clock
+        runtime_ended = self.state is State.CRASHED and isinstance(self._crashed, Exited)
         self._move(State.SHUTDOWN)
-        first, began = len(timeline), clock.elapsed()
-        timeline.append(ShutdownStart(clock.now_us(), reason, lifecycle.shutdown_budget_ms()))
-        timeline.append(ShutdownReport(clock.now_us(), reason, "success", (clock.elapsed() - began) // 1000))
-        shutdown = Shutdown(timeline, first, len(timeline))
+        try:
+            shutdown = self._stopping.run(reason, alive=not runtime_ended, busy=False)
+        finally:
+            self._extensions.end()
         self.phases.append(shutdown)
         return shutdown
 
@@ -388,20 +468,3 @@ class _Start:
 
 
 _WARM: Final = _Start()
-
-
-def _result(outcome: Outcome) -> tuple[str, str]:
-    """Status and error type of a turn's outcome."""
-    match outcome:
-        case Returned() | Loaded():
-            return "success", ""
-        case Raised(error=error):
-            return "error", str(error.get("errorType", ""))
-        case Exited():
-            return "error", lifecycle.EXIT_ERROR
-        case TimedOut():
-            return "timeout", lifecycle.TIMED_OUT
-        case ExtensionFailed(error_type=error_type):
-            return "error", error_type
-        case Interrupted(exception=exception):
-            return "error", type(exception).__name__

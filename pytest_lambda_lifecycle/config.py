@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.errors import ConfigError
+from pytest_lambda_lifecycle.extension import Extension
 from pytest_lambda_lifecycle.settings import (
     MAX_ENVIRONMENT_BYTES,
     FunctionSettings,
@@ -54,6 +55,7 @@ class FunctionConfig:
     account_id: str = "123456789012"
     runtime: str = field(default_factory=running_runtime)
     initialization_type: InitializationType = "on-demand"
+    extensions: tuple[Extension | type[Extension] | Path, ...] = ()
     log_format: LogFormat = "Text"
     application_log_level: LogLevel | None = None
     idle_timeout: float | None = None

@@ -18,6 +18,7 @@ from pytest_lambda_lifecycle.clock import RealClock, microseconds
 from pytest_lambda_lifecycle.codec import encode_event
 from pytest_lambda_lifecycle.errors import FunctionError, InitError, InvalidTransition, LifecycleError
 from pytest_lambda_lifecycle.events import Event, SpyCall
+from pytest_lambda_lifecycle.extending import Extending
 from pytest_lambda_lifecycle.history import History
 from pytest_lambda_lifecycle.lambda_clock import LambdaClock, idle_span_us, require_clock
 from pytest_lambda_lifecycle.lifecycle import State
@@ -37,10 +38,10 @@ __all__ = ["ExecutionEnvironment"]
 
 _NO_EVENT: Final = b"{}"
 _REASONS: Final = ("spindown", "timeout", "failure")
-_PHASE_NAMES: Final = {State.INIT: "init", State.RESTORE: "restore", State.INVOKE: "invoke"}
+_PHASE_NAMES: Final = {State.INIT: "init", State.RESTORE: "restore", State.INVOKE: "invoke", State.SHUTDOWN: "shutdown"}
 
 
-class ExecutionEnvironment(History):
+class ExecutionEnvironment(Extending, History):
     """One Lambda execution environment, in this process: init once, invoke again and again, shut down.
 
     Use it through the fixture ``lambda_lifecycle``, or as a context manager:
@@ -244,8 +245,9 @@ class ExecutionEnvironment(History):
     def shutdown(self, reason: str = "spindown") -> Shutdown:
         """Shut the environment down for good; ``reason`` is ``"spindown"``, ``"timeout"`` or ``"failure"``.
 
-        Without an extension the function's process ends at once: no signal, no `atexit` (Lambda execution environment,
-        "Shutdown phase").
+        Without an extension the function's process ends at once: no signal, no `atexit`.  With one the function gets
+        SIGTERM, and extensions that registered for it the event SHUTDOWN (Lambda execution environment, "Shutdown
+        phase").
         """
         if reason not in _REASONS:
             raise LifecycleError(

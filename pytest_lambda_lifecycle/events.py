@@ -100,6 +100,8 @@ class InitReport(Event):
     status: str
     error_type: str
     duration_us: int
+    outcome: Outcome
+    """That of the runtime's turn, or what an extension did to Init."""
     name: ClassVar[str] = "init_report"
 
 

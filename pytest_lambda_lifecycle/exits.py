@@ -67,6 +67,12 @@ class Signals:
     def discard(self) -> None:
         self._own = {}
 
+    def functions_own(self, number: int) -> Any:  # noqa: ANN401  # signal.getsignal's type
+        """Return the handler that function code has installed for a signal; SIG_DFL if it has none."""
+        if number in self._outside:
+            return self._real["getsignal"](number)
+        return self._own.get(number, signal.SIG_DFL)
+
     def _give_back(self) -> None:
         for number, handler in self._outside.items():
             if handler is not None:  # one that C code had installed cannot be put back from Python

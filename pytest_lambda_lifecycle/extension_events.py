@@ -116,4 +116,6 @@ class Signal(Event):
     """``"SIGTERM"`` or ``"SIGKILL"``."""
     outcome: str = ""
     """What the function's handler of it did: ``"exit status 0"``, ``"ValueError: ..."``, ``"returned"``; or ``""``."""
+    duration_us: int = 0
+    """How long the participant took to end, or until it was killed."""
     name: ClassVar[str] = "signal"

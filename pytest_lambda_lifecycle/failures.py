@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Final
 
 from pytest_lambda_lifecycle.errors import (
+    ExtensionError,
     FunctionError,
     FunctionTimeout,
     InitError,
@@ -18,7 +19,7 @@ from pytest_lambda_lifecycle.errors import (
     RuntimeExit,
 )
 from pytest_lambda_lifecycle.lifecycle import EVENT_LIMIT
-from pytest_lambda_lifecycle.outcome import DeadlineReached, Exited, Outcome, Raised, TimedOut
+from pytest_lambda_lifecycle.outcome import DeadlineReached, Exited, ExtensionFailed, Outcome, Raised, TimedOut
 from pytest_lambda_lifecycle.phases import Init, Invocation, Phase, Restore
 from pytest_lambda_lifecycle.projections import platform_error
 
@@ -31,7 +32,7 @@ def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> Fu
     """Return the exception for a failed phase; ``not_ready``: it failed before the handler could run."""
     outcome = phase.outcome
     kind = InitError if not_ready else FunctionError
-    if isinstance(outcome, (Exited, TimedOut)):
+    if isinstance(outcome, (Exited, TimedOut, ExtensionFailed)):
         kind = _kind_of_end(phase, outcome, not_ready=not_ready)
         error_type, message = platform_error(getattr(phase, "request_id", ""), outcome)
         return kind(error_type, message, phase=phase)
@@ -48,7 +49,9 @@ def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> Fu
     )
 
 
-def _kind_of_end(phase: Phase, outcome: Exited | TimedOut, *, not_ready: bool) -> type[FunctionError]:
+def _kind_of_end(phase: Phase, outcome: Exited | TimedOut | ExtensionFailed, *, not_ready: bool) -> type[FunctionError]:
+    if isinstance(outcome, ExtensionFailed):
+        return ExtensionError
     if isinstance(outcome, TimedOut) and isinstance(phase, Invocation):
         return FunctionTimeout  # also where an init inside the invoke had used up its time
     return InitError if not_ready else RuntimeExit

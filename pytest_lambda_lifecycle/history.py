@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_lambda_lifecycle import projections
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.phases import Init, Invocation, Phases
+from pytest_lambda_lifecycle.telemetry import records
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.conductor import Conductor
@@ -62,3 +63,8 @@ class History:
     def log(self) -> str:
         """What CloudWatch shows: the function's output and the platform's START, END, REPORT and other lines."""
         return projections.log_text(self.timeline)
+
+    @property
+    def telemetry(self) -> list[dict[str, object]]:
+        """The records of the Telemetry API so far: ``{"time": ..., "type": "platform.start", "record": {...}}``."""
+        return records(self.timeline, self._conductor.config)

@@ -16,7 +16,14 @@ __all__ = ["Interruption"]
 _PACKAGE: Final = str(Path(__file__).parent)
 _CALLERS_OF_FUNCTION_CODE: Final = frozenset(
     str(Path(__file__).parent / name)
-    for name in ("codec.py", "spies.py", "runtimes/hooks.py", "runtimes/loading.py", "runtimes/local.py")
+    for name in (
+        "codec.py",
+        "extension.py",
+        "spies.py",
+        "runtimes/hooks.py",
+        "runtimes/loading.py",
+        "runtimes/local.py",
+    )
 )
 _DEBUGGERS: Final = ("bdb", "pdb", "IPython.", "ipdb", "pudb", "pydevd", "_pydevd", "_pytest.debugging")
 SWALLOWED: Final = 25

@@ -54,6 +54,7 @@ OPTIONS: Final = (
     Option("region", "REGION", "AWS region (default: us-east-1)"),
     Option("account_id", "ID", "AWS account, 12 digits (default: 123456789012)"),
     Option("runtime", "ID", "identifier of the Lambda runtime (default: that of the running interpreter)"),
+    Option("extensions", "FILE", "executables that are extensions of every function", "paths"),
     Option("log_format", "FORMAT", "Text or JSON (default: Text)"),
     Option("application_log_level", "LEVEL", "TRACE, DEBUG, INFO, WARN, ERROR or FATAL"),
     Option("idle_timeout", "SECONDS", "idleness after which environments spin down (default: none, for never)", _SPAN),

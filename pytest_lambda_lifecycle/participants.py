@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pytest_lambda_lifecycle.outcome import Exited, Loaded, Outcome, Raised, Request, Returned
 
-__all__ = ["Process", "Runtime"]
+__all__ = ["Extensions", "Process", "Runtime"]
 
 
 class Runtime(Protocol):
@@ -27,6 +27,79 @@ class Runtime(Protocol):
 
     def invoke(self, request: Request) -> Returned | Raised | Exited:
         """Run the handler once."""
+        ...
+
+    def terminate(self, hears: bool, /) -> Loaded | Exited:
+        """Get a SIGTERM; ``hears``: Python code can handle it.  `Loaded` says that the runtime goes on."""
+        ...
+
+
+class Extensions(Protocol):
+    """The extensions of an environment, all of them as one participant.
+
+    ``limit_us`` is what is left of a phase's time, in microseconds, and ``limit`` what its limit is called, in s.
+    """
+
+    present: bool
+    """One at least is registered.  The warm path of an environment without any asks no more than this."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that start before the runtime."""
+        ...
+
+    @property
+    def budget_ms(self) -> int:
+        """What the shutdown may take, in ms."""
+        ...
+
+    def start(self, limit_us: int, limit: float) -> Outcome:
+        """Start the external ones and wait until all have registered: extension init."""
+        ...
+
+    def settle(self, limit_us: int, limit: float) -> Outcome:
+        """Close the registration, and wait until all are ready: the end of Init."""
+        ...
+
+    def report(self) -> None:
+        """Put on the timeline how each stands at the end of Init."""
+        ...
+
+    def died(self) -> Outcome | None:
+        """Return how one has ended while the environment was frozen."""
+        ...
+
+    def begin_invoke(self, event: dict[str, object], limit_us: int, limit: float) -> int | Outcome:
+        """Tell of an invoke; returns after how many microseconds the runtime is cut, or why it is not to run."""
+        ...
+
+    def end_invoke(self, runtime_us: int, limit_us: int, limit: float) -> tuple[Outcome | None, Outcome | None]:
+        """Wait until all have finished their share; returns what failed before the runtime's answer, and after it."""
+        ...
+
+    @property
+    def overhead_us(self) -> int | None:
+        """How much longer than the runtime they took in the last invoke; None if none was told of it."""
+        ...
+
+    def freeze(self) -> None:
+        """Stop, as all is done."""
+        ...
+
+    def kill(self, name: str, exit_code: int) -> Outcome:
+        """End one of them now, and return how; raises `LifecycleError` if there is none of this name."""
+        ...
+
+    def shutdown(self, reason: str, deadline_ms: int, until_us: int) -> tuple[str, ...]:
+        """Tell of the end; returns who was killed, as he overran the time or would not have known of it."""
+        ...
+
+    def end(self) -> None:
+        """End all that is left, for a reset or for good; the next start begins anew."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back."""
         ...
 
 

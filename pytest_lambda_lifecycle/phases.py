@@ -11,16 +11,17 @@ from pytest_lambda_lifecycle import lifecycle, projections
 from pytest_lambda_lifecycle.events import (
     Event,
     InitReport,
-    InitRuntimeDone,
     InvokeReport,
     InvokeStart,
     Leftover,
     RestoreReport,
     RuntimeDone,
     ShutdownReport,
+    ShutdownStart,
     SpyCall,
 )
-from pytest_lambda_lifecycle.outcome import Exited, Interrupted, Outcome, Raised, Returned
+from pytest_lambda_lifecycle.extension_events import ExtensionDone, Signal
+from pytest_lambda_lifecycle.outcome import Outcome, Raised, Returned
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.timeline import Timeline
@@ -95,7 +96,7 @@ def _platform_body(request_id: str, outcome: Outcome) -> bytes:
 
 
 def _exception_of(outcome: Outcome) -> BaseException | None:
-    return outcome.exception if isinstance(outcome, (Raised, Exited, Interrupted)) else None
+    return getattr(outcome, "exception", None)
 
 
 class _Preparation(Phase):
@@ -145,7 +146,7 @@ class Init(_Preparation):
     def __init__(self, timeline: Timeline, first: int, last: int) -> None:
         super().__init__(timeline, first, last)
         self._report = _last_of(InitReport, self.events)
-        self.outcome = _last_of(InitRuntimeDone, self.events).outcome
+        self.outcome = self._report.outcome
 
     @property
     def type(self) -> str:
@@ -204,7 +205,7 @@ class Invocation(Phase):
         self._start = start
         self._done = done
         self._report = report
-        outcome = done.outcome
+        outcome = done.outcome  # what failed after an answer was posted leaves the answer
         if type(outcome) is Returned:
             self.raw = outcome.body
             self.content_type = outcome.content_type
@@ -230,13 +231,17 @@ class Invocation(Phase):
     @property
     def error(self) -> dict[str, object] | None:
         """The error object that the caller gets, or None after a success."""
+        if self._report.failure is not None:
+            error: dict[str, object] = _decode(_platform_body(self.request_id, self._report.failure).decode())
+            return error
         payload = self.payload if self._done.error_type else None
         return payload if isinstance(payload, dict) else None
 
     @property
     def error_type(self) -> str:
         """``errorType``; ``""`` after a success."""
-        return self._done.error_type
+        failure = self._report.failure
+        return self._done.error_type if failure is None else lifecycle.result(failure)[1]
 
     @property
     def exception(self) -> BaseException | None:
@@ -245,8 +250,8 @@ class Invocation(Phase):
 
     @property
     def outcome(self) -> Outcome:
-        """How the runtime's turn ended."""
-        return self._done.outcome
+        """How the runtime's turn ended; or an extension's, where that failed after the runtime had answered."""
+        return self._report.failure or self._done.outcome
 
     @property
     def request_id(self) -> str:
@@ -275,6 +280,11 @@ class Invocation(Phase):
         return None if init_us is None else init_us / 1000
 
     @property
+    def extension_overhead_ms(self) -> float:
+        """How long extensions went on after the runtime was done, in ms; it counts as duration and is billed."""
+        return (self._report.overhead_us or 0) / 1000
+
+    @property
     def report(self) -> str:
         """The REPORT line."""
         return projections.report_line(self._report)
@@ -285,7 +295,7 @@ class Invocation(Phase):
 
     @property
     def _status(self) -> str:
-        return self._done.status
+        return self._done.status if self._report.failure is None else self._report.status
 
     def _describe(self) -> str:
         failed = f" {self.error_type}" if self.error_type else ""
@@ -296,12 +306,13 @@ class Invocation(Phase):
 class Shutdown(Phase):
     """The end of an environment."""
 
-    __slots__ = ("_report",)
+    __slots__ = ("_report", "_start")
     name = "shutdown"
 
     def __init__(self, timeline: Timeline, first: int, last: int) -> None:
         super().__init__(timeline, first, last)
         self._report: ShutdownReport = _last_of(ShutdownReport, self.events)
+        self._start: ShutdownStart = _last_of(ShutdownStart, self.events)
 
     @property
     def reason(self) -> str:
@@ -310,13 +321,24 @@ class Shutdown(Phase):
 
     @property
     def budget_ms(self) -> int:
-        """What the participants got: 0 ms without extensions."""
-        return lifecycle.shutdown_budget_ms()
+        """What the participants got, in ms: 0 without extensions, 500 with internal ones, 2,000 with external ones."""
+        return self._start.budget_ms
 
     @property
     def signals(self) -> list[str]:
         """Signals that the runtime could catch (none without an extension)."""
         return list(self._report.signals)
+
+    @property
+    def durations_ms(self) -> dict[str, float]:
+        """How long each participant took, in ms, in the order in which they ended: ``"runtime"`` and extensions."""
+        found: dict[str, float] = {}
+        for event in self.events:
+            if isinstance(event, Signal) and event.signal == "SIGTERM":
+                found[event.participant] = event.duration_us / 1000
+            elif isinstance(event, ExtensionDone):
+                found[event.extension] = event.duration_us / 1000
+        return found
 
     @property
     def killed(self) -> tuple[str, ...]:
@@ -332,7 +354,8 @@ class Shutdown(Phase):
         return self._report.status
 
     def _describe(self) -> str:
-        return f"{self.reason}, {self.duration_ms:.2f} ms"
+        killed = f", killed {', '.join(self.killed)}" if self.killed else ""
+        return f"{self.reason}, {self.duration_ms:.2f} of {self.budget_ms} ms{killed}"
 
 
 def _last_of(kind: type[E], events: Sequence[Event]) -> E:

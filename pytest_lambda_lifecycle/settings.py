@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias, TypedDict, cast
 
 from pytest_lambda_lifecycle.errors import ConfigError
+from pytest_lambda_lifecycle.extension import Extension, check_extension, extension_name
 
 if TYPE_CHECKING:
     StrPath: TypeAlias = str | os.PathLike[str]
@@ -51,6 +52,8 @@ class FunctionSettings(TypedDict, total=False):
     runtime: str
     """``"python3.10"`` .. ``"python3.15"``: what the function is told; the interpreter is always the running one."""
     initialization_type: InitializationType
+    extensions: Sequence[Extension | type[Extension] | StrPath]
+    """Extensions: `Extension` objects or classes, which run in this process, or the paths of executables."""
     log_format: LogFormat
     application_log_level: LogLevel | None
     idle_timeout: float | None
@@ -233,7 +236,7 @@ def _directory(name: str, value: object, source: str, directory: Path | None) ->
     if not value or not isinstance(value, str | os.PathLike):
         raise ConfigError(f"{name}={value!r} has to be the path of a directory (from {source})")
     given = os.fspath(cast("StrPath", value))
-    path = Path(os.path.abspath(Path(directory or Path.cwd(), os.path.expanduser(given))))
+    path = _absolute(given, directory)
     if path.is_dir():
         return path
     state = "is a file, not a directory" if path.exists() else "does not exist"
@@ -251,6 +254,40 @@ def _layers(value: object, source: str, directory: Path | None) -> tuple[Path, .
     if len(entries) > MAX_LAYERS:
         raise ConfigError(f"{len(entries)} layers are more than Lambda's maximum of {MAX_LAYERS} (from {source})")
     return tuple(_directory(f"layers[{i}]", entry, source, directory) for i, entry in enumerate(entries))
+
+
+def _extensions(value: object, source: str, directory: Path | None) -> tuple[Extension | type[Extension] | Path, ...]:
+    found: dict[str, Extension | type[Extension] | Path] = {}
+    for i, entry in enumerate(_sequence("extensions", value, source, "Extension objects, or paths of executables")):
+        checked = _extension(f"extensions[{i}]", entry, source, directory)
+        name = checked.name if isinstance(checked, Path) else extension_name(checked)
+        if name in found:
+            raise ConfigError(
+                f"extensions: two are called {name!r}, and each has to register by its name (from {source})"
+            )
+        found[name] = checked
+    return tuple(found.values())
+
+
+def _extension(name: str, entry: object, source: str, directory: Path | None) -> Extension | type[Extension] | Path:
+    if isinstance(entry, Extension) or (isinstance(entry, type) and issubclass(entry, Extension)):
+        problem = check_extension(entry)
+        if problem:
+            raise ConfigError(f"{name}={entry!r}: {problem} (from {source})")
+        return entry
+    if not entry or not isinstance(entry, str | os.PathLike):
+        raise ConfigError(
+            f"{name}={entry!r} has to be an Extension object or class, or the path of an executable (from {source})"
+        )
+    path = _absolute(cast("StrPath", entry), directory)
+    if not path.is_file():
+        state = "is a directory, not an executable" if path.exists() else "does not exist"
+        raise ConfigError(f"{name}={os.fspath(cast('StrPath', entry))!r} = {path} {state} (from {source})")
+    return path
+
+
+def _absolute(given: StrPath, directory: Path | None) -> Path:
+    return Path(os.path.abspath(Path(directory or Path.cwd(), os.path.expanduser(os.fspath(given)))))
 
 
 def _fresh_packages(value: object, source: str, directory: Path | None) -> tuple[str, ...]:
@@ -311,5 +348,6 @@ _CHECKS: Final[Mapping[str, Callable[[object, str, Path | None], object]]] = {
     "code_dir": _code_dir,
     "layers": _layers,
     "environment": _environment,
+    "extensions": _extensions,
     "fresh_packages": _fresh_packages,
 }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
-__all__ = ["StartedThreads", "function_thread"]
+__all__ = ["StartedThreads", "end_threads", "function_thread"]
 
 _OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
 
@@ -18,6 +18,23 @@ _OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
 def function_thread() -> Any:  # noqa: ANN401  # the owner: a ProcessSlice
     """Return the process to whose function the current thread belongs, or None."""
     return _OWNERS.get(threading.current_thread())
+
+
+def end_threads(threads: Iterable[threading.Thread], release: Callable[[], None], timeout: float) -> None:
+    """End threads of the function's with their process, as far as a thread can be ended.
+
+    `SystemExit` is put into each, which it meets when it next runs Python code; ``release`` wakes those that wait for
+    us.  Each gets ``timeout`` s.
+    """
+    others = [thread for thread in threads if thread is not threading.current_thread() and thread.ident is not None]
+    if others:
+        import ctypes
+
+        for thread in others:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
+    release()
+    for thread in others:
+        thread.join(timeout)
 
 
 class StartedThreads:

@@ -65,9 +65,12 @@ def function_variables(
     log_stream_name: str,
     task_root: Path,
     credentials: Credentials | None = None,
+    api: str = NO_LISTENER,
+    metadata_token: str = "",
 ) -> dict[str, str]:
     """Return all that ``os.environ`` holds when the function's first module is imported.
 
+    ``api`` is the address of the Runtime API, ``metadata_token`` opens the metadata endpoint there.
     ``_X_AMZN_TRACE_ID`` is not among them: the runtime sets it for each invoke.
     """
     variables = {name: value for name, value in outside.items() if not is_withheld(name)}
@@ -79,7 +82,9 @@ def function_variables(
         "AWS_LAMBDA_FUNCTION_NAME": config.function_name,
         "AWS_LAMBDA_FUNCTION_VERSION": config.function_version,
         "AWS_LAMBDA_INITIALIZATION_TYPE": config.initialization_type,
-        "AWS_LAMBDA_RUNTIME_API": NO_LISTENER,
+        "AWS_LAMBDA_METADATA_API": api,
+        "AWS_LAMBDA_METADATA_TOKEN": metadata_token,
+        "AWS_LAMBDA_RUNTIME_API": api,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "169.254.79.129:2000",
         "LAMBDA_RUNTIME_DIR": RUNTIME_DIR,

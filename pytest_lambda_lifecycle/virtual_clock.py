@@ -75,6 +75,17 @@ class VirtualClock:
                     self._freeze.move(span * MICROSECOND)
                 self._moved.notify_all()
 
+    def skip_to(self, to_us: int) -> None:
+        """Move forward, unless that moment is over."""
+        self.move(to_us)
+
+    def rewind(self, to_us: int) -> None:
+        """Go back to a moment, for a participant that began there and runs beside those before it."""
+        with self._moved:
+            span, self._us = to_us - self._us, to_us
+            if span and self._freeze is not None:
+                self._freeze.move(span * MICROSECOND)
+
     def pass_time(self, span_us: int) -> None:
         """Let time pass while nothing runs."""
         self.move(self._us + span_us)

@@ -75,6 +75,11 @@ class WatchedRuntime:
         """Pass on."""
         return self._runtime.after_restore()
 
+    def terminate(self, hears: bool) -> Loaded | Exited:
+        """Pass on."""
+        __tracebackhide__ = True
+        return self._runtime.terminate(hears)
+
     def invoke(self, request: Request) -> Returned | Raised | Exited:
         """Watch an invoke: which globals it bound anew, and what it left running."""
         __tracebackhide__ = True

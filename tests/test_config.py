@@ -336,6 +336,8 @@ class TestVariables:
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/orders",
             "AWS_LAMBDA_LOG_STREAM_NAME": "2026/11/23/[$LATEST]abc",
+            "AWS_LAMBDA_METADATA_API": NO_LISTENER,
+            "AWS_LAMBDA_METADATA_TOKEN": "",
             "AWS_LAMBDA_RUNTIME_API": NO_LISTENER,
             "AWS_REGION": "eu-west-1",
             "AWS_SECRET_ACCESS_KEY": variables["AWS_SECRET_ACCESS_KEY"],

@@ -7,6 +7,7 @@ the streams are those of the phase, and `os._exit` raises `ProcessEnd`.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -31,13 +32,21 @@ _AFTER_RESTORE_EXIT: Final = 65
 class LocalRuntime:
     """Loads a handler and runs it on the calling thread; every turn ends in a value of `outcome`."""
 
-    def __init__(self, handler: str, *, passes_through: Callable[[BaseException], bool]) -> None:
+    def __init__(
+        self,
+        handler: str,
+        *,
+        passes_through: Callable[[BaseException], bool],
+        sigterm: Callable[[], Any] = lambda: signal.SIG_DFL,
+    ) -> None:
         """Prepare to run *handler*.
 
-        What *passes_through* says yes to (a test's own control flow) leaves every turn as it was raised.
+        What *passes_through* says yes to (a test's own control flow) leaves every turn as it was raised.  *sigterm*
+        returns the function's handler of that signal.
         """
         self._handler_name = handler
         self._passes_through = passes_through
+        self._sigterm = sigterm
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -126,6 +135,22 @@ class LocalRuntime:
                 raise
             post = partial(self._post_hook_error, "Runtime.AfterRestoreError", _AFTER_RESTORE_EXIT)
             return self._failed(error, post, catches=BaseException)
+        return Loaded()
+
+    def terminate(self, hears: bool) -> Loaded | Exited:
+        """Get a SIGTERM: without a handler the process ends at once; a handler that returns lets it go on."""
+        __tracebackhide__ = True
+        handler = self._sigterm()
+        if handler is None or handler == signal.SIG_DFL:
+            return Exited(-signal.SIGTERM)
+        if not callable(handler) or not hears:
+            return Loaded()
+        try:
+            handler(signal.SIGTERM, None)
+        except BaseException as error:
+            if self._passes_through(error):
+                raise
+            return process_exit(error)
         return Loaded()
 
     # --- what follows an exception

@@ -1,0 +1,131 @@
+"""The APIs of one environment: an address from the beginning, a server as soon as somebody needs one."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
+
+from pytest_lambda_lifecycle.api.server import ApiServer
+from pytest_lambda_lifecycle.threads import end_threads, function_thread
+from pytest_lambda_lifecycle.variables import NO_LISTENER
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.api.registry import Registry
+    from pytest_lambda_lifecycle.api.replies import Call, Reply
+    from pytest_lambda_lifecycle.api.runtime_api import View
+    from pytest_lambda_lifecycle.api.telemetry import TelemetryHub
+    from pytest_lambda_lifecycle.config import FunctionConfig
+    from pytest_lambda_lifecycle.events import Event
+    from pytest_lambda_lifecycle.timeline import Timeline
+
+__all__ = ["Endpoint"]
+
+_ENDING_S: Final = 1.0
+"""Seconds that the function's threads get to end with their process."""
+
+
+class Endpoint:
+    """Registry, telemetry, routes and server behind ``AWS_LAMBDA_RUNTIME_API``."""
+
+    registry: Registry
+    hub: TelemetryHub
+
+    def __init__(self, config: FunctionConfig, *, timeline: Timeline, view: View, now_us: Callable[[], int]) -> None:
+        """``view`` tells how the runtime stands; it is asked from the server's threads."""
+        self.mail: deque[Event] = deque()
+        """What other threads have reported, until the conductor puts it on the timeline."""
+        self.opened = False
+        self.token = str(uuid.uuid4())
+        """``AWS_LAMBDA_METADATA_TOKEN``."""
+        self._config = config
+        self._timeline = timeline
+        self._view = view
+        self._now_us = now_us
+        self._server = ApiServer(self._handle)
+        self._opening = threading.Lock()
+        self._externals: tuple[str, ...] = ()
+        self._first = 0
+        self._callers: WeakSet[threading.Thread] = WeakSet()
+
+    @property
+    def address(self) -> str:
+        """``"host:port"``; until it is bound, and where that is not possible, one that refuses every connection."""
+        return self._server.address or NO_LISTENER
+
+    @property
+    def port(self) -> tuple[str, int] | None:
+        """Host and port, if it is bound."""
+        host, _, port = self._server.address.partition(":")
+        return (host, int(port)) if port else None
+
+    def bind(self) -> None:
+        """Take an address.  Where sockets are forbidden there is none, and function code is refused as before."""
+        try:
+            self._server.bind()
+        except OSError:
+            if self._externals:
+                raise
+
+    def begin(self, externals: tuple[str, ...], first: int) -> None:
+        """Begin a generation of processes, whose Init starts at index ``first`` of the timeline."""
+        self._externals, self._first = externals, first
+        self.bind()
+        if self.opened:
+            self.registry.begin(externals)
+            self.hub.begin(first)
+
+    def open(self, *, serve: bool = True) -> None:
+        """Make what is behind the address, and serve it, unless all extensions are in this process so far."""
+        with self._opening:
+            if not self.opened:
+                self._make()
+                self.opened = True
+            if serve:
+                self._server.serve()
+
+    def _make(self) -> None:
+        from pytest_lambda_lifecycle.api.registry import Registry
+        from pytest_lambda_lifecycle.api.routes import Routes
+        from pytest_lambda_lifecycle.api.runtime_api import LocalRuntimeApi
+        from pytest_lambda_lifecycle.api.telemetry import TelemetryHub
+        from pytest_lambda_lifecycle.telemetry import records
+
+        config = self._config
+        self.registry = Registry(config, note=self.mail.append, now_us=self._now_us)
+        self.hub = TelemetryHub(
+            timeline=self._timeline,
+            project=lambda events, schema: records(events, config, schema=schema),
+            note=self.mail.append,
+            now_us=self._now_us,
+        )
+        runtime = LocalRuntimeApi(config, self._view)
+        self._routes = Routes(self.registry, runtime, self.hub, token=self.token)
+        self.registry.begin(self._externals)
+        self.hub.begin(self._first)
+
+    def connected(self) -> None:
+        """Be told that function code connects; it may be an extension, whose thread ends with the process."""
+        self.open()
+        if function_thread() is not None:
+            self._callers.add(threading.current_thread())
+
+    def _handle(self, call: Call) -> Reply:
+        return self._routes(call)
+
+    def end(self) -> None:
+        """End a generation: nobody is answered any more, and the function's threads that called end."""
+        self.hub.end()
+        end_threads([thread for thread in self._callers if thread.is_alive()], self._release, _ENDING_S)
+        self._callers.clear()
+
+    def _release(self) -> None:
+        self.registry.end()
+        self._server.drop_connections()
+
+    def close(self) -> None:
+        """Free the address."""
+        self._server.close()

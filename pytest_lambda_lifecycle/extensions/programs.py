@@ -1,0 +1,114 @@
+"""The extensions of an environment that are programs, as processes of one generation after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_lambda_lifecycle.extension_events import ExtensionLog, LogsDropped
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.events import Event
+    from pytest_lambda_lifecycle.extensions.guard import Guard
+    from pytest_lambda_lifecycle.extensions.process import ExtensionProcess
+
+__all__ = ["Programs"]
+
+_GONE_S = 2.0
+"""Seconds that a killed process may take to end."""
+
+
+class Programs:
+    """Launches, freezes and kills them.  Without any, nothing of it is loaded."""
+
+    def __init__(
+        self,
+        files: Sequence[tuple[str, Path]],
+        *,
+        variables: Callable[[], Mapping[str, str]],
+        directory: Path,
+        note: Callable[[Event], None],
+        now_us: Callable[[], int],
+        exited: Callable[[str, int], None],
+    ) -> None:
+        """``files`` are names and paths, ``variables`` what the function finds; ``exited`` gets name and exit code.
+
+        ``note`` and ``exited`` are called on other threads.
+        """
+        self._files = files
+        self._variables = variables
+        self._directory = directory
+        self._note = note
+        self._now_us = now_us
+        self._exited = exited
+        self._processes: dict[str, ExtensionProcess] = {}
+        self._guard: Guard | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """In the order in which they start."""
+        return tuple(name for name, _ in self._files)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._processes
+
+    def __bool__(self) -> bool:
+        return bool(self._files)
+
+    def launch(self, name: str) -> tuple[str, str] | None:
+        """Start one; returns error type and text if it cannot be started."""
+        from pytest_lambda_lifecycle.extensions.guard import Guard
+        from pytest_lambda_lifecycle.extensions.process import ExtensionProcess, LaunchError, extension_variables
+
+        variables = extension_variables(self._variables())
+        self._guard = self._guard or Guard(variables["AWS_LAMBDA_RUNTIME_API"])
+        process = ExtensionProcess(
+            name,
+            dict(self._files)[name],
+            variables=variables,
+            directory=self._directory,
+            wrote=lambda lines: self._note(ExtensionLog(self._now_us(), name, lines)),
+            exited=lambda code: self._ended(process, code),
+            dropped=lambda lines, size: self._note(
+                LogsDropped(self._now_us(), name, lines, size, "more output than is kept")
+            ),
+            guard=self._guard,
+        )
+        self._processes[name] = process
+        try:
+            process.start()
+        except LaunchError as problem:
+            del self._processes[name]
+            return problem.error_type, str(problem)
+        return None
+
+    def _ended(self, process: ExtensionProcess, exit_code: int) -> None:
+        if self._processes.get(process.name) is process:  # not one of an earlier generation
+            self._exited(process.name, exit_code)
+
+    def freeze(self) -> None:
+        """Stop them, as Lambda does between invokes."""
+        for process in self._processes.values():
+            process.freeze()
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        for process in self._processes.values():
+            process.thaw()
+
+    def kill(self, name: str) -> None:
+        """Send SIGKILL to one and its group."""
+        self._processes[name].kill()
+
+    def end(self) -> None:
+        """Kill all that are left, also those that have detached, and wait until they are gone."""
+        for process in self._processes.values():
+            process.kill()
+        for process in self._processes.values():
+            process.join(_GONE_S)
+        self._processes = {}
+        if self._guard is not None:
+            self._guard.end_strays()
+            self._guard.close()
+            self._guard = None

@@ -1,0 +1,161 @@
+"""The listener on loopback: bound early for its address, serving when somebody needs it.
+
+Binding takes microseconds and no thread, so each environment can tell its address in ``AWS_LAMBDA_RUNTIME_API``.
+"""
+
+from __future__ import annotations
+
+import _socket
+import contextlib
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, cast
+
+from pytest_lambda_lifecycle.real_time import RealTime
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.api.replies import Call, Reply
+
+__all__ = ["ApiServer"]
+
+_start: Final = threading.Thread.start  # the one of an entered environment takes each thread for the function's
+
+_POLL: Final = 0.01
+"""Seconds after which the accepting thread looks whether to stop; on Linux it is woken."""
+_BACKLOG: Final = 1024
+"""Connections that may wait to be accepted; more than the 1,000 descriptors that Lambda gives a function."""
+_PATIENCE: Final = 2.0
+"""Seconds that closing waits for threads: for one that does not end, its handler must be at fault."""
+
+
+def _socket_class() -> type[socket.socket]:
+    """Return the real class, whatever a test (pytest-socket, HTTPretty, gevent) has put in its place."""
+    for found in _socket.socket.__subclasses__():
+        if found.__module__ == "socket":
+            return cast("type[socket.socket]", found)
+    return socket.socket
+
+
+class ApiServer:
+    """Serves calls on a port of 127.0.0.1 that the system chooses; a thread for each connection.
+
+    ``handle`` answers a call on one of these threads and may wait; it may raise `Gone`.
+    """
+
+    def __init__(self, handle: Callable[[Call], Reply]) -> None:
+        self._handle = handle
+        self._lock = threading.Lock()
+        self._listener: socket.socket | None = None
+        self._class: type[socket.socket] = socket.socket
+        self._accepting: threading.Thread | None = None
+        self._connections: dict[socket.socket, threading.Thread] = {}
+        self._closing = False
+        self.address = ""
+        """``"127.0.0.1:port"`` once bound."""
+        self.problems: deque[BaseException] = deque(maxlen=20)
+        """What ``handle`` raised by mistake; its callers got 500."""
+
+    def bind(self) -> str:
+        """Bind and listen; returns `address`."""
+        with self._lock:
+            if self._listener is None:
+                self._class = _socket_class()
+                listener = self._class(socket.AF_INET, socket.SOCK_STREAM)
+                try:
+                    listener.bind(("127.0.0.1", 0))
+                    listener.listen(_BACKLOG)
+                    listener.settimeout(_POLL)
+                except BaseException:
+                    listener.close()
+                    raise
+                self._listener, self._closing = listener, False
+                self.address = "%s:%d" % listener.getsockname()  # noqa: UP031
+            return self.address
+
+    def serve(self) -> None:
+        """Begin to serve; a second call changes nothing."""
+        with self._lock:
+            if self._accepting is not None or self._listener is None or self._closing:
+                return
+            self._accepting = threading.Thread(
+                target=self._accept, args=(self._listener,), name="lambda-lifecycle-api", daemon=True
+            )
+            _start(self._accepting)
+
+    def drop_connections(self) -> None:
+        """Close every connection; who waits in ``handle`` ends when that returns."""
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            _shut(connection)
+
+    def close(self) -> None:
+        """Stop serving and free the port; idempotent.  Whoever waits in ``handle`` has to be released first."""
+        with self._lock:
+            self._closing = True
+            listener, self._listener = self._listener, None
+            accepting, self._accepting = self._accepting, None
+        if listener is not None:
+            _shut(listener)
+        if accepting is not None:
+            accepting.join(_PATIENCE)
+        if listener is not None:
+            listener.close()
+        self.drop_connections()
+        until = RealTime.perf_counter() + _PATIENCE
+        with self._lock:
+            threads = list(self._connections.values())
+        for thread in threads:
+            thread.join(max(0.0, until - RealTime.perf_counter()))
+
+    # -- threads --------------------------------------------------------------------------------------------------
+
+    def _accept(self, listener: socket.socket) -> None:
+        while not self._closing:
+            try:
+                descriptor, _ = listener._accept()  # type: ignore[attr-defined]  # accept() asks for the replaced class
+            except TimeoutError:
+                continue
+            except OSError:  # shut down; or out of descriptors, until some are closed
+                if not self._closing:
+                    RealTime.sleep(_POLL)
+                continue
+            self._begin(self._class(socket.AF_INET, socket.SOCK_STREAM, fileno=descriptor))
+
+    def _begin(self, connection: socket.socket) -> None:
+        """Serve a connection on a thread of its own."""
+        thread = threading.Thread(
+            target=self._converse, args=(connection,), name="lambda-lifecycle-api-connection", daemon=True
+        )
+        with self._lock:
+            if self._closing:
+                connection.close()
+                return
+            self._connections[connection] = thread
+        try:
+            _start(thread)
+        except RuntimeError:  # no more threads
+            self._forget(connection)
+
+    def _converse(self, connection: socket.socket) -> None:
+        # http.server is loaded here, by the first who connects.
+        from pytest_lambda_lifecycle.api.connection import Connection
+
+        try:
+            Connection(connection, self._handle, self.problems.append).converse()
+        except Exception as problem:
+            self.problems.append(problem)
+        finally:
+            self._forget(connection)
+
+    def _forget(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._connections.pop(connection, None)
+        connection.close()
+
+
+def _shut(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it is closed already, or is a listener on a system that cannot shut one down
+        connection.shutdown(socket.SHUT_RDWR)

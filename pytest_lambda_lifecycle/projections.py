@@ -28,15 +28,28 @@ from pytest_lambda_lifecycle.events import (
     ShutdownStart,
     SpyCall,
 )
-from pytest_lambda_lifecycle.outcome import Exited, Outcome, TimedOut
+from pytest_lambda_lifecycle.extension_events import (
+    ExtensionDone,
+    ExtensionFault,
+    ExtensionLog,
+    ExtensionNotified,
+    ExtensionRegistered,
+    ExtensionState,
+    LogsDropped,
+    Signal,
+    TelemetrySubscription,
+)
+from pytest_lambda_lifecycle.outcome import Exited, ExtensionFailed, Outcome, TimedOut
 
 __all__ = ["log_text", "platform_error", "render", "report_line"]
 
 
 def platform_error(request_id: str, outcome: Outcome) -> tuple[str, str]:
-    """Type and message of the error that the platform makes when the runtime process ended without posting one."""
+    """Type and message of the platform's own error: a process ended without posting one, or time was up."""
     if isinstance(outcome, TimedOut):
         kind, message = lifecycle.TIMED_OUT, lifecycle.timeout_message(outcome.limit)
+    elif isinstance(outcome, ExtensionFailed):
+        kind, message = outcome.error_type, outcome.message
     else:
         code = outcome.exit_code if isinstance(outcome, Exited) else 1
         kind, message = lifecycle.EXIT_ERROR, lifecycle.exit_message(code)
@@ -71,7 +84,19 @@ def _log_lines(event: Event) -> str:
             return f"INIT_START Runtime Version: {runtime.replace('python', 'python:')}\n"
         case RestoreStart():
             return "RESTORE_START\n"
+        case ExtensionLog(text=text):
+            return text
+        case ExtensionState():
+            return _extension_line(event)
+        case TelemetrySubscription(extension=name, api=api, types=types):
+            listed = ", ".join(one.capitalize() for one in types)
+            return f"{api.upper()}\tName: {name}\tState: Subscribed\tTypes: [{listed}]\n"
     return ""
+
+
+def _extension_line(event: ExtensionState) -> str:
+    line = f"EXTENSION\tName: {event.extension}\tState: {event.state}\tEvents: [{', '.join(event.events)}]"
+    return f"{line}\tError Type: {event.error_type}\n" if event.error_type else f"{line}\n"
 
 
 def _with_failure(line: str, event: InitReport | RestoreReport) -> str:
@@ -138,11 +163,13 @@ def _describe(event: Event) -> str:  # a table of texts, one per event
             return f"  runtime done: {_result(event.status, event.error_type)}"
         case InvokeReport():
             billed = lifecycle.billed_ms(event.duration_us, event.init_us)
-            return f"Invoke ended: {_ms(event.duration_us)}, billed {billed} ms"
+            failed = f" {_result(event.status, event.error_type)}," if event.failure is not None else ""
+            return f"Invoke ended:{failed} {_ms(event.duration_us)}, billed {billed} ms"
         case ShutdownStart(reason=reason, budget_ms=budget):
             return f"Shutdown ({reason}), budget {budget} ms"
         case ShutdownReport():
-            return f"Shutdown ended: {event.status}, {_ms(event.duration_us)}"
+            killed = f", killed: {', '.join(event.killed)}" if event.killed else ""
+            return f"Shutdown ended: {event.status}, {_ms(event.duration_us)}{killed}"
         case Reset(reason=reason, error_type=error_type):
             return f"Reset ({_result(reason, error_type)}): globals are gone, /tmp stays"
         case Recycled(log_stream=log_stream):
@@ -162,7 +189,36 @@ def _describe(event: Event) -> str:  # a table of texts, one per event
             return f"  changed: {target}, which is shared (undone outside this environment)"
         case SharedModule(module=module, reason=reason):
             return f"  shared: {module} ({reason})"
-    return f"  {event.name.replace('_', ' ')}"
+    return _describe_extension(event) or f"  {event.name.replace('_', ' ')}"
+
+
+def _describe_extension(event: Event) -> str:  # the same for what extensions do and what is done to them
+    match event:
+        case ExtensionRegistered(extension=name, events=events, internal=internal):
+            kind = "internal " if internal else ""
+            return f"  {kind}extension {name}: registered for {_listed(events)}"
+        case ExtensionState(extension=name, state=state, error_type=error_type):
+            return f"  extension {name}: {_result(state, error_type)}"
+        case ExtensionNotified(extension=name, event=told):
+            reason = told.get("shutdownReason")
+            return f"  extension {name}: told {told.get('eventType', 'an event')}" + (f" ({reason})" if reason else "")
+        case ExtensionDone(extension=name, duration_us=duration_us):
+            return f"  extension {name}: done after {_ms(duration_us)}"
+        case ExtensionFault(extension=name, error_type=error_type, detail=detail):
+            return f"  extension {name}: {error_type}" + (f", {detail}" if detail else "")
+        case ExtensionLog(extension=name, text=text):
+            return "\n".join(f"  {name}: {line}" for line in text.splitlines())
+        case TelemetrySubscription(extension=name, api=api, types=types):
+            return f"  extension {name}: subscribed through the {api.capitalize()} API to {_listed(types)}"
+        case LogsDropped(extension=name, records=count, size=size, reason=reason):
+            return f"  extension {name}: {count} records ({size} bytes) did not reach it: {reason}"
+        case Signal(participant=participant, signal=signal, outcome=outcome):
+            return f"  {signal} to {participant}" + (f": {outcome}" if outcome else "")
+    return ""
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "nothing"
 
 
 def _result(status: str, error_type: str) -> str:

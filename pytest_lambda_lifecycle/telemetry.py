@@ -227,10 +227,7 @@ def _verdict(outcome: Outcome) -> Record:
         return {"status": "success"}
     if isinstance(outcome, TimedOut):
         return {"status": "timeout"}
-    if isinstance(outcome, ExtensionFailed):
-        error_type = outcome.error_type
-    else:
-        error_type = lifecycle.reported_error_type(outcome)
+    error_type = outcome.error_type if isinstance(outcome, ExtensionFailed) else lifecycle.reported_error_type(outcome)
     status = "failure" if error_type.startswith("Sandbox.") else "error"  # Runtime Interface Emulator
     return {"status": status, **_unless_empty(errorType=error_type)}
 

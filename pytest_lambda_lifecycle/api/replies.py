@@ -1,0 +1,76 @@
+"""What goes into the APIs and what comes out of them, as values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+__all__ = ["ACCEPTED", "ApiError", "Call", "Gone", "Reply", "json_reply"]
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_decode = json.JSONDecoder().decode
+
+
+@dataclass(slots=True)
+class Call:
+    """One request."""
+
+    method: str
+    path: str
+    """Without host and query."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By their names in lower case; of a repeated one the first.  A character stands for a byte (Latin-1)."""
+    body: bytes = b""
+    """What is over the limit of a response is missing but for one byte."""
+
+    def header(self, name: str) -> str:
+        """Return a header, whatever the case of ``name``; "" if it is missing."""
+        return self.headers.get(name.lower(), "")
+
+    def json(self) -> object:
+        """Return the body decoded; raises `ValueError`, also for what is nested too deeply."""
+        try:
+            return _decode(self.body.decode())
+        except RecursionError:
+            raise ValueError("exceeded max depth") from None
+
+
+class Reply(NamedTuple):
+    """One answer."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Without ``Content-Length``.  No ``Content-Type`` is sent unless it is among them."""
+
+
+class ApiError(Exception):
+    """A call is refused: with ``status``, and a body of two texts."""
+
+    def __init__(self, status: int, error_type: str, message: str) -> None:
+        super().__init__(status, error_type, message)
+        self.status = status
+        self.error_type = error_type
+        self.message = message
+
+    def reply(self) -> Reply:
+        """Return the answer as the Runtime Interface Emulator writes it: the message first, a newline at the end."""
+        return json_reply(self.status, {"errorMessage": self.message, "errorType": self.error_type})
+
+
+class Gone(Exception):
+    """The processes of the caller's generation have ended: its connection is closed without an answer."""
+
+
+JSON_TYPE: Final = (("Content-Type", "application/json"),)
+
+
+def json_reply(status: int, value: object, *headers: tuple[str, str]) -> Reply:
+    """Return *value* as compact JSON with a newline at its end, as Go's encoder writes it."""
+    return Reply(status, f"{_encode(value)}\n".encode(), (*JSON_TYPE, *headers))
+
+
+ACCEPTED: Final = json_reply(202, {"status": "OK"})
+"""The ``StatusResponse`` of the API references."""

@@ -40,7 +40,13 @@ LOGS_SCHEMAS: Final = ("2020-08-15", "2021-03-18")
 _OBJECTS_SINCE: Final = "2022-12-13"
 """From this schema on, a line of JSON logs is an object; before, a string."""
 _BYTES_PER_MB: Final = 1024 * 1024
-_decode = json.JSONDecoder().decode  # a test may have replaced json.loads
+
+
+def _no_json(text: str) -> None:
+    raise ValueError(f"{text} is not JSON, although Python reads it")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_json).decode  # a test may have replaced json.loads
 
 
 def records(events: Sequence[Event], config: FunctionConfig, *, schema: str = "2022-12-13") -> list[Record]:

@@ -142,8 +142,8 @@ def _uri(value: object, problems: list[str]) -> tuple[int, str]:
         problems.append("URI port is not provided")
     else:
         _port(port, "URI port", problems)
-    path = quote(parts.path, safe="/%:=&~+!$,;'@()*") or "/"
-    return port or 0, f"{path}?{quote(parts.query, safe='/%:=&?~+!$,;@()*')}" if parts.query else path
+    path, query = (quote(part, safe="/%:=&?~+!$,;'@()*", errors="replace") for part in (parts.path, parts.query))
+    return port or 0, (path or "/") + (f"?{query}" if query else "")
 
 
 def _port(value: object, what: str, problems: list[str]) -> int:

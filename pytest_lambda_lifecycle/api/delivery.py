@@ -1,21 +1,19 @@
 """Telemetry on its way to one subscriber: a thread that reads the timeline, makes batches and sends them.
 
-Real time only, whatever a test does to `time`; sockets of the C type, whatever it does to `socket`; and no name is
-resolved: an extension listens on this machine.  Source: Developer Guide, "Lambda Telemetry API", buffering, destinations.
+Real time only, whatever a test does to `time`.  Source: Developer Guide, "Lambda Telemetry API", "Buffering".
 """
 
 from __future__ import annotations
 
-import _socket
 import contextlib
 import json
-import re
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from pytest_lambda_lifecycle.api.channel import Channel
 from pytest_lambda_lifecycle.events import Event, FunctionLog, InitStart, InvokeStart
 from pytest_lambda_lifecycle.extension_events import LogsDropped
 from pytest_lambda_lifecycle.real_time import RealTime
@@ -27,15 +25,11 @@ __all__ = ["Control", "Feed", "Project", "Subscriber"]
 
 Project: TypeAlias = Callable[[Sequence[Event], str], "list[dict[str, Any]]"]
 
-_LOOPBACK: Final = "127.0.0.1"
 _POLL_S: Final = 0.01
 """How often the timeline is looked at: its writers signal nothing, since they must not wait for anybody."""
 _RETRY_AFTER_S: Final = (0.05, 0.1, 0.2, 0.4)
 """Pauses between attempts; AWS says that it backs off, not how.  After the last attempt the batch is dropped."""
 _DROPPED: Final = "the destination was dropped"
-_ANSWER_WITHIN_S: Final = 5.0
-_DRAIN_WITHIN_S: Final = 0.5
-_ANSWER_LIMIT: Final = 65_536
 _EVENTS_AT_ONCE: Final = 500
 _start = threading.Thread.start  # the real one: an entered environment counts the threads that function code starts
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -146,7 +140,7 @@ class Subscriber:
         self._feed = feed
         self._control = control
         self._lost = lost
-        self._channel = _Channel(subscription, control)
+        self._channel = Channel(subscription, self._has_ended)
         self._waiting: deque[Item] = deque()
         self._waiting_bytes = 0
         self._waiting_since = 0.0
@@ -220,6 +214,9 @@ class Subscriber:
                 self.delivered = self._feed.position
                 self._control.changed.notify_all()
 
+    def _has_ended(self) -> bool:
+        return self._control.ended
+
     # -- one batch ------------------------------------------------------------------------------------------------
 
     def _deliver(self, batch: list[Item]) -> None:
@@ -240,7 +237,7 @@ class Subscriber:
         """Send once; return what went wrong."""
         if self._channel.subscription is not self.subscription:  # the extension has subscribed again
             self._channel.close()
-            self._channel = _Channel(self.subscription, self._control)
+            self._channel = Channel(self.subscription, self._has_ended)
         if self.dropped:
             return _DROPPED
         try:
@@ -253,113 +250,3 @@ class Subscriber:
         sizes = [len(item.text) for item in batch if item.counts]
         if sizes and not self._control.ended:
             self._lost(self._name, len(sizes), sum(sizes), why)
-
-
-class _Channel:
-    """The way to a subscription's destination.  A listener is on loopback, whatever its URI calls it."""
-
-    def __init__(self, subscription: Subscription, control: Control) -> None:
-        self.subscription = subscription
-        self._control = control
-        self._socket: _socket.socket | None = None
-
-    def send(self, texts: list[bytes]) -> None:
-        """Raise `OSError` or `ValueError` if it did not get through."""
-        if self.subscription.protocol == "TCP":
-            self._write(b"".join(text + b"\n" for text in texts))
-        else:
-            self._post(b"[" + b",".join(texts) + b"]")
-
-    def _write(self, lines: bytes) -> None:
-        """Newline-delimited JSON over one connection, which nobody acknowledges."""
-        try:
-            if self._socket is None or _closed_by_peer(self._socket):
-                self._connect()
-            self._connected.settimeout(_ANSWER_WITHIN_S)
-            self._connected.sendall(lines)
-        except BaseException:
-            self.close()
-            raise
-
-    def _post(self, body: bytes) -> None:
-        """One connection per request: a listener with a single thread would wait for the next on an idle one."""
-        wanted = self.subscription
-        head = (
-            f"{wanted.method} {wanted.target} HTTP/1.1\r\nHost: sandbox.localdomain:{wanted.port}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        )
-        try:
-            self._connect()
-            self._connected.sendall(head.encode("latin-1") + body)
-            status = _read_status(self._connected)
-        except TimeoutError:
-            raise OSError(f"the listener did not answer within {_ANSWER_WITHIN_S:g} s") from None
-        finally:
-            self.close()
-        if status >= 400:
-            raise OSError(f"the listener answered with status {status}")
-
-    @property
-    def _connected(self) -> _socket.socket:
-        if self._socket is None:
-            raise ConnectionAbortedError("the connection was closed")
-        return self._socket
-
-    def _connect(self) -> None:
-        self.close()
-        made = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
-        with self._control.changed:
-            self._socket = made
-            if self._control.ended:
-                raise ConnectionAbortedError("the environment has ended")
-        made.settimeout(_ANSWER_WITHIN_S)
-        made.connect((_LOOPBACK, self.subscription.port))
-        if made.getsockname() == made.getpeername():  # TCP lets a socket connect to itself if nobody listens
-            raise ConnectionRefusedError("nobody listens")
-
-    def close(self) -> None:
-        with self._control.changed:
-            if self._socket is not None:
-                self._socket.close()
-            self._socket = None
-
-    def interrupt(self) -> None:
-        """Let what another thread waits for on this connection end."""
-        with self._control.changed, contextlib.suppress(OSError):
-            if self._socket is not None:
-                self._socket.shutdown(_socket.SHUT_RDWR)
-
-
-def _closed_by_peer(connection: _socket.socket) -> bool:
-    connection.settimeout(0)
-    try:
-        return not connection.recv(1, _socket.MSG_PEEK)
-    except BlockingIOError:
-        return False
-
-
-def _read_status(connection: _socket.socket) -> int:
-    """Return the status of the answer; the rest is read too, so that the listener can write it in peace."""
-    end = RealTime.perf_counter() + _ANSWER_WITHIN_S
-    answer = received = b""
-    while b"\r\n\r\n" not in answer and len(answer) < _ANSWER_LIMIT:
-        connection.settimeout(max(end - RealTime.perf_counter(), 0.001))
-        received = connection.recv(_ANSWER_LIMIT)
-        if not received:
-            break
-        answer += received
-    found = re.match(rb"HTTP/1\.[01] ([1-9][0-9][0-9])\b", answer)
-    if found is None:
-        raise ValueError("the listener's answer is not HTTP")
-    with contextlib.suppress(OSError):
-        connection.settimeout(_DRAIN_WITHIN_S)
-        while received and not _complete(answer) and len(answer) < _ANSWER_LIMIT:
-            received = connection.recv(_ANSWER_LIMIT)
-            answer += received
-    return int(found[1])
-
-
-def _complete(answer: bytes) -> bool:
-    head, _, body = answer.partition(b"\r\n\r\n")
-    length = re.search(rb"(?im)^content-length:[ \t]*([0-9]{1,9})", head)
-    return len(body) >= int(length[1]) if length else body.endswith(b"0\r\n\r\n")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-__all__ = ["ACCEPTED", "ApiError", "Call", "Gone", "Reply", "json_reply"]
+__all__ = ["ACCEPTED", "NOT_FOUND", "ApiError", "Call", "Gone", "Reply", "json_reply", "text_reply"]
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _decode = json.JSONDecoder().decode
@@ -64,13 +64,17 @@ class Gone(Exception):
     """The processes of the caller's generation have ended: its connection is closed without an answer."""
 
 
-JSON_TYPE: Final = (("Content-Type", "application/json"),)
-
-
 def json_reply(status: int, value: object, *headers: tuple[str, str]) -> Reply:
     """Return *value* as compact JSON with a newline at its end, as Go's encoder writes it."""
-    return Reply(status, f"{_encode(value)}\n".encode(), (*JSON_TYPE, *headers))
+    return Reply(status, f"{_encode(value)}\n".encode(), (("Content-Type", "application/json"), *headers))
+
+
+def text_reply(status: int, text: str, *headers: tuple[str, str]) -> Reply:
+    """Return *text* as Go's ``http.Error`` writes it."""
+    return Reply(status, f"{text}\n".encode(), (("Content-Type", "text/plain; charset=utf-8"), *headers))
 
 
 ACCEPTED: Final = json_reply(202, {"status": "OK"})
 """The ``StatusResponse`` of the API references."""
+
+NOT_FOUND: Final = text_reply(404, "404 page not found")

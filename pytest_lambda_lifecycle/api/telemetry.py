@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from pytest_lambda_lifecycle.api.delivery import Control, Feed, Project, Subscriber
-from pytest_lambda_lifecycle.api.replies import JSON_TYPE, ApiError, Reply
+from pytest_lambda_lifecycle.api.replies import ApiError, Reply
 from pytest_lambda_lifecycle.api.subscription import APIS, parse
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.events import Event
@@ -163,4 +163,4 @@ class TelemetryHub:
             subscriber.join(_JOIN_WITHIN_S)
 
 
-_OK: Final = Reply(200, b'"OK"', JSON_TYPE)
+_OK: Final = Reply(200, b'"OK"', (("Content-Type", "application/json"),))

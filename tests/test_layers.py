@@ -18,10 +18,9 @@ ROOT = Path(pytest_lambda_lifecycle.__file__).parent
 LAYERS = {
     5: "plugin options fixtures hookspecs assertions summary kept patched clock_fixture marks",
     4: "environment assembly attributes history lambda_clock reuse_assertion spies",
-    3: "api api.connection api.registry api.remote_api api.replies api.routes api.runtime_api api.server api.states "
-    "watching runtimes runtimes.client runtimes.faults runtimes.hooks runtimes.loading runtimes.local runtimes.logs "
-    "runtimes.remote",
-    2: "conductor failures lifecycle participants phases projections",
+    3: "watching api api.channel api.delivery api.replies api.subscription api.telemetry runtimes runtimes.client "
+    "runtimes.faults runtimes.hooks runtimes.loading runtimes.local runtimes.logs",
+    2: "conductor failures lifecycle participants phases projections telemetry",
     1: "alarm capture captured clock exits finders forkserver fresh importing interruption leftovers namespaces "
     "parts process reach reuse rival rotation setters sleeping surroundings threads timeline undoing virtual_clock "
     "world",

@@ -73,13 +73,14 @@ class TelemetryHub:
             subscriber = self._subscribers.get(extension)
             if subscriber is not None and subscriber.subscription == wanted:
                 return _OK
-            if subscriber is None:
-                feed = Feed(self._timeline, self._project, self._first)
-                subscriber = Subscriber(extension, wanted, feed=feed, control=self._control, lost=self._lost)
-                subscriber.start()
-                self._subscribers[extension] = subscriber
-            subscriber.subscription = wanted
-        self._note(TelemetrySubscription(self._now_us(), extension, api, wanted.types))
+            self._note(TelemetrySubscription(self._now_us(), extension, api, wanted.types))
+            if subscriber is not None:
+                subscriber.subscription = wanted
+                return _OK
+            feed = Feed(self._timeline, self._project, self._first)
+            subscriber = Subscriber(extension, wanted, feed=feed, control=self._control, lost=self._lost)
+            subscriber.start()
+            self._subscribers[extension] = subscriber
         return _OK
 
     def close_subscriptions(self) -> None:

@@ -9,15 +9,23 @@ __all__ = ["Undo", "replace_attributes"]
 
 Undo: TypeAlias = Callable[[], None]
 
+_ABSENT: Any = object()
+
 
 def replace_attributes(*replacements: tuple[Any, str, Any]) -> Undo:
-    """Set attributes, each given as owner, name and value; the returned call puts back what was there."""
-    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in replacements]
+    """Set attributes, each given as owner (a module or a class), name and value.
+
+    The returned call puts back what was there; an attribute that a class only inherited is deleted again.
+    """
+    originals = [(owner, name, vars(owner).get(name, _ABSENT)) for owner, name, _ in replacements]
     for owner, name, value in replacements:
         setattr(owner, name, value)
 
     def undo() -> None:
         for owner, name, original in originals:
-            setattr(owner, name, original)
+            if original is not _ABSENT:
+                setattr(owner, name, original)
+            elif name in vars(owner):
+                delattr(owner, name)
 
     return undo

@@ -1,0 +1,1 @@
+"""Extensions: participants beside the runtime."""

@@ -18,17 +18,21 @@ ROOT = Path(pytest_lambda_lifecycle.__file__).parent
 LAYERS = {
     5: "plugin options fixtures hookspecs assertions summary kept patched clock_fixture marks",
     4: "environment assembly attributes history lambda_clock reuse_assertion spies",
-    3: "watching runtimes runtimes.client runtimes.faults runtimes.hooks runtimes.loading runtimes.local runtimes.logs",
+    3: "watching extensions extensions.guard extensions.output extensions.process "
+    "runtimes runtimes.client runtimes.faults runtimes.hooks runtimes.loading runtimes.local runtimes.logs",
     2: "conductor failures lifecycle participants phases projections",
     1: "alarm capture captured clock exits finders forkserver fresh importing interruption leftovers namespaces "
-    "parts process reuse rival rotation setters sleeping surroundings threads timeline undoing virtual_clock world",
-    0: "codec config context errors events extension_events outcome real_time settings task_root variables",
+    "parts process reach reuse rival rotation setters sleeping surroundings threads timeline undoing virtual_clock "
+    "world",
+    0: "codec config context errors events extension_events outcome real_time sandbox sandbox.lambda_sandbox_names "
+    "sandbox.sitecustomize settings task_root variables",
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names.split()}
 EXCEPTIONS = {
     ("timeline", "projections"): "print(env.timeline) is worth reading in a REPL: its repr asks for the projection",
 }
 EDGE = set(LAYERS[5].split())
+ELSEWHERE = {"sandbox.sitecustomize"}  # at work in the Python of an extension process, never in this one
 
 SOURCES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path.read_text(encoding="utf-8")
@@ -90,7 +94,8 @@ def test_the_package_itself_imports_nothing_of_its_own():
         ("responses", {"http"}),
         ("requests", set()),
         ("http.server", {"api.server"}),
-        ("subprocess", {"leftovers", "runtimes.process"}),  # leftovers only watches what function code starts
+        # leftovers only watches what function code starts
+        ("subprocess", {"leftovers", "extensions.guard", "extensions.process", "runtimes.process"}),
         ("unittest.mock", set()),
         ("boto3", set()),
         ("asyncio", {"sleeping"}),
@@ -108,13 +113,26 @@ def test_who_may_import(module, allowed):
 @pytest.mark.parametrize(
     ("pattern", "allowed"),
     [
-        (r"sys\.modules\[[^\]]+\]\s*=[^=]|del sys\.modules|sys\.modules\.(update|pop|setdefault|clear)\(", {"world"}),
-        (r"sys\.path(\[[^\]]*\])?\s*=[^=]|sys\.path\.(insert|append|remove|extend)\(", {"surroundings", "world"}),
+        (
+            r"sys\.modules\[[^\]]+\]\s*=[^=]|del sys\.modules|sys\.modules\.(update|pop|setdefault|clear)\(",
+            {"world", *ELSEWHERE},
+        ),
+        (
+            r"sys\.path(\[[^\]]*\])?\s*=[^=]|sys\.path\.(insert|append|remove|extend)\(",
+            {"surroundings", "world", *ELSEWHERE},
+        ),
         (r"sys\.meta_path(\[[^\]]*\])?\s*=[^=]|sys\.meta_path\.(insert|append|remove)\(", {"finders"}),
     ],
 )
 def test_who_may_write(pattern, allowed):
     assert {name for name, text in SOURCES.items() if re.search(pattern, text)} <= allowed
+
+
+@pytest.mark.parametrize("name", [name for name in LAYER_OF if name.startswith("sandbox.")])
+def test_what_extension_processes_import_works_in_their_python(name):
+    """It is theirs, not ours: any from 3.7 on, without this package and what it depends on."""
+    ast.parse(SOURCES[name], feature_version=(3, 7))
+    assert {found.partition(".")[0] for found in IMPORTS[name]} <= sys.stdlib_module_names
 
 
 def test_no_drawers_for_anything():

@@ -1,7 +1,7 @@
-"""``sandbox`` and ``sandbox.localdomain`` are this machine, as they are inside Lambda (Developer Guide, "Telemetry API").
+"""``sandbox`` and ``sandbox.localdomain`` are this machine, as they are inside Lambda.
 
-Extensions listen there for telemetry.  Lambda has the names in ``/etc/hosts``; here Python's `socket` is taught them.
-Code that resolves names by itself (compiled extensions, ``curl``, uvloop) does not know them: it takes ``127.0.0.1``.
+Extensions listen there for telemetry (Developer Guide, "Telemetry API").  Here Python's `socket` is taught the names;
+code that resolves names by itself (compiled extensions, ``curl``, uvloop) needs ``127.0.0.1``.
 
 This module also runs in the Python that an extension brings, 3.7 or later: it must not import the rest of the package.
 """
@@ -9,14 +9,18 @@ This module also runs in the Python that an extension brings, 3.7 or later: it m
 from __future__ import annotations
 
 import socket
-from typing import Any, Callable, List, Optional, Tuple  # noqa: UP035  # Python 3.7
+
+TYPE_CHECKING = False  # `typing` itself would double what every start of an extension's Python pays
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Replacement = tuple[Any, str, Callable[..., Any]]
 
 __all__ = ["install", "stand_ins"]
 
 _HOSTS = frozenset(("sandbox", "sandbox.localdomain"))
 _LOOPBACK = "127.0.0.1"
-
-Replacement = Tuple[Any, str, Callable[..., Any]]  # noqa: UP006
 
 
 def install() -> None:
@@ -25,20 +29,29 @@ def install() -> None:
         setattr(owner, name, function)
 
 
-def stand_ins(connecting: Optional[Callable[[int], None]] = None) -> List[Replacement]:  # noqa: UP006, UP045
+def stand_ins(connecting: Callable[[int], None] | None = None) -> list[Replacement]:
     """Return what to replace in `socket` as it is now, each as owner, name and function.
 
     ``connecting`` is told the port before a socket connects to it.
     """
     connect = _to_connect(connecting) if connecting else _by_address
-    found = [(socket, name, _by_host(getattr(socket, name))) for name in ("gethostbyname", "gethostbyname_ex")]
-    found += [(socket, "gethostbyaddr", _by_host(socket.gethostbyaddr))]
-    found += [(socket, "getaddrinfo", _getaddrinfo(socket.getaddrinfo))]
     owner = _socket_class()
+    found: list[Replacement] = [
+        (socket, name, _by_host) for name in ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")
+    ]
+    found += [(socket, "getaddrinfo", _getaddrinfo)]
     if owner is not None:
-        found += [(owner, "bind", _by_address(owner.bind))]
-        found += [(owner, name, connect(getattr(owner, name))) for name in ("connect", "connect_ex")]
-    return found
+        found += [(owner, "bind", _by_address), (owner, "connect", connect), (owner, "connect_ex", connect)]
+    return [_stand_in(*one) for one in found]
+
+
+def _stand_in(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Replacement:  # noqa: ANN401
+    original = getattr(owner, name)
+    # A tool that had captured a stand-in may have put it back late: it must not be wrapped once more each time.
+    original = getattr(original, "_lambda_original", original)
+    function = wrap(original)
+    function._lambda_original = original
+    return owner, name, function
 
 
 def _socket_class() -> Any:  # noqa: ANN401
@@ -46,11 +59,12 @@ def _socket_class() -> Any:  # noqa: ANN401
 
     Tools put a subclass in its place that refuses (pytest-socket), or a class of their own (gevent).
     """
-    classes = getattr(socket.socket, "__mro__", ())
-    for lower, upper in zip(classes, classes[1:]):  # noqa: B905  # Python 3.7
-        if upper.__module__ == "_socket":
-            return lower
-    return classes[0] if hasattr(socket.socket, "connect_ex") and classes else None
+    current: Any = socket.socket
+    classes = getattr(current, "__mro__", ())
+    for number, one in enumerate(classes):
+        if one.__module__ == "_socket" and number:  # that one is written in C and takes no attributes
+            return classes[number - 1]
+    return current if classes and hasattr(current, "connect_ex") else None
 
 
 def _loopback(host: Any) -> Any:  # noqa: ANN401

@@ -1,1 +1,1 @@
-"""The extensions of an environment."""
+"""Extensions: participants beside the runtime."""

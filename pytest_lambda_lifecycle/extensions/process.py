@@ -13,7 +13,7 @@ import select
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -21,7 +21,7 @@ from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.extensions.output import Output
 from pytest_lambda_lifecycle.real_time import RealTime
 
-__all__ = ["Child", "ExtensionProcess", "LaunchError", "extension_variables", "signal_group"]
+__all__ = ["Child", "ExtensionProcess", "LaunchError", "extension_variables", "find_extensions", "signal_group"]
 
 SANDBOX: Final = Path(__file__).resolve().parent.parent / "sandbox"
 """What extension processes find on ``PYTHONPATH``."""
@@ -231,6 +231,21 @@ def signal_group(group: int, number: int) -> None:
     """Send a signal to a process group, if it still is there (macOS refuses it for one of zombies)."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         _kill_group(group, number)
+
+
+def find_extensions(layers: Iterable[Path]) -> list[tuple[str, Path]]:
+    """Return name and path of what Lambda would start: the files in the layers' ``extensions`` folders, by name.
+
+    As in the Runtime Interface Emulator folders are no extensions, and hidden files and symbolic links are.  Layers are
+    unpacked over each other, so of two files with one name the later layer's counts.
+    """
+    found: dict[str, Path] = {}
+    for layer in layers:
+        folder = Path(layer).absolute() / "extensions"
+        if folder.is_dir():
+            with os.scandir(folder) as entries:
+                found |= {one.name: folder / one.name for one in entries if not one.is_dir(follow_symlinks=False)}
+    return sorted(found.items())
 
 
 def extension_variables(variables: Mapping[str, str]) -> dict[str, str]:

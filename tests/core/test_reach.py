@@ -1,0 +1,248 @@
+"""What function code reaches by name and port, and that `socket` is left as it was."""
+
+import http.server
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import pytest_lambda_lifecycle.sandbox
+from pytest_lambda_lifecycle.reach import Reach
+from pytest_lambda_lifecycle.undoing import replace_attributes
+
+SANDBOX = str(Path(pytest_lambda_lifecycle.sandbox.__file__).parent)
+NAMES = ["sandbox", "sandbox.localdomain", "Sandbox.LocalDomain", "sandbox.localdomain."]
+FUNCTIONS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getfqdn", "create_connection")
+
+
+@pytest.fixture
+def listener():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+@pytest.fixture
+def entered(listener):
+    """A reach that is entered, and how often it was told of a connect."""
+    told = []
+    undo = Reach(listener.getsockname, lambda: told.append(threading.get_ident())).enter()
+    yield told
+    undo()
+
+
+def photograph():
+    return {name: getattr(socket, name) for name in FUNCTIONS} | dict(vars(socket.socket))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_names_are_this_machine(entered, name):
+    assert socket.getaddrinfo(name, 80, type=socket.SOCK_STREAM)[0][4] == ("127.0.0.1", 80)
+    assert socket.getaddrinfo(host=name.encode(), port=None, family=socket.AF_INET)[0][4] == ("127.0.0.1", 0)
+    assert socket.gethostbyname(name) == "127.0.0.1"
+    assert socket.gethostbyname_ex(name)[2] == ["127.0.0.1"]
+    assert socket.gethostbyaddr(name) == socket.gethostbyaddr("127.0.0.1")
+
+
+@pytest.mark.parametrize("name", ["sandbox", "sandbox.localdomain"])
+def test_sockets_bind_and_connect_by_name(entered, name):
+    with socket.socket() as server, socket.socket() as client, socket.socket() as other:
+        server.bind((name, 0))
+        server.listen()
+        port = server.getsockname()[1]
+        client.connect((name, port))
+        assert other.connect_ex((name, port)) == 0
+        assert client.getpeername() == other.getpeername() == ("127.0.0.1", port)
+
+
+def test_the_server_of_aws_samples_listens_by_name(entered):
+    with http.server.HTTPServer(("sandbox.localdomain", 0), http.server.BaseHTTPRequestHandler) as server:
+        assert server.server_address[0] == "127.0.0.1"
+
+
+def test_other_names_addresses_and_families_are_left_alone(entered, tmp_path):
+    assert socket.gethostbyname("127.0.0.2") == "127.0.0.2"
+    with pytest.raises(TypeError):
+        socket.gethostbyname()
+    with socket.socket() as one, pytest.raises(TypeError):
+        one.connect(b"not a tuple")
+    with socket.socket() as one, pytest.raises(TypeError):
+        one.connect(())
+    if hasattr(socket, "AF_UNIX"):
+        with socket.socket(socket.AF_UNIX) as one, pytest.raises(FileNotFoundError):
+            one.connect(str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize("connect", ["connect", "connect_ex", "create_connection"])
+def test_a_connect_to_our_address_is_told_before_it_happens(entered, listener, connect):
+    address = listener.getsockname()
+    if connect == "create_connection":
+        socket.create_connection(("sandbox", address[1])).close()
+    else:
+        with socket.socket() as client:
+            getattr(client, connect)(address)
+    assert entered == [threading.get_ident()]
+
+
+def test_a_connect_elsewhere_is_not_told(entered):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        socket.create_connection(other.getsockname()).close()
+    assert entered == []
+
+
+def test_no_address_yet():
+    undo = Reach(lambda: None, lambda: pytest.fail("nobody can have connected")).enter()
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            socket.create_connection(other.getsockname()).close()
+    finally:
+        undo()
+
+
+def test_what_connected_raises_reaches_the_caller(listener):
+    def refuse():
+        raise OSError("no more threads")
+
+    undo = Reach(listener.getsockname, refuse).enter()
+    try:
+        with pytest.raises(OSError, match="no more threads"):
+            socket.create_connection(listener.getsockname())
+    finally:
+        undo()
+
+
+def test_leaving_gives_back_the_very_same_objects():
+    before = photograph()
+    reach = Reach(lambda: None, lambda: None)
+    for _ in range(3):
+        undo = reach.enter()
+        assert photograph() != before
+        undo()
+        assert photograph() == before
+    assert "connect" not in vars(socket.socket)
+
+
+def test_a_socket_class_that_refuses_is_seen_through(monkeypatch, listener):
+    """As pytest-socket has it: the class in its place refuses, and those made before still connect."""
+    existing = socket.socket()
+
+    class Guarded(socket.socket):
+        def __new__(cls, *arguments, **keywords):
+            raise RuntimeError("no sockets here")
+
+    told = []
+    monkeypatch.setattr(socket, "socket", Guarded)
+    undo = Reach(listener.getsockname, lambda: told.append(1)).enter()
+    try:
+        with pytest.raises(RuntimeError, match="no sockets here"):
+            socket.create_connection(listener.getsockname())
+        with existing:
+            existing.connect(("sandbox", listener.getsockname()[1]))
+    finally:
+        undo()
+    assert told == [1]
+    assert "connect" not in vars(Guarded)
+    assert "connect" not in vars(Guarded.__mro__[1])
+
+
+def test_a_socket_class_of_another_library(monkeypatch):
+    """As gevent has it: no subclass, with methods of its own."""
+    seen = []
+
+    class Other:
+        def bind(self, address):
+            seen.append(address)
+
+        def connect(self, address):
+            seen.append(address)
+
+        connect_ex = connect
+
+    before = dict(vars(Other))
+    monkeypatch.setattr(socket, "socket", Other)
+    undo = Reach(lambda: ("127.0.0.1", 9), lambda: seen.append("told")).enter()
+    Other().bind(("sandbox", 7))
+    Other().connect_ex(("sandbox", 9, 0))
+    undo()
+    assert seen == [("127.0.0.1", 7), "told", ("127.0.0.1", 9, 0)]
+    assert dict(vars(Other)) == before
+
+
+def test_a_mock_in_place_of_the_class(monkeypatch):
+    monkeypatch.setattr(socket, "socket", lambda *arguments: None)
+    undo = Reach(lambda: None, lambda: None).enter()
+    assert socket.gethostbyname("sandbox") == "127.0.0.1"
+    undo()
+
+
+def test_a_tool_that_puts_our_function_back_late(monkeypatch, listener):
+    told = []
+    reach = Reach(listener.getsockname, lambda: told.append(1))
+    undo = reach.enter()
+    captured = socket.socket.connect
+    undo()
+    late = replace_attributes((socket.socket, "connect", captured))
+    try:
+        socket.create_connection(listener.getsockname()).close()
+        assert told == []
+        reach.enter()()  # does not wrap it a second time
+        undo = reach.enter()
+        assert socket.socket.connect._lambda_original is captured._lambda_original
+        socket.create_connection(listener.getsockname()).close()
+        undo()
+        assert told == [1]
+    finally:
+        late()
+    assert "connect" not in vars(socket.socket)
+
+
+def test_attributes_that_tools_deleted_meanwhile():
+    class Owner:
+        pass
+
+    undo = replace_attributes((Owner, "one", 1))
+    del Owner.one
+    undo()
+    assert not hasattr(Owner, "one")
+
+
+# -- in the Python of an extension ------------------------------------------------------------------------------------
+
+
+def run(code, *folders, flags=()):
+    path = ":".join([SANDBOX, *map(str, folders)])
+    done = subprocess.run(
+        [sys.executable, *flags, "-c", code], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+NAMES_OF_MODULES = "import sys, socket; print(socket.gethostbyname('sandbox'), 'sitecustomize' in sys.modules)"
+
+
+def test_an_extension_knows_the_names(tmp_path):
+    assert run(NAMES_OF_MODULES) == ["127.0.0.1", "False"]
+    assert run("import sys; print(*sys.path)") == run("import sys; print(*sys.path)", flags=["-W", "error"])
+    assert SANDBOX not in run("import sys; print(*sys.path)")
+
+
+def test_another_sitecustomize_runs_as_well(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.other = __file__")
+    code = "import sys, sitecustomize; print(sys.other, sitecustomize.__file__)"
+    file = str(tmp_path / "sitecustomize.py")
+    assert run(code, tmp_path) == [file, file]
+    assert run(NAMES_OF_MODULES, tmp_path) == ["127.0.0.1", "True"]
+
+
+def test_another_sitecustomize_fails_as_it_would_alone(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("1 / 0")
+    with pytest.raises(AssertionError, match="Error in sitecustomize; set PYTHONVERBOSE for traceback"):
+        run("print('goes on')", tmp_path)
+
+
+def test_children_of_an_extension_know_them_too():
+    child = "import socket; print(socket.gethostbyname('sandbox.localdomain'))"
+    assert run(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])") == ["127.0.0.1"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
-__all__ = ["StartedThreads", "end_threads", "function_thread"]
+__all__ = ["StartedThreads", "end_threads", "function_thread", "start_unwatched"]
+
+start_unwatched: Final = threading.Thread.start
+"""The real one, for threads of ours: an entered environment takes each that is started for the function's."""
 
 _OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
 

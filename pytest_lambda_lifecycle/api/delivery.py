@@ -17,6 +17,7 @@ from pytest_lambda_lifecycle.api.channel import Channel
 from pytest_lambda_lifecycle.events import Event, FunctionLog, InitStart, InvokeStart
 from pytest_lambda_lifecycle.extension_events import LogsDropped
 from pytest_lambda_lifecycle.real_time import RealTime
+from pytest_lambda_lifecycle.threads import start_unwatched
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.subscription import Subscription
@@ -31,7 +32,6 @@ _RETRY_AFTER_S: Final = (0.05, 0.1, 0.2, 0.4)
 """Pauses between attempts; AWS says that it backs off, not how.  After the last attempt the batch is dropped."""
 _DROPPED: Final = "the destination was dropped"
 _EVENTS_AT_ONCE: Final = 500
-_start = threading.Thread.start  # the real one: an entered environment counts the threads that function code starts
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -148,7 +148,7 @@ class Subscriber:
 
     def start(self) -> None:
         """Begin to deliver."""
-        _start(self._thread)
+        start_unwatched(self._thread)
 
     def interrupt(self) -> None:
         """Let a delivery that is under way fail."""

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from pytest_lambda_lifecycle.real_time import RealTime
+from pytest_lambda_lifecycle.threads import start_unwatched
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.replies import Call, Reply
 
 __all__ = ["ApiServer"]
 
-_start: Final = threading.Thread.start  # the one of an entered environment takes each thread for the function's
 
 _POLL: Final = 0.01
 """Seconds after which the accepting thread looks whether to stop; on Linux it is woken."""
@@ -82,7 +82,7 @@ class ApiServer:
             self._accepting = threading.Thread(
                 target=self._accept, args=(self._listener,), name="lambda-lifecycle-api", daemon=True
             )
-            _start(self._accepting)
+            start_unwatched(self._accepting)
 
     def drop_connections(self) -> None:
         """Close every connection; who waits in ``handle`` ends when that returns."""
@@ -135,7 +135,7 @@ class ApiServer:
                 return
             self._connections[connection] = thread
         try:
-            _start(thread)
+            start_unwatched(thread)
         except RuntimeError:  # no more threads
             self._forget(connection)
 

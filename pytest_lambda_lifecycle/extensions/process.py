@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.extensions.output import Output
 from pytest_lambda_lifecycle.real_time import RealTime
+from pytest_lambda_lifecycle.threads import start_unwatched
 
 __all__ = ["Child", "ExtensionProcess", "LaunchError", "extension_variables", "find_extensions", "signal_group"]
 
@@ -42,7 +43,6 @@ _HINTS: Final = {
 _CHUNK: Final = 65_536
 
 # An environment that is entered watches these for what function code starts; a test may replace them as well.
-_start_thread = threading.Thread.start
 _kill_group: Any = getattr(os, "killpg", None)
 _wait_for: Any = getattr(os, "waitid", None)  # macOS has it since Python 3.13
 _new_poll: Any = getattr(select, "poll", None)
@@ -132,8 +132,8 @@ class ExtensionProcess:
         self._waiter = threading.Thread(
             target=self._wait, args=(child, reader, wake), name=f"end of {self.name}", daemon=True
         )
-        _start_thread(reader)
-        _start_thread(self._waiter)
+        start_unwatched(reader)
+        start_unwatched(self._waiter)
 
     def _launch(self) -> Child:
         try:

@@ -91,7 +91,13 @@ def assemble(
     tmp = tempfile.TemporaryDirectory(prefix="lambda-tmp-", dir=_OUTSIDE_TMP, ignore_cleanup_errors=True)
     namespaces, replacements = SharedNamespaces(world.hook, world.own), Replacements(world)
 
-    endpoint = Endpoint(config, timeline=timeline, view=_RuntimeView(lambda: conductor), now_us=clock.now_us)
+    endpoint = Endpoint(
+        config,
+        timeline=timeline,
+        view=_RuntimeView(lambda: conductor),
+        now_us=clock.now_us,
+        readers=lambda: threads.reading(),
+    )
     rotation = Rotation(clock.now_us) if isinstance(clock, VirtualClock) else None
 
     def inside(outside: dict[str, str]) -> dict[str, str]:

@@ -15,6 +15,8 @@ __all__ = ["StartedThreads", "end_threads", "function_thread", "start_unwatched"
 start_unwatched: Final = threading.Thread.start
 """The real one, for threads of ours: an entered environment takes each that is started for the function's."""
 
+_READING: Final = frozenset({"socket", "ssl", "http.client", "selectors"})
+
 _OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
 
 
@@ -60,6 +62,14 @@ class StartedThreads:
             original(self)
 
         return replace_attributes((threading.Thread, "start", start))
+
+    def reading(self) -> list[threading.Thread]:
+        """Return those that wait for bytes from a socket, as far as Python code shows: in the library's own modules."""
+        if not self.where:
+            return []
+        frames = sys._current_frames()
+        alive = [(thread, frames.get(thread.ident or 0)) for thread in list(self.where) if thread.is_alive()]
+        return [thread for thread, frame in alive if frame and frame.f_globals.get("__name__") in _READING]
 
     def discard(self) -> None:
         self.where.clear()

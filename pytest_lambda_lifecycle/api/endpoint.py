@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
@@ -34,8 +34,19 @@ class Endpoint:
     registry: Registry
     hub: TelemetryHub
 
-    def __init__(self, config: FunctionConfig, *, timeline: Timeline, view: View, now_us: Callable[[], int]) -> None:
-        """``view`` tells how the runtime stands; it is asked from the server's threads."""
+    def __init__(
+        self,
+        config: FunctionConfig,
+        *,
+        timeline: Timeline,
+        view: View,
+        now_us: Callable[[], int],
+        readers: Callable[[], Iterable[threading.Thread]],
+    ) -> None:
+        """``view`` tells how the runtime stands; it is asked from the server's threads.
+
+        ``readers`` are threads of the function's that wait for bytes, perhaps from us.
+        """
         self.mail: deque[Event] = deque()
         """What other threads have reported, until the conductor puts it on the timeline."""
         self.opened = False
@@ -45,6 +56,7 @@ class Endpoint:
         self._timeline = timeline
         self._view = view
         self._now_us = now_us
+        self._readers = readers
         self._server = ApiServer(self._handle)
         self._opening = threading.Lock()
         self._externals: tuple[str, ...] = ()
@@ -119,7 +131,8 @@ class Endpoint:
     def end(self) -> None:
         """End a generation: nobody is answered any more, and the function's threads that called end."""
         self.hub.end()
-        end_threads([thread for thread in self._callers if thread.is_alive()], self._release, _ENDING_S)
+        callers = {thread for thread in self._callers if thread.is_alive()}
+        end_threads(callers.union(self._readers()), self._release, _ENDING_S)
         self._callers.clear()
 
     def _release(self) -> None:

@@ -111,10 +111,8 @@ class Replacements:
         self._world = world
         self._changes: list[_Change] = []
         self._entered = False
-        self._waiting: list[tuple[str, Callable[[ModuleType], None]]] = []
-        """For modules that were not loaded when they were asked for."""
-        self._found: set[str] = set()
-        """Names of modules that targets were found in."""
+        self._waiting: dict[Callable[[ModuleType], None], str] = {}
+        """What is to be done with modules that were not loaded when they were asked for, and their names."""
 
     def enter(self) -> Undo:
         self._apply_to_loaded()
@@ -131,11 +129,10 @@ class Replacements:
 
     def _apply_to_loaded(self) -> None:
         """Find what the test has imported meanwhile: it stays, so no phase will execute it."""
-        for name, apply in self._waiting:
-            module = self._shared(name) if name not in self._found else None
+        for apply, name in list(self._waiting.items()):
+            module = self._shared(name)
             if module is not None:
                 apply(module)
-        self._waiting = [(name, apply) for name, apply in self._waiting if name not in self._found]
 
     def discard(self) -> None:
         """The next process finds the same spies: they are the test's, not the function's."""
@@ -146,19 +143,23 @@ class Replacements:
         What is returned says why no call of ``target`` can have been seen; an empty text if it can.
         """
         module_name, path = self._split(target)
-        apply = functools.partial(self._apply, target, module_name, path, replace)
+
+        def apply(module: ModuleType) -> None:
+            self._apply(target, path, replace, module)
+            self._waiting.pop(apply, None)
+
         module = self._world.own(module_name) or self._shared(module_name)
         if module is not None:
             self._refuse_bound(target, module, path)
             apply(module)
         else:
-            self._waiting.append((module_name, apply))
+            self._waiting[apply] = module_name
         self._world.hook.add(module_name, apply)
         why = (
             f"{module_name} was never imported by a phase (nor is it known whether it has a name {path[0]!r}); "
             "spy on what the function uses"
         )
-        return lambda: "" if module_name in self._found else why
+        return lambda: why if apply in self._waiting else ""
 
     def _shared(self, name: str) -> ModuleType | None:
         """Return a module that is loaded and stays when the environment enters."""
@@ -168,12 +169,10 @@ class Replacements:
     def _apply(
         self,
         target: str,
-        module_name: str,
         path: Sequence[str],
         replace: Callable[[object, str, object], tuple[Any, str, object]],
         module: ModuleType,
     ) -> None:
-        self._found.add(module_name)
         owner: object = module
         for name in path[:-1]:
             owner = _attribute(target, owner, name)

@@ -106,9 +106,12 @@ def test_a_shared_library_is_spied_on_only_while_entered(environment):
 def user_of_laterlib(environment, tmp_path, monkeypatch):
     """An environment whose function uses an installed library that nobody has imported yet."""
     (tmp_path / "site-packages").mkdir()
-    (tmp_path / "site-packages" / "laterlib.py").write_text("def call(): return 1")
+    (tmp_path / "site-packages" / "laterlib.py").write_text("VALUE = 1\ndef call(): return VALUE")
     monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
-    return environment("import laterlib\ndef handler(event, context): return laterlib.call()")
+    env = environment("import laterlib\ndef handler(event, context): return laterlib.call()")
+    yield env
+    env.close()
+    sys.modules.pop("laterlib", None)
 
 
 def test_a_shared_library_that_is_not_loaded_yet(user_of_laterlib):
@@ -116,9 +119,8 @@ def test_a_shared_library_that_is_not_loaded_yet(user_of_laterlib):
     spy = env.spy("laterlib.call")
     env.invoke()
     assert spy.phases == ["invoke"]
-    assert "laterlib" in sys.modules
     env.close()
-    assert not hasattr(sys.modules.pop("laterlib").call, "__wrapped__")
+    assert not hasattr(sys.modules["laterlib"].call, "__wrapped__")
 
 
 def test_a_shared_library_that_the_test_imports_after_the_spy(user_of_laterlib):
@@ -129,7 +131,27 @@ def test_a_shared_library_that_the_test_imports_after_the_spy(user_of_laterlib):
     env.invoke()
     assert spy.phases == ["invoke", "invoke"]
     env.close()
-    assert not hasattr(sys.modules.pop("laterlib").call, "__wrapped__")
+    assert not hasattr(sys.modules["laterlib"].call, "__wrapped__")
+
+
+def test_several_targets_in_a_shared_library_that_the_test_imports_later(user_of_laterlib):
+    env = user_of_laterlib
+    env.patch("laterlib.VALUE", "patched")
+    spy = env.spy("laterlib.call")
+    laterlib = importlib.import_module("laterlib")
+    assert env.invoke().payload == "patched"
+    assert spy.phases == ["invoke"]
+    env.close()
+    assert laterlib.VALUE == 1
+    assert not hasattr(laterlib.call, "__wrapped__")
+
+
+def test_a_name_that_a_late_library_does_not_have_is_told_at_each_invoke(user_of_laterlib):
+    user_of_laterlib.spy("laterlib.cal")
+    importlib.import_module("laterlib")
+    for _ in range(2):
+        with pytest.raises(LifecycleError, match=r"laterlib has no attribute 'cal'; did you mean 'call'\?"):
+            user_of_laterlib.invoke()
 
 
 def test_a_module_that_no_phase_imports_is_a_warning_once(environment, write):

@@ -261,8 +261,10 @@ class TestDeadline:
 class TestLatency:
     def test_a_declared_cost(self, clock, environment):
         env = environment("import json\njson.dumps(1)\ndef handler(event, context): return json.dumps(event)")
+        spy = env.spy("json.dumps")
         env.latency("json.dumps", 9900)
         env.invoke({}, check=False)
+        assert spy.phases == ["init"]
         assert env.init.duration_ms == 9900
         assert env.invocations[0].status == "timeout"
 

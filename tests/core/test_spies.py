@@ -189,6 +189,39 @@ def test_patch_replaces_for_init_as_well(env):
     assert env.invoke().payload == "fake k"
 
 
+@pytest.mark.parametrize("when", ["before", "entered", "left"])
+@pytest.mark.parametrize("target", ["json.loads", "db.connect"])
+def test_a_spy_on_what_was_patched_sees_the_calls_of_the_patch(environment, write, target, when):
+    write("db.py", "def connect(x): return x")
+    module, _, name = target.partition(".")
+    env = environment(f"import {module}\ndef handler(event, context): return {module}.{name}('1')")
+    original = json.loads
+    if when != "before":
+        env.invoke()
+    if when == "left":
+        env.reset()
+    env.patch(target, lambda text: "patched")
+    spy = env.spy(target)
+    env.reset()
+    assert env.invoke().payload == "patched"
+    assert spy.one.result == "patched"
+    env.close()
+    assert json.loads is original
+
+
+@pytest.mark.parametrize("target", ["json.loads", "db.connect", "db.Client"])
+def test_two_spies_on_one_target_see_each_call_once(environment, write, target):
+    write("db.py", DB)
+    module, _, name = target.partition(".")
+    env = environment(f"import {module}\ndef handler(event, context): {module}.{name}('1')")
+    spies = [env.spy(target), env.spy(target)]
+    env.invoke()
+    env.reset()
+    env.invoke()
+    assert [spy.phases for spy in spies] == [["invoke", "invoke"]] * 2
+    assert len(env.invocations[0].spy_calls) == 1
+
+
 def test_patch_of_a_shared_library_is_undone(environment):
     env = environment("import json\ndef handler(event, context): return json.loads")
     original = json.loads

@@ -27,6 +27,7 @@ from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.reuse_assertion import assert_reused
 from pytest_lambda_lifecycle.spies import Record, Spy, spying
 from pytest_lambda_lifecycle.task_root import hint_at_neighbour
+from pytest_lambda_lifecycle.world import Keep, is_rewritten
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -57,7 +58,7 @@ class ExecutionEnvironment(History):
         config: FunctionConfig,
         *,
         clock: LambdaClock | None = None,
-        keep: Callable[[str, ModuleType], bool] | None = None,
+        keep: Keep | None = None,
         tampered: Callable[[ModuleType], Iterable[str]] | None = None,
         around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
         observer: Callable[[Event], None] | None = None,
@@ -73,7 +74,7 @@ class ExecutionEnvironment(History):
         self._parts = assemble(
             config,
             clock=self._clock or RealClock(),
-            keep=keep or (lambda name, module: False),
+            keep=keep or (lambda name, module, namesake: namesake and is_rewritten(module)),
             tampered=tampered or (lambda module: ()),
             observer=observer,
         )

@@ -302,9 +302,10 @@ class TestDeadline:
         with pytest.raises(InitError, match=r"Task timed out after 130\.00 seconds"):
             environment(source % 130.1, initialization_type="provisioned-concurrency").initialize()
 
-    def test_code_that_spins_is_ended_by_the_watchdog(self, environment):
+    @pytest.mark.parametrize("do", ["while event: pass", "event and threading.Event().wait(30)"])
+    def test_code_that_spins_is_ended_by_the_watchdog(self, environment, do):
         with LambdaClock(START, watchdog=0.3) as clock:
-            env = environment("import time\ndef handler(event, context):\n while event: pass\n return time.time()")
+            env = environment(f"import threading, time\ndef handler(event, context):\n {do}\n return time.time()")
             env.initialize()
             began = REAL[3]()
             with pytest.raises(LifecycleError, match=r"ran for 0\.3 s of real time without moving the clock"):

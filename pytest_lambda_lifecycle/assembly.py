@@ -47,7 +47,7 @@ from pytest_lambda_lifecycle.turns import Turns
 from pytest_lambda_lifecycle.variables import function_variables, is_withheld
 from pytest_lambda_lifecycle.virtual_clock import VirtualClock
 from pytest_lambda_lifecycle.watching import WatchedRuntime
-from pytest_lambda_lifecycle.world import World
+from pytest_lambda_lifecycle.world import Keep, World
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.config import FunctionConfig
@@ -78,7 +78,7 @@ def assemble(
     config: FunctionConfig,
     *,
     clock: Clock,
-    keep: Callable[[str, ModuleType], bool],
+    keep: Keep,
     tampered: Callable[[ModuleType], Iterable[str]],
     observer: Callable[[Event], None] | None,
 ) -> Assembly:

@@ -19,7 +19,9 @@ from pytest_lambda_lifecycle.undoing import Undo
 
 __all__ = [
     "EPOCH",
+    "LAST",
     "MICROSECOND",
+    "WHY_LAST",
     "Clock",
     "Freeze",
     "FreezegunNames",
@@ -28,6 +30,7 @@ __all__ = [
     "microseconds",
     "moment_at",
     "now",
+    "require_calendar",
     "rounded_up_us",
 ]
 
@@ -35,6 +38,11 @@ Turn: TypeAlias = tuple[int, "int | None"]
 _SPANS: Final = frozenset(("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"))
 EPOCH: Final = datetime(1970, 1, 1)
 MICROSECOND: Final = timedelta(microseconds=1)
+LAST: Final = datetime(9999, 12, 31, tzinfo=timezone.utc)
+"""Where time ends: from here on, the end of fresh credentials and local time would not fit in Python's calendar."""
+WHY_LAST: Final = f"Python's calendar ends with the year 9999, and time goes up to {LAST}"
+_TOO_LONG: Final = 1e12
+"""Seconds: some 30,000 years."""
 _FREEZEGUN_NAMES: Final = tuple(
     "date datetime gmtime localtime monotonic monotonic_ns perf_counter perf_counter_ns strftime time time_ns".split()
 )
@@ -105,10 +113,19 @@ def rounded_up_us(seconds: float) -> int:
 
 def microseconds(value: object, what: str) -> int:
     """Return seconds as whole microseconds, rounded up; raises `LifecycleError` for what is no length of time."""
-    number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
-    if not math.isfinite(number) or number < 0:
-        raise LifecycleError(f"{what} {value!r}: a length of time is a finite number of seconds, and not negative")
-    return rounded_up_us(number)
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _TOO_LONG:
+        return rounded_up_us(value)
+    raise LifecycleError(
+        f"{what} {value!r}: a length of time is a finite number of seconds, and not negative; {WHY_LAST}"
+    )
+
+
+def require_calendar(now_us: int, span_us: int) -> None:
+    """Raise `LifecycleError` where Python's calendar has no moment ``span_us`` microseconds after ``now_us``."""
+    if now_us + span_us > _LAST_US:
+        raise LifecycleError(
+            f"cannot let {span_us / 3_600_000_000:.3g} hours pass from {moment_at(now_us)}: {WHY_LAST}; let less pass"
+        )
 
 
 class Freeze:
@@ -185,10 +202,7 @@ class Freeze:
     def move(self, span: timedelta) -> None:
         """Move time forward."""
         self._shift_ns += span // MICROSECOND * 1000
-        if hasattr(self._factory, "start"):  # a ticking factory counts from its last move
-            self._factory.start -= span
-        else:
-            self._factory.time_to_freeze += span
+        self._factory.time_to_freeze += span
 
     @property
     def innermost(self) -> bool:
@@ -273,11 +287,13 @@ class RealClock:
     def pass_time(self, span_us: int) -> None:
         """Shift wall and monotonic time for everybody; they go on from there.  The test's own freezes move as well."""
         cls = RealClock
+        frozen = Freeze.others(cls._shift)
+        moments = [(factory.time_to_freeze - EPOCH) // MICROSECOND for factory in frozen]
+        require_calendar(max([self.now_us(), *moments]), span_us)
         cls._shifted_us += span_us
         span = span_us * MICROSECOND
-        frozen = Freeze.others(cls._shift)
         for factory in frozen:
-            factory.tick(span)
+            factory.time_to_freeze += span
         if cls._shift is not None:
             cls._shift.move(span)
         elif not frozen:
@@ -327,6 +343,9 @@ class RealClock:
 def moment_at(us: int) -> datetime:
     """Return the moment (aware, UTC) so many microseconds after the epoch."""
     return (EPOCH + us * MICROSECOND).replace(tzinfo=timezone.utc)
+
+
+_LAST_US: Final = (LAST.replace(tzinfo=None) - EPOCH) // MICROSECOND
 
 
 def now() -> datetime:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 import pytest
 
+from pytest_lambda_lifecycle.clock import LAST, WHY_LAST
 from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.marks import location, own_marks
 
@@ -74,7 +75,11 @@ def _moment(value: object, name: str, source: str) -> datetime | None:
             moment = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
         except ValueError:
             moment = ""
-    if moment is None or (isinstance(moment, datetime) and moment.utcoffset() is not None):
+    if moment is None:
+        return None
+    if isinstance(moment, datetime) and moment.utcoffset() is not None:
+        if moment > LAST:
+            raise ConfigError(f"{name}={value!r} is too late: {WHY_LAST} (from {source})")
         return moment
     zone = "has no time zone: it" if isinstance(moment, datetime) else "is no moment: it"
     raise ConfigError(

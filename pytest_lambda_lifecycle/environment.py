@@ -26,8 +26,9 @@ from pytest_lambda_lifecycle.outcome import Request
 from pytest_lambda_lifecycle.phases import Init, Invocation, Restore, Shutdown
 from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.reuse_assertion import assert_reused
-from pytest_lambda_lifecycle.spies import Spy, spying
+from pytest_lambda_lifecycle.spies import Record, Spy, spying
 from pytest_lambda_lifecycle.task_root import hint_at_neighbour
+from pytest_lambda_lifecycle.world import Keep, is_rewritten
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -58,7 +59,7 @@ class ExecutionEnvironment(Extending, History):
         config: FunctionConfig,
         *,
         clock: LambdaClock | None = None,
-        keep: Callable[[str, ModuleType], bool] | None = None,
+        keep: Keep | None = None,
         tampered: Callable[[ModuleType], Iterable[str]] | None = None,
         around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
         observer: Callable[[Event], None] | None = None,
@@ -74,7 +75,7 @@ class ExecutionEnvironment(Extending, History):
         self._parts = assemble(
             config,
             clock=self._clock or RealClock(),
-            keep=keep or (lambda name, module: False),
+            keep=keep or (lambda name, module, namesake: namesake and is_rewritten(module)),
             tampered=tampered or (lambda module: ()),
             observer=observer,
         )
@@ -83,6 +84,7 @@ class ExecutionEnvironment(Extending, History):
         self._open.add(self)
         if self._clock is not None:
             self._clock.attach(self)
+        self._records: dict[str, Record] = {}
         self._around_invoke = around_invoke
         self._arn = f"arn:aws:lambda:{config.region}:{config.account_id}:function:{config.function_name}"
 
@@ -311,8 +313,8 @@ class ExecutionEnvironment(Extending, History):
         `LifecycleError` if the target does not exist (for a module that is not loaded: when init imports it).
         """
         self._conductor.require_open(f"spy on {target!r}")
-        spied = spying(target, lambda args, kwargs: self._record_call(target, args, kwargs))
-        unseen = self._parts.replacements.add(target, spied)
+        record = self._records.setdefault(target, functools.partial(self._record_call, target))
+        unseen = self._parts.replacements.add(target, spying(target, record))
         return Spy(target, lambda: self.timeline.of(SpyCall), lambda: bool(self.inits) and unseen())
 
     def patch(self, target: str, value: object) -> None:

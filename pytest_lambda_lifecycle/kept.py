@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
@@ -17,11 +17,9 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from pytest_lambda_lifecycle.world import is_rewritten
+from pytest_lambda_lifecycle.world import Keep, is_rewritten
 
 __all__ = ["keep_for"]
-
-Keep = Callable[[str, ModuleType], bool]
 
 _TEST_FOLDER: Final = re.compile(r"(.*[_.-])?(tests?|testing|testsuite|specs?)([_.-].*)?", re.IGNORECASE)
 
@@ -38,7 +36,7 @@ _collected_key: Final = pytest.StashKey[_Collected]()
 
 
 def keep_for(session: pytest.Session, task_root: Path, handler_file: Path | None) -> Keep:
-    """Return the predicate that says of a module, by name and object, whether it has to stay shared."""
+    """Return the predicate that says of a module whether it has to stay shared."""
     collected = session.stash.get(_collected_key, None) or _collect(session)
     plugins = session.config.pluginmanager.get_plugins()
     folders = tuple(
@@ -51,13 +49,14 @@ def keep_for(session: pytest.Session, task_root: Path, handler_file: Path | None
     # With python_files=*.py function code is rewritten and looks like a test, too: then only what was collected counts.
     named = tuple(p for p in collected.patterns if handler_file is None or not fnmatch(handler_file.name, p))
 
-    def keep(name: str, module: ModuleType) -> bool:
+    def keep(name: str, module: ModuleType, namesake: bool) -> bool:
         if id(module) in collected.modules or module in plugins:
             return True
         path = _path_of(module)
         if path is None or (handler_file is not None and path == str(handler_file)):
             return False
-        if f"{path}{os.sep}".startswith(folders):
+        helper = "." not in name and "__path__" not in vars(module)
+        if f"{path}{os.sep}".startswith(folders) and not (helper and namesake):  # the function imports its own
             return True
         base = os.path.basename(path)
         if base == "conftest.py" or any(fnmatch(base, pattern) for pattern in named):

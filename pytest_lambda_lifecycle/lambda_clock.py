@@ -7,7 +7,7 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, ClassVar, Protocol
 from weakref import WeakSet
 
-from pytest_lambda_lifecycle.clock import microseconds, moment_at
+from pytest_lambda_lifecycle.clock import LAST, WHY_LAST, microseconds, moment_at
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.sleeping import VirtualSleep
@@ -88,6 +88,8 @@ class LambdaClock(VirtualClock):
     def move_to(self, moment: datetime) -> None:
         """Let time pass until ``moment`` (aware); raises `LifecycleError` if that is in the past."""
         _require_aware(moment, "cannot move the clock to")
+        if moment > LAST:
+            raise LifecycleError(f"cannot move the clock to {moment}: {WHY_LAST}")
         span = (moment - self.now) // timedelta(microseconds=1)
         if span < 0:
             raise LifecycleError(f"cannot move the clock back to {moment}: it is {self.now}, and time goes forward")

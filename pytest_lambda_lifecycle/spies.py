@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.events import SpyCall
@@ -19,7 +19,7 @@ from pytest_lambda_lifecycle.undoing import Undo
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.world import World
 
-__all__ = ["Replacements", "Spy"]
+__all__ = ["Record", "Replacements", "Spy", "spying"]
 
 _MISSING = object()
 
@@ -111,31 +111,37 @@ class Replacements:
         self._world = world
         self._changes: list[_Change] = []
         self._entered = False
-        self._waiting: list[tuple[str, Callable[[ModuleType], None]]] = []
-        """For modules that were not loaded when they were asked for."""
-        self._found: set[str] = set()
-        """Names of modules that targets were found in."""
+        self._waiting: dict[Callable[[ModuleType], None], str] = {}
+        """What is to be done with modules that were not loaded when they were asked for, and their names."""
 
     def enter(self) -> Undo:
         self._apply_to_loaded()
+        undo = self._make_changes()
         self._entered = True
 
         def leave() -> None:
             self._entered = False
+            undo()
+
+        return leave
+
+    def _make_changes(self) -> Undo:
+        """Make them in the order they were asked for; the returned call also undoes those that come meanwhile."""
+        for change in self._changes:
+            change.make()
+
+        def undo() -> None:
             for change in reversed(self._changes):
                 change.undo()
 
-        for change in self._changes:
-            change.make()
-        return leave
+        return undo
 
     def _apply_to_loaded(self) -> None:
         """Find what the test has imported meanwhile: it stays, so no phase will execute it."""
-        for name, apply in self._waiting:
-            module = self._shared(name) if name not in self._found else None
+        for apply, name in list(self._waiting.items()):
+            module = self._shared(name)
             if module is not None:
                 apply(module)
-        self._waiting = [(name, apply) for name, apply in self._waiting if name not in self._found]
 
     def discard(self) -> None:
         """The next process finds the same spies: they are the test's, not the function's."""
@@ -146,19 +152,23 @@ class Replacements:
         What is returned says why no call of ``target`` can have been seen; an empty text if it can.
         """
         module_name, path = self._split(target)
-        apply = functools.partial(self._apply, target, module_name, path, replace)
+
+        def apply(module: ModuleType) -> None:
+            self._apply(target, path, replace, module)
+            self._waiting.pop(apply, None)
+
         module = self._world.own(module_name) or self._shared(module_name)
         if module is not None:
             self._refuse_bound(target, module, path)
             apply(module)
         else:
-            self._waiting.append((module_name, apply))
+            self._waiting[apply] = module_name
         self._world.hook.add(module_name, apply)
         why = (
             f"{module_name} was never imported by a phase (nor is it known whether it has a name {path[0]!r}); "
             "spy on what the function uses"
         )
-        return lambda: "" if module_name in self._found else why
+        return lambda: why if apply in self._waiting else ""
 
     def _shared(self, name: str) -> ModuleType | None:
         """Return a module that is loaded and stays when the environment enters."""
@@ -168,30 +178,27 @@ class Replacements:
     def _apply(
         self,
         target: str,
-        module_name: str,
         path: Sequence[str],
         replace: Callable[[object, str, object], tuple[Any, str, object]],
         module: ModuleType,
     ) -> None:
-        self._found.add(module_name)
-        owner: object = module
-        for name in path[:-1]:
-            owner = _attribute(target, owner, name)
-        original = _attribute(target, owner, path[-1])
-        change = _Change(*replace(owner, path[-1], original))
-        own = self._world.own(module.__name__) is module
+        undo = None if self._entered else self._make_changes()  # a spy on what was patched calls the patch
         try:
-            if own:
+            owner: object = module
+            for name in path[:-1]:
+                owner = _attribute(target, owner, name)
+            original = _attribute(target, owner, path[-1])
+            change = _Change(*replace(owner, path[-1], original))
+            if self._world.own(module.__name__) is module:
                 setattr(change.owner, change.name, change.value)
-                return
-            if self._entered:
-                change.make()
             else:
                 change.make()
-                change.undo()
+                self._changes.append(change)
         except (AttributeError, TypeError) as problem:
             raise LifecycleError(f"cannot replace {target!r}: {problem}") from problem
-        self._changes.append(change)
+        finally:
+            if undo is not None:
+                undo()
 
     def _refuse_bound(self, target: str, module: ModuleType, path: Sequence[str]) -> None:
         """Function code that has bound the object under another name would not be seen: say so."""
@@ -266,6 +273,9 @@ def spying(target: str, record: Record) -> Callable[[object, str, object], tuple
 
 
 def _spy_on_function(function: Any, record: Record, *, skip: int = 0) -> Callable[..., Any]:  # noqa: ANN401
+    if _is_spy(function, record):
+        return function  # type: ignore[no-any-return]
+
     @functools.wraps(function)
     def spy(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         __tracebackhide__ = True
@@ -279,11 +289,13 @@ def _spy_on_function(function: Any, record: Record, *, skip: int = 0) -> Callabl
             raise
         return call.result
 
-    return spy
+    return _marked(spy, record)
 
 
 def _spy_on_construction(cls: type, record: Record) -> Callable[..., None]:
     original: Any = cls.__init__  # type: ignore[misc]
+    if _is_spy(original, record):
+        return original  # type: ignore[no-any-return]
 
     @functools.wraps(original)
     def __init__(self: object, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
@@ -299,4 +311,18 @@ def _spy_on_construction(cls: type, record: Record) -> Callable[..., None]:
         if call is not None:
             call.result = self
 
-    return __init__
+    return _marked(__init__, record)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _marked(spy: F, record: Record) -> F:
+    """Mark a spy, so that a second one on the same target (a hook's and the test's) does not record each call twice."""
+    vars(spy)["_lambda_spy"] = record, id(spy)  # `functools.wraps` copies marks: the id tells the spy from a copy
+    return spy
+
+
+def _is_spy(function: object, record: Record) -> bool:
+    mark: object = getattr(function, "_lambda_spy", None)
+    return mark == (record, id(function))

@@ -9,7 +9,8 @@ from datetime import datetime, timezone
 from types import ModuleType
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.clock import EPOCH, MICROSECOND, Freeze, Turn, now
+from pytest_lambda_lifecycle.clock import EPOCH, LAST, MICROSECOND, WHY_LAST, Freeze, Turn, now, require_calendar
+from pytest_lambda_lifecycle.errors import LifecycleError
 
 __all__ = ["VirtualClock"]
 
@@ -42,8 +43,10 @@ class VirtualClock:
 
     def start(self, also: Sequence[tuple[Any, Any]] = ()) -> None:
         """Freeze time, at the start given or now, on the whole second; ``also`` as for `Freeze`."""
-        start = self._start
-        naive = start.astimezone(timezone.utc).replace(tzinfo=None) if start else now().replace(microsecond=0)
+        start = self._start or now().replace(microsecond=0, tzinfo=timezone.utc)
+        if start > LAST:
+            raise LifecycleError(f"cannot start the clock at {start}: {WHY_LAST}; start earlier")
+        naive = start.astimezone(timezone.utc).replace(tzinfo=None)
         self._us = (naive - EPOCH) // MICROSECOND
         self._freeze = Freeze(naive, tick=False, also=also)
 
@@ -66,9 +69,10 @@ class VirtualClock:
         return int(time.time() * 1000)
 
     def move(self, to_us: int) -> None:
-        """Move forward, to microseconds since the epoch."""
+        """Move forward, to microseconds since the epoch; raises `LifecycleError` past the end of the calendar."""
         with self._moved:
             span = to_us - self._us
+            require_calendar(self._us, span)
             if span > 0:
                 self._us = to_us
                 if self._freeze is not None:

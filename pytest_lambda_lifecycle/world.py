@@ -19,9 +19,10 @@ from types import ModuleType
 from pytest_lambda_lifecycle.importing import ImportHook, find_spec
 from pytest_lambda_lifecycle.undoing import Undo
 
-__all__ = ["World", "is_rewritten"]
+__all__ = ["Keep", "World", "is_rewritten"]
 
-Keep = Callable[[str, ModuleType], bool]
+Keep = Callable[[str, ModuleType, bool], bool]
+"""Says of a module, by its name and whether the function has a module of that name as well, if it stays shared."""
 
 _EXTENSION_SUFFIXES = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 _PACKAGE_FOLDERS = frozenset({"site-packages", "dist-packages"})
@@ -79,7 +80,8 @@ class World:
 
     ``import_path`` are the folders that Lambda would put first on `sys.path` (task root, layers).  A module belongs to
     the world if its file lies under one of them and is not installed there (site-packages, an in-tree virtual
-    environment), or if its top-level name is in ``fresh``.  ``keep`` names modules that never belong to it.
+    environment), or if its top-level name is in ``fresh``; another folder's module that would hide one of these belongs
+    to it, too (two functions with a ``utils``).  ``keep`` names modules that never do.
     """
 
     def __init__(self, import_path: Sequence[str], *, fresh: Callable[[str], bool], keep: Keep) -> None:
@@ -269,21 +271,18 @@ class World:
         if name == "__main__" or top in self.shared:
             return False
         if self._fresh(name):
-            return not self._keep(name, module)
+            return not self._keep(name, module, False)
         folder = _folder(module)
         if folder is None:  # made by hand: the function's if it appeared meanwhile under a name of the function's
             return self._entered and top in self._names and name not in self._foreign
-        if top in self._names and self._is_impostor(top):
-            is_test = top == "conftest" or is_rewritten(module)  # under --assert=plain nothing is rewritten
-            part_of_tests = "." in name or "__path__" in vars(module) or is_test
-            return not (part_of_tests and self._keep(name, module))
-        return self._holds(folder) and not self._keep(name, module)
+        namesake = top in self._names and self._is_elsewhere(top)
+        return (namesake or self._holds(folder)) and not self._keep(name, module, namesake)
 
-    def _is_impostor(self, top: str) -> bool:
-        """Say whether ``top`` is another folder's module of the same name (two functions with a ``utils``)."""
+    def _is_elsewhere(self, top: str) -> bool:
+        """Say whether a top-level module was loaded from a folder that is neither ours nor for installed packages."""
         module = sys.modules.get(top)
         folder = _folder(module) if module is not None else None
-        if folder is None or module is None or _installed(folder) or is_rewritten(module):
+        if folder is None or module is None or _installed(folder):
             return False
         home = os.path.dirname(folder) if "__path__" in module.__dict__ else folder
         return home not in self._roots

@@ -496,6 +496,12 @@ MODES = [
 ]
 
 
+def run_in(mode: list[str], pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """Run in a mode.  Inside this process the hook of this run would rewrite what is not to be rewritten."""
+    run = pytester.runpytest_subprocess if "--assert=plain" in mode else pytester.runpytest
+    return run(*mode, *arguments)
+
+
 class TestKeptModules:
     """Tests, conftest files, helpers and plugins stay the same objects while an environment is entered."""
 
@@ -542,7 +548,7 @@ def test_it(lambda_lifecycle, request):
     assert sys.modules["orders.db"] is db
 """
             )
-        pytester.runpytest(*mode).assert_outcomes(passed=2)
+        run_in(mode, pytester).assert_outcomes(passed=2)
 
     @pytest.mark.parametrize("mode", [[], ["--assert=plain"], ["--import-mode=importlib"]], ids=" ".join)
     def test_tests_beside_the_handler(self, pytester, mode):
@@ -561,7 +567,7 @@ def test_it(lambda_lifecycle, request):
                     assert db.calls == []
             """,
         )
-        pytester.runpytest(*mode).assert_outcomes(passed=1)
+        run_in(mode, pytester).assert_outcomes(passed=1)
 
     def test_shared_function_code_with_tests_in_its_folder_is_fresh_all_the_same(self, pytester):
         pytester.makeini("[pytest]\npythonpath = functions")
@@ -605,7 +611,53 @@ def test_it(lambda_lifecycle, request):
             "    assert {name: sys.modules.get(name) for name in NAMES} == before\n"
             "    assert util.NAME == 'rootdir'\n"
         )
-        pytester.runpytest(*mode, "tests").assert_outcomes(passed=1)
+        run_in(mode, pytester, "tests").assert_outcomes(passed=1)
+
+    @pytest.mark.parametrize("mode", [[], ["--assert=plain"], ["--import-mode=importlib"]], ids=" ".join)
+    @pytest.mark.parametrize("folder", [".", "tests", "others"])
+    def test_a_test_module_whose_name_the_function_has_as_well(self, pytester, mode, folder):
+        function, tests = pytester.mkdir("function"), pytester.path / folder
+        tests.mkdir(exist_ok=True)
+        (function / "app.py").write_text("import util\ndef handler(e, c): return util.NAME")
+        (function / "util.py").write_text("NAME = 'function'")
+        (function / "test_it.py").touch()
+        (function / "myplugin.py").touch()
+        (pytester.path / "myplugin.py").touch()
+        (tests / "util.py").write_text("NAME = 'tests'")  # the tests' helper: it makes way
+        (tests / "test_it.py").write_text(
+            "import sys\n"
+            f"sys.path.insert(0, {str(tests)!r})\n"
+            "import util\n"
+            "def test_it(lambda_lifecycle):\n"
+            "    before = {name: sys.modules[name] for name in (__name__, 'myplugin')}\n"
+            "    assert lambda_lifecycle('app.handler', code_dir='function').invoke().payload == 'function'\n"
+            "    assert {name: sys.modules.get(name) for name in before} == before\n"
+            "    assert util.NAME == 'tests'\n"
+        )
+        pytester.syspathinsert()
+        run_in(mode, pytester, "-p", "myplugin", f"{folder}/test_it.py").assert_outcomes(passed=1)
+
+    def test_python_files_that_match_everything_and_a_name_that_two_functions_have(self, pytester):
+        pytester.makeini("[pytest]\npython_files = *.py")
+        for name in ("one", "two"):
+            folder = pytester.mkdir(name)
+            (folder / "app.py").write_text("import util\ndef handler(e, c): return util.NAME")
+            (folder / "util.py").write_text(f"NAME = {name!r}")
+        pytester.makepyfile(
+            checks="""
+            import sys
+            sys.path.insert(0, "one")
+            import util
+
+            def test_each_has_its_own(lambda_lifecycle):
+                for name in ("one", "two"):
+                    env = lambda_lifecycle("app.handler", code_dir=name)
+                    assert env.invoke().payload == name
+                    env.close()
+                    assert sys.modules["util"] is util
+            """
+        )
+        pytester.runpytest("checks.py").assert_outcomes(passed=1)
 
     def test_python_files_that_match_everything(self, pytester):
         pytester.makeini("[pytest]\npython_files = *.py\npythonpath = .")

@@ -168,6 +168,70 @@ class TestMoving:
         env.invoke()
 
 
+class TestEndOfTheCalendar:
+    """Python's `datetime` ends with the year 9999."""
+
+    ENDS = "Python's calendar ends with the year 9999, and time goes up to 9999-12-31 00:00:00.00:00"
+    LAST = datetime(9999, 12, 31, tzinfo=timezone.utc)
+    CENTURY = 100 * 365.25 * 24
+
+    def test_it_is_not_passed(self, clock, environment):
+        env = environment(CLOCKS)
+        env.invoke()
+        for ask in (clock.advance, env.idle):
+            with pytest.raises(LifecycleError, match=rf"cannot let 7\.01e\+07 hours pass from .*: {self.ENDS}; let"):
+                ask(hours=80 * self.CENTURY)
+        with pytest.raises(LifecycleError, match=f"cannot move the clock to 9999-12-31 09:00:00.*: {self.ENDS}"):
+            clock.move_to(self.LAST + timedelta(hours=9))
+        assert clock.now == START == datetime.now(timezone.utc)
+        assert set(env.invoke().payload) == {START.timestamp()}
+        assert not env.invocations[-1].cold_start
+
+    @pytest.mark.parametrize("seconds", [1e12, 1e300, 1.7e308, pytest.param(10**400, id="10**400")])
+    def test_a_span_longer_than_any_calendar(self, clock, environment, seconds):
+        for ask in (clock.advance, environment(CLOCKS).idle):
+            with pytest.raises(LifecycleError, match=f"seconds 1.*finite number of seconds, .*{self.ENDS}"):
+                ask(seconds)
+        assert clock.now == START
+
+    def test_up_to_it_everything_works(self, clock, environment):
+        env = environment(CLOCKS)
+        clock.move_to(self.LAST - timedelta(seconds=2))
+        assert set(env.invoke(1).payload) == {self.LAST.timestamp() - 1}
+        assert env.invoke("dates").payload == ["9999-12-30", "9999-12-30 23:59", "9999-12-30"]
+        with pytest.raises(LifecycleError, match=f"cannot let .* hours pass from .*: {self.ENDS}"):
+            env.invoke(1.5)
+        assert clock.now == self.LAST - timedelta(seconds=1)
+
+    def test_without_a_clock(self, environment):
+        env, before = environment(CLOCKS), datetime.now(timezone.utc)
+        for hours in (80 * self.CENTURY, 1e300):
+            with pytest.raises(LifecycleError, match="the year 9999"):
+                env.idle(hours=hours)
+        assert functions() == REAL
+        env.idle(hours=30 * self.CENTURY)
+        assert before.year + 2999 <= datetime.now(timezone.utc).year <= before.year + 3001
+        with pytest.raises(LifecycleError, match=self.ENDS):
+            env.idle(hours=60 * self.CENTURY)
+        assert before.year + 2999 <= datetime.fromtimestamp(env.invoke().payload[0]).year <= before.year + 3001
+
+    def test_without_a_clock_in_a_freeze_of_the_tests_own(self, environment):
+        env = environment(CLOCKS)
+        with freeze_time("9000-01-01"), freeze_time("2040-01-01"):
+            with pytest.raises(LifecycleError, match="from 9000-01-01 00:00:00.00:00: Python"):
+                env.idle(hours=10 * self.CENTURY)
+            assert set(env.invoke().payload) == {datetime(2040, 1, 1, tzinfo=timezone.utc).timestamp()}
+
+    @pytest.mark.parametrize("zone", [timezone.utc, timezone(timedelta(hours=-5))])
+    def test_a_clock_does_not_start_behind_it(self, zone):
+        late = datetime.max.replace(tzinfo=zone)
+        with pytest.raises(LifecycleError, match="cannot start the clock at 9999-12-31 23:59:59.*: .*the year 9999"):
+            LambdaClock(late).__enter__()
+        with freeze_time("9999-12-31 12:00"), pytest.raises(LifecycleError, match="cannot start the clock at 9999-12"):
+            LambdaClock().__enter__()
+        assert functions() == REAL
+
+
 class TestDeadline:
     def test_a_sleep_past_the_deadline_is_cut_at_it(self, clock, environment):
         env = environment(CLOCKS, timeout=3)
@@ -238,9 +302,10 @@ class TestDeadline:
         with pytest.raises(InitError, match=r"Task timed out after 130\.00 seconds"):
             environment(source % 130.1, initialization_type="provisioned-concurrency").initialize()
 
-    def test_code_that_spins_is_ended_by_the_watchdog(self, environment):
+    @pytest.mark.parametrize("do", ["while event: pass", "event and threading.Event().wait(30)"])
+    def test_code_that_spins_is_ended_by_the_watchdog(self, environment, do):
         with LambdaClock(START, watchdog=0.3) as clock:
-            env = environment("import time\ndef handler(event, context):\n while event: pass\n return time.time()")
+            env = environment(f"import threading, time\ndef handler(event, context):\n {do}\n return time.time()")
             env.initialize()
             began = REAL[3]()
             with pytest.raises(LifecycleError, match=r"ran for 0\.3 s of real time without moving the clock"):
@@ -261,8 +326,10 @@ class TestDeadline:
 class TestLatency:
     def test_a_declared_cost(self, clock, environment):
         env = environment("import json\njson.dumps(1)\ndef handler(event, context): return json.dumps(event)")
+        spy = env.spy("json.dumps")
         env.latency("json.dumps", 9900)
         env.invoke({}, check=False)
+        assert spy.phases == ["init"]
         assert env.init.duration_ms == 9900
         assert env.invocations[0].status == "timeout"
 

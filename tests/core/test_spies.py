@@ -106,9 +106,12 @@ def test_a_shared_library_is_spied_on_only_while_entered(environment):
 def user_of_laterlib(environment, tmp_path, monkeypatch):
     """An environment whose function uses an installed library that nobody has imported yet."""
     (tmp_path / "site-packages").mkdir()
-    (tmp_path / "site-packages" / "laterlib.py").write_text("def call(): return 1")
+    (tmp_path / "site-packages" / "laterlib.py").write_text("VALUE = 1\ndef call(): return VALUE")
     monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
-    return environment("import laterlib\ndef handler(event, context): return laterlib.call()")
+    env = environment("import laterlib\ndef handler(event, context): return laterlib.call()")
+    yield env
+    env.close()
+    sys.modules.pop("laterlib", None)
 
 
 def test_a_shared_library_that_is_not_loaded_yet(user_of_laterlib):
@@ -116,9 +119,8 @@ def test_a_shared_library_that_is_not_loaded_yet(user_of_laterlib):
     spy = env.spy("laterlib.call")
     env.invoke()
     assert spy.phases == ["invoke"]
-    assert "laterlib" in sys.modules
     env.close()
-    assert not hasattr(sys.modules.pop("laterlib").call, "__wrapped__")
+    assert not hasattr(sys.modules["laterlib"].call, "__wrapped__")
 
 
 def test_a_shared_library_that_the_test_imports_after_the_spy(user_of_laterlib):
@@ -129,7 +131,27 @@ def test_a_shared_library_that_the_test_imports_after_the_spy(user_of_laterlib):
     env.invoke()
     assert spy.phases == ["invoke", "invoke"]
     env.close()
-    assert not hasattr(sys.modules.pop("laterlib").call, "__wrapped__")
+    assert not hasattr(sys.modules["laterlib"].call, "__wrapped__")
+
+
+def test_several_targets_in_a_shared_library_that_the_test_imports_later(user_of_laterlib):
+    env = user_of_laterlib
+    env.patch("laterlib.VALUE", "patched")
+    spy = env.spy("laterlib.call")
+    laterlib = importlib.import_module("laterlib")
+    assert env.invoke().payload == "patched"
+    assert spy.phases == ["invoke"]
+    env.close()
+    assert laterlib.VALUE == 1
+    assert not hasattr(laterlib.call, "__wrapped__")
+
+
+def test_a_name_that_a_late_library_does_not_have_is_told_at_each_invoke(user_of_laterlib):
+    user_of_laterlib.spy("laterlib.cal")
+    importlib.import_module("laterlib")
+    for _ in range(2):
+        with pytest.raises(LifecycleError, match=r"laterlib has no attribute 'cal'; did you mean 'call'\?"):
+            user_of_laterlib.invoke()
 
 
 def test_a_module_that_no_phase_imports_is_a_warning_once(environment, write):
@@ -165,6 +187,39 @@ def test_patch_replaces_for_init_as_well(env):
     assert env.invoke().payload == "fake k"
     env.reset()
     assert env.invoke().payload == "fake k"
+
+
+@pytest.mark.parametrize("when", ["before", "entered", "left"])
+@pytest.mark.parametrize("target", ["json.loads", "db.connect"])
+def test_a_spy_on_what_was_patched_sees_the_calls_of_the_patch(environment, write, target, when):
+    write("db.py", "def connect(x): return x")
+    module, _, name = target.partition(".")
+    env = environment(f"import {module}\ndef handler(event, context): return {module}.{name}('1')")
+    original = json.loads
+    if when != "before":
+        env.invoke()
+    if when == "left":
+        env.reset()
+    env.patch(target, lambda text: "patched")
+    spy = env.spy(target)
+    env.reset()
+    assert env.invoke().payload == "patched"
+    assert spy.one.result == "patched"
+    env.close()
+    assert json.loads is original
+
+
+@pytest.mark.parametrize("target", ["json.loads", "db.connect", "db.Client"])
+def test_two_spies_on_one_target_see_each_call_once(environment, write, target):
+    write("db.py", DB)
+    module, _, name = target.partition(".")
+    env = environment(f"import {module}\ndef handler(event, context): {module}.{name}('1')")
+    spies = [env.spy(target), env.spy(target)]
+    env.invoke()
+    env.reset()
+    env.invoke()
+    assert [spy.phases for spy in spies] == [["invoke", "invoke"]] * 2
+    assert len(env.invocations[0].spy_calls) == 1
 
 
 def test_patch_of_a_shared_library_is_undone(environment):

@@ -163,7 +163,7 @@ def test_kept_modules_are_not_imported_afresh(environment, write, outside):
     write("orders/tests/__init__.py", "")
     write("orders/tests/test_app.py", "THING = object()")
     (kept,) = outside("orders.tests.test_app")
-    env = environment(handler="orders.app.handler", keep=lambda name, module: name.startswith("orders.tests"))
+    env = environment(handler="orders.app.handler", keep=lambda name, *_: name.startswith("orders.tests"))
     env.invoke()
     assert sys.modules["orders.tests.test_app"] is kept
     with mock.patch("orders.tests.test_app.THING", 1):

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pytest_lambda_lifecycle.api.replies import ApiError, Call, Gone, Reply, text_reply
 from pytest_lambda_lifecycle.lifecycle import RESPONSE_LIMIT
@@ -70,7 +70,7 @@ class Connection(BaseHTTPRequestHandler):
                 self._incoming.limit(HEAD_SECONDS)
                 self._answer_one()
             self._linger()
-        except (OSError, Gone):  # the other side has gone, or the caller's processes have ended
+        except (OSError, EOFError, Gone):  # the other side has gone, or the caller's processes have ended
             pass
         finally:
             self._input.close()
@@ -90,7 +90,7 @@ class Connection(BaseHTTPRequestHandler):
             return self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         except _Malformed as problem:
             return self._refuse(problem.status)
-        except _Truncated:
+        except EOFError:
             self.close_connection = True
             error = ApiError(400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
             return self._write(error.reply())
@@ -147,8 +147,6 @@ class Connection(BaseHTTPRequestHandler):
         while size:
             self._incoming.limit(PAUSE_SECONDS)
             piece = self._input.read1(min(size, _PIECE))
-            if not piece:
-                raise _Truncated
             body += piece[: _KEPT - len(body)]
             size -= len(piece)
             total += len(piece)
@@ -158,7 +156,7 @@ class Connection(BaseHTTPRequestHandler):
         self._incoming.limit(PAUSE_SECONDS)
         line = self._input.readline(_LONGEST_LINE)
         if not line.endswith(b"\n"):
-            raise _Malformed(HTTPStatus.BAD_REQUEST) if len(line) == _LONGEST_LINE else _Truncated
+            raise _Malformed(HTTPStatus.BAD_REQUEST)
         return line.rstrip(b"\r\n")
 
     # -- writing --------------------------------------------------------------------------------------------------
@@ -175,12 +173,15 @@ class Connection(BaseHTTPRequestHandler):
         self._incoming.wait_for_ever()  # who reads an answer may be frozen
         self.connection.sendall(head if self.command == "HEAD" else head + body)
 
-    def _linger(self) -> None:
-        """Let the other side read its answer: closing on bytes that were not read would take it away."""
+    def _linger(self) -> NoReturn:
+        """Let the other side read its answer: closing on bytes that were not read would take it away.
+
+        Ends in `EOFError`, `TimeoutError` or another `OSError`.
+        """
         self.connection.shutdown(socket.SHUT_WR)
         self._incoming.limit(_LINGER)
-        while self._input.read1(_PIECE):
-            pass
+        while True:
+            self._input.read1(_PIECE)
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Answer what cannot be read on from, and close."""
@@ -223,7 +224,10 @@ class _Incoming(io.RawIOBase):
             if left <= 0:
                 raise TimeoutError
             self._connection.settimeout(left)
-        return self._connection.recv_into(buffer)
+        size = self._connection.recv_into(buffer)
+        if not size and self._until is not None:
+            raise EOFError  # the parser takes the end of the stream for the end of the headers
+        return size
 
 
 class _Malformed(Exception):
@@ -232,10 +236,6 @@ class _Malformed(Exception):
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status)
         self.status = status
-
-
-class _Truncated(Exception):
-    """The request ends too early."""
 
 
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}

@@ -51,6 +51,7 @@ class ApiServer:
         self._class: type[socket.socket] = socket.socket
         self._accepting: threading.Thread | None = None
         self._connections: dict[socket.socket, threading.Thread] = {}
+        self._ending: list[threading.Thread] = []
         self._closing = False
         self.address = ""
         """``"127.0.0.1:port"`` once bound."""
@@ -106,7 +107,8 @@ class ApiServer:
         self.drop_connections()
         until = RealTime.perf_counter() + _PATIENCE
         with self._lock:
-            threads = list(self._connections.values())
+            threads = [*self._connections.values(), *self._ending]
+            self._ending = []
         for thread in threads:
             thread.join(max(0.0, until - RealTime.perf_counter()))
 
@@ -134,6 +136,9 @@ class ApiServer:
                 connection.close()
                 return
             self._connections[connection] = thread
+            ended, self._ending = self._ending, []
+        for last in ended:  # these have nothing left to do
+            last.join(_PATIENCE)
         try:
             start_unwatched(thread)
         except RuntimeError:  # no more threads
@@ -152,7 +157,9 @@ class ApiServer:
 
     def _forget(self, connection: socket.socket) -> None:
         with self._lock:
-            self._connections.pop(connection, None)
+            thread = self._connections.pop(connection)
+            if thread is threading.current_thread():
+                self._ending.append(thread)
         connection.close()
 
 

@@ -21,6 +21,8 @@ __all__ = ["install", "stand_ins"]
 
 _HOSTS = frozenset(("sandbox", "sandbox.localdomain"))
 _LOOPBACK = "127.0.0.1"
+_OURS = globals()
+_FUNCTIONS = (type(lambda: None), type(len), type(str.lower))
 
 
 def install() -> None:
@@ -36,22 +38,23 @@ def stand_ins(connecting: Callable[[int], None] | None = None) -> list[Replaceme
     """
     connect = _to_connect(connecting) if connecting else _by_address
     owner = _socket_class()
-    found: list[Replacement] = [
-        (socket, name, _by_host) for name in ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")
-    ]
-    found += [(socket, "getaddrinfo", _getaddrinfo)]
+    wanted: list[Replacement] = [(socket, "getaddrinfo", _getaddrinfo)]
+    wanted += [(socket, name, _by_host) for name in ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")]
+    if getattr(socket.create_connection, "__module__", "socket") != "socket":  # gevent's asks its own getaddrinfo
+        wanted += [(socket, "create_connection", _create_connection)]
     if owner is not None:
-        found += [(owner, "bind", _by_address), (owner, "connect", connect), (owner, "connect_ex", connect)]
-    return [_stand_in(*one) for one in found]
-
-
-def _stand_in(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Replacement:  # noqa: ANN401
-    original = getattr(owner, name)
-    # A tool that had captured a stand-in may have put it back late: it must not be wrapped once more each time.
-    original = getattr(original, "_lambda_original", original)
-    function = wrap(original)
-    function._lambda_original = original
-    return owner, name, function
+        wanted += [(owner, "bind", _by_address), (owner, "connect", connect), (owner, "connect_ex", connect)]
+    found: list[Replacement] = []
+    for holder, name, wrap in wanted:
+        original = getattr(holder, name)
+        # A tool that had captured a stand-in may have put it back late: it must not be wrapped once more each time.
+        if getattr(original, "__globals__", None) is _OURS:
+            original = original._lambda_original
+        if type(original) in _FUNCTIONS:  # and not the mock of a test
+            function: Any = wrap(original)
+            function._lambda_original = original
+            found.append((holder, name, function))
+    return found
 
 
 def _socket_class() -> Any:  # noqa: ANN401
@@ -88,6 +91,13 @@ def _getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(_loopback(host), *arguments, **keywords)
 
     return getaddrinfo
+
+
+def _create_connection(original: Callable[..., Any]) -> Callable[..., Any]:
+    def create_connection(address: Any, *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401
+        return original(_at_loopback(address), *arguments, **keywords)
+
+    return create_connection
 
 
 def _by_host(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,11 +1,13 @@
 """What function code reaches by name and port, and that `socket` is left as it was."""
 
+import functools
 import http.server
 import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -168,6 +170,50 @@ def test_a_socket_class_of_another_library(monkeypatch):
     undo()
     assert seen == [("127.0.0.1", 7), "told", ("127.0.0.1", 9, 0)]
     assert dict(vars(Other)) == before
+
+
+def test_a_create_connection_of_another_library(monkeypatch):
+    """gevent's has a `getaddrinfo` of its own."""
+    monkeypatch.setattr(socket, "create_connection", lambda address, timeout=1: (address, timeout))
+    undo = Reach(lambda: None, lambda: None).enter()
+    try:
+        assert socket.create_connection(("sandbox", 80), timeout=2) == (("127.0.0.1", 80), 2)
+    finally:
+        undo()
+    assert socket.create_connection(("sandbox", 80)) == (("sandbox", 80), 1)
+
+
+def test_mocks_of_the_test_stay_in_place():
+    with mock.patch("socket.getaddrinfo") as getaddrinfo, mock.patch("socket.socket.connect") as connect:
+        undo = Reach(lambda: None, lambda: None).enter()
+        try:
+            assert socket.getaddrinfo is getaddrinfo
+            assert socket.socket.connect is connect
+            assert socket.gethostbyname("sandbox") == "127.0.0.1"
+        finally:
+            undo()
+        assert socket.getaddrinfo is getaddrinfo
+
+
+def test_a_tool_that_wraps_our_function_is_wrapped_itself(monkeypatch):
+    seen = []
+    reach = Reach(lambda: None, lambda: None)
+    undo = reach.enter()
+    ours = socket.gethostbyname
+
+    @functools.wraps(ours)
+    def tool(name):
+        seen.append(name)
+        return ours(name)
+
+    undo()
+    monkeypatch.setattr(socket, "gethostbyname", tool)
+    undo = reach.enter()
+    try:
+        assert socket.gethostbyname("sandbox") == "127.0.0.1"
+    finally:
+        undo()
+    assert seen == ["127.0.0.1"]
 
 
 def test_a_mock_in_place_of_the_class(monkeypatch):

@@ -67,7 +67,7 @@ class TestInit:
         events = [
             InitStart(AT, "on-demand", phase, "python3.13"),
             InitRuntimeDone(AT, Loaded(), "success"),
-            InitReport(AT, "on-demand", phase, "success", "", 311_612),
+            InitReport(AT, "on-demand", phase, "success", "", 311_612, Loaded()),
         ]
         common = {"initializationType": "on-demand", "phase": phase}
         instance = {"functionName": "orders", "functionVersion": "$LATEST", "instanceMaxMemory": 256 * 1024 * 1024}
@@ -93,7 +93,17 @@ class TestInit:
         assert record == {"initializationType": "on-demand", "phase": "init", **verdict}
 
     def test_the_report_names_the_error(self):
-        [(_, record)] = told(InitReport(AT, "on-demand", "init", "error", "Extension.Crash", 1000))
+        [(_, record)] = told(
+            InitReport(
+                AT,
+                "on-demand",
+                "init",
+                "error",
+                "Extension.Crash",
+                1000,
+                ExtensionFailed("a", "Extension.Crash", "exit status 1"),
+            )
+        )
         assert (record["status"], record["errorType"]) == ("error", "Extension.Crash")
 
     def test_restore(self):
@@ -243,7 +253,7 @@ class TestLogsApi:
     EVENTS = (
         InitStart(AT, "on-demand", "init", "python3.13"),
         InitRuntimeDone(AT, Loaded(), "success"),
-        InitReport(AT, "on-demand", "init", "success", "", 731_790),
+        InitReport(AT, "on-demand", "init", "success", "", 731_790, Loaded()),
         started(),
         done(Exited(1)),
         report("error", "Runtime.ExitError"),

@@ -401,7 +401,7 @@ def test_no_more_threads(server, monkeypatch):
     server.bind()
     server.serve()
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_start", refuse)
+        patch.setattr(module, "start_unwatched", refuse)
         with pytest.raises(ConnectionError):
             ask(server)
     assert ask(server) == b"/x"

@@ -97,6 +97,7 @@ def assemble(
         view=_RuntimeView(lambda: conductor),
         now_us=clock.now_us,
         readers=lambda: threads.reading(),
+        importing=lambda: path.outside(),
     )
     rotation = Rotation(clock.now_us) if isinstance(clock, VirtualClock) else None
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
@@ -191,6 +192,16 @@ class SearchPath:
 
     def discard(self) -> None:
         self._added, self._removed = [], set()
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Import something of ours amid function code, whose modules must not pass for the standard library's."""
+        inside = list(sys.path)
+        sys.path[:] = [entry for entry in inside if entry not in self._first]
+        try:
+            yield
+        finally:
+            sys.path[:] = inside
 
     def phase_begins(self) -> None:
         """Take what has changed since the last phase as the test's."""

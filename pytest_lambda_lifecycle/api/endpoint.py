@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
@@ -42,10 +43,12 @@ class Endpoint:
         view: View,
         now_us: Callable[[], int],
         readers: Callable[[], Iterable[threading.Thread]],
+        importing: Callable[[], AbstractContextManager[None]],
     ) -> None:
         """``view`` tells how the runtime stands; it is asked from the server's threads.
 
-        ``readers`` are threads of the function's that wait for bytes, perhaps from us.
+        ``readers`` are threads of the function's that wait for bytes, perhaps from us.  ``importing`` is entered around
+        imports, which happen amid function code.
         """
         self.mail: deque[Event] = deque()
         """What other threads have reported, until the conductor puts it on the timeline."""
@@ -57,6 +60,7 @@ class Endpoint:
         self._view = view
         self._now_us = now_us
         self._readers = readers
+        self._importing = importing
         self._server = ApiServer(self._handle)
         self._opening = threading.Lock()
         self._externals: tuple[str, ...] = ()
@@ -94,12 +98,14 @@ class Endpoint:
         """Make what is behind the address, and serve it, unless all extensions are in this process so far."""
         with self._opening:
             if not self.opened:
-                self._make()
+                with self._importing():
+                    self._make()
                 self.opened = True
             if serve:
                 self._server.serve()
 
     def _make(self) -> None:
+        import pytest_lambda_lifecycle.api.connection  # noqa: F401  # the server's threads import it otherwise
         from pytest_lambda_lifecycle.api.registry import Registry
         from pytest_lambda_lifecycle.api.routes import Routes
         from pytest_lambda_lifecycle.api.runtime_api import LocalRuntimeApi

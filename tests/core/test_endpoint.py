@@ -1,0 +1,54 @@
+"""What stands behind ``AWS_LAMBDA_RUNTIME_API``."""
+
+import subprocess
+import sys
+import textwrap
+import threading
+
+ASKS = """
+    import os, socket
+    host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
+
+    def handler(event, context):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(b"GET /2018-06-01/ping HTTP/1.1\\r\\nConnection: close\\r\\n\\r\\n")
+            return connection.makefile().read()
+"""
+
+
+def test_it_answers_function_code_that_connects(environment):
+    env = environment(ASKS)
+    assert str(env.invoke().payload).endswith("pong")
+
+
+def test_without_a_caller_there_is_no_thread_and_at_the_end_none_is_left(environment):
+    def ours():
+        return [thread.name for thread in threading.enumerate() if thread.name.startswith("lambda-lifecycle-api")]
+
+    env = environment("def handler(event, context): pass")
+    env.extension("listener")
+    env.invoke()
+    assert not ours()
+    env.close()
+    env = environment(ASKS)
+    env.invoke()
+    assert ours()
+    env.close()
+    assert not ours()
+
+
+def test_the_servers_own_imports_are_no_modules_of_the_function(tmp_path):
+    (tmp_path / "app.py").write_text(textwrap.dedent(ASKS))
+    for name in ("html", "mimetypes", "hmac", "email"):
+        (tmp_path / f"{name}.py").write_text("raise SystemError('this is the function\\'s')")
+    code = f"""
+import sys
+sys.path[:] = {[entry for entry in sys.path if entry]!r}
+from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
+assert "http.server" not in sys.modules
+with ExecutionEnvironment(FunctionConfig("app.handler", code_dir={str(tmp_path)!r})) as env:
+    assert env.invoke().payload.endswith("pong")
+    path = list(sys.path)
+assert "http.server" in sys.modules and {str(tmp_path)!r} in path
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd="/")

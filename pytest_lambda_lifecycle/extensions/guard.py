@@ -81,7 +81,7 @@ class Guard:
         """End the guard; what it watched has to be over."""
         child, self._child = self._child, None
         if child is not None and child.stdin is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):
                 child.stdin.write(b"end\n")
             child.stdin.close()
             child.wait()

@@ -512,6 +512,22 @@ def test_the_guard_starts_with_the_first_and_ends_when_closed(extension, guard):
     guard.close()
 
 
+def test_the_guard_ends_what_it_was_told_of_and_nothing_else(guard):
+    sleepers = [subprocess.Popen(["sleep", "60"], start_new_session=True) for _ in range(3)]
+    try:
+        for one in sleepers[:2]:
+            guard.add(one.pid)
+        guard.remove(sleepers[0].pid)
+        guard._child.stdin.close()  # as when this process dies
+        assert sleepers[1].wait() == -signal.SIGKILL
+        guard._child.wait()
+        assert sleepers[0].poll() is sleepers[2].poll() is None
+    finally:
+        for one in sleepers:
+            one.kill()
+            one.wait()
+
+
 def test_somebody_has_killed_the_guard(extension, guard):
     one = extension(WAITS).start()
     os.kill(guard._child.pid, signal.SIGKILL)

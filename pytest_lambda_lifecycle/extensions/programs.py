@@ -36,6 +36,9 @@ class Programs:
 
         ``note`` and ``exited`` are called on other threads.
         """
+        if files:
+            # Now: amid a phase it would take the watches on the function's children and threads for the real things.
+            import pytest_lambda_lifecycle.extensions.guard  # noqa: F401
         self._files = files
         self._variables = variables
         self._directory = directory

@@ -6,6 +6,7 @@ Source: `awslambdaric` 4.2.2 for error objects, CPython's shutdown for ends.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import traceback
@@ -20,6 +21,13 @@ __all__ = ["Finding", "error_object", "find_fault", "process_exit", "stack_trace
 
 _OWN_FRAMES: Final = frozenset(str(PurePath(__file__).with_name(name)) for name in ("local.py", "loading.py"))
 """The modules that stand where the runtime's own ``bootstrap.py`` stands in a stack."""
+
+_PACKAGE: Final = f"{PurePath(__file__).parent.parent}{os.sep}"
+_RUNTIME: Final = (f"{PurePath(__file__).parent}{os.sep}", f"{_PACKAGE}codec.py", f"{_PACKAGE}capture.py")
+"""What of it stands for the runtime, whose `sys.stdout` is Python code as well.
+
+The rest stands in for the standard library, or watches it.
+"""
 
 
 class Finding(NamedTuple):
@@ -56,11 +64,16 @@ def stack_trace(error: BaseException) -> list[str]:
     """Return the frames of *error* as the runtime formats them.
 
     Leading frames are dropped up to the first that is not the runtime's.  Its test is the file's name, so a user's own
-    ``bootstrap.py`` goes too; and if that leaves nothing, everything stays.
+    ``bootstrap.py`` goes too; and if that leaves nothing, everything stays.  What stands in here for a function of the
+    standard library (written in C, so without a frame) or wraps a spied one is not on Lambda.
     """
     # Plain tuples, as the runtime makes them: they have no columns, so no Python version adds caret lines.
     summary = traceback.extract_tb(error.__traceback__)
-    frames = [(frame.filename, cast(int, frame.lineno), frame.name, frame.line) for frame in summary]
+    frames = [
+        (frame.filename, cast(int, frame.lineno), frame.name, frame.line)
+        for frame in summary
+        if not frame.filename.startswith(_PACKAGE) or frame.filename.startswith(_RUNTIME)
+    ]
     first = next((index for index, frame in enumerate(frames) if not _is_bootstrap(frame[0])), 0)
     return traceback.format_list(frames[first:])
 

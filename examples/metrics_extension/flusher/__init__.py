@@ -1,4 +1,4 @@
-"""The extension's logic: sends what the function has counted.  Its program calls `flush` for each event that it gets."""
+"""The extension's logic: sends what the function has counted.  Its program calls `flush` for each event."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""The example of the project's README, word for word."""
+"""The third example of the project's README, word for word."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def test_flushes_on_shutdown(lambda_lifecycle):
 
     end = env.shutdown()  # reason="spindown"
 
-    assert [event["eventType"] for event in flusher.events] == ["INVOKE", "SHUTDOWN"]
+    assert flusher.events[-1]["eventType"] == "SHUTDOWN"
     assert end.signals == ["SIGTERM"]
-    assert end.duration_ms < end.budget_ms == 2000
-    assert "1 rows written" in end.log
+    assert end.duration_ms < 2000
+    assert "1 rows written" in end.log  # by the function's handler of SIGTERM

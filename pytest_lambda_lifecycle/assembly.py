@@ -88,6 +88,7 @@ def assemble(
     import_path = [str(folder) for folder in (task_root, *_layer_folders(config.layers))]
     world = World(import_path, fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
     _warn_of_unknown(config, world)
+    files = extension_programs(config, clock)  # refuses before there is anything to clean up
     tmp = tempfile.TemporaryDirectory(prefix="lambda-tmp-", dir=_OUTSIDE_TMP, ignore_cleanup_errors=True)
     namespaces, replacements = SharedNamespaces(world.hook, world.own), Replacements(world)
 
@@ -181,7 +182,7 @@ def assemble(
     extensions = ExtensionGroup(
         given=[one for one in config.extensions if not isinstance(one, Path)],
         programs=Programs(
-            extension_programs(config, clock),
+            files,
             variables=lambda: inside(dict(os.environ)),
             directory=Path(tmp.name),
             note=endpoint.mail.append,

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_lambda_lifecycle import lifecycle
 from pytest_lambda_lifecycle.config import FunctionConfig
+from pytest_lambda_lifecycle.extensions.output import OUTPUT_LIMIT
 from pytest_lambda_lifecycle.settings import MAX_ENVIRONMENT_BYTES, RANGES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -198,6 +199,8 @@ FIGURES = {
         f"{lifecycle.shutdown_budget_ms(internal_extensions=1):,} ms",
         f"{lifecycle.shutdown_budget_ms(external_extensions=1):,} ms",
     },
+    "The runtime's share of the shutdown": {f"{lifecycle.runtime_share_ms(2000)} ms"},
+    "What extensions write is logged": {f"{OUTPUT_LIMIT:,} bytes"},
     "`Billed Duration` is": {f"{lifecycle.billed_ms(1, 0):,} ms"},
 }
 """What stands in the rows that begin like this, from the code."""

@@ -34,6 +34,7 @@ class Programs:
     ) -> None:
         """``files`` are names and paths, ``variables`` what the function finds; ``exited`` gets name and exit code.
 
+        ``directory`` is the environment's ``/tmp``: they start there, and find it as ``TMPDIR``.
         ``note`` and ``exited`` are called on other threads.
         """
         if files:
@@ -64,7 +65,8 @@ class Programs:
         from pytest_lambda_lifecycle.extensions.guard import Guard
         from pytest_lambda_lifecycle.extensions.process import ExtensionProcess, LaunchError, extension_variables
 
-        variables = extension_variables(self._variables())
+        # `/tmp` is the function's as well ("Lambda extensions"); here both find it by TMPDIR
+        variables = {**extension_variables(self._variables()), "TMPDIR": str(self._directory)}
         self._guard = self._guard or Guard(variables["AWS_LAMBDA_RUNTIME_API"])
         process = ExtensionProcess(
             name,

@@ -1,0 +1,1 @@
+"""Counts visits, and writes them to a database in batches."""

@@ -1,0 +1,24 @@
+"""The function: it holds a connection with unwritten rows, and closes it when Lambda takes the environment away."""
+
+import signal
+import sys
+import time
+
+from visits.database import Connection
+
+connection = Connection()
+
+
+def on_sigterm(signum, frame):
+    print("SIGTERM: closing the connection")
+    connection.close()
+    sys.exit(0)
+
+
+signal.signal(signal.SIGTERM, on_sigterm)  # in Init, on the main thread
+
+
+def handler(event, context):
+    connection.insert(event["page"])
+    time.sleep(event.get("seconds", 0))
+    return connection.waiting

@@ -1,0 +1,1 @@
+"""A function beside which an extension listens to telemetry."""

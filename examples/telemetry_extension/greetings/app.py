@@ -1,0 +1,8 @@
+"""The function; it knows nothing of the extension."""
+
+
+def handler(event, context):
+    if "name" not in event:
+        raise ValueError("nobody to greet")
+    print("greeting", event["name"])
+    return f"Hello {event['name']}"

@@ -257,7 +257,10 @@ def test_a_runtime_that_ends_between_invokes(platform):
     leave.set()
     assert here.apis.runtime.wait(lambda: here.apis.runtime.exit_code is not None, here.apis.soon())
     assert here.invoke() == Exited(5)
+    assert here.conductor.state is State.RESET
+    leave.clear()
     assert isinstance(here.invoke(), Returned)
+    leave.set()
 
 
 @pytest.mark.parametrize("until", ["event", "answer"])

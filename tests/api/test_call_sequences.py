@@ -93,6 +93,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def begins(self) -> None:
         self.begin()
 
+    @precondition(lambda self: self.over)
     @rule()
     def begin(self) -> None:
         self.old += [known.identifier for known in self.model.values() if known.identifier]

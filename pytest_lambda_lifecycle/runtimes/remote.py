@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_lambda_lifecycle.outcome import DeadlineReached, Exited, Loaded, Raised, Request, Returned
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.remote_api import RemoteRuntimeApi
 
 __all__ = ["RemoteRuntime"]
+
+T = TypeVar("T")
 
 
 class RemoteRuntime:
@@ -34,42 +36,34 @@ class RemoteRuntime:
         api = self._api
         api.begin()
         self._start()
-        self._wait(lambda: api.ready)
-        return self._ended() or Loaded()
+        return self._turn(lambda: Loaded() if api.ready else None)
 
     def before_snapshot(self) -> Loaded | Raised | Exited:
         """Do nothing: the runtime has run these hooks before it asked for its restore, or has none."""
-        return self._ended() or Loaded()
+        return Loaded()
 
     def after_restore(self) -> Loaded | Raised | Exited:
         """Let the runtime run these hooks, and wait until it asks for its first event; a posted error ends it."""
         api = self._api
         api.restore()
-        self._wait(lambda: api.state == "Ready" or api.posted is not None)
-        return api.posted or self._ended() or Loaded()
+        return self._turn(lambda: api.posted or (Loaded() if api.state == "Ready" else None))
 
     def invoke(self, request: Request) -> Returned | Raised | Exited:
         """Hand over *request*, and wait until the runtime has answered and asks for more.
 
-        What it has answered before it failed is ``api.answer``.
+        What it has answered before it failed is ``api.answer``; a process that ends later fails the next invoke.
         """
         api = self._api
         api.publish(request)
-        self._wait(lambda: api.answer is not None and api.state == "Ready")
-        ended = self._ended()
-        if ended is not None:
-            return ended
-        assert api.answer is not None
-        return api.answer
+        return self._turn(lambda: api.answer if api.state == "Ready" else None)
 
-    def _wait(self, done: Callable[[], bool]) -> None:
+    def _turn(self, done: Callable[[], T | None]) -> T | Raised | Exited:
+        """Wait for what ``done`` returns, or for the end of the process."""
         api = self._api
-        if not api.wait(lambda: api.exit_code is not None or done(), self._deadline()):
+        if not api.wait(lambda: api.exit_code is not None or done() is not None, self._deadline()):
             raise DeadlineReached
-
-    def _ended(self) -> Raised | Exited | None:
-        """Return what the end of the process means; None if it lives."""
-        exit_code, posted = self._api.exit_code, self._api.posted
-        if exit_code is None:
-            return None
-        return Exited(exit_code) if posted is None else replace(posted, exit_code=exit_code)
+        outcome, exit_code = done(), api.exit_code
+        if outcome is not None or exit_code is None:
+            assert outcome is not None
+            return outcome
+        return Exited(exit_code) if api.posted is None else replace(api.posted, exit_code=exit_code)

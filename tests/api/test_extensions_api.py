@@ -210,6 +210,16 @@ def test_a_second_next_is_refused_and_the_first_is_served(apis):
     assert waiting.result().status == 200
 
 
+def test_nobody_takes_the_event_of_who_asked_first(apis):
+    registry, identifier = apis.registry, apis.register("agent", "INVOKE")
+    registry.arrive(identifier)
+    assert registry.take(identifier) is None
+    registry.publish(["agent"], b"{}", with_id=True)  # on its way to who asked
+    assert apis.extension("event/next", identifier).error == not_allowed("Ready", "Ready", identifier)
+    assert registry.take(identifier) == b"{}"
+    assert registry.take(identifier) is None
+
+
 def test_the_end_of_a_generation_closes_the_connections_of_those_who_wait(apis):
     waiting = apis.next_later(apis.register("agent"))
     apis.registry.end()

@@ -164,9 +164,21 @@ def test_no_body_after_head(apis):
 
 def test_a_body_that_nobody_wants_to_read(apis, monkeypatch):
     monkeypatch.setattr(connections, "_READ", 1000)
-    answer = raw(apis, REGISTER + b"Content-Length: 99999999999\r\n\r\n" + b" " * connections._KEPT)
+    sent = b" " * (connections._KEPT + 3_000_000)  # that much is not read: it must not cost the client its answer
+    answer = raw(apis, REGISTER + b"Content-Length: 99999999999\r\n\r\n" + sent)
     assert answer.startswith(b"HTTP/1.1 403 ")
     assert b"Connection: close" in answer
+
+
+def test_of_a_long_body_no_more_is_kept_than_shows_that_it_is_too_long(server):
+    server._handle = lambda call: Reply(200, b"%d" % len(call.body))
+    server.bind()
+    server.serve()
+    client = http.client.HTTPConnection(server.address, timeout=20)
+    for _ in range(2):
+        client.request("POST", "/", bytes(connections._KEPT + 100_000))
+        assert int(client.getresponse().read()) == connections._KEPT
+    client.close()
 
 
 def test_a_mistake_of_ours(apis, capfd):

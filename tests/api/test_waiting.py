@@ -1,0 +1,80 @@
+"""How the conductor waits: until something is so, until a moment, or until a signal handler raises."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from pytest_lambda_lifecycle.real_time import RealTime
+
+
+class Cut(BaseException):
+    """What a deadline raises into a phase."""
+
+
+@pytest.fixture(params=["registry", "runtime"])
+def waiting(remote, request):
+    return getattr(remote, request.param)
+
+
+def test_what_is_so_needs_no_time(waiting):
+    assert waiting.wait(lambda: True, 0.0)
+
+
+def test_what_never_comes(waiting):
+    began = RealTime.perf_counter()
+    assert not waiting.wait(lambda: False, began + 0.02)
+    assert RealTime.perf_counter() >= began + 0.02
+
+
+def test_each_change_wakes_who_waits(remote):
+    registry = remote.registry
+    registry.begin(["agent"])
+    thread = threading.Thread(target=lambda: registry.exited("agent", 1))
+    agent = registry.agents[0]
+    thread.start()
+    assert registry.wait(lambda: agent.exit_code == 1, remote.soon())
+    thread.join()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no interval timers")
+def test_a_signal_handler_that_raises(waiting, remote):
+    def cut(*_):
+        raise Cut
+
+    before = signal.signal(signal.SIGALRM, cut)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        with pytest.raises(Cut):
+            waiting.wait(lambda: False, remote.soon())
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    free = []
+    thread = threading.Thread(target=lambda: free.append(waiting.wait(lambda: True, 0.0)))
+    thread.start()
+    thread.join(20)
+    assert free == [True]  # the lock was given back
+
+
+def test_frozen_time_does_not_stop_the_wait(waiting):
+    freezegun = pytest.importorskip("freezegun")
+    with freezegun.freeze_time("2026-01-01"):
+        assert not waiting.wait(lambda: False, RealTime.perf_counter() + 0.02)
+
+
+def test_a_server_that_nobody_released_does_not_hold_its_closing_for_ever(remote, monkeypatch):
+    from pytest_lambda_lifecycle.api import server
+
+    monkeypatch.setattr(server, "_PATIENCE", 0.02)
+    waiting = remote.later("GET", "/2018-06-01/runtime/invocation/next")
+    assert remote.runtime.wait(lambda: remote.runtime.ready, remote.soon())
+    remote.server.close()
+    with pytest.raises(ConnectionError):
+        waiting.result()
+    remote.runtime.end()
+    for thread in threading.enumerate():
+        if thread.name.startswith("lambda-lifecycle-api"):
+            thread.join(20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
@@ -158,9 +159,19 @@ class Freeze:
         freezer: Any = freezegun.freeze_time(
             at, tick=tick, ignore=list(self._MODULES_WITH_REAL_TIME), real_asyncio=True
         )
-        self._freezer, self._factory = freezer, freezer.start()
+        self._freezer, self._shift_ns = freezer, 0
+        try:
+            self._factory = freezer.start()
+            self._replace(freezer.ignore, also, tick=tick)
+        except BaseException:  # it takes milliseconds: a test's timeout may fall into them
+            Freeze.outermost = None if Freeze.outermost is self else Freeze.outermost
+            with contextlib.suppress(Exception):
+                freezer.stop()
+            self._let_in()
+            raise
+
+    def _replace(self, ignored: tuple[str, ...], also: Sequence[tuple[Any, Any]], *, tick: bool) -> None:
         self._narrow_the_ignore_list(self._api)
-        self._shift_ns = 0
         self.pairs = pairs = [*_freezegun_pairs(self._api), *also]
         for name in self._MODULES_WITH_REAL_TIME:
             module = sys.modules.get(name)  # if it was imported inside a freeze, nobody has given it its clock back
@@ -172,7 +183,7 @@ class Freeze:
                 self._let_spans_go_on()
         self._real_names = {id(fake): real for real, fake in (also if self._nested else pairs)}
         self._reals = {id(fake): real for real, fake in pairs}
-        self._put_captured = replace_captured({id(real): fake for real, fake in pairs}, freezer.ignore)
+        self._put_captured = replace_captured({id(real): fake for real, fake in pairs}, ignored)
 
     def _narrow_the_ignore_list(self, api: Any) -> None:  # noqa: ANN401
         """Freeze threads and pools too: freezegun looks at five callers, and finds `threading` below shallow code.

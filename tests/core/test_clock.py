@@ -608,3 +608,18 @@ class TestTogether:
                 environment(CLOCKS).invoke()
         assert dt.datetime is REAL[6]
         assert threading.Event().wait(0.001) is False
+
+
+def test_a_clock_that_is_interrupted_while_it_starts_leaves_real_time(monkeypatch):
+    def interrupted(*_arguments: object, **_keywords: object) -> None:
+        raise KeyboardInterrupt
+
+    before = datetime.now
+    monkeypatch.setattr("pytest_lambda_lifecycle.clock.replace_captured", interrupted)
+    with pytest.raises(KeyboardInterrupt), LambdaClock(datetime(2030, 1, 1, tzinfo=timezone.utc)):
+        pass
+    monkeypatch.undo()
+    assert time.time() < datetime(2029, 1, 1).timestamp()
+    assert datetime.now == before
+    with LambdaClock(datetime(2030, 1, 1, tzinfo=timezone.utc)):
+        assert time.time() == datetime(2030, 1, 1, tzinfo=timezone.utc).timestamp()

@@ -40,6 +40,8 @@ class Extending:
         ``registers=False`` it starts and never registers.  An ``internal`` one lives in the runtime's process and hears
         of no shutdown.  Raises `ConfigError` for what Lambda would refuse.
         """
+        if not name:
+            raise ConfigError(f"name={name!r}: an extension has to have a name")
         wanted = None if events is EVENTS else events
         made = RecordingExtension(name, wanted, internal=internal, delay_ms=delay_ms, registers=registers)
         return self.add_extension(made)

@@ -76,8 +76,7 @@ class Extension:
         registers: bool | None = None,
     ) -> None:
         """What is not given is as the class says; a subclass need not call this."""
-        if name is not None:
-            self.name = name
+        self.name = extension_name(self) if name is None else name
         self.internal = self.internal if internal is None else internal
         if events is not None:
             self.subscriptions = (events,) if isinstance(events, str) else tuple(events)

@@ -275,11 +275,12 @@ class ExtensionGroup:
         self._endpoint.hub.flush(_FLUSH_S)
         alive = [one for one in self._agents if not one.internal and one.exit_code is None]
         alive = [one for one in alive if one.state != "LaunchError"]
-        told = [agent for agent in alive if "SHUTDOWN" in agent.events]
+        subscribed = [agent for agent in alive if "SHUTDOWN" in agent.events]
+        told = [agent for agent in subscribed if agent.name not in self.objects.cut]
         for agent in told:
             self._timeline.append(ExtensionNotified(self._clock.now_us(), agent.name, _decode(encoded)))
         registry.publish([agent.name for agent in told], encoded.encode(), with_id=False)
-        killed = [agent.name for agent in alive if agent not in told and agent.name in self._programs]
+        killed = [agent.name for agent in alive if agent not in subscribed and agent.name in self._programs]
         for name in killed:
             self._kill(name)
         killed_here, interruption = self.objects.shut_down(alive, encoded, until_us)

@@ -79,6 +79,7 @@ class LocalExtension:
             )
         if problem:
             raise ConfigError(f"extension {self.name!r}: {problem}")
+        made.name = self.name  # a subclass need not call the constructor that sets it
         self._made = made
         if not made.registers:
             never_register(limit_us / 1_000_000)

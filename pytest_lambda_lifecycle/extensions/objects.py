@@ -79,7 +79,7 @@ class Objects:
         self._clock = clock
         self._passes_through = passes_through
         self._locals: dict[str, LocalExtension] = {}
-        self._cut: set[str] = set()
+        self.cut: set[str] = set()
         """Those that overran a limit: they never come back to ask for an event."""
 
     @property
@@ -107,7 +107,7 @@ class Objects:
 
     def begin(self) -> None:
         """Begin a generation of processes."""
-        self._cut = set()
+        self.cut = set()
         made = [
             LocalExtension(one, post=self._post, log=self._log, passes_through=self._passes_through)
             for one in self.given
@@ -154,7 +154,8 @@ class Objects:
     def tell(self, told: Iterable[Agent], event: str, limit_us: int, limit: float) -> Round:
         """Let those who were told of an invoke do their share; the clock is back then for the runtime's."""
         __tracebackhide__ = True
-        chosen, registry = self._of(told), self._endpoint.registry
+        registry = self._endpoint.registry
+        chosen = [self._locals[agent.name] for agent in told if agent.name in self._locals]
         for one in chosen:
             registry.take(one.identifier)
 
@@ -180,7 +181,9 @@ class Objects:
         __tracebackhide__ = True
         clock, began_us = self._clock, self._clock.now_us()
         known = [agent for agent in alive if agent.name in self._locals]
-        killed = [(until_us if one.name in self._cut else began_us, one.name) for one in known if not self._told(one)]
+        subscribed = [agent for agent in known if "SHUTDOWN" in agent.events]
+        killed = [(began_us, agent.name) for agent in known if agent not in subscribed]
+        killed += [(until_us, agent.name) for agent in subscribed if agent.name in self.cut]
 
         def ended(one: LocalExtension, outcome: Outcome, busy_us: int) -> None:
             now_us = clock.now_us()
@@ -192,22 +195,17 @@ class Objects:
             elif type(outcome) is Loaded:
                 self._endpoint.registry.exited(one.name, 0)
 
-        told = self._of(agent for agent in known if self._told(agent))
+        told = [self._locals[agent.name] for agent in subscribed if agent.name not in self.cut]
         left_us = max(0, until_us - began_us)
-        turns = self._round(told, partial(LocalExtension.deliver, event=event), left_us, left_us / 1_000_000, ended)
+        turn = partial(LocalExtension.deliver, event=event)
+        turns = self._round(told, turn, left_us, left_us / 1_000_000, ended, goes_on=True)
         clock.skip_to(max([began_us + turns.busy_us, *(at for at, _ in killed)]))
         for at, name in killed:
             self._timeline.append_in_time(Signal(min(at, clock.now_us()), name, "SIGKILL"))
         self._timeline.catch_up(clock.now_us())
         return [name for _, name in killed], turns.interruption
 
-    def _told(self, agent: Agent) -> bool:
-        return "SHUTDOWN" in agent.events and agent.name not in self._cut
-
     # -- turns ----------------------------------------------------------------------------------------------------
-
-    def _of(self, agents: Iterable[Agent]) -> list[LocalExtension]:
-        return [self._locals[agent.name] for agent in agents if agent.name in self._locals]
 
     def _round(
         self,
@@ -216,10 +214,13 @@ class Objects:
         limit_us: int,
         limit: float,
         ended: Callable[[LocalExtension, Outcome, int], None] = lambda one, outcome, busy_us: None,
+        *,
+        goes_on: bool = False,
     ) -> Round:
         """Give each its turn, all from the same moment, at which the clock is again afterwards.
 
-        ``ended`` is called with how one ended and after how many microseconds, when the clock is there.
+        ``ended`` is called with how one ended and after how many microseconds, when the clock is there.  What is the
+        test's own control flow keeps the others from their turns, unless the round ``goes_on``.
         """
         __tracebackhide__ = True
         clock, timeline, turns = self._clock, self._timeline, Round()
@@ -232,12 +233,14 @@ class Objects:
             if isinstance(outcome, ExtensionFailed) and (one.identifier or not one.internal):
                 self._endpoint.registry.exited(one.name, outcome.exit_code)
             elif isinstance(outcome, TimedOut):
-                self._cut.add(one.name)
+                self.cut.add(one.name)
             ended(one, outcome, busy_us)
             while self._endpoint.mail:
                 timeline.append_in_time(self._endpoint.mail.popleft())
             clock.rewind(began_us)
             timeline.catch_up(clock.now_us())
+            if turns.interruption is not None and not goes_on:
+                break
         return turns
 
     def _post(self, name: str, call: str, error_type: str) -> bool:

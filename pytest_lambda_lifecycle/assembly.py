@@ -24,6 +24,7 @@ from pytest_lambda_lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
 from pytest_lambda_lifecycle.extensions.files import find_extensions
 from pytest_lambda_lifecycle.extensions.group import ExtensionGroup
+from pytest_lambda_lifecycle.extensions.objects import Objects
 from pytest_lambda_lifecycle.extensions.programs import Programs
 from pytest_lambda_lifecycle.failures import passes_through, warn
 from pytest_lambda_lifecycle.finders import Finders
@@ -180,8 +181,15 @@ def assemble(
     )
     turns = Turns(process, clock)
     extensions = ExtensionGroup(
-        given=[one for one in config.extensions if not isinstance(one, Path)],
-        programs=Programs(
+        Objects(
+            (one for one in config.extensions if not isinstance(one, Path)),
+            endpoint=endpoint,
+            turns=turns,
+            timeline=timeline,
+            clock=clock,
+            passes_through=is_tests_own,
+        ),
+        Programs(
             files,
             variables=lambda: inside(dict(os.environ)),
             directory=Path(tmp.name),
@@ -193,7 +201,6 @@ def assemble(
         turns=turns,
         timeline=timeline,
         clock=clock,
-        passes_through=is_tests_own,
     )
     conductor = Conductor(
         config, runtime=runtime, extensions=extensions, process=process, turns=turns, timeline=timeline, clock=clock

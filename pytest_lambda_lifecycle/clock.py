@@ -52,6 +52,9 @@ _FREEZEGUN_NAMES: Final = tuple(
 class Clock(Protocol):
     """What the conductor knows of time."""
 
+    resolution_us: int
+    """Spans that differ by no more say nothing about what came first: that is how much a busy machine blurs them."""
+
     def now_us(self) -> int:
         """Microseconds since the epoch."""
         ...
@@ -282,6 +285,7 @@ class RealClock:
 
     stuck = ""
     cut = False
+    resolution_us = 20_000
     elapsed = staticmethod(RealTime.perf_counter_ns)
     _shift: Freeze | None = None
     _shifted_us = 0

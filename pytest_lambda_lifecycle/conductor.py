@@ -6,13 +6,12 @@ environment lifecycle").
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_lambda_lifecycle import lifecycle
+from pytest_lambda_lifecycle.ending import Ending
 from pytest_lambda_lifecycle.errors import InvalidTransition
 from pytest_lambda_lifecycle.events import (
     ExtensionInit,
@@ -22,8 +21,6 @@ from pytest_lambda_lifecycle.events import (
     InitStart,
     InvokeReport,
     InvokeStart,
-    Recycled,
-    Reset,
     RestoreReport,
     RestoreStart,
     RuntimeDone,
@@ -41,7 +38,7 @@ from pytest_lambda_lifecycle.outcome import (
     Returned,
     TimedOut,
 )
-from pytest_lambda_lifecycle.phases import Init, Invocation, Phase, Restore, Shutdown
+from pytest_lambda_lifecycle.phases import Init, Invocation, Restore
 from pytest_lambda_lifecycle.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -56,7 +53,7 @@ __all__ = ["Conductor"]
 P = TypeVar("P", Init, Restore, Invocation)
 
 
-class Conductor:
+class Conductor(Ending):
     """One execution environment as the platform sees it."""
 
     def __init__(
@@ -70,26 +67,12 @@ class Conductor:
         timeline: Timeline,
         clock: Clock,
     ) -> None:
-        self.config = config
-        self.timeline = timeline
-        self.clock = clock
-        self.state = State.NEW
-        self.cause = ""
-        """Why it is in this state, for messages: ``"shut down (reason spindown) at tests/test_a.py:31"``."""
-        self.phases: list[Phase] = []
-        self.request_id = ""
-        self._runtime = runtime
-        self._extensions = extensions
-        self._process = process
-        self._turns = turns
-        self._stopping = Stopping(
-            config, runtime=runtime, extensions=extensions, turns=turns, timeline=timeline, clock=clock
+        stopping = Stopping(config, runtime=runtime, extensions=extensions, turns=turns, timeline=timeline, clock=clock)
+        super().__init__(
+            config, extensions=extensions, process=process, stopping=stopping, timeline=timeline, clock=clock
         )
-        self.renewed: Callable[[], str] = lambda: ""
-        """Makes what a new environment has of its own; returns its log stream."""
-        self._turn = threading.Lock()
-        self._born_us = self._active_us = clock.now_us()
-        self._crashed: Outcome = Exited(1)
+        self._runtime = runtime
+        self._turns = turns
 
     # -- Init -----------------------------------------------------------------------------------------------------
 
@@ -133,6 +116,7 @@ class Conductor:
         timeline.append(ExtensionInit(clock.now_us(), extensions.names))
         outcome = extensions.start(limit_us, limit)
         if type(outcome) is Loaded:
+            self._alive = True
             timeline.append(RuntimeInit(clock.now_us(), config.runtime))
             timeline.append(FunctionInit(clock.now_us(), config.handler))
             outcome = self._run(self._runtime.init, limit_us=left_us(), limit=limit)
@@ -150,8 +134,7 @@ class Conductor:
         self.require_open("invoke")
         start = _Start()
         if self.state is State.CRASHED:
-            start.failed = self._crashed
-            self._reset("failure", self._crashed, alive=not isinstance(self._crashed, Exited))
+            start.crashed = self._crashed
             return start
         if self.state is State.NEW:
             kind = self.config.initialization_type
@@ -221,60 +204,60 @@ class Conductor:
         self.request_id = request_id
         started = InvokeStart(clock.now_us(), request_id, config.function_version, deadline_ms, trace_id, start.cold)
         timeline.append(started)
-        outcome, failure = start.failed, None
+        outcome, failure, runtime_us, overhead_us = start.failed, None, 0, None
         if outcome is None:
             self.state = State.INVOKE
-            if self._extensions.present:
-                outcome, failure, duration_us = self._invoke_all(request, started, limit_us - start.spent_us)
-            else:
-                left_us = limit_us - start.spent_us
+            left_us = limit_us - start.spent_us
+            if not self._extensions.present and start.crashed is None:
                 outcome = self._run(self._runtime.invoke, request, limit_us=left_us, limit=config.timeout)
-                duration_us = (clock.elapsed() - began) // 1000
-        else:
-            duration_us = 0
+                runtime_us = (clock.elapsed() - began) // 1000
+            else:
+                outcome, runtime_us = start.crashed, 0
+                if outcome is None or isinstance(outcome, ExtensionFailed):
+                    outcome, runtime_us = self._run_beside_extensions(request, started, left_us)
         status, error_type = lifecycle.result(outcome)
-        done = RuntimeDone(clock.now_us(), request_id, outcome, status, error_type, duration_us)
+        done = RuntimeDone(clock.now_us(), request_id, outcome, status, error_type, runtime_us)
         timeline.append(done)
-        report = self._report(done, start, failure)
+        if self._extensions.present and type(outcome) in (Returned, Raised):
+            left_us = limit_us - start.spent_us - runtime_us
+            failure, overhead_us = self._extensions.end_invoke(runtime_us, left_us, config.timeout)
+        report = self._report(done, start, failure, overhead_us)
         timeline.append(report)
         invocation = Invocation(timeline, first, len(timeline), start=started, done=done, report=report)
-        if start.failed is not None:  # the process is reset already
+        if start.failed is not None:
             self.phases.append(invocation)
             return invocation
         return self._ended(invocation, failure or outcome)
 
-    def _invoke_all(self, request: Request, started: InvokeStart, limit_us: int) -> tuple[Outcome, Outcome | None, int]:
-        """Tell the extensions, run the handler, and wait until all have finished their share.
-
-        Returns the runtime's outcome, what failed after it, and the microseconds that the runtime took.
-        """
+    def _run_beside_extensions(self, request: Request, started: InvokeStart, limit_us: int) -> tuple[Outcome, int]:
+        """Tell the extensions, and run the handler; returns the outcome and the microseconds that the runtime took."""
         __tracebackhide__ = True
         clock, extensions, limit = self.clock, self._extensions, self.config.timeout
+        died = extensions.died()
+        if died is not None:
+            return died, 0
         event = lifecycle.invoke_event(
             started.request_id,
             started.deadline_ms,
             str(request.headers.get("Lambda-Runtime-Invoked-Function-Arn") or ""),
             request.headers.get("Lambda-Runtime-Trace-Id"),
         )
-        died = extensions.died()
-        if died is not None:
-            return died, None, 0
         cut_us = extensions.begin_invoke(event, limit_us, limit)
         if not isinstance(cut_us, int):
-            return cut_us, None, 0
+            return cut_us, 0
         began = clock.elapsed()
         outcome = self._run(self._runtime.invoke, request, limit_us=min(cut_us, limit_us), limit=limit)
         runtime_us = (clock.elapsed() - began) // 1000
-        if type(outcome) in (Returned, Raised) or (cut_us < limit_us and type(outcome) is TimedOut):
-            before, after = extensions.end_invoke(runtime_us, limit_us - runtime_us, limit)
-            return before or outcome, None if before else after, runtime_us
-        return outcome, None, runtime_us
+        if isinstance(outcome, Interrupted):
+            return outcome, runtime_us
+        return extensions.failed_by(runtime_us) or outcome, runtime_us
 
-    def _report(self, done: RuntimeDone, start: _Start, failure: Outcome | None) -> InvokeReport:
+    def _report(
+        self, done: RuntimeDone, start: _Start, failure: Outcome | None, overhead_us: int | None
+    ) -> InvokeReport:
         """REPORT tells of a process that ended or was cut, not of an error that the handler raised."""
         outcome = failure or done.outcome
         ended = type(outcome) in (Exited, TimedOut, ExtensionFailed) or start.failed is not None
-        overhead_us = self._extensions.overhead_us if self._extensions.present else None
         return InvokeReport(
             self.clock.now_us(),
             done.request_id,
@@ -294,8 +277,11 @@ class Conductor:
         """Give the runtime its turn; a thread of the function's may have ended its process meanwhile."""
         __tracebackhide__ = True
         outcome = self._turns.run(turn, *arguments, limit_us=limit_us, limit=limit)
+        self._cut = isinstance(outcome, TimedOut)
         if self._process.exit_code is not None and not isinstance(outcome, (TimedOut, Interrupted)):
-            return Exited(self._process.exit_code)
+            outcome = Exited(self._process.exit_code)
+        if isinstance(outcome, Exited) or (isinstance(outcome, Raised) and outcome.exit_code is not None):
+            self._alive = False
         if type(outcome) is Returned and len(outcome.body) > lifecycle.RESPONSE_LIMIT:
             return lifecycle.response_too_large()  # the runtime goes on: the next invoke is warm
         return outcome
@@ -307,148 +293,16 @@ class Conductor:
         self.state = State.READY
         self._active_us = self.clock.now_us()
         not_ready = phase.name != "invoke" and phase.status != "success"
-        if not_ready or isinstance(outcome, (Exited, TimedOut, ExtensionFailed)):
-            self._reset(
-                "timeout" if isinstance(outcome, TimedOut) else "failure",
-                outcome,
-                alive=isinstance(outcome, (TimedOut, ExtensionFailed)),
-                busy=isinstance(outcome, TimedOut),
-            )
+        stuck = isinstance(outcome, Interrupted) and bool(self.clock.stuck)
+        if stuck:
+            self._cut = True
+        if not_ready or stuck or isinstance(outcome, (Exited, TimedOut, ExtensionFailed)):
+            self._reset("timeout" if isinstance(outcome, TimedOut) else "failure", None if stuck else outcome)
         elif self._extensions.present:
             self._extensions.freeze()
         if isinstance(outcome, Interrupted):
-            if self.clock.stuck and not not_ready:
-                self._reset("failure", None, alive=True, busy=True)
             raise outcome.exception
         return phase
-
-    # -- Reset and Shutdown ---------------------------------------------------------------------------------------
-
-    def crash(self, outcome: Outcome) -> None:
-        """Let a process of the environment end while it is frozen: the next invoke fails, the one after it inits."""
-        with self._taking_turn("crash"):
-            self.require_open("crash")
-            if self.state not in {State.READY, State.CRASHED}:
-                raise InvalidTransition(
-                    f"cannot crash: {self._standing()}, in which no process runs; call initialize() or invoke() first"
-                )
-            self._crashed, self.state = outcome, State.CRASHED
-
-    def reset(self) -> None:
-        """End the runtime process, as a crash between two invokes would: globals go, ``/tmp`` stays."""
-        with self._taking_turn("reset"):
-            self.require_open("reset")
-            self._reset("failure", None, alive=False)
-
-    def _reset(self, reason: str, outcome: Outcome | None, *, alive: bool, busy: bool = False) -> None:
-        """A reset behaves like a shutdown; it is one for the extensions (Lambda execution environment)."""
-        try:
-            if self._extensions.present:
-                self.state = State.SHUTDOWN
-                self.phases.append(self._stopping.run(reason, alive=alive, busy=busy))
-        finally:
-            self._extensions.end()
-            self._process.discard()
-            error_type = lifecycle.result(outcome)[1] if outcome is not None else ""
-            self.timeline.append(Reset(self.clock.now_us(), reason, error_type))
-            self.state = State.RESET
-
-    def idle(self, span_us: int) -> None:
-        """Freeze the environment and let time pass; nothing of it runs."""
-        with self._taking_turn("idle"):
-            self.require_open("idle")
-        now = self.clock.now_us()  # without a clock, what a test has idled away is given back at its end
-        self._active_us, self._born_us = min(self._active_us, now), min(self._born_us, now)
-        self.clock.pass_time(span_us)
-        self.time_passed()
-
-    def time_passed(self) -> None:
-        """Spin down if the environment was idle for too long.  Not for one that has not begun: there is none yet."""
-        if self._turn.acquire(blocking=False):
-            try:
-                self._take_away_if_due()
-            finally:
-                self._turn.release()
-
-    def _take_away_if_due(self) -> None:
-        config, now = self.config, self.clock.now_us()
-        idle, age = now - self._active_us, now - self._born_us
-        too_idle = config.idle_timeout is not None and idle >= config.idle_timeout * 1_000_000
-        too_old = config.max_lifetime is not None and age >= config.max_lifetime * 1_000_000
-        if (too_idle or too_old) and self.state in {State.READY, State.SNAPSHOT, State.CRASHED, State.RESET}:
-            self._recycle()
-
-    def recycle(self) -> Shutdown:
-        """Take the environment away, as Lambda does every few hours; the next invoke gets a new one."""
-        with self._taking_turn("recycle"):
-            self.require_open("recycle")
-            return self._recycle()
-
-    def _recycle(self) -> Shutdown:
-        try:
-            return self._shutdown("spindown")
-        finally:
-            self._process.discard()
-            self.timeline.append(Recycled(self.clock.now_us(), self.renewed()))
-            self.state = State.NEW
-            self._born_us = self._active_us = self.clock.now_us()
-
-    def shutdown(self, reason: str, *, cause: str) -> Shutdown:
-        """End the environment.  Without extensions the runtime gets 0 ms and no signal."""
-        with self._taking_turn("shut down"):
-            if self.state is State.CLOSED:
-                raise InvalidTransition(f"cannot shut down: {self._standing()}; an environment ends once")
-            try:
-                return self._shutdown(reason)
-            finally:
-                self._extensions.close()
-                self._process.close()
-                self.state, self.cause = State.CLOSED, cause
-
-    def _shutdown(self, reason: str) -> Shutdown:
-        runtime_ended = self.state is State.CRASHED and isinstance(self._crashed, Exited)
-        self._move(State.SHUTDOWN)
-        try:
-            shutdown = self._stopping.run(reason, alive=not runtime_ended, busy=False)
-        finally:
-            self._extensions.end()
-        self.phases.append(shutdown)
-        return shutdown
-
-    # -- one thing at a time --------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _taking_turn(self, asked: str) -> Iterator[None]:
-        if not self._turn.acquire(blocking=False):
-            raise self._busy(asked)
-        try:
-            yield
-        finally:
-            self._turn.release()
-
-    def _busy(self, asked: str) -> InvalidTransition:
-        doing = (
-            f"inside invoke {self.request_id}" if self.state is State.INVOKE else f"inside its {self.state.value} phase"
-        )
-        return InvalidTransition(
-            f"cannot {asked}: this environment is {doing}, and one environment handles one event at a time; "
-            "call it when the phase has ended, or use a second environment"
-        )
-
-    def require_open(self, asked: str) -> None:
-        """Refuse what makes no sense any more after the end; ``asked`` completes "cannot"."""
-        if self.state in {State.SHUTDOWN, State.CLOSED}:
-            raise InvalidTransition(f"cannot {asked}: {self._standing()}; start another with lambda_lifecycle()")
-
-    def _standing(self) -> str:
-        if self.state is State.CLOSED:
-            return f"this environment was {self.cause}"
-        return f"this environment is in state {self.state.value!r}"
-
-    def _move(self, to: State) -> None:
-        if not lifecycle.allowed(self.state, to):
-            raise InvalidTransition(f"the lifecycle does not go from {self.state.value!r} to {to.value!r}")
-        self.state = to
 
 
 @dataclass
@@ -464,7 +318,9 @@ class _Start:
     """A suppressed init, which counts as Duration."""
     restore_us: int | None = None
     failed: Outcome | None = None
-    """Set where the handler cannot run."""
+    """Set where the handler cannot run, as what came before has failed; the process is reset already."""
+    crashed: Outcome | None = None
+    """Set where a process has ended while the environment was frozen."""
 
 
 _WARM: Final = _Start()

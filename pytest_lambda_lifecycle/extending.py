@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Extending"]
 
-X = TypeVar("X", bound=Extension)
+X = TypeVar("X", bound="Extension | type[Extension]")
 
 
 class Extending:
@@ -40,32 +40,39 @@ class Extending:
         ``registers=False`` it starts and never registers.  An ``internal`` one lives in the runtime's process and hears
         of no shutdown.  Raises `ConfigError` for what Lambda would refuse.
         """
-        if internal and events is EVENTS:
-            events = ("INVOKE",)
-        made = RecordingExtension(name, events, internal=internal, delay_ms=delay_ms, registers=registers)
+        if not name:
+            raise ConfigError(f"name={name!r}: an extension has to have a name")
+        wanted = None if events is EVENTS else events
+        made = RecordingExtension(name, wanted, internal=internal, delay_ms=delay_ms, registers=registers)
         return self.add_extension(made)
 
     def add_extension(self, extension: X) -> X:
-        """Add an extension of your own (see `Extension`); returns it.  Ask before Init."""
-        self._conductor.require_open(f"add the extension {extension_name(extension)!r}")
+        """Add an extension of your own (see `Extension`), or a class that is made anew for each init; returns it.
+
+        Ask before Init.  Raises `ConfigError` for what Lambda would refuse.
+        """
+        given: object = extension
+        if not isinstance(given, Extension) and not (isinstance(given, type) and issubclass(given, Extension)):
+            raise ConfigError(f"cannot add {given!r}: it has to be an Extension object or class")
+        name, group = extension_name(extension), self._parts.extensions
+        self._conductor.require_open(f"add the extension {name!r}")
         if self._conductor.state not in {State.NEW, State.RESET}:
             raise InvalidTransition(
-                f"cannot add the extension {extension_name(extension)!r}: Init is over, and extensions register in it; "
+                f"cannot add the extension {name!r}: Init is over, and extensions register in it; "
                 "add it before the first phase, or after reset()"
             )
         problem = check_extension(extension)
         if problem:
-            raise ConfigError(f"extension {extension_name(extension)!r}: {problem}")
-        group = self._parts.extensions
-        if extension.name in group.all_names:
-            raise ConfigError(f"extension {extension.name!r}: there is one of this name, and names have to differ")
-        group.given.append(extension)
+            raise ConfigError(f"extension {name!r}: {problem}")
+        if name in group.all_names:
+            raise ConfigError(f"extension {name!r}: there is one of this name, and names have to differ")
+        group.objects.given.append(extension)
         return extension
 
     @property
     def extensions(self) -> tuple[Extension, ...]:
-        """The extensions in this process, as they run since the latest Init."""
-        return self._parts.extensions.objects
+        """The extensions in this process, as the latest Init made them."""
+        return self._parts.extensions.objects.made
 
     def crash(self, participant: str = "runtime") -> None:
         """Let a process of the frozen environment end: the runtime's (exit status 1), or that of an extension by name.

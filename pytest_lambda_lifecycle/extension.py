@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 import time
 from collections.abc import Iterable
-from typing import ClassVar, Final, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
+
+from pytest_lambda_lifecycle.errors import ConfigError
 
 __all__ = [
     "Extension",
@@ -14,6 +18,7 @@ __all__ = [
     "deliver",
     "extension_name",
     "never_register",
+    "subscriptions_of",
 ]
 
 EVENTS: Final = ("INVOKE", "SHUTDOWN")
@@ -23,12 +28,15 @@ EVENTS: Final = ("INVOKE", "SHUTDOWN")
 class PostedError(SystemExit):
     """An extension reported an error of its own and exits with status 1."""
 
-    def __init__(self, kind: str, error_type: str) -> None:
+    def __init__(self, call: str, error_type: str) -> None:
         super().__init__(1)
-        self.kind = kind
-        """The platform's word for it: ``"Extension.InitError"`` or ``"Extension.ExitError"``."""
+        self.call = call
+        """``"init/error"`` or ``"exit/error"``."""
         self.error_type = error_type
         """``Lambda-Extension-Function-Error-Type``, free text."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.call, self.error_type)
 
 
 class Extension:
@@ -47,7 +55,10 @@ class Extension:
     name: str = ""
     """The name under which it registers: by default that of the class."""
     subscriptions: tuple[str, ...] = EVENTS
-    """What it registers for.  Without any it is told nothing, but must be ready for Init to end."""
+    """What it registers for; by default ``INVOKE`` and, unless internal, ``SHUTDOWN``.
+
+    Without any it is told nothing, but must be ready for Init to end.
+    """
     internal: bool = False
     """It lives in the runtime's process: registers after function init, hears of no shutdown (Extensions API)."""
     delay_ms: float = 0
@@ -64,14 +75,22 @@ class Extension:
         delay_ms: float | None = None,
         registers: bool | None = None,
     ) -> None:
-        """What is not given is as the class says."""
-        self.name = name or self.name or type(self).__name__
+        """What is not given is as the class says; a subclass need not call this."""
+        self.name = extension_name(self) if name is None else name
         self.internal = self.internal if internal is None else internal
-        self.subscriptions = tuple(self.subscriptions if events is None else events)
-        if events is None and self.internal:
-            self.subscriptions = tuple(one for one in self.subscriptions if one != "SHUTDOWN")
+        if events is not None:
+            self.subscriptions = (events,) if isinstance(events, str) else tuple(events)
+        self.subscriptions = subscriptions_of(self)
         self.delay_ms = self.delay_ms if delay_ms is None else delay_ms
         self.registers = self.registers if registers is None else registers
+
+    def __init_subclass__(cls, **keywords: object) -> None:
+        super().__init_subclass__(**keywords)
+        if "events" in vars(cls):
+            raise ConfigError(
+                f"class {cls.__qualname__} sets events, which are what the extension has received; "
+                "what it registers for is called subscriptions"
+            )
 
     @property
     def events(self) -> list[dict[str, object]]:
@@ -91,16 +110,16 @@ class Extension:
     def init_error(self, error_type: str) -> NoReturn:
         """Report that it cannot start (``/extension/init/error``), and exit.
 
-        ``error_type`` is free text, such as ``"Extension.ConfigInvalid"``.
+        ``error_type`` is free text, such as ``"Extension.ConfigInvalid"``.  Only before the first event, as on Lambda.
         """
-        raise PostedError("Extension.InitError", error_type)
+        raise PostedError("init/error", error_type)
 
     def exit_error(self, error_type: str) -> NoReturn:
         """Report that it cannot go on (``/extension/exit/error``), and exit."""
-        raise PostedError("Extension.ExitError", error_type)
+        raise PostedError("exit/error", error_type)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name or type(self).__name__!r}: {len(self.events)} events>"
+        return f"<{type(self).__name__} {extension_name(self)!r}: {len(self.events)} events>"
 
 
 class RecordingExtension(Extension):
@@ -128,11 +147,31 @@ def extension_name(extension: Extension | type[Extension]) -> str:
     return extension.name or (extension if isinstance(extension, type) else type(extension)).__name__
 
 
+def subscriptions_of(extension: Extension | type[Extension]) -> tuple[str, ...]:
+    """Return what it will register for: an internal one cannot for SHUTDOWN, and does not unless it says so."""
+    default = extension.subscriptions is EVENTS
+    return ("INVOKE",) if default and extension.internal else tuple(extension.subscriptions)
+
+
 def check_extension(extension: Extension | type[Extension]) -> str:
-    """Return what Lambda would refuse about it, or ``""``."""
-    unknown = [event for event in extension.subscriptions if event not in EVENTS]
+    """Return what Lambda would refuse about it, or what is no value at all; or ``""``."""
+    name: object = extension.name
+    if not isinstance(name, str) or extension_name(extension) == "runtime":
+        return f"name={name!r} has to be text, and not 'runtime', which is what the runtime is called here"
+    given: object = extension.subscriptions
+    if isinstance(given, str):
+        return f"subscriptions={given!r} has to be a tuple of names"
+    subscriptions = subscriptions_of(extension)
+    unknown = [event for event in subscriptions if event not in EVENTS]
     if unknown:
         return f"events has {unknown[0]!r}; Lambda knows 'INVOKE' and 'SHUTDOWN'"
-    if extension.internal and "SHUTDOWN" in extension.subscriptions and isinstance(extension, Extension):
+    if extension.internal and "SHUTDOWN" in subscriptions:
         return "an internal extension cannot register for SHUTDOWN: it ends with the runtime's process"
+    delay_ms: object = extension.delay_ms
+    number = delay_ms if isinstance(delay_ms, (int, float)) and not isinstance(delay_ms, bool) else math.nan
+    if not math.isfinite(number) or number < 0:
+        return f"delay_ms={delay_ms!r} has to be a number of milliseconds, and not negative"
+    for method in ("on_init", "on_invoke", "on_shutdown"):
+        if inspect.iscoroutinefunction(getattr(extension, method)):
+            return f"{method} is a coroutine function, and nobody awaits it; let it call asyncio.run"
     return ""

@@ -92,15 +92,23 @@ class LambdaLifecycle:
         return tuple(self._environments)
 
     def close(self) -> None:
-        """End all environments, the latest first.  What fails there is a warning: the test has its own result."""
+        """End all environments, the latest first.  What fails there is a warning: the test has its own result.
+
+        A test's own control flow, in an extension or in a signal handler, is raised when all have ended.
+        """
         problems: list[str] = []
+        interruption: BaseException | None = None
         for environment in reversed(self._environments):
             try:
                 environment.close()
             except Exception as problem:
                 problems.append(f"{environment!r} could not be ended cleanly: {type(problem).__name__}: {problem}")
+            except BaseException as raised:
+                interruption = interruption or raised
         for text in problems:
             self._node.warn(LifecycleWarning(text))
+        if interruption is not None:
+            raise interruption
 
     # -- settings -------------------------------------------------------------------------------------------------
 

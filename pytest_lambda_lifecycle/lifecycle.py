@@ -82,7 +82,7 @@ class State(str, Enum):
 _TRANSITIONS: Final = {
     State.NEW: {State.INIT, State.RESET, State.SHUTDOWN},
     State.INIT: {State.READY},
-    State.CRASHED: {State.RESET, State.SHUTDOWN},
+    State.CRASHED: {State.INVOKE, State.RESET, State.SHUTDOWN},
     State.SNAPSHOT: {State.RESTORE, State.RESET, State.SHUTDOWN},
     State.RESTORE: {State.READY},
     State.READY: {State.INVOKE, State.SNAPSHOT, State.CRASHED, State.RESET, State.SHUTDOWN},

@@ -105,6 +105,8 @@ class ExtensionFailed:
     """``"exit status 1"``, ``"exit code 0"``, ``"signal: killed"`` (Runtime Interface Emulator)."""
     exception: BaseException | None = None
     """What an extension in this process raised."""
+    exit_code: int = 1
+    """As in `subprocess`."""
 
 
 @dataclass(slots=True)

@@ -73,13 +73,12 @@ class Extensions(Protocol):
         """Tell of an invoke; returns after how many microseconds the runtime is cut, or why it is not to run."""
         ...
 
-    def end_invoke(self, runtime_us: int, limit_us: int, limit: float) -> tuple[Outcome | None, Outcome | None]:
-        """Wait until all have finished their share; returns what failed before the runtime's answer, and after it."""
+    def failed_by(self, runtime_us: int) -> Outcome | None:
+        """Return what has failed while the runtime ran, which took so many microseconds: then its answer is lost."""
         ...
 
-    @property
-    def overhead_us(self) -> int | None:
-        """How much longer than the runtime they took in the last invoke; None if none was told of it."""
+    def end_invoke(self, runtime_us: int, limit_us: int, limit: float) -> tuple[Outcome | None, int]:
+        """Wait until all have finished their share; returns what failed, and the microseconds that it took."""
         ...
 
     def freeze(self) -> None:
@@ -90,8 +89,11 @@ class Extensions(Protocol):
         """End one of them now, and return how; raises `LifecycleError` if there is none of this name."""
         ...
 
-    def shutdown(self, reason: str, deadline_ms: int, until_us: int) -> tuple[str, ...]:
-        """Tell of the end; returns who was killed, as he overran the time or would not have known of it."""
+    def shutdown(self, reason: str, deadline_ms: int, until_us: int) -> tuple[tuple[str, ...], BaseException | None]:
+        """Tell of the end; returns who was killed, as he overran the time or would not have known of it.
+
+        And what left one of them that is the test's own control flow.
+        """
         ...
 
     def end(self) -> None:

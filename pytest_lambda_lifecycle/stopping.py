@@ -44,11 +44,12 @@ class Stopping:
         self._timeline = timeline
         self._clock = clock
 
-    def run(self, reason: str, *, alive: bool, busy: bool) -> Shutdown:
-        """Shut down.  ``alive``: the runtime's process has not ended; ``busy``: it is inside an invoke.
+    def run(self, reason: str, *, alive: bool, busy: bool) -> tuple[Shutdown, BaseException | None]:
+        """Shut down.  ``alive``: the runtime's process runs; ``busy``: it is inside function code.
 
-        What leaves the function's signal handler as a test's own control flow is raised once all is done.
+        Returns also what left the function's signal handler, or an extension, as a test's own control flow.
         """
+        __tracebackhide__ = True
         timeline, clock, extensions = self._timeline, self._clock, self._extensions
         budget_ms = extensions.budget_ms
         first, began_us, began = len(timeline), clock.now_us(), clock.elapsed()
@@ -56,21 +57,18 @@ class Stopping:
         timeline.append(ShutdownStart(began_us, reason, budget_ms))
         killed: tuple[str, ...] = ()
         signals: tuple[str, ...] = ()
-        outcome: Outcome = Exited(0)
+        interruption: BaseException | None = None
         if extensions.present:
-            try:
-                if alive:
-                    signals = ("SIGTERM",)
-                    outcome = self._terminate(lifecycle.runtime_share_ms(budget_ms), busy=busy)
-                    killed = ("runtime",) if isinstance(outcome, (Loaded, TimedOut)) else ()
-            finally:
-                killed += extensions.shutdown(reason, deadline_ms, began_us + budget_ms * 1000)
+            if alive:
+                signals = ("SIGTERM",)
+                outcome = self._terminate(lifecycle.runtime_share_ms(budget_ms), busy=busy)
+                killed = ("runtime",) if isinstance(outcome, (Loaded, TimedOut)) else ()
+                interruption = outcome.exception if isinstance(outcome, Interrupted) else None
+            killed_too, another = extensions.shutdown(reason, deadline_ms, began_us + budget_ms * 1000)
+            killed, interruption = killed + killed_too, interruption or another
         duration_us = (clock.elapsed() - began) // 1000
         timeline.append(ShutdownReport(clock.now_us(), reason, "success", duration_us, signals, killed))
-        shutdown = Shutdown(timeline, first, len(timeline))
-        if isinstance(outcome, Interrupted):
-            raise outcome.exception
-        return shutdown
+        return Shutdown(timeline, first, len(timeline)), interruption
 
     def _terminate(self, share_ms: int, *, busy: bool) -> Outcome:
         """Send SIGTERM to the runtime, and SIGKILL if it is still there when its share of the budget is over."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar, overload
+from operator import attrgetter
+from typing import Final, TypeVar, overload
 
 from pytest_lambda_lifecycle.events import Event, FunctionLog
 
 __all__ = ["Timeline"]
 
 E = TypeVar("E", bound=Event)
+_moment: Final = attrgetter("at")
 
 
 class Timeline(Sequence[Event]):
@@ -24,6 +27,8 @@ class Timeline(Sequence[Event]):
         """Records an event; only the conductor and those whom it hands the timeline may do so."""
         if observer is not None:
             self.append = self._recorder(observer)
+        self._record = self.append
+        self._ahead: list[Event] = []
 
     def _recorder(self, observer: Callable[[Event], None]) -> Callable[[Event], None]:
         def append(event: Event) -> None:
@@ -31,6 +36,28 @@ class Timeline(Sequence[Event]):
             observer(event)
 
         return append
+
+    def append_in_time(self, event: Event) -> None:
+        """Record an event of a participant that had its turn ahead of those beside it, once these have come as far."""
+        insort(self._ahead, event, key=_moment)
+        self.append = self._append_in_order
+
+    def _append_in_order(self, event: Event) -> None:
+        self.catch_up(event.at)
+        self._record(event)
+
+    def catch_up(self, to_us: int) -> None:
+        """Record what was ahead, up to a moment."""
+        ahead = self._ahead
+        while ahead and ahead[0].at <= to_us:
+            self._record(ahead.pop(0))
+        if not ahead:
+            self.append = self._record
+
+    def drop_ahead(self) -> None:
+        """Forget what is still ahead: those whose events they are have ended before."""
+        self._ahead.clear()
+        self.append = self._record
 
     def write(self, at: int, stream: str, text: str) -> None:
         """Record output; what continues an unfinished line of the same stream is joined to it."""

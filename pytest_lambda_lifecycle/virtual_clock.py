@@ -23,6 +23,7 @@ class VirtualClock:
     """
 
     PATIENCE: Final = 0.01
+    resolution_us = 0
 
     def __init__(self, start: datetime | None = None, *, watchdog: float = 10.0) -> None:
         self._start = start

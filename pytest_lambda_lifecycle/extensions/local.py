@@ -2,46 +2,104 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from pytest_lambda_lifecycle.capture import Unbuffered
-from pytest_lambda_lifecycle.extension import Extension, PostedError, deliver, never_register
+from pytest_lambda_lifecycle.errors import ConfigError
+from pytest_lambda_lifecycle.extension import (
+    Extension,
+    PostedError,
+    check_extension,
+    deliver,
+    extension_name,
+    never_register,
+)
 from pytest_lambda_lifecycle.lifecycle import exit_text
-from pytest_lambda_lifecycle.outcome import ExtensionFailed, Loaded, ProcessEnd
+from pytest_lambda_lifecycle.outcome import ExtensionFailed, Loaded
+from pytest_lambda_lifecycle.runtimes.faults import process_exit
 from pytest_lambda_lifecycle.undoing import replace_attributes
 
-__all__ = ["LocalExtension"]
+__all__ = ["LocalExtension", "TurnOutcome"]
+
+TurnOutcome: TypeAlias = Loaded | ExtensionFailed
+_decode = json.JSONDecoder().decode
+_POSTED: Final = {"init/error": "Extension.InitError", "exit/error": "Extension.ExitError"}
+"""The platform's words for what an extension has posted before it exits (emulator, ``fatalerror``)."""
 
 
 class LocalExtension:
     """An `Extension` as a participant: whatever its methods raise is a value in the end."""
 
     def __init__(
-        self, extension: Extension, *, log: Callable[[str, str], None], passes_through: Callable[[BaseException], bool]
+        self,
+        given: Extension | type[Extension],
+        *,
+        post: Callable[[str, str, str], bool],
+        log: Callable[[str, str], None],
+        passes_through: Callable[[BaseException], bool],
     ) -> None:
-        """``log`` takes its name and whole lines; what ``passes_through`` says yes to leaves as it was raised."""
-        self.extension = extension
+        """``log`` takes its name and whole lines; what ``passes_through`` says yes to leaves as it was raised.
+
+        ``post`` takes its name, a call (``"init/error"``) and an error type, and says whether the API accepts that.
+        """
+        self.name = extension_name(given)
+        self.internal = given.internal
+        self.identifier = ""
+        """Of this generation, once it has registered."""
+        self._given = given
+        self._post = post
         self._log = log
         self._passes_through = passes_through
         self._unfinished = ""
+        self._made: Extension | None = None
 
-    def init(self) -> Loaded | ExtensionFailed:
-        """Start it."""
+    @property
+    def extension(self) -> Extension | None:
+        """The object, once there is one."""
+        return self._made
+
+    # -- turns ----------------------------------------------------------------------------------------------------
+
+    def start(self, limit_us: int) -> TurnOutcome:
+        """Start its process.  One that never registers then uses the time up."""
         __tracebackhide__ = True
-        return self._turn(self.extension.on_init)
+        return self._turn(self._start, limit_us)
 
-    def never_register(self, limit_us: int) -> Loaded | ExtensionFailed:
-        """Start it, and wait for its registration in vain."""
+    def _start(self, limit_us: int) -> None:
         __tracebackhide__ = True
-        return self._turn(never_register, limit_us / 1_000_000)
+        made = self._given() if isinstance(self._given, type) else self._given
+        problem = check_extension(made)
+        if not problem and (extension_name(made), made.internal) != (self.name, self.internal):
+            problem = (
+                f"its objects are called {extension_name(made)!r} and have internal={made.internal}; what has to be "
+                "known before there is one is an attribute of the class"
+            )
+        if problem:
+            raise ConfigError(f"extension {self.name!r}: {problem}")
+        made.name = self.name  # a subclass need not call the constructor that sets it
+        self._made = made
+        if not made.registers:
+            never_register(limit_us / 1_000_000)
 
-    def deliver(self, event: dict[str, object]) -> Loaded | ExtensionFailed:
+    def init(self) -> TurnOutcome:
+        """Let it initialise, now that it has registered."""
+        __tracebackhide__ = True
+        return self._turn(self._object.on_init)
+
+    def deliver(self, event: str) -> TurnOutcome:
         """Tell it of an invoke, or of the end."""
         __tracebackhide__ = True
-        return self._turn(deliver, self.extension, event)
+        return self._turn(deliver, self._object, _decode(event))
 
-    def _turn(self, method: Callable[..., None], *arguments: object) -> Loaded | ExtensionFailed:
+    @property
+    def _object(self) -> Extension:
+        assert self._made is not None
+        return self._made
+
+    def _turn(self, method: Callable[..., None], *arguments: object) -> TurnOutcome:
         __tracebackhide__ = True
         stdout, stderr = Unbuffered("stdout", self._record), Unbuffered("stderr", self._record)
         stdout.outside, stderr.outside = sys.stdout, sys.stderr
@@ -58,19 +116,18 @@ class LocalExtension:
             self._record("stdout", "\n" if self._unfinished else "")
 
     def _failed(self, problem: BaseException) -> ExtensionFailed:
-        """An extension whose process ends has failed, whatever its exit code says (Extensions API)."""
-        kind, message = "Extension.Crash", "exit status 1"
-        if isinstance(problem, PostedError):
-            kind = problem.kind
-        elif isinstance(problem, ProcessEnd):
-            message = exit_text(problem.exit_code)
-        elif isinstance(problem, SystemExit):
-            code = problem.code
-            message = exit_text(code if isinstance(code, int) else 0 if code is None else 1)
-        return ExtensionFailed(self.extension.name, kind, message, problem)
+        """An extension whose process ends has failed, whatever its exit code says (Extensions API).
+
+        It ends as a Python process does, with the traceback on its stderr.
+        """
+        kind = "Extension.Crash"
+        if isinstance(problem, PostedError) and self._post(self.name, problem.call, problem.error_type):
+            kind = _POSTED[problem.call]
+        code = process_exit(problem).exit_code
+        return ExtensionFailed(self.name, kind, exit_text(code), problem, code)
 
     def _record(self, stream: str, text: str) -> None:
         """Keep lines whole: each is a record."""
         lines, newline, self._unfinished = (self._unfinished + text).rpartition("\n")
         if newline:
-            self._log(self.extension.name, lines + newline)
+            self._log(self.name, lines + newline)

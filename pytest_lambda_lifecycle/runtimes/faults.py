@@ -19,8 +19,11 @@ from pytest_lambda_lifecycle.runtimes.client import ClientCrash
 
 __all__ = ["Finding", "error_object", "find_fault", "process_exit", "stack_trace"]
 
-_OWN_FRAMES: Final = frozenset(str(PurePath(__file__).with_name(name)) for name in ("local.py", "loading.py"))
-"""The modules that stand where the runtime's own ``bootstrap.py`` stands in a stack."""
+_PACKAGE: Final = PurePath(__file__).parents[1]
+_OWN_FRAMES: Final = frozenset(
+    str(_PACKAGE / name) for name in ("runtimes/local.py", "runtimes/loading.py", "extensions/local.py", "extension.py")
+)
+"""The modules that stand where the runtime's own ``bootstrap.py`` stands in a stack, or an extension's main module."""
 
 _PACKAGE: Final = f"{PurePath(__file__).parent.parent}{os.sep}"
 _RUNTIME: Final = (f"{PurePath(__file__).parent}{os.sep}", f"{_PACKAGE}codec.py", f"{_PACKAGE}capture.py")

@@ -1,0 +1,60 @@
+"""Waiting for extensions that speak HTTP, in real time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pytest_lambda_lifecycle import lifecycle
+from pytest_lambda_lifecycle.outcome import DeadlineReached, ExtensionFailed, Interrupted, Loaded, Outcome
+from pytest_lambda_lifecycle.real_time import RealTime
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.api.endpoint import Endpoint
+    from pytest_lambda_lifecycle.clock import Clock
+    from pytest_lambda_lifecycle.turns import Turns
+
+__all__ = ["Barrier"]
+
+
+class Barrier:
+    """Holds the conductor until all have come as far, or one has ended, or the time is up."""
+
+    def __init__(self, endpoint: Endpoint, turns: Turns, clock: Clock) -> None:
+        self._endpoint = endpoint
+        self._turns = turns
+        self._clock = clock
+
+    def wait(self, done: Callable[[], bool], *, limit_us: int, limit: float) -> Outcome | None:
+        """Wait until ``done``, for at most ``limit_us`` microseconds; None if all is well.
+
+        ``limit`` is what the limit is called in messages, in s.
+        """
+        __tracebackhide__ = True
+        until = RealTime.perf_counter() + self._clock.real_limit(limit_us)
+        outcome = self._turns.run(self._waiting, done, until, limit_us=limit_us, limit=limit)
+        ended = self.ended()
+        if ended is not None and not isinstance(outcome, Interrupted):
+            return ended
+        return None if type(outcome) is Loaded else outcome
+
+    def _waiting(self, done: Callable[[], bool], until: float) -> Outcome:
+        """Wait inside the environment: threads of the function's may be what is waited for."""
+        __tracebackhide__ = True
+        clock = self._clock
+        self._endpoint.registry.wait(lambda: done() or self.ended() is not None or clock.cut, until)
+        if done() or self.ended() is not None:
+            return Loaded()
+        if not clock.cut:
+            clock.real_time_is_up()
+        raise DeadlineReached
+
+    def ended(self) -> ExtensionFailed | None:
+        """Return how the first process ended that has; what it had posted before says why."""
+        registry = self._endpoint.registry
+        ended = [agent for agent in registry.agents if agent.exit_code is not None]
+        if not ended:
+            return None
+        agent = min(ended, key=lambda one: one.exited_at_us or 0)
+        kind = registry.fatal[1] if registry.fatal is not None else "Extension.Crash"
+        return ExtensionFailed(agent.name, kind, lifecycle.exit_text(agent.exit_code or 0))

@@ -1,0 +1,26 @@
+"""What the tests of extensions share."""
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+
+import pytest
+
+from pytest_lambda_lifecycle import LambdaClock
+
+START = datetime(2030, 1, 31, 12, tzinfo=timezone.utc)
+START_MS = int(START.timestamp() * 1000)
+
+
+@pytest.fixture
+def clock() -> Iterator[LambdaClock]:
+    """Virtual time from `START` on."""
+    with LambdaClock(START) as clock:
+        yield clock
+
+
+@pytest.fixture(params=["virtual", "real"])
+def either_time(request: pytest.FixtureRequest) -> str:
+    """Run the test in virtual time, and once more in real time."""
+    if request.param == "virtual":
+        request.getfixturevalue("clock")
+    return str(request.param)

@@ -19,13 +19,13 @@ from pytest_lambda_lifecycle.runtimes.client import ClientCrash
 
 __all__ = ["Finding", "error_object", "find_fault", "process_exit", "stack_trace"]
 
-_PACKAGE: Final = PurePath(__file__).parents[1]
+_PACKAGE: Final = f"{PurePath(__file__).parents[1]}{os.sep}"
 _OWN_FRAMES: Final = frozenset(
-    str(_PACKAGE / name) for name in ("runtimes/local.py", "runtimes/loading.py", "extensions/local.py", "extension.py")
+    str(PurePath(_PACKAGE, name))
+    for name in ("runtimes/local.py", "runtimes/loading.py", "extensions/local.py", "extension.py")
 )
 """The modules that stand where the runtime's own ``bootstrap.py`` stands in a stack, or an extension's main module."""
 
-_PACKAGE: Final = f"{PurePath(__file__).parent.parent}{os.sep}"
 _RUNTIME: Final = (f"{PurePath(__file__).parent}{os.sep}", f"{_PACKAGE}codec.py", f"{_PACKAGE}capture.py")
 """What of it stands for the runtime, whose `sys.stdout` is Python code as well.
 

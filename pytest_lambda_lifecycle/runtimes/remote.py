@@ -22,11 +22,19 @@ class RemoteRuntime:
     Raises `DeadlineReached` at ``deadline()`` (`RealTime.perf_counter`), which the process's `run` sets.
     """
 
-    def __init__(self, api: RemoteRuntimeApi, *, start: Callable[[], None], deadline: Callable[[], float]) -> None:
-        """``start`` starts the process; who ends it calls ``api.end()``."""
+    def __init__(
+        self,
+        api: RemoteRuntimeApi,
+        *,
+        start: Callable[[], None],
+        deadline: Callable[[], float],
+        terminate: Callable[[], None],
+    ) -> None:
+        """``start`` starts the process, ``terminate`` sends it SIGTERM; who ends it calls ``api.end()``."""
         self._api = api
         self._start = start
         self._deadline = deadline
+        self._terminate = terminate
 
     def init(self) -> Loaded | Raised | Exited:
         """Start the process, and wait until it asks for its first event (or, with SnapStart, for its restore).
@@ -56,6 +64,13 @@ class RemoteRuntime:
         api = self._api
         api.publish(request)
         return self._turn(lambda: api.answer if api.state == "Ready" else None)
+
+    def terminate(self, hears: bool) -> Loaded | Exited:
+        """Send SIGTERM, and wait for the end of the process; it decides itself what it hears."""
+        api = self._api
+        self._terminate()
+        api.wait(lambda: api.exit_code is not None, self._deadline())
+        return Loaded() if api.exit_code is None else Exited(api.exit_code)
 
     def _turn(self, done: Callable[[], T | None]) -> T | Raised | Exited:
         """Wait for what ``done`` returns, or for the end of the process."""

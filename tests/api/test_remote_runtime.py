@@ -15,10 +15,11 @@ import pytest
 from pytest_lambda_lifecycle.clock import RealClock
 from pytest_lambda_lifecycle.conductor import Conductor
 from pytest_lambda_lifecycle.lifecycle import State
-from pytest_lambda_lifecycle.outcome import Exited, Raised, Request, Returned, TimedOut
+from pytest_lambda_lifecycle.outcome import Exited, Loaded, Raised, Request, Returned, TimedOut
 from pytest_lambda_lifecycle.real_time import RealTime
 from pytest_lambda_lifecycle.runtimes.remote import RemoteRuntime
 from pytest_lambda_lifecycle.timeline import Timeline
+from pytest_lambda_lifecycle.turns import Turns
 
 RUNTIME = "/2018-06-01/runtime/"
 
@@ -88,6 +89,9 @@ class Process:
     def deadline(self) -> float:
         return self.until
 
+    def terminate(self) -> None:
+        """Do nothing: without extensions nobody asks for it."""
+
     def run(self, turn: Callable[..., Any], /, *arguments: object, limit: float | None = None) -> Any:
         assert limit is not None
         self.until = RealTime.perf_counter() + limit
@@ -102,14 +106,41 @@ class Process:
     close = discard
 
 
+class NoExtensions:
+    """An environment without any; what is asked only of those that are present is left out."""
+
+    present = False
+    names = ()
+    budget_ms = 0
+
+    def start(self, limit_us: int, limit: float) -> Loaded:
+        return Loaded()
+
+    settle = start
+
+    def report(self) -> None:
+        pass
+
+    end = close = report
+
+
 class Platform:
     """The conductor of one remote runtime."""
 
     def __init__(self, apis: Any, process: Any) -> None:
-        runtime = RemoteRuntime(apis.runtime, start=process.start, deadline=process.deadline)
+        runtime = RemoteRuntime(
+            apis.runtime, start=process.start, deadline=process.deadline, terminate=process.terminate
+        )
         self.apis = apis
+        clock = RealClock()
         self.conductor = Conductor(
-            apis.config, runtime=runtime, process=process, timeline=Timeline(), clock=RealClock()
+            apis.config,
+            runtime=runtime,
+            extensions=NoExtensions(),
+            process=process,
+            turns=Turns(process, clock),
+            timeline=Timeline(),
+            clock=clock,
         )
         self.count = 0
 

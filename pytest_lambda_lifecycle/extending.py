@@ -64,7 +64,7 @@ class Extending:
         problem = check_extension(extension)
         if problem:
             raise ConfigError(f"extension {name!r}: {problem}")
-        if name in group.all_names:
+        if name in {*group.names, *group.objects.names}:
             raise ConfigError(f"extension {name!r}: there is one of this name, and names have to differ")
         group.objects.given.append(extension)
         return extension

@@ -76,11 +76,6 @@ class ExtensionGroup:
         return (*self._programs.names, *self.objects.external)
 
     @property
-    def all_names(self) -> tuple[str, ...]:
-        """All that there will be, but for those that function code registers."""
-        return (*self._programs.names, *self.objects.names)
-
-    @property
     def budget_ms(self) -> int:
         """What the shutdown may take, in ms."""
         agents = self._agents if self.present else ()
@@ -108,8 +103,8 @@ class ExtensionGroup:
         began = self._clock.elapsed()
         outcome = self._launch()
         if outcome is None:
-            outcome, self._ready_us = self.objects.start(limit_us, limit)
-            outcome = self._failed(outcome)
+            failure, self._ready_us = self.objects.start(limit_us, limit)
+            outcome = self._failed(failure)
         if outcome is None and self._programs:
             left_us = limit_us - (self._clock.elapsed() - began) // 1000
             outcome = self._await(
@@ -143,25 +138,24 @@ class ExtensionGroup:
         began = clock.elapsed()
         outcome, ready_us = self.objects.start(limit_us, limit, internal=True)
         registry.close_registration()
-        if outcome is None:
+        if self._failed(outcome) is None:
             clock.skip_to(max(self._ready_us, ready_us))
             self.objects.arrive()
             if self._remote():
                 left_us = limit_us - (clock.elapsed() - began) // 1000
                 outcome = self._await(lambda: all(map(_is_ready, self._remote())), limit_us=left_us, limit=limit)
-        else:
-            self._failed(outcome)
         self._endpoint.hub.close_subscriptions()
         return outcome or Loaded()
 
     def report(self) -> None:
         """Put on the timeline how each stands at the end of Init."""
         self._drain()
-        for agent in self._agents:
-            events = tuple(sorted(agent.events))
-            state = ExtensionState(self._clock.now_us(), agent.name, agent.state, events, agent.error_type)
-            self._timeline.append(state)
-        self.present = bool(self._agents)
+        agents, now_us = self._agents, self._clock.now_us()
+        for one in agents:
+            self._timeline.append(
+                ExtensionState(now_us, one.name, one.state, tuple(sorted(one.events)), one.error_type)
+            )
+        self.present = bool(agents)
 
     # -- Invoke ---------------------------------------------------------------------------------------------------
 
@@ -212,11 +206,9 @@ class ExtensionGroup:
         ended = clock.elapsed()
         clock.skip_to(self._began_us + turns.ended_us)
         behind_us = max(0, turns.ended_us - runtime_us)
-        if turns.failure is not None:
-            return self._failed(turns.failure), behind_us
         waiting = [agent for agent in self._remote() if agent.name in self._told]
-        if not waiting:
-            return None, behind_us
+        if turns.failure is not None or not waiting:
+            return self._failed(turns.failure), behind_us
         left_us = limit_us - behind_us
         failure = self._await(lambda: all(map(_is_ready, waiting)), limit_us=left_us, limit=limit)
         for agent in waiting:

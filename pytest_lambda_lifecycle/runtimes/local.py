@@ -146,7 +146,7 @@ class LocalRuntime:
         if not callable(handler) or not hears:
             return Loaded()
         try:
-            handler(signal.SIGTERM, None)
+            handler(int(signal.SIGTERM), sys._getframe())
         except BaseException as error:
             if self._passes_through(error):
                 raise

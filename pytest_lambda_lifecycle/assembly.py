@@ -96,7 +96,7 @@ def assemble(
         timeline=timeline,
         view=_RuntimeView(lambda: conductor),
         now_us=clock.now_us,
-        readers=lambda: threads.reading(),
+        threads=lambda: threads,
     )
     rotation = Rotation(clock.now_us) if isinstance(clock, VirtualClock) else None
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from pytest_lambda_lifecycle.api.server import ApiServer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.telemetry import TelemetryHub
     from pytest_lambda_lifecycle.config import FunctionConfig
     from pytest_lambda_lifecycle.events import Event
+    from pytest_lambda_lifecycle.threads import StartedThreads
     from pytest_lambda_lifecycle.timeline import Timeline
 
 __all__ = ["Endpoint"]
@@ -41,11 +43,11 @@ class Endpoint:
         timeline: Timeline,
         view: View,
         now_us: Callable[[], int],
-        readers: Callable[[], Iterable[threading.Thread]],
+        threads: Callable[[], StartedThreads],
     ) -> None:
         """``view`` tells how the runtime stands; it is asked from the server's threads.
 
-        ``readers`` are threads of the function's that wait for bytes, perhaps from us.
+        ``threads`` are the function's.
         """
         self.mail: deque[Event] = deque()
         """What other threads have reported, until the conductor puts it on the timeline."""
@@ -56,12 +58,13 @@ class Endpoint:
         self._timeline = timeline
         self._view = view
         self._now_us = now_us
-        self._readers = readers
+        self._threads = threads
         self._server = ApiServer(self._handle)
         self._opening = threading.Lock()
         self._externals: tuple[str, ...] = ()
         self._first = 0
         self._callers: WeakSet[threading.Thread] = WeakSet()
+        self._connections: WeakSet[Any] = WeakSet()
 
     @property
     def address(self) -> str:
@@ -119,9 +122,11 @@ class Endpoint:
         self.registry.begin(self._externals)
         self.hub.begin(self._first)
 
-    def connected(self) -> None:
+    def connected(self, connection: Any) -> None:  # noqa: ANN401  # a socket, or what a tool has in its place
         """Be told that function code connects; it may be an extension, whose thread ends with the process."""
         self.open()
+        with contextlib.suppress(TypeError):
+            self._connections.add(connection)
         if function_thread() is not None:
             self._callers.add(threading.current_thread())
 
@@ -132,8 +137,13 @@ class Endpoint:
         """End a generation: nobody is answered any more, and the function's threads that called end."""
         self.hub.end()
         callers = {thread for thread in self._callers if thread.is_alive()}
-        end_threads(callers.union(self._readers()), self._release, _ENDING_S)
+        threads, connections = self._threads(), list(self._connections)
+        end_threads(threads.alive(), callers.union(threads.reading()), self._release, _ENDING_S)
         self._callers.clear()
+        self._connections.clear()
+        for connection in connections:  # else Python would complain that nobody has closed it
+            with contextlib.suppress(OSError):
+                connection.close()
 
     def _release(self) -> None:
         self.registry.end()

@@ -29,10 +29,10 @@ def install() -> None:
         setattr(owner, name, function)
 
 
-def stand_ins(connecting: Callable[[int], None] | None = None) -> list[Replacement]:
+def stand_ins(connecting: Callable[[Any, int], None] | None = None) -> list[Replacement]:
     """Return what to replace in `socket` as it is now, each as owner, name and function.
 
-    ``connecting`` is told the port before a socket connects to it.
+    ``connecting`` is told the socket and the port before it connects.
     """
     connect = _to_connect(connecting) if connecting else _by_address
     owner = _socket_class()
@@ -104,11 +104,11 @@ def _by_address(original: Callable[..., Any]) -> Callable[..., Any]:
     return by_address
 
 
-def _to_connect(connecting: Callable[[int], None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _to_connect(connecting: Callable[[Any, int], None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         def connect(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
             if arguments and type(arguments[0]) is tuple and len(arguments[0]) > 1:
-                connecting(arguments[0][1])
+                connecting(self, arguments[0][1])
             return original(self, *map(_at_loopback, arguments))
 
         return connect

@@ -84,6 +84,7 @@ def assemble(
 ) -> Assembly:
     """Build an environment that has not begun: nothing in the process changes before its first phase."""
     task_root = find_task_root(config.handler, config.code_dir, working_directory_candidates(), config.layers).resolve()
+    programs = extension_programs(config, clock)
     timeline = Timeline(observer=observer)
     import_path = [str(folder) for folder in (task_root, *_layer_folders(config.layers))]
     world = World(import_path, fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
@@ -180,7 +181,7 @@ def assemble(
     extensions = ExtensionGroup(
         given=[one for one in config.extensions if not isinstance(one, Path)],
         programs=Programs(
-            extension_programs(config, clock),
+            programs,
             variables=lambda: inside(dict(os.environ)),
             directory=Path(tmp.name),
             note=endpoint.mail.append,

@@ -41,7 +41,7 @@ from pytest_lambda_lifecycle.setters import watched_setters
 from pytest_lambda_lifecycle.spies import Replacements
 from pytest_lambda_lifecycle.surroundings import SearchPath, Variables, WorkingDirectory
 from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
-from pytest_lambda_lifecycle.threads import StartedThreads
+from pytest_lambda_lifecycle.threads import StartedThreads, function_thread
 from pytest_lambda_lifecycle.timeline import Timeline
 from pytest_lambda_lifecycle.turns import Turns
 from pytest_lambda_lifecycle.variables import function_variables, is_withheld
@@ -98,6 +98,7 @@ def assemble(
         view=_RuntimeView(lambda: conductor),
         now_us=clock.now_us,
         threads=lambda: threads,
+        is_functions=lambda: in_phase() or function_thread() is process,
     )
     rotation = Rotation(clock.now_us) if isinstance(clock, VirtualClock) else None
 
@@ -143,7 +144,7 @@ def assemble(
             ThreadExits(),
             *watched_setters(in_phase),
             ForkServer(),
-            Reach(lambda: endpoint.port, endpoint.connected),
+            Reach(lambda: endpoint.port, endpoint.connected, endpoint.bound),
             threads,
             children,
             *parts.standard_slots(tmp.name),

@@ -19,9 +19,16 @@ class Reach:
     without Python's `socket` (pycurl, grpc, uvloop) is not seen.
     """
 
-    def __init__(self, address: Callable[[], tuple[str, int] | None], connected: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        address: Callable[[], tuple[str, int] | None],
+        connected: Callable[[Any], None],
+        bound: Callable[[Any], None] = lambda listener: None,
+    ) -> None:
+        """``bound`` is called with each socket that has been bound."""
         self._address = address
         self._connected = connected
+        self._bound = bound
 
     def enter(self) -> Undo:
         """Replace the functions and methods of `socket` that take a host."""
@@ -33,7 +40,11 @@ class Reach:
                 if ours is not None and port == ours[1]:
                     self._connected(connection)
 
-        undo = replace_attributes(*stand_ins(connecting))
+        def bound(listener: Any) -> None:  # noqa: ANN401
+            if entered:
+                self._bound(listener)
+
+        undo = replace_attributes(*stand_ins(connecting, bound))
 
         def leave() -> None:
             nonlocal entered

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from types import FrameType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -36,16 +37,38 @@ def end_threads(
     """
     awaited = {thread for thread in awaited if thread is not threading.current_thread()}
     others = awaited.union(threads) - {threading.current_thread()}
-    if others:
-        import ctypes
-
-        for thread in others:
-            vars(thread)["_invoke_excepthook"] = _ended_with_its_process
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
-    release()
     until = RealTime.perf_counter() + timeout
+    while others:
+        frames = sys._current_frames()
+        running = {thread for thread in others if _can_be_cut(frames.get(thread.ident or 0))}
+        for thread in running:
+            vars(thread)["_invoke_excepthook"] = _ended_with_its_process
+            _raise_exit_in(thread)
+        others = {thread for thread in others - running if thread.is_alive()}
+        if not others or RealTime.perf_counter() > until:
+            break
+        RealTime.sleep(0.001)  # they are being started, or start others, or are about to end
+    release()
     for thread in awaited:
         thread.join(max(0.0, until - RealTime.perf_counter()))
+
+
+def _raise_exit_in(thread: threading.Thread) -> None:
+    import ctypes
+
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
+
+
+def _can_be_cut(frame: FrameType | None) -> bool:
+    """Say whether a thread can be cut: not while it is being started, or starts another, which would hang either."""
+    stack: list[FrameType] = []
+    while frame is not None:
+        stack.append(frame)
+        frame = frame.f_back
+    if len(stack) < 3 or any(one.f_code is start_unwatched.__code__ for one in stack):
+        return False
+    first = stack[-3]  # after _bootstrap and _bootstrap_inner
+    return first.f_code.co_name == "run" or first.f_globals.get("__name__") != "threading"
 
 
 def _ended_with_its_process(thread: threading.Thread) -> None:

@@ -44,10 +44,11 @@ class Endpoint:
         view: View,
         now_us: Callable[[], int],
         threads: Callable[[], StartedThreads],
+        is_functions: Callable[[], bool],
     ) -> None:
         """``view`` tells how the runtime stands; it is asked from the server's threads.
 
-        ``threads`` are the function's.
+        ``threads`` are the function's; ``is_functions`` says whether what runs now on this thread is function code.
         """
         self.mail: deque[Event] = deque()
         """What other threads have reported, until the conductor puts it on the timeline."""
@@ -59,12 +60,13 @@ class Endpoint:
         self._view = view
         self._now_us = now_us
         self._threads = threads
+        self._is_functions = is_functions
         self._server = ApiServer(self._handle)
         self._opening = threading.Lock()
         self._externals: tuple[str, ...] = ()
         self._first = 0
         self._callers: WeakSet[threading.Thread] = WeakSet()
-        self._connections: WeakSet[Any] = WeakSet()
+        self._sockets: WeakSet[Any] = WeakSet()
 
     @property
     def address(self) -> str:
@@ -123,12 +125,17 @@ class Endpoint:
         self.hub.begin(self._first)
 
     def connected(self, connection: Any) -> None:  # noqa: ANN401  # a socket, or what a tool has in its place
-        """Be told that function code connects; it may be an extension, whose thread ends with the process."""
+        """Be told that somebody connects; a thread of the function's may be an extension, and ends with the process."""
         self.open()
-        with contextlib.suppress(TypeError):
-            self._connections.add(connection)
+        self.bound(connection)
         if function_thread() is not None:
             self._callers.add(threading.current_thread())
+
+    def bound(self, connection: Any) -> None:  # noqa: ANN401
+        """Be told of a socket of the function's, to close it with the process."""
+        if self._is_functions():
+            with contextlib.suppress(TypeError):
+                self._sockets.add(connection)
 
     def _handle(self, call: Call) -> Reply:
         return self._routes(call)
@@ -137,13 +144,13 @@ class Endpoint:
         """End a generation: nobody is answered any more, and the function's threads that called end."""
         self.hub.end()
         callers = {thread for thread in self._callers if thread.is_alive()}
-        threads, connections = self._threads(), list(self._connections)
+        threads, sockets = self._threads(), list(self._sockets)
         end_threads(threads.alive(), callers.union(threads.reading()), self._release, _ENDING_S)
         self._callers.clear()
-        self._connections.clear()
-        for connection in connections:  # else Python would complain that nobody has closed it
+        self._sockets.clear()
+        for one in sockets:  # a port must be free for the next process, and Python complains of what nobody closes
             with contextlib.suppress(OSError):
-                connection.close()
+                one.close()
 
     def _release(self) -> None:
         self.registry.end()

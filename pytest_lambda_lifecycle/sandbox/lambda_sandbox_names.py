@@ -29,19 +29,22 @@ def install() -> None:
         setattr(owner, name, function)
 
 
-def stand_ins(connecting: Callable[[Any, int], None] | None = None) -> list[Replacement]:
+def stand_ins(
+    connecting: Callable[[Any, int], None] | None = None, bound: Callable[[Any], None] | None = None
+) -> list[Replacement]:
     """Return what to replace in `socket` as it is now, each as owner, name and function.
 
-    ``connecting`` is told the socket and the port before it connects.
+    ``connecting`` is told the socket and the port before it connects, ``bound`` a socket that has an address now.
     """
     connect = _to_connect(connecting) if connecting else _by_address
+    bind = _to_bind(bound) if bound else _by_address
     owner = _socket_class()
     found: list[Replacement] = [
         (socket, name, _by_host) for name in ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")
     ]
     found += [(socket, "getaddrinfo", _getaddrinfo)]
     if owner is not None:
-        found += [(owner, "bind", _by_address), (owner, "connect", connect), (owner, "connect_ex", connect)]
+        found += [(owner, "bind", bind), (owner, "connect", connect), (owner, "connect_ex", connect)]
     return [_stand_in(*one) for one in found]
 
 
@@ -102,6 +105,17 @@ def _by_address(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(self, *map(_at_loopback, arguments))
 
     return by_address
+
+
+def _to_bind(bound: Callable[[Any], None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        def bind(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
+            original(self, *map(_at_loopback, arguments))
+            bound(self)
+
+        return bind
+
+    return wrap
 
 
 def _to_connect(connecting: Callable[[Any, int], None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

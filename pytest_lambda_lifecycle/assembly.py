@@ -42,7 +42,7 @@ from pytest_lambda_lifecycle.setters import watched_setters
 from pytest_lambda_lifecycle.spies import Replacements
 from pytest_lambda_lifecycle.surroundings import SearchPath, Variables, WorkingDirectory
 from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
-from pytest_lambda_lifecycle.threads import StartedThreads
+from pytest_lambda_lifecycle.threads import StartedThreads, function_thread
 from pytest_lambda_lifecycle.timeline import Timeline
 from pytest_lambda_lifecycle.turns import Turns
 from pytest_lambda_lifecycle.variables import function_variables, is_withheld
@@ -85,11 +85,11 @@ def assemble(
 ) -> Assembly:
     """Build an environment that has not begun: nothing in the process changes before its first phase."""
     task_root = find_task_root(config.handler, config.code_dir, working_directory_candidates(), config.layers).resolve()
+    programs = extension_programs(config, clock)
     timeline = Timeline(observer=observer)
     import_path = [str(folder) for folder in (task_root, *_layer_folders(config.layers))]
     world = World(import_path, fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
     _warn_of_unknown(config, world)
-    files = extension_programs(config, clock)  # refuses before there is anything to clean up
     tmp = tempfile.TemporaryDirectory(prefix="lambda-tmp-", dir=_OUTSIDE_TMP, ignore_cleanup_errors=True)
     namespaces, replacements = SharedNamespaces(world.hook, world.own), Replacements(world)
 
@@ -98,7 +98,8 @@ def assemble(
         timeline=timeline,
         view=_RuntimeView(lambda: conductor),
         now_us=clock.now_us,
-        readers=lambda: threads.reading(),
+        threads=lambda: threads,
+        is_functions=lambda: in_phase() or function_thread() is process,
         importing=lambda: path.outside(),
     )
     rotation = Rotation(clock.now_us) if isinstance(clock, VirtualClock) else None
@@ -145,7 +146,7 @@ def assemble(
             ThreadExits(),
             *watched_setters(in_phase),
             ForkServer(),
-            Reach(lambda: endpoint.port, endpoint.connected),
+            Reach(lambda: endpoint.port, endpoint.connected, endpoint.bound),
             threads,
             children,
             *parts.standard_slots(tmp.name),
@@ -190,7 +191,7 @@ def assemble(
             passes_through=is_tests_own,
         ),
         Programs(
-            files,
+            programs,
             variables=lambda: inside(dict(os.environ)),
             directory=Path(tmp.name),
             note=endpoint.mail.append,

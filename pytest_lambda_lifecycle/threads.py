@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from types import FrameType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from pytest_lambda_lifecycle.real_time import RealTime
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
 __all__ = ["StartedThreads", "end_threads", "function_thread", "start_unwatched"]
@@ -25,21 +27,74 @@ def function_thread() -> Any:  # noqa: ANN401  # the owner: a ProcessSlice
     return _OWNERS.get(threading.current_thread())
 
 
-def end_threads(threads: Iterable[threading.Thread], release: Callable[[], None], timeout: float) -> None:
+def end_threads(
+    threads: Iterable[threading.Thread],
+    awaited: Iterable[threading.Thread],
+    release: Callable[[], None],
+    timeout: float,
+) -> None:
     """End threads of the function's with their process, as far as a thread can be ended.
 
-    `SystemExit` is put into each, which it meets when it next runs Python code; ``release`` wakes those that wait for
-    us.  Each gets ``timeout`` s.
+    `SystemExit` is put into each, which it meets when it next runs Python code, and nobody hears of; ``release`` wakes
+    those that wait for us.  The ``awaited`` ones together get ``timeout`` s to end.
     """
-    others = [thread for thread in threads if thread is not threading.current_thread() and thread.ident is not None]
-    if others:
-        import ctypes
-
-        for thread in others:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
+    awaited = {thread for thread in awaited if thread is not threading.current_thread()}
+    others = awaited.union(threads) - {threading.current_thread()}
+    until = RealTime.perf_counter() + timeout
+    while others:
+        frames = sys._current_frames()
+        running = {thread for thread in others if _can_be_cut(frames.get(thread.ident or 0))}
+        for thread in running:
+            vars(thread)["_invoke_excepthook"] = _ended_with_its_process
+            _raise_exit_in(thread)
+        others = {thread for thread in others - running if thread.is_alive()}
+        if not others or RealTime.perf_counter() > until:
+            break
+        RealTime.sleep(0.001)  # they are being started, or start others, or are about to end
     release()
-    for thread in others:
-        thread.join(timeout)
+    for thread in awaited:
+        thread.join(max(0.0, until - RealTime.perf_counter()))
+
+
+def _raise_exit_in(thread: threading.Thread) -> None:
+    import ctypes
+
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
+
+
+def _can_be_cut(frame: FrameType | None) -> bool:
+    """Say whether a thread can be cut: not while it is being started, or starts another, which would hang either."""
+    stack: list[FrameType] = []
+    while frame is not None:
+        stack.append(frame)
+        frame = frame.f_back
+    if len(stack) < 3 or any(one.f_code is start_unwatched.__code__ for one in stack):
+        return False
+    first = stack[-3]  # after _bootstrap and _bootstrap_inner
+    return first.f_code.co_name == "run" or first.f_globals.get("__name__") != "threading"
+
+
+def _ended_with_its_process(thread: threading.Thread) -> None:
+    """Report nothing: pytest's own hook takes an exit for an error."""
+
+
+def _start_as_daemon(thread: Any, start: Callable[[threading.Thread], None]) -> None:  # noqa: ANN401
+    """Start a thread that the interpreter does not wait for at its end, and which does not know.
+
+    On Lambda it ends with its process; here one that cannot be ended would keep the test session from ending.
+    """
+    asked = vars(thread).get("_daemonic")
+    if asked is not False:
+        return start(thread)
+    thread._daemonic = True  # read while it starts, and never again
+    try:
+        start(thread)
+    finally:
+        thread._daemonic = asked
+
+
+def _is_worker(thread: threading.Thread) -> bool:
+    return getattr(getattr(thread, "_target", None), "__module__", "") == "concurrent.futures.thread"
 
 
 class StartedThreads:
@@ -59,9 +114,15 @@ class StartedThreads:
                 _OWNERS[self] = watch._owner()
                 frame = sys._getframe(1)
                 watch.where[self] = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-            original(self)
+                _start_as_daemon(self, original)
+            else:
+                original(self)
 
         return replace_attributes((threading.Thread, "start", start))
+
+    def alive(self) -> list[threading.Thread]:
+        """Return those that run, but for workers of executors: these would log what ends them."""
+        return [one for one in list(self.where) if one.is_alive() and not _is_worker(one)]
 
     def reading(self) -> list[threading.Thread]:
         """Return those that wait for bytes from a socket, as far as Python code shows: in the library's own modules."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from pytest_lambda_lifecycle.api.server import ApiServer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.telemetry import TelemetryHub
     from pytest_lambda_lifecycle.config import FunctionConfig
     from pytest_lambda_lifecycle.events import Event
+    from pytest_lambda_lifecycle.threads import StartedThreads
     from pytest_lambda_lifecycle.timeline import Timeline
 
 __all__ = ["Endpoint"]
@@ -42,13 +44,14 @@ class Endpoint:
         timeline: Timeline,
         view: View,
         now_us: Callable[[], int],
-        readers: Callable[[], Iterable[threading.Thread]],
+        threads: Callable[[], StartedThreads],
+        is_functions: Callable[[], bool],
         importing: Callable[[], AbstractContextManager[None]],
     ) -> None:
         """``view`` tells how the runtime stands; it is asked from the server's threads.
 
-        ``readers`` are threads of the function's that wait for bytes, perhaps from us.  ``importing`` is entered around
-        imports, which happen amid function code.
+        ``threads`` are the function's; ``is_functions`` says whether what runs now on this thread is function code.
+        ``importing`` is entered around imports, which happen amid function code.
         """
         self.mail: deque[Event] = deque()
         """What other threads have reported, until the conductor puts it on the timeline."""
@@ -59,13 +62,15 @@ class Endpoint:
         self._timeline = timeline
         self._view = view
         self._now_us = now_us
-        self._readers = readers
+        self._threads = threads
+        self._is_functions = is_functions
         self._importing = importing
         self._server = ApiServer(self._handle)
         self._opening = threading.Lock()
         self._externals: tuple[str, ...] = ()
         self._first = 0
         self._callers: WeakSet[threading.Thread] = WeakSet()
+        self._sockets: WeakSet[Any] = WeakSet()
 
     @property
     def address(self) -> str:
@@ -125,11 +130,18 @@ class Endpoint:
         self.registry.begin(self._externals)
         self.hub.begin(self._first)
 
-    def connected(self) -> None:
-        """Be told that function code connects; it may be an extension, whose thread ends with the process."""
+    def connected(self, connection: Any) -> None:  # noqa: ANN401  # a socket, or what a tool has in its place
+        """Be told that somebody connects; a thread of the function's may be an extension, and ends with the process."""
         self.open()
+        self.bound(connection)
         if function_thread() is not None:
             self._callers.add(threading.current_thread())
+
+    def bound(self, connection: Any) -> None:  # noqa: ANN401
+        """Be told of a socket of the function's, to close it with the process."""
+        if self._is_functions():
+            with contextlib.suppress(TypeError):
+                self._sockets.add(connection)
 
     def _handle(self, call: Call) -> Reply:
         return self._routes(call)
@@ -138,8 +150,13 @@ class Endpoint:
         """End a generation: nobody is answered any more, and the function's threads that called end."""
         self.hub.end()
         callers = {thread for thread in self._callers if thread.is_alive()}
-        end_threads(callers.union(self._readers()), self._release, _ENDING_S)
+        threads, sockets = self._threads(), list(self._sockets)
+        end_threads(threads.alive(), callers.union(threads.reading()), self._release, _ENDING_S)
         self._callers.clear()
+        self._sockets.clear()
+        for one in sockets:  # a port must be free for the next process, and Python complains of what nobody closes
+            with contextlib.suppress(OSError):
+                one.close()
 
     def _release(self) -> None:
         self.registry.end()

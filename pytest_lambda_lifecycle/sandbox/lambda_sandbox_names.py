@@ -31,19 +31,22 @@ def install() -> None:
         setattr(owner, name, function)
 
 
-def stand_ins(connecting: Callable[[int], None] | None = None) -> list[Replacement]:
+def stand_ins(
+    connecting: Callable[[Any, int], None] | None = None, bound: Callable[[Any], None] | None = None
+) -> list[Replacement]:
     """Return what to replace in `socket` as it is now, each as owner, name and function.
 
-    ``connecting`` is told the port before a socket connects to it.
+    ``connecting`` is told the socket and the port before it connects, ``bound`` a socket that has an address now.
     """
     connect = _to_connect(connecting) if connecting else _by_address
+    bind = _to_bind(bound) if bound else _by_address
     owner = _socket_class()
     wanted: list[Replacement] = [(socket, "getaddrinfo", _getaddrinfo)]
     wanted += [(socket, name, _by_host) for name in ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")]
     if getattr(socket.create_connection, "__module__", "socket") != "socket":  # gevent's asks its own getaddrinfo
         wanted += [(socket, "create_connection", _create_connection)]
     if owner is not None:
-        wanted += [(owner, "bind", _by_address), (owner, "connect", connect), (owner, "connect_ex", connect)]
+        wanted += [(owner, "bind", bind), (owner, "connect", connect), (owner, "connect_ex", connect)]
     found: list[Replacement] = []
     for holder, name, wrap in wanted:
         original = getattr(holder, name)
@@ -114,11 +117,22 @@ def _by_address(original: Callable[..., Any]) -> Callable[..., Any]:
     return by_address
 
 
-def _to_connect(connecting: Callable[[int], None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _to_bind(bound: Callable[[Any], None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        def bind(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
+            original(self, *map(_at_loopback, arguments))
+            bound(self)
+
+        return bind
+
+    return wrap
+
+
+def _to_connect(connecting: Callable[[Any, int], None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         def connect(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
             if arguments and type(arguments[0]) is tuple and len(arguments[0]) > 1:
-                connecting(arguments[0][1])
+                connecting(self, arguments[0][1])
             return original(self, *map(_at_loopback, arguments))
 
         return connect

@@ -30,7 +30,7 @@ def listener():
 def entered(listener):
     """A reach that is entered, and how often it was told of a connect."""
     told = []
-    undo = Reach(listener.getsockname, lambda: told.append(threading.get_ident())).enter()
+    undo = Reach(listener.getsockname, lambda connection: told.append(threading.get_ident())).enter()
     yield told
     undo()
 
@@ -95,7 +95,7 @@ def test_a_connect_elsewhere_is_not_told(entered):
 
 
 def test_no_address_yet():
-    undo = Reach(lambda: None, lambda: pytest.fail("nobody can have connected")).enter()
+    undo = Reach(lambda: None, lambda connection: pytest.fail("nobody can have connected")).enter()
     try:
         with socket.create_server(("127.0.0.1", 0)) as other:
             socket.create_connection(other.getsockname()).close()
@@ -104,7 +104,7 @@ def test_no_address_yet():
 
 
 def test_what_connected_raises_reaches_the_caller(listener):
-    def refuse():
+    def refuse(connection):
         raise OSError("no more threads")
 
     undo = Reach(listener.getsockname, refuse).enter()
@@ -117,7 +117,7 @@ def test_what_connected_raises_reaches_the_caller(listener):
 
 def test_leaving_gives_back_the_very_same_objects():
     before = photograph()
-    reach = Reach(lambda: None, lambda: None)
+    reach = Reach(lambda: None, lambda connection: None)
     for _ in range(3):
         undo = reach.enter()
         assert photograph() != before
@@ -136,7 +136,7 @@ def test_a_socket_class_that_refuses_is_seen_through(monkeypatch, listener):
 
     told = []
     monkeypatch.setattr(socket, "socket", Guarded)
-    undo = Reach(listener.getsockname, lambda: told.append(1)).enter()
+    undo = Reach(listener.getsockname, lambda connection: told.append(1)).enter()
     try:
         with pytest.raises(RuntimeError, match="no sockets here"):
             socket.create_connection(listener.getsockname())
@@ -164,7 +164,7 @@ def test_a_socket_class_of_another_library(monkeypatch):
 
     before = dict(vars(Other))
     monkeypatch.setattr(socket, "socket", Other)
-    undo = Reach(lambda: ("127.0.0.1", 9), lambda: seen.append("told")).enter()
+    undo = Reach(lambda: ("127.0.0.1", 9), lambda connection: seen.append("told")).enter()
     Other().bind(("sandbox", 7))
     Other().connect_ex(("sandbox", 9, 0))
     undo()
@@ -218,14 +218,14 @@ def test_a_tool_that_wraps_our_function_is_wrapped_itself(monkeypatch):
 
 def test_a_mock_in_place_of_the_class(monkeypatch):
     monkeypatch.setattr(socket, "socket", lambda *arguments: None)
-    undo = Reach(lambda: None, lambda: None).enter()
+    undo = Reach(lambda: None, lambda connection: None).enter()
     assert socket.gethostbyname("sandbox") == "127.0.0.1"
     undo()
 
 
 def test_a_tool_that_puts_our_function_back_late(monkeypatch, listener):
     told = []
-    reach = Reach(listener.getsockname, lambda: told.append(1))
+    reach = Reach(listener.getsockname, lambda connection: told.append(1))
     undo = reach.enter()
     captured = socket.socket.connect
     undo()

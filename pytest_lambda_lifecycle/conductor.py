@@ -93,7 +93,11 @@ class Conductor(Ending):
         first, began = len(timeline), clock.elapsed()
         timeline.append(InitStart(clock.now_us(), config.initialization_type, phase, config.runtime))
         limit = config.timeout if phase == "invoke" else limit_us / 1_000_000
-        outcome = self._init_participants(limit_us, limit)
+        release = self._process.hold_streams()
+        try:
+            outcome = self._init_participants(limit_us, limit)
+        finally:
+            release()
         status, _ = lifecycle.result(outcome)
         duration_us = (clock.elapsed() - began) // 1000
         reported = lifecycle.reported_error_type(outcome)
@@ -204,30 +208,48 @@ class Conductor(Ending):
         self.request_id = request_id
         started = InvokeStart(clock.now_us(), request_id, config.function_version, deadline_ms, trace_id, start.cold)
         timeline.append(started)
-        outcome, failure, runtime_us, overhead_us = start.failed, None, 0, None
-        if outcome is None:
-            self.state = State.INVOKE
-            left_us = limit_us - start.spent_us
-            if not self._extensions.present and start.crashed is None:
-                outcome = self._run(self._runtime.invoke, request, limit_us=left_us, limit=config.timeout)
-                runtime_us = (clock.elapsed() - began) // 1000
-            else:
-                outcome, runtime_us = start.crashed, 0
-                if outcome is None or isinstance(outcome, ExtensionFailed):
-                    outcome, runtime_us = self._run_beside_extensions(request, started, left_us)
-        status, error_type = lifecycle.result(outcome)
-        done = RuntimeDone(clock.now_us(), request_id, outcome, status, error_type, runtime_us)
-        timeline.append(done)
-        if self._extensions.present and type(outcome) in (Returned, Raised):
-            left_us = limit_us - start.spent_us - runtime_us
-            failure, overhead_us = self._extensions.end_invoke(runtime_us, left_us, config.timeout)
+        if self._extensions.present:
+            release = self._process.hold_streams()
+            try:
+                done, failure, overhead_us = self._take_turns(request, started, start, limit_us, began)
+            finally:
+                release()
+        else:
+            done, failure, overhead_us = self._take_turns(request, started, start, limit_us, began)
         report = self._report(done, start, failure, overhead_us)
         timeline.append(report)
         invocation = Invocation(timeline, first, len(timeline), start=started, done=done, report=report)
         if start.failed is not None:
             self.phases.append(invocation)
             return invocation
-        return self._ended(invocation, failure or outcome)
+        return self._ended(invocation, failure or done.outcome)
+
+    def _take_turns(
+        self, request: Request, started: InvokeStart, start: _Start, limit_us: int, began: int
+    ) -> tuple[RuntimeDone, Outcome | None, int | None]:
+        """Let the runtime, and the extensions beside it, do their share.
+
+        Returns the runtime's end, what failed after that, and how many microseconds longer the extensions took.
+        """
+        __tracebackhide__ = True
+        clock, extensions, limit = self.clock, self._extensions, self.config.timeout
+        outcome, failure, runtime_us, overhead_us = start.failed, None, 0, None
+        left_us = limit_us - start.spent_us
+        if outcome is None:
+            self.state = State.INVOKE
+            if not extensions.present and start.crashed is None:
+                outcome = self._run(self._runtime.invoke, request, limit_us=left_us, limit=limit)
+                runtime_us = (clock.elapsed() - began) // 1000
+            else:
+                outcome = start.crashed
+                if outcome is None or isinstance(outcome, ExtensionFailed):
+                    outcome, runtime_us = self._run_beside_extensions(request, started, left_us)
+        status, error_type = lifecycle.result(outcome)
+        done = RuntimeDone(clock.now_us(), started.request_id, outcome, status, error_type, runtime_us)
+        self.timeline.append(done)
+        if extensions.present and type(outcome) in (Returned, Raised):
+            failure, overhead_us = extensions.end_invoke(runtime_us, left_us - runtime_us, limit)
+        return done, failure, overhead_us
 
     def _run_beside_extensions(self, request: Request, started: InvokeStart, limit_us: int) -> tuple[Outcome, int]:
         """Tell the extensions, and run the handler; returns the outcome and the microseconds that the runtime took."""

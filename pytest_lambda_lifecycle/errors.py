@@ -105,6 +105,12 @@ class ExtensionError(FunctionError):
     ``"Extension.LaunchError"``.  If the runtime had posted its response before, the `Invocation` still has the payload.
     """
 
+    extension = ""
+    """Its name."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} (extension {self.extension!r})"
+
 
 class PayloadTooLarge(FunctionError):
     """The event or the response is over Lambda's limit for a synchronous invoke (in bytes)."""

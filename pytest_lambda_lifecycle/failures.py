@@ -35,7 +35,10 @@ def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> Fu
     if isinstance(outcome, (Exited, TimedOut, ExtensionFailed)):
         kind = _kind_of_end(phase, outcome, not_ready=not_ready)
         error_type, message = platform_error(getattr(phase, "request_id", ""), outcome)
-        return kind(error_type, message, phase=phase)
+        made = kind(error_type, message, phase=phase)
+        if isinstance(made, ExtensionError) and isinstance(outcome, ExtensionFailed):
+            made.extension = outcome.extension
+        return made
     error = outcome.error if isinstance(outcome, Raised) else {}
     error_type = str(error.get("errorType", ""))
     if error_type == "Function.ResponseSizeTooLarge":

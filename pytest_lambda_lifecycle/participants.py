@@ -115,6 +115,10 @@ class Process(Protocol):
         """Run one turn of the runtime in it; raises `DeadlineReached` where it cuts it after ``limit`` s, real time."""
         ...
 
+    def hold_streams(self) -> Callable[[], None]:
+        """Let what threads write between turns be the function's, until the returned call."""
+        ...
+
     def discard(self) -> None:
         """End it: the next turn begins in a new one."""
         ...

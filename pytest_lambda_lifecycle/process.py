@@ -116,6 +116,7 @@ class ProcessSlice:
         self._alarm = alarm
         self._undo: list[Undo] = []
         self._streams = tuple(streams)
+        self._held = False
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -207,22 +208,29 @@ class ProcessSlice:
         stage.thread = thread
         running.append(self)
 
-    def _phase_begins(self) -> tuple[Any, ...]:
-        for begins in self._begins:  # before the rest: the folder may be gone
-            begins()
-        stdout, stderr, filters = sys.stdout, sys.stderr, warnings.filters
+    def hold_streams(self) -> Undo:
+        """Keep the function's streams in place between turns, as its threads go on; the returned call ends that."""
+        if stage.running and not stage.on_phase_thread():  # of another thread: the turn will be refused
+            return lambda: None
+        outside, self._held = self._take_streams(), True
+
+        def release() -> None:
+            self._held = False
+            self._return_streams(*outside)
+
+        return release
+
+    def _take_streams(self) -> tuple[Any, Any]:
+        outside = sys.stdout, sys.stderr
         if len(stage.running) > 1:  # what a handler invokes is another function: its output is no part of the handler's
             outer = stage.running[-2]._streams
             self._streams[0].outside, self._streams[1].outside = outer[0].outside, outer[1].outside
         else:
-            self._streams[0].outside, self._streams[1].outside = stdout, stderr
+            self._streams[0].outside, self._streams[1].outside = outside
         sys.stdout, sys.stderr = self._stdout, self._stderr
-        warnings.filters = inside = [*self._filters, *filters]
-        return stdout, stderr, filters, inside, len(inside), _hide_loop(self._loop)
+        return outside
 
-    def _phase_ends(self, outside: tuple[Any, ...]) -> None:
-        stdout, stderr, filters, inside, count, loop = outside
-        self._loop = _restore_loop(loop)
+    def _return_streams(self, stdout: Any, stderr: Any) -> None:  # noqa: ANN401  # whatever stands there
         if sys.stdout is not self._streams[0]:
             _flush(sys.stdout)
         if sys.stderr is not self._streams[1]:
@@ -230,6 +238,19 @@ class ProcessSlice:
         self._stdout, sys.stdout = sys.stdout, stdout
         self._stderr, sys.stderr = sys.stderr, stderr
         self._streams[0].outside = self._streams[1].outside = None
+
+    def _phase_begins(self) -> tuple[Any, ...]:
+        for begins in self._begins:  # before the rest: the folder may be gone
+            begins()
+        streams, filters = None if self._held else self._take_streams(), warnings.filters
+        warnings.filters = inside = [*self._filters, *filters]
+        return streams, filters, inside, len(inside), _hide_loop(self._loop)
+
+    def _phase_ends(self, outside: tuple[Any, ...]) -> None:
+        streams, filters, inside, count, loop = outside
+        self._loop = _restore_loop(loop)
+        if streams is not None:
+            self._return_streams(*streams)
         if warnings.filters is not inside or len(inside) != count:
             self._filters = [entry for entry in warnings.filters if entry not in filters]
             getattr(warnings, "_filters_mutated", lambda: None)()

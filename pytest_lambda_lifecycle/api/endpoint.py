@@ -109,6 +109,13 @@ class Endpoint:
             if serve:
                 self._server.serve()
 
+    def load(self) -> None:
+        """Import what will be needed, so that it takes no time of an Init."""
+        with self._importing():
+            import pytest_lambda_lifecycle.api.registry
+            import pytest_lambda_lifecycle.api.routes
+            import pytest_lambda_lifecycle.api.telemetry  # noqa: F401
+
     def _make(self) -> None:
         import pytest_lambda_lifecycle.api.connection  # noqa: F401  # the server's threads import it otherwise
         from pytest_lambda_lifecycle.api.registry import Registry

@@ -222,9 +222,9 @@ class ExtensionGroup:
 
     def freeze(self) -> None:
         """Stop the programs, and the delivery of telemetry: nothing of a frozen environment runs."""
-        self._drain()
         self._endpoint.hub.pause()
         self._programs.freeze()
+        self._drain()
 
     def _thaw(self) -> None:
         self._programs.thaw()
@@ -235,11 +235,10 @@ class ExtensionGroup:
 
         Raises `LifecycleError` if there is none of this name.  A program gets SIGKILL, whatever ``exit_code`` says.
         """
-        known = {agent.name for agent in self._agents} | {"runtime"}
+        known = sorted(agent.name for agent in self._agents)
         if name not in known:
-            raise LifecycleError(
-                f"cannot end {name!r}: no extension of this name is registered; there are {', '.join(sorted(known))}"
-            )
+            there = f"there are {', '.join(known)}" if known else "there are none"
+            raise LifecycleError(f"cannot end {name!r}: no extension of this name is registered; {there}")
         if name in self._programs:
             self._programs.kill(name)
             self._endpoint.registry.wait(lambda: self._barrier.ended() is not None, RealTime.perf_counter() + 2.0)

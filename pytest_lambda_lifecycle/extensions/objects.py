@@ -79,6 +79,8 @@ class Objects:
         self._clock = clock
         self._passes_through = passes_through
         self._locals: dict[str, LocalExtension] = {}
+        if self.given:
+            endpoint.load()
         self.cut: set[str] = set()
         """Those that overran a limit: they never come back to ask for an event."""
 

@@ -13,7 +13,7 @@ import select
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -22,7 +22,7 @@ from pytest_lambda_lifecycle.extensions.output import Output
 from pytest_lambda_lifecycle.real_time import RealTime
 from pytest_lambda_lifecycle.threads import start_unwatched
 
-__all__ = ["Child", "ExtensionProcess", "LaunchError", "extension_variables", "find_extensions", "signal_group"]
+__all__ = ["Child", "ExtensionProcess", "LaunchError", "extension_variables", "signal_group"]
 
 SANDBOX: Final = Path(__file__).resolve().parent.parent / "sandbox"
 """What extension processes find on ``PYTHONPATH``."""
@@ -41,6 +41,7 @@ _HINTS: Final = {
     errno.ENOEXEC: "its first line has to name an interpreter (#!/bin/sh), or it was built for another machine",
 }
 _CHUNK: Final = 65_536
+_CATCH_UP_S: Final = 0.5
 
 # An environment that is entered watches these for what function code starts; a test may replace them as well.
 _kill_group: Any = getattr(os, "killpg", None)
@@ -111,6 +112,7 @@ class ExtensionProcess:
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._waiter: threading.Thread | None = None
+        self._reading = False
 
     @property
     def pid(self) -> int | None:
@@ -168,12 +170,22 @@ class ExtensionProcess:
     def freeze(self) -> None:
         """Stop the group, as Lambda does between invokes."""
         self._signal(signal.SIGSTOP)
+        self._catch_up()
         self._output.settle()
 
     def thaw(self) -> None:
         """Let the group go on."""
         self._output.settle()
         self._signal(signal.SIGCONT)
+
+    def _catch_up(self) -> None:
+        """Wait until what it has written before it stopped is read, however busy the machine is."""
+        until = RealTime.perf_counter() + _CATCH_UP_S
+        with contextlib.suppress(ValueError, AttributeError):  # it has ended, and its pipe is closed
+            poll = _new_poll()
+            poll.register(self._child.stdout.fileno(), select.POLLIN)  # type: ignore[union-attr]
+            while (self._reading or dict(poll.poll(0)).values()) and RealTime.perf_counter() < until:
+                RealTime.sleep(0.0002)
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait up to ``timeout`` s until ``exited`` was called; returns whether it was.  True if it never started."""
@@ -217,12 +229,15 @@ class ExtensionProcess:
                 chunks_left -= 1
             if out not in ready or chunks_left < 0:
                 break
+            self._reading = True  # before the pipe may look empty
             chunk = os.read(out, _CHUNK)
             if not chunk:
                 break
             if not self._output.feed(chunk) and awake not in ready:
                 RealTime.sleep(0.001)  # a flood: let others have the processor
+            self._reading = False
         self._output.end()
+        self._reading = False
         child.stdout.close()
         os.close(awake)
 
@@ -231,21 +246,6 @@ def signal_group(group: int, number: int) -> None:
     """Send a signal to a process group, if it still is there (macOS refuses it for one of zombies)."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         _kill_group(group, number)
-
-
-def find_extensions(layers: Iterable[Path]) -> list[tuple[str, Path]]:
-    """Return name and path of what Lambda would start: the files in the layers' ``extensions`` folders, by name.
-
-    As in the Runtime Interface Emulator folders are no extensions, and hidden files and symbolic links are.  Layers are
-    unpacked over each other, so of two files with one name the later layer's counts.
-    """
-    found: dict[str, Path] = {}
-    for layer in layers:
-        folder = Path(layer).absolute() / "extensions"
-        if folder.is_dir():
-            with os.scandir(folder) as entries:
-                found |= {one.name: folder / one.name for one in entries if not one.is_dir(follow_symlinks=False)}
-    return sorted(found.items())
 
 
 def extension_variables(variables: Mapping[str, str]) -> dict[str, str]:

@@ -97,6 +97,9 @@ class Process:
         self.until = RealTime.perf_counter() + limit
         return turn(*arguments)
 
+    def hold_streams(self) -> Callable[[], None]:
+        return lambda: None
+
     def discard(self) -> None:
         self.apis.runtime.end()
         for thread in self.threads:

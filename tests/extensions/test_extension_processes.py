@@ -18,6 +18,7 @@ import pytest
 from pytest_lambda_lifecycle import LifecycleError
 from pytest_lambda_lifecycle.extensions import guard as guarding
 from pytest_lambda_lifecycle.extensions import process as processes
+from pytest_lambda_lifecycle.extensions.files import find_extensions
 from pytest_lambda_lifecycle.extensions.guard import Guard
 from pytest_lambda_lifecycle.extensions.output import OUTPUT_LIMIT
 from pytest_lambda_lifecycle.extensions.process import (
@@ -25,7 +26,6 @@ from pytest_lambda_lifecycle.extensions.process import (
     ExtensionProcess,
     LaunchError,
     extension_variables,
-    find_extensions,
 )
 from pytest_lambda_lifecycle.leftovers import Children
 from pytest_lambda_lifecycle.threads import StartedThreads

@@ -9,7 +9,14 @@ import threading
 import pytest
 import responses  # with requests and urllib3: at their first import they add filters of warnings for good
 
-from pytest_lambda_lifecycle import ExecutionEnvironment, ExtensionError, FunctionConfig, FunctionTimeout, lifecycle
+from pytest_lambda_lifecycle import (
+    ExecutionEnvironment,
+    ExtensionError,
+    FunctionConfig,
+    FunctionTimeout,
+    RuntimeDone,
+    lifecycle,
+)
 
 CLIENT = """\
 import http.client, json, os, threading, time
@@ -70,7 +77,9 @@ def make(tmp_path):
         root.mkdir()
         (root / "client.py").write_text(CLIENT)
         (root / "app.py").write_text("from client import *\n" + textwrap.dedent(source))
-        made.append(ExecutionEnvironment(FunctionConfig("app.handler", code_dir=root, **settings)))
+        observer = settings.pop("observer", None)
+        config = FunctionConfig("app.handler", code_dir=root, **settings)
+        made.append(ExecutionEnvironment(config, observer=observer))
         return made[-1]
 
     yield make
@@ -284,7 +293,8 @@ def test_one_that_never_gets_ready_ends_init(make, monkeypatch):
 def test_an_error_of_its_own_is_told_but_only_an_exit_is_fatal(make):
     env = make("""
         def fail(event):
-            client.call("POST", "/2020-01-01/extension/exit/error", {}, Lambda_Extension_Function_Error_Type="Extension.X")
+            path, error_type = "/2020-01-01/extension/exit/error", "Extension.X"
+            client.call("POST", path, {}, Lambda_Extension_Function_Error_Type=error_type)
 
         client = start("worker", fail)
 
@@ -550,3 +560,35 @@ def test_after_the_tests_of_an_environment(pytester, tmp_path, scope):
     result = pytester.runpytest_inprocess("-p", "no:randomly")
     result.assert_outcomes(passed=1, failed=1)
     assert set(threading.enumerate()) <= before
+
+
+def test_what_it_writes_between_the_turns_of_runtime_and_extensions_is_in_the_log(make, capsys):
+    modules = []
+
+    def observer(event):
+        if isinstance(event, RuntimeDone):  # nobody has a turn now
+            modules[0].go.set()
+            assert modules[0].written.wait(10)
+
+    env = make(
+        """
+        go, written = threading.Event(), threading.Event()
+
+        def on_event(event):
+            go.wait(10)
+            print("in between")
+            written.set()
+
+        start("worker", on_event)
+        def handler(event, context): pass
+        """,
+        observer=observer,
+    )
+    env.initialize()
+    modules.append(env.module)
+    env.invoke()
+    assert "in between" in env.log.splitlines()
+    assert "in between" in capsys.readouterr().out
+    print("the test's own")
+    assert "own" not in env.log
+    assert "own" in capsys.readouterr().out

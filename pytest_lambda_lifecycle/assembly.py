@@ -177,7 +177,7 @@ def assemble(
         timeline=timeline,
         clock=clock,
         tampered=tampered,
-        leftovers=Leftovers(threads, children),
+        leftovers=Leftovers(threads, children, endpoint.resting),
         renew_credentials=rotation.renew if rotation is not None else None,
     )
     turns = Turns(process, clock)

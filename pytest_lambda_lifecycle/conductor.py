@@ -126,6 +126,7 @@ class Conductor(Ending):
             outcome = self._run(self._runtime.init, limit_us=left_us(), limit=limit)
             if type(outcome) is Loaded and config.initialization_type == "snap-start":
                 outcome = self._run(self._runtime.before_snapshot, limit_us=left_us(), limit=limit)
+            extensions.collect()
             timeline.append(InitRuntimeDone(clock.now_us(), outcome, *lifecycle.result(outcome)))
             if type(outcome) is Loaded:
                 outcome = extensions.settle(left_us(), limit)
@@ -270,6 +271,7 @@ class Conductor(Ending):
         began = clock.elapsed()
         outcome = self._run(self._runtime.invoke, request, limit_us=min(cut_us, limit_us), limit=limit)
         runtime_us = (clock.elapsed() - began) // 1000
+        extensions.collect()
         if isinstance(outcome, Interrupted):
             return outcome, runtime_us
         return extensions.failed_by(runtime_us) or outcome, runtime_us

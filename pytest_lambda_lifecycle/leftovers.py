@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -51,8 +51,15 @@ def _outside_of(library: str) -> str:
 class Leftovers:
     """Finds threads, timers, executors, child processes and asyncio tasks of the function that are still alive."""
 
-    def __init__(self, threads: StartedThreads, children: Children) -> None:
+    def __init__(
+        self,
+        threads: StartedThreads,
+        children: Children,
+        resting: Callable[[], Collection[threading.Thread]] = frozenset,
+    ) -> None:
+        """``resting`` are threads of extensions, which wait for their next event."""
         self._threads = threads
+        self._resting = resting
         self._children = children
         self._mine: WeakSet[Any] = WeakSet()
         self._others: set[Any] = set()
@@ -65,8 +72,9 @@ class Leftovers:
     def end(self) -> Iterator[Found]:
         """Find what is still alive, after it ran."""
         if self._threads.where:
+            resting = self._resting()
             for thread, where in list(self._threads.where.items()):
-                if thread.is_alive():
+                if thread.is_alive() and thread not in resting:
                     yield _kind_of(thread), thread.name, where
         if self._children.where:
             for child, where in list(self._children.where.items()):

@@ -61,6 +61,10 @@ class Extensions(Protocol):
         """Close the registration, and wait until all are ready: the end of Init."""
         ...
 
+    def collect(self) -> None:
+        """Put on the timeline what they have reported so far."""
+        ...
+
     def report(self) -> None:
         """Put on the timeline how each stands at the end of Init."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -131,6 +132,16 @@ class StartedThreads:
         frames = sys._current_frames()
         alive = [(thread, frames.get(thread.ident or 0)) for thread in list(self.where) if thread.is_alive()]
         return [thread for thread, frame in alive if frame and frame.f_globals.get("__name__") in _READING]
+
+    def waiting_at(self, port: int) -> set[threading.Thread]:
+        """Return those that wait for an answer from a port, by the library's own sockets (`http.client`, urllib3)."""
+        frames, found = sys._current_frames(), set[threading.Thread]()
+        for thread in self.reading():
+            frame = frames.get(thread.ident or 0)
+            with contextlib.suppress(Exception):  # it goes on meanwhile; or the socket is another library's
+                if frame and frame.f_locals["self"]._sock.getpeername()[1] == port:
+                    found.add(thread)
+        return found
 
     def discard(self) -> None:
         self.where.clear()

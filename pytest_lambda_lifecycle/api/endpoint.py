@@ -150,6 +150,10 @@ class Endpoint:
             with contextlib.suppress(TypeError):
                 self._sockets.add(connection)
 
+    def resting(self) -> set[threading.Thread]:
+        """Return the function's threads that wait for an answer of ours: as extensions do."""
+        return self._threads().waiting_at(self.port[1]) if self.opened and self.port else set()
+
     def _handle(self, call: Call) -> Reply:
         return self._routes(call)
 

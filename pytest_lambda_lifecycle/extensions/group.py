@@ -110,7 +110,7 @@ class ExtensionGroup:
             outcome = self._await(
                 lambda: all(agent.state != "Started" for agent in self._agents), limit_us=left_us, limit=limit
             )
-        self._drain()
+        self.collect()
         return outcome or Loaded()
 
     def _launch(self) -> Outcome | None:
@@ -149,7 +149,7 @@ class ExtensionGroup:
 
     def report(self) -> None:
         """Put on the timeline how each stands at the end of Init."""
-        self._drain()
+        self.collect()
         agents, now_us = self._agents, self._clock.now_us()
         for one in agents:
             self._timeline.append(
@@ -215,7 +215,7 @@ class ExtensionGroup:
             if _is_ready(agent):
                 done_us = agent.done_at_us or clock.now_us()
                 self._timeline.append(ExtensionDone(done_us, agent.name, max(0, done_us - self._told[agent.name])))
-        self._drain()
+        self.collect()
         return failure, max(behind_us, (clock.elapsed() - ended) // 1000)
 
     # -- between invokes ------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class ExtensionGroup:
         """Stop the programs, and the delivery of telemetry: nothing of a frozen environment runs."""
         self._endpoint.hub.pause()
         self._programs.freeze()
-        self._drain()
+        self.collect()
 
     def _thaw(self) -> None:
         self._programs.thaw()
@@ -262,7 +262,7 @@ class ExtensionGroup:
         registry, encoded = self._endpoint.registry, _encode(lifecycle.shutdown_event(reason, deadline_ms))
         registry.shutting_down()
         self._thaw()
-        self._drain()
+        self.collect()
         self._endpoint.hub.flush(_FLUSH_S)
         alive = [one for one in self._agents if not one.internal and one.exit_code is None]
         alive = [one for one in alive if one.state != "LaunchError"]
@@ -276,7 +276,7 @@ class ExtensionGroup:
             self._kill(name)
         killed_here, interruption = self.objects.shut_down(alive, encoded, until_us)
         self._await_ends(told, until_us, killed)
-        self._drain()
+        self.collect()
         return (*killed, *killed_here), interruption
 
     def _await_ends(self, told: list[Agent], until_us: int, killed: list[str]) -> None:
@@ -304,7 +304,7 @@ class ExtensionGroup:
         if self._endpoint.opened:
             self._turns.run(self._ending, limit_us=5_000_000, limit=5)
             self._programs.end()
-            self._drain()
+            self.collect()
         self._timeline.drop_ahead()
         self._start_afresh()
 
@@ -326,7 +326,7 @@ class ExtensionGroup:
     def _await(self, done: Callable[[], bool], *, limit_us: int, limit: float) -> Outcome | None:
         __tracebackhide__ = True
         outcome = self._barrier.wait(done, limit_us=limit_us, limit=limit)
-        self._drain()
+        self.collect()
         return self._failed(outcome)
 
     def _failed(self, outcome: Outcome | None) -> Outcome | None:
@@ -335,7 +335,7 @@ class ExtensionGroup:
             self._timeline.append(fault_of(outcome, self._clock.now_us()))
         return outcome
 
-    def _drain(self) -> None:
+    def collect(self) -> None:
         """Put on the timeline what other threads have reported: only the conductor's thread may."""
         mail = self._endpoint.mail
         while mail:

@@ -124,7 +124,7 @@ class NoExtensions:
     def report(self) -> None:
         pass
 
-    end = close = report
+    end = close = collect = report
 
 
 class Platform:

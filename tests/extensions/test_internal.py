@@ -592,3 +592,43 @@ def test_what_it_writes_between_the_turns_of_runtime_and_extensions_is_in_the_lo
     print("the test's own")
     assert "own" not in env.log
     assert "own" in capsys.readouterr().out
+
+
+def test_a_thread_that_cannot_be_ended_does_not_keep_the_session_from_ending(pytester):
+    pytester.makepyfile(client=CLIENT)
+    pytester.makepyfile(
+        app="""
+        from client import *
+
+        start("blocked", lambda event: threading.Event().wait())
+
+        def handler(event, context):
+            pass
+    """
+    )
+    pytester.makepyfile("""
+        def test_it(lambda_lifecycle):
+            env = lambda_lifecycle("app.handler")
+            assert env.invoke(remaining_ms=50, check=False).status == "timeout"
+    """)
+    result = pytester.runpytest_subprocess("-W", "error", timeout=30)
+    result.assert_outcomes(passed=1)
+    assert "Traceback" not in result.stderr.str()
+
+
+def test_its_thread_is_no_leftover_while_it_waits_for_an_event(make):
+    env = make("""
+        start("worker")
+        stop = threading.Event()
+        other = threading.Thread(target=stop.wait, args=(10,), name="other")
+
+        def handler(event, context):
+            if event:
+                other.start()
+            else:
+                stop.set()
+                other.join()
+    """)
+    assert [one.label for one in env.invoke({"start": 1}).leftovers] == ["other"]
+    assert env.invoke().leftovers == []
+    assert env.timeline.names.index("extension_registered") < env.timeline.names.index("init_runtime_done")

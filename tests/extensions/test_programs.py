@@ -240,8 +240,8 @@ int main(void) {
              "Lambda-Extension-Name: compiled\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
     ask(request);
     sscanf(strstr(answer, "Lambda-Extension-Identifier: "), "Lambda-Extension-Identifier: %36s", identifier);
-    snprintf(request, sizeof request, "GET /2020-01-01/extension/event/next HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-             "Lambda-Extension-Identifier: %s\r\n\r\n", identifier);
+    snprintf(request, sizeof request, "GET /2020-01-01/extension/event/next HTTP/1.1\r\nHost: x\r\n"
+             "Connection: close\r\nLambda-Extension-Identifier: %s\r\n\r\n", identifier);
     do {
         ask(request);
         printf("compiled got %s\n", strstr(answer, "\r\n\r\n") + 4);

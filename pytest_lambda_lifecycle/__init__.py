@@ -56,9 +56,9 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.extension_events import TelemetrySubscription as TelemetrySubscription
     from pytest_lambda_lifecycle.fixtures import LambdaLifecycle as LambdaLifecycle
     from pytest_lambda_lifecycle.lambda_clock import LambdaClock as LambdaClock
+    from pytest_lambda_lifecycle.phase import Phase as Phase
     from pytest_lambda_lifecycle.phases import Init as Init
     from pytest_lambda_lifecycle.phases import Invocation as Invocation
-    from pytest_lambda_lifecycle.phases import Phase as Phase
     from pytest_lambda_lifecycle.phases import Restore as Restore
     from pytest_lambda_lifecycle.phases import Shutdown as Shutdown
     from pytest_lambda_lifecycle.settings import Settings as Settings
@@ -129,7 +129,7 @@ __all__ = [
 
 # Where they come from; the first ones import the least.
 _MODULES = tuple(
-    "errors events extension extension_events settings config timeline phases spies lambda_clock environment "
+    "errors events extension extension_events settings config timeline phase phases spies lambda_clock environment "
     "fixtures".split()
 )
 

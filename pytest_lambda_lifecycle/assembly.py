@@ -188,6 +188,7 @@ def assemble(
             turns=turns,
             timeline=timeline,
             clock=clock,
+            apart=signals.apart,
             passes_through=is_tests_own,
         ),
         Programs(

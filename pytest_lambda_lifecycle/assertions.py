@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import cast
 
-from pytest_lambda_lifecycle.phases import Invocation, Phase, Phases
+from pytest_lambda_lifecycle.phase import Phase, Phases
+from pytest_lambda_lifecycle.phases import Invocation
 from pytest_lambda_lifecycle.timeline import Timeline, matches
 
 __all__ = ["explain"]

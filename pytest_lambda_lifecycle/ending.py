@@ -10,7 +10,8 @@ from pytest_lambda_lifecycle.errors import InvalidTransition
 from pytest_lambda_lifecycle.events import Recycled, Reset
 from pytest_lambda_lifecycle.lifecycle import State
 from pytest_lambda_lifecycle.outcome import Exited, Outcome
-from pytest_lambda_lifecycle.phases import Phase, Shutdown
+from pytest_lambda_lifecycle.phase import Phase
+from pytest_lambda_lifecycle.phases import Shutdown
 from pytest_lambda_lifecycle.standing import Standing
 from pytest_lambda_lifecycle.stopping import Stopping
 

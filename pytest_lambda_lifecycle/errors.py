@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.phases import Phase
+    from pytest_lambda_lifecycle.phase import Phase
 
 __all__ = [
     "ConfigError",

@@ -73,6 +73,19 @@ class Signals:
             return self._real["getsignal"](number)
         return self._own.get(number, signal.SIG_DFL)
 
+    def apart(self) -> Undo:
+        """Begin the turn of another process in the same phase; the returned call ends it, and forgets its handlers."""
+        own = {number: self._real["getsignal"](number) for number in self._outside}
+
+        def end() -> None:
+            for number in self._outside.keys() - own.keys():
+                self._real["signal"](number, self._outside.pop(number))
+            for number, handler in own.items():
+                if self._real["getsignal"](number) is not handler:
+                    self._real["signal"](number, handler)
+
+        return end
+
     def _give_back(self) -> None:
         for number, handler in self._outside.items():
             if handler is not None:  # one that C code had installed cannot be put back from Python

@@ -20,7 +20,8 @@ from pytest_lambda_lifecycle.errors import (
 )
 from pytest_lambda_lifecycle.lifecycle import EVENT_LIMIT
 from pytest_lambda_lifecycle.outcome import DeadlineReached, Exited, ExtensionFailed, Outcome, Raised, TimedOut
-from pytest_lambda_lifecycle.phases import Init, Invocation, Phase, Restore
+from pytest_lambda_lifecycle.phase import Phase
+from pytest_lambda_lifecycle.phases import Init, Invocation, Restore
 from pytest_lambda_lifecycle.projections import platform_error
 
 __all__ = ["caller", "event_too_large", "failed_before_handler", "function_error", "passes_through", "warn"]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle import projections
 from pytest_lambda_lifecycle.errors import LifecycleError
-from pytest_lambda_lifecycle.phases import Init, Invocation, Phases
+from pytest_lambda_lifecycle.phase import Phases
+from pytest_lambda_lifecycle.phases import Init, Invocation
 from pytest_lambda_lifecycle.telemetry import records
 
 if TYPE_CHECKING:

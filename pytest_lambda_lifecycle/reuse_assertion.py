@@ -11,7 +11,7 @@ from pytest_lambda_lifecycle.phases import Invocation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_lambda_lifecycle.phases import Phase
+    from pytest_lambda_lifecycle.phase import Phase
     from pytest_lambda_lifecycle.reuse import InitPhotograph
     from pytest_lambda_lifecycle.timeline import Timeline
     from pytest_lambda_lifecycle.world import World

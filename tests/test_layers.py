@@ -23,7 +23,7 @@ LAYERS = {
     "extensions.files extensions.group extensions.guard extensions.local extensions.objects extensions.output "
     "extensions.process extensions.programs watching runtimes runtimes.client runtimes.faults runtimes.hooks "
     "runtimes.loading runtimes.local runtimes.logs runtimes.remote",
-    2: "conductor ending failures lifecycle participants phases projections standing stopping telemetry turns",
+    2: "conductor ending failures lifecycle participants phase phases projections standing stopping telemetry turns",
     1: "alarm capture captured clock exits finders forkserver fresh importing interruption leftovers namespaces "
     "parts process reach reuse rival rotation setters sleeping surroundings threads timeline undoing virtual_clock "
     "world",

@@ -20,7 +20,7 @@ from pytest_lambda_lifecycle.extension import (
 from pytest_lambda_lifecycle.lifecycle import exit_text
 from pytest_lambda_lifecycle.outcome import ExtensionFailed, Loaded
 from pytest_lambda_lifecycle.runtimes.faults import process_exit
-from pytest_lambda_lifecycle.undoing import replace_attributes
+from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
 __all__ = ["LocalExtension", "TurnOutcome"]
 
@@ -39,9 +39,12 @@ class LocalExtension:
         *,
         post: Callable[[str, str, str], bool],
         log: Callable[[str, str], None],
+        apart: Callable[[], Undo],
         passes_through: Callable[[BaseException], bool],
     ) -> None:
         """``log`` takes its name and whole lines; what ``passes_through`` says yes to leaves as it was raised.
+
+        ``apart`` begins what is another process's than the function's, and returns what ends it.
 
         ``post`` takes its name, a call (``"init/error"``) and an error type, and says whether the API accepts that.
         """
@@ -52,6 +55,7 @@ class LocalExtension:
         self._given = given
         self._post = post
         self._log = log
+        self._apart = apart
         self._passes_through = passes_through
         self._unfinished = ""
         self._made: Extension | None = None
@@ -103,7 +107,7 @@ class LocalExtension:
         __tracebackhide__ = True
         stdout, stderr = Unbuffered("stdout", self._record), Unbuffered("stderr", self._record)
         stdout.outside, stderr.outside = sys.stdout, sys.stderr
-        restore = replace_attributes((sys, "stdout", stdout), (sys, "stderr", stderr))
+        undo, restore = self._apart(), replace_attributes((sys, "stdout", stdout), (sys, "stderr", stderr))
         try:
             method(*arguments)
             return Loaded()
@@ -113,6 +117,7 @@ class LocalExtension:
             return self._failed(problem)
         finally:
             restore()
+            undo()
             self._record("stdout", "\n" if self._unfinished else "")
 
     def _failed(self, problem: BaseException) -> ExtensionFailed:

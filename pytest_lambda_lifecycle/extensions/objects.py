@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock import Clock
     from pytest_lambda_lifecycle.timeline import Timeline
     from pytest_lambda_lifecycle.turns import Turns
+    from pytest_lambda_lifecycle.undoing import Undo
 
 __all__ = ["Objects", "Round", "fault_of"]
 
@@ -69,14 +70,16 @@ class Objects:
         turns: Turns,
         timeline: Timeline,
         clock: Clock,
+        apart: Callable[[], Undo],
         passes_through: Callable[[BaseException], bool],
     ) -> None:
-        """What ``passes_through`` says yes to leaves an extension as it was raised."""
+        """``apart`` and ``passes_through`` are as for `LocalExtension`."""
         self.given = list(given)
         self._endpoint = endpoint
         self._turns = turns
         self._timeline = timeline
         self._clock = clock
+        self._apart = apart
         self._passes_through = passes_through
         self._locals: dict[str, LocalExtension] = {}
         if self.given:
@@ -111,7 +114,7 @@ class Objects:
         """Begin a generation of processes."""
         self.cut = set()
         made = [
-            LocalExtension(one, post=self._post, log=self._log, passes_through=self._passes_through)
+            LocalExtension(one, post=self._post, log=self._log, apart=self._apart, passes_through=self._passes_through)
             for one in self.given
         ]
         self._locals = {one.name: one for one in made}

@@ -163,6 +163,28 @@ def test_a_handler_that_a_test_has_installed_is_not_the_functions(make, clock):
     assert heard == []
 
 
+@pytest.mark.parametrize("install", ["yes", "no"])
+@pytest.mark.parametrize("when", ["on_init", "on_invoke"])
+def test_a_handler_that_an_extension_installs_is_not_the_functions(make, either_time, install, when):
+    """Extensions that are run as programs usually install one (AWS's samples do): there it is their own process's."""
+    heard = []
+
+    class Installing(Extension):
+        def install(self, *event):
+            signal.signal(signal.SIGTERM, lambda *arguments: heard.append(arguments))
+            signal.signal(signal.SIGINT, lambda *arguments: heard.append(arguments))
+
+    setattr(Installing, when, Installing.install)
+    before = signal.getsignal(signal.SIGINT)
+    env = make("sys.exit(0)", install=install, extensions=[Installing])
+    env.invoke({})
+    end = env.shutdown()
+    assert heard == []
+    assert end.killed == ()
+    assert ("heard 15" in end.log) is (install == "yes")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 @pytest.mark.parametrize(
     ("runtime", "heard"),
     [("python3.10", False), ("python3.11", False), ("python3.12", True), ("python3.13", True), ("python3.14", True)],

@@ -17,6 +17,8 @@ __all__ = [
     "check_extension",
     "deliver",
     "extension_name",
+    "initialize",
+    "make",
     "never_register",
     "subscriptions_of",
 ]
@@ -124,6 +126,19 @@ class Extension:
 
 class RecordingExtension(Extension):
     """An extension that does nothing but record: `events`."""
+
+
+# Whoever calls an extension's own code is one of these: what runs above them can be interrupted (see `interruption`).
+
+
+def make(kind: type[Extension]) -> Extension:
+    """Make one of a class that was given; raises what it raises."""
+    return kind()
+
+
+def initialize(extension: Extension) -> None:
+    """Let an extension initialise; raises what it raises."""
+    extension.on_init()
 
 
 def deliver(extension: Extension, event: dict[str, object]) -> None:

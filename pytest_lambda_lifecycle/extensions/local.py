@@ -15,6 +15,8 @@ from pytest_lambda_lifecycle.extension import (
     check_extension,
     deliver,
     extension_name,
+    initialize,
+    make,
     never_register,
 )
 from pytest_lambda_lifecycle.lifecycle import exit_text
@@ -74,7 +76,7 @@ class LocalExtension:
 
     def _start(self, limit_us: int) -> None:
         __tracebackhide__ = True
-        made = self._given() if isinstance(self._given, type) else self._given
+        made = make(self._given) if isinstance(self._given, type) else self._given
         problem = check_extension(made)
         if not problem and (extension_name(made), made.internal) != (self.name, self.internal):
             problem = (
@@ -91,7 +93,7 @@ class LocalExtension:
     def init(self) -> TurnOutcome:
         """Let it initialise, now that it has registered."""
         __tracebackhide__ = True
-        return self._turn(self._object.on_init)
+        return self._turn(initialize, self._object)
 
     def deliver(self, event: str) -> TurnOutcome:
         """Tell it of an invoke, or of the end."""

@@ -24,6 +24,7 @@ from pytest_lambda_lifecycle import (
     FunctionTimeout,
     InitError,
     InvalidTransition,
+    LambdaClock,
     LifecycleError,
     RuntimeDone,
     RuntimeExit,
@@ -839,3 +840,24 @@ def test_the_observer_sees_events_of_extensions(environment, clock):
     assert {"extension_registered", "extension_state", "extension_notified", "extension_done", "signal"} <= {
         event.name for event in seen
     }
+
+
+@pytest.mark.parametrize("when", ["make", "init", "invoke", "shutdown"])
+def test_one_that_spins_in_virtual_time(environment, when):
+    def spin():
+        if once:
+            once.pop()
+            while True:
+                pass
+
+    once = [1]
+    with LambdaClock(watchdog=0.05):
+        made = type("Spinning", (Extension,), {"__init__": lambda self: spin()})
+        env = environment(SLEEPER, extensions=[made if when == "make" else Doing("spinning", **{when: spin})])
+        other = env.extension("other")
+        with pytest.raises(LifecycleError, match="without moving the clock"):
+            env.invoke(0)
+            env.recycle()
+        assert env.invoke(0).payload == 1
+        assert other.events[-1]["eventType"] == "INVOKE"
+        env.close()

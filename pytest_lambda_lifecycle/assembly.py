@@ -195,6 +195,8 @@ def assemble(
             programs,
             variables=lambda: inside(dict(os.environ)),
             directory=Path(tmp.name),
+            layers=opt_layers(config),
+            scratch=_OUTSIDE_TMP,
             note=endpoint.mail.append,
             now_us=clock.now_us,
             exited=lambda name, code: endpoint.registry.exited(name, code),
@@ -250,6 +252,12 @@ def extension_programs(config: FunctionConfig, clock: Clock) -> list[tuple[str, 
             "is real; pass an Extension object, which runs in this process, or test without lambda_clock"
         )
     return sorted(programs.items())
+
+
+def opt_layers(config: FunctionConfig) -> list[Path]:
+    """Return what is in ``/opt``: the layers, and the folders around ``extensions`` folders whose files were named."""
+    paths = [path for path in config.extensions if isinstance(path, Path)]
+    return [*config.layers, *dict.fromkeys(path.parents[1] for path in paths if path.parent.name == "extensions")]
 
 
 def _warn_of_unknown(config: FunctionConfig, world: World) -> None:

@@ -13,7 +13,7 @@ import select
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -22,7 +22,7 @@ from pytest_lambda_lifecycle.extensions.output import Output
 from pytest_lambda_lifecycle.real_time import RealTime
 from pytest_lambda_lifecycle.threads import start_unwatched
 
-__all__ = ["Child", "ExtensionProcess", "LaunchError", "extension_variables", "signal_group"]
+__all__ = ["Child", "ExtensionProcess", "LaunchError", "extension_variables", "signal_group", "succeeds"]
 
 SANDBOX: Final = Path(__file__).resolve().parent.parent / "sandbox"
 """What extension processes find on ``PYTHONPATH``."""
@@ -93,6 +93,7 @@ class ExtensionProcess:
         name: str,
         path: Path,
         *,
+        command: Sequence[str] = (),
         variables: Mapping[str, str],
         directory: str | Path,
         wrote: Callable[[str], None],
@@ -106,6 +107,7 @@ class ExtensionProcess:
         """As in `subprocess`, negative for a signal; None while it runs."""
         self._variables = dict(variables)
         self._directory = directory
+        self._command = list(command) or [str(path)]
         self._output = Output(wrote, dropped)
         self._exited = exited
         self._guard = guard
@@ -140,7 +142,7 @@ class ExtensionProcess:
     def _launch(self) -> Child:
         try:
             child: Child = Child(
-                [str(self.path)],
+                self._command,
                 bufsize=0,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -240,6 +242,13 @@ class ExtensionProcess:
         self._reading = False
         child.stdout.close()
         os.close(awake)
+
+
+def succeeds(command: Sequence[str]) -> bool:
+    """Run a command to its end, silently; returns whether it succeeded."""
+    quiet = subprocess.DEVNULL
+    with Child(command, stdin=quiet, stdout=quiet, stderr=quiet, cwd="/") as child:
+        return bool(child.wait() == 0)
 
 
 def signal_group(group: int, number: int) -> None:

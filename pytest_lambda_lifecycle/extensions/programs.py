@@ -11,6 +11,7 @@ from pytest_lambda_lifecycle.extension_events import ExtensionLog, LogsDropped
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.events import Event
     from pytest_lambda_lifecycle.extensions.guard import Guard
+    from pytest_lambda_lifecycle.extensions.opt import Opt
     from pytest_lambda_lifecycle.extensions.process import ExtensionProcess
 
 __all__ = ["Programs"]
@@ -28,11 +29,15 @@ class Programs:
         *,
         variables: Callable[[], Mapping[str, str]],
         directory: Path,
+        layers: Sequence[Path],
+        scratch: str,
         note: Callable[[Event], None],
         now_us: Callable[[], int],
         exited: Callable[[str, int], None],
     ) -> None:
-        """``files`` are names and paths, ``variables`` what the function finds; ``exited`` gets name and exit code.
+        """``layers`` are what the programs find in ``/opt``, and ``scratch`` is a place for folders of ours.
+
+        ``files`` are names and paths, ``variables`` what the function finds; ``exited`` gets name and exit code.
 
         ``directory`` is the environment's ``/tmp``: they start there, and find it as ``TMPDIR``.
         ``note`` and ``exited`` are called on other threads.
@@ -43,6 +48,9 @@ class Programs:
         self._files = files
         self._variables = variables
         self._directory = directory
+        self._layers = layers
+        self._scratch = scratch
+        self._opt: Opt | None = None
         self._note = note
         self._now_us = now_us
         self._exited = exited
@@ -63,14 +71,18 @@ class Programs:
     def launch(self, name: str) -> tuple[str, str] | None:
         """Start one; returns error type and text if it cannot be started."""
         from pytest_lambda_lifecycle.extensions.guard import Guard
+        from pytest_lambda_lifecycle.extensions.opt import Opt
         from pytest_lambda_lifecycle.extensions.process import ExtensionProcess, LaunchError, extension_variables
 
         # `/tmp` is the function's as well ("Lambda extensions"); here both find it by TMPDIR
         variables = {**extension_variables(self._variables()), "TMPDIR": str(self._directory)}
         self._guard = self._guard or Guard(variables["AWS_LAMBDA_RUNTIME_API"])
+        path = dict(self._files)[name]
+        self._opt = self._opt or Opt(self._layers, self._scratch)
         process = ExtensionProcess(
             name,
-            dict(self._files)[name],
+            path,
+            command=self._opt.command(path),
             variables=variables,
             directory=self._directory,
             wrote=lambda lines: self._note(ExtensionLog(self._now_us(), name, lines)),
@@ -117,3 +129,6 @@ class Programs:
             self._guard.end_strays()
             self._guard.close()
             self._guard = None
+        if self._opt is not None:
+            self._opt.close()
+            self._opt = None

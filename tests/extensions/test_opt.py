@@ -1,0 +1,100 @@
+"""``/opt`` as programs of layers find it."""
+
+import os
+import stat
+
+import pytest
+
+from pytest_lambda_lifecycle import ExecutionEnvironment, ExtensionError, FunctionConfig
+from pytest_lambda_lifecycle.extensions import opt
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="extension processes need POSIX")
+
+needs_namespaces = pytest.mark.skipif(not opt._prefix(), reason="this system does not let a process have mounts")
+
+LAUNCHER = """\
+#!/bin/sh
+exec "/opt/$(basename "$0")-files/extension.py"
+"""
+EXTENSION = """\
+#!/usr/bin/env python3
+import http.client, json, os, pathlib
+connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+
+def call(method, path, body=None, **headers):
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, "/2020-01-01/extension" + path, json.dumps(body), headers)
+    answer = connection.getresponse()
+    return answer, json.loads(answer.read())
+
+answer, _ = call("POST", "/register", {"events": ["INVOKE", "SHUTDOWN"]}, Lambda_Extension_Name="agent")
+identifier = answer.headers["Lambda-Extension-Identifier"]
+print(sorted(path.name for path in pathlib.Path("/opt").iterdir()), pathlib.Path("/opt/name").read_text(), flush=True)
+while True:
+    _, event = call("GET", "/event/next", Lambda_Extension_Identifier=identifier)
+    print(event["eventType"], flush=True)
+    if event["eventType"] == "SHUTDOWN":
+        break
+"""
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+@pytest.fixture
+def layer(tmp_path):
+    """A layer as AWS's samples make it: a launcher, and beside it what it launches by its place on Lambda."""
+    write(tmp_path / "layer" / "agent-files" / "extension.py", EXTENSION)
+    (tmp_path / "layer" / "name").write_text("first")
+    write(tmp_path / "layer" / "extensions" / "agent", LAUNCHER)
+    return tmp_path / "layer"
+
+
+@pytest.fixture
+def task(tmp_path):
+    (tmp_path / "task").mkdir()
+    (tmp_path / "task" / "app.py").write_text("def handler(event, context): return 1")
+    return tmp_path / "task"
+
+
+def output(env):
+    with env:
+        assert env.invoke().payload == 1
+        assert env.shutdown().killed == ()
+    return [line for line in env.log.splitlines() if line.startswith(("[", "INVOKE", "SHUTDOWN"))]
+
+
+@needs_namespaces
+@pytest.mark.parametrize("way", ["layer", "path"])
+def test_a_launcher_finds_its_layer(layer, task, way):
+    where = {"layers": [layer]} if way == "layer" else {"extensions": [layer / "extensions" / "agent"]}
+    env = ExecutionEnvironment(FunctionConfig("app.handler", code_dir=task, timeout=60, **where))
+    assert output(env) == ["['agent-files', 'extensions', 'name'] first", "INVOKE", "SHUTDOWN"]
+
+
+@needs_namespaces
+def test_layers_are_unpacked_over_each_other(layer, task, tmp_path):
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "name").write_text("second")
+    before = set(os.listdir(opt.tempfile.gettempdir()))
+    config = FunctionConfig("app.handler", code_dir=task, timeout=60, layers=[layer, tmp_path / "second"])
+    assert output(ExecutionEnvironment(config))[0] == "['agent-files', 'extensions', 'name'] second"
+    assert not [name for name in set(os.listdir(opt.tempfile.gettempdir())) - before if name.startswith("lambda-opt")]
+
+
+@pytest.mark.parametrize("text", ["no shebang", "#!/nowhere/sh\n", ""])
+def test_what_is_no_program_is_refused_as_without(layer, task, text):
+    (layer / "extensions" / "agent").write_text(text)
+    config = FunctionConfig("app.handler", code_dir=task, layers=[layer])
+    with ExecutionEnvironment(config) as env, pytest.raises(ExtensionError, match=r"Extension\.LaunchError"):
+        env.initialize()
+
+
+def test_without_namespaces_it_starts_as_it_is(layer, monkeypatch):
+    monkeypatch.setattr(opt, "_prefix", tuple)
+    path = layer / "extensions" / "agent"
+    assert opt.Opt([layer], str(layer)).command(path) == [str(path)]

@@ -262,7 +262,7 @@ def run(code, *folders, flags=()):
     done = subprocess.run(
         [sys.executable, *flags, "-c", code], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True
     )
-    assert done.stderr == ""
+    assert not done.stderr, done.stderr
     return done.stdout.split()
 
 

@@ -93,6 +93,12 @@ class Alarm:
                 _fast.setitimer(_fast.ITIMER_REAL, max(self._test_at - now, _SOON), self._test_interval)
             self._own_at = self._test_at = 0.0
 
+    def cut(self) -> None:
+        """Interrupt the phase now, from any thread: something else has ended it.  Without a deadline, do nothing."""
+        if self._active and self._deadline_at:
+            self._deadline_at = RealTime.perf_counter()
+            _fast.setitimer(_fast.ITIMER_REAL, _SOON, _REPEAT)
+
     def discard(self) -> None:
         """Forget the function's handler and timer."""
         self._own_handler = signal.SIG_DFL

@@ -180,6 +180,15 @@ def assemble(
         leftovers=Leftovers(threads, children, endpoint.resting),
         renew_credentials=rotation.renew if rotation is not None else None,
     )
+
+    def program_exited(name: str, exit_code: int) -> None:
+        endpoint.registry.exited(name, exit_code)
+        if in_own_turn():
+            alarm.cut()
+
+    def in_own_turn() -> bool:
+        return bool(stage.running) and stage.running[-1] is process
+
     turns = Turns(process, clock)
     extensions = ExtensionGroup(
         Objects(
@@ -197,9 +206,9 @@ def assemble(
             directory=Path(tmp.name),
             layers=opt_layers(config),
             scratch=_OUTSIDE_TMP,
-            note=endpoint.mail.append,
+            note=lambda event: endpoint.note(event),
             now_us=clock.now_us,
-            exited=lambda name, code: endpoint.registry.exited(name, code),
+            exited=program_exited,
         ),
         endpoint=endpoint,
         turns=turns,

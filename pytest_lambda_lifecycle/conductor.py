@@ -96,6 +96,10 @@ class Conductor(Ending):
         release = self._process.hold_streams()
         try:
             outcome = self._init_participants(limit_us, limit)
+        except BaseException:  # an observer's; nothing of a function or an extension comes so
+            self.state = State.READY
+            self._reset("failure", None)
+            raise
         finally:
             release()
         status, _ = lifecycle.result(outcome)
@@ -127,9 +131,11 @@ class Conductor(Ending):
             if type(outcome) is Loaded and config.initialization_type == "snap-start":
                 outcome = self._run(self._runtime.before_snapshot, limit_us=left_us(), limit=limit)
             extensions.collect()
+            died = extensions.died() if type(outcome) is TimedOut else None
             timeline.append(InitRuntimeDone(clock.now_us(), outcome, *lifecycle.result(outcome)))
             if type(outcome) is Loaded:
                 outcome = extensions.settle(left_us(), limit)
+            outcome = died or outcome
         extensions.report()
         return outcome
 

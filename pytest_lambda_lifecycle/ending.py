@@ -83,12 +83,14 @@ class Ending(Standing):
                 self.state = State.SHUTDOWN
                 self._stop(reason)
         finally:
-            self._extensions.end()
+            interruption = self._extensions.end()
             self._process.discard()
             self._alive = self._cut = False
             error_type = lifecycle.result(outcome)[1] if outcome is not None else ""
             self.timeline.append(Reset(self.clock.now_us(), reason, error_type))
             self.state = State.RESET
+        if interruption is not None:
+            raise interruption
 
     def idle(self, span_us: int) -> None:
         """Freeze the environment and let time pass; nothing of it runs."""
@@ -137,18 +139,24 @@ class Ending(Standing):
             if self.state is State.CLOSED:
                 raise InvalidTransition(f"cannot shut down: {self._standing()}; an environment ends once")
             try:
-                return self._shutdown(reason)
+                shutdown = self._shutdown(reason)
             finally:
-                self._extensions.close()
+                interruption = self._extensions.close()
                 self._process.close()
                 self.state, self.cause = State.CLOSED, cause
+            if interruption is not None:
+                raise interruption
+            return shutdown
 
     def _shutdown(self, reason: str) -> Shutdown:
         self._move(State.SHUTDOWN)
         try:
-            return self._stop(reason)
+            shutdown = self._stop(reason)
         finally:
-            self._extensions.end()
+            interruption = self._extensions.end()
+        if interruption is not None:
+            raise interruption
+        return shutdown
 
     def _stop(self, reason: str) -> Shutdown:
         """Run the phase Shutdown; what left it that is the test's own control flow is raised once all is done."""

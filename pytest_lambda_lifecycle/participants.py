@@ -100,12 +100,15 @@ class Extensions(Protocol):
         """
         ...
 
-    def end(self) -> None:
-        """End all that is left, for a reset or for good; the next start begins anew."""
+    def end(self) -> BaseException | None:
+        """End all that is left, for a reset or for good; the next start begins anew.
+
+        Returns what has interrupted that, such as a Ctrl-C.
+        """
         ...
 
-    def close(self) -> None:
-        """Give everything back."""
+    def close(self) -> BaseException | None:
+        """Give everything back; returns what has interrupted that."""
         ...
 
 

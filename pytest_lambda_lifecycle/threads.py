@@ -6,7 +6,6 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from types import FrameType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -18,7 +17,8 @@ __all__ = ["StartedThreads", "end_threads", "function_thread", "start_unwatched"
 start_unwatched: Final = threading.Thread.start
 """The real one, for threads of ours: an entered environment takes each that is started for the function's."""
 
-_READING: Final = frozenset({"socket", "ssl", "http.client", "selectors"})
+_LINES: Final = "pytest_lambda_lifecycle.api.lines"
+"""Where who uses a socket that is connected to us waits."""
 
 _OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
 
@@ -34,45 +34,19 @@ def end_threads(
     release: Callable[[], None],
     timeout: float,
 ) -> None:
-    """End threads of the function's with their process, as far as a thread can be ended.
+    """Let threads of the function's end with their process, as far as a thread can be ended.
 
-    `SystemExit` is put into each, which it meets when it next runs Python code, and nobody hears of; ``release`` wakes
-    those that wait for us.  The ``awaited`` ones together get ``timeout`` s to end.
+    ``release`` wakes those that wait for us, which then meet `SystemExit`; the ``awaited`` ones together get
+    ``timeout`` s to end.  Nobody hears any more of what the ``threads`` raise.  (Python could put an exception into
+    each, but CPython 3.11 then hangs as soon as it is traced, as by coverage, until that thread runs.)
     """
-    awaited = {thread for thread in awaited if thread is not threading.current_thread()}
-    others = awaited.union(threads) - {threading.current_thread()}
-    until = RealTime.perf_counter() + timeout
-    while others:
-        frames = sys._current_frames()
-        running = {thread for thread in others if _can_be_cut(frames.get(thread.ident or 0))}
-        for thread in running:
-            vars(thread)["_invoke_excepthook"] = _ended_with_its_process
-            _raise_exit_in(thread)
-        others = {thread for thread in others - running if thread.is_alive()}
-        if not others or RealTime.perf_counter() > until:
-            break
-        RealTime.sleep(0.001)  # they are being started, or start others, or are about to end
+    for thread in threads:
+        vars(thread)["_invoke_excepthook"] = _ended_with_its_process
     release()
+    until = RealTime.perf_counter() + timeout
     for thread in awaited:
-        thread.join(max(0.0, until - RealTime.perf_counter()))
-
-
-def _raise_exit_in(thread: threading.Thread) -> None:
-    import ctypes
-
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
-
-
-def _can_be_cut(frame: FrameType | None) -> bool:
-    """Say whether a thread can be cut: not while it is being started, or starts another, which would hang either."""
-    stack: list[FrameType] = []
-    while frame is not None:
-        stack.append(frame)
-        frame = frame.f_back
-    if len(stack) < 3 or any(one.f_code is start_unwatched.__code__ for one in stack):
-        return False
-    first = stack[-3]  # after _bootstrap and _bootstrap_inner
-    return first.f_code.co_name == "run" or first.f_globals.get("__name__") != "threading"
+        if thread is not threading.current_thread():
+            thread.join(max(0.0, until - RealTime.perf_counter()))
 
 
 def _ended_with_its_process(thread: threading.Thread) -> None:
@@ -122,25 +96,23 @@ class StartedThreads:
         return replace_attributes((threading.Thread, "start", start))
 
     def alive(self) -> list[threading.Thread]:
-        """Return those that run, but for workers of executors: these would log what ends them."""
-        return [one for one in list(self.where) if one.is_alive() and not _is_worker(one)]
-
-    def reading(self) -> list[threading.Thread]:
-        """Return those that wait for bytes from a socket, as far as Python code shows: in the library's own modules."""
-        if not self.where:
-            return []
-        frames = sys._current_frames()
-        alive = [(thread, frames.get(thread.ident or 0)) for thread in list(self.where) if thread.is_alive()]
-        return [thread for thread, frame in alive if frame and frame.f_globals.get("__name__") in _READING]
+        """Return those that run, but for workers of executors: these would log what ends them, and are told to end."""
+        running = [one for one in list(self.where) if one.is_alive()]
+        for worker in filter(_is_worker, running):
+            with contextlib.suppress(Exception):  # it has ended meanwhile
+                executor: Any = vars(worker)["_args"][0]()
+                executor.shutdown(wait=False, cancel_futures=True)
+        return [one for one in running if not _is_worker(one)]
 
     def waiting_at(self, port: int) -> set[threading.Thread]:
-        """Return those that wait for an answer from a port, by the library's own sockets (`http.client`, urllib3)."""
+        """Return those that wait for an answer from a port of ours."""
         frames, found = sys._current_frames(), set[threading.Thread]()
-        for thread in self.reading():
+        for thread in list(self.where):
             frame = frames.get(thread.ident or 0)
-            with contextlib.suppress(Exception):  # it goes on meanwhile; or the socket is another library's
-                if frame and frame.f_locals["self"]._sock.getpeername()[1] == port:
-                    found.add(thread)
+            if frame is not None and frame.f_globals.get("__name__") == _LINES:
+                with contextlib.suppress(Exception):  # it goes on meanwhile
+                    if frame.f_locals["line"].getpeername()[1] == port:
+                        found.add(thread)
         return found
 
     def discard(self) -> None:

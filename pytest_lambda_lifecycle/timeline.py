@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Final, TypeVar, overload
@@ -29,6 +30,7 @@ class Timeline(Sequence[Event]):
             self.append = self._recorder(observer)
         self._record = self.append
         self._ahead: list[Event] = []
+        self._inbox: deque[Event] | None = None
 
     def _recorder(self, observer: Callable[[Event], None]) -> Callable[[Event], None]:
         def append(event: Event) -> None:
@@ -36,6 +38,13 @@ class Timeline(Sequence[Event]):
             observer(event)
 
         return append
+
+    def open_inbox(self) -> Callable[[Event], None]:
+        """Return what other threads may call with an event: it is recorded before the next one that is later."""
+        if self._inbox is None:
+            self._inbox = deque()
+            self.append = self._append_in_order
+        return self._inbox.append
 
     def append_in_time(self, event: Event) -> None:
         """Record an event of a participant that had its turn ahead of those beside it, once these have come as far."""
@@ -46,18 +55,23 @@ class Timeline(Sequence[Event]):
         self.catch_up(event.at)
         self._record(event)
 
+    def take_in(self) -> None:
+        """Put what is in the inbox among what is ahead."""
+        while self._inbox:
+            insort(self._ahead, self._inbox.popleft(), key=_moment)
+
     def catch_up(self, to_us: int) -> None:
         """Record what was ahead, up to a moment."""
+        self.take_in()
         ahead = self._ahead
         while ahead and ahead[0].at <= to_us:
             self._record(ahead.pop(0))
-        if not ahead:
+        if not ahead and self._inbox is None:
             self.append = self._record
 
     def drop_ahead(self) -> None:
         """Forget what is still ahead: those whose events they are have ended before."""
         self._ahead.clear()
-        self.append = self._record
 
     def write(self, at: int, stream: str, text: str) -> None:
         """Record output; what continues an unfinished line of the same stream is joined to it."""

@@ -39,8 +39,8 @@ class Turns:
         late = clock.end_turn(counted)
         if clock.stuck:
             return Interrupted(LifecycleError(clock.stuck))
-        if late and (interruption is None or isinstance(interruption, DeadlineReached)):
-            return TimedOut(limit)  # also if it had swallowed the interruption, or could not be interrupted
+        if isinstance(interruption, DeadlineReached) or (late and interruption is None):
+            return TimedOut(limit)  # also if it had swallowed the interruption; or it was cut as something has crashed
         if interruption is not None:  # pytest's own control flow, a real Ctrl-C, misuse: not the function's
             return Interrupted(interruption)
         return outcome

@@ -18,11 +18,11 @@ ROOT = Path(pytest_lambda_lifecycle.__file__).parent
 LAYERS = {
     5: "plugin options fixtures hookspecs assertions summary kept patched clock_fixture marks",
     4: "environment extending assembly attributes history lambda_clock reuse_assertion spies",
-    3: "api api.channel api.connection api.delivery api.endpoint api.registry api.remote_api api.replies api.routes "
-    "api.runtime_api api.server api.states api.subscription api.telemetry extensions extensions.barrier "
-    "extensions.files extensions.group extensions.guard extensions.local extensions.objects extensions.opt "
-    "extensions.output extensions.process extensions.programs watching runtimes runtimes.client runtimes.faults "
-    "runtimes.hooks runtimes.loading runtimes.local runtimes.logs runtimes.remote",
+    3: "api api.channel api.connection api.delivery api.endpoint api.lines api.registry api.remote_api api.replies "
+    "api.routes  api.runtime_api api.server api.states api.subscription api.telemetry extensions "
+    "extensions.barrier  extensions.files extensions.group extensions.guard extensions.local extensions.objects "
+    "extensions.opt  extensions.output extensions.process extensions.programs watching runtimes runtimes.client "
+    "runtimes.faults  runtimes.hooks runtimes.loading runtimes.local runtimes.logs runtimes.remote",
     2: "conductor ending failures lifecycle participants phase phases projections standing stopping telemetry turns",
     1: "alarm capture captured clock exits finders forkserver fresh importing interruption leftovers namespaces "
     "parts process reach reuse rival rotation setters sleeping surroundings threads timeline undoing virtual_clock "

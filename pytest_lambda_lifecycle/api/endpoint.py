@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import threading
 import uuid
-from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
+from pytest_lambda_lifecycle.api.lines import close_lines, end_lines, watch_line
 from pytest_lambda_lifecycle.api.server import ApiServer
 from pytest_lambda_lifecycle.threads import end_threads, function_thread
 from pytest_lambda_lifecycle.variables import NO_LISTENER
@@ -53,8 +53,8 @@ class Endpoint:
         ``threads`` are the function's; ``is_functions`` says whether what runs now on this thread is function code.
         ``importing`` is entered around imports, which happen amid function code.
         """
-        self.mail: deque[Event] = deque()
-        """What other threads have reported, until the conductor puts it on the timeline."""
+        self.note: Callable[[Event], None] = timeline.append
+        """Takes what threads of ours report; they exist only once it is `opened`."""
         self.opened = False
         self.token = str(uuid.uuid4())
         """``AWS_LAMBDA_METADATA_TOKEN``."""
@@ -124,12 +124,12 @@ class Endpoint:
         from pytest_lambda_lifecycle.api.telemetry import TelemetryHub
         from pytest_lambda_lifecycle.telemetry import records
 
-        config = self._config
-        self.registry = Registry(config, note=self.mail.append, now_us=self._now_us)
+        config, self.note = self._config, self._timeline.open_inbox()
+        self.registry = Registry(config, note=self.note, now_us=self._now_us)
         self.hub = TelemetryHub(
             timeline=self._timeline,
             project=lambda events, schema: records(events, config, schema=schema),
-            note=self.mail.append,
+            note=self.note,
             now_us=self._now_us,
         )
         runtime = LocalRuntimeApi(config, self._view)
@@ -145,8 +145,9 @@ class Endpoint:
             self._callers.add(threading.current_thread())
 
     def bound(self, connection: Any) -> None:  # noqa: ANN401
-        """Be told of a socket of the function's, to close it with the process."""
+        """Be told of a socket of the function's, to end it with the process."""
         if self._is_functions():
+            watch_line(connection)
             with contextlib.suppress(TypeError):
                 self._sockets.add(connection)
 
@@ -160,18 +161,18 @@ class Endpoint:
     def end(self) -> None:
         """End a generation: nobody is answered any more, and the function's threads that called end."""
         self.hub.end()
-        callers = {thread for thread in self._callers if thread.is_alive()}
-        threads, sockets = self._threads(), list(self._sockets)
-        end_threads(threads.alive(), callers.union(threads.reading()), self._release, _ENDING_S)
-        self._callers.clear()
+        threads, callers = self._threads(), [thread for thread in self._callers if thread.is_alive()]
+        sockets = list(self._sockets)
         self._sockets.clear()
-        for one in sockets:  # a port must be free for the next process, and Python complains of what nobody closes
-            with contextlib.suppress(OSError):
-                one.close()
 
-    def _release(self) -> None:
-        self.registry.end()
-        self._server.drop_connections()
+        def release() -> None:
+            end_lines(sockets)
+            self.registry.end()
+            self._server.drop_connections()
+
+        end_threads(threads.alive(), self.resting().union(callers), release, _ENDING_S)
+        self._callers.clear()
+        close_lines(sockets)  # a port must be free for the next process, and Python complains of what nobody closes
 
     def close(self) -> None:
         """Free the address."""

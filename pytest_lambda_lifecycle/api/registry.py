@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from pytest_lambda_lifecycle.api import states
 from pytest_lambda_lifecycle.api.replies import ApiError, Gone
-from pytest_lambda_lifecycle.extension_events import ExtensionFault, ExtensionRegistered
+from pytest_lambda_lifecycle.extension_events import ExtensionDone, ExtensionFault, ExtensionRegistered
 from pytest_lambda_lifecycle.real_time import RealTime
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Agent:
     exit_code: int | None = None
     """As in `subprocess`, once its process has ended."""
     exited_at_us: int | None = None
+    told_at_us: int | None = None
+    """When it was last told of an event."""
     done_at_us: int | None = None
     """When it last asked for its next event."""
     pending: tuple[bytes, str | None] | None = None
@@ -115,6 +117,7 @@ class Registry:
         """Hand *event* to each of the extensions; one that asks later finds it waiting, unless another replaced it."""
         with self._lock:
             for agent in map(self._named, names):
+                agent.told_at_us = self._now_us()
                 agent.pending = event, str(uuid.uuid4()) if with_id else None
                 if agent.state == "Ready":
                     agent.state = "Running"
@@ -183,14 +186,17 @@ class Registry:
         answer["handler"] = config.handler
         return agent.identifier, answer
 
-    def arrive(self, identifier: str) -> None:
-        """Take the first half of `next_event`: the extension is done with what it had.  Raises `ApiError`."""
+    def arrive(self, identifier: str, *, done: bool = True) -> None:
+        """Take the first half of `next_event`: the extension is ``done`` with what it had.  Raises `ApiError`."""
         with self._lock:
             agent = self._identified(identifier)
             if agent.arrived:  # also if its event is published, but on its way yet
                 raise states.extension_refusal("Ready", "next", identifier)
-            agent.state = states.step_extension(agent.state, "next", identifier)
+            worked, agent.state = agent.state == "Running", states.step_extension(agent.state, "next", identifier)
             agent.arrived, agent.done_at_us = True, self._now_us()
+            if worked and done and agent.told_at_us is not None and not self._shutting_down:
+                busy_us = max(0, agent.done_at_us - agent.told_at_us)
+                self._note(ExtensionDone(agent.done_at_us, agent.name, busy_us))
             if agent.pending is not None:
                 agent.state = "Running"
             self._changed.notify_all()

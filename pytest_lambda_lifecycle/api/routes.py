@@ -28,7 +28,7 @@ AVAILABILITY_ZONE: Final = "use1-az1"
 _IDENTIFIER: Final = "Lambda-Extension-Identifier"
 _ERROR_TYPE: Final = "Lambda-Extension-Function-Error-Type"
 _METADATA_HEADERS: Final = (("Cache-Control", "private, max-age=43200, immutable"),)
-_ANSWER: Final = re.compile(r"/2018-06-01/runtime/invocation/([^/]+)/(response|error)").fullmatch
+_ANSWER: Final = re.compile(r"/2018-06-01/runtime/invocation/([^/]*)/(response|error)").fullmatch
 
 
 class Subscriptions(Protocol):

@@ -139,11 +139,11 @@ class ExtensionGroup:
         outcome, ready_us = self.objects.start(limit_us, limit, internal=True)
         registry.close_registration()
         if self._failed(outcome) is None:
-            clock.skip_to(max(self._ready_us, ready_us))
-            self.objects.arrive()
-            if self._remote():
+            if self._remote():  # first: what they do takes its time from now on, not from where the others have ended
                 left_us = limit_us - (clock.elapsed() - began) // 1000
                 outcome = self._await(lambda: all(map(_is_ready, self._remote())), limit_us=left_us, limit=limit)
+            clock.skip_to(max(self._ready_us, ready_us))
+            self.objects.arrive()
         self._endpoint.hub.close_subscriptions()
         return outcome or Loaded()
 
@@ -160,8 +160,8 @@ class ExtensionGroup:
     # -- Invoke ---------------------------------------------------------------------------------------------------
 
     def died(self) -> Outcome | None:
-        """Return how one has ended while the environment was frozen."""
-        return self._failed(self._barrier.ended())
+        """Return how one has ended meanwhile."""
+        return self._failed(self._barrier.ended()) if self._endpoint.opened else None
 
     def begin_invoke(self, event: dict[str, object], limit_us: int, limit: float) -> int | Outcome:
         """Tell of an invoke, the programs first: they run meanwhile.
@@ -176,10 +176,10 @@ class ExtensionGroup:
         told = [agent for agent in self._agents if "INVOKE" in agent.events]
         self._began_us = began_us = clock.now_us()
         self._told = {agent.name: began_us for agent in told}
-        for agent in told:
-            self._timeline.append(ExtensionNotified(began_us, agent.name, _decode(encoded)))
-        self._endpoint.registry.publish(list(self._told), encoded.encode(), with_id=True)
+        threads = [name for name in self._told if name not in self._programs and name not in self.objects]
+        self._publish([name for name in self._told if name not in threads], event, with_id=True)
         self._round = turns = self.objects.tell(told, encoded, limit_us, limit)
+        self._publish(threads, event, with_id=True)  # they live by the same clock, so it has to be back first
         if isinstance(turns.failure, Interrupted):
             return turns.failure
         if not isinstance(turns.failure, ExtensionFailed):
@@ -204,19 +204,24 @@ class ExtensionGroup:
         __tracebackhide__ = True
         clock, turns = self._clock, self._round
         ended = clock.elapsed()
-        clock.skip_to(self._began_us + turns.ended_us)
-        behind_us = max(0, turns.ended_us - runtime_us)
         waiting = [agent for agent in self._remote() if agent.name in self._told]
-        if turns.failure is not None or not waiting:
-            return self._failed(turns.failure), behind_us
-        left_us = limit_us - behind_us
-        failure = self._await(lambda: all(map(_is_ready, waiting)), limit_us=left_us, limit=limit)
-        for agent in waiting:
-            if _is_ready(agent):
-                done_us = agent.done_at_us or clock.now_us()
-                self._timeline.append(ExtensionDone(done_us, agent.name, max(0, done_us - self._told[agent.name])))
+        failure = None
+        if turns.failure is None and waiting:  # before the clock goes to where those in this process have ended
+            failure = self._await(lambda: all(map(_is_ready, waiting)), limit_us=limit_us, limit=limit)
+        waited_us = (clock.elapsed() - ended) // 1000 if waiting else 0
+        clock.skip_to(self._began_us + turns.ended_us)
         self.collect()
-        return failure, max(behind_us, (clock.elapsed() - ended) // 1000)
+        return failure or self._failed(turns.failure), max(waited_us, turns.ended_us - runtime_us, 0)
+
+    def _publish(self, names: list[str], event: dict[str, object], *, with_id: bool) -> None:
+        """Hand an event out.  Programs have the machine's time, whatever a test has done to the function's."""
+        registry, now_us = self._endpoint.registry, self._clock.now_us()
+        left_ms = int(str(event["deadlineMs"])) - self._clock.function_time_ms()
+        real = {**event, "deadlineMs": RealTime.time_ns() // 1_000_000 + left_ms}
+        for name in names:
+            encoded = _encode(real if name in self._programs else event)
+            self._timeline.append(ExtensionNotified(now_us, name, _decode(encoded)))
+            registry.publish([name], encoded.encode(), with_id=with_id)
 
     # -- between invokes ------------------------------------------------------------------------------------------
 
@@ -259,7 +264,7 @@ class ExtensionGroup:
     def shutdown(self, reason: str, deadline_ms: int, until_us: int) -> tuple[tuple[str, ...], BaseException | None]:
         """Tell of the end those who subscribed; returns who was killed, and what is to be raised in the end."""
         __tracebackhide__ = True
-        registry, encoded = self._endpoint.registry, _encode(lifecycle.shutdown_event(reason, deadline_ms))
+        registry, event = self._endpoint.registry, lifecycle.shutdown_event(reason, deadline_ms)
         registry.shutting_down()
         self._thaw()
         self.collect()
@@ -268,54 +273,63 @@ class ExtensionGroup:
         alive = [one for one in alive if one.state != "LaunchError"]
         subscribed = [agent for agent in alive if "SHUTDOWN" in agent.events]
         told = [agent for agent in subscribed if agent.name not in self.objects.cut]
-        for agent in told:
-            self._timeline.append(ExtensionNotified(self._clock.now_us(), agent.name, _decode(encoded)))
-        registry.publish([agent.name for agent in told], encoded.encode(), with_id=False)
+        self._publish([agent.name for agent in told], event, with_id=False)
         killed = [agent.name for agent in alive if agent not in subscribed and agent.name in self._programs]
         for name in killed:
             self._kill(name)
-        killed_here, interruption = self.objects.shut_down(alive, encoded, until_us)
-        self._await_ends(told, until_us, killed)
+        killed_here, interruption = self.objects.shut_down(alive, _encode(event), until_us)
+        another = self._await_ends([agent for agent in told if agent.name in self._programs], until_us, killed)
         self.collect()
-        return (*killed, *killed_here), interruption
+        return (*killed, *killed_here), interruption or another
 
-    def _await_ends(self, told: list[Agent], until_us: int, killed: list[str]) -> None:
-        """Wait for the programs to end, and kill them at the end of the budget."""
+    def _await_ends(self, programs: list[Agent], until_us: int, killed: list[str]) -> BaseException | None:
+        """Wait for programs to end, and kill them at the end of the budget; returns what has interrupted that."""
+        __tracebackhide__ = True
         clock, registry = self._clock, self._endpoint.registry
-        programs = [agent for agent in told if agent.name in self._programs]
-        if not programs:
-            return
-        began = clock.elapsed()
-        until = RealTime.perf_counter() + max(0, until_us - clock.now_us()) / 1_000_000
-        registry.wait(lambda: all(agent.exit_code is not None for agent in programs), until)
+        left_us = max(0, until_us - clock.now_us())
+        until = RealTime.perf_counter() + left_us / 1_000_000
+
+        def wait() -> Outcome:
+            registry.wait(lambda: all(agent.exit_code is not None for agent in programs), until)
+            return Loaded()
+
+        outcome = self._turns.run(wait, limit_us=left_us, limit=left_us / 1_000_000) if programs else Loaded()
         for agent in programs:
             if agent.exit_code is None:
                 killed.append(agent.name)
                 self._kill(agent.name)
             ended_us = agent.exited_at_us or clock.now_us()
-            self._timeline.append(ExtensionDone(ended_us, agent.name, (clock.elapsed() - began) // 1000))
+            done = ExtensionDone(ended_us, agent.name, max(0, ended_us - (agent.told_at_us or ended_us)))
+            self._timeline.append_in_time(done)
+        return outcome.exception if isinstance(outcome, Interrupted) else None
 
     def _kill(self, name: str) -> None:
         self._programs.kill(name)
         self._timeline.append(Signal(self._clock.now_us(), name, "SIGKILL"))
 
-    def end(self) -> None:
-        """End all that is left, for a reset or for good; the next start begins anew."""
+    def end(self) -> BaseException | None:
+        """End all that is left, for a reset or for good; returns what has interrupted that."""
+        outcome: Outcome = Loaded()
         if self._endpoint.opened:
-            self._turns.run(self._ending, limit_us=5_000_000, limit=5)
+            outcome = self._turns.run(self._ending, limit_us=5_000_000, limit=5)
+            if isinstance(outcome, Interrupted):  # or refused, as another thread is inside a phase
+                self._endpoint.end()
             self._programs.end()
             self.collect()
         self._timeline.drop_ahead()
         self._start_afresh()
+        interruption = outcome.exception if isinstance(outcome, Interrupted) else None
+        return None if isinstance(interruption, LifecycleError) else interruption
 
     def _ending(self) -> Outcome:
         self._endpoint.end()
         return Loaded()
 
-    def close(self) -> None:
-        """Give everything back."""
-        self.end()
+    def close(self) -> BaseException | None:
+        """Give everything back; returns what has interrupted that."""
+        interruption = self.end()
         self._endpoint.close()
+        return interruption
 
     # -- waiting --------------------------------------------------------------------------------------------------
 
@@ -336,10 +350,8 @@ class ExtensionGroup:
         return outcome
 
     def collect(self) -> None:
-        """Put on the timeline what other threads have reported: only the conductor's thread may."""
-        mail = self._endpoint.mail
-        while mail:
-            self._timeline.append(mail.popleft())
+        """Put on the timeline what other threads have reported so far."""
+        self._timeline.catch_up(self._clock.now_us())
 
 
 def _is_ready(agent: Agent) -> bool:

@@ -167,13 +167,12 @@ class Objects:
         def done(one: LocalExtension, outcome: Outcome, busy_us: int) -> None:
             if type(outcome) is Loaded:
                 registry.arrive(one.identifier)
-                self._timeline.append_in_time(ExtensionDone(self._clock.now_us(), one.name, busy_us))
 
         turns = self._round(chosen, partial(LocalExtension.deliver, event=event), limit_us, limit, done)
         if turns.interruption is not None:  # the test's own doing: all go on with the next event
             for agent in told:
                 if agent.name in self._locals and agent.exit_code is None and not agent.arrived:
-                    registry.arrive(agent.identifier)
+                    registry.arrive(agent.identifier, done=False)
         return turns
 
     # -- the end --------------------------------------------------------------------------------------------------
@@ -229,10 +228,11 @@ class Objects:
         """
         __tracebackhide__ = True
         clock, timeline, turns = self._clock, self._timeline, Round()
-        began_us = clock.now_us()
+        began_us, all_began = clock.now_us(), clock.elapsed()
         for one in chosen:
             began = clock.elapsed()
-            outcome = self._turns.run(turn, one, limit_us=limit_us, limit=limit)
+            left_us = max(0, limit_us - (began - all_began) // 1000)  # real time cannot be put back
+            outcome = self._turns.run(turn, one, limit_us=left_us, limit=limit)
             busy_us = (clock.elapsed() - began) // 1000
             turns.add(outcome, busy_us)
             if isinstance(outcome, ExtensionFailed) and (one.identifier or not one.internal):
@@ -240,8 +240,7 @@ class Objects:
             elif isinstance(outcome, TimedOut):
                 self.cut.add(one.name)
             ended(one, outcome, busy_us)
-            while self._endpoint.mail:
-                timeline.append_in_time(self._endpoint.mail.popleft())
+            timeline.take_in()
             clock.rewind(began_us)
             timeline.catch_up(clock.now_us())
             if turns.interruption is not None and not goes_on:

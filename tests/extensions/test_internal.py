@@ -1,19 +1,27 @@
 """Internal extensions: threads of the function's that register over HTTP, unmodified, through the environment."""
 
 import importlib.util
+import signal
 import socket
 import sys
 import textwrap
 import threading
+import time
+from datetime import datetime, timezone
 
 import pytest
 import responses  # with requests and urllib3: at their first import they add filters of warnings for good
 
 from pytest_lambda_lifecycle import (
     ExecutionEnvironment,
+    Extension,
     ExtensionError,
+    ExtensionRegistered,
     FunctionConfig,
+    FunctionInit,
     FunctionTimeout,
+    LambdaClock,
+    LifecycleError,
     RuntimeDone,
     lifecycle,
 )
@@ -632,3 +640,81 @@ def test_its_thread_is_no_leftover_while_it_waits_for_an_event(make):
     assert [one.label for one in env.invoke({"start": 1}).leftovers] == ["other"]
     assert env.invoke().leftovers == []
     assert env.timeline.names.index("extension_registered") < env.timeline.names.index("init_runtime_done")
+
+
+def test_a_worker_of_an_executor_ends_with_the_process(make):
+    env = make("""
+        import concurrent.futures
+        client = Client()
+        client.register("worker")
+        executor = concurrent.futures.ThreadPoolExecutor(1)
+        executor.submit(client.next)
+        def handler(event, context): pass
+    """)
+    env.initialize()
+    env.close()
+
+
+def test_beside_an_object_in_virtual_time_each_takes_its_own(make):
+    class Slow(Extension):
+        def on_invoke(self, event):
+            time.sleep(1)
+
+    with LambdaClock(datetime(2030, 1, 31, tzinfo=timezone.utc)):
+        env = make(
+            """
+            start("worker", lambda event: time.sleep(0.25))
+            def handler(event, context): time.sleep(0.5)
+            """,
+            extensions=[Slow],
+        )
+        taken = {(one.duration_ms, one.extension_overhead_ms) for one in (env.invoke() for _ in range(30))}
+        env.close()
+    assert taken == {(1000, 500)}
+
+
+def test_an_interrupt_while_its_thread_ends_is_not_lost(make):
+    env = make("""
+        busy = threading.Event()
+
+        def on_event(event):
+            threading.Thread(target=later, name="later").start()
+
+        def later():
+            busy.set()
+            time.sleep(0.7)
+
+        start("worker", on_event)
+        def handler(event, context): pass
+    """)
+    env.invoke()
+    assert env.module.busy.wait(10)
+    interrupt = threading.Timer(0.2, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT])
+    before = threading.enumerate()
+    interrupt.start()
+    try:
+        env.shutdown()
+    except KeyboardInterrupt:
+        assert env.state == "closed"
+    else:  # all was over before it came
+        with pytest.raises(KeyboardInterrupt):
+            interrupt.join(10)
+            time.sleep(1)
+    for thread in before:
+        if thread.name in ("later", "worker"):
+            thread.join(10)
+
+
+def test_an_observer_that_raises_in_init_leaves_an_environment_that_goes_on(make):
+    trouble = [ExtensionRegistered, FunctionInit]
+
+    def observer(event):
+        if trouble and type(event) is trouble[0]:
+            trouble.pop(0)
+            raise LifecycleError("from the observer")
+
+    env = make("start('worker')\ndef handler(event, context): return 1", observer=observer)
+    for _ in range(2):
+        with pytest.raises(LifecycleError, match="from the observer"):
+            env.invoke()
+    assert env.invoke().payload == 1

@@ -1,5 +1,6 @@
 """External extensions as executables, through the environment: from a layer or by path, in any language."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import freezegun
 import pytest
 
 from pytest_lambda_lifecycle import (
@@ -589,3 +591,62 @@ def test_on_workers_of_xdist(pytester, program):
     """)
     result = pytester.runpytest_subprocess("-p", "xdist", "-n2", "-p", "no:randomly")
     result.assert_outcomes(passed=4)
+
+
+def test_a_crash_while_the_handler_runs_ends_the_invoke(make, program):
+    agent = program(REGISTERED, 'next_event()\ntime.sleep(0.1)\nsay("going down")\nsys.exit(5)\n')
+    env = make(agent, source="import time\ndef handler(event, context):\n    time.sleep(20)", timeout=30)
+    invocation = env.invoke(check=False)
+    assert (invocation.error_type, invocation.status) == ("Extension.Crash", "error")
+    assert 100 < invocation.duration_ms < 5000
+    assert isinstance(invocation.error, dict)
+    assert env.state == "reset"
+
+
+def test_a_crash_while_the_function_is_imported_ends_init(make, program):
+    agent = program(REGISTERED, "sys.exit(6)\n")
+    env = make(agent, source="import time\ntime.sleep(20)\ndef handler(event, context): pass", timeout=30)
+    with pytest.raises(ExtensionError, match=r"exit status 6 \(extension 'agent'\)"):
+        env.initialize()
+
+
+def test_how_long_each_took_to_end_and_in_which_order(make, program):
+    slow = program(REGISTERED, LOOP.replace("sys.exit()", "time.sleep(0.3); sys.exit()"), name="a-slow")
+    quick = program(REGISTERED, LOOP, name="b-quick")
+    env = make(slow, quick, timeout=30)
+    env.invoke()
+    end = env.shutdown()
+    assert list(end.durations_ms) == ["runtime", "b-quick", "a-slow"]
+    assert end.durations_ms["a-slow"] >= 300 > end.durations_ms["b-quick"]
+    assert [event.at for event in end.events] == sorted(event.at for event in end.events)
+
+
+@pytest.mark.parametrize("way", ["idle", "freeze_time"])
+def test_the_deadline_is_in_the_machines_time(make, program, way):
+    left = 'say("left", int(event["deadlineMs"] - time.time() * 1000))'
+    agent = program(REGISTERED, LOOP.replace('say("got", event["eventType"])', left))
+    env = make(agent, timeout=30)
+    with freezegun.freeze_time("2020-01-01") if way == "freeze_time" else contextlib.nullcontext():
+        env.invoke()
+        env.idle(hours=3)
+        env.invoke()
+        env.shutdown()
+    *invokes, shutdown = [int(line.split()[1]) for line in env.log.splitlines() if line.startswith("left")]
+    assert len(invokes) == 2
+    assert all(0 < one <= 30_000 for one in invokes)
+    assert 0 < shutdown <= 2000
+
+
+def test_what_it_writes_has_its_place_beside_what_the_function_writes(make, program):
+    agent = program(REGISTERED, LOOP)
+    handler = """
+        import time
+        def handler(event, context):
+            time.sleep(0.3)
+            print("later")
+    """
+    env = make(agent, source=handler, timeout=30)
+    invocation = env.invoke()
+    assert [line for line in invocation.log.splitlines() if line in ("got INVOKE", "later")] == ["got INVOKE", "later"]
+    times = [record["time"] for record in env.telemetry]
+    assert times == sorted(times)

@@ -43,6 +43,7 @@ class Alarm:
         self._installed = False
         self._active = False
         self._deadline_at = 0.0
+        self._ending = threading.Lock()
         self._own_handler: Any = signal.SIG_DFL
         self._own_left = self._own_interval = self._own_at = 0.0
         self._test_handler: Any = None
@@ -84,8 +85,9 @@ class Alarm:
         """Keep what the function leaves, and give the test's timer back as far as it has run."""
         if not self._active:
             return
-        self._active = False
-        _fast.setitimer(_fast.ITIMER_REAL, 0)
+        with self._ending:
+            self._active = False
+            _fast.setitimer(_fast.ITIMER_REAL, 0)
         if self._own_at or self._test_at:
             now = RealTime.perf_counter()
             self._own_left = max(self._own_at - now, _SOON) if self._own_at else 0.0
@@ -95,9 +97,10 @@ class Alarm:
 
     def cut(self) -> None:
         """Interrupt the phase now, from any thread: something else has ended it.  Without a deadline, do nothing."""
-        if self._active and self._deadline_at:
-            self._deadline_at = RealTime.perf_counter()
-            _fast.setitimer(_fast.ITIMER_REAL, _SOON, _REPEAT)
+        with self._ending:  # a timer that is set when our handler is gone would end the test session
+            if self._active and self._deadline_at:
+                self._deadline_at = RealTime.perf_counter()
+                _fast.setitimer(_fast.ITIMER_REAL, _SOON, _REPEAT)
 
     def discard(self) -> None:
         """Forget the function's handler and timer."""

@@ -18,6 +18,7 @@ from pytest_lambda_lifecycle import options
 from pytest_lambda_lifecycle.config import FunctionConfig
 from pytest_lambda_lifecycle.environment import ExecutionEnvironment
 from pytest_lambda_lifecycle.errors import ConfigError, LifecycleError, LifecycleWarning
+from pytest_lambda_lifecycle.extension_events import ExtensionFault
 from pytest_lambda_lifecycle.kept import handler_file, keep_for
 from pytest_lambda_lifecycle.marks import location, own_marks
 from pytest_lambda_lifecycle.settings import SettingsLayer, refuse_unknown, setting_names
@@ -101,6 +102,11 @@ class LambdaLifecycle:
         for environment in reversed(self._environments):
             try:
                 environment.close()
+                problems += [
+                    f"{environment!r}: extension {one.extension!r} failed in its shutdown: {one.detail}"
+                    for one in (environment.phases[-1].events if environment.phases else ())
+                    if isinstance(one, ExtensionFault)
+                ]
             except Exception as problem:
                 problems.append(f"{environment!r} could not be ended cleanly: {type(problem).__name__}: {problem}")
             except BaseException as raised:

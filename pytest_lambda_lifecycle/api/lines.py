@@ -23,8 +23,8 @@ class _Line(socket.socket):
     def recv(self, *arguments: Any) -> bytes:  # noqa: ANN401  # the real one's
         return _unless_ended(self, super().recv, *arguments)
 
-    def recv_into(self, *arguments: Any) -> int:  # noqa: ANN401
-        return _unless_ended(self, super().recv_into, *arguments)
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:  # noqa: ANN401
+        return _unless_ended(self, super().recv_into, buffer, nbytes, flags)
 
     def send(self, *arguments: Any) -> int:  # noqa: ANN401
         return _unless_ended(self, super().send, *arguments)

@@ -455,3 +455,20 @@ def test_done_is_noted_for_each(make, either_time):
     env.invoke({})
     end = env.shutdown()
     assert [event.extension for event in end.events if isinstance(event, ExtensionDone)] == ["told", "b"]
+
+
+def test_what_fails_at_the_end_of_a_test_is_a_warning(pytester):
+    pytester.makepyfile(app="def handler(event, context): pass")
+    pytester.makepyfile("""
+        from pytest_lambda_lifecycle import Extension
+
+        class Faulty(Extension):
+            def on_shutdown(self, event):
+                raise ValueError("nobody there")
+
+        def test_it(lambda_lifecycle):
+            lambda_lifecycle("app.handler", extensions=[Faulty]).invoke()
+    """)
+    result = pytester.runpytest("-W", "default")
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines("*extension 'Faulty' failed in its shutdown: exit status 1 (ValueError: nobody there)")

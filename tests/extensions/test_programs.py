@@ -183,6 +183,7 @@ def test_python_through_a_whole_life(make, program):
     assert '"eventType": "SHUTDOWN"' in end.log
     assert '"shutdownReason": "spindown"' in end.log
     records = [record["record"] for record in env.telemetry if record["type"] == "extension"]
+    records = [one for one in records if one.startswith(("seen", "{"))]  # not what its Python says of open sockets
     assert len(records) == 4
     assert env.init_count == 1
 

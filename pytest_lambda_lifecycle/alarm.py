@@ -27,6 +27,7 @@ AVAILABLE: Final = hasattr(signal, "setitimer")
 _REPEAT: Final = 0.02
 """Seconds after which code that has swallowed the interruption is interrupted again."""
 _SOON: Final = 1e-6
+_STRAY: Final = 0.005
 
 
 class Alarm:
@@ -44,6 +45,7 @@ class Alarm:
         self._active = False
         self._deadline_at = 0.0
         self._ending = threading.Lock()
+        self._stray_until = 0.0
         self._own_handler: Any = signal.SIG_DFL
         self._own_left = self._own_interval = self._own_at = 0.0
         self._test_handler: Any = None
@@ -88,6 +90,10 @@ class Alarm:
         with self._ending:
             self._active = False
             _fast.setitimer(_fast.ITIMER_REAL, 0)
+            if self._deadline_at:
+                now = RealTime.perf_counter()
+                if now >= self._deadline_at:  # its signal may have come, and Python calls our handler only now
+                    self._stray_until = now + _STRAY
         if self._own_at or self._test_at:
             now = RealTime.perf_counter()
             self._own_left = max(self._own_at - now, _SOON) if self._own_at else 0.0
@@ -158,7 +164,8 @@ class Alarm:
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True
         if not self._active:
-            _call(self._test_handler, frame)
+            if RealTime.perf_counter() >= self._stray_until:
+                _call(self._test_handler, frame)
             return
         now, handlers = RealTime.perf_counter(), []
         if self._test_at and now >= self._test_at:

@@ -183,7 +183,7 @@ def assemble(
 
     def program_exited(name: str, exit_code: int) -> None:
         endpoint.registry.exited(name, exit_code)
-        if in_own_turn():
+        if in_own_turn() and conductor.state in {State.INIT, State.INVOKE}:  # at the end it is expected
             alarm.cut()
 
     def in_own_turn() -> bool:

@@ -6,8 +6,10 @@ import time
 
 import pytest
 
-from pytest_lambda_lifecycle import FunctionTimeout, InitError, LifecycleError
+from pytest_lambda_lifecycle import FunctionTimeout, InitError, LifecycleError, alarm
+from pytest_lambda_lifecycle.interruption import Interruption
 from pytest_lambda_lifecycle.lifecycle import init_limit_us
+from pytest_lambda_lifecycle.real_time import RealTime
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
 
@@ -226,3 +228,23 @@ def test_off_the_main_thread_it_is_judged_when_the_handler_returns(environment):
     thread.start()
     thread.join()
     assert seen == ["timeout"]
+
+
+@pytest.mark.skipif(not alarm.AVAILABLE, reason="there are no interval timers")
+def test_a_signal_of_the_deadline_that_comes_when_the_phase_is_over_is_not_the_tests():
+    heard = []
+    before = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
+    own = alarm.Alarm(Interruption(time_is_up=lambda: None, forgive=lambda: None))
+    leave = own.enter()
+    try:
+        own.begin(10)
+        own._deadline_at = RealTime.perf_counter()
+        own.end()
+        own._signalled(signal.SIGALRM, None)
+        assert not heard
+        RealTime.sleep(0.02)
+        own._signalled(signal.SIGALRM, None)
+        assert heard == [1]
+    finally:
+        leave()
+        signal.signal(signal.SIGALRM, before)

@@ -215,14 +215,11 @@ class Conductor(Ending):
         self.request_id = request_id
         started = InvokeStart(clock.now_us(), request_id, config.function_version, deadline_ms, trace_id, start.cold)
         timeline.append(started)
-        if self._extensions.present:
-            release = self._process.hold_streams()
-            try:
-                done, failure, overhead_us = self._take_turns(request, started, start, limit_us, began)
-            finally:
-                release()
-        else:
+        release = self._process.hold_streams() if self._extensions.present else _nothing_held
+        try:
             done, failure, overhead_us = self._take_turns(request, started, start, limit_us, began)
+        finally:
+            release()
         report = self._report(done, start, failure, overhead_us)
         timeline.append(report)
         invocation = Invocation(timeline, first, len(timeline), start=started, done=done, report=report)
@@ -333,6 +330,10 @@ class Conductor(Ending):
         if isinstance(outcome, Interrupted):
             raise outcome.exception
         return phase
+
+
+def _nothing_held() -> None:
+    """Stand for the release of streams where nobody writes between turns."""
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final, NoReturn
 from pytest_lambda_lifecycle.errors import ConfigError
 
 __all__ = [
+    "EVENTS",
     "Extension",
     "PostedError",
     "RecordingExtension",
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 EVENTS: Final = ("INVOKE", "SHUTDOWN")
-"""What an extension may register for (Extensions API, "Register")."""
+"""What an extension may register for, an internal one for the first alone (Extensions API, "Register")."""
 
 
 class PostedError(SystemExit):

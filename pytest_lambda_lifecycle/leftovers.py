@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from pytest_lambda_lifecycle.threads import StartedThreads
+from pytest_lambda_lifecycle.threads import StartedThreads, is_worker
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
 __all__ = ["Children", "Leftovers"]
@@ -89,8 +89,7 @@ class Leftovers:
 def _kind_of(thread: threading.Thread) -> str:
     if isinstance(thread, threading.Timer):
         return "timer"
-    target = getattr(thread, "_target", None)
-    return "executor" if getattr(target, "__module__", "") == "concurrent.futures.thread" else "thread"
+    return "executor" if is_worker(thread) else "thread"
 
 
 def _name_of(child: subprocess.Popen[Any]) -> str:

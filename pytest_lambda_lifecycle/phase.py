@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, overload
 
 from pytest_lambda_lifecycle import projections
+from pytest_lambda_lifecycle.clock import moment_at
 from pytest_lambda_lifecycle.events import Event, SpyCall
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Phase:
     @property
     def started_at(self) -> datetime:
         """When the phase began (aware, UTC)."""
-        return datetime.fromtimestamp(self._timeline[self._first].at / 1_000_000, timezone.utc)
+        return moment_at(self._timeline[self._first].at)
 
     @property
     def duration_ms(self) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_lambda_lifecycle import lifecycle
 from pytest_lambda_lifecycle.events import ShutdownReport, ShutdownStart
 from pytest_lambda_lifecycle.extension_events import Signal
-from pytest_lambda_lifecycle.outcome import Exited, Interrupted, Loaded, Outcome, TimedOut
+from pytest_lambda_lifecycle.outcome import Exited, Interrupted, Loaded, Outcome, ProcessEnd, TimedOut
 from pytest_lambda_lifecycle.phases import Shutdown
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def _told(outcome: Outcome, *, hears: bool) -> str:
         case Exited(exit_code=-15):
             return ""
         case Exited(exception=exception, exit_code=code):
-            ended = lifecycle.exit_text(code).replace("exit code", "exit status")
-            plain = exception is None or isinstance(exception, SystemExit) or type(exception).__name__ == "ProcessEnd"
+            ended = f"exit status {code}" if code >= 0 else lifecycle.exit_text(code)
+            plain = exception is None or isinstance(exception, (SystemExit, ProcessEnd))
             return ended if plain else f"{type(exception).__name__}: {exception}"
         case TimedOut():
             return "still running"

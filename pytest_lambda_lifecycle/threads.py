@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from pytest_lambda_lifecycle.real_time import RealTime
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
-__all__ = ["StartedThreads", "end_threads", "function_thread", "start_unwatched"]
+__all__ = ["StartedThreads", "end_threads", "function_thread", "is_worker", "start_unwatched"]
 
 start_unwatched: Final = threading.Thread.start
 """The real one, for threads of ours: an entered environment takes each that is started for the function's."""
@@ -68,7 +68,8 @@ def _start_as_daemon(thread: Any, start: Callable[[threading.Thread], None]) -> 
         thread._daemonic = asked
 
 
-def _is_worker(thread: threading.Thread) -> bool:
+def is_worker(thread: threading.Thread) -> bool:
+    """Say whether a thread is one of an executor."""
     return getattr(getattr(thread, "_target", None), "__module__", "") == "concurrent.futures.thread"
 
 
@@ -98,11 +99,11 @@ class StartedThreads:
     def alive(self) -> list[threading.Thread]:
         """Return those that run, but for workers of executors: these would log what ends them, and are told to end."""
         running = [one for one in list(self.where) if one.is_alive()]
-        for worker in filter(_is_worker, running):
+        for worker in filter(is_worker, running):
             with contextlib.suppress(Exception):  # it has ended meanwhile
                 executor: Any = vars(worker)["_args"][0]()
                 executor.shutdown(wait=False, cancel_futures=True)
-        return [one for one in running if not _is_worker(one)]
+        return [one for one in running if not is_worker(one)]
 
     def waiting_at(self, port: int) -> set[threading.Thread]:
         """Return those that wait for an answer from a port of ours."""

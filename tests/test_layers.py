@@ -19,7 +19,7 @@ LAYERS = {
     5: "plugin options fixtures hookspecs assertions summary kept patched clock_fixture marks",
     4: "environment extending assembly attributes history lambda_clock reuse_assertion spies",
     3: "api api.channel api.connection api.delivery api.endpoint api.lines api.registry api.remote_api api.replies "
-    "api.routes  api.runtime_api api.server api.states api.subscription api.telemetry extensions "
+    "api.routes  api.runtime_api api.server api.states api.subscription api.telemetry api.waiting extensions "
     "extensions.barrier  extensions.files extensions.group extensions.guard extensions.local extensions.objects "
     "extensions.opt  extensions.output extensions.process extensions.programs watching runtimes runtimes.client "
     "runtimes.faults  runtimes.hooks runtimes.loading runtimes.local runtimes.logs runtimes.remote",

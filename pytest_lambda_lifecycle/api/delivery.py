@@ -6,7 +6,6 @@ Real time only, whatever a test does to `time`.  Source: Developer Guide, "Lambd
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import threading
 from collections import deque
@@ -14,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from pytest_lambda_lifecycle.api.channel import Channel
+from pytest_lambda_lifecycle.api.replies import encode_json
 from pytest_lambda_lifecycle.events import Event, FunctionLog, InitStart, InvokeStart
 from pytest_lambda_lifecycle.extension_events import LogsDropped
 from pytest_lambda_lifecycle.real_time import RealTime
@@ -32,7 +32,6 @@ _RETRY_AFTER_S: Final = (0.05, 0.1, 0.2, 0.4)
 """Pauses between attempts; AWS says that it backs off, not how.  After the last attempt the batch is dropped."""
 _DROPPED: Final = "the destination was dropped"
 _EVENTS_AT_ONCE: Final = 500
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Control:
@@ -99,7 +98,7 @@ class Feed:
             if isinstance(event, (InitStart, InvokeStart)):
                 self._phase = [event]
         return [
-            Item(_encode(record).encode(), record["type"] != "platform.logsDropped")
+            Item(encode_json(record), record["type"] != "platform.logsDropped")
             for record in records
             if record["type"].partition(".")[0] in subscription.types
         ]

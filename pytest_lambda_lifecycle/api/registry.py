@@ -10,21 +10,19 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from pytest_lambda_lifecycle.api import states
 from pytest_lambda_lifecycle.api.replies import ApiError, Gone
+from pytest_lambda_lifecycle.api.waiting import wait_until
+from pytest_lambda_lifecycle.extension import EVENTS
 from pytest_lambda_lifecycle.extension_events import ExtensionDone, ExtensionFault, ExtensionRegistered
-from pytest_lambda_lifecycle.real_time import RealTime
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.config import FunctionConfig
     from pytest_lambda_lifecycle.events import Event
 
 __all__ = ["Agent", "Registry"]
-
-_LOOK_UP: Final = 0.05
-"""Seconds after which a waiting conductor looks up, so that no lost wake-up can hold it for long."""
 
 
 @dataclass(slots=True, eq=False)
@@ -148,12 +146,7 @@ class Registry:
     def wait(self, done: Callable[[], bool], until: float) -> bool:
         """Wait for ``done()``, asked under the lock at each change; False at ``until`` (`RealTime.perf_counter`)."""
         with self._lock:
-            while not done():
-                left = until - RealTime.perf_counter()
-                if left <= 0:
-                    return False
-                self._changed.wait(min(left, _LOOK_UP))
-            return True
+            return wait_until(self._changed, done, until)
 
     # -- the extensions' ------------------------------------------------------------------------------------------
 
@@ -303,7 +296,7 @@ def _events_of(body: object) -> list[str]:
 
 def _check_events(events: Iterable[str], *, internal: bool) -> None:
     for event in events:
-        if event not in states.EVENTS:
+        if event not in EVENTS:
             raise ApiError(403, "Extension.InvalidEventType", f"{event}: ErrorInvalidEventType")
         if internal and event == "SHUTDOWN":
             text = "SHUTDOWN: ShutdownEventNotSupportedForInternalExtension"

@@ -6,7 +6,6 @@ Runtime API for ``Lambda-Runtime-Invocation-Id``.
 
 from __future__ import annotations
 
-import json
 import threading
 import uuid
 from collections import deque
@@ -15,18 +14,25 @@ from typing import TYPE_CHECKING, Final, cast
 
 from pytest_lambda_lifecycle import lifecycle
 from pytest_lambda_lifecycle.api import states
-from pytest_lambda_lifecycle.api.replies import ACCEPTED, NOT_FOUND, ApiError, Call, Gone, Reply
+from pytest_lambda_lifecycle.api.replies import (
+    ACCEPTED,
+    NOT_FOUND,
+    ApiError,
+    Call,
+    Gone,
+    Reply,
+    decode_json,
+    encode_json,
+)
 from pytest_lambda_lifecycle.api.runtime_api import check_request_id
+from pytest_lambda_lifecycle.api.waiting import wait_until
 from pytest_lambda_lifecycle.outcome import Raised, Request, Returned
-from pytest_lambda_lifecycle.real_time import RealTime
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.config import FunctionConfig
 
 __all__ = ["RemoteRuntimeApi"]
 
-_LOOK_UP: Final = 0.05
-"""Seconds after which a waiting conductor looks up, so that no lost wake-up can hold it for long."""
 _INVOCATION_ID: Final = "Lambda-Runtime-Invocation-Id"
 _ERROR_TYPE: Final = "Lambda-Runtime-Function-Error-Type"
 _CAUSE_TYPE: Final = "application/vnd.aws.lambda.error.cause+json"
@@ -109,12 +115,7 @@ class RemoteRuntimeApi:
     def wait(self, done: Callable[[], bool], until: float) -> bool:
         """Wait for ``done()``, asked under the lock at each change; False at ``until`` (`RealTime.perf_counter`)."""
         with self._lock:
-            while not done():
-                left = until - RealTime.perf_counter()
-                if left <= 0:
-                    return False
-                self._changed.wait(min(left, _LOOK_UP))
-            return True
+            return wait_until(self._changed, done, until)
 
     # -- the runtime's --------------------------------------------------------------------------------------------
 
@@ -231,7 +232,7 @@ class RemoteRuntimeApi:
 
 def _object(body: bytes) -> dict[str, object] | None:
     try:
-        found = Call("", "", body=body).json()
+        found = decode_json(body)
     except ValueError:
         return None
     return cast("dict[str, object]", found) if isinstance(found, dict) else None
@@ -246,4 +247,4 @@ def _without_cause(body: bytes) -> bytes:
     if found is None or not all(isinstance(found.get(name, kind()), kind) for name, kind in _CAUSE_FIELDS.items()):
         return b'"Invalid error body"'
     kept = {name: found[name] for name in _CAUSE_FIELDS if name in found}
-    return json.JSONEncoder(separators=(",", ":")).encode(kept).encode()
+    return encode_json(kept)

@@ -7,10 +7,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-__all__ = ["ACCEPTED", "NOT_FOUND", "ApiError", "Call", "Gone", "Reply", "json_reply", "text_reply"]
+__all__ = [
+    "ACCEPTED",
+    "NOT_FOUND",
+    "ApiError",
+    "Call",
+    "Gone",
+    "Reply",
+    "decode_json",
+    "encode_json",
+    "json_reply",
+    "text_reply",
+]
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # a test may have replaced json.dumps and json.loads
 _decode = json.JSONDecoder().decode
+
+
+def encode_json(value: object) -> bytes:
+    """Return *value* as JSON without spaces, as Go's encoder writes it."""
+    return _encode(value).encode()
+
+
+def decode_json(body: bytes) -> object:
+    """Return what *body* says; raises `ValueError`, also for what is nested too deeply."""
+    try:
+        return _decode(body.decode())
+    except RecursionError:
+        raise ValueError("exceeded max depth") from None
 
 
 @dataclass(slots=True)
@@ -31,10 +55,7 @@ class Call:
 
     def json(self) -> object:
         """Return the body decoded; raises `ValueError`, also for what is nested too deeply."""
-        try:
-            return _decode(self.body.decode())
-        except RecursionError:
-            raise ValueError("exceeded max depth") from None
+        return decode_json(self.body)
 
 
 class Reply(NamedTuple):
@@ -66,7 +87,7 @@ class Gone(Exception):
 
 def json_reply(status: int, value: object, *headers: tuple[str, str]) -> Reply:
     """Return *value* as compact JSON with a newline at its end, as Go's encoder writes it."""
-    return Reply(status, f"{_encode(value)}\n".encode(), (("Content-Type", "application/json"), *headers))
+    return Reply(status, encode_json(value) + b"\n", (("Content-Type", "application/json"), *headers))
 
 
 def text_reply(status: int, text: str, *headers: tuple[str, str]) -> Reply:

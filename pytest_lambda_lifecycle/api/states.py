@@ -12,7 +12,6 @@ from typing import Final
 from pytest_lambda_lifecycle.api.replies import ApiError
 
 __all__ = [
-    "EVENTS",
     "EXTENSION",
     "EXTENSION_LIMIT",
     "NOT_ALLOWED",
@@ -70,9 +69,6 @@ EXTENSION: Final[Table] = {
 an external extension's only."""
 
 _EXTENSION_AIMS: Final = {"register": "Registered", "next": "Ready", "init/error": "InitError", "exit/error": "Exited"}
-
-EVENTS: Final = frozenset({"INVOKE", "SHUTDOWN"})
-"""What an external extension may subscribe to; an internal one may to INVOKE only (Extensions API, "Register")."""
 
 EXTENSION_LIMIT: Final = 10
 """Extensions of one environment, internal and external ones together (Lambda quotas; emulator)."""

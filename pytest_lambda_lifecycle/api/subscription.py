@@ -6,12 +6,11 @@ Runtime Interface Emulator where the guide is silent.  As in the guide's example
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, cast
 from urllib.parse import quote, urlsplit
 
-from pytest_lambda_lifecycle.api.replies import ApiError
+from pytest_lambda_lifecycle.api.replies import ApiError, decode_json
 from pytest_lambda_lifecycle.telemetry import LOGS_SCHEMAS, TELEMETRY_SCHEMAS
 
 __all__ = ["APIS", "Api", "Subscription", "parse"]
@@ -41,7 +40,6 @@ _BUFFERING: Final = {
     "timeoutMs": (25, 30_000, 1_000),
 }
 """Lowest and highest value, and the default.  The guide has two defaults of ``maxItems``; the emulator has this one."""
-_decode = json.JSONDecoder().decode
 
 
 class Subscription(NamedTuple):
@@ -66,8 +64,8 @@ def parse(api: str, body: bytes) -> Subscription:
     words = APIS[api]
     problems: list[str] = []
     try:
-        decoded: object = _decode(body.decode())
-    except (ValueError, RecursionError):
+        decoded = decode_json(body)
+    except ValueError:
         raise ApiError(400, words.validation_error, "the body is not valid JSON") from None
     if not isinstance(decoded, dict):
         raise ApiError(400, words.validation_error, "the body should be a JSON object")

@@ -13,6 +13,7 @@ from typing import Final
 from pytest_lambda_lifecycle.api.delivery import Control, Feed, Project, Subscriber
 from pytest_lambda_lifecycle.api.replies import ApiError, Reply
 from pytest_lambda_lifecycle.api.subscription import APIS, parse
+from pytest_lambda_lifecycle.api.waiting import wait_until
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.events import Event
 from pytest_lambda_lifecycle.extension_events import LogsDropped, TelemetrySubscription
@@ -20,8 +21,6 @@ from pytest_lambda_lifecycle.real_time import RealTime
 
 __all__ = ["TelemetryHub"]
 
-_LOOK_EVERY_S: Final = 0.05
-"""The main thread waits no longer at a time, so that signals are handled."""
 _JOIN_WITHIN_S: Final = 2.0
 
 
@@ -119,14 +118,9 @@ class TelemetryHub:
             control.flushing = True
             control.changed.notify_all()
             try:
-                while any(one.delivered < wanted for one in subscribers):
-                    left = end - RealTime.perf_counter()
-                    if left <= 0:
-                        return False
-                    control.changed.wait(min(left, _LOOK_EVERY_S))
+                return wait_until(control.changed, lambda: all(one.delivered >= wanted for one in subscribers), end)
             finally:
                 control.flushing = False
-        return True
 
     # -- ends -----------------------------------------------------------------------------------------------------
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from pytest_lambda_lifecycle import lifecycle
+from pytest_lambda_lifecycle.api.replies import decode_json, encode_json
 from pytest_lambda_lifecycle.api.states import EXTENSION_LIMIT
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.extension_events import (
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ExtensionGroup"]
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-_decode = json.JSONDecoder().decode
 _FLUSH_S: Final = 1.0
 """Seconds that telemetry may take to reach its subscribers before they are told of the end (emulator)."""
 
@@ -64,7 +62,7 @@ class ExtensionGroup:
     def _start_afresh(self) -> None:
         self.present = False
         self._ready_us = 0
-        self._told: dict[str, int] = {}
+        self._told: list[str] = []
         self._round = Round()
         self._began_us = 0
 
@@ -171,14 +169,14 @@ class ExtensionGroup:
         or why it is not to run at all.
         """
         __tracebackhide__ = True
-        clock, encoded = self._clock, _encode(event)
+        clock = self._clock
         self._thaw()
         told = [agent for agent in self._agents if "INVOKE" in agent.events]
-        self._began_us = began_us = clock.now_us()
-        self._told = {agent.name: began_us for agent in told}
+        self._began_us = clock.now_us()
+        self._told = [agent.name for agent in told]
         threads = [name for name in self._told if name not in self._programs and name not in self.objects]
         self._publish([name for name in self._told if name not in threads], event, with_id=True)
-        self._round = turns = self.objects.tell(told, encoded, limit_us, limit)
+        self._round = turns = self.objects.tell(told, encode_json(event), limit_us, limit)
         self._publish(threads, event, with_id=True)  # they live by the same clock, so it has to be back first
         if isinstance(turns.failure, Interrupted):
             return turns.failure
@@ -220,9 +218,9 @@ class ExtensionGroup:
         shifted = abs(ahead_ms) > 1  # else it is the same time, read twice
         real = {**event, "deadlineMs": int(str(event["deadlineMs"])) - ahead_ms} if shifted else event
         for name in names:
-            encoded = _encode(real if name in self._programs else event)
-            self._timeline.append(ExtensionNotified(now_us, name, _decode(encoded)))
-            registry.publish([name], encoded.encode(), with_id=with_id)
+            encoded = encode_json(real if name in self._programs else event)
+            self._timeline.append(ExtensionNotified(now_us, name, cast("dict[str, object]", decode_json(encoded))))
+            registry.publish([name], encoded, with_id=with_id)
 
     # -- between invokes ------------------------------------------------------------------------------------------
 
@@ -278,7 +276,7 @@ class ExtensionGroup:
         killed = [agent.name for agent in alive if agent not in subscribed and agent.name in self._programs]
         for name in killed:
             self._kill(name)
-        killed_here, interruption = self.objects.shut_down(alive, _encode(event), until_us)
+        killed_here, interruption = self.objects.shut_down(alive, encode_json(event), until_us)
         another = self._await_ends([agent for agent in told if agent.name in self._programs], until_us, killed)
         self.collect()
         return (*killed, *killed_here), interruption or another

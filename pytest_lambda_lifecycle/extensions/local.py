@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from pytest_lambda_lifecycle.api.replies import decode_json
 from pytest_lambda_lifecycle.capture import Unbuffered
 from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.extension import (
@@ -27,7 +27,6 @@ from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 __all__ = ["LocalExtension", "TurnOutcome"]
 
 TurnOutcome: TypeAlias = Loaded | ExtensionFailed
-_decode = json.JSONDecoder().decode
 _POSTED: Final = {"init/error": "Extension.InitError", "exit/error": "Extension.ExitError"}
 """The platform's words for what an extension has posted before it exits (emulator, ``fatalerror``)."""
 
@@ -95,10 +94,10 @@ class LocalExtension:
         __tracebackhide__ = True
         return self._turn(initialize, self._object)
 
-    def deliver(self, event: str) -> TurnOutcome:
+    def deliver(self, event: bytes) -> TurnOutcome:
         """Tell it of an invoke, or of the end."""
         __tracebackhide__ = True
-        return self._turn(deliver, self._object, _decode(event))
+        return self._turn(deliver, self._object, decode_json(event))
 
     @property
     def _object(self) -> Extension:

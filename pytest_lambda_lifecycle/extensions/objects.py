@@ -156,7 +156,7 @@ class Objects:
 
     # -- Invoke ---------------------------------------------------------------------------------------------------
 
-    def tell(self, told: Iterable[Agent], event: str, limit_us: int, limit: float) -> Round:
+    def tell(self, told: Iterable[Agent], event: bytes, limit_us: int, limit: float) -> Round:
         """Let those who were told of an invoke do their share; the clock is back then for the runtime's."""
         __tracebackhide__ = True
         registry = self._endpoint.registry
@@ -177,7 +177,7 @@ class Objects:
 
     # -- the end --------------------------------------------------------------------------------------------------
 
-    def shut_down(self, alive: Iterable[Agent], event: str, until_us: int) -> tuple[list[str], BaseException | None]:
+    def shut_down(self, alive: Iterable[Agent], event: bytes, until_us: int) -> tuple[list[str], BaseException | None]:
         """Let all do what they do at the end, until a moment; returns who was killed, and what is to be raised.
 
         Who has not subscribed is killed at once, who has not come back from an event when the time is up.

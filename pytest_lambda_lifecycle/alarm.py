@@ -11,6 +11,7 @@ from __future__ import annotations
 import _signal as _fast  # type: ignore[import-not-found]  # `signal` makes enum members of all answers: 20 times slower
 import signal
 import threading
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ _REPEAT: Final = 0.02
 """Seconds after which code that has swallowed the interruption is interrupted again."""
 _SOON: Final = 1e-6
 _STRAY: Final = 0.005
+_get_ident: Final = threading.get_ident
+_set_real_timer: Final[Any] = partial(_fast.setitimer, _fast.ITIMER_REAL) if AVAILABLE else None
 
 
 class Alarm:
@@ -71,11 +74,11 @@ class Alarm:
 
     def begin(self, limit: float | None) -> None:
         """Take the timer over; after ``limit`` s the interrupted frame is fired at, again and again."""
-        if not self._installed or threading.get_ident() != _MAIN_THREAD:
+        if not self._installed or _get_ident() != _MAIN_THREAD:
             return
         self._active = True
-        self._fire.begin()
-        left, self._test_interval = _fast.setitimer(_fast.ITIMER_REAL, limit or 0.0, _REPEAT)
+        self._fire.count = 0
+        left, self._test_interval = _set_real_timer(limit or 0.0, _REPEAT)
         now = RealTime.perf_counter()
         self._deadline_at = now + limit if limit else 0.0
         if left or self._own_left:
@@ -89,7 +92,7 @@ class Alarm:
             return
         with self._ending:
             self._active = False
-            _fast.setitimer(_fast.ITIMER_REAL, 0)
+            _set_real_timer(0)
             if self._deadline_at:
                 now = RealTime.perf_counter()
                 if now >= self._deadline_at:  # its signal may have come, and Python calls our handler only now
@@ -98,7 +101,7 @@ class Alarm:
             now = RealTime.perf_counter()
             self._own_left = max(self._own_at - now, _SOON) if self._own_at else 0.0
             if self._test_at:
-                _fast.setitimer(_fast.ITIMER_REAL, max(self._test_at - now, _SOON), self._test_interval)
+                _set_real_timer(max(self._test_at - now, _SOON), self._test_interval)
             self._own_at = self._test_at = 0.0
 
     def cut(self) -> None:
@@ -106,7 +109,7 @@ class Alarm:
         with self._ending:  # a timer that is set when our handler is gone would end the test session
             if self._active and self._deadline_at:
                 self._deadline_at = RealTime.perf_counter()
-                _fast.setitimer(_fast.ITIMER_REAL, _SOON, _REPEAT)
+                _set_real_timer(_SOON, _REPEAT)
 
     def discard(self) -> None:
         """Forget the function's handler and timer."""
@@ -159,7 +162,7 @@ class Alarm:
         delays = [max(at - now, _SOON) for at in (self._own_at, self._test_at) if at]
         if self._deadline_at:  # once it has passed, the code that outlives it is given time to unwind
             delays.append(self._deadline_at - now if self._deadline_at > now else _REPEAT)
-        _fast.setitimer(_fast.ITIMER_REAL, min(delays, default=0.0), _REPEAT)
+        _set_real_timer(min(delays, default=0.0), _REPEAT)
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True

@@ -40,7 +40,7 @@ from pytest_lambda_lifecycle.rotation import Rotation
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 from pytest_lambda_lifecycle.setters import watched_setters
 from pytest_lambda_lifecycle.spies import Replacements
-from pytest_lambda_lifecycle.surroundings import SearchPath, Variables, WorkingDirectory
+from pytest_lambda_lifecycle.surroundings import SearchPath, Variables
 from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
 from pytest_lambda_lifecycle.threads import StartedThreads, function_thread
 from pytest_lambda_lifecycle.timeline import Timeline
@@ -48,6 +48,7 @@ from pytest_lambda_lifecycle.turns import Turns
 from pytest_lambda_lifecycle.variables import function_variables, is_withheld
 from pytest_lambda_lifecycle.virtual_clock import VirtualClock
 from pytest_lambda_lifecycle.watching import WatchedRuntime
+from pytest_lambda_lifecycle.working_directory import WorkingDirectory
 from pytest_lambda_lifecycle.world import Keep, World
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from simplejson import JSONDecoder, JSONEncoder, RawJSON
 
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.kept_encoder import kept_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,9 +83,7 @@ def _fallback(value: object) -> object:
 
 def _encoder(*, ensure_ascii: bool) -> Callable[[object], str]:
     # `use_decimal` is off because simplejson's own form writes -NaN, and infinities in a form of its own.
-    encoder = JSONEncoder(use_decimal=False, ensure_ascii=ensure_ascii, allow_nan=True, default=_fallback)
-    encode: Callable[[object], str] = encoder.encode
-    return encode
+    return kept_encoder(JSONEncoder(use_decimal=False, ensure_ascii=ensure_ascii, allow_nan=True, default=_fallback))
 
 
 _encode_ascii: Final = _encoder(ensure_ascii=True)
@@ -131,9 +130,9 @@ def _strict_fallback(value: object) -> object:
 
 
 # No `encoding`: bytes inside an event have no JSON form, and simplejson would quietly take them for UTF-8 text.
-_encode_strict: Final[Callable[[object], str]] = JSONEncoder(
-    encoding=cast(Any, None), use_decimal=False, allow_nan=False, default=_strict_fallback
-).encode
+_encode_strict: Final = kept_encoder(
+    JSONEncoder(encoding=cast(Any, None), use_decimal=False, allow_nan=False, default=_strict_fallback)
+)
 
 
 def encode_event(event: object) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_lambda_lifecycle import lifecycle
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock import Clock
     from pytest_lambda_lifecycle.config import FunctionConfig
     from pytest_lambda_lifecycle.participants import Extensions, Process, Runtime
+    from pytest_lambda_lifecycle.phase import Phase
     from pytest_lambda_lifecycle.timeline import Timeline
     from pytest_lambda_lifecycle.turns import Turns
 
@@ -107,7 +109,7 @@ class Conductor(Ending):
         reported = lifecycle.reported_error_type(outcome)
         kind = config.initialization_type
         timeline.append(InitReport(clock.now_us(), kind, phase, status, reported, duration_us, outcome))
-        init = self._ended(Init(timeline, first, len(timeline)), outcome)
+        init = self._ended(Init(timeline, first, len(timeline)), outcome, clock.now_us())
         if status == "success" and kind == "snap-start":
             self._move(State.SNAPSHOT)
         return init
@@ -127,9 +129,9 @@ class Conductor(Ending):
             self._alive = True
             timeline.append(RuntimeInit(clock.now_us(), config.runtime))
             timeline.append(FunctionInit(clock.now_us(), config.handler))
-            outcome = self._run(self._runtime.init, limit_us=left_us(), limit=limit)
+            outcome = self._run(self._runtime.init, left_us(), limit)
             if type(outcome) is Loaded and config.initialization_type == "snap-start":
-                outcome = self._run(self._runtime.before_snapshot, limit_us=left_us(), limit=limit)
+                outcome = self._run(self._runtime.before_snapshot, left_us(), limit)
             extensions.collect()
             died = extensions.died() if type(outcome) is TimedOut else None
             timeline.append(InitRuntimeDone(clock.now_us(), outcome, *lifecycle.result(outcome)))
@@ -182,12 +184,12 @@ class Conductor(Ending):
         first, began = len(timeline), clock.elapsed()
         timeline.append(RestoreStart(clock.now_us()))
         limit_us = lifecycle.RESTORE_LIMIT_US
-        outcome = self._run(self._runtime.after_restore, limit_us=limit_us, limit=limit_us / 1_000_000)
+        outcome = self._run(self._runtime.after_restore, limit_us, limit_us / 1_000_000)
         status, _ = lifecycle.result(outcome)
         duration_us = (clock.elapsed() - began) // 1000
         reported = lifecycle.reported_error_type(outcome)
         timeline.append(RestoreReport(clock.now_us(), outcome, status, reported, duration_us))
-        return self._ended(Restore(timeline, first, len(timeline)), outcome)
+        return self._ended(Restore(timeline, first, len(timeline)), outcome, clock.now_us())
 
     # -- Invoke ---------------------------------------------------------------------------------------------------
 
@@ -209,51 +211,54 @@ class Conductor(Ending):
         """START, the participants' turns, END, REPORT; a process that has ended is reset."""
         __tracebackhide__ = True
         timeline, clock, config = self.timeline, self.clock, self.config
-        first, began = len(timeline), clock.elapsed()
+        first, began = timeline.size(), clock.elapsed()
         deadline_ms = start.deadline_ms or clock.function_time_ms() + limit_us // 1000
         request.headers.setdefault("Lambda-Runtime-Deadline-Ms", str(deadline_ms))
         self.request_id = request_id
         started = InvokeStart(clock.now_us(), request_id, config.function_version, deadline_ms, trace_id, start.cold)
         timeline.append(started)
-        release = self._process.hold_streams() if self._extensions.present else _nothing_held
-        try:
-            done, failure, overhead_us = self._take_turns(request, started, start, limit_us, began)
-        finally:
-            release()
+        left_us, failure, overhead_us = limit_us - start.spent_us, None, None
+        if start.failed is not None:
+            done = self._done(request_id, start.failed, 0)
+        elif self._extensions.present or start.crashed is not None:
+            done, failure, overhead_us = self._take_turns(request, started, start, left_us)
+        else:
+            self.state = State.INVOKE
+            outcome = self._run(partial(self._runtime.invoke, request), left_us, config.timeout)
+            done = self._done(request_id, outcome, (clock.elapsed() - began) // 1000)
         report = self._report(done, start, failure, overhead_us)
         timeline.append(report)
-        invocation = Invocation(timeline, first, len(timeline), start=started, done=done, report=report)
+        invocation = Invocation(timeline, first, timeline.size(), started, done, report)
         if start.failed is not None:
             self.phases.append(invocation)
             return invocation
-        return self._ended(invocation, failure or done.outcome)
+        return self._ended(invocation, failure or done.outcome, report.at)
+
+    def _done(self, request_id: str, outcome: Outcome, duration_us: int) -> RuntimeDone:
+        done = RuntimeDone(self.clock.now_us(), request_id, outcome, *lifecycle.result(outcome), duration_us)
+        self.timeline.append(done)
+        return done
 
     def _take_turns(
-        self, request: Request, started: InvokeStart, start: _Start, limit_us: int, began: int
+        self, request: Request, started: InvokeStart, start: _Start, left_us: int
     ) -> tuple[RuntimeDone, Outcome | None, int | None]:
         """Let the runtime, and the extensions beside it, do their share.
 
         Returns the runtime's end, what failed after that, and how many microseconds longer the extensions took.
         """
         __tracebackhide__ = True
-        clock, extensions, limit = self.clock, self._extensions, self.config.timeout
-        outcome, failure, runtime_us, overhead_us = start.failed, None, 0, None
-        left_us = limit_us - start.spent_us
-        if outcome is None:
-            self.state = State.INVOKE
-            if not extensions.present and start.crashed is None:
-                outcome = self._run(self._runtime.invoke, request, limit_us=left_us, limit=limit)
-                runtime_us = (clock.elapsed() - began) // 1000
-            else:
-                outcome = start.crashed
-                if outcome is None or isinstance(outcome, ExtensionFailed):
-                    outcome, runtime_us = self._run_beside_extensions(request, started, left_us)
-        status, error_type = lifecycle.result(outcome)
-        done = RuntimeDone(clock.now_us(), started.request_id, outcome, status, error_type, runtime_us)
-        self.timeline.append(done)
-        if extensions.present and type(outcome) in (Returned, Raised):
-            failure, overhead_us = extensions.end_invoke(runtime_us, left_us - runtime_us, limit)
-        return done, failure, overhead_us
+        self.state = State.INVOKE
+        outcome, runtime_us = start.crashed, 0
+        release = self._process.hold_streams()
+        try:
+            if outcome is None or isinstance(outcome, ExtensionFailed):
+                outcome, runtime_us = self._run_beside_extensions(request, started, left_us)
+            done = self._done(started.request_id, outcome, runtime_us)
+            if self._extensions.present and type(outcome) in (Returned, Raised):
+                return done, *self._extensions.end_invoke(runtime_us, left_us - runtime_us, self.config.timeout)
+            return done, None, None
+        finally:
+            release()
 
     def _run_beside_extensions(self, request: Request, started: InvokeStart, limit_us: int) -> tuple[Outcome, int]:
         """Tell the extensions, and run the handler; returns the outcome and the microseconds that the runtime took."""
@@ -272,7 +277,7 @@ class Conductor(Ending):
         if not isinstance(cut_us, int):
             return cut_us, 0
         began = clock.elapsed()
-        outcome = self._run(self._runtime.invoke, request, limit_us=min(cut_us, limit_us), limit=limit)
+        outcome = self._run(partial(self._runtime.invoke, request), min(cut_us, limit_us), limit)
         runtime_us = (clock.elapsed() - began) // 1000
         extensions.collect()
         if isinstance(outcome, Interrupted):
@@ -284,9 +289,9 @@ class Conductor(Ending):
     ) -> InvokeReport:
         """REPORT tells of a process that ended or was cut, not of an error that the handler raised."""
         outcome = failure or done.outcome
-        ended = type(outcome) in (Exited, TimedOut, ExtensionFailed) or start.failed is not None
+        ended = type(outcome) in _ENDS or start.failed is not None
         return InvokeReport(
-            self.clock.now_us(),
+            done.at if overhead_us is None else self.clock.now_us(),
             done.request_id,
             lifecycle.result(outcome)[0] if ended else "success",
             lifecycle.reported_error_type(outcome) if ended else "",
@@ -300,40 +305,45 @@ class Conductor(Ending):
 
     # -- a turn of the runtime ------------------------------------------------------------------------------------
 
-    def _run(self, turn: Callable[..., Outcome], *arguments: object, limit_us: int, limit: float) -> Outcome:
+    def _run(self, turn: Callable[[], Outcome], limit_us: int, limit: float) -> Outcome:
         """Give the runtime its turn; a thread of the function's may have ended its process meanwhile."""
         __tracebackhide__ = True
-        outcome = self._turns.run(turn, *arguments, limit_us=limit_us, limit=limit)
+        outcome = self._turns.run(turn, limit_us, limit)
         self._cut = isinstance(outcome, TimedOut)
         if self._process.exit_code is not None and not isinstance(outcome, (TimedOut, Interrupted)):
             outcome = Exited(self._process.exit_code)
-        if isinstance(outcome, Exited) or (isinstance(outcome, Raised) and outcome.exit_code is not None):
+        if type(outcome) is Returned:
+            if len(outcome.body) > lifecycle.RESPONSE_LIMIT:
+                return lifecycle.response_too_large()  # the runtime goes on: the next invoke is warm
+        elif isinstance(outcome, Exited) or (isinstance(outcome, Raised) and outcome.exit_code is not None):
             self._alive = False
-        if type(outcome) is Returned and len(outcome.body) > lifecycle.RESPONSE_LIMIT:
-            return lifecycle.response_too_large()  # the runtime goes on: the next invoke is warm
         return outcome
 
-    def _ended(self, phase: P, outcome: Outcome) -> P:
+    def _ended(self, phase: P, outcome: Outcome, at_us: int) -> P:
         """Close a phase: the environment is ready again, unless its process has ended."""
         __tracebackhide__ = True
         self.phases.append(phase)
         self.state = State.READY
-        self._active_us = self.clock.now_us()
-        not_ready = phase.name != "invoke" and phase.status != "success"
-        stuck = isinstance(outcome, Interrupted) and bool(self.clock.stuck)
-        if stuck:
-            self._cut = True
-        if not_ready or stuck or isinstance(outcome, (Exited, TimedOut, ExtensionFailed)):
-            self._reset("timeout" if isinstance(outcome, TimedOut) else "failure", None if stuck else outcome)
-        elif self._extensions.present:
+        self._active_us = at_us
+        if type(outcome) is not Returned:
+            self._reset_after(phase, outcome)
+        if self._extensions.present and self.state is State.READY:
             self._extensions.freeze()
         if isinstance(outcome, Interrupted):
             raise outcome.exception
         return phase
 
+    def _reset_after(self, phase: Phase, outcome: Outcome) -> None:
+        not_ready = phase.name != "invoke" and phase.status != "success"
+        stuck = isinstance(outcome, Interrupted) and bool(self.clock.stuck)
+        if stuck:
+            self._cut = True
+        if not_ready or stuck or isinstance(outcome, _ENDS):
+            self._reset("timeout" if isinstance(outcome, TimedOut) else "failure", None if stuck else outcome)
 
-def _nothing_held() -> None:
-    """Stand for the release of streams where nobody writes between turns."""
+
+_ENDS: Final = (Exited, TimedOut, ExtensionFailed)
+"""Outcomes with which a process of the environment has ended."""
 
 
 @dataclass

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_lambda_lifecycle.codec import RuntimeFault
+from pytest_lambda_lifecycle.encoded import VariableReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,34 +50,7 @@ _W3C_FIELDS: Final = ("traceparent", "tracestate", "baggage")
 """What ``w3c()`` lets through of the client context's ``w3c`` (awslambdaric 4.2.0 and later)."""
 
 
-class _Environment:
-    """The five variables of the context, read at every invoke but decoded only after one of them has changed.
-
-    `os.environ` decodes at each look-up, which would cost more than all the rest of the context; the encoded values
-    behind it are compared instead.  Where another mapping stands in its place, that one is asked.
-    """
-
-    def __init__(self) -> None:
-        self._environ = os.environ
-        self._encoded: Mapping[object, object] | None = getattr(os.environ, "_data", None)
-        self._keys = tuple(map(os.environ.encodekey, _VARIABLES))
-        self._seen: tuple[object, ...] | None = None
-        self._values: tuple[str | None, ...] = ()
-
-    def read(self) -> tuple[str | None, ...]:
-        """Return the values in the order of `_VARIABLES`, None for an unset one."""
-        if self._encoded is None or os.environ is not self._environ:
-            return tuple(map(os.environ.get, _VARIABLES))
-        get = self._encoded.get
-        log_group, log_stream, name, memory, version = self._keys
-        encoded = (get(log_group), get(log_stream), get(name), get(memory), get(version))
-        if encoded != self._seen:
-            self._values = tuple(map(os.environ.get, _VARIABLES))
-            self._seen = encoded
-        return self._values
-
-
-_read_environment: Final = _Environment().read
+_read_environment: Final = VariableReader(_VARIABLES).read
 
 
 def decode_header(header: str, label: str) -> Any:  # noqa: ANN401  # any JSON value

@@ -303,7 +303,7 @@ class ExecutionEnvironment(Extending, History):
             raise LifecycleError(
                 f"cannot import {name!r} as the function sees it: the environment is in state {self.state!r}; {remedy}"
             )
-        return self._parts.process.run(importlib.import_module, name)
+        return self._parts.process.run(functools.partial(importlib.import_module, name))
 
     def spy(self, target: str) -> Spy:
         """Record the calls of ``"package.module.name"`` that phases make; they go through to the real thing.

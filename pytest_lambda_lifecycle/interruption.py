@@ -40,11 +40,8 @@ class Interruption:
     def __init__(self, *, time_is_up: Callable[[], None], forgive: Callable[[], None]) -> None:
         self._time_is_up = time_is_up
         self._forgive = forgive
-        self._count = 0
-
-    def begin(self) -> None:
-        """Start to count for a phase."""
-        self._count = 0
+        self.count = 0
+        """How often it has happened in this phase."""
 
     def __call__(self, frame: FrameType | None) -> None:
         """Raise `DeadlineReached` into the function code that ``frame`` belongs to."""
@@ -56,8 +53,8 @@ class Interruption:
             self._forgive()
             return
         self._time_is_up()
-        self._count += 1
-        if self._count == SWALLOWED:
+        self.count += 1
+        if self.count == SWALLOWED:
             _interrupt_each_line(frames)
         raise DeadlineReached
 

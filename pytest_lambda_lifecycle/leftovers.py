@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
 from pytest_lambda_lifecycle.threads import StartedThreads, is_worker
@@ -62,15 +62,23 @@ class Leftovers:
         self._resting = resting
         self._children = children
         self._mine: WeakSet[Any] = WeakSet()
-        self._others: set[Any] = set()
+        self._others = _NOBODY
+        # What the weak dictionaries have inside: asking it costs a tenth of asking them.
+        self._started = [vars(one.where)["data"] for one in (threads, children)]
 
     def begin(self) -> None:
         """Note which tasks and processes there are of others, before function code runs."""
         registered = _all_tasks()
-        self._others = set(registered) - set(self._mine) if registered else set()
+        self._others = frozenset(registered).difference(self._mine) if registered else _NOBODY
 
-    def end(self) -> Iterator[Found]:
+    def end(self) -> Iterable[Found]:
         """Find what is still alive, after it ran."""
+        registered = _all_tasks()
+        if registered or any(self._started):
+            return self._find(registered)
+        return ()
+
+    def _find(self, registered: Sequence[Any]) -> Iterator[Found]:
         if self._threads.where:
             resting = self._resting()
             for thread, where in list(self._threads.where.items()):
@@ -80,7 +88,6 @@ class Leftovers:
             for child, where in list(self._children.where.items()):
                 if child.poll() is None:
                     yield "process", _name_of(child), where
-        registered = _all_tasks()
         if registered:
             self._mine.update(one for one in registered if one not in self._others)
             yield from filter(None, map(_describe, list(self._mine)))
@@ -97,11 +104,31 @@ def _name_of(child: subprocess.Popen[Any]) -> str:
     return f"{arguments if isinstance(arguments, str) else arguments[0]} (pid {child.pid})"
 
 
-def _all_tasks() -> list[Any]:
-    """Return what asyncio (under another name in each version) and multiprocessing know of, where they are loaded."""
-    module = sys.modules.get("asyncio.tasks")
-    tasks = getattr(module, "_scheduled_tasks", None) or getattr(module, "_all_tasks", None) or ()
-    return [*tasks, *getattr(sys.modules.get("multiprocessing.process"), "_children", ())]
+_NOBODY: Final[frozenset[Any]] = frozenset()
+
+
+_REGISTRIES: Final[dict[str, Any]] = {}
+"""Where asyncio (under another name in each version) and multiprocessing keep what there is, once they are loaded."""
+
+
+def _all_tasks() -> Sequence[Any]:
+    """Return what asyncio and multiprocessing know of."""
+    if len(_REGISTRIES) < 2:
+        _find_registries()
+    for registry in _REGISTRIES.values():
+        if getattr(registry, "data", registry):  # what a weak set has inside: cheaper than its length
+            return [one for registry in _REGISTRIES.values() for one in registry]
+    return ()
+
+
+def _find_registries() -> None:
+    for module, names in (
+        ("asyncio.tasks", ("_scheduled_tasks", "_all_tasks")),
+        ("multiprocessing.process", ("_children",)),
+    ):
+        if module not in _REGISTRIES and module in sys.modules:
+            known = vars(sys.modules[module])
+            _REGISTRIES[module] = next((known[name] for name in names if name in known), ())
 
 
 def _describe(one: Any) -> Found | None:  # noqa: ANN401  # an asyncio.Task or a Process, without importing either

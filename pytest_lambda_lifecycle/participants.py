@@ -118,7 +118,7 @@ class Process(Protocol):
     exit_code: int | None
     """Set if it ended by other means than the turn's outcome (a thread of the function's called `os._exit`)."""
 
-    def run(self, turn: Callable[..., Outcome], /, *arguments: object, limit: float | None = None) -> Outcome:
+    def run(self, turn: Callable[[], Outcome], /, limit: float | None = None) -> Outcome:
         """Run one turn of the runtime in it; raises `DeadlineReached` where it cuts it after ``limit`` s, real time."""
         ...
 

@@ -136,7 +136,6 @@ class Invocation(Phase):
         timeline: Timeline,
         first: int,
         last: int,
-        *,
         start: InvokeStart,
         done: RuntimeDone,
         report: InvokeReport,

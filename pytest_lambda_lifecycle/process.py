@@ -171,7 +171,7 @@ class ProcessSlice:
 
     # -- one phase ------------------------------------------------------------------------------------------------
 
-    def run(self, function: Callable[..., T], /, *arguments: object, limit: float | None = None) -> T:
+    def run(self, function: Callable[[], T], /, limit: float | None = None) -> T:
         """Run function code as the environment's own: on this thread, in its context, directory and streams.
 
         After ``limit`` s of real time it is interrupted by `DeadlineReached`, where that is possible.
@@ -185,7 +185,7 @@ class ProcessSlice:
             outside, ended = self._phase_begins(), _UNFINISHED
             try:
                 self._alarm.begin(None if limit is None else max(limit, 1e-6))
-                ended = self._context.run(function, *arguments)
+                ended = self._context.run(function)
                 return ended
             finally:
                 self._alarm.end()
@@ -216,28 +216,30 @@ class ProcessSlice:
 
         def release() -> None:
             self._held = False
-            self._return_streams(*outside)
+            self._return_streams(outside)
 
         return release
 
     def _take_streams(self) -> tuple[Any, Any]:
         outside = sys.stdout, sys.stderr
+        stdout, stderr = self._streams
         if len(stage.running) > 1:  # what a handler invokes is another function: its output is no part of the handler's
             outer = stage.running[-2]._streams
-            self._streams[0].outside, self._streams[1].outside = outer[0].outside, outer[1].outside
+            stdout.outside, stderr.outside = outer[0].outside, outer[1].outside
         else:
-            self._streams[0].outside, self._streams[1].outside = outside
+            stdout.outside, stderr.outside = outside
         sys.stdout, sys.stderr = self._stdout, self._stderr
         return outside
 
-    def _return_streams(self, stdout: Any, stderr: Any) -> None:  # noqa: ANN401  # whatever stands there
-        if sys.stdout is not self._streams[0]:
-            _flush(sys.stdout)
-        if sys.stderr is not self._streams[1]:
-            _flush(sys.stderr)
-        self._stdout, sys.stdout = sys.stdout, stdout
-        self._stderr, sys.stderr = sys.stderr, stderr
-        self._streams[0].outside = self._streams[1].outside = None
+    def _return_streams(self, outside: tuple[Any, Any]) -> None:
+        stdout, stderr = self._streams
+        self._stdout, self._stderr = sys.stdout, sys.stderr
+        if self._stdout is not stdout:
+            _flush(self._stdout)
+        if self._stderr is not stderr:
+            _flush(self._stderr)
+        sys.stdout, sys.stderr = outside
+        stdout.outside = stderr.outside = None
 
     def _phase_begins(self) -> tuple[Any, ...]:
         for begins in self._begins:  # before the rest: the folder may be gone
@@ -250,7 +252,7 @@ class ProcessSlice:
         streams, filters, inside, count, loop = outside
         self._loop = _restore_loop(loop)
         if streams is not None:
-            self._return_streams(*streams)
+            self._return_streams(streams)
         if warnings.filters is not inside or len(inside) != count:
             self._filters = [entry for entry in warnings.filters if entry not in filters]
             getattr(warnings, "_filters_mutated", lambda: None)()

@@ -19,7 +19,8 @@ class InitPhotograph:
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
         self._modules = [(name, vars(module), dict(vars(module))) for name, module in modules.items()]
-        self._ids = [list(map(id, list(before.values()))) for _, _, before in self._modules]
+        self._bound = [(namespace, list(map(id, list(namespace.values())))) for _, namespace, _ in self._modules]
+        """By module, as last seen: the identity of what each name is bound to."""
         self._classes = {
             value: dict(vars(value))
             for name, _, before in self._modules
@@ -30,17 +31,20 @@ class InitPhotograph:
 
     def compare(self, report: Callable[[str, object, object], None]) -> None:
         """Report each module global that is bound to another object now, once: target, object of init, object now."""
-        for index, (name, namespace, before) in enumerate(self._modules):
-            ids = list(map(id, list(namespace.values())))
-            if ids == self._ids[index]:
-                continue
-            self._ids[index] = ids
-            for key, old in before.items():
-                now = namespace.get(key, _MISSING)
-                target = f"{name}.{key}"
-                if now is not old and target not in self._reported and not key.startswith("__"):
-                    self._reported.add(target)
-                    report(target, old, "<deleted>" if now is _MISSING else now)
+        for index, (namespace, seen) in enumerate(self._bound):
+            bound = list(map(id, list(namespace.values())))
+            if bound != seen:
+                seen[:] = bound
+                self._report_module(index, report)
+
+    def _report_module(self, index: int, report: Callable[[str, object, object], None]) -> None:
+        name, namespace, before = self._modules[index]
+        for key, old in before.items():
+            now = namespace.get(key, _MISSING)
+            target = f"{name}.{key}"
+            if now is not old and target not in self._reported and not key.startswith("__"):
+                self._reported.add(target)
+                report(target, old, "<deleted>" if now is _MISSING else now)
 
     def at_init(self, module: ModuleType, path: list[str]) -> object:
         """Return what ``path`` named at the end of init; raises `KeyError` if it named nothing or cannot be known."""

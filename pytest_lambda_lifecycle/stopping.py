@@ -6,6 +6,7 @@ Runtime Interface Emulator).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle import lifecycle
@@ -76,7 +77,7 @@ class Stopping:
         hears = lifecycle.hears_signals(self._config.runtime, busy=busy)
         sent = Signal(began_us, "runtime", "SIGTERM")
         self._timeline.append(sent)
-        outcome = self._turns.run(self._runtime.terminate, hears, limit_us=share_ms * 1000, limit=share_ms / 1000)
+        outcome = self._turns.run(partial(self._runtime.terminate, hears), share_ms * 1000, share_ms / 1000)
         sent.outcome = _told(outcome, hears=hears)
         if isinstance(outcome, (Loaded, TimedOut)):
             clock.skip_to(began_us + share_ms * 1000)

@@ -1,4 +1,4 @@
-"""`os.environ`, `sys.path`, working directory: what function code and the test may both change meanwhile.
+"""`os.environ`, `sys.path`: what function code and the test may both change meanwhile.
 
 What changes during a phase is the function's and stays with the environment; what changes between phases is the test's
 (``monkeypatch.setenv``, ``syspath_prepend`` and their undoing) and reaches the outside when the environment leaves.
@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from pytest_lambda_lifecycle.encoded import DATA
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
-__all__ = ["SearchPath", "Variables", "WorkingDirectory", "sweep"]
+__all__ = ["SearchPath", "Variables", "sweep"]
 
-# The dictionary inside os.environ: looking at it costs a fortieth of looking at os.environ.
-_DATA: Any = getattr(os.environ, "_data", os.environ)
+_putenv, _unsetenv = os.putenv, os.unsetenv
 
 
 class Variables:
@@ -42,6 +42,9 @@ class Variables:
         self._covered: dict[str, str | None] = {}
         """Withheld names that the test has set: it sees its own value, function code does not."""
         self._seen: dict[Any, Any] = {}
+        """`DATA` without what the test has changed since the last phase."""
+        self._touched = False
+        """The test has changed something since then."""
         self._in_phase = False
 
     def enter(self) -> Undo:
@@ -53,8 +56,11 @@ class Variables:
         edited = {name for name, (before, _) in _EDITED.items() if outside.get(name) != before}
         self._covered = {name: outside.get(name) for name in edited if self._withheld(name)}
         self._show(self._covered)
+        self._seen, self._touched = dict(DATA), False
+        unwatch = replace_attributes((os, "putenv", self._putenv), (os, "unsetenv", self._unsetenv))
 
         def leave() -> None:
+            unwatch()
             self._look()
             now = dict(os.environ)
             self._own |= {name: now.get(name) for name in _differing(now, inside) - self._tests.keys() - edited}
@@ -67,23 +73,40 @@ class Variables:
 
     def phase_begins(self) -> None:
         """Take what has changed since the last phase as the test's; cover what is withheld."""
-        self._look()
+        if self._touched:
+            self._look()
         self._in_phase = True
         if self._covered:
             self._show({name: self._inside.get(name) for name in self._covered})
 
     def phase_ends(self) -> None:
-        """Remember what function code leaves."""
+        """Show the test what is withheld from function code."""
+        if self._covered:
+            self._show(self._covered)
         self._in_phase = False
-        self._show(self._covered)
 
     def _show(self, variables: dict[str, str | None]) -> None:
         for name, value in variables.items():
             _set_variable(name, value)
-        self._seen = dict(_DATA)
+
+    # `os.environ` calls these two for each change, and comparing it as a whole would cost more than a small invoke.
+
+    def _putenv(self, name: Any, value: Any) -> None:  # noqa: ANN401  # bytes; text on Windows
+        _putenv(name, value)
+        if self._in_phase:
+            self._seen[name] = value
+        else:
+            self._touched = True
+
+    def _unsetenv(self, name: Any) -> None:  # noqa: ANN401
+        _unsetenv(name)
+        if self._in_phase:
+            self._seen.pop(name, None)
+        else:
+            self._touched = True
 
     def _look(self) -> None:
-        if self._in_phase or self._seen == _DATA:
+        if self._in_phase or not self._touched:
             return
         now, seen = dict(os.environ), _decoded(self._seen)
         changed = _differing(now, seen)
@@ -104,7 +127,7 @@ class Variables:
                 _set_variable(name, seen.get(name))
             else:
                 self._own[name] = self._inside[name] = value or ""
-        self._seen = dict(_DATA)
+        self._seen, self._touched = dict(DATA), False
 
 
 _EDITED: dict[str, tuple[str | None, set[str | None]]] = {}
@@ -218,63 +241,3 @@ class SearchPath:
         """Remember what function code leaves."""
         self._in_phase = False
         self._seen = list(sys.path)
-
-
-class WorkingDirectory:
-    """The working directory: the function's during a phase, the test's otherwise.
-
-    `os.chdir` is watched, since asking where we are costs as much as going there.
-    """
-
-    _chdir = staticmethod(os.chdir)
-    _fchdir = staticmethod(getattr(os, "fchdir", os.chdir))
-
-    def __init__(self, start: str) -> None:
-        self._start = start
-        self._functions: str | None = start
-        self._tests: str | None = None
-        self._in_phase = False
-
-    def enter(self) -> Undo:
-        if not self._in_phase:  # else the environment comes back from one that its handler invoked
-            self._tests = None
-        watched = {"chdir": self._watch(self._chdir), "fchdir": self._watch(self._fchdir)}
-        return replace_attributes(*((os, name, function) for name, function in watched.items() if hasattr(os, name)))
-
-    def discard(self) -> None:
-        self._functions = self._start
-
-    def phase_begins(self) -> None:
-        """Go where the function was; raises `OSError` if that and the task root are gone."""
-        if self._tests is None:
-            self._tests = _here()
-        try:
-            self._chdir(self._functions or self._start)
-        except OSError:
-            self._chdir(self._start)
-        self._in_phase = True
-
-    def phase_ends(self) -> None:
-        """Go where the test was."""
-        self._in_phase = False
-        if self._functions is None:
-            self._functions = _here() or self._start
-        if self._tests:
-            self._chdir(self._tests)
-
-    def _watch(self, change: Callable[[Any], None]) -> Callable[[Any], None]:
-        def watched(path: Any) -> None:  # noqa: ANN401  # a path, or a file descriptor
-            change(path)
-            if self._in_phase:
-                self._functions = None
-            else:
-                self._tests = None
-
-        return watched
-
-
-def _here() -> str:
-    try:
-        return os.getcwd()
-    except OSError:  # it was deleted
-        return ""

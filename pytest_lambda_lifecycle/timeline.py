@@ -28,6 +28,8 @@ class Timeline(Sequence[Event]):
         """Records an event; only the conductor and those whom it hands the timeline may do so."""
         if observer is not None:
             self.append = self._recorder(observer)
+        self.size: Callable[[], int] = self._events.__len__
+        """What `len()` says, without a call in Python."""
         self._record = self.append
         self._ahead: list[Event] = []
         self._inbox: deque[Event] | None = None

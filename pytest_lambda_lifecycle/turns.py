@@ -22,8 +22,8 @@ class Turns:
         self._process = process
         self._clock = clock
 
-    def run(self, turn: Callable[..., Outcome], *arguments: object, limit_us: int, limit: float) -> Outcome:
-        """Run ``turn(*arguments)`` for at most ``limit_us`` microseconds.
+    def run(self, turn: Callable[[], Outcome], limit_us: int, limit: float) -> Outcome:
+        """Run ``turn()`` for at most ``limit_us`` microseconds.
 
         ``limit`` is what the limit is called in messages, in s.
         """
@@ -33,7 +33,7 @@ class Turns:
         interruption: BaseException | None = None
         outcome: Outcome = Exited(1)
         try:
-            outcome = self._process.run(turn, *arguments, limit=clock.real_limit(limit_us))
+            outcome = self._process.run(turn, clock.real_limit(limit_us))
         except BaseException as raised:
             interruption = raised
         late = clock.end_turn(counted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle import lifecycle
@@ -32,7 +33,7 @@ class Barrier:
         """
         __tracebackhide__ = True
         until = RealTime.perf_counter() + self._clock.real_limit(limit_us)
-        outcome = self._turns.run(self._waiting, done, until, limit_us=limit_us, limit=limit)
+        outcome = self._turns.run(partial(self._waiting, done, until), limit_us, limit)
         ended = self.ended()
         if ended is not None and not isinstance(outcome, Interrupted):
             return ended

@@ -292,7 +292,7 @@ class ExtensionGroup:
             registry.wait(lambda: all(agent.exit_code is not None for agent in programs), until)
             return Loaded()
 
-        outcome = self._turns.run(wait, limit_us=left_us, limit=left_us / 1_000_000) if programs else Loaded()
+        outcome = self._turns.run(wait, left_us, left_us / 1_000_000) if programs else Loaded()
         for agent in programs:
             if agent.exit_code is None:
                 killed.append(agent.name)
@@ -310,7 +310,7 @@ class ExtensionGroup:
         """End all that is left, for a reset or for good; returns what has interrupted that."""
         outcome: Outcome = Loaded()
         if self._endpoint.opened:
-            outcome = self._turns.run(self._ending, limit_us=5_000_000, limit=5)
+            outcome = self._turns.run(self._ending, 5_000_000, 5)
             if isinstance(outcome, Interrupted):  # or refused, as another thread is inside a phase
                 self._endpoint.end()
             self._programs.end()

@@ -232,7 +232,7 @@ class Objects:
         for one in chosen:
             began = clock.elapsed()
             left_us = max(0, limit_us - (began - all_began) // 1000)  # real time cannot be put back
-            outcome = self._turns.run(turn, one, limit_us=left_us, limit=limit)
+            outcome = self._turns.run(partial(turn, one), left_us, limit)
             busy_us = (clock.elapsed() - began) // 1000
             turns.add(outcome, busy_us)
             if isinstance(outcome, ExtensionFailed) and (one.identifier or not one.internal):

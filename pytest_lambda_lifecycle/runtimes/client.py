@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Mapping
+from functools import partial
 from typing import Final, NamedTuple
 
 __all__ = ["ClientCrash", "NextHeaders", "header_value", "read_headers"]
@@ -46,7 +47,7 @@ def read_headers(headers: Mapping[str, str | None]) -> NextHeaders:
     reads those bytes as UTF-8.  Text outside Latin-1 cannot be meant that way and is taken as it is.  A header of
     None is missing.
     """
-    if not all(map(str.isascii, filter(None, headers.values()))):
+    if not "".join(filter(None, headers.values())).isascii():
         headers = {name: value and _reread(value) for name, value in headers.items()}
     get = headers.get
     request_id = get("Lambda-Runtime-Aws-Request-Id")
@@ -56,16 +57,22 @@ def read_headers(headers: Mapping[str, str | None]) -> NextHeaders:
     if not content_type:
         raise ClientCrash(-signal.SIGSEGV)  # the client reads through a null pointer
     deadline = get("Lambda-Runtime-Deadline-Ms")
-    return NextHeaders(
-        request_id,
-        content_type,
-        0 if deadline is None else _deadline(deadline),
-        get("Lambda-Runtime-Invoked-Function-Arn") or "",
-        get("Lambda-Runtime-Trace-Id") or None,
-        get("Lambda-Runtime-Client-Context") or None,
-        get("Lambda-Runtime-Cognito-Identity") or None,
-        (get("Lambda-Runtime-Aws-Tenant-Id") or "").strip(" \t") or None,
+    tenant_id = get("Lambda-Runtime-Aws-Tenant-Id")
+    return _next_headers(
+        (
+            request_id,
+            content_type,
+            0 if deadline is None else _deadline(deadline),
+            get("Lambda-Runtime-Invoked-Function-Arn") or "",
+            get("Lambda-Runtime-Trace-Id") or None,
+            get("Lambda-Runtime-Client-Context") or None,
+            get("Lambda-Runtime-Cognito-Identity") or None,
+            (tenant_id and tenant_id.strip(" \t")) or None,
+        )
     )
+
+
+_next_headers: Final = partial(tuple.__new__, NextHeaders)  # a named tuple's own constructor is written in Python
 
 
 _LEADING_NUMBER: Final = re.compile(r"\s*[+-]?[0-9]+").match

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from pytest_lambda_lifecycle import codec
 from pytest_lambda_lifecycle.context import LambdaContext, decode_header
+from pytest_lambda_lifecycle.encoded import VariableWriter
 from pytest_lambda_lifecycle.outcome import Exited, Loaded, ProcessEnd, Raised, Request, Returned
 from pytest_lambda_lifecycle.runtimes import hooks, logs
 from pytest_lambda_lifecycle.runtimes.client import header_value, read_headers
@@ -24,6 +25,7 @@ from pytest_lambda_lifecycle.runtimes.loading import load_handler
 __all__ = ["LocalRuntime"]
 
 _TRACE_VARIABLE: Final = "_X_AMZN_TRACE_ID"
+_set_trace: Final = VariableWriter(_TRACE_VARIABLE).write
 _INIT_ERROR_EXIT: Final = 1
 _BEFORE_SNAPSHOT_EXIT: Final = 64
 _AFTER_RESTORE_EXIT: Final = 65
@@ -85,7 +87,7 @@ class LocalRuntime:
             self._current.request_id = request_id
             self._current.tenant_id = tenant_id
             if trace_id is not None:
-                os.environ[_TRACE_VARIABLE] = trace_id
+                _set_trace(trace_id)
             else:
                 os.environ.pop(_TRACE_VARIABLE, None)
         except Exception as error:  # before the runtime's guard: its process ends

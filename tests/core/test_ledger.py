@@ -27,6 +27,8 @@ from pytest_lambda_lifecycle import InitError, LifecycleError, surroundings
 from pytest_lambda_lifecycle.events import AtexitIgnored, SharedChange
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
 
+on_linux = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs Linux's /proc")
+
 # One function that changes everything which one process has one of; the conftest's leak detector looks at the rest.
 VANDAL = """
     import asyncio, atexit, builtins, contextvars, decimal, locale, logging, os, random, signal, socket, sys
@@ -383,11 +385,56 @@ class TestPhaseOnly:
         env = environment("def handler(event, context): return 1")
         env.invoke()
         shutil.rmtree(tmp_path / "task")
+        assert env.invoke().payload == 1  # its process works in that directory still
+        stage.leave()
         with pytest.raises(FileNotFoundError):
             env.invoke()
         assert not stage.running
         (tmp_path / "task").mkdir()
         assert env.invoke().payload == 1
+
+    @on_linux
+    def test_a_function_that_closes_every_descriptor_it_does_not_know(self, environment, tmp_path):
+        here = os.getcwd()
+        env = environment("""
+            import os
+            def handler(event, context):
+                for link in os.listdir("/proc/self/fd"):
+                    try: directory = os.path.isdir("/proc/self/fd/" + link)
+                    except OSError: continue
+                    if directory and int(link) > 2: os.close(int(link))
+                return os.getcwd()
+        """)
+        assert env.invoke().payload == str(tmp_path / "task")
+        assert os.getcwd() == here
+        assert env.invoke().payload == str(tmp_path / "task")
+        assert os.getcwd() == here
+
+    def test_the_tests_directory_may_be_renamed_meanwhile(self, environment, tmp_path, monkeypatch):
+        (tmp_path / "before").mkdir()
+        monkeypatch.chdir(tmp_path / "before")
+        env = environment("import os\ndef handler(event, context): os.rename(event['from'], event['to'])")
+        env.invoke({"from": str(tmp_path / "before"), "to": str(tmp_path / "after")})
+        assert os.getcwd() == str(tmp_path / "after")
+
+    @on_linux
+    def test_no_descriptor_stays_open(self, environment, tmp_path, monkeypatch):
+        def directories():
+            links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+            return [os.readlink(link) for link in links if os.path.isdir(link)]
+
+        before = directories()
+        env = environment("""
+            import os
+            def handler(event, context): os.chdir("/")
+        """)
+        env.invoke()
+        monkeypatch.chdir(tmp_path)
+        env.invoke()
+        env.reset()
+        env.invoke()
+        stage.leave()
+        assert directories() == before
 
     def test_warnings_filters(self, environment):
         before = warnings.filters

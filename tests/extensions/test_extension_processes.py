@@ -184,7 +184,7 @@ def test_a_compiled_one(extension, tmp_path):
 
 def test_variables_are_the_ones_given_and_no_others(extension, monkeypatch):
     monkeypatch.setenv("OF_THE_TEST", "1")
-    one = extension("#!/usr/bin/env python3\nimport os; print(*sorted(os.environ))\n", TABLE="orders")
+    one = extension(f"#!{sys.executable}\nimport os; print(*sorted(os.environ))\n", TABLE="orders")
     one.process.start()
     one.end()
     assert set(one.text.split()) - {"LC_CTYPE"} == {"AWS_LAMBDA_RUNTIME_API", "PATH", "PYTHONPATH", "TABLE"}

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.outcome import Request
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.config import FunctionConfig
 
-__all__ = ["check_texts", "complete", "new_ids", "remaining_us"]
+__all__ = ["make_request", "remaining_us"]
 
 _CANONICAL: Final = {
     name.lower(): name
@@ -34,21 +35,52 @@ _dumps = json.JSONEncoder().encode  # a test may have replaced json.dumps
 _random_bits = random.Random().getrandbits
 
 
-def new_ids() -> tuple[str, str]:
+def make_request(
+    body: bytes,
+    arn: str,
+    request_id: str | None,
+    trace_id: str | None,
+    content_type: str | None,
+    tenant_id: str | None,
+    client_context: object,
+    identity: object,
+    headers: object,
+) -> Request:
+    """Return what Lambda sends for an invoke with these arguments, of which None means what it sends by itself.
+
+    Raises `LifecycleError` for what cannot be sent.
+    """
+    ordinary = request_id is trace_id is content_type is tenant_id is client_context is identity is headers is None
+    if not ordinary:
+        _check_texts(request_id=request_id, trace_id=trace_id, tenant_id=tenant_id, content_type=content_type)
+    new_request_id, new_trace_id = _new_ids()
+    sent: dict[str, str | None] = {
+        "Lambda-Runtime-Aws-Request-Id": request_id or new_request_id,
+        "Lambda-Runtime-Trace-Id": trace_id or new_trace_id,
+        "Lambda-Runtime-Invoked-Function-Arn": arn,
+        "Content-Type": "application/json" if content_type is None else content_type,
+    }
+    request = Request(body, sent, request_id or new_request_id, trace_id or new_trace_id, ordinary)
+    if not ordinary:
+        request.request_id = _complete(sent, client_context, identity, tenant_id, headers) or request.request_id
+    return request
+
+
+def _new_ids() -> tuple[str, str]:
     """Return a request id and a trace id that is not sampled, as Lambda makes them."""
     d = f"{_random_bits(320):080x}"
     request_id = f"{d[:8]}-{d[8:12]}-4{d[13:16]}-a{d[17:20]}-{d[20:32]}"
     return request_id, f"Root=1-{d[32:40]}-{d[40:64]};Parent={d[64:]};Sampled=0"
 
 
-def check_texts(**arguments: object) -> None:
+def _check_texts(**arguments: object) -> None:
     """Refuse arguments of `invoke` that are neither text nor None."""
     for name, value in arguments.items():
         if value is not None and not isinstance(value, str):
             _refuse(name, value, "it takes a str, or None for what Lambda would send")
 
 
-def complete(
+def _complete(
     request: dict[str, str | None],
     client_context: object,
     identity: object,

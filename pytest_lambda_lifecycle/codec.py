@@ -53,8 +53,9 @@ class RuntimeFault(Exception):
 
 # --- events, as the runtime reads them -------------------------------------------------------------------------------
 
-# What `simplejson.loads(body)` ends up calling.
+# What `simplejson.loads(body)` ends up calling, and the compiled part of it.
 _decode_json: Final = cast("Callable[[bytes], Any]", JSONDecoder().decode)
+_scan_once: Final[Callable[[str, int], tuple[Any, int]]] = JSONDecoder().scan_once
 
 
 def decode(body: bytes, content_type: str) -> Any:  # noqa: ANN401  # any JSON value
@@ -66,6 +67,11 @@ def decode(body: bytes, content_type: str) -> Any:  # noqa: ANN401  # any JSON v
     if content_type != JSON_CONTENT_TYPE:
         return body
     try:
+        text = body.decode()
+        if text[:1] == "{":  # no white space or byte order mark before it, and none behind it: nothing else to do
+            event, end = _scan_once(text, 0)
+            if end == len(text):
+                return event
         return _decode_json(body)
     except Exception as error:
         raise RuntimeFault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error

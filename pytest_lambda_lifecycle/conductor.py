@@ -193,7 +193,7 @@ class Conductor(Ending):
 
     # -- Invoke ---------------------------------------------------------------------------------------------------
 
-    def invoke(self, request: Request, request_id: str, trace_id: str, remaining_us: int | None = None) -> Invocation:
+    def invoke(self, request: Request, remaining_us: int | None = None) -> Invocation:
         """Run Invoke, and before it Init or Restore where the environment is cold."""
         __tracebackhide__ = True
         if not self._turn.acquire(blocking=False):
@@ -203,19 +203,21 @@ class Conductor(Ending):
                 self._take_away_if_due()
             limit_us = self.config.timeout * 1_000_000 if remaining_us is None else remaining_us
             start = _WARM if self.state is State.READY else self._start_cold(limit_us)
-            return self._invoke(request, request_id, trace_id, limit_us, start)
+            return self._invoke(request, limit_us, start)
         finally:
             self._turn.release()
 
-    def _invoke(self, request: Request, request_id: str, trace_id: str, limit_us: int, start: _Start) -> Invocation:
+    def _invoke(self, request: Request, limit_us: int, start: _Start) -> Invocation:
         """START, the participants' turns, END, REPORT; a process that has ended is reset."""
         __tracebackhide__ = True
         timeline, clock, config = self.timeline, self.clock, self.config
         first, began = timeline.size(), clock.elapsed()
         deadline_ms = start.deadline_ms or clock.function_time_ms() + limit_us // 1000
         request.headers.setdefault("Lambda-Runtime-Deadline-Ms", str(deadline_ms))
-        self.request_id = request_id
-        started = InvokeStart(clock.now_us(), request_id, config.function_version, deadline_ms, trace_id, start.cold)
+        self.request_id = request_id = request.request_id
+        started = InvokeStart(
+            clock.now_us(), request_id, config.function_version, deadline_ms, request.trace_id, start.cold
+        )
         timeline.append(started)
         left_us, failure, overhead_us = limit_us - start.spent_us, None, None
         if start.failed is not None:

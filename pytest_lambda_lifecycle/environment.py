@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 from pytest_lambda_lifecycle import failures, lifecycle
 from pytest_lambda_lifecycle.assembly import assemble, new_log_stream
-from pytest_lambda_lifecycle.attributes import check_texts, complete, new_ids, remaining_us
+from pytest_lambda_lifecycle.attributes import make_request, remaining_us
 from pytest_lambda_lifecycle.clock import RealClock, microseconds
 from pytest_lambda_lifecycle.codec import encode_event
 from pytest_lambda_lifecycle.errors import FunctionError, InitError, InvalidTransition, LifecycleError
@@ -22,7 +22,6 @@ from pytest_lambda_lifecycle.extending import Extending
 from pytest_lambda_lifecycle.history import History
 from pytest_lambda_lifecycle.lambda_clock import LambdaClock, idle_span_us, require_clock
 from pytest_lambda_lifecycle.lifecycle import State
-from pytest_lambda_lifecycle.outcome import Request
 from pytest_lambda_lifecycle.phases import Init, Invocation, Restore, Shutdown
 from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.reuse_assertion import assert_reused
@@ -150,28 +149,14 @@ class ExecutionEnvironment(Extending, History):
         body = encode_event(event)
         if len(body) > lifecycle.EVENT_LIMIT:
             raise failures.event_too_large(len(body))
-        if request_id is not None or trace_id is not None or tenant_id is not None or content_type is not None:
-            check_texts(request_id=request_id, trace_id=trace_id, tenant_id=tenant_id, content_type=content_type)
-        if request_id is None or trace_id is None:
-            new_request_id, new_trace_id = new_ids()
-            request_id, trace_id = request_id or new_request_id, trace_id or new_trace_id
-        request = Request(
-            body,
-            {
-                "Lambda-Runtime-Aws-Request-Id": request_id,
-                "Lambda-Runtime-Trace-Id": trace_id,
-                "Lambda-Runtime-Invoked-Function-Arn": self._arn,
-                "Content-Type": "application/json" if content_type is None else content_type,
-            },
+        request = make_request(
+            body, self._arn, request_id, trace_id, content_type, tenant_id, client_context, identity, headers
         )
-        if client_context is not None or identity is not None or tenant_id is not None or headers is not None:
-            request_id = complete(request.headers, client_context, identity, tenant_id, headers) or request_id
         limit_us = None if remaining_ms is None else remaining_us(remaining_ms, self.config)
         if self._around_invoke is None:
-            invocation = self._conductor.invoke(request, request_id, trace_id, limit_us)
+            invocation = self._conductor.invoke(request, limit_us)
         else:
-            proceed = functools.partial(self._conductor.invoke, request, request_id, trace_id, limit_us)
-            invocation = self._around_invoke(event, proceed)
+            invocation = self._around_invoke(event, functools.partial(self._conductor.invoke, request, limit_us))
         if check and invocation.status != "success":
             not_ready = failures.failed_before_handler(self._conductor.phases, invocation)
             raise self._failure(invocation, not_ready=not_ready) from invocation.exception

@@ -44,6 +44,11 @@ class Request:
     body: bytes
     headers: dict[str, str | None]
     """A header of None is missing."""
+    request_id: str = ""
+    """What the platform calls it, whatever the headers say."""
+    trace_id: str = ""
+    ordinary: bool = False
+    """The headers are those that each request has, as Lambda makes them, and no others."""
 
 
 @dataclass(slots=True)

@@ -38,8 +38,8 @@ class NextHeaders(NamedTuple):
     tenant_id: str | None
 
 
-def read_headers(headers: Mapping[str, str | None]) -> NextHeaders:
-    """Return what the runtime learns from *headers*.
+def read_headers(headers: Mapping[str, str | None], *, ordinary: bool = False) -> NextHeaders:
+    """Return what the runtime learns from *headers*; nothing about *ordinary* ones can surprise it.
 
     Raises `ClientCrash`, or an ordinary exception, where the runtime's client would not survive them.
 
@@ -47,6 +47,19 @@ def read_headers(headers: Mapping[str, str | None]) -> NextHeaders:
     reads those bytes as UTF-8.  Text outside Latin-1 cannot be meant that way and is taken as it is.  A header of
     None is missing.
     """
+    if ordinary:
+        return _next_headers(
+            (
+                headers["Lambda-Runtime-Aws-Request-Id"],
+                headers["Content-Type"],
+                int(headers["Lambda-Runtime-Deadline-Ms"] or 0),
+                headers["Lambda-Runtime-Invoked-Function-Arn"],
+                headers["Lambda-Runtime-Trace-Id"],
+                None,
+                None,
+                None,
+            )
+        )
     if not "".join(filter(None, headers.values())).isascii():
         headers = {name: value and _reread(value) for name, value in headers.items()}
     get = headers.get

@@ -82,7 +82,7 @@ class LocalRuntime:
         """Run the handler once, on *request*."""
         __tracebackhide__ = True
         try:
-            headers = read_headers(request.headers)
+            headers = read_headers(request.headers, ordinary=request.ordinary)
             request_id, content_type, deadline, arn, trace_id, client_context, identity, tenant_id = headers
             self._current.request_id = request_id
             self._current.tenant_id = tenant_id

@@ -7,16 +7,40 @@ of its context.  Where another mapping stands in its place, that one is asked.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-__all__ = ["DATA", "VariableReader", "VariableWriter"]
+__all__ = ["DATA", "VariableReader", "VariableWriter", "decoded", "set_variables"]
 
 _ENVIRON: Final = os.environ
+_ENCODING: Final = sys.getfilesystemencoding()
+_AS_BYTES: Final = os.name == "posix" and hasattr(os.environ, "_data")
 DATA: Final[Any] = getattr(os.environ, "_data", os.environ)
 """Encoded names and values, or `os.environ` itself where that is made in another way."""
 _encode_name: Final = getattr(os.environ, "encodekey", str)
 _encode_value: Final = getattr(os.environ, "encodevalue", str)
+
+
+def decoded(data: Mapping[Any, Any] = DATA) -> dict[str, str]:
+    """Return variables as text; by default those of `os.environ`."""
+    if not _AS_BYTES:
+        return dict(data)
+    return {
+        name.decode(_ENCODING, "surrogateescape"): value.decode(_ENCODING, "surrogateescape")
+        for name, value in data.items()
+    }
+
+
+def set_variables(variables: Mapping[str, str]) -> None:
+    """Do what ``os.environ.update(variables)`` does."""
+    if not _AS_BYTES:
+        os.environ.update(variables)
+        return
+    for name, value in variables.items():
+        key, encoded = name.encode(_ENCODING, "surrogateescape"), value.encode(_ENCODING, "surrogateescape")
+        os.putenv(key, encoded)
+        DATA[key] = encoded
 
 
 class VariableReader:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pytest_lambda_lifecycle.encoded import DATA
+from pytest_lambda_lifecycle.encoded import DATA, decoded, set_variables
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
 __all__ = ["SearchPath", "Variables", "sweep"]
@@ -48,7 +48,7 @@ class Variables:
         self._in_phase = False
 
     def enter(self) -> Undo:
-        outside = self._outside = dict(os.environ)
+        outside = self._outside = decoded()
         inside = self._inside = _edited(self._make(outside), self._own)
         self._managed = _differing(inside, outside)
         _set_environ(outside, inside)
@@ -62,7 +62,7 @@ class Variables:
         def leave() -> None:
             unwatch()
             self._look()
-            now = dict(os.environ)
+            now = decoded()
             self._own |= {name: now.get(name) for name in _differing(now, inside) - self._tests.keys() - edited}
             _set_environ(now, _edited(outside, self._tests))
 
@@ -108,7 +108,7 @@ class Variables:
     def _look(self) -> None:
         if self._in_phase or not self._touched:
             return
-        now, seen = dict(os.environ), _decoded(self._seen)
+        now, seen = decoded(), decoded(self._seen)
         changed = _differing(now, seen)
         # Names that only Lambda has are gone: somebody put back a whole copy that was made before the environment came.
         wholesale = any(name not in now and name not in self._outside for name in changed & self._managed)
@@ -162,10 +162,6 @@ def _set_variable(name: str, value: str | None) -> None:
         os.environ[name] = value
 
 
-def _decoded(data: dict[Any, Any]) -> dict[str, str]:
-    return {os.fsdecode(name): os.fsdecode(value) for name, value in data.items()}
-
-
 def _edited(variables: dict[str, str], changes: dict[str, str | None]) -> dict[str, str]:
     merged: dict[str, str | None] = {**variables, **changes}
     return {name: value for name, value in merged.items() if value is not None}
@@ -174,9 +170,7 @@ def _edited(variables: dict[str, str], changes: dict[str, str | None]) -> dict[s
 def _set_environ(current: dict[str, str], wanted: dict[str, str]) -> None:
     for name in current.keys() - wanted.keys():
         del os.environ[name]
-    for name, value in wanted.items():
-        if current.get(name) != value:
-            os.environ[name] = value
+    set_variables({name: value for name, value in wanted.items() if current.get(name) != value})
     if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
         time.tzset()
 

@@ -11,9 +11,10 @@ import importlib.machinery
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import compress, islice
+from operator import is_not
 from types import ModuleType
 
 from pytest_lambda_lifecycle.importing import ImportHook, find_spec
@@ -121,7 +122,7 @@ class World:
         self._base, self._marker = len(self._foreign), next(reversed(self._foreign), "")
         sys.modules.update(self.modules)
         sys.modules.update(self._replaced)
-        self._remember(self.modules)
+        self._remember(self.modules, self._foreign.keys() & {*self.modules, *self._replaced})
         _attach(self.modules)
         importlib.invalidate_caches()
 
@@ -137,7 +138,7 @@ class World:
     def _take_out(self) -> None:
         """Move this world's modules out of `sys.modules`, and put shared ones back that somebody replaced meanwhile."""
         self._look()
-        self.modules = self._collect(since=self._marker)
+        self.modules = self._collect()
         _detach(self.modules)
         for name in self.modules:
             del sys.modules[name]
@@ -158,12 +159,14 @@ class World:
         """Remember what function code leaves."""
         self._in_phase = False
         if (len(sys.modules), next(reversed(sys.modules))) != self._shape:
-            self._remember(self.own_modules())
+            self._remember(self.own_modules(), self._foreign)
 
-    def _remember(self, own: dict[str, ModuleType]) -> None:
+    def _remember(self, own: dict[str, ModuleType], changed: Collection[str]) -> None:
+        """Take what `sys.modules` has now for the function's doing: nothing else than ``changed`` is of others."""
         self._remembered = own
         self._shape = len(sys.modules), next(reversed(sys.modules))
-        self._by_function = {name for name, one in self._foreign.items() if sys.modules.get(name) is not one}
+        now, before = map(sys.modules.get, changed), map(self._foreign.get, changed)
+        self._by_function = set(compress(changed, map(is_not, now, before)))
 
     def _look(self) -> None:
         """Accept what the test stubs and unstubs; put own modules back that ``patch.dict(sys.modules)`` threw out."""
@@ -180,7 +183,7 @@ class World:
                     del self._foreign[name]
                 else:
                     self._foreign[name] = current
-        self._remember(self._remembered)
+        self._remember(self._remembered, self._foreign)
 
     def discard(self) -> None:
         """Forget the modules: a new process imports everything afresh.  To be called between leave and enter."""
@@ -191,7 +194,11 @@ class World:
         """Give fresh packages the children that were kept (a test package inside the function's package)."""
         own = self.own_modules()
         packages = tuple(f"{name}." for name, module in own.items() if "__path__" in vars(module))
-        if not packages:
+        # One search in one text first: a look at each name of a thousand takes as long as a small import.
+        names = "\n".join(["", *sys.modules])
+        if sum(names.count(f"\n{package}") for package in packages) == sum(
+            name.startswith(package) for name in own for package in packages
+        ):
             return
         for name in [name for name in sys.modules if name.startswith(packages) and name not in own]:
             parent = own.get(name.rpartition(".")[0])
@@ -207,7 +214,7 @@ class World:
 
     def own_modules(self) -> dict[str, ModuleType]:
         """Return this world's modules by name."""
-        return self._collect(since=self._marker) if self._entered else self.modules
+        return self._collect() if self._entered else self.modules
 
     def source_modules(self) -> dict[str, ModuleType]:
         """Return those of its modules that are function code, without fresh packages."""
@@ -241,22 +248,34 @@ class World:
             self._installed[name] = module
         return False
 
-    def _collect(self, *, since: str = "") -> dict[str, ModuleType]:
-        """Find this world's modules; ``since`` is the last key of `sys.modules` that need not be looked at."""
-        foreign = self._foreign
-        modules: dict[str, ModuleType | None] = {**sys.modules}
-        skipped = 0
-        if since and next(islice(modules, self._base - 1, None), "") == since:  # nobody changed the order of import
-            skipped = self._base
-        found = islice(modules.items(), skipped, None)
-        new = {name: module for name, module in found if module is not None and foreign.get(name) is not module}
-        own = {name: module for name, module in new.items() if self.owns(name, module)}
+    def _collect(self) -> dict[str, ModuleType]:
+        """Find this world's modules; while entered, among those alone that came after."""
+        foreign, known = self._foreign, self._remembered
+        newest = self._newest() if self._entered else None
+        found = {**sys.modules} if newest is None else newest
+        strange = compress(found.items(), map(is_not, found.values(), map(foreign.get, found)))
+        own = {
+            name: module
+            for name, module in list(strange)
+            if module is not None and (known.get(name) is module or self.owns(name, module))
+        }
         unrepeatable = self._unrepeatable(own)
         if unrepeatable:
             self.shared.update(unrepeatable)
             for name in [name for name in own if name.partition(".")[0] in self.shared]:
                 foreign[name] = own.pop(name)
         return own
+
+    def _newest(self) -> dict[str, ModuleType | None] | None:
+        """Return what came into `sys.modules` since this world entered; None if that cannot be told by the order."""
+        count = len(sys.modules) - self._base
+        try:
+            newest = list(islice(reversed(sys.modules.items()), count + 1))
+        except (RuntimeError, ValueError):  # another thread imports something; or some are gone
+            return None
+        if not newest or newest[-1][0] != self._marker:
+            return None
+        return dict(newest[-2::-1])
 
     def _unrepeatable(self, modules: dict[str, ModuleType]) -> dict[str, str]:
         """Find packages with compiled parts: many refuse a second import in one process (numpy does)."""

@@ -90,6 +90,9 @@ class _Change:
     value: object
     before: object = _MISSING
 
+    def repeats(self, other: _Change) -> bool:
+        return self.owner is other.owner and self.name == other.name and self.value is other.value
+
     def make(self) -> None:
         self.before = vars(self.owner).get(self.name, _MISSING)
         setattr(self.owner, self.name, self.value)
@@ -189,9 +192,9 @@ class Replacements:
                 owner = _attribute(target, owner, name)
             original = _attribute(target, owner, path[-1])
             change = _Change(*replace(owner, path[-1], original))
-            if self._world.own(module.__name__) is module:
+            if self._ends_with_function(change.owner):
                 setattr(change.owner, change.name, change.value)
-            else:
+            elif not any(map(change.repeats, self._changes)):  # made again by each init that executes the module
                 change.make()
                 self._changes.append(change)
         except (AttributeError, TypeError) as problem:
@@ -199,6 +202,15 @@ class Replacements:
         finally:
             if undo is not None:
                 undo()
+
+    def _ends_with_function(self, owner: object) -> bool:
+        """Say whether an owner is a module or a class of the function's.
+
+        A target may lead through function code to a shared module or class; an object may be anybody's, as a logger is.
+        """
+        if isinstance(owner, ModuleType):
+            return self._world.own(owner.__name__) is owner
+        return isinstance(owner, type) and self._world.own(owner.__module__) is not None
 
     def _refuse_bound(self, target: str, module: ModuleType, path: Sequence[str]) -> None:
         """Function code that has bound the object under another name would not be seen: say so."""

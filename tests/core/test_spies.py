@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from pytest_lambda_lifecycle import FunctionError, LifecycleError, LifecycleWarning
+from pytest_lambda_lifecycle.process import stage
 
 DB = """
     class Client:
@@ -220,6 +221,47 @@ def test_two_spies_on_one_target_see_each_call_once(environment, write, target):
     env.invoke()
     assert [spy.phases for spy in spies] == [["invoke", "invoke"]] * 2
     assert len(env.invocations[0].spy_calls) == 1
+
+
+@pytest.mark.parametrize("when", ["before the first phase", "between phases"])
+@pytest.mark.parametrize(
+    "target", ["app.json.dumps", "app.JSONEncoder.encode", "app.JSONEncoder", "app.default.encode"]
+)
+def test_a_shared_library_that_is_reached_through_function_code_is_restored(environment, target, when):
+    def state():
+        return json.dumps, encoder.encode, encoder.__init__, dict(vars(json._default_encoder))
+
+    encoder = json.encoder.JSONEncoder
+    before = state()
+    env = environment("""
+        import json
+        from json import JSONEncoder, _default_encoder as default
+        def handler(event, context):
+            json.dumps(event); JSONEncoder().encode(event); default.encode(event)
+    """)
+    if when == "between phases":
+        env.invoke({})
+    spy = env.spy(target)
+    env.invoke({})
+    seen = spy.count()
+    assert seen
+    stage.leave()
+    assert state() == before
+    env.invoke({})
+    env.reset()
+    env.invoke({})
+    assert spy.count() == 3 * seen
+    env.close()
+    assert state() == before
+
+
+def test_a_patch_of_a_shared_library_through_function_code_is_undone(environment):
+    dumps = json.dumps
+    env = environment("import json\ndef handler(event, context): return json.dumps(event)")
+    env.patch("app.json.dumps", lambda value: "patched")
+    assert env.invoke({}).payload == "patched"
+    env.close()
+    assert json.dumps is dumps
 
 
 def test_patch_of_a_shared_library_is_undone(environment):

@@ -91,7 +91,7 @@ def assemble(
     world = World(import_path, fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
     _warn_of_unknown(config, world)
     tmp = tempfile.TemporaryDirectory(prefix="lambda-tmp-", dir=_OUTSIDE_TMP, ignore_cleanup_errors=True)
-    namespaces, replacements = SharedNamespaces(world.hook, world.own), Replacements(world)
+    namespaces, replacements = SharedNamespaces(world.hook, world.own), Replacements(world, config.handler)
 
     endpoint = Endpoint(
         config,

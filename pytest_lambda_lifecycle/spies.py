@@ -110,8 +110,9 @@ class Replacements:
     A part of the process (see `process.Part`).
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, handler: str) -> None:
         self._world = world
+        self._handler = handler.replace("/", ".")
         self._changes: list[_Change] = []
         self._entered = False
         self._waiting: dict[Callable[[ModuleType], None], str] = {}
@@ -214,6 +215,11 @@ class Replacements:
 
     def _refuse_bound(self, target: str, module: ModuleType, path: Sequence[str]) -> None:
         """Function code that has bound the object under another name would not be seen: say so."""
+        if target == self._handler and self._world.own(module.__name__) is module:
+            raise LifecycleError(
+                f"cannot spy on or patch {target!r} now: it is the handler, which the runtime has bound in init, and "
+                "its calls would go unseen; ask before the first phase"
+            )
         original = vars(module).get(path[0], _MISSING)
         if len(path) > 1 or isinstance(original, type) or original is _MISSING:
             return  # found through its owner, or changed in place

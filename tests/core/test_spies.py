@@ -315,6 +315,24 @@ def test_a_spy_after_init_on_a_name_that_is_bound_elsewhere(env):
     assert late.phases == ["invoke"]
 
 
+@pytest.mark.parametrize("handler", ["pkg.app.handler", "pkg/app.handler"])
+def test_the_handler_can_be_spied_on_until_the_runtime_has_bound_it(environment, write, handler):
+    write("pkg/app.py", "def handler(event, context): pass")
+    env = environment(handler=handler)
+    spy = env.spy("pkg.app.handler")
+    env.invoke({})
+    assert spy.phases == ["invoke"]
+    late = environment(handler=handler)
+    late.invoke({})
+    for ask in (late.spy, lambda target: late.patch(target, print)):
+        with pytest.raises(LifecycleError, match="'pkg.app.handler' now: it is the handler.*before the first phase"):
+            ask("pkg.app.handler")
+    late.reset()
+    again = late.spy("pkg.app.handler")
+    late.invoke({})
+    assert again.phases == ["invoke"]
+
+
 def test_a_builtin_type_cannot_be_spied_on(env):
     with pytest.raises(LifecycleError, match=r"cannot .*'datetime\.date'"):
         env.spy("datetime.date")

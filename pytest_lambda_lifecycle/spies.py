@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.events import SpyCall
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Record", "Replacements", "Spy", "spying"]
 
 _MISSING = object()
+_PHASES: Final = ("init", "restore", "invoke", "shutdown")
 
 
 class Spy:
@@ -54,7 +55,12 @@ class Spy:
         return [call.phase for call in self.calls]
 
     def count(self, *, phase: str | None = None) -> int:
-        """Return the number of calls, of one phase (``"init"``, ``"invoke"``, …) or of all."""
+        """Return the number of calls: of one phase (``"init"``, ``"restore"``, ``"invoke"``, ``"shutdown"``) or all."""
+        if phase not in (None, *_PHASES):  # "no calls" would be true of every misspelled phase
+            raise LifecycleError(
+                f"cannot count the calls of {self.target!r} in phase {phase!r}: the phases are "
+                f"{', '.join(map(repr, _PHASES))}"
+            )
         return len([call for call in self.calls if phase in (None, call.phase)])
 
     @property

@@ -77,6 +77,14 @@ def test_one_says_what_there_was_instead(env):
     assert repr(connect) == "<Spy db.connect: 2 (phases: init, invoke) calls>"
 
 
+@pytest.mark.parametrize("phase", ["inits", "Init", "warm", "", 1])
+def test_a_count_of_a_phase_that_does_not_exist_is_refused(env, phase):
+    spy = env.spy("db.connect")
+    env.invoke({})
+    with pytest.raises(LifecycleError, match=r"'db.connect' in phase .*: the phases are 'init', 'restore', 'invoke', "):
+        spy.count(phase=phase)
+
+
 def test_classes_methods_and_their_kinds(env):
     spies = {name: env.spy(f"db.Client{name}") for name in ("", ".get", ".make", ".ping")}
     env.invoke()

@@ -335,7 +335,7 @@ class ExecutionEnvironment(Extending, History):
         """Assert that each ``"package.module.name"`` is the very object that the latest init made.
 
         Raises `AssertionError` with both objects and the invoke that replaced it, and `LifecycleError` if nothing was
-        invoked since init, so that there is nothing to compare.
+        invoked since init, or if the environment has ended, so that there is nothing to compare.
         """
         __tracebackhide__ = True
         assert_reused(
@@ -345,6 +345,7 @@ class ExecutionEnvironment(Extending, History):
             phases=self._conductor.phases,
             timeline=self.timeline,
             state=self.state,
+            cause=self._conductor.cause,
         )
 
     def __repr__(self) -> str:

@@ -403,12 +403,38 @@ class TestReuse:
                 env.assert_reused("app.table")
 
     @pytest.mark.parametrize(
+        ("end", "message"),
+        [
+            (
+                "shutdown",
+                r"what init made is gone, .* was shut down \(reason spindown\) at .*test_spies.py:.*; ask before",
+            ),
+            ("close", r"what init made is gone, .* was closed at .*test_spies.py:.*; ask before"),
+            ("reset", "what init made is gone, as the environment is in state 'reset'; invoke first"),
+            ("recycle", "what init made is gone, as the environment is in state 'new'; invoke first"),
+        ],
+    )
+    def test_nothing_to_compare_any_more(self, environment, end, message):
+        env = environment(self.SOURCE)
+        env.invoke()
+        getattr(env, end)()
+        with pytest.raises(LifecycleError, match=f"cannot say whether app.table was reused: {message}"):
+            env.assert_reused("app.table")
+
+    def test_no_target_at_all(self, environment):
+        env = environment(self.SOURCE)
+        env.invoke()
+        with pytest.raises(LifecycleError, match="whether nothing was reused: name targets"):
+            env.assert_reused(*[])
+
+    @pytest.mark.parametrize(
         ("target", "message"),
         [
             ("app.tabel", "had no such name"),
             ("table", "names nothing inside a module"),
             ("json.dumps", "names nothing inside a module of the function"),
             ("app", "names nothing inside a module"),
+            (5, "names nothing inside a module"),
         ],
     )
     def test_a_target_that_means_nothing(self, environment, target, message):

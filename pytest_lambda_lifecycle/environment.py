@@ -53,6 +53,8 @@ class ExecutionEnvironment(Extending, History):
 
     _open: ClassVar[WeakSet[ExecutionEnvironment]] = WeakSet()
     __test__ = False  # not a test class, whatever it is called where it is imported
+    closed_at = ""
+    """Where `close` is called, for messages; by default the line of its caller."""
 
     def __init__(
         self,
@@ -261,7 +263,7 @@ class ExecutionEnvironment(Extending, History):
         """Shut down (reason ``spindown``) unless that was done, and remove ``/tmp``.  May be called again."""
         try:
             if self._conductor.state is not State.CLOSED:
-                self._conductor.shutdown("spindown", cause=f"closed at {failures.caller()}")
+                self._conductor.shutdown("spindown", cause=f"closed at {self.closed_at or failures.caller()}")
         finally:
             self._parts.tmp.cleanup()
             self._open.discard(self)

@@ -100,6 +100,7 @@ class LambdaLifecycle:
         problems: list[str] = []
         interruption: BaseException | None = None
         for environment in reversed(self._environments):
+            environment.closed_at = f"the end of {self._node.nodeid or 'the session'}"
             try:
                 environment.close()
                 problems += [

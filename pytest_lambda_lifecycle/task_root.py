@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.machinery
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -76,22 +77,22 @@ def _module_parts(handler: str) -> list[str] | None:
 
 
 def _has_module(directory: Path, parts: Sequence[str]) -> bool:
-    path = directory.joinpath(*parts)
-    suffixes = importlib.machinery.all_suffixes()
+    path = str(directory.joinpath(*parts))
+    # Unlike those of `Path`, these functions raise nothing for what cannot be read or is too long.
     return any(
-        path.with_name(path.name + suffix).is_file() or path.joinpath("__init__" + suffix).is_file()
-        for suffix in suffixes
+        os.path.isfile(path + suffix) or os.path.isfile(os.path.join(path, "__init__" + suffix))
+        for suffix in importlib.machinery.all_suffixes()
     )
 
 
 def _has_directory(directory: Path, parts: Sequence[str]) -> bool:
-    return directory.joinpath(*parts).is_dir()
+    return os.path.isdir(directory.joinpath(*parts))
 
 
 def _not_found(handler: str, parts: Sequence[str], candidates: Sequence[tuple[Path, str]]) -> str:
     path = "/".join(parts)
     looked = "\n".join(
-        f"  {directory}  ({description}{'' if directory.is_dir() else '; it does not exist'})"
+        f"  {directory}  ({description}{'' if os.path.isdir(directory) else '; it does not exist'})"
         for directory, description in candidates
     )
     return (

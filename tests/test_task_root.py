@@ -75,6 +75,11 @@ def test_a_handler_of_a_layer_needs_no_directory(places, tmp_path):
     assert find_task_root("wrapper.handler.run", None, places, [tmp_path / "layer"]) == places[0][0]
 
 
+def test_a_name_that_is_too_long_for_a_file_is_not_found(places):
+    with pytest.raises(ConfigError, match="no task root for the handler 'xxx"):
+        find_task_root(f"{'x' * 5000}.handler", None, places)
+
+
 def test_the_error_lists_the_places_with_their_reasons(places, tmp_path):
     places.append((tmp_path / "three", "third place"))
     with pytest.raises(ConfigError) as caught:

@@ -84,7 +84,8 @@ def assemble(
     observer: Callable[[Event], None] | None,
 ) -> Assembly:
     """Build an environment that has not begun: nothing in the process changes before its first phase."""
-    task_root = find_task_root(config.handler, config.code_dir, working_directory_candidates(), config.layers).resolve()
+    places, source = working_directory_candidates(), config.source_of("handler")
+    task_root = find_task_root(config.handler, config.code_dir, places, config.layers, source=source).resolve()
     programs = extension_programs(config, clock)
     timeline = Timeline(observer=observer)
     import_path = [str(folder) for folder in (task_root, *_layer_folders(config.layers))]

@@ -18,11 +18,13 @@ def find_task_root(
     code_dir: Path | None,
     candidates: Sequence[tuple[Path, str]],
     layers: Iterable[Path] = (),
+    *,
+    source: str,
 ) -> Path:
     """Return ``code_dir``, or the first candidate (a directory and its description) that holds the handler's module.
 
     A handler string for which the runtime has its own error, and one whose module comes from a layer, need no
-    directory of their own: they get the first candidate.
+    directory of their own: they get the first candidate.  ``source`` says where the handler string came from.
     """
     if code_dir is not None:
         return code_dir
@@ -38,7 +40,7 @@ def find_task_root(
     for layer in layers:
         if any(_has_module(layer / sub, parts) for sub in ("python", f"python/lib/{minor}/site-packages")):
             return candidates[0][0]
-    raise ConfigError(_not_found(handler, parts, candidates))
+    raise ConfigError(_not_found(handler, source, parts, candidates))
 
 
 def hint_at_neighbour(task_root: Path, handler: str, missing: str) -> str:
@@ -89,14 +91,15 @@ def _has_directory(directory: Path, parts: Sequence[str]) -> bool:
     return os.path.isdir(directory.joinpath(*parts))
 
 
-def _not_found(handler: str, parts: Sequence[str], candidates: Sequence[tuple[Path, str]]) -> str:
+def _not_found(handler: str, source: str, parts: Sequence[str], candidates: Sequence[tuple[Path, str]]) -> str:
     path = "/".join(parts)
     looked = "\n".join(
         f"  {directory}  ({description}{'' if os.path.isdir(directory) else '; it does not exist'})"
         for directory, description in candidates
     )
     return (
-        f"no task root for the handler {handler!r}: looked for {path}.py and {path}/__init__.py in\n{looked}\n"
+        f"no task root for the handler {handler!r} (from {source}): looked for {path}.py and {path}/__init__.py "
+        f"in\n{looked}\n"
         "Name the directory that Lambda would unpack into /var/task with code_dir=..., or for the whole suite with the "
         "ini option lambda_lifecycle_code_dir."
     )

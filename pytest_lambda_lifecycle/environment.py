@@ -27,7 +27,7 @@ from pytest_lambda_lifecycle.phases import Init, Invocation, Restore, Shutdown
 from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.reuse_assertion import assert_reused
 from pytest_lambda_lifecycle.spies import Record, Spy, spying
-from pytest_lambda_lifecycle.task_root import hint_at_neighbour
+from pytest_lambda_lifecycle.task_root import hint_at_namesake, hint_at_neighbour
 from pytest_lambda_lifecycle.world import Keep, is_rewritten
 
 if TYPE_CHECKING:
@@ -181,8 +181,10 @@ class ExecutionEnvironment(Extending, History):
 
     def _failure(self, phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
         error = failures.function_error(phase, not_ready=not_ready)
-        if isinstance(error, InitError) and isinstance(phase.exception, ModuleNotFoundError):
-            hint = hint_at_neighbour(self._parts.task_root, self.config.handler, phase.exception.name or "")
+        cause, root, handler = phase.exception, self._parts.task_root, self.config.handler
+        if isinstance(error, InitError) and isinstance(cause, (ModuleNotFoundError, AttributeError)):
+            missing = cause.name or "" if isinstance(cause, ModuleNotFoundError) else ""
+            hint = hint_at_namesake(root, handler) or hint_at_neighbour(root, handler, missing)
             if hint:
                 error.explain(hint)
         return error

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pytest_lambda_lifecycle.errors import ConfigError
 
-__all__ = ["find_task_root", "hint_at_neighbour", "working_directory_candidates"]
+__all__ = ["find_task_root", "hint_at_namesake", "hint_at_neighbour", "working_directory_candidates"]
 
 
 def find_task_root(
@@ -60,6 +60,21 @@ def hint_at_neighbour(task_root: Path, handler: str, missing: str) -> str:
         f"{name} lies beside the handler's file, in {folder}, but imports start at the task root, {task_root}, as on "
         f"Lambda: write 'from {package} import {name}', or make {folder} the task root (code_dir) with the handler "
         f"{'.'.join([*parts[len(packages) :], handler.rpartition('.')[2]])!r}"
+    )
+
+
+def hint_at_namesake(task_root: Path, handler: str) -> str:
+    """Say which loaded library was taken for the handler's module, where that is what happened."""
+    parts = _module_parts(handler)
+    file: object = getattr(sys.modules.get(parts[0]), "__file__", None) if parts else None
+    if parts is None or not isinstance(file, str) or not _has_module(task_root, parts):
+        return ""
+    own = str(task_root / parts[0])
+    if os.path.realpath(file).startswith((f"{own}.", f"{own}{os.sep}")):
+        return ""
+    return (
+        f"{parts[0]} is {file} here: the test process has loaded it, and shares installed packages and the standard "
+        f"library with the function, so {'/'.join(parts)} in {task_root} is not imported; give it another name"
     )
 
 

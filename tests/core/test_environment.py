@@ -615,3 +615,9 @@ def test_names_are_found_in_phases_and_timeline(environment):
     assert "shutdown_start" not in env.timeline
     assert ShutdownStart not in env.timeline
     assert (env.timeline.count("invoke_start"), env.timeline.count(InvokeStart), env.timeline.count("x")) == (2, 2, 0)
+
+
+@pytest.mark.parametrize("config", ["app.handler", None, {"handler": "app.handler"}, FunctionConfig])
+def test_anything_but_a_configuration_is_refused(config):
+    with pytest.raises(ConfigError, match="cannot make an environment of .*: it takes a FunctionConfig, as Func"):
+        ExecutionEnvironment(config)

@@ -316,6 +316,7 @@ class ExecutionEnvironment(Extending, History):
         (their construction) and methods can be spied on, the function's own and those of shared libraries.  Raises
         `LifecycleError` if the target does not exist (for a module that is not loaded: when init imports it).
         """
+        __tracebackhide__ = True
         self._conductor.require_open(f"spy on {target!r}")
         record = self._records.setdefault(target, functools.partial(self._record_call, target))
         unseen = self._parts.replacements.add(target, spying(target, record))
@@ -323,6 +324,7 @@ class ExecutionEnvironment(Extending, History):
 
     def patch(self, target: str, value: object) -> None:
         """Replace ``"package.module.name"`` by ``value`` until the environment ends, for init as well."""
+        __tracebackhide__ = True
         self._conductor.require_open(f"patch {target!r}")
         self._parts.replacements.add(target, lambda owner, name, _: (owner, name, value))
 

@@ -170,6 +170,7 @@ def validate(name: str, value: object, source: str, directory: Path | None = Non
 
 def refuse_unknown(name: object, source: str) -> NoReturn:
     """Raise the error for a setting that does not exist."""
+    __tracebackhide__ = True
     import difflib
 
     names = setting_names()

@@ -161,9 +161,11 @@ class Replacements:
 
         What is returned says why no call of ``target`` can have been seen; an empty text if it can.
         """
+        __tracebackhide__ = True
         module_name, path = self._split(target)
 
         def apply(module: ModuleType) -> None:
+            __tracebackhide__ = True
             self._apply(target, path, replace, module)
             self._waiting.pop(apply, None)
 
@@ -192,6 +194,7 @@ class Replacements:
         replace: Callable[[object, str, object], tuple[Any, str, object]],
         module: ModuleType,
     ) -> None:
+        __tracebackhide__ = True
         undo = None if self._entered else self._make_changes()  # a spy on what was patched calls the patch
         try:
             owner: object = module
@@ -221,6 +224,7 @@ class Replacements:
 
     def _refuse_bound(self, target: str, module: ModuleType, path: Sequence[str]) -> None:
         """Function code that has bound the object under another name would not be seen: say so."""
+        __tracebackhide__ = True
         if target == self._handler and self._world.own(module.__name__) is module:
             raise LifecycleError(
                 f"cannot spy on or patch {target!r} now: it is the handler, which the runtime has bound in init, and "
@@ -247,6 +251,7 @@ class Replacements:
             )
 
     def _split(self, target: str) -> tuple[str, list[str]]:
+        __tracebackhide__ = True
         parts = str(target).split(".")
         if len(parts) < 2 or not all(part.isidentifier() for part in parts):
             raise LifecycleError(
@@ -264,6 +269,7 @@ class Replacements:
 
 
 def _attribute(target: str, owner: object, name: str) -> object:
+    __tracebackhide__ = True
     value = getattr(owner, name, _MISSING)
     if value is _MISSING:
         near = difflib.get_close_matches(name, dir(owner), 1)
@@ -280,6 +286,7 @@ def spying(target: str, record: Record) -> Callable[[object, str, object], tuple
     """Return how to wrap a target: functions and methods are wrapped, classes have their ``__init__`` wrapped."""
 
     def replace(owner: object, name: str, original: object) -> tuple[Any, str, object]:
+        __tracebackhide__ = True
         if isinstance(original, type):
             return original, "__init__", _spy_on_construction(original, record)
         if not callable(original):

@@ -19,6 +19,7 @@ from pytest_lambda_lifecycle.api.endpoint import Endpoint
 from pytest_lambda_lifecycle.capture import Unbuffered
 from pytest_lambda_lifecycle.clock import Clock, FreezegunNames, moment_at
 from pytest_lambda_lifecycle.conductor import Conductor
+from pytest_lambda_lifecycle.config import FunctionConfig
 from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
@@ -52,7 +53,6 @@ from pytest_lambda_lifecycle.working_directory import WorkingDirectory
 from pytest_lambda_lifecycle.world import Keep, World
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.config import FunctionConfig
     from pytest_lambda_lifecycle.events import Event
 
 __all__ = ["Assembly", "assemble", "new_log_stream"]
@@ -85,14 +85,19 @@ def assemble(
     observer: Callable[[Event], None] | None,
 ) -> Assembly:
     """Build an environment that has not begun: nothing in the process changes before its first phase."""
-    task_root = find_task_root(config.handler, config.code_dir, working_directory_candidates(), config.layers).resolve()
+    if not isinstance(config, FunctionConfig):
+        raise ConfigError(
+            f"cannot make an environment of {config!r}: it takes a FunctionConfig, as FunctionConfig('app.handler')"
+        )
+    places, source = working_directory_candidates(), config.source_of("handler")
+    task_root = find_task_root(config.handler, config.code_dir, places, config.layers, source=source).resolve()
     programs = extension_programs(config, clock)
     timeline = Timeline(observer=observer)
     import_path = [str(folder) for folder in (task_root, *_layer_folders(config.layers))]
     world = World(import_path, fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
     _warn_of_unknown(config, world)
     tmp = tempfile.TemporaryDirectory(prefix="lambda-tmp-", dir=_OUTSIDE_TMP, ignore_cleanup_errors=True)
-    namespaces, replacements = SharedNamespaces(world.hook, world.own), Replacements(world)
+    namespaces, replacements = SharedNamespaces(world.hook, world.own), Replacements(world, config.handler)
 
     endpoint = Endpoint(
         config,

@@ -151,11 +151,15 @@ def encode_event(event: object) -> bytes:
         return event
     try:
         return _encode_strict(event).encode()
-    except RecursionError as error:
-        raise LifecycleError(_refusal("it is nested deeper than the interpreter's recursion limit")) from error
+    except RecursionError:
+        __tracebackhide__ = True
+        raise LifecycleError(_refusal("it is nested deeper than the interpreter's recursion limit")) from None
     except Exception as error:
-        culprit = next(_culprits(event, "event", ()), f"{type(error).__name__}: {error}")
-        raise LifecycleError(_refusal(culprit)) from error
+        __tracebackhide__ = True
+        culprit = next(_culprits(event, "event", ()), "")
+        if culprit:
+            raise LifecycleError(_refusal(culprit)) from None
+        raise LifecycleError(_refusal(f"{type(error).__name__}: {error}")) from error
 
 
 def _refusal(reason: str) -> str:

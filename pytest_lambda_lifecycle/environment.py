@@ -26,7 +26,7 @@ from pytest_lambda_lifecycle.phases import Init, Invocation, Restore, Shutdown
 from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.reuse_assertion import assert_reused
 from pytest_lambda_lifecycle.spies import Record, Spy, spying
-from pytest_lambda_lifecycle.task_root import hint_at_neighbour
+from pytest_lambda_lifecycle.task_root import hint_at_namesake, hint_at_neighbour
 from pytest_lambda_lifecycle.world import Keep, is_rewritten
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class ExecutionEnvironment(Extending, History):
 
     _open: ClassVar[WeakSet[ExecutionEnvironment]] = WeakSet()
     __test__ = False  # not a test class, whatever it is called where it is imported
+    closed_at = ""
+    """Where `close` is called, for messages; by default the line of its caller."""
 
     def __init__(
         self,
@@ -164,8 +166,10 @@ class ExecutionEnvironment(Extending, History):
 
     def _failure(self, phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
         error = failures.function_error(phase, not_ready=not_ready)
-        if isinstance(error, InitError) and isinstance(phase.exception, ModuleNotFoundError):
-            hint = hint_at_neighbour(self._parts.task_root, self.config.handler, phase.exception.name or "")
+        cause, root, handler = phase.exception, self._parts.task_root, self.config.handler
+        if isinstance(error, InitError) and isinstance(cause, (ModuleNotFoundError, AttributeError)):
+            missing = cause.name or "" if isinstance(cause, ModuleNotFoundError) else ""
+            hint = hint_at_namesake(root, handler) or hint_at_neighbour(root, handler, missing)
             if hint:
                 error.explain(hint)
         return error
@@ -246,7 +250,7 @@ class ExecutionEnvironment(Extending, History):
         """Shut down (reason ``spindown``) unless that was done, and remove ``/tmp``.  May be called again."""
         try:
             if self._conductor.state is not State.CLOSED:
-                self._conductor.shutdown("spindown", cause=f"closed at {failures.caller()}")
+                self._conductor.shutdown("spindown", cause=f"closed at {self.closed_at or failures.caller()}")
         finally:
             self._parts.tmp.cleanup()
             self._open.discard(self)
@@ -297,6 +301,7 @@ class ExecutionEnvironment(Extending, History):
         (their construction) and methods can be spied on, the function's own and those of shared libraries.  Raises
         `LifecycleError` if the target does not exist (for a module that is not loaded: when init imports it).
         """
+        __tracebackhide__ = True
         self._conductor.require_open(f"spy on {target!r}")
         record = self._records.setdefault(target, functools.partial(self._record_call, target))
         unseen = self._parts.replacements.add(target, spying(target, record))
@@ -304,6 +309,7 @@ class ExecutionEnvironment(Extending, History):
 
     def patch(self, target: str, value: object) -> None:
         """Replace ``"package.module.name"`` by ``value`` until the environment ends, for init as well."""
+        __tracebackhide__ = True
         self._conductor.require_open(f"patch {target!r}")
         self._parts.replacements.add(target, lambda owner, name, _: (owner, name, value))
 
@@ -320,7 +326,7 @@ class ExecutionEnvironment(Extending, History):
         """Assert that each ``"package.module.name"`` is the very object that the latest init made.
 
         Raises `AssertionError` with both objects and the invoke that replaced it, and `LifecycleError` if nothing was
-        invoked since init, so that there is nothing to compare.
+        invoked since init, or if the environment has ended, so that there is nothing to compare.
         """
         __tracebackhide__ = True
         assert_reused(
@@ -330,6 +336,7 @@ class ExecutionEnvironment(Extending, History):
             phases=self._conductor.phases,
             timeline=self.timeline,
             state=self.state,
+            cause=self._conductor.cause,
         )
 
     def __repr__(self) -> str:

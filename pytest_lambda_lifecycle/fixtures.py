@@ -100,6 +100,7 @@ class LambdaLifecycle:
         problems: list[str] = []
         interruption: BaseException | None = None
         for environment in reversed(self._environments):
+            environment.closed_at = f"the end of {self._node.nodeid or 'the session'}"
             try:
                 environment.close()
                 problems += [
@@ -128,7 +129,9 @@ class LambdaLifecycle:
         if config.code_dir is not None:
             return config
         # Without code_dir the search below has to succeed: a wrong module name should not look like a failing init.
-        root = find_task_root(config.handler, None, list(self._places()), config.layers)
+        root = find_task_root(
+            config.handler, None, list(self._places()), config.layers, source=config.source_of("handler")
+        )
         return config.with_code_dir(root, "the search for the handler's module")
 
     def _refuse_marker(self, source: str) -> None:

@@ -70,7 +70,7 @@ def handler_file(task_root: Path, handler: str) -> Path | None:
     """Return the real path of the handler's module, if it lies in the task root."""
     path = task_root.joinpath(*handler.rpartition(".")[0].replace("/", ".").strip(".").split("."))
     for file in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
-        if file.is_file():
+        if os.path.isfile(file):
             return _real(file)
     return None
 

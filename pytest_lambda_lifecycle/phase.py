@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import repeat
 from typing import TYPE_CHECKING, ClassVar, overload
 
 from pytest_lambda_lifecycle import projections
@@ -74,7 +75,10 @@ class Phase:
 
 
 class Phases(Sequence[Phase]):
-    """Phases in order; compares equal to a list of phases or of their names: ``env.phases == ["init", "invoke"]``."""
+    """Phases in order; compares equal to a list of phases or of their names: ``env.phases == ["init", "invoke"]``.
+
+    ``in``, `count` and slices take names as well: ``"restore" not in env.phases``.
+    """
 
     def __init__(self, phases: Sequence[Phase]) -> None:
         self._phases = tuple(phases)
@@ -87,24 +91,32 @@ class Phases(Sequence[Phase]):
     @overload
     def __getitem__(self, index: int) -> Phase: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Phase]: ...
-    def __getitem__(self, index: int | slice) -> Phase | Sequence[Phase]:
-        return self._phases[index]
+    def __getitem__(self, index: slice) -> Phases: ...
+    def __getitem__(self, index: int | slice) -> Phase | Phases:
+        return Phases(self._phases[index]) if isinstance(index, slice) else self._phases[index]
 
     def __len__(self) -> int:
         return len(self._phases)
+
+    def __contains__(self, item: object) -> bool:
+        return self.count(item) > 0
+
+    def count(self, value: object) -> int:
+        """Return how many phases are ``value``, or have that name."""
+        return sum(map(_is, self._phases, repeat(value)))
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Phases):
             return self._phases == other._phases
         if not isinstance(other, (list, tuple)):
             return NotImplemented
-        return len(self) == len(other) and all(
-            phase.name == item if isinstance(item, str) else phase is item
-            for phase, item in zip(self, other, strict=True)
-        )
+        return len(self) == len(other) and all(map(_is, self, other))
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return repr(list(self._phases))
+
+
+def _is(phase: Phase, item: object) -> bool:
+    return phase.name == item if isinstance(item, str) else phase is item

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.events import Event, Replaced
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["assert_reused"]
 
+_GONE: Final = frozenset({"new", "reset", "closed"})
+
 
 def assert_reused(
     targets: Sequence[str],
@@ -27,12 +29,24 @@ def assert_reused(
     phases: Sequence[Phase],
     timeline: Timeline,
     state: str,
+    cause: str,
 ) -> None:
-    """Assert that each target is the very object that ``photograph`` of the latest init shows."""
+    """Assert that each target is the very object that ``photograph`` of the latest init shows.
+
+    ``cause`` says why the environment is in its ``state``, where that is known.
+    """
     __tracebackhide__ = True
+    if not targets:
+        raise LifecycleError("cannot say whether nothing was reused: name targets, each as 'package.module.name'")
+    if state in _GONE and phases:
+        how = f"was {cause}; ask before" if state == "closed" else f"is in state {state!r}; invoke first"
+        raise LifecycleError(
+            f"cannot say whether {', '.join(map(str, targets))} was reused: what init made is gone, as the environment "
+            f"{how}"
+        )
     if photograph is None or not phases or not isinstance(phases[-1], Invocation):
         raise LifecycleError(
-            f"cannot say whether {', '.join(targets)} was reused: nothing was invoked since init (state "
+            f"cannot say whether {', '.join(map(str, targets))} was reused: nothing was invoked since init (state "
             f"{state!r}); invoke first"
         )
     for target in targets:
@@ -46,7 +60,8 @@ def assert_reused(
 
 
 def _then_and_now(target: str, photograph: InitPhotograph, world: World) -> tuple[object, object]:
-    parts = target.split(".")
+    __tracebackhide__ = True
+    parts = str(target).split(".")
     length = world.module_length(parts) if len(parts) > 1 else 0
     module = world.own(".".join(parts[:length]))
     if module is None or length == len(parts):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import stat
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -169,6 +170,7 @@ def validate(name: str, value: object, source: str, directory: Path | None = Non
 
 def refuse_unknown(name: object, source: str) -> NoReturn:
     """Raise the error for a setting that does not exist."""
+    __tracebackhide__ = True
     import difflib
 
     names = setting_names()
@@ -237,12 +239,25 @@ def _directory(name: str, value: object, source: str, directory: Path | None) ->
         raise ConfigError(f"{name}={value!r} has to be the path of a directory (from {source})")
     given = os.fspath(cast("StrPath", value))
     path = _absolute(given, directory)
-    if path.is_dir():
+    problem = _problem_with(path)
+    if not problem:
         return path
-    state = "is a file, not a directory" if path.exists() else "does not exist"
-    unpack = "; unpack the archive and give the directory" if path.suffix == ".zip" and path.exists() else ""
     resolved = "" if given == str(path) else f" = {path}"
-    raise ConfigError(f"{name}={given!r}{resolved} {state}{unpack} (from {source})")
+    raise ConfigError(f"{name}={given!r}{resolved} {problem} (from {source})")
+
+
+def _problem_with(path: Path) -> str:
+    """Say why a path is no directory that can be used, or nothing."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return "does not exist"
+    except OSError as error:
+        return f"cannot be reached: {error.strerror}"
+    if not stat.S_ISDIR(mode):
+        unpack = "; unpack the archive and give the directory" if path.suffix == ".zip" else ""
+        return f"is a file, not a directory{unpack}"
+    return "" if os.access(path, os.R_OK | os.X_OK) else "cannot be read: this user lacks the permission"
 
 
 def _code_dir(value: object, source: str, directory: Path | None) -> Path | None:
@@ -280,9 +295,9 @@ def _extension(name: str, entry: object, source: str, directory: Path | None) ->
             f"{name}={entry!r} has to be an Extension object or class, or the path of an executable (from {source})"
         )
     path = _absolute(cast("StrPath", entry), directory)
-    if not path.is_file():
-        state = "is a directory, not an executable" if path.exists() else "does not exist"
-        raise ConfigError(f"{name}={os.fspath(cast('StrPath', entry))!r} = {path} {state} (from {source})")
+    if not os.path.isfile(path):
+        problem = "is a directory, not an executable" if os.path.isdir(path) else _problem_with(path)
+        raise ConfigError(f"{name}={os.fspath(cast('StrPath', entry))!r} = {path} {problem} (from {source})")
     return path
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.events import SpyCall
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Record", "Replacements", "Spy", "spying"]
 
 _MISSING = object()
+_PHASES: Final = ("init", "restore", "invoke", "shutdown")
 
 
 class Spy:
@@ -54,7 +55,12 @@ class Spy:
         return [call.phase for call in self.calls]
 
     def count(self, *, phase: str | None = None) -> int:
-        """Return the number of calls, of one phase (``"init"``, ``"invoke"``, …) or of all."""
+        """Return the number of calls: of one phase (``"init"``, ``"restore"``, ``"invoke"``, ``"shutdown"``) or all."""
+        if phase not in (None, *_PHASES):  # "no calls" would be true of every misspelled phase
+            raise LifecycleError(
+                f"cannot count the calls of {self.target!r} in phase {phase!r}: the phases are "
+                f"{', '.join(map(repr, _PHASES))}"
+            )
         return len([call for call in self.calls if phase in (None, call.phase)])
 
     @property
@@ -90,6 +96,9 @@ class _Change:
     value: object
     before: object = _MISSING
 
+    def repeats(self, other: _Change) -> bool:
+        return self.owner is other.owner and self.name == other.name and self.value is other.value
+
     def make(self) -> None:
         self.before = vars(self.owner).get(self.name, _MISSING)
         setattr(self.owner, self.name, self.value)
@@ -107,8 +116,9 @@ class Replacements:
     A part of the process (see `process.Part`).
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, handler: str) -> None:
         self._world = world
+        self._handler = handler.replace("/", ".")
         self._changes: list[_Change] = []
         self._entered = False
         self._waiting: dict[Callable[[ModuleType], None], str] = {}
@@ -151,9 +161,11 @@ class Replacements:
 
         What is returned says why no call of ``target`` can have been seen; an empty text if it can.
         """
+        __tracebackhide__ = True
         module_name, path = self._split(target)
 
         def apply(module: ModuleType) -> None:
+            __tracebackhide__ = True
             self._apply(target, path, replace, module)
             self._waiting.pop(apply, None)
 
@@ -182,6 +194,7 @@ class Replacements:
         replace: Callable[[object, str, object], tuple[Any, str, object]],
         module: ModuleType,
     ) -> None:
+        __tracebackhide__ = True
         undo = None if self._entered else self._make_changes()  # a spy on what was patched calls the patch
         try:
             owner: object = module
@@ -189,9 +202,9 @@ class Replacements:
                 owner = _attribute(target, owner, name)
             original = _attribute(target, owner, path[-1])
             change = _Change(*replace(owner, path[-1], original))
-            if self._world.own(module.__name__) is module:
+            if self._ends_with_function(change.owner):
                 setattr(change.owner, change.name, change.value)
-            else:
+            elif not any(map(change.repeats, self._changes)):  # made again by each init that executes the module
                 change.make()
                 self._changes.append(change)
         except (AttributeError, TypeError) as problem:
@@ -200,8 +213,23 @@ class Replacements:
             if undo is not None:
                 undo()
 
+    def _ends_with_function(self, owner: object) -> bool:
+        """Say whether an owner is a module or a class of the function's.
+
+        A target may lead through function code to a shared module or class; an object may be anybody's, as a logger is.
+        """
+        if isinstance(owner, ModuleType):
+            return self._world.own(owner.__name__) is owner
+        return isinstance(owner, type) and self._world.own(owner.__module__) is not None
+
     def _refuse_bound(self, target: str, module: ModuleType, path: Sequence[str]) -> None:
         """Function code that has bound the object under another name would not be seen: say so."""
+        __tracebackhide__ = True
+        if target == self._handler and self._world.own(module.__name__) is module:
+            raise LifecycleError(
+                f"cannot spy on or patch {target!r} now: it is the handler, which the runtime has bound in init, and "
+                "its calls would go unseen; ask before the first phase"
+            )
         original = vars(module).get(path[0], _MISSING)
         if len(path) > 1 or isinstance(original, type) or original is _MISSING:
             return  # found through its owner, or changed in place
@@ -223,6 +251,7 @@ class Replacements:
             )
 
     def _split(self, target: str) -> tuple[str, list[str]]:
+        __tracebackhide__ = True
         parts = str(target).split(".")
         if len(parts) < 2 or not all(part.isidentifier() for part in parts):
             raise LifecycleError(
@@ -240,6 +269,7 @@ class Replacements:
 
 
 def _attribute(target: str, owner: object, name: str) -> object:
+    __tracebackhide__ = True
     value = getattr(owner, name, _MISSING)
     if value is _MISSING:
         near = difflib.get_close_matches(name, dir(owner), 1)
@@ -256,6 +286,7 @@ def spying(target: str, record: Record) -> Callable[[object, str, object], tuple
     """Return how to wrap a target: functions and methods are wrapped, classes have their ``__init__`` wrapped."""
 
     def replace(owner: object, name: str, original: object) -> tuple[Any, str, object]:
+        __tracebackhide__ = True
         if isinstance(original, type):
             return original, "__init__", _spy_on_construction(original, record)
         if not callable(original):

@@ -26,6 +26,7 @@ class Standing:
     def require_open(self, asked: str) -> None:
         """Refuse what makes no sense any more after the end; ``asked`` completes "cannot"."""
         if self.state in {State.SHUTDOWN, State.CLOSED}:
+            __tracebackhide__ = True
             raise InvalidTransition(f"cannot {asked}: {self._standing()}; start another with lambda_lifecycle()")
 
     @contextmanager

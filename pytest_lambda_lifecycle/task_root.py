@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.machinery
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pytest_lambda_lifecycle.errors import ConfigError
 
-__all__ = ["find_task_root", "hint_at_neighbour", "working_directory_candidates"]
+__all__ = ["find_task_root", "hint_at_namesake", "hint_at_neighbour", "working_directory_candidates"]
 
 
 def find_task_root(
@@ -17,11 +18,13 @@ def find_task_root(
     code_dir: Path | None,
     candidates: Sequence[tuple[Path, str]],
     layers: Iterable[Path] = (),
+    *,
+    source: str,
 ) -> Path:
     """Return ``code_dir``, or the first candidate (a directory and its description) that holds the handler's module.
 
     A handler string for which the runtime has its own error, and one whose module comes from a layer, need no
-    directory of their own: they get the first candidate.
+    directory of their own: they get the first candidate.  ``source`` says where the handler string came from.
     """
     if code_dir is not None:
         return code_dir
@@ -37,7 +40,7 @@ def find_task_root(
     for layer in layers:
         if any(_has_module(layer / sub, parts) for sub in ("python", f"python/lib/{minor}/site-packages")):
             return candidates[0][0]
-    raise ConfigError(_not_found(handler, parts, candidates))
+    raise ConfigError(_not_found(handler, source, parts, candidates))
 
 
 def hint_at_neighbour(task_root: Path, handler: str, missing: str) -> str:
@@ -60,6 +63,21 @@ def hint_at_neighbour(task_root: Path, handler: str, missing: str) -> str:
     )
 
 
+def hint_at_namesake(task_root: Path, handler: str) -> str:
+    """Say which loaded library was taken for the handler's module, where that is what happened."""
+    parts = _module_parts(handler)
+    file: object = getattr(sys.modules.get(parts[0]), "__file__", None) if parts else None
+    if parts is None or not isinstance(file, str) or not _has_module(task_root, parts):
+        return ""
+    own = str(task_root / parts[0])
+    if os.path.realpath(file).startswith((f"{own}.", f"{own}{os.sep}")):
+        return ""
+    return (
+        f"{parts[0]} is {file} here: the test process has loaded it, and shares installed packages and the standard "
+        f"library with the function, so {'/'.join(parts)} in {task_root} is not imported; give it another name"
+    )
+
+
 def working_directory_candidates() -> list[tuple[Path, str]]:
     """Where to look when nothing else is known: a REPL, a script."""
     here = Path.cwd()
@@ -76,26 +94,27 @@ def _module_parts(handler: str) -> list[str] | None:
 
 
 def _has_module(directory: Path, parts: Sequence[str]) -> bool:
-    path = directory.joinpath(*parts)
-    suffixes = importlib.machinery.all_suffixes()
+    path = str(directory.joinpath(*parts))
+    # Unlike those of `Path`, these functions raise nothing for what cannot be read or is too long.
     return any(
-        path.with_name(path.name + suffix).is_file() or path.joinpath("__init__" + suffix).is_file()
-        for suffix in suffixes
+        os.path.isfile(path + suffix) or os.path.isfile(os.path.join(path, "__init__" + suffix))
+        for suffix in importlib.machinery.all_suffixes()
     )
 
 
 def _has_directory(directory: Path, parts: Sequence[str]) -> bool:
-    return directory.joinpath(*parts).is_dir()
+    return os.path.isdir(directory.joinpath(*parts))
 
 
-def _not_found(handler: str, parts: Sequence[str], candidates: Sequence[tuple[Path, str]]) -> str:
+def _not_found(handler: str, source: str, parts: Sequence[str], candidates: Sequence[tuple[Path, str]]) -> str:
     path = "/".join(parts)
     looked = "\n".join(
-        f"  {directory}  ({description}{'' if directory.is_dir() else '; it does not exist'})"
+        f"  {directory}  ({description}{'' if os.path.isdir(directory) else '; it does not exist'})"
         for directory, description in candidates
     )
     return (
-        f"no task root for the handler {handler!r}: looked for {path}.py and {path}/__init__.py in\n{looked}\n"
+        f"no task root for the handler {handler!r} (from {source}): looked for {path}.py and {path}/__init__.py "
+        f"in\n{looked}\n"
         "Name the directory that Lambda would unpack into /var/task with code_dir=..., or for the whole suite with the "
         "ini option lambda_lifecycle_code_dir."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from operator import attrgetter
 from typing import Final, TypeVar, overload
 
@@ -20,6 +21,7 @@ class Timeline(Sequence[Event]):
     """Events in the order in which they happened.
 
     Compares equal to a list of events, of event classes or of event names: ``env.timeline == ["init_start", …]``.
+    ``in`` and `count` take the same: ``SpyCall not in env.timeline``.
     """
 
     def __init__(self, *, observer: Callable[[Event], None] | None = None) -> None:
@@ -105,6 +107,13 @@ class Timeline(Sequence[Event]):
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self._events)
+
+    def __contains__(self, item: object) -> bool:
+        return any(map(_matches, self._events, repeat(item)))
+
+    def count(self, value: object) -> int:
+        """Return how many events are equal to ``value``, of that class or of that name."""
+        return sum(map(_matches, self._events, repeat(value)))
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Timeline):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import errno
 import json
 import os
 import pickle
@@ -76,6 +77,8 @@ def test_every_setting_is_a_field():
         ({"handler": os.path.join}, ["has to be a string", "posixpath.join"]),
         ({"code_dir": "no/such"}, ["code_dir='no/such'", f"{Path.cwd() / 'no/such'} does not exist"]),
         ({"code_dir": __file__}, ["is a file, not a directory"]),
+        ({"code_dir": "x" * 5000}, ["code_dir='xxx", "cannot be reached: File name too long"]),
+        ({"extensions": ["x" * 5000]}, ["extensions[0]='xxx", "cannot be reached: File name too long"]),
         ({"code_dir": ""}, ["code_dir=''", "path of a directory"]),
         ({"code_dir": 3}, ["code_dir=3"]),
         ({"layers": "layer"}, ["layers='layer' has to be a list of directories", "layers=['layer']"]),
@@ -250,6 +253,22 @@ class TestLayers:
         (tmp_path / "layer.zip").touch()
         with pytest.raises(ConfigError, match="is a file, not a directory; unpack the archive"):
             FunctionConfig("a.b", layers=[tmp_path / "layer.zip"])
+
+    @pytest.mark.parametrize("setting", ["code_dir", "layers"])
+    def test_a_directory_that_may_not_be_read(self, tmp_path, monkeypatch, setting):
+        monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)  # root may read everything
+        value = tmp_path if setting == "code_dir" else [tmp_path]
+        with pytest.raises(ConfigError, match=rf"'{tmp_path}' cannot be read: this user lacks the permission \(from"):
+            FunctionConfig("a.b", **{setting: value})
+
+    def test_a_path_that_may_not_be_looked_up(self, tmp_path, monkeypatch):
+        def refuse(path, **keywords):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+        monkeypatch.setattr("os.stat", refuse)
+        for settings in ({"code_dir": tmp_path}, {"layers": [tmp_path]}, {"extensions": [tmp_path]}):
+            with pytest.raises(ConfigError, match=r"cannot be reached: Permission denied \(from"):
+                FunctionConfig("a.b", **settings)
 
     def test_asking_for_the_source_of_nothing_is_an_error(self):
         with pytest.raises(ConfigError, match="did you mean 'timeout'"):

@@ -120,6 +120,27 @@ class TestScopes:
         )
         suite.runpytest().assert_outcomes(passed=3)
 
+    def test_an_environment_that_outlives_its_scope_says_what_ended_it(self, suite):
+        suite.makepyfile(
+            test_kept="""
+                import pytest
+                from pytest_lambda_lifecycle import InvalidTransition
+
+                kept = []
+
+                class TestFirst:
+                    def test_it(self, lambda_lifecycle, class_lambda_lifecycle):
+                        kept.extend([lambda_lifecycle("app.handler"), class_lambda_lifecycle("app.handler")])
+
+                def test_next():
+                    for env, end in zip(kept, ["test_kept.py::TestFirst::test_it", "test_kept.py::TestFirst"]):
+                        with pytest.raises(InvalidTransition) as caught:
+                            env.invoke()
+                        assert f"cannot invoke: this environment was closed at the end of {end};" in str(caught.value)
+            """
+        )
+        suite.runpytest("-p", "no:randomly").assert_outcomes(passed=2)
+
     def test_a_problem_at_the_end_is_a_warning_and_the_others_still_end(self, suite):
         suite.makepyfile(
             """

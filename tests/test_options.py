@@ -149,7 +149,8 @@ class TestCodeDir:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(
             [
-                "*ConfigError: no task root for the handler 'gone.handler': looked for gone.py and gone/__init__.py in",
+                "*ConfigError: no task root for the handler 'gone.handler' (from the call at test_*): "
+                "looked for gone.py and gone/__init__.py in",
                 "*/functions  (ini option lambda_lifecycle_code_dir in tox.ini)",
                 f"*{suite.path}  (rootdir)",
                 "*/src  (rootdir/src; it does not exist)",

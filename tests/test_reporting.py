@@ -70,6 +70,32 @@ class TestSection:
         assert "pytest_lambda_lifecycle/" not in before
 
     @pytest.mark.parametrize(
+        "misuse",
+        [
+            "env.invoke({1, 2})",
+            "env.shutdown(); env.invoke()",
+            "env.shutdown(); env.spy('app.handler')",
+            "env.spy('app')",
+            "env.spy('nowhere.connect')",
+            "env.spy('app.nothing'); env.invoke()",
+            "env.spy('json.nothing')",
+            "env.patch('app.nothing', 1); env.invoke()",
+            "env.invoke(1); env.spy('app.handler')",
+            "env.invoke(1); env.assert_reused('app.nothing')",
+        ],
+    )
+    @pytest.mark.parametrize("style", ["long", "short", "line"])
+    def test_the_traceback_of_misuse_ends_at_the_test(self, suite, misuse, style):
+        suite.makepyfile(
+            test_it=f"def test_it(lambda_lifecycle):\n    env = lambda_lifecycle('app.handler')\n    {misuse}"
+        )
+        text = suite.runpytest(f"--tb={style}", "-p", "no:logging").stdout.str()
+        raised_by_init = "nothing" in misuse and "env.invoke()" in misuse  # below frames of importlib
+        assert "test_it.py:3: " in text or (style == "line" and raised_by_init)
+        assert "Error: cannot " in text.replace("InvalidTransition", "Error")
+        assert "pytest_lambda_lifecycle/" not in text
+
+    @pytest.mark.parametrize(
         ("phase", "where"),
         [("setup", "ERROR at setup"), ("teardown", "ERROR at teardown")],
     )

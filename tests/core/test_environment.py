@@ -12,9 +12,11 @@ from pytest_lambda_lifecycle import (
     FunctionError,
     InitError,
     InvalidTransition,
+    InvokeStart,
     LifecycleError,
     PayloadTooLarge,
     RuntimeExit,
+    ShutdownStart,
 )
 
 COUNTER = """
@@ -595,3 +597,27 @@ def test_what_stands_in_for_something_shows_in_no_stack(environment, statement):
     error = env.invoke(check=False).error
     assert not [entry for entry in error["stackTrace"] if "pytest_lambda_lifecycle" in entry]
     assert "in handler" in error["stackTrace"][0]
+
+
+def test_names_are_found_in_phases_and_timeline(environment):
+    env = environment("def handler(event, context): print('x')")
+    env.invoke({})
+    env.invoke({})
+    assert "invoke" in env.phases
+    assert env.phases[1] in env.phases
+    assert "restore" not in env.phases
+    assert (env.phases.count("init"), env.phases.count("invoke"), env.phases.count("shutdown")) == (1, 2, 0)
+    assert env.phases[1:] == ["invoke", "invoke"]
+    assert env.phases[-1].name == "invoke"
+    assert "invoke_start" in env.timeline
+    assert InvokeStart in env.timeline
+    assert env.timeline[0] in env.timeline
+    assert "shutdown_start" not in env.timeline
+    assert ShutdownStart not in env.timeline
+    assert (env.timeline.count("invoke_start"), env.timeline.count(InvokeStart), env.timeline.count("x")) == (2, 2, 0)
+
+
+@pytest.mark.parametrize("config", ["app.handler", None, {"handler": "app.handler"}, FunctionConfig])
+def test_anything_but_a_configuration_is_refused(config):
+    with pytest.raises(ConfigError, match="cannot make an environment of .*: it takes a FunctionConfig, as Func"):
+        ExecutionEnvironment(config)

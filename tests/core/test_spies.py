@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from pytest_lambda_lifecycle import FunctionError, LifecycleError, LifecycleWarning
+from pytest_lambda_lifecycle.process import stage
 
 DB = """
     class Client:
@@ -74,6 +75,14 @@ def test_one_says_what_there_was_instead(env):
     with pytest.raises(AssertionError, match=r"there were 2 \(phases: init, invoke\)"):
         _ = connect.one
     assert repr(connect) == "<Spy db.connect: 2 (phases: init, invoke) calls>"
+
+
+@pytest.mark.parametrize("phase", ["inits", "Init", "warm", "", 1])
+def test_a_count_of_a_phase_that_does_not_exist_is_refused(env, phase):
+    spy = env.spy("db.connect")
+    env.invoke({})
+    with pytest.raises(LifecycleError, match=r"'db.connect' in phase .*: the phases are 'init', 'restore', 'invoke', "):
+        spy.count(phase=phase)
 
 
 def test_classes_methods_and_their_kinds(env):
@@ -222,6 +231,47 @@ def test_two_spies_on_one_target_see_each_call_once(environment, write, target):
     assert len(env.invocations[0].spy_calls) == 1
 
 
+@pytest.mark.parametrize("when", ["before the first phase", "between phases"])
+@pytest.mark.parametrize(
+    "target", ["app.json.dumps", "app.JSONEncoder.encode", "app.JSONEncoder", "app.default.encode"]
+)
+def test_a_shared_library_that_is_reached_through_function_code_is_restored(environment, target, when):
+    def state():
+        return json.dumps, encoder.encode, encoder.__init__, dict(vars(json._default_encoder))
+
+    encoder = json.encoder.JSONEncoder
+    before = state()
+    env = environment("""
+        import json
+        from json import JSONEncoder, _default_encoder as default
+        def handler(event, context):
+            json.dumps(event); JSONEncoder().encode(event); default.encode(event)
+    """)
+    if when == "between phases":
+        env.invoke({})
+    spy = env.spy(target)
+    env.invoke({})
+    seen = spy.count()
+    assert seen
+    stage.leave()
+    assert state() == before
+    env.invoke({})
+    env.reset()
+    env.invoke({})
+    assert spy.count() == 3 * seen
+    env.close()
+    assert state() == before
+
+
+def test_a_patch_of_a_shared_library_through_function_code_is_undone(environment):
+    dumps = json.dumps
+    env = environment("import json\ndef handler(event, context): return json.dumps(event)")
+    env.patch("app.json.dumps", lambda value: "patched")
+    assert env.invoke({}).payload == "patched"
+    env.close()
+    assert json.dumps is dumps
+
+
 def test_patch_of_a_shared_library_is_undone(environment):
     env = environment("import json\ndef handler(event, context): return json.loads")
     original = json.loads
@@ -271,6 +321,24 @@ def test_a_spy_after_init_on_a_name_that_is_bound_elsewhere(env):
     late = env.spy("app.connect")
     env.invoke({"connect": "x"})
     assert late.phases == ["invoke"]
+
+
+@pytest.mark.parametrize("handler", ["pkg.app.handler", "pkg/app.handler"])
+def test_the_handler_can_be_spied_on_until_the_runtime_has_bound_it(environment, write, handler):
+    write("pkg/app.py", "def handler(event, context): pass")
+    env = environment(handler=handler)
+    spy = env.spy("pkg.app.handler")
+    env.invoke({})
+    assert spy.phases == ["invoke"]
+    late = environment(handler=handler)
+    late.invoke({})
+    for ask in (late.spy, lambda target: late.patch(target, print)):
+        with pytest.raises(LifecycleError, match="'pkg.app.handler' now: it is the handler.*before the first phase"):
+            ask("pkg.app.handler")
+    late.reset()
+    again = late.spy("pkg.app.handler")
+    late.invoke({})
+    assert again.phases == ["invoke"]
 
 
 def test_a_builtin_type_cannot_be_spied_on(env):
@@ -335,12 +403,38 @@ class TestReuse:
                 env.assert_reused("app.table")
 
     @pytest.mark.parametrize(
+        ("end", "message"),
+        [
+            (
+                "shutdown",
+                r"what init made is gone, .* was shut down \(reason spindown\) at .*test_spies.py:.*; ask before",
+            ),
+            ("close", r"what init made is gone, .* was closed at .*test_spies.py:.*; ask before"),
+            ("reset", "what init made is gone, as the environment is in state 'reset'; invoke first"),
+            ("recycle", "what init made is gone, as the environment is in state 'new'; invoke first"),
+        ],
+    )
+    def test_nothing_to_compare_any_more(self, environment, end, message):
+        env = environment(self.SOURCE)
+        env.invoke()
+        getattr(env, end)()
+        with pytest.raises(LifecycleError, match=f"cannot say whether app.table was reused: {message}"):
+            env.assert_reused("app.table")
+
+    def test_no_target_at_all(self, environment):
+        env = environment(self.SOURCE)
+        env.invoke()
+        with pytest.raises(LifecycleError, match="whether nothing was reused: name targets"):
+            env.assert_reused(*[])
+
+    @pytest.mark.parametrize(
         ("target", "message"),
         [
             ("app.tabel", "had no such name"),
             ("table", "names nothing inside a module"),
             ("json.dumps", "names nothing inside a module of the function"),
             ("app", "names nothing inside a module"),
+            (5, "names nothing inside a module"),
         ],
     )
     def test_a_target_that_means_nothing(self, environment, target, message):

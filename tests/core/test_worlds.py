@@ -323,6 +323,29 @@ def test_a_module_beside_the_handlers_file_is_hinted_at(environment, write, file
     assert "beside" in "".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
 
 
+@pytest.mark.parametrize(("file", "handler"), [("queue.py", "queue.handler"), ("email/shop.py", "email/shop.handler")])
+def test_a_handler_whose_module_is_hidden_by_a_loaded_library_is_hinted_at(environment, write, file, handler):
+    library = importlib.import_module(handler.partition(".")[0].partition("/")[0])
+    write(file, "def handler(event, context): ...")
+    env = environment(handler=handler)
+    with pytest.raises(InitError) as caught:
+        env.invoke()
+    told = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
+    assert f"{library.__name__} is {library.__file__} here: the test process has loaded it" in told
+    assert told.endswith("is not imported; give it another name")
+    assert "loaded it" not in str(env.invocations[0].error) + caught.value.error_message + env.log
+
+
+def test_a_handler_that_its_own_module_does_not_have_is_no_matter_of_names(environment, write):
+    write("app/__init__.py", "def other(event, context): ...")
+    write("shop.py", "")
+    for handler in ("app.handler", "shop.handler"):
+        with pytest.raises(InitError, match="Handler 'handler' missing on module") as caught:
+            environment(handler=handler).invoke()
+        assert not getattr(caught.value, "__notes__", ())
+        assert str(caught.value).endswith("missing on module '" + handler.partition(".")[0] + "'")
+
+
 @pytest.mark.parametrize("handler", ["app.handler", "src/app.handler"])
 def test_a_module_that_lies_nowhere_is_not_hinted_at(environment, write, handler):
     write("app.py", "import shop_nope\ndef handler(event, context): ...")

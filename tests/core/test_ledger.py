@@ -755,6 +755,40 @@ class TestFinders:
         assert finders == before
         assert env.invoke().payload
 
+    def test_those_that_function_code_takes_out_are_back(self, environment):
+        before = list(sys.meta_path), list(sys.path_hooks), dict(sys.path_importer_cache)
+        objects = sys.meta_path, sys.path_hooks, sys.path_importer_cache
+        env = environment("""
+            import importlib.machinery, sys, zipimport
+            sys.path_hooks.remove(zipimport.zipimporter)
+            sys.path_importer_cache = {}
+            def handler(event, context):
+                for finder in importlib.machinery.PathFinder, importlib.machinery.BuiltinImporter:
+                    if finder in sys.meta_path:
+                        sys.meta_path.remove(finder)
+                sys.path_importer_cache["/made/up"] = object()
+                return [importlib.machinery.PathFinder in sys.meta_path, zipimport.zipimporter in sys.path_hooks]
+        """)
+        for _ in range(2):
+            assert env.invoke().payload == [False, False]
+            stage.leave()
+            assert (sys.meta_path, sys.path_hooks) == before[:2]
+            assert "/made/up" not in sys.path_importer_cache
+            now = sys.meta_path, sys.path_hooks, sys.path_importer_cache
+            assert all(one is other for one, other in zip(now, objects, strict=True))
+        env.reset()
+        assert env.invoke().cold_start
+
+    def test_a_finder_that_function_code_leaves_in_the_cache(self, environment):
+        env = environment("""
+            import sys
+            sys.path_importer_cache["/made/up"] = object()
+            def handler(event, context): ...
+        """)
+        env.invoke()
+        stage.leave()
+        assert "/made/up" not in sys.path_importer_cache
+
     def test_those_of_tests_and_libraries_stay(self, environment, monkeypatch, tmp_path):
         (tmp_path / "site-packages").mkdir()
         library = "import sys\nclass Finder: find_spec = staticmethod(lambda *_: None)\nsys.meta_path.append(Finder)"

@@ -836,6 +836,24 @@ class TestSharedNamespaces:
         assert changed == ["collections.Mapping", "json.encoder.JSONEncoder.item_separator", "socket.socket.connect"]
         assert "changed: collections.Mapping, which is shared" in repr(env.timeline)
 
+    def test_a_tool_that_ends_meanwhile_leaves_nothing_of_its_own(self, environment):
+        real = time.time
+        env = environment("""
+            import time
+            own = time.time = lambda: 1.0
+            def handler(event, context): return time.time is own
+        """)
+        with freeze_time("2020-01-01"):
+            assert env.invoke().payload
+            stage.leave()
+            assert time.time is not real  # frozen
+            assert env.invoke().payload
+        stage.leave()
+        assert time.time is real
+        assert env.invoke().payload
+        stage.leave()
+        assert time.time is real
+
     def test_a_library_that_init_is_the_first_to_import(self, environment, monkeypatch):
         saved = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "urllib3"}
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import builtins
+import contextlib
 import contextvars
 import decimal
 import gc
@@ -701,6 +702,80 @@ def test_the_default_decimal_context_and_the_breakpoint_hook(environment):
         assert env.invoke().payload == [5, True, None]
         stage.leave()
         assert (repr(decimal.DefaultContext), sys.breakpointhook) == before
+
+
+class TestSingleValues:
+    @pytest.mark.parametrize("entered_at_its_end", [False, True])
+    def test_a_patch_that_ends_after_the_environment_has_entered_is_gone(self, environment, entered_at_its_end):
+        def values():
+            return sys.argv, tempfile.tempdir, sys.breakpointhook, os.environ, socket.getdefaulttimeout()
+
+        before, arguments = values(), list(sys.argv)
+        env = environment("""
+            import socket, sys
+            def handler(event, context): return [sys.argv, socket.getdefaulttimeout()]
+        """)
+        patches = (
+            mock.patch("sys.argv", ["of", "the", "test"]),
+            mock.patch("tempfile.tempdir", "/of/the/test"),
+            mock.patch("sys.breakpointhook", print),
+        )
+        with contextlib.ExitStack() as stack:
+            for patch in patches:
+                stack.enter_context(patch)
+            assert env.invoke().payload == [["of", "the", "test"], None]
+            left = stage.leave()
+            assert tempfile.tempdir == "/of/the/test"
+            if entered_at_its_end:
+                stage.resume(left)
+        stage.leave()
+        assert values() == before
+        assert sys.argv is before[0]
+        assert env.invoke().payload == [arguments, None]
+
+    def test_lists_and_mappings_that_are_changed_in_place_or_equal(self, environment):
+        before, arguments = (sys.argv, os.environ), list(sys.argv)
+        env = environment("""
+            import os, sys
+            sys.argv.append("added")
+            os.environ = dict(os.environ)
+            def handler(event, context): return [sys.argv[-1], type(os.environ).__name__]
+        """)
+        for _ in range(2):
+            assert env.invoke().payload == ["added", "dict"]
+            stage.leave()
+            assert sys.argv is before[0]
+            assert os.environ is before[1]
+            assert sys.argv == arguments
+
+    def test_the_start_method_of_multiprocessing_is_unset_in_each_process(self, environment):
+        import multiprocessing
+
+        before = multiprocessing.get_start_method(allow_none=True)
+        env = environment("""
+            import multiprocessing
+            multiprocessing.set_start_method("spawn")  # a second time it would raise
+            def handler(event, context): return multiprocessing.get_start_method()
+        """)
+        for _ in range(2):
+            assert env.invoke().payload == "spawn"
+            stage.leave()
+            assert multiprocessing.get_start_method(allow_none=True) == before
+            env.reset()
+
+    def test_hooks_of_threads(self, environment):
+        env = environment("""
+            import threading
+            def hook(*_): return None
+            threading.settrace(hook)
+            threading.setprofile(hook)
+            def handler(event, context): return threading.gettrace() is threading.getprofile() is hook
+        """)
+        before = threading._trace_hook, threading._profile_hook
+        for _ in range(2):
+            assert env.invoke().payload
+            stage.leave()
+            assert (threading._trace_hook, threading._profile_hook) == before
 
 
 class TestFinders:

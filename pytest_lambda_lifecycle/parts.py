@@ -218,6 +218,7 @@ def standard_slots(tmp: str) -> list[Slot]:
         Slot(_read_arguments, _write_arguments, at_start=_ARGUMENTS_AT_START, same=operator.eq),
         Slot(_read_start_method, _write_start_method, None, at_start=None),
         Slot(socket.getdefaulttimeout, socket.setdefaulttimeout, None, at_start=_TIMEOUT_AT_START),
+        Slot(_read_field_limit, _write_field_limit, at_start=_FIELD_LIMIT, same=operator.eq),
         Slot(random.getstate, random.setstate),
         Slot(_read_locale, _write_locale, at_start=_LOCALE_AT_START, same=operator.eq),
         Slot(decimal.DefaultContext.copy, _write_default_context),
@@ -231,6 +232,17 @@ def _read_arguments() -> tuple[Any, list[str]]:
 def _write_arguments(value: tuple[list[str], list[str]]) -> None:
     sys.argv, arguments = value
     sys.argv[:] = arguments
+
+
+def _read_field_limit() -> int:
+    csv = sys.modules.get("_csv")
+    return _FIELD_LIMIT if csv is None else csv.field_size_limit()
+
+
+def _write_field_limit(value: int) -> None:
+    csv = sys.modules.get("_csv")
+    if csv is not None:
+        csv.field_size_limit(value)
 
 
 def _read_start_method() -> object:
@@ -263,4 +275,6 @@ def _write_locale(value: str) -> None:
 
 _ARGUMENTS_AT_START: Final = _read_arguments()
 _LOCALE_AT_START: Final = _read_locale()
+_FIELD_LIMIT: Final = 131072
+"""What `csv.field_size_limit` is before anyone sets it (CPython, Modules/_csv.c)."""
 _TIMEOUT_AT_START: Final = socket.getdefaulttimeout()

@@ -5,7 +5,9 @@ import atexit
 import builtins
 import contextlib
 import contextvars
+import csv
 import decimal
+import faulthandler
 import gc
 import json
 import locale
@@ -672,6 +674,54 @@ def test_what_is_set_by_a_call_is_the_functions_own(environment):
     assert values() == before
 
 
+def test_more_that_is_set_by_a_call(environment):
+    def values():
+        descriptor = signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(descriptor)
+        blocked = signal.SIGUSR2 in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        digits = getattr(sys, "get_int_max_str_digits", lambda: 999)()
+        return [[*gc.get_threshold()], gc.get_freeze_count() > 0, digits, csv.field_size_limit(), descriptor, blocked]
+
+    before = values()
+    env = environment("""
+        import csv, gc, os, signal, sys
+        gc.set_threshold(5000, 5, 5); gc.freeze(); csv.field_size_limit(10**9)
+        getattr(sys, "set_int_max_str_digits", print)(999)
+        reading, writing = os.pipe(); os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing); signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+        def handler(event, context): return writing
+    """)
+    writing = env.invoke().payload
+    functions = [[5000, 5, 5], True, 999, 10**9, writing, True]
+    for _ in range(2):
+        env.invoke()
+        assert values() == functions
+        stage.leave()
+        assert values() == before
+    for descriptor in env.module.reading, writing:
+        os.close(descriptor)
+    env.invoke()  # although its descriptor is closed
+    env.reset()
+    assert values() == before
+
+
+def test_faulthandler_stays_pytests(environment):
+    before = faulthandler.is_enabled()
+    env = environment("""
+        import faulthandler, signal
+        faulthandler.disable() if faulthandler.is_enabled() else faulthandler.enable()
+        faulthandler.dump_traceback_later(0.01, exit=True)
+        faulthandler.register(signal.SIGUSR1)
+        faulthandler.cancel_dump_traceback_later()
+        def handler(event, context): return faulthandler.is_enabled()
+    """)
+    assert env.invoke().payload is before
+    time.sleep(0.02)
+    stage.leave()
+    assert faulthandler.is_enabled() is before
+    assert faulthandler.unregister(signal.SIGUSR1) is False
+
+
 def test_what_a_test_sets_by_a_call_stays(environment):
     env = environment("def handler(event, context): ...")
     gc.disable()  # as pytest-benchmark does around each round
@@ -910,6 +960,22 @@ class TestSharedNamespaces:
         changed = sorted(event.target for event in env.timeline.of(SharedChange))
         assert changed == ["collections.Mapping", "json.encoder.JSONEncoder.item_separator", "socket.socket.connect"]
         assert "changed: collections.Mapping, which is shared" in repr(env.timeline)
+
+    def test_special_names_too(self, environment):
+        before = builtins.__import__, socket.socket.__init__
+        env = environment("""
+            import builtins, socket
+            original, created = builtins.__import__, socket.socket.__init__
+            builtins.__import__ = lambda *arguments, **keywords: original(*arguments, **keywords)
+            socket.socket.__init__ = lambda *arguments, **keywords: created(*arguments, **keywords)
+            def handler(event, context): return builtins.__import__ is not original
+        """)
+        for _ in range(2):
+            assert env.invoke().payload
+            stage.leave()
+            assert (builtins.__import__, socket.socket.__init__) == before
+        changed = [event.target for event in env.timeline.of(SharedChange)]
+        assert changed == ["builtins.__import__", "socket.socket.__init__"]
 
     def test_a_tool_that_ends_meanwhile_leaves_nothing_of_its_own(self, environment):
         real = time.time

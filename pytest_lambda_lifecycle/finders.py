@@ -62,8 +62,10 @@ class Finders:
         self._path_hooks = _Changes()
 
     def _is_own(self, entry: object) -> bool:
-        module = str(getattr(entry, "__module__", ""))
-        return module.partition(".")[0] in _IMPORT_SYSTEM or self._own(module) is not None
+        module = str(getattr(entry, "__module__", "sys"))
+        if module.partition(".")[0] in _IMPORT_SYSTEM or self._own(module) is not None:
+            return True
+        return module not in sys.modules  # its import has failed, and that was function code
 
 
 def _forget_strange(cache: dict[str, Any], before: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ import signal
 import socket
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 import warnings
@@ -879,6 +880,15 @@ class TestFinders:
         assert sys.meta_path is finders
         assert finders == before
         assert env.invoke().payload
+
+    def test_those_of_an_init_that_fails_go_as_well(self, environment):
+        before = list(sys.meta_path), list(sys.path_hooks)
+        env = environment(textwrap.dedent(self.FINDERS).partition("def handler")[0] + "1 / 0")
+        for _ in range(2):
+            with pytest.raises(InitError):
+                env.invoke()
+            stage.leave()
+            assert (sys.meta_path, sys.path_hooks) == before
 
     def test_those_that_function_code_takes_out_are_back(self, environment):
         before = list(sys.meta_path), list(sys.path_hooks), dict(sys.path_importer_cache)

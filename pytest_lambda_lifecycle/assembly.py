@@ -145,7 +145,7 @@ def assemble(
             signals,
             ThreadExits(),
             *watched_setters(in_phase),
-            FaultHandler(in_phase),
+            FaultHandler(),
             ForkServer(),
             Reach(lambda: endpoint.port, endpoint.connected, endpoint.bound),
             threads,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
 __all__ = ["FaultHandler", "WatchedSetter", "watched_setters"]
@@ -74,26 +75,22 @@ class WatchedSetter:
 class FaultHandler:
     """`faulthandler` is pytest's: which file it writes to cannot be asked, so what function code takes is not given."""
 
-    def __init__(self, in_phase: InPhase) -> None:
-        self._in_phase = in_phase
-
     def enter(self) -> Undo:
-        return replace_attributes(*((faulthandler, name, self._ignore(name)) for name in _OF_FAULTHANDLER))
+        return replace_attributes(*_IGNORING)
 
     def discard(self) -> None:
         """There is nothing of its own."""
 
-    def _ignore(self, name: str) -> Callable[..., Any]:
-        original = getattr(faulthandler, name)
 
-        def ignored(*arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401  # as the original
-            return None if self._in_phase() else original(*arguments, **keywords)
+def _ignoring(original: Callable[..., Any]) -> Callable[..., Any]:
+    def ignored(*arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401  # as the original
+        return None if stage.on_phase_thread() else original(*arguments, **keywords)
 
-        return ignored
+    return ignored
 
 
-_OF_FAULTHANDLER: Final = tuple(
-    name
+_IGNORING: Final = tuple(
+    (faulthandler, name, _ignoring(getattr(faulthandler, name)))
     for name in ("enable", "disable", "dump_traceback_later", "cancel_dump_traceback_later", "register", "unregister")
     if hasattr(faulthandler, name)
 )

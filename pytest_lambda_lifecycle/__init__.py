@@ -5,6 +5,7 @@ The public names are imported on first use: pytest imports this package in every
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -132,6 +133,9 @@ _MODULES = tuple(
     "errors events extension extension_events settings config timeline phase phases spies lambda_clock environment "
     "fixtures".split()
 )
+
+# What finds modules, before any test or function code could take it away.
+_FINDERS_AT_START = (*sys.meta_path, *sys.path_hooks)
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and refuse other names
     # There is no __dir__: freezegun looks at every name that it lists, in suites that use nothing of this as well.

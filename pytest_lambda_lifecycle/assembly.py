@@ -39,7 +39,7 @@ from pytest_lambda_lifecycle.process import ProcessSlice, stage
 from pytest_lambda_lifecycle.reach import Reach
 from pytest_lambda_lifecycle.rotation import Rotation
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
-from pytest_lambda_lifecycle.setters import watched_setters
+from pytest_lambda_lifecycle.setters import FaultHandler, watched_setters
 from pytest_lambda_lifecycle.spies import Replacements
 from pytest_lambda_lifecycle.surroundings import SearchPath, Variables
 from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
@@ -151,6 +151,7 @@ def assemble(
             signals,
             ThreadExits(),
             *watched_setters(in_phase),
+            FaultHandler(),
             ForkServer(),
             Reach(lambda: endpoint.port, endpoint.connected, endpoint.bound),
             threads,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -32,12 +34,22 @@ class Unbuffered:
         self._errors = "strict" if name == "stdout" else "backslashreplace"
         self._ended = ""
         self._buffer: _Buffer | None = None
+        self._descriptor = _Descriptor()
         self.outside: TextIO | None = None
         """The stream of the test, set for the length of a phase."""
 
     def afresh(self) -> Unbuffered:
-        """Return the stream of the function's next process."""
+        """Return the stream of the function's next process; this one's process has ended."""
+        self.release()
         return Unbuffered(self._name, self._record)
+
+    def release(self) -> None:
+        """Close the file descriptor, at the end of the process."""
+        self._descriptor.close()
+
+    def fileno(self) -> int:
+        """Return a descriptor that function code may close, as `os.fdopen` does in the end."""
+        return self._descriptor.of(self.beneath().fileno())
 
     def write(self, text: str) -> None:
         """Record the text and pass it on at once.
@@ -179,3 +191,41 @@ class _Buffer(io.BufferedIOBase):
     def raw(self) -> _Buffer:
         """Nothing is held back here."""
         return self
+
+
+class _Descriptor:
+    """A duplicate of the file descriptor beneath a stream.
+
+    It is told from one of others by its file, since function code may have closed it and its number be in use again.
+    """
+
+    def __init__(self) -> None:
+        self._number = -1
+        self._file: object = None
+
+    def of(self, original: int) -> int:
+        """Return the duplicate, which follows the original where the stream of the test has changed."""
+        file = _file_behind(original)
+        if file is None:
+            return original
+        if not self._is_ours():
+            self._number = os.dup(original)
+        elif file != self._file:
+            os.dup2(original, self._number, inheritable=False)
+        self._file = file
+        return self._number
+
+    def close(self) -> None:
+        if self._is_ours():
+            os.close(self._number)
+        self._number = -1
+
+    def _is_ours(self) -> bool:
+        return self._number >= 0 and _file_behind(self._number) == self._file
+
+
+def _file_behind(descriptor: int) -> object:
+    with contextlib.suppress(OSError):
+        status = os.fstat(descriptor)
+        return status.st_dev, status.st_ino
+    return None

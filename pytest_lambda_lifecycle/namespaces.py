@@ -97,12 +97,13 @@ class SharedNamespaces:
         return [f"{_name_of(owner)}.{name}" for owner, name, _, _ in changes]
 
     def enter(self) -> Undo:
-        for owner, name, _, new in self._changes:
-            self._set(owner, name, new)
+        self._changes = [(owner, name, _replace(owner, name, new), new) for owner, name, _, new in self._changes]
 
         def leave() -> None:
-            for owner, name, old, _ in reversed(self._changes):
-                self._set(owner, name, old)
+            for owner, name, old, new in reversed(self._changes):
+                # Else a tool has ended meanwhile that had begun before (freezegun, responses): what it put back stays.
+                if old is _ABSENT or vars(owner).get(name, _ABSENT) is new:
+                    _replace(owner, name, old)
 
         return leave
 
@@ -110,11 +111,15 @@ class SharedNamespaces:
         self._before = []
         self._changes = []
 
-    def _set(self, owner: object, name: str, value: object) -> None:
-        if value is not _ABSENT:
-            setattr(owner, name, value)
-        elif name in vars(owner):
-            delattr(owner, name)
+
+def _replace(owner: object, name: str, value: object) -> object:
+    """Set or delete an attribute; returns what was there."""
+    before = vars(owner).get(name, _ABSENT)
+    if value is not _ABSENT:
+        setattr(owner, name, value)
+    elif before is not _ABSENT:
+        delattr(owner, name)
+    return before
 
 
 def _compare(owner: object, before: dict[str, object]) -> Iterator[tuple[object, str, object, object]]:
@@ -126,7 +131,8 @@ def _compare(owner: object, before: dict[str, object]) -> Iterator[tuple[object,
     for name in names:
         value = now.get(name, _ABSENT)
         of_the_tree = owner is logging and name.startswith("_")  # `parts.LoggingTree` has these
-        if not (name.startswith("__") or of_the_tree or _is_submodule(owner, name, value) or _is_ours(value)):
+        of_python = name.startswith("__") and not (callable(value) or callable(before.get(name)))  # __annotations__
+        if not (of_python or of_the_tree or _is_submodule(owner, name, value) or _is_ours(value)):
             yield owner, name, before.get(name, _ABSENT), value
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import decimal
 import locale
 import logging
+import operator
 import random
 import socket
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -128,22 +130,43 @@ class _Tree:
 
 
 class Slot:
-    """One value of the process, read and written by two callables; ``fresh`` is what a new process has."""
+    """A single value, read and written by two functions.
 
-    def __init__(self, read: Callable[[], Any], write: Callable[[Any], None], fresh: object = OUTSIDE) -> None:
+    ``fresh`` is what a new process of the function begins with; by default what the outside has.  ``at_start`` is what
+    the outside had before any test: who puts that back is a tool (`mock.patch`) that had begun before the environment
+    entered, and not the function.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Any],
+        write: Callable[[Any], None],
+        fresh: object = OUTSIDE,
+        *,
+        at_start: object = OUTSIDE,
+        same: Callable[[Any, Any], bool] = operator.is_,
+    ) -> None:
         self._read = read
         self._write = write
         self._fresh = fresh
+        self._at_start = at_start
+        self._same = same
         self._own: object = fresh
 
     def enter(self) -> Undo:
-        outside = self._read()
+        outside = inside = self._read()
         if self._own is not OUTSIDE:
-            self._write(self._own)
+            inside = self._own
+            self._write(inside)
 
         def leave() -> None:
-            self._own = self._read()
-            if self._own is not outside:
+            now = self._read()
+            if not self._same(now, inside):
+                by_a_tool = self._same(now, self._at_start)
+                self._own = self._fresh if by_a_tool else now
+                if by_a_tool:
+                    return
+            if not self._same(now, outside):
                 self._write(outside)
 
         return leave
@@ -153,7 +176,7 @@ class Slot:
 
 
 def attribute(module: str, name: str, fresh: object = OUTSIDE, *, absent: object = None) -> Slot:
-    """Return the slot of a module's attribute; while the module is not loaded its value is ``absent``."""
+    """Return the slot of a module's attribute; where there is none its value is ``absent``."""
 
     def read() -> object:
         owner = sys.modules.get(module)
@@ -164,7 +187,25 @@ def attribute(module: str, name: str, fresh: object = OUTSIDE, *, absent: object
         if owner is not None:
             setattr(owner, name, value)
 
-    return Slot(read, write, fresh)
+    return Slot(read, write, fresh, at_start=_AT_START.get((module, name), absent))
+
+
+_ATTRIBUTES: Final = (
+    ("os", "environ"),
+    ("sys", "excepthook"),
+    ("sys", "unraisablehook"),
+    ("sys", "displayhook"),
+    ("sys", "breakpointhook"),
+    ("sys", "dont_write_bytecode"),
+    ("threading", "_trace_hook"),
+    ("threading", "_profile_hook"),
+    ("warnings", "showwarning"),
+    ("warnings", "formatwarning"),
+)
+_AT_START: Final[dict[tuple[str, str], object]] = {
+    **{(module, name): getattr(sys.modules[module], name) for module, name in _ATTRIBUTES},
+    ("tempfile", "tempdir"): tempfile.gettempdir(),
+}
 
 
 def standard_slots(tmp: str) -> list[Slot]:
@@ -173,19 +214,46 @@ def standard_slots(tmp: str) -> list[Slot]:
         attribute("tempfile", "tempdir", tmp),
         attribute("boto3", "DEFAULT_SESSION", None),
         attribute("urllib.request", "_opener", None),
-        attribute("sys", "excepthook"),
-        attribute("sys", "unraisablehook"),
-        attribute("sys", "displayhook"),
-        attribute("sys", "breakpointhook"),
-        attribute("sys", "dont_write_bytecode"),
-        attribute("sys", "argv"),
-        attribute("warnings", "showwarning"),
-        attribute("warnings", "formatwarning"),
-        Slot(socket.getdefaulttimeout, socket.setdefaulttimeout, None),
+        *(attribute(module, name) for module, name in _ATTRIBUTES),
+        Slot(_read_arguments, _write_arguments, at_start=_ARGUMENTS_AT_START, same=operator.eq),
+        Slot(_read_start_method, _write_start_method, None, at_start=None),
+        Slot(socket.getdefaulttimeout, socket.setdefaulttimeout, None, at_start=_TIMEOUT_AT_START),
+        Slot(_read_field_limit, _write_field_limit, at_start=_FIELD_LIMIT, same=operator.eq),
         Slot(random.getstate, random.setstate),
-        Slot(_read_locale, _write_locale),
+        Slot(_read_locale, _write_locale, at_start=_LOCALE_AT_START, same=operator.eq),
         Slot(decimal.DefaultContext.copy, _write_default_context),
     ]
+
+
+def _read_arguments() -> tuple[Any, list[str]]:
+    return sys.argv, list(sys.argv)
+
+
+def _write_arguments(value: tuple[list[str], list[str]]) -> None:
+    sys.argv, arguments = value
+    sys.argv[:] = arguments
+
+
+def _read_field_limit() -> int:
+    csv = sys.modules.get("_csv")
+    return _FIELD_LIMIT if csv is None else csv.field_size_limit()
+
+
+def _write_field_limit(value: int) -> None:
+    csv = sys.modules.get("_csv")
+    if csv is not None:
+        csv.field_size_limit(value)
+
+
+def _read_start_method() -> object:
+    context = sys.modules.get("multiprocessing.context")
+    return None if context is None else context._default_context._actual_context
+
+
+def _write_start_method(value: object) -> None:
+    context = sys.modules.get("multiprocessing.context")
+    if context is not None:
+        context._default_context._actual_context = value
 
 
 def _write_default_context(values: decimal.Context) -> None:
@@ -203,3 +271,10 @@ def _read_locale() -> str:
 def _write_locale(value: str) -> None:
     if value != _read_locale():
         locale.setlocale(locale.LC_ALL, value)
+
+
+_ARGUMENTS_AT_START: Final = _read_arguments()
+_LOCALE_AT_START: Final = _read_locale()
+_FIELD_LIMIT: Final = 131072
+"""What `csv.field_size_limit` is before anyone sets it (CPython, Modules/_csv.c)."""
+_TIMEOUT_AT_START: Final = socket.getdefaulttimeout()

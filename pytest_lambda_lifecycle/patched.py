@@ -1,8 +1,8 @@
 """What a test had patched before its environment existed.
 
 A patch of ``orders.app.table`` that is already active when init imports ``orders.app`` afresh has hit another module
-object: the function would run with the real thing.  Three witnesses are asked: the patchers that tell what they did,
-the mocks found in a module, and a photograph of the module taken before the test's fixtures ran.
+object: the function would run with the real thing.  Three witnesses are asked: the patchers that are in force, the
+mocks found in a module, and a photograph of the module taken before the test's fixtures ran.
 
 A module also changes by its own doing (a counter, a cached client, a reload), which is no patch; so the photograph
 speaks up only where a function, a class or an object of one type has given way to something foreign.
@@ -18,6 +18,8 @@ from typing import Any, Final
 
 import pytest
 
+from pytest_lambda_lifecycle.patchers import Patchers
+
 __all__ = ["PatchWatch"]
 
 _PLAIN: Final = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, object)
@@ -32,10 +34,12 @@ class PatchWatch:
         self._seen: dict[str, ModuleType] = {}
         """Modules that were looked at and do not lie under the rootdir."""
         self._item: pytest.Item | None = None
+        self._patchers = Patchers()
         self._namespaces: dict[int, dict[str, object]] = {}
 
     def begin(self, item: pytest.Item | None) -> None:
         """Photograph the namespaces as they are now, unless that was done when the item began."""
+        self._patchers.watch()
         if item is None or self._item is item:
             return
         self._item = item
@@ -49,6 +53,10 @@ class PatchWatch:
         """Forget the item: what it had patched says nothing about the next one."""
         self._item = None
         self._namespaces = {}
+
+    def close(self) -> None:
+        """Watch no longer, at the end of the run."""
+        self._patchers.close()
 
     def patched(self, module: ModuleType) -> list[str]:
         """Return the names, with dots below the module, whose values have been replaced from outside."""
@@ -67,23 +75,9 @@ class PatchWatch:
             for attribute, inner in list(vars(value).items())
             if _is_mock(inner)
         )
-        for target, attribute in self._declared():
+        for target, attribute in self._patchers.in_force():
             names.update(f"{prefix}{attribute}" for prefix in _paths_to(target, module))
         return sorted(names)
-
-    def _declared(self) -> Iterator[tuple[object, str]]:
-        """Yield the targets of patchers that keep a record, as object and attribute."""
-        patchers: list[Any] = []
-        for one in getattr(getattr(self._item, "obj", None), "patchings", ()):  # @mock.patch(...)
-            patchers += [one, *getattr(one, "additional_patchers", ())]
-        patch = getattr(sys.modules.get("unittest.mock"), "_patch", None)
-        patchers += getattr(patch, "_active_patches", ())  # mock.patch(...).start()
-        for each in patchers:  # among them patches of dictionaries, and ones that are not in force
-            if hasattr(each, "attribute") and hasattr(each, "temp_original"):
-                yield each.target, each.attribute
-        arguments = getattr(self._item, "funcargs", None) or {}  # None before an item's setup and after its end
-        for target, name, _ in getattr(arguments.get("monkeypatch"), "_setattr", ()):
-            yield target, name
 
     def _lies_here(self, name: str, module: ModuleType) -> bool:
         try:

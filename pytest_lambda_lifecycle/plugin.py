@@ -181,6 +181,7 @@ def _watch(config: pytest.Config) -> PatchWatch:
         from pytest_lambda_lifecycle.patched import PatchWatch
 
         watch = config.stash[_watch_key] = PatchWatch(config.rootpath)
+        config.add_cleanup(watch.close)
     watch.begin(config.stash.get(_item_key, None))
     return watch
 

@@ -163,6 +163,8 @@ class ProcessSlice:
         if stage.current is self:
             stage.leave()
         self._discard_parts()
+        for stream in self._streams:
+            stream.release()
         self._context = contextvars.Context()
 
     def _discard_parts(self) -> None:

@@ -387,3 +387,52 @@ def test_modules_can_be_looked_at_between_snapshot_and_restore(environment):
     env = environment(SNAP, initialization_type="snap-start")
     env.snapshot()
     assert env.module.calls
+
+
+# --- what stays in the process ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("when", ["init", "invoke"])
+def test_what_function_code_sets_on_shared_modules(environment, when, monkeypatch):
+    import colorsys
+    import json
+
+    monkeypatch.setattr(json, "loads", json.loads)  # to put back what stays
+    monkeypatch.setattr(colorsys, "ONE_THIRD", colorsys.ONE_THIRD)
+    before = json.loads, colorsys.ONE_THIRD
+    env = environment(f"""
+        import colorsys, json
+        def change(): json.loads, colorsys.ONE_THIRD = print, 0
+        if {when == "init"}: change()
+        def handler(event, context):
+            if {when == "invoke"}: change()
+    """)
+    env.invoke()
+    env.close()
+    assert (json.loads is before[0]) is (when == "init")  # one of the modules that are looked at, around Init
+    assert before[1] != colorsys.ONE_THIRD  # none of them
+
+
+@pytest.mark.parametrize(
+    ("change", "stays", "undo"),
+    [
+        ("gc.callbacks.append(lambda *_: None)", "gc.callbacks", "gc.callbacks.pop()"),
+        ("mimetypes.add_type('a/b', '.of_the_function')", "mimetypes.guess_type('x.of_the_function')[0]", ""),
+        (
+            "sys.modules['of_the_function'] = None",
+            "'of_the_function' in sys.modules",
+            "del sys.modules['of_the_function']",
+        ),
+        ("__main__.of_the_function = 1", "hasattr(__main__, 'of_the_function')", "del __main__.of_the_function"),
+        ("sys.ps3 = 1", "hasattr(sys, 'ps3')", "del sys.ps3"),
+    ],
+)
+def test_what_else_stays_in_the_process(environment, change, stays, undo):
+    names: dict[str, object] = {}
+    exec("import __main__, gc, mimetypes, sys", names)
+    before = bool(eval(stays, names))
+    env = environment(f"import __main__, gc, mimetypes, sys\n{change}\ndef handler(event, context): ...")
+    env.invoke()
+    env.close()
+    assert (before, bool(eval(stays, names))) == (False, True)
+    exec(undo, names)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
 
 COUNTING = """
@@ -857,6 +859,82 @@ class TestPatchedBefore:
         result.stdout.re_match_lines(
             [r"E +.*LifecycleError: app\.(table|connect|Client\.get|LIMIT) was patched before.*env\.patch"]
         )
+
+    @pytest.mark.parametrize(
+        "test",
+        [
+            "with mock.patch('app.LIMIT', 5): check(lambda_lifecycle)",
+            "with mock.patch.object(app.Client, 'URL', None): check(lambda_lifecycle)",
+            "with mock.patch.multiple(app, LIMIT=5, CACHE={'a': 1}): check(lambda_lifecycle)",
+            "with contextlib.ExitStack() as s: s.enter_context(mock.patch('app.LIMIT', 5)); check(lambda_lifecycle)",
+            "with pytest.MonkeyPatch.context() as own: own.setattr(app, 'LIMIT', 5); check(lambda_lifecycle)",
+            "mock.patch('app.LIMIT', 5)(check)(lambda_lifecycle)",
+            "request.getfixturevalue('patched'); check(lambda_lifecycle)",
+            "request.getfixturevalue('monkeypatch').setattr(app, 'LIMIT', 5); check(lambda_lifecycle)",
+            "request.getfixturevalue('mocker').patch('app.LIMIT', 5); check(lambda_lifecycle)",
+        ],
+    )
+    def test_plain_values_wherever_the_patch_began(self, pytester, test):
+        if "mocker" in test:
+            pytest.importorskip("pytest_mock")
+        pytester.makepyfile(
+            app="""
+                LIMIT, CACHE = 3, {}
+                class Client: URL = "real"
+                def handler(event, context): return LIMIT
+            """,
+            test_it=f"""
+                import contextlib, pytest
+                from unittest import mock
+                import app
+                from pytest_lambda_lifecycle import LifecycleError
+
+                @pytest.fixture
+                def patched():
+                    with mock.patch("app.LIMIT", 5): yield
+
+                def check(lambda_lifecycle):
+                    with pytest.raises(LifecycleError, match="app.(LIMIT|CACHE|Client.URL) was patched before"):
+                        lambda_lifecycle("app.handler").invoke()
+
+                def test_it(lambda_lifecycle, request):
+                    {test}
+
+                def test_next(lambda_lifecycle, request, monkeypatch):
+                    monkeypatch.setattr(app, "LIMIT", 5)
+                    monkeypatch.undo()
+                    with mock.patch("app.LIMIT", 5): pass
+                    assert lambda_lifecycle("app.handler").invoke().payload == 3
+            """,
+        )
+        plugins = ("-p", "pytest_mock") if "mocker" in test else ()
+        pytester.runpytest("-p", "no:randomly", *plugins).assert_outcomes(passed=2)
+
+    @pytest.mark.parametrize("patcher", ["mock.patch('app.LIMIT', 5)", "pytest.MonkeyPatch.context()"])
+    def test_a_patch_that_began_before_the_first_use(self, pytester, patcher):
+        before = mock._patch.__enter__, pytest.MonkeyPatch.__init__
+        pytester.makepyfile(
+            app="LIMIT = 3\ndef handler(event, context): return LIMIT",
+            test_it=f"""
+                import pytest
+                from unittest import mock
+                import app
+                from pytest_lambda_lifecycle import LifecycleError
+
+                @pytest.fixture(scope="module", autouse=True)
+                def patched():
+                    with {patcher} as patcher:
+                        if patcher != 5: patcher.setattr("app.LIMIT", 5)
+                        yield
+
+                @pytest.mark.parametrize("n", range(2))
+                def test_it(n, lambda_lifecycle):
+                    with pytest.raises(LifecycleError, match="app.LIMIT was patched before"):
+                        lambda_lifecycle("app.handler").invoke()
+            """,
+        )
+        pytester.runpytest().assert_outcomes(passed=2)
+        assert before == (mock._patch.__enter__, pytest.MonkeyPatch.__init__)
 
     @pytest.mark.parametrize(
         "change",

@@ -3,8 +3,11 @@
 import asyncio
 import atexit
 import builtins
+import contextlib
 import contextvars
+import csv
 import decimal
+import faulthandler
 import gc
 import json
 import locale
@@ -15,6 +18,7 @@ import signal
 import socket
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 import warnings
@@ -718,6 +722,54 @@ def test_what_is_set_by_a_call_is_the_functions_own(environment):
     assert values() == before
 
 
+def test_more_that_is_set_by_a_call(environment):
+    def values():
+        descriptor = signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(descriptor)
+        blocked = signal.SIGUSR2 in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        digits = getattr(sys, "get_int_max_str_digits", lambda: 999)()
+        return [[*gc.get_threshold()], gc.get_freeze_count() > 0, digits, csv.field_size_limit(), descriptor, blocked]
+
+    before = values()
+    env = environment("""
+        import csv, gc, os, signal, sys
+        gc.set_threshold(5000, 5, 5); gc.freeze(); csv.field_size_limit(10**9)
+        getattr(sys, "set_int_max_str_digits", print)(999)
+        reading, writing = os.pipe(); os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing); signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+        def handler(event, context): return writing
+    """)
+    writing = env.invoke().payload
+    functions = [[5000, 5, 5], True, 999, 10**9, writing, True]
+    for _ in range(2):
+        env.invoke()
+        assert values() == functions
+        stage.leave()
+        assert values() == before
+    for descriptor in env.module.reading, writing:
+        os.close(descriptor)
+    env.invoke()  # although its descriptor is closed
+    env.reset()
+    assert values() == before
+
+
+def test_faulthandler_stays_pytests(environment):
+    before = faulthandler.is_enabled()
+    env = environment("""
+        import faulthandler, signal
+        faulthandler.disable() if faulthandler.is_enabled() else faulthandler.enable()
+        faulthandler.dump_traceback_later(0.01, exit=True)
+        faulthandler.register(signal.SIGUSR1)
+        faulthandler.cancel_dump_traceback_later()
+        def handler(event, context): return faulthandler.is_enabled()
+    """)
+    assert env.invoke().payload is before
+    time.sleep(0.02)
+    stage.leave()
+    assert faulthandler.is_enabled() is before
+    assert faulthandler.unregister(signal.SIGUSR1) is False
+
+
 def test_what_a_test_sets_by_a_call_stays(environment):
     env = environment("def handler(event, context): ...")
     gc.disable()  # as pytest-benchmark does around each round
@@ -748,6 +800,80 @@ def test_the_default_decimal_context_and_the_breakpoint_hook(environment):
         assert env.invoke().payload == [5, True, None]
         stage.leave()
         assert (repr(decimal.DefaultContext), sys.breakpointhook) == before
+
+
+class TestSingleValues:
+    @pytest.mark.parametrize("entered_at_its_end", [False, True])
+    def test_a_patch_that_ends_after_the_environment_has_entered_is_gone(self, environment, entered_at_its_end):
+        def values():
+            return sys.argv, tempfile.tempdir, sys.breakpointhook, os.environ, socket.getdefaulttimeout()
+
+        before, arguments = values(), list(sys.argv)
+        env = environment("""
+            import socket, sys
+            def handler(event, context): return [sys.argv, socket.getdefaulttimeout()]
+        """)
+        patches = (
+            mock.patch("sys.argv", ["of", "the", "test"]),
+            mock.patch("tempfile.tempdir", "/of/the/test"),
+            mock.patch("sys.breakpointhook", print),
+        )
+        with contextlib.ExitStack() as stack:
+            for patch in patches:
+                stack.enter_context(patch)
+            assert env.invoke().payload == [["of", "the", "test"], None]
+            left = stage.leave()
+            assert tempfile.tempdir == "/of/the/test"
+            if entered_at_its_end:
+                stage.resume(left)
+        stage.leave()
+        assert values() == before
+        assert sys.argv is before[0]
+        assert env.invoke().payload == [arguments, None]
+
+    def test_lists_and_mappings_that_are_changed_in_place_or_equal(self, environment):
+        before, arguments = (sys.argv, os.environ), list(sys.argv)
+        env = environment("""
+            import os, sys
+            sys.argv.append("added")
+            os.environ = dict(os.environ)
+            def handler(event, context): return [sys.argv[-1], type(os.environ).__name__]
+        """)
+        for _ in range(2):
+            assert env.invoke().payload == ["added", "dict"]
+            stage.leave()
+            assert sys.argv is before[0]
+            assert os.environ is before[1]
+            assert sys.argv == arguments
+
+    def test_the_start_method_of_multiprocessing_is_unset_in_each_process(self, environment):
+        import multiprocessing
+
+        before = multiprocessing.get_start_method(allow_none=True)
+        env = environment("""
+            import multiprocessing
+            multiprocessing.set_start_method("spawn")  # a second time it would raise
+            def handler(event, context): return multiprocessing.get_start_method()
+        """)
+        for _ in range(2):
+            assert env.invoke().payload == "spawn"
+            stage.leave()
+            assert multiprocessing.get_start_method(allow_none=True) == before
+            env.reset()
+
+    def test_hooks_of_threads(self, environment):
+        env = environment("""
+            import threading
+            def hook(*_): return None
+            threading.settrace(hook)
+            threading.setprofile(hook)
+            def handler(event, context): return threading.gettrace() is threading.getprofile() is hook
+        """)
+        before = threading._trace_hook, threading._profile_hook
+        for _ in range(2):
+            assert env.invoke().payload
+            stage.leave()
+            assert (threading._trace_hook, threading._profile_hook) == before
 
 
 class TestFinders:
@@ -802,6 +928,49 @@ class TestFinders:
         assert finders == before
         assert env.invoke().payload
 
+    def test_those_of_an_init_that_fails_go_as_well(self, environment):
+        before = list(sys.meta_path), list(sys.path_hooks)
+        env = environment(textwrap.dedent(self.FINDERS).partition("def handler")[0] + "1 / 0")
+        for _ in range(2):
+            with pytest.raises(InitError):
+                env.invoke()
+            stage.leave()
+            assert (sys.meta_path, sys.path_hooks) == before
+
+    def test_those_that_function_code_takes_out_are_back(self, environment):
+        before = list(sys.meta_path), list(sys.path_hooks), dict(sys.path_importer_cache)
+        objects = sys.meta_path, sys.path_hooks, sys.path_importer_cache
+        env = environment("""
+            import importlib.machinery, sys, zipimport
+            sys.path_hooks.remove(zipimport.zipimporter)
+            sys.path_importer_cache = {}
+            def handler(event, context):
+                for finder in importlib.machinery.PathFinder, importlib.machinery.BuiltinImporter:
+                    if finder in sys.meta_path:
+                        sys.meta_path.remove(finder)
+                sys.path_importer_cache["/made/up"] = object()
+                return [importlib.machinery.PathFinder in sys.meta_path, zipimport.zipimporter in sys.path_hooks]
+        """)
+        for _ in range(2):
+            assert env.invoke().payload == [False, False]
+            stage.leave()
+            assert (sys.meta_path, sys.path_hooks) == before[:2]
+            assert "/made/up" not in sys.path_importer_cache
+            now = sys.meta_path, sys.path_hooks, sys.path_importer_cache
+            assert all(one is other for one, other in zip(now, objects, strict=True))
+        env.reset()
+        assert env.invoke().cold_start
+
+    def test_a_finder_that_function_code_leaves_in_the_cache(self, environment):
+        env = environment("""
+            import sys
+            sys.path_importer_cache["/made/up"] = object()
+            def handler(event, context): ...
+        """)
+        env.invoke()
+        stage.leave()
+        assert "/made/up" not in sys.path_importer_cache
+
     def test_those_of_tests_and_libraries_stay(self, environment, monkeypatch, tmp_path):
         (tmp_path / "site-packages").mkdir()
         library = "import sys\nclass Finder: find_spec = staticmethod(lambda *_: None)\nsys.meta_path.append(Finder)"
@@ -848,6 +1017,40 @@ class TestSharedNamespaces:
         changed = sorted(event.target for event in env.timeline.of(SharedChange))
         assert changed == ["collections.Mapping", "json.encoder.JSONEncoder.item_separator", "socket.socket.connect"]
         assert "changed: collections.Mapping, which is shared" in repr(env.timeline)
+
+    def test_special_names_too(self, environment):
+        before = builtins.__import__, socket.socket.__init__
+        env = environment("""
+            import builtins, socket
+            original, created = builtins.__import__, socket.socket.__init__
+            builtins.__import__ = lambda *arguments, **keywords: original(*arguments, **keywords)
+            socket.socket.__init__ = lambda *arguments, **keywords: created(*arguments, **keywords)
+            def handler(event, context): return builtins.__import__ is not original
+        """)
+        for _ in range(2):
+            assert env.invoke().payload
+            stage.leave()
+            assert (builtins.__import__, socket.socket.__init__) == before
+        changed = [event.target for event in env.timeline.of(SharedChange)]
+        assert changed == ["builtins.__import__", "socket.socket.__init__"]
+
+    def test_a_tool_that_ends_meanwhile_leaves_nothing_of_its_own(self, environment):
+        real = time.time
+        env = environment("""
+            import time
+            own = time.time = lambda: 1.0
+            def handler(event, context): return time.time is own
+        """)
+        with freeze_time("2020-01-01"):
+            assert env.invoke().payload
+            stage.leave()
+            assert time.time is not real  # frozen
+            assert env.invoke().payload
+        stage.leave()
+        assert time.time is real
+        assert env.invoke().payload
+        stage.leave()
+        assert time.time is real
 
     def test_a_library_that_init_is_the_first_to_import(self, environment, monkeypatch):
         saved = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "urllib3"}

@@ -3,6 +3,7 @@
 import gc
 import io
 import os
+import re
 import sys
 import textwrap
 
@@ -93,10 +94,67 @@ class TestFunctionsOwnStream:
                 with sys.stdout as stream: pass
                 print("\\ud800", file=sys.stderr)
                 below = stream.buffer
-                return [stream.fileno(), stream.isatty(), stream.encoding, below.fileno(), below.isatty()]
+                return [stream.isatty(), stream.encoding, below.isatty(), stream.fileno(), below.fileno()]
         """)
-        before = sys.stdout.fileno(), sys.stdout.isatty(), sys.stdout.encoding
-        assert env.invoke().payload == [*before, *before[:2]]
+        before = [sys.stdout.isatty(), sys.stdout.encoding, sys.stdout.isatty()]
+        *answers, number, same = env.invoke().payload
+        assert answers == before
+        assert number == same
+        assert os.path.sameopenfile(number, sys.stdout.fileno())
+
+    @pytest.mark.parametrize(
+        "close",
+        [
+            "with os.fdopen(sys.stdout.fileno(), 'w', buffering=1) as own: own.write('hi')",
+            "os.close(sys.stdout.fileno())",
+            "os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())",
+        ],
+    )
+    def test_function_code_cannot_close_the_descriptor_of_the_tests_stream(self, environment, capfd, close):
+        env = environment(f"""
+            import os, sys
+            def handler(event, context):
+                {close}
+                os.write(sys.stdout.fileno(), b"on")
+                return sys.stdout.fileno()
+        """)
+        written = os.write(sys.stdout.fileno(), b"before")
+        number = env.invoke().payload
+        env.reset()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(number)
+        env.invoke()
+        assert os.write(sys.stdout.fileno(), b"behind") == written
+        print("text", flush=True)
+        env.close()
+        for stream in sys.stdout, sys.stderr:
+            os.fstat(stream.fileno())
+        assert re.fullmatch("before(hi)?on(hi)?onbehindtext\n", capfd.readouterr().out)
+
+    def test_a_descriptor_that_is_kept_follows_the_tests_stream(self, environment, capfd, tmp_path, monkeypatch):
+        env = environment("""
+            import os, sys
+            kept = os.fdopen(sys.stdout.fileno(), "w", buffering=1, closefd=False)
+            def handler(event, context):
+                kept.write(event)
+                return sys.stdout.fileno() == kept.fileno()
+        """)
+        assert env.invoke("one\n").payload
+        with (tmp_path / "other").open("w+") as other:
+            monkeypatch.setattr(sys, "stdout", other)
+            assert env.invoke("still one\n").payload
+            assert env.invoke("two\n").payload
+            monkeypatch.undo()
+            assert (tmp_path / "other").read_text() == "two\n"
+        assert capfd.readouterr().out == "one\nstill one\n"
+
+    def test_a_descriptor_that_others_have_by_now_stays_open(self, environment, capfd, tmp_path):
+        env = environment("import os, sys\ndef handler(e, c): n = sys.stdout.fileno(); os.close(n); return n")
+        number = env.invoke().payload
+        with (tmp_path / "other").open("w") as other:
+            assert other.fileno() == number
+            env.close()
+            other.write("is open")
 
     def test_an_error_is_readable_where_carriage_returns_overwrite(self, environment, capsys):
         env = environment("""

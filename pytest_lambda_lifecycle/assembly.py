@@ -39,7 +39,7 @@ from pytest_lambda_lifecycle.process import ProcessSlice, stage
 from pytest_lambda_lifecycle.reach import Reach
 from pytest_lambda_lifecycle.rotation import Rotation
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
-from pytest_lambda_lifecycle.setters import FaultHandler, watched_setters
+from pytest_lambda_lifecycle.setters import FaultHandler, WatchedSetters
 from pytest_lambda_lifecycle.spies import Replacements
 from pytest_lambda_lifecycle.surroundings import SearchPath, Variables
 from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
@@ -89,7 +89,7 @@ def assemble(
         raise ConfigError(
             f"cannot make an environment of {config!r}: it takes a FunctionConfig, as FunctionConfig('app.handler')"
         )
-    places, source = working_directory_candidates(), config.source_of("handler")
+    places, source = [] if config.code_dir else working_directory_candidates(), config.source_of("handler")
     task_root = find_task_root(config.handler, config.code_dir, places, config.layers, source=source).resolve()
     programs = extension_programs(config, clock)
     timeline = Timeline(observer=observer)
@@ -150,7 +150,7 @@ def assemble(
             parts.LoggingTree(),
             signals,
             ThreadExits(),
-            *watched_setters(in_phase),
+            WatchedSetters(in_phase),
             FaultHandler(),
             ForkServer(),
             Reach(lambda: endpoint.port, endpoint.connected, endpoint.bound),

@@ -11,11 +11,12 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.undoing import Undo
 
-__all__ = ["LoggingTree", "Slot", "attribute", "standard_slots"]
+__all__ = ["LoggingTree", "Slot", "standard_slots"]
 
 OUTSIDE: Final = object()
 """As a fresh value: begin with what the outside has."""
@@ -175,19 +176,19 @@ class Slot:
         self._own = self._fresh
 
 
-def attribute(module: str, name: str, fresh: object = OUTSIDE, *, absent: object = None) -> Slot:
-    """Return the slot of a module's attribute; where there is none its value is ``absent``."""
+def _attribute(module: str, name: str, fresh: object = OUTSIDE) -> Callable[[], Slot]:
+    """Return what makes a slot of a module's attribute; where there is none its value is None."""
 
     def read() -> object:
         owner = sys.modules.get(module)
-        return absent if owner is None else getattr(owner, name, absent)
+        return None if owner is None else getattr(owner, name, None)
 
     def write(value: object) -> None:
         owner = sys.modules.get(module)
         if owner is not None:
             setattr(owner, name, value)
 
-    return Slot(read, write, fresh, at_start=_AT_START.get((module, name), absent))
+    return partial(Slot, read, write, fresh, at_start=_AT_START.get((module, name)))
 
 
 _ATTRIBUTES: Final = (
@@ -204,25 +205,21 @@ _ATTRIBUTES: Final = (
 )
 _AT_START: Final[dict[tuple[str, str], object]] = {
     **{(module, name): getattr(sys.modules[module], name) for module, name in _ATTRIBUTES},
-    ("tempfile", "tempdir"): tempfile.gettempdir(),
 }
+_TEMPDIR: Final = tempfile.gettempdir()
 
 
 def standard_slots(tmp: str) -> list[Slot]:
     """Return the single values that function code is known to change."""
-    return [
-        attribute("tempfile", "tempdir", tmp),
-        attribute("boto3", "DEFAULT_SESSION", None),
-        attribute("urllib.request", "_opener", None),
-        *(attribute(module, name) for module, name in _ATTRIBUTES),
-        Slot(_read_arguments, _write_arguments, at_start=_ARGUMENTS_AT_START, same=operator.eq),
-        Slot(_read_start_method, _write_start_method, None, at_start=None),
-        Slot(socket.getdefaulttimeout, socket.setdefaulttimeout, None, at_start=_TIMEOUT_AT_START),
-        Slot(_read_field_limit, _write_field_limit, at_start=_FIELD_LIMIT, same=operator.eq),
-        Slot(random.getstate, random.setstate),
-        Slot(_read_locale, _write_locale, at_start=_LOCALE_AT_START, same=operator.eq),
-        Slot(decimal.DefaultContext.copy, _write_default_context),
-    ]
+    return [Slot(_read_tempdir, _write_tempdir, tmp, at_start=_TEMPDIR), *(make() for make in _SLOTS)]
+
+
+def _read_tempdir() -> str | None:
+    return tempfile.tempdir
+
+
+def _write_tempdir(value: str | None) -> None:
+    tempfile.tempdir = value
 
 
 def _read_arguments() -> tuple[Any, list[str]]:
@@ -278,3 +275,15 @@ _LOCALE_AT_START: Final = _read_locale()
 _FIELD_LIMIT: Final = 131072
 """What `csv.field_size_limit` is before anyone sets it (CPython, Modules/_csv.c)."""
 _TIMEOUT_AT_START: Final = socket.getdefaulttimeout()
+_SLOTS: Final[tuple[Callable[[], Slot], ...]] = (
+    _attribute("boto3", "DEFAULT_SESSION", None),
+    _attribute("urllib.request", "_opener", None),
+    *(_attribute(module, name) for module, name in _ATTRIBUTES),
+    partial(Slot, _read_arguments, _write_arguments, at_start=_ARGUMENTS_AT_START, same=operator.eq),
+    partial(Slot, _read_start_method, _write_start_method, None, at_start=None),
+    partial(Slot, socket.getdefaulttimeout, socket.setdefaulttimeout, None, at_start=_TIMEOUT_AT_START),
+    partial(Slot, _read_field_limit, _write_field_limit, at_start=_FIELD_LIMIT, same=operator.eq),
+    partial(Slot, random.getstate, random.setstate),
+    partial(Slot, _read_locale, _write_locale, at_start=_LOCALE_AT_START, same=operator.eq),
+    partial(Slot, decimal.DefaultContext.copy, _write_default_context),
+)

@@ -9,64 +9,68 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
-__all__ = ["FaultHandler", "WatchedSetter", "watched_setters"]
+__all__ = ["FaultHandler", "WatchedSetters"]
 
 InPhase = Callable[[], bool]
 Read = Callable[[], Any]
 Write = Callable[[Any], object]
 
 
-class WatchedSetter:
-    """One such value.  What function code sets is the environment's own; what a test sets between phases stays its own.
+class _Value(NamedTuple):
+    """A value of the process, and the functions that set it."""
+
+    owner: ModuleType
+    setters: tuple[str, ...]
+    read: Read
+    write: Write
+
+
+class WatchedSetters:
+    """All such values: what function code sets is the environment's own, what a test sets between phases stays its own.
 
     Hypothesis sets the recursion limit around each example, pytest-benchmark the garbage collector around each round.
     """
 
-    def __init__(
-        self, owner: ModuleType, setters: Sequence[str], *, read: Read, write: Write, in_phase: InPhase
-    ) -> None:
-        self._owner = owner
-        self._setters = setters
-        self._read = read
-        self._write = write
+    def __init__(self, in_phase: InPhase) -> None:
         self._in_phase = in_phase
-        self._own: list[Any] = []
-        self._outside: list[Any] = []
+        self._own: dict[_Value, Any] = {}
+        self._outside: dict[_Value, Any] = {}
 
     def enter(self) -> Undo:
-        self._outside = [self._read()] if self._own else []
-        for value in self._own:
-            self._write(value)
-        owner = self._owner
-        unwatch = replace_attributes(*((owner, name, self._watch(getattr(owner, name))) for name in self._setters))
+        self._outside = {value: value.read() for value in self._own}
+        for value, own in self._own.items():
+            value.write(own)
+        unwatch = replace_attributes(
+            *((value.owner, name, self._watch(value, getattr(value.owner, name))) for value, name in _SETTERS)
+        )
 
         def leave() -> None:
             unwatch()
-            for value in self._outside:
-                self._write(value)
+            for value, outside in self._outside.items():
+                value.write(outside)
 
         return leave
 
     def discard(self) -> None:
-        self._own = []
+        self._own = {}
 
-    def _watch(self, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _watch(self, value: _Value, original: Callable[..., Any]) -> Callable[..., Any]:
         def watched(*arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401  # as the original
             if not self._in_phase():
                 return original(*arguments, **keywords)
-            before = self._read()
+            before = value.read()
             answer = original(*arguments, **keywords)
-            after = self._read()
+            after = value.read()
             if after != before:
-                self._own = [after]
-                self._outside = self._outside or [before]
+                self._own[value] = after
+                self._outside.setdefault(value, before)
             return answer
 
         return watched
@@ -127,24 +131,26 @@ def _write_wakeup(descriptor: int) -> None:
         _set_wakeup(descriptor, warn_on_full_buffer=False)
 
 
-def watched_setters(in_phase: InPhase) -> list[WatchedSetter]:
-    """Return one part for each value that is set so."""
-    setters: list[tuple[ModuleType, list[str], Read, Write]] = [
-        (sys, ["setrecursionlimit"], sys.getrecursionlimit, sys.setrecursionlimit),
-        (sys, ["setswitchinterval"], sys.getswitchinterval, sys.setswitchinterval),
-        (threading, ["stack_size"], _read_stack_size, _stack_size),
-        (os, ["umask"], _read_umask, _umask),
-        (gc, ["enable", "disable"], gc.isenabled, lambda enabled: _enable() if enabled else _disable()),
-        (gc, ["set_threshold"], gc.get_threshold, lambda counts: _set_threshold(*counts)),
-        (gc, ["freeze", "unfreeze"], lambda: gc.get_freeze_count() > 0, lambda on: _freeze() if on else _unfreeze()),
-        (signal, ["set_wakeup_fd"], _read_wakeup, _write_wakeup),
+def _values() -> list[_Value]:
+    values = [
+        _Value(sys, ("setrecursionlimit",), sys.getrecursionlimit, sys.setrecursionlimit),
+        _Value(sys, ("setswitchinterval",), sys.getswitchinterval, sys.setswitchinterval),
+        _Value(threading, ("stack_size",), _read_stack_size, _stack_size),
+        _Value(os, ("umask",), _read_umask, _umask),
+        _Value(gc, ("enable", "disable"), gc.isenabled, lambda enabled: _enable() if enabled else _disable()),
+        _Value(gc, ("set_threshold",), gc.get_threshold, lambda counts: _set_threshold(*counts)),
+        _Value(
+            gc, ("freeze", "unfreeze"), lambda: gc.get_freeze_count() > 0, lambda on: _freeze() if on else _unfreeze()
+        ),
+        _Value(signal, ("set_wakeup_fd",), _read_wakeup, _write_wakeup),
     ]
     if _set_digits is not None:  # since 3.10.7
-        setters.append((sys, ["set_int_max_str_digits"], sys.get_int_max_str_digits, _set_digits))
+        values.append(_Value(sys, ("set_int_max_str_digits",), sys.get_int_max_str_digits, _set_digits))
     if _signal_mask is not None:
         block, set_mask = signal.SIG_BLOCK, signal.SIG_SETMASK
         mask = (lambda: _signal_mask(block, ()), lambda numbers: _signal_mask(set_mask, numbers))
-        setters.append((signal, ["pthread_sigmask"], *mask))
-    return [
-        WatchedSetter(owner, names, read=read, write=write, in_phase=in_phase) for owner, names, read, write in setters
-    ]
+        values.append(_Value(signal, ("pthread_sigmask",), *mask))
+    return values
+
+
+_SETTERS: Final = tuple((value, name) for value in _values() for name in value.setters)

@@ -152,7 +152,7 @@ def sweep() -> None:
 
 
 def _differing(one: dict[str, str], other: dict[str, str]) -> set[str]:
-    return {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
+    return {name for name, _ in one.items() ^ other.items()}
 
 
 def _set_variable(name: str, value: str | None) -> None:
@@ -163,6 +163,8 @@ def _set_variable(name: str, value: str | None) -> None:
 
 
 def _edited(variables: dict[str, str], changes: dict[str, str | None]) -> dict[str, str]:
+    if not changes:
+        return dict(variables)
     merged: dict[str, str | None] = {**variables, **changes}
     return {name: value for name, value in merged.items() if value is not None}
 
@@ -170,7 +172,7 @@ def _edited(variables: dict[str, str], changes: dict[str, str | None]) -> dict[s
 def _set_environ(current: dict[str, str], wanted: dict[str, str]) -> None:
     for name in current.keys() - wanted.keys():
         del os.environ[name]
-    set_variables({name: value for name, value in wanted.items() if current.get(name) != value})
+    set_variables(dict(wanted.items() - current.items()))
     if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
         time.tzset()
 

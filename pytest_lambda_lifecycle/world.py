@@ -99,6 +99,9 @@ class World:
         self._in_phase = False
         self._base = 0
         self._marker = ""
+        self._known: dict[str, ModuleType] = {}
+        """Those that were found to belong here the last time that somebody looked."""
+        self._elsewhere: dict[str, tuple[ModuleType | None, bool]] = {}
         self._remembered: dict[str, ModuleType] = {}
         self._by_function: set[str] = set()
         self._shape = (0, "")
@@ -165,8 +168,8 @@ class World:
         """Take what `sys.modules` has now for the function's doing: nothing else than ``changed`` is of others."""
         self._remembered = own
         self._shape = len(sys.modules), next(reversed(sys.modules))
-        now, before = map(sys.modules.get, changed), map(self._foreign.get, changed)
-        self._by_function = set(compress(changed, map(is_not, now, before)))
+        now, before = list(map(sys.modules.get, changed)), list(map(self._foreign.get, changed))
+        self._by_function = set() if now == before else set(compress(changed, map(is_not, now, before)))
 
     def _look(self) -> None:
         """Accept what the test stubs and unstubs; put own modules back that ``patch.dict(sys.modules)`` threw out."""
@@ -250,7 +253,7 @@ class World:
 
     def _collect(self) -> dict[str, ModuleType]:
         """Find this world's modules; while entered, among those alone that came after."""
-        foreign, known = self._foreign, self._remembered
+        foreign, known = self._foreign, self._known
         newest = self._newest() if self._entered else None
         found = {**sys.modules} if newest is None else newest
         strange = compress(found.items(), map(is_not, found.values(), map(foreign.get, found)))
@@ -264,6 +267,7 @@ class World:
             self.shared.update(unrepeatable)
             for name in [name for name in own if name.partition(".")[0] in self.shared]:
                 foreign[name] = own.pop(name)
+        self._known = own
         return own
 
     def _newest(self) -> dict[str, ModuleType | None] | None:
@@ -300,11 +304,17 @@ class World:
     def _is_elsewhere(self, top: str) -> bool:
         """Say whether a top-level module was loaded from a folder that is neither ours nor for installed packages."""
         module = sys.modules.get(top)
+        known = self._elsewhere.get(top)
+        if known is not None and known[0] is module:
+            return known[1]
         folder = _folder(module) if module is not None else None
         if folder is None or module is None or _installed(folder):
-            return False
-        home = os.path.dirname(folder) if "__path__" in module.__dict__ else folder
-        return home not in self._roots
+            elsewhere = False
+        else:
+            home = os.path.dirname(folder) if "__path__" in module.__dict__ else folder
+            elsewhere = home not in self._roots
+        self._elsewhere[top] = module, elsewhere
+        return elsewhere
 
     def _holds(self, folder: str) -> bool:
         """Say whether a folder is function code: under a root and not installed there."""

@@ -33,12 +33,15 @@ class PatchWatch:
         """Modules that were looked at and do not lie under the rootdir."""
         self._item: pytest.Item | None = None
         self._namespaces: dict[int, dict[str, object]] = {}
+        self.variables: dict[str, str] | None = None
+        """`os.environ` as the item began."""
 
     def begin(self, item: pytest.Item | None) -> None:
         """Photograph the namespaces as they are now, unless that was done when the item began."""
         if item is None or self._item is item:
             return
         self._item = item
+        self.variables = dict(os.environ)
         self._namespaces = {
             id(module): dict(module.__dict__)
             for name, module in list(sys.modules.items())
@@ -48,6 +51,7 @@ class PatchWatch:
     def end(self) -> None:
         """Forget the item: what it had patched says nothing about the next one."""
         self._item = None
+        self.variables = None
         self._namespaces = {}
 
     def patched(self, module: ModuleType) -> list[str]:

@@ -36,6 +36,8 @@ class PatchWatch:
         self._item: pytest.Item | None = None
         self._patchers = Patchers()
         self._namespaces: dict[int, dict[str, object]] = {}
+        self.variables: dict[str, str] | None = None
+        """`os.environ` as the item began."""
 
     def begin(self, item: pytest.Item | None) -> None:
         """Photograph the namespaces as they are now, unless that was done when the item began."""
@@ -43,6 +45,7 @@ class PatchWatch:
         if item is None or self._item is item:
             return
         self._item = item
+        self.variables = dict(os.environ)
         self._namespaces = {
             id(module): dict(module.__dict__)
             for name, module in list(sys.modules.items())
@@ -52,6 +55,7 @@ class PatchWatch:
     def end(self) -> None:
         """Forget the item: what it had patched says nothing about the next one."""
         self._item = None
+        self.variables = None
         self._namespaces = {}
 
     def close(self) -> None:

@@ -164,11 +164,11 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
         item.stash[_entered_key] = None
         item.config.stash[_item_key] = None
         watch = item.config.stash.get(_watch_key, None)
-        if watch is not None:
-            watch.end()
         surroundings = sys.modules.get("pytest_lambda_lifecycle.surroundings")
         if surroundings is not None:
-            surroundings.sweep()
+            surroundings.sweep(None if watch is None else watch.variables)
+        if watch is not None:
+            watch.end()
         environment = sys.modules.get("pytest_lambda_lifecycle.environment")
         if environment is not None:
             environment.ExecutionEnvironment.unshift_time()

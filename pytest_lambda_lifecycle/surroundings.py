@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,7 +28,8 @@ class Variables:
     (credentials), those of the setting ``environment``.  What a test sets a managed name to stays with the environment.
     ``withheld`` names are never the test's to give: it sees what it sets, function code does not.  And a value that
     comes from outside is one that a tool puts back which had started before the environment entered
-    (``mock.patch.dict``): then the environment's own returns.
+    (``mock.patch.dict``): then the environment's own returns.  What function code has set stays with the environment
+    as well, whoever sets it next.
     """
 
     def __init__(self, make: Callable[[dict[str, str]], dict[str, str]], *, withheld: Callable[[str], bool]) -> None:
@@ -43,8 +44,8 @@ class Variables:
         """Withheld names that the test has set: it sees its own value, function code does not."""
         self._seen: dict[Any, Any] = {}
         """`DATA` without what the test has changed since the last phase."""
-        self._touched = False
-        """The test has changed something since then."""
+        self._written: set[Any] = set()
+        """Names that the test has set or deleted since then, perhaps to what they were."""
         self._in_phase = False
 
     def enter(self) -> Undo:
@@ -56,7 +57,7 @@ class Variables:
         edited = {name for name, (before, _) in _EDITED.items() if outside.get(name) != before}
         self._covered = {name: outside.get(name) for name in edited if self._withheld(name)}
         self._show(self._covered)
-        self._seen, self._touched = dict(DATA), False
+        self._seen, self._written = dict(DATA), set()
         unwatch = replace_attributes((os, "putenv", self._putenv), (os, "unsetenv", self._unsetenv))
 
         def leave() -> None:
@@ -73,7 +74,7 @@ class Variables:
 
     def phase_begins(self) -> None:
         """Take what has changed since the last phase as the test's; cover what is withheld."""
-        if self._touched:
+        if self._written:
             self._look()
         self._in_phase = True
         if self._covered:
@@ -96,28 +97,34 @@ class Variables:
         if self._in_phase:
             self._seen[name] = value
         else:
-            self._touched = True
+            self._written.add(name)
 
     def _unsetenv(self, name: Any) -> None:  # noqa: ANN401
         _unsetenv(name)
         if self._in_phase:
             self._seen.pop(name, None)
         else:
-            self._touched = True
+            self._written.add(name)
 
     def _look(self) -> None:
-        if self._in_phase or not self._touched:
+        if self._in_phase or not self._written:
             return
         now, seen = decoded(), decoded(self._seen)
         changed = _differing(now, seen)
+        _REWRITTEN.update({name: (self._outside.get(name), now.get(name)) for name in map(os.fsdecode, self._written)})
         # Names that only Lambda has are gone: somebody put back a whole copy that was made before the environment came.
         wholesale = any(name not in now and name not in self._outside for name in changed & self._managed)
         for name in changed:
             value, inside = now.get(name), self._inside.get(name)
-            if name not in self._managed:
+            if name not in self._managed and (name in self._tests or seen.get(name) == inside):
                 self._tests[name] = value
                 continue
             outside, insides = _EDITED.setdefault(name, (self._outside.get(name), set()))
+            if name not in self._managed:  # function code had set it
+                insides.add(seen.get(name))
+                if wholesale:
+                    _set_variable(name, seen.get(name))
+                continue
             insides.add(inside)
             if self._withheld(name):
                 self._tests[name] = outside if value == inside else value
@@ -127,27 +134,36 @@ class Variables:
                 _set_variable(name, seen.get(name))
             else:
                 self._own[name] = self._inside[name] = value or ""
-        self._seen, self._touched = dict(DATA), False
+        if wholesale:  # what is the same inside and in that copy has come back as well
+            self._tests |= {name: now[name] for name in self._managed - changed if name in now}
+        self._seen, self._written = dict(DATA), set()
 
 
 _EDITED: dict[str, tuple[str | None, set[str | None]]] = {}
 """Managed names that a test has set: the outside's value, and the environment's that the test will put back."""
+_REWRITTEN: dict[str, tuple[str | None, str | None]] = {}
+"""Names that a test has written inside: the outside's value, and the one that was written."""
 _PATHS: list[tuple[list[str], list[str]]] = []
 """For each search path: the environment's own entries, and the outside's."""
 
 
-def sweep() -> None:
+def sweep(before: Mapping[str, str] | None = None) -> None:
     """Undo what was put back too late: ``monkeypatch`` may undo at the end of a test, after the environment has left.
 
-    To be called when a test has ended and no environment is entered.
+    To be called when a test has ended and no environment is entered.  ``before`` are the variables as the test began:
+    what was put back to them inside goes for the outside, too, even where that changed nothing inside.
     """
     for name, (outside, inside) in _EDITED.items():
         if os.environ.get(name) in inside:
             _set_variable(name, outside)
+    for name, (outside, written) in _REWRITTEN.items():
+        if before is not None and written == before.get(name) and os.environ.get(name) == outside:
+            _set_variable(name, written)
     for own, outside_path in _PATHS:
         if not set(own).isdisjoint(sys.path):
             sys.path[:] = [entry for entry in sys.path if entry not in own or entry in outside_path]
     _EDITED.clear()
+    _REWRITTEN.clear()
     _PATHS.clear()
 
 

@@ -759,6 +759,48 @@ class TestPhasesOfPytest:
         )
         suite.runpytest("-p", "no:randomly").assert_outcomes(passed=4)
 
+    @pytest.mark.parametrize("fixtures", ["monkeypatch, lambda_lifecycle", "lambda_lifecycle, monkeypatch"])
+    @pytest.mark.parametrize(
+        "steps",
+        [
+            "monkeypatch.setenv('AWS_REGION', 'eu-west-1'); env.invoke()",
+            "monkeypatch.setenv('TABLE', 'x'); env.invoke()",
+            "monkeypatch.delenv('AWS_REGION'); env.invoke()",
+            "env.invoke(); monkeypatch.setenv('AWS_REGION', 'eu-west-1'); env.invoke()",
+            "env.invoke(); monkeypatch.setenv('WRITTEN', 'x'); env.invoke()",
+            "env.invoke()\n    with mock.patch.dict(os.environ, {'A': 'b'}): env.invoke()",
+            "with monkeypatch.context() as m: m.setenv('AWS_REGION', 'eu-west-1'); env.invoke()\n    env.invoke()",
+            "with mock.patch.dict(os.environ, {'AWS_REGION': 'eu-west-1'}, clear=True): env.invoke()\n    env.invoke()",
+        ],
+    )
+    def test_variables_that_a_tool_puts_back_are_back(self, suite, monkeypatch, fixtures, steps):
+        """Also where they are then what they are inside, so that nothing changes there."""
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        monkeypatch.setenv("TABLE", "orders")
+        suite.makepyfile(
+            writes="""
+                import os
+                def handler(event, context): os.environ["WRITTEN"] = context.aws_request_id
+            """,
+            test_it=f"""
+                import os
+                from unittest import mock
+
+                def outside():
+                    return {{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}}
+
+                BEFORE = outside()
+
+                def test_it({fixtures}):
+                    env = lambda_lifecycle("writes.handler", environment={{"TABLE": "orders"}})
+                    {steps.replace("    ", " " * 20)}
+
+                def test_after():
+                    assert outside() == BEFORE
+            """,
+        )
+        suite.runpytest("-p", "no:randomly").assert_outcomes(passed=2)
+
     def test_log_capture_of_each_phase_stays_pytests(self, suite):
         suite.makepyfile(
             app="""

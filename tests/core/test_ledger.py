@@ -576,6 +576,17 @@ class TestWhatTestsDoBetweenPhases:
         assert os.environ["AWS_ACCESS_KEY_ID"] == "REAL"
         assert "ADDED" not in os.environ
 
+    def test_an_emptied_environment_comes_back_whole(self, environment, monkeypatch):
+        monkeypatch.setenv("AWS_REGION", "us-east-1")  # as inside, so nothing changes when it comes back
+        before = dict(os.environ)
+        env = environment(self.SHOW, environment={"TABLE": "orders"})
+        with mock.patch.dict(os.environ, {"ADDED": "1"}, clear=True):
+            assert "HOME" not in env.invoke().payload
+        assert env.invoke().payload["AWS_LAMBDA_FUNCTION_NAME"] == "function"
+        stage.leave()
+        surroundings.sweep()
+        assert dict(os.environ) == before
+
     @pytest.mark.parametrize("undone", ["inside", "after leaving", "after coming back"])
     def test_a_variable_of_the_function_that_a_test_sets(self, environment, monkeypatch, undone):
         env = environment(self.SHOW, environment={"TABLE": "orders"})

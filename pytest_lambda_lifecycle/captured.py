@@ -1,4 +1,4 @@
-"""Clock functions that modules have captured: in default values, in class attributes, in names of their own.
+"""Clock functions that modules have captured: in default values, in class attributes, in names and tables of their own.
 
 freezegun replaces names in modules alone: with ``timer=time.monotonic`` (cachetools) or ``sleep=time.sleep`` (botocore)
 a library would go on in real time.
@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from pytest_lambda_lifecycle.real_time import RealTime
 
-__all__ = ["put_into", "replace_captured"]
+__all__ = ["put_into", "put_into_tables", "replace_captured"]
 
 Place: TypeAlias = tuple[Any, str]
 """A module, class or function, and the name of its attribute."""
@@ -63,11 +63,34 @@ def put_into(module: ModuleType, values: Mapping[int, Any], *, names: Mapping[in
     _put([place for place in places if place[0] is module], values if names is None else names)
 
 
-def _places(module: ModuleType, ids: Container[int]) -> Iterator[Place]:
+def put_into_tables(module: ModuleType, values: Mapping[int, Any]) -> None:
+    """Replace by ``values`` what dictionaries, lists, sets and tuples of a module and its classes hold."""
+    for owner in _owners(module):
+        for name, held in list(vars(owner).items()):
+            if type(held) in (tuple, frozenset) and any(id(one) in values for one in held):
+                setattr(owner, name, type(held)(values.get(id(one), one) for one in held))
+            elif type(held) is list and any(id(one) in values for one in held):
+                held[:] = [values.get(id(one), one) for one in held]
+            elif type(held) is set and any(id(one) in values for one in held):
+                replaced = {values.get(id(one), one) for one in held}
+                held.clear()
+                held.update(replaced)
+            elif type(held) is dict and any(id(one) in values for pair in held.items() for one in pair):
+                pairs = [(values.get(id(key), key), values.get(id(value), value)) for key, value in held.items()]
+                held.clear()
+                held.update(pairs)
+
+
+def _owners(module: ModuleType) -> list[Any]:
     name = getattr(module, "__name__", "")
     # issubclass and not isinstance: that asks lazy proxies for their __class__, which runs code.
     classes = [one for one in list(vars(module).values()) if issubclass(type(one), type) and one.__module__ == name]
-    for owner in [module, *classes]:
+    return [module, *classes]
+
+
+def _places(module: ModuleType, ids: Container[int]) -> Iterator[Place]:
+    name = getattr(module, "__name__", "")
+    for owner in _owners(module):
         for key, value in list(vars(owner).items()):
             inner = value.__func__ if type(value) in (staticmethod, classmethod) else value
             if id(inner) in ids:

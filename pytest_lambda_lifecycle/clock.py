@@ -11,8 +11,9 @@ from datetime import datetime, timedelta, timezone
 from types import ModuleType
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
-from pytest_lambda_lifecycle.captured import put_into, replace_captured
+from pytest_lambda_lifecycle.captured import put_into, put_into_tables, replace_captured
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.frozen_types import explain_to_pydantic
 from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.real_time import RealTime
 from pytest_lambda_lifecycle.rival import keep_out_time_machine
@@ -187,6 +188,7 @@ class Freeze:
         self._real_names = {id(fake): real for real, fake in (also if self._nested else pairs)}
         self._reals = {id(fake): real for real, fake in pairs}
         self._put_captured = replace_captured({id(real): fake for real, fake in pairs}, ignored)
+        self._forget_types = explain_to_pydantic(self._api.FakeDatetime, self._api.FakeDate)
 
     def _narrow_the_ignore_list(self, api: Any) -> None:  # noqa: ANN401
         """Freeze threads and pools too: freezegun looks at five callers, and finds `threading` below shallow code.
@@ -233,16 +235,18 @@ class Freeze:
     def stop(self, modules: Iterable[ModuleType]) -> None:
         """Give real time back everywhere, also in ``modules`` that are not in `sys.modules` or took an old name.
 
-        freezegun restores the globals of modules that are new by name; class attributes and default values that were
-        captured meanwhile would stay fake for ever.  Inside a freeze of the test's own, names stay as that has them.
+        freezegun restores the globals of modules that are new by name; class attributes, default values and tables that
+        were filled meanwhile would stay fake for ever.  Inside a freeze of the test's own, names stay as that has them.
         """
         Freeze.outermost = None if Freeze.outermost is self else Freeze.outermost
         self._freezer.stop()
         self._put_captured(self._reals)
+        self._forget_types()
         new = [module for name, module in list(sys.modules.items()) if name not in self._modules]
         for module in [*new, *modules]:
             if issubclass(type(module), ModuleType) and not module.__name__.startswith("freezegun"):
                 put_into(module, self._reals, names=self._real_names)
+                put_into_tables(module, self._reals)
         if getattr(time, "clock", 0) is None:
             del time.clock  # type: ignore[attr-defined]  # freezegun leaves it behind
         self._let_in()

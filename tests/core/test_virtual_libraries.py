@@ -3,7 +3,7 @@
 import importlib
 import sys
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
@@ -169,6 +169,46 @@ class TestSleeping:
                 assert clock.now == START + timedelta(seconds=2)
         naplib = sys.modules.pop("naplib")
         assert naplib.sleep is naplib.nap.__defaults__[0] is time.sleep is Real.sleep
+
+    def test_a_library_that_fills_its_tables_under_a_clock(self, tmp_path, monkeypatch, environment):
+        folder = tmp_path / "site-packages"
+        folder.mkdir()
+        (folder / "tablelib.py").write_text(
+            "import datetime, time\nfrom datetime import date\n"
+            "class Writer:\n    writers = {str: 1, datetime.datetime: 2, int: time.time}\n"
+            "TYPES = frozenset({datetime.datetime, int})\nORDER = (int, date)\nLIST, SET = [int, date], {int, date}\n"
+        )
+        monkeypatch.syspath_prepend(str(folder))
+        with LambdaClock(START):
+            environment("import tablelib\ndef handler(event, context): return tablelib.TYPES and None").invoke()
+        tablelib = sys.modules.pop("tablelib")
+        assert list(tablelib.Writer.writers.items()) == [(str, 1), (datetime, 2), (int, time.time)]
+        assert {datetime, int} == tablelib.TYPES
+        assert (int, date) == tablelib.ORDER
+        assert [int, date] == tablelib.LIST
+        assert {int, date} == tablelib.SET
+
+    @pytest.mark.parametrize("loaded", ["before", "under a clock"])
+    def test_dates_in_pydantic_models(self, monkeypatch, environment, loaded):
+        pydantic = pytest.importorskip("pydantic")
+        if loaded == "before":
+            pydantic.create_model("Any", at=(datetime, ...))
+        else:
+            for name in [name for name in sys.modules if name.partition(".")[0] == "pydantic"]:
+                monkeypatch.delitem(sys.modules, name)
+        source = """
+            from datetime import date, datetime
+            from pydantic import BaseModel
+            class Order(BaseModel):
+                at: datetime
+                day: date | None
+            def handler(event, context):
+                return Order(**event).model_dump(mode="json")
+        """
+        event = {"at": "2030-05-17T12:00:00Z", "day": "2030-05-17"}
+        with LambdaClock(START):
+            assert environment(source).invoke(event).payload == event
+        assert environment(source).invoke(event).payload == event
 
     @pytest.mark.parametrize(
         "wait",

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["DATA", "VariableReader", "VariableWriter", "decoded", "set_variables"]
+__all__ = ["DATA", "VariableReader", "VariableWriter", "change_variables", "decoded"]
 
 _ENVIRON: Final = os.environ
 _ENCODING: Final = sys.getfilesystemencoding()
@@ -22,23 +23,38 @@ _encode_name: Final = getattr(os.environ, "encodekey", str)
 _encode_value: Final = getattr(os.environ, "encodevalue", str)
 
 
+# The same names and values come again with each environment: kept, they are hashed once.
+
+
+@lru_cache(maxsize=1024)
+def _decode(raw: bytes) -> str:
+    return raw.decode(_ENCODING, "surrogateescape")
+
+
+@lru_cache(maxsize=1024)
+def _encode(text: str) -> bytes:
+    return text.encode(_ENCODING, "surrogateescape")
+
+
 def decoded(data: Mapping[Any, Any] = DATA) -> dict[str, str]:
     """Return variables as text; by default those of `os.environ`."""
     if not _AS_BYTES:
         return dict(data)
-    return {
-        name.decode(_ENCODING, "surrogateescape"): value.decode(_ENCODING, "surrogateescape")
-        for name, value in data.items()
-    }
+    return dict(zip(map(_decode, list(data)), map(_decode, list(data.values())), strict=True))
 
 
-def set_variables(variables: Mapping[str, str]) -> None:
-    """Do what ``os.environ.update(variables)`` does."""
+def change_variables(remove: Iterable[str], add: Iterable[tuple[str, str]]) -> None:
+    """Remove variables of `os.environ` that are there, and set others."""
     if not _AS_BYTES:
-        os.environ.update(variables)
+        for name in remove:
+            del os.environ[name]
+        os.environ.update(add)
         return
-    for name, value in variables.items():
-        key, encoded = name.encode(_ENCODING, "surrogateescape"), value.encode(_ENCODING, "surrogateescape")
+    for key in map(_encode, remove):
+        os.unsetenv(key)
+        DATA.pop(key, None)
+    for name, value in add:
+        key, encoded = _encode(name), _encode(value)
         os.putenv(key, encoded)
         DATA[key] = encoded
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal as _fast  # type: ignore[import-not-found]  # `signal` makes enum members of all answers: 20 times slower
 import atexit
 import math
 import os
@@ -46,8 +47,8 @@ class Signals:
         while _PENDING:
             _PENDING.pop()()
         self._outside = {}
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            self._real["signal"](signal.SIGINT, self._on_interrupt)
+        if _fast.getsignal(_fast.SIGINT) is signal.default_int_handler:
+            _fast.signal(_fast.SIGINT, self._on_interrupt)
         for number, handler in self._own.items():
             self._outside[number] = self._real["signal"](number, handler)
         for name in self._real:
@@ -91,8 +92,8 @@ class Signals:
             if handler is not None:  # one that C code had installed cannot be put back from Python
                 self._real["signal"](number, handler)
         self._outside = {}
-        if signal.getsignal(signal.SIGINT) == self._on_interrupt:
-            self._real["signal"](signal.SIGINT, signal.default_int_handler)
+        if _fast.getsignal(_fast.SIGINT) == self._on_interrupt:
+            _fast.signal(_fast.SIGINT, signal.default_int_handler)
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True

@@ -124,7 +124,7 @@ def _replace(owner: object, name: str, value: object) -> object:
 
 def _compare(owner: object, before: dict[str, object]) -> Iterator[tuple[object, str, object, object]]:
     now = vars(owner)
-    if now == before:
+    if list(now.values()) == list(before.values()):  # two dicts would be compared by looking up each name
         return
     names = [name for name, value in list(now.items()) if before.get(name, _ABSENT) is not value]
     names += [name for name in before if name not in now]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import compress, repeat
 from types import ModuleType
 from typing import Any
 
 __all__ = ["InitPhotograph"]
 
 _MISSING = object()
+
+
+def _classes(namespace: dict[str, Any]) -> Iterator[Any]:
+    """Find them by their types: `isinstance` would wake lazy proxies."""
+    return compress(namespace.values(), map(issubclass, map(type, namespace.values()), repeat(type)))
 
 
 class InitPhotograph:
@@ -18,14 +24,14 @@ class InitPhotograph:
     """
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
-        self._modules = [(name, vars(module), dict(vars(module))) for name, module in modules.items()]
+        self._modules = [(name, vars(module), vars(module).copy()) for name, module in modules.items()]
         self._bound = [(namespace, list(map(id, list(namespace.values())))) for _, namespace, _ in self._modules]
         """By module, as last seen: the identity of what each name is bound to."""
         self._classes = {
-            value: dict(vars(value))
+            one: vars(one).copy()
             for name, _, before in self._modules
-            for value in before.values()
-            if issubclass(type(value), type) and value.__module__ == name  # isinstance would wake lazy proxies
+            for one in _classes(before)
+            if one.__module__ == name
         }
         self._reported: set[str] = set()
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pytest_lambda_lifecycle.encoded import DATA, decoded, set_variables
+from pytest_lambda_lifecycle.encoded import DATA, change_variables, decoded
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
 __all__ = ["SearchPath", "Variables", "sweep"]
@@ -186,9 +186,7 @@ def _edited(variables: dict[str, str], changes: dict[str, str | None]) -> dict[s
 
 
 def _set_environ(current: dict[str, str], wanted: dict[str, str]) -> None:
-    for name in current.keys() - wanted.keys():
-        del os.environ[name]
-    set_variables(dict(wanted.items() - current.items()))
+    change_variables(current.keys() - wanted.keys(), wanted.items() - current.items())
     if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
         time.tzset()
 

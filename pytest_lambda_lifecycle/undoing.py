@@ -17,15 +17,21 @@ def replace_attributes(*replacements: tuple[Any, str, Any]) -> Undo:
 
     The returned call puts back what was there; an attribute that a class only inherited is deleted again.
     """
-    originals = [(owner, name, vars(owner).get(name, _ABSENT)) for owner, name, _ in replacements]
-    for owner, name, value in replacements:
-        setattr(owner, name, value)
+    originals: list[tuple[Any, str, Any]] = []
 
     def undo() -> None:
-        for owner, name, original in originals:
+        while originals:
+            owner, name, original = originals.pop()
             if original is not _ABSENT:
                 setattr(owner, name, original)
             elif name in vars(owner):
                 delattr(owner, name)
 
+    try:
+        for owner, name, value in replacements:
+            originals.append((owner, name, owner.__dict__.get(name, _ABSENT)))
+            setattr(owner, name, value)
+    except BaseException:
+        undo()
+        raise
     return undo

@@ -62,8 +62,8 @@ class WatchedRuntime:
         finally:
             for target in self._namespaces.compare():
                 self._timeline.append(SharedChange(self._clock.now_us(), target))
-        self._world.adopt()
-        self.photograph = InitPhotograph(self._world.source_modules())
+        own = self._world.adopt()
+        self.photograph = InitPhotograph({name: one for name, one in own.items() if self._world.is_source(name)})
         self._note_shared()
         return outcome
 

@@ -168,7 +168,9 @@ class World:
         """Take what `sys.modules` has now for the function's doing: nothing else than ``changed`` is of others."""
         self._remembered = own
         self._shape = len(sys.modules), next(reversed(sys.modules))
-        now, before = list(map(sys.modules.get, changed)), list(map(self._foreign.get, changed))
+        foreign = self._foreign
+        now = list(map(sys.modules.get, changed))
+        before = list(foreign.values() if changed is foreign else map(foreign.get, changed))
         self._by_function = set() if now == before else set(compress(changed, map(is_not, now, before)))
 
     def _look(self) -> None:
@@ -193,16 +195,22 @@ class World:
         self.modules = {}
         self._replaced = {}
 
-    def adopt(self) -> None:
-        """Give fresh packages the children that were kept (a test package inside the function's package)."""
+    def adopt(self) -> dict[str, ModuleType]:
+        """Give fresh packages the children that were kept (a test package inside the function's package).
+
+        Returns this world's modules by name.
+        """
         own = self.own_modules()
         packages = tuple(f"{name}." for name, module in own.items() if "__path__" in vars(module))
         # One search in one text first: a look at each name of a thousand takes as long as a small import.
-        names = "\n".join(["", *sys.modules])
-        if sum(names.count(f"\n{package}") for package in packages) == sum(
+        names = "\n".join(sys.modules)
+        if sum(names.count(package) for package in packages) > sum(
             name.startswith(package) for name in own for package in packages
         ):
-            return
+            self._adopt(packages, own)
+        return own
+
+    def _adopt(self, packages: tuple[str, ...], own: dict[str, ModuleType]) -> None:
         for name in [name for name in sys.modules if name.startswith(packages) and name not in own]:
             parent = own.get(name.rpartition(".")[0])
             if parent is not None:
@@ -219,9 +227,9 @@ class World:
         """Return this world's modules by name."""
         return self._collect() if self._entered else self.modules
 
-    def source_modules(self) -> dict[str, ModuleType]:
-        """Return those of its modules that are function code, without fresh packages."""
-        return {name: module for name, module in self.own_modules().items() if not self._fresh(name)}
+    def is_source(self, name: str) -> bool:
+        """Say whether a module of its is function code, and not a fresh package's."""
+        return not self._fresh(name)
 
     def module_length(self, parts: Sequence[str]) -> int:
         """Say how many of the leading ``parts`` of a dotted name are modules, importing nothing."""

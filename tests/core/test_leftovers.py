@@ -1,8 +1,10 @@
 """What function code leaves running when an invoke ends."""
 
+import subprocess
 import sys
 import textwrap
 import threading
+from unittest import mock
 
 import pytest
 
@@ -89,3 +91,15 @@ def test_what_the_test_itself_runs_is_not_the_functions(environment):
     finally:
         stop.set()
         thread.join()
+
+
+def test_a_test_may_have_replaced_popen(environment, monkeypatch):
+    monkeypatch.setattr(subprocess, "Popen", mock.MagicMock())
+    env = environment("""
+        import subprocess
+        def handler(event, context): return subprocess.Popen(["report"]) is not None
+    """)
+    done = env.invoke()
+    assert done.payload is True
+    assert done.leftovers == []
+    subprocess.Popen.assert_called_once_with(["report"])

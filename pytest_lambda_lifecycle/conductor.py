@@ -93,10 +93,10 @@ class Conductor(Ending):
         config, timeline, clock = self.config, self.timeline, self.clock
         self._move(State.INIT)
         first, began = len(timeline), clock.elapsed()
-        timeline.append(InitStart(clock.now_us(), config.initialization_type, phase, config.runtime))
         limit = config.timeout if phase == "invoke" else limit_us / 1_000_000
         release = self._process.hold_streams()
         try:
+            timeline.append(InitStart(clock.now_us(), config.initialization_type, phase, config.runtime))
             outcome = self._init_participants(limit_us, limit)
         except BaseException:  # an observer's; nothing of a function or an extension comes so
             self.state = State.READY

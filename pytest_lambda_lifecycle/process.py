@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Part", "ProcessSlice", "Stage", "stage"]
 
 T = TypeVar("T")
-_real_exit = os._exit
+_real_exit, _getpid = os._exit, os.getpid  # a test may have replaced them
 
 
 class Part(Protocol):
@@ -109,7 +109,7 @@ class ProcessSlice:
         self.closed = False
         self.exit_code: int | None = None
         """Set when a thread of the function's ended the process, while the handler itself runs on."""
-        self._pid = os.getpid()
+        self._pid = _getpid()
         self._parts = parts
         self._begins = tuple(one.phase_begins for one in surroundings)
         self._ends = tuple(one.phase_ends for one in surroundings)
@@ -191,7 +191,7 @@ class ProcessSlice:
                 return ended
             finally:
                 self._alarm.end()
-                if os.getpid() != self._pid:  # a child that function code forked must not go on as a second pytest
+                if _getpid() != self._pid:  # a child that function code forked must not go on as a second pytest
                     _real_exit(_exit_code(ended))
                 self._phase_ends(outside)
         finally:

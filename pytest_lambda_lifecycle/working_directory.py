@@ -11,7 +11,7 @@ from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
 __all__ = ["WorkingDirectory"]
 
-_chdir: Final = os.chdir
+_chdir, _getcwd, _open, _close = os.chdir, os.getcwd, os.open, os.close  # a test may replace them
 _fchdir: Final = getattr(os, "fchdir", None)
 _FLAGS: Final = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0)
 
@@ -26,13 +26,13 @@ class _Place:
     def __init__(self, path: str) -> None:
         """Raises `OSError` if there is no such directory."""
         self.path = os.path.abspath(path)
-        self._fd = os.open(self.path, _FLAGS) if _fchdir is not None else None
+        self._fd = _open(self.path, _FLAGS) if _fchdir is not None else None
 
     @classmethod
     def here(cls) -> _Place | None:
         """Return where the process is; None if nobody can come back to it."""
         with contextlib.suppress(OSError):  # it was deleted, or may not be opened
-            return cls(os.getcwd())
+            return cls(_getcwd())
         return None
 
     def go(self) -> None:
@@ -49,7 +49,7 @@ class _Place:
         """Hold it no longer."""
         if self._fd is not None:
             with contextlib.suppress(OSError):
-                os.close(self._fd)
+                _close(self._fd)
             self._fd = None
 
 
@@ -69,8 +69,8 @@ class WorkingDirectory:
         self._moved = False
 
     def enter(self) -> Undo:
-        watched = {"chdir": _chdir, "fchdir": _fchdir}
-        unwatch = replace_attributes(*((os, name, self._watch(real)) for name, real in watched.items() if real))
+        names = [name for name in ("chdir", "fchdir") if hasattr(os, name)]
+        unwatch = replace_attributes(*((os, name, self._watch(getattr(os, name))) for name in names))
 
         def leave() -> None:
             unwatch()

@@ -92,10 +92,10 @@ class Process:
     def terminate(self) -> None:
         """Do nothing: without extensions nobody asks for it."""
 
-    def run(self, turn: Callable[..., Any], /, *arguments: object, limit: float | None = None) -> Any:
+    def run(self, turn: Callable[[], Any], /, limit: float | None = None) -> Any:
         assert limit is not None
         self.until = RealTime.perf_counter() + limit
-        return turn(*arguments)
+        return turn()
 
     def hold_streams(self) -> Callable[[], None]:
         return lambda: None
@@ -154,8 +154,8 @@ class Platform:
             "Lambda-Runtime-Aws-Request-Id": request_id,
             "Content-Type": "application/json",
         }
-        request = Request(json.dumps(event).encode(), headers)
-        return self.conductor.invoke(request, request_id, "", remaining_us).outcome
+        request = Request(json.dumps(event).encode(), headers, request_id)
+        return self.conductor.invoke(request, remaining_us).outcome
 
 
 @pytest.fixture

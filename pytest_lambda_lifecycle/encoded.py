@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["DATA", "VariableReader", "VariableWriter", "change_variables", "decoded"]
+__all__ = ["DATA", "VariableReader", "VariableWriter", "change_variables", "decoded", "variables_of"]
 
 _ENVIRON: Final = os.environ
 _ENCODING: Final = sys.getfilesystemencoding()
@@ -36,19 +36,24 @@ def _encode(text: str) -> bytes:
     return text.encode(_ENCODING, "surrogateescape")
 
 
-def decoded(data: Mapping[Any, Any] = DATA) -> dict[str, str]:
-    """Return variables as text; by default those of `os.environ`."""
+def decoded(data: Mapping[Any, Any]) -> dict[str, str]:
+    """Return encoded names and values as text."""
     if not _AS_BYTES:
         return dict(data)
     return dict(zip(map(_decode, list(data)), map(_decode, list(data.values())), strict=True))
 
 
-def change_variables(remove: Iterable[str], add: Iterable[tuple[str, str]]) -> None:
-    """Remove variables of `os.environ` that are there, and set others."""
-    if not _AS_BYTES:
+def variables_of(environ: MutableMapping[str, str]) -> dict[str, str]:
+    """Return the variables of `os.environ`, or of what stands in its place."""
+    return decoded(DATA) if environ is _ENVIRON else dict(environ)
+
+
+def change_variables(environ: MutableMapping[str, str], remove: Iterable[str], add: Iterable[tuple[str, str]]) -> None:
+    """Remove variables that are there, and set others."""
+    if environ is not _ENVIRON or not _AS_BYTES:
         for name in remove:
-            del os.environ[name]
-        os.environ.update(add)
+            environ.pop(name, None)
+        environ.update(add)
         return
     for key in map(_encode, remove):
         os.unsetenv(key)

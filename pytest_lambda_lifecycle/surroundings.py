@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pytest_lambda_lifecycle.encoded import DATA, change_variables, decoded
+from pytest_lambda_lifecycle.encoded import DATA, change_variables, decoded, variables_of
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
 __all__ = ["SearchPath", "Variables", "sweep"]
@@ -49,10 +49,11 @@ class Variables:
         self._in_phase = False
 
     def enter(self) -> Undo:
-        outside = self._outside = decoded()
+        environ = os.environ  # a test may have put another mapping in its place, which may be gone when we leave
+        outside = self._outside = variables_of(environ)
         inside = self._inside = _edited(self._make(outside), self._own)
         self._managed = _differing(inside, outside)
-        _set_environ(outside, inside)
+        _set_environ(environ, outside, inside)
         self._tests = {}
         edited = {name for name, (before, _) in _EDITED.items() if outside.get(name) != before}
         self._covered = {name: outside.get(name) for name in edited if self._withheld(name)}
@@ -63,9 +64,9 @@ class Variables:
         def leave() -> None:
             unwatch()
             self._look()
-            now = decoded()
+            now = variables_of(environ)
             self._own |= {name: now.get(name) for name in _differing(now, inside) - self._tests.keys() - edited}
-            _set_environ(now, _edited(outside, self._tests))
+            _set_environ(environ, now, _edited(outside, self._tests))
 
         return leave
 
@@ -109,7 +110,7 @@ class Variables:
     def _look(self) -> None:
         if self._in_phase or not self._written:
             return
-        now, seen = decoded(), decoded(self._seen)
+        now, seen = decoded(DATA), decoded(self._seen)
         changed = _differing(now, seen)
         _REWRITTEN.update({name: (self._outside.get(name), now.get(name)) for name in map(os.fsdecode, self._written)})
         # Names that only Lambda has are gone: somebody put back a whole copy that was made before the environment came.
@@ -185,8 +186,8 @@ def _edited(variables: dict[str, str], changes: dict[str, str | None]) -> dict[s
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def _set_environ(current: dict[str, str], wanted: dict[str, str]) -> None:
-    change_variables(current.keys() - wanted.keys(), wanted.items() - current.items())
+def _set_environ(environ: MutableMapping[str, str], current: dict[str, str], wanted: dict[str, str]) -> None:
+    change_variables(environ, current.keys() - wanted.keys(), wanted.items() - current.items())
     if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
         time.tzset()
 

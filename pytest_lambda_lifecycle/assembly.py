@@ -34,6 +34,7 @@ from pytest_lambda_lifecycle.fresh import EVERY, fresh_rule
 from pytest_lambda_lifecycle.interruption import Interruption
 from pytest_lambda_lifecycle.leftovers import Children, Leftovers
 from pytest_lambda_lifecycle.lifecycle import State
+from pytest_lambda_lifecycle.logging_tree import LoggingTree
 from pytest_lambda_lifecycle.namespaces import SharedNamespaces
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
 from pytest_lambda_lifecycle.reach import Reach
@@ -147,7 +148,7 @@ def assemble(
             path,
             directory,
             alarm,
-            parts.LoggingTree(),
+            LoggingTree(),
             signals,
             ThreadExits(),
             WatchedSetters(in_phase),

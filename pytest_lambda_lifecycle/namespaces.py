@@ -130,7 +130,7 @@ def _compare(owner: object, before: dict[str, object]) -> Iterator[tuple[object,
     names += [name for name in before if name not in now]
     for name in names:
         value = now.get(name, _ABSENT)
-        of_the_tree = owner is logging and name.startswith("_")  # `parts.LoggingTree` has these
+        of_the_tree = owner is logging and name.startswith("_")  # `LoggingTree` has these
         of_python = name.startswith("__") and not (callable(value) or callable(before.get(name)))  # __annotations__
         if not (of_python or of_the_tree or _is_submodule(owner, name, value) or _is_ours(value)):
             yield owner, name, before.get(name, _ABSENT), value

@@ -1,10 +1,9 @@
-"""Parts of the process that an environment takes over: the logging tree and single values."""
+"""Parts of the process that an environment takes over: single values."""
 
 from __future__ import annotations
 
 import decimal
 import locale
-import logging
 import operator
 import random
 import socket
@@ -16,118 +15,10 @@ from typing import Any, Final
 
 from pytest_lambda_lifecycle.undoing import Undo
 
-__all__ = ["LoggingTree", "Slot", "standard_slots"]
+__all__ = ["Slot", "standard_slots"]
 
 OUTSIDE: Final = object()
 """As a fresh value: begin with what the outside has."""
-
-
-class LoggingTree:
-    """The logging tree: loggers that function code makes, and what it does to those that exist.
-
-    pytest's own handlers stay on the root logger, so that `caplog` and the report sections hear the function.
-    """
-
-    def __init__(self) -> None:
-        self._own: _Tree | None = None
-
-    def enter(self) -> Undo:
-        outside = _Tree.photograph()
-        pytest_handlers = [handler for handler in logging.root.handlers if _is_pytest(handler)]
-        if self._own is None:
-            logging.root.setLevel(logging.WARNING)
-            logging.root.filters[:] = []
-            logging.disable(logging.NOTSET)
-            _forget_what_the_outside_did()
-            own_handlers: list[logging.Handler] = []
-        else:
-            self._own.restore()
-            own_handlers = [handler for handler in logging.root.handlers if not _is_pytest(handler)]
-        logging.root.handlers[:] = own_handlers + pytest_handlers
-
-        def leave() -> None:
-            self._own = _Tree.photograph()
-            outside.restore()
-
-        return leave
-
-    def discard(self) -> None:
-        self._own = None
-
-
-def _forget_what_the_outside_did() -> None:
-    """Give loggers the state of a fresh process, unless they are a shared library's own.
-
-    The test's copy of the function may have set them up at its import: Powertools would find its mark on the logger and
-    not set it up again.  A shared library is not imported again, so what it did to its loggers has to stay.
-    """
-    for name, logger in logging.Logger.manager.loggerDict.items():
-        if isinstance(logger, logging.Logger) and name.partition(".")[0] not in sys.modules:
-            # pytest 9 puts its handlers on loggers that do not propagate; this one does again, to those on the root.
-            kept = [one for one in logger.handlers if type(one) is logging.NullHandler]
-            for extra in logger.__dict__.keys() - _LOGGER_ATTRIBUTES:
-                del logger.__dict__[extra]
-            logger.setLevel(logging.NOTSET)
-            logger.propagate, logger.disabled = True, False
-            logger.handlers[:], logger.filters[:] = kept, []
-
-
-_LOGGER_ATTRIBUTES: Final = logging.Logger("any").__dict__.keys() | {"parent", "manager"}
-
-
-def _is_pytest(handler: logging.Handler) -> bool:
-    return type(handler).__module__.startswith("_pytest.")
-
-
-class _Tree:
-    """A photograph of the logging tree.  Loggers are shared objects, so their contents are put back, not they."""
-
-    _MODULE_VALUES = ("raiseExceptions", "lastResort", "_loggerClass", "_logRecordFactory", "_warnings_showwarning")
-
-    def __init__(self) -> None:
-        manager = logging.Logger.manager
-        self._entries = dict(manager.loggerDict)
-        loggers = [entry for entry in self._entries.values() if isinstance(entry, logging.Logger)]
-        self._loggers = [
-            (one, dict(one.__dict__), tuple(one.handlers), tuple(one.filters)) for one in [logging.root, *loggers]
-        ]
-        self._placeholders = [
-            (entry.loggerMap, dict(entry.loggerMap))
-            for entry in self._entries.values()
-            if isinstance(entry, logging.PlaceHolder)
-        ]
-        self._disable = manager.disable
-        self._module = {name: logging.__dict__.get(name) for name in self._MODULE_VALUES}
-        self._levels = (dict(logging._levelToName), dict(logging._nameToLevel))
-        self._converter = logging.Formatter.converter
-
-    @classmethod
-    def photograph(cls) -> _Tree:
-        return cls()
-
-    def restore(self) -> None:
-        manager = logging.Logger.manager
-        manager.loggerDict.clear()
-        manager.loggerDict.update(self._entries)
-        for logger, values, handlers, filters in self._loggers:
-            if logger.__dict__ != values:
-                logger.__dict__.clear()
-                logger.__dict__.update(values)
-            if tuple(logger.handlers) != handlers or tuple(logger.filters) != filters:
-                logger.handlers[:] = handlers
-                logger.filters[:] = filters
-        for current, saved in self._placeholders:
-            current.clear()
-            current.update(saved)
-        logging.__dict__.update(self._module)
-        level_to_name, name_to_level = self._levels
-        logging._levelToName.clear()
-        logging._levelToName.update(level_to_name)
-        logging._nameToLevel.clear()
-        logging._nameToLevel.update(name_to_level)
-        logging.Formatter.converter = self._converter
-        manager.disable = self._disable
-        manager._clear_cache()  # type: ignore[attr-defined]
 
 
 class Slot:

@@ -167,6 +167,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
         surroundings = sys.modules.get("pytest_lambda_lifecycle.surroundings")
         if surroundings is not None:
             surroundings.sweep(None if watch is None else watch.variables)
+            sys.modules["pytest_lambda_lifecycle.logging_tree"].sweep_levels()
         if watch is not None:
             watch.end()
         environment = sys.modules.get("pytest_lambda_lifecycle.environment")

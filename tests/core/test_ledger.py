@@ -198,7 +198,7 @@ def test_what_raises_on_entering_is_undone(environment, monkeypatch):
     def fail(self):
         raise OSError("no more")
 
-    monkeypatch.setattr("pytest_lambda_lifecycle.parts.LoggingTree.enter", fail)
+    monkeypatch.setattr("pytest_lambda_lifecycle.logging_tree.LoggingTree.enter", fail)
     with pytest.raises(OSError, match="no more"):
         env.invoke()
     monkeypatch.undo()

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -150,7 +151,7 @@ def assemble(
             alarm,
             LoggingTree(),
             signals,
-            ThreadExits(),
+            ThreadExits(lambda: function_thread() is process, partial(record, "stderr")),
             WatchedSetters(in_phase),
             FaultHandler(),
             ForkServer(),

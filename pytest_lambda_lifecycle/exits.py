@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any, Final, NoReturn, cast
@@ -143,17 +144,27 @@ def _on_main_thread() -> bool:
 
 
 class ThreadExits:
-    """`threading.excepthook`: an exit on a thread is harmless in Python, but pytest's hook reports it as an error."""
+    """`threading.excepthook`: an exit on a thread is harmless in Python, but pytest's hook reports it as an error.
 
-    def __init__(self) -> None:
+    What a thread of the function's raises is written where Python would: to the function's standard error stream.
+    """
+
+    def __init__(self, is_functions: Callable[[], bool], write: Callable[[str], None]) -> None:
+        """``is_functions`` says whether the current thread is one of the function's."""
+        self._is_functions = is_functions
+        self._write = write
         self._own: Callable[[threading.ExceptHookArgs], object] | None = None
 
     def enter(self) -> Undo:
         outside = threading.excepthook
 
         def quiet(args: threading.ExceptHookArgs) -> None:
-            if not issubclass(args.exc_type, (SystemExit, ProcessEnd)):
-                outside(args)
+            if issubclass(args.exc_type, (SystemExit, ProcessEnd)):
+                return
+            if self._is_functions():
+                trace = traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback)
+                self._write(f"Exception in thread {threading.current_thread().name}:\n{''.join(trace)}")
+            outside(args)
 
         threading.excepthook = self._own or quiet
 

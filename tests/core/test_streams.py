@@ -225,3 +225,19 @@ def test_exit_code_of_a_forked_child(environment, end, code):
         """).format(end)
     )
     assert env.invoke().payload == code
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_a_thread_raises_is_in_the_log(environment):
+    env = environment("""
+        import threading
+        def work(): raise ValueError("on a thread")
+        def handler(event, context):
+            thread = threading.Thread(target=work, name="worker")
+            thread.start()
+            thread.join()
+    """)
+    log = env.invoke().log
+    assert "Exception in thread worker:\nTraceback (most recent call last):\n" in log
+    assert "in work\n" in log
+    assert "ValueError: on a thread\n" in log

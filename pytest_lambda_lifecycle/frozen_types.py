@@ -7,6 +7,7 @@ in it: every function with a date in its models would fail at init, Powertools' 
 from __future__ import annotations
 
 import datetime
+import importlib
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
@@ -26,16 +27,13 @@ def explain_to_pydantic(fake_datetime: type[datetime.datetime], fake_date: type[
     )
 
 
-# pydantic is the only caller, so that its other half is there.
-
-
 def _datetime_schema(cls: type, source: object, handler: object) -> Any:  # noqa: ANN401
-    from pydantic_core import core_schema
-
-    return core_schema.datetime_schema()
+    return _core_schema().datetime_schema()
 
 
 def _date_schema(cls: type, source: object, handler: object) -> Any:  # noqa: ANN401
-    from pydantic_core import core_schema
+    return _core_schema().date_schema()
 
-    return core_schema.date_schema()
+
+def _core_schema() -> Any:  # noqa: ANN401
+    return importlib.import_module("pydantic_core.core_schema")  # it is there: pydantic is the only caller

@@ -416,7 +416,11 @@ def test_what_function_code_sets_on_shared_modules(environment, when, monkeypatc
 @pytest.mark.parametrize(
     ("change", "stays", "undo"),
     [
-        ("gc.callbacks.append(lambda *_: None)", "gc.callbacks", "gc.callbacks.pop()"),
+        (
+            "gc.callbacks.append(lambda *_: None)",
+            "any(getattr(one, '__module__', '') == 'app' for one in gc.callbacks)",
+            "gc.callbacks[:] = [one for one in gc.callbacks if getattr(one, '__module__', '') != 'app']",
+        ),
         ("mimetypes.add_type('a/b', '.of_the_function')", "mimetypes.guess_type('x.of_the_function')[0]", ""),
         (
             "sys.modules['of_the_function'] = None",

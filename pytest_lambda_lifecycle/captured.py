@@ -69,14 +69,14 @@ def put_into_tables(module: ModuleType, values: Mapping[int, Any]) -> None:
         for name, held in list(vars(owner).items()):
             if type(held) in (tuple, frozenset) and any(id(one) in values for one in held):
                 setattr(owner, name, type(held)(values.get(id(one), one) for one in held))
-            elif type(held) is list and any(id(one) in values for one in held):
+            elif type(held) is list and any(id(one) in values for one in list(held)):
                 held[:] = [values.get(id(one), one) for one in held]
-            elif type(held) is set and any(id(one) in values for one in held):
-                replaced = {values.get(id(one), one) for one in held}
+            elif type(held) is set and any(id(one) in values for one in list(held)):
+                replaced = {values.get(id(one), one) for one in list(held)}
                 held.clear()
                 held.update(replaced)
-            elif type(held) is dict and any(id(one) in values for pair in held.items() for one in pair):
-                pairs = [(values.get(id(key), key), values.get(id(value), value)) for key, value in held.items()]
+            elif type(held) is dict and any(id(one) in values for pair in list(held.items()) for one in pair):
+                pairs = [(values.get(id(key), key), values.get(id(value), value)) for key, value in list(held.items())]
                 held.clear()
                 held.update(pairs)
 

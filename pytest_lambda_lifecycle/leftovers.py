@@ -126,12 +126,12 @@ def _all_tasks() -> Sequence[Any]:
 
 def _find_registries() -> None:
     for module, names in (
-        ("asyncio.tasks", ("_scheduled_tasks", "_all_tasks")),
+        ("asyncio.tasks", ("_all_tasks", "_scheduled_tasks")),
         ("multiprocessing.process", ("_children",)),
     ):
         if module not in _REGISTRIES and module in sys.modules:
-            known = vars(sys.modules[module])
-            _REGISTRIES[module] = next((known[name] for name in names if name in known), ())
+            known = vars(sys.modules[module])  # another thread may be importing it
+            _REGISTRIES.update((module, known[name]) for name in names if name in known)
 
 
 def _describe(one: Any) -> Found | None:  # noqa: ANN401  # an asyncio.Task or a Process, without importing either

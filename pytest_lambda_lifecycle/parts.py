@@ -79,7 +79,7 @@ def _attribute(module: str, name: str, fresh: object = OUTSIDE) -> Callable[[], 
         if owner is not None:
             setattr(owner, name, value)
 
-    return partial(Slot, read, write, fresh, at_start=_AT_START.get((module, name)))
+    return partial(Slot, read, write, fresh, at_start=_AT_START.get((module, name), OUTSIDE))
 
 
 _ATTRIBUTES: Final = (

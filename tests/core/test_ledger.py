@@ -1183,6 +1183,15 @@ class TestToolsThatEndWhileItIsEntered:
         assert env.invoke().payload == 1
         assert os.getcwd() == here
 
+    def test_a_session_that_function_code_gives_up(self, environment, monkeypatch):
+        boto3 = pytest.importorskip("boto3")
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", outside := object())
+        env = environment("import boto3\ndef handler(event, context): boto3.DEFAULT_SESSION = event")
+        for event in (1, None):
+            env.invoke(event)
+            stage.leave()
+            assert boto3.DEFAULT_SESSION is outside
+
     def test_an_observer_that_fails_as_init_starts(self, environment):
         failing = [True]
 

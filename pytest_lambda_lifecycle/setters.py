@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import functools
 import gc
 import os
 import signal
@@ -147,9 +148,8 @@ def _values() -> list[_Value]:
     if _set_digits is not None:  # since 3.10.7
         values.append(_Value(sys, ("set_int_max_str_digits",), sys.get_int_max_str_digits, _set_digits))
     if _signal_mask is not None:
-        block, set_mask = signal.SIG_BLOCK, signal.SIG_SETMASK
-        mask = (lambda: _signal_mask(block, ()), lambda numbers: _signal_mask(set_mask, numbers))
-        values.append(_Value(signal, ("pthread_sigmask",), *mask))
+        read = functools.partial(_signal_mask, signal.SIG_BLOCK, ())
+        values.append(_Value(signal, ("pthread_sigmask",), read, functools.partial(_signal_mask, signal.SIG_SETMASK)))
     return values
 
 

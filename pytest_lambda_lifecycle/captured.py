@@ -6,13 +6,13 @@ a library would go on in real time.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Container, Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
+from pytest_lambda_lifecycle.folders import folder_of_module, is_installed
 from pytest_lambda_lifecycle.real_time import RealTime
 
 __all__ = ["put_into", "put_into_tables", "replace_captured"]
@@ -24,7 +24,6 @@ _OWN_BUSINESS: Final = frozenset(
     "_pytest _time_machine asyncio datetime freezegun pytest_lambda_lifecycle time time_machine timeit".split()
 )
 """Packages that keep real time: what measures or makes it."""
-_STANDARD_LIBRARY: Final = os.path.dirname(os.__file__) + os.sep
 _found: Final[WeakKeyDictionary[ModuleType, tuple[Place, ...]]] = WeakKeyDictionary()
 """What was found in a module: it takes 10 ms to look through a thousand, so it is done once."""
 
@@ -52,8 +51,8 @@ def replace_captured(values: Mapping[int, Any], ignored: tuple[str, ...]) -> Cal
 
 
 def _installed(module: ModuleType) -> bool:
-    file = getattr(module, "__file__", None) or ""
-    return file.startswith(_STANDARD_LIBRARY) or not {"site-packages", "dist-packages"}.isdisjoint(file.split(os.sep))
+    folder = folder_of_module(module)
+    return folder is not None and is_installed(folder)
 
 
 def put_into(module: ModuleType, values: Mapping[int, Any], *, names: Mapping[int, Any] | None = None) -> None:

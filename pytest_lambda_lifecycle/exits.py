@@ -52,13 +52,12 @@ class Signals:
             _fast.signal(_fast.SIGINT, self._on_interrupt)
         for number, handler in self._own.items():
             self._outside[number] = self._real["signal"](number, handler)
-        for name in self._real:
-            setattr(signal, name, getattr(self, f"_watched_{name}"))
+        watched = ((signal, name, getattr(self, f"_watched_{name}")) for name in self._real)
+        unwatch = replace_attributes(*watched, yielding=True)
 
         def leave() -> None:
-            for name, function in self._real.items():
-                setattr(signal, name, function)
-            self._own = {number: signal.getsignal(number) for number in self._outside}
+            unwatch()
+            self._own = {number: self._real["getsignal"](number) for number in self._outside}
             if _on_main_thread():
                 self._give_back()
             else:
@@ -212,6 +211,7 @@ class Exits:
             (os, "kill", self._replace_kill),
             (signal, "raise_signal", self._replace_raise_signal),
             (atexit, "register", self._replace_register),
+            yielding=True,
         )
 
     def discard(self) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import pytest
 
+from pytest_lambda_lifecycle.folders import folder_of_module, inside, is_installed
 from pytest_lambda_lifecycle.patchers import Patchers
 
 __all__ = ["PatchWatch"]
@@ -30,7 +31,7 @@ class PatchWatch:
     """Holds a photograph of the modules under the rootdir while a test item runs."""
 
     def __init__(self, rootdir: os.PathLike[str]) -> None:
-        self._folder = os.path.realpath(rootdir) + os.sep
+        self._folder = os.path.realpath(rootdir)
         self._seen: dict[str, ModuleType] = {}
         """Modules that were looked at and do not lie under the rootdir."""
         self._item: pytest.Item | None = None
@@ -84,18 +85,11 @@ class PatchWatch:
         return sorted(names)
 
     def _lies_here(self, name: str, module: ModuleType) -> bool:
-        try:
-            file = module.__dict__.get("__file__")
-        except AttributeError:  # anything may sit in sys.modules
-            file = None
-        if isinstance(file, str) and not _installed(file) and os.path.realpath(file).startswith(self._folder):
+        folder = folder_of_module(module)
+        if folder is not None and inside(folder, self._folder) and not is_installed(folder):
             return True
         self._seen[name] = module
         return False
-
-
-def _installed(file: str) -> bool:
-    return f"{os.sep}site-packages{os.sep}" in file or file.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep))
 
 
 def _is(value: Any, kinds: type | tuple[type, ...]) -> bool:  # noqa: ANN401  # no narrowing is wanted

@@ -168,6 +168,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
         if surroundings is not None:
             surroundings.sweep(None if watch is None else watch.variables)
             sys.modules["pytest_lambda_lifecycle.logging_tree"].sweep_levels()
+            sys.modules["pytest_lambda_lifecycle.undoing"].sweep_attributes()
         if watch is not None:
             watch.end()
         environment = sys.modules.get("pytest_lambda_lifecycle.environment")

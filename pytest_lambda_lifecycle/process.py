@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
 from pytest_lambda_lifecycle.outcome import Exited, Raised
-from pytest_lambda_lifecycle.undoing import Undo
+from pytest_lambda_lifecycle.undoing import UNSETTLED, Undo, renew_attributes
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.alarm import Alarm
@@ -244,6 +244,8 @@ class ProcessSlice:
         stdout.outside = stderr.outside = None
 
     def _phase_begins(self) -> tuple[Any, ...]:
+        if UNSETTLED:
+            renew_attributes()
         for begins in self._begins:  # before the rest: the folder may be gone
             begins()
         streams, filters = None if self._held else self._take_streams(), warnings.filters

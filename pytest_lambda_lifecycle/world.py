@@ -10,13 +10,12 @@ import importlib
 import importlib.machinery
 import os
 import sys
-import sysconfig
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import lru_cache
 from itertools import compress, islice
 from operator import is_not
 from types import ModuleType
 
+from pytest_lambda_lifecycle.folders import folder_of_module, is_installed, is_source_under, real
 from pytest_lambda_lifecycle.importing import ImportHook, find_spec
 from pytest_lambda_lifecycle.undoing import Undo
 
@@ -26,52 +25,6 @@ Keep = Callable[[str, ModuleType, bool], bool]
 """Says of a module, by its name and whether the function has a module of that name as well, if it stays shared."""
 
 _EXTENSION_SUFFIXES = tuple(importlib.machinery.EXTENSION_SUFFIXES)
-_PACKAGE_FOLDERS = frozenset({"site-packages", "dist-packages"})
-
-
-@lru_cache(maxsize=4096)
-def _real(directory: str) -> str:
-    return os.path.realpath(directory)
-
-
-@lru_cache(maxsize=16384)
-def _folder_of(file: str) -> str:
-    return _real(os.path.dirname(file))
-
-
-def _inside(path: str, root: str) -> bool:
-    return path == root or path.startswith(root if root.endswith(os.sep) else root + os.sep)
-
-
-@lru_cache(maxsize=1)
-def _interpreter_folders() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    return tuple({_real(paths[key]) for key in ("stdlib", "platstdlib", "purelib", "platlib")})
-
-
-@lru_cache(maxsize=4096)
-def _installed(directory: str) -> bool:
-    """Say whether a folder (as realpath) holds the standard library or installed packages."""
-    if not _PACKAGE_FOLDERS.isdisjoint(directory.split(os.sep)):
-        return True
-    return any(_inside(directory, folder) for folder in _interpreter_folders())
-
-
-def _folder(module: ModuleType) -> str | None:
-    """Return the real folder that a module was loaded from; None if it has none (built-in, made by hand)."""
-    try:
-        namespace = module.__dict__
-    except AttributeError:  # anything may sit in sys.modules
-        return None
-    file = namespace.get("__file__")
-    if isinstance(file, str):
-        return _folder_of(file)
-    try:  # a namespace package: no file, a path of one or more folders
-        return next((_real(entry) for entry in namespace.get("__path__") or ()), None)
-    except Exception:  # a lazy module's __path__ may do anything
-        return None
-
-
 _INSTALLED: dict[Callable[[str], bool], dict[str, ModuleType]] = {}
 """Modules that are installed or built in, by the rule for fresh packages: no cold start need look at them again."""
 
@@ -87,7 +40,7 @@ class World:
 
     def __init__(self, import_path: Sequence[str], *, fresh: Callable[[str], bool], keep: Keep) -> None:
         self._import_path = list(import_path)
-        self._roots = [_real(folder) for folder in self._import_path]
+        self._roots = [real(folder) for folder in self._import_path]
         self._names = _top_level_names(self._roots)
         self._fresh = fresh
         self._keep = keep
@@ -108,7 +61,7 @@ class World:
         self.parked: dict[str, ModuleType] = {}
         """While entered: the outside modules that this world's names hide."""
         self._replaced: dict[str, ModuleType] = {}
-        self._installed = {} if any(map(_installed, self._roots)) else _INSTALLED.setdefault(fresh, {})
+        self._installed = {} if any(map(is_installed, self._roots)) else _INSTALLED.setdefault(fresh, {})
         self._foreign = dict(self._installed)
         self._folders: dict[str, bool] = {}
 
@@ -254,8 +207,8 @@ class World:
         if self._belongs(name, module):
             return True
         self._foreign[name] = module
-        folder = _folder(module)
-        if folder is None or _installed(folder):
+        folder = folder_of_module(module)
+        if folder is None or is_installed(folder):
             self._installed[name] = module
         return False
 
@@ -303,7 +256,7 @@ class World:
             return False
         if self._fresh(name):
             return not self._keep(name, module, False)
-        folder = _folder(module)
+        folder = folder_of_module(module)
         if folder is None:  # made by hand: the function's if it appeared meanwhile under a name of the function's
             return self._entered and top in self._names and name not in self._foreign
         namesake = top in self._names and self._is_elsewhere(top)
@@ -315,8 +268,8 @@ class World:
         known = self._elsewhere.get(top)
         if known is not None and known[0] is module:
             return known[1]
-        folder = _folder(module) if module is not None else None
-        if folder is None or module is None or _installed(folder):
+        folder = folder_of_module(module) if module is not None else None
+        if folder is None or module is None or is_installed(folder):
             elsewhere = False
         else:
             home = os.path.dirname(folder) if "__path__" in module.__dict__ else folder
@@ -328,17 +281,8 @@ class World:
         """Say whether a folder is function code: under a root and not installed there."""
         known = self._folders.get(folder)
         if known is None:
-            known = self._folders[folder] = any(_is_source(folder, root) for root in self._roots)
+            known = self._folders[folder] = any(is_source_under(folder, root) for root in self._roots)
         return known
-
-
-def _is_source(folder: str, root: str) -> bool:
-    if not _inside(folder, root):
-        return False
-    parts = folder[len(root) :].split(os.sep)
-    prefix = _real(sys.prefix)
-    in_tree_prefix = _inside(prefix, root) and prefix != root and _inside(folder, prefix)
-    return _PACKAGE_FOLDERS.isdisjoint(parts) and not in_tree_prefix
 
 
 def is_rewritten(module: ModuleType) -> bool:

@@ -801,6 +801,79 @@ class TestPhasesOfPytest:
         )
         suite.runpytest("-p", "no:randomly").assert_outcomes(passed=2)
 
+    @pytest.mark.parametrize("fixtures", ["monkeypatch, lambda_lifecycle", "lambda_lifecycle, monkeypatch"])
+    @pytest.mark.parametrize("target", "os.kill os.chdir signal.signal atexit.register socket.getaddrinfo".split())
+    def test_functions_that_a_tool_puts_back_are_the_originals(self, suite, fixtures, target):
+        """The tool has found our stand-in, and puts it back when the environment may have left."""
+        suite.makepyfile(
+            test_it=f"""
+                import atexit, os, signal, socket
+                BEFORE = {target}
+
+                def test_it({fixtures}):
+                    env = lambda_lifecycle("app.handler")
+                    env.invoke()
+                    monkeypatch.setattr("{target}", lambda *arguments: None)
+                    env.invoke()
+
+                def test_after():
+                    assert {target} is BEFORE
+            """,
+        )
+        suite.runpytest("-p", "no:randomly").assert_outcomes(passed=2)
+
+    @pytest.mark.parametrize("tool", ["mock.patch(name)", "mock.patch(name, autospec=True)", "patched_by_hand(name)"])
+    def test_function_code_calls_what_a_test_has_mocked(self, suite, tool):
+        """Also where the mock was there first; and when it is gone, we watch again."""
+        suite.makepyfile(
+            calls="""
+                import atexit, gc, os, signal
+                def handler(event, context): eval(event)
+            """,
+            test_it=f"""
+                import atexit, contextlib, gc, os, signal
+                from unittest import mock
+                import pytest
+
+                @contextlib.contextmanager
+                def patched_by_hand(name):
+                    mocks = mock.Mock()
+                    with pytest.MonkeyPatch.context() as patch:
+                        patch.setattr(name, lambda *arguments, **keywords: mocks(*arguments, **keywords))
+                        yield mocks
+
+                CALLS = [
+                    "os.abort()",
+                    "os._exit(3)",
+                    "os.kill(os.getpid(), 15)",
+                    "signal.raise_signal(15)",
+                    "signal.signal(15, print)",
+                    "signal.setitimer(0, 60)",
+                    "atexit.register(print)",
+                    "gc.freeze()",
+                    "os.umask(1)",
+                ]
+
+                @pytest.mark.parametrize("call", CALLS)
+                def test_it(lambda_lifecycle, call):
+                    name = call.partition("(")[0]
+                    env = lambda_lifecycle("calls.handler")
+                    for mocked in True, False, True:
+                        if mocked:
+                            with {tool} as mocks:
+                                env.invoke(call)
+                            assert mocks.call_count == 1
+                        else:
+                            env.invoke(call, check=False)
+
+                @pytest.mark.parametrize("call", CALLS)
+                def test_nothing_is_left(call):
+                    assert "lambda" not in repr(eval(call.partition("(")[0]))
+                    assert signal.getsignal(15) == signal.SIG_DFL
+            """,
+        )
+        suite.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=18)
+
     def test_log_capture_of_each_phase_stays_pytests(self, suite):
         suite.makepyfile(
             app="""

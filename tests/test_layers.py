@@ -27,8 +27,8 @@ LAYERS = {
     1: "alarm capture captured clock exits finders forkserver fresh frozen_types importing interruption leftovers "
     "logging_tree namespaces parts process reach reuse rival rotation setters sleeping surroundings threads timeline "
     "undoing virtual_clock working_directory world",
-    0: "codec config context encoded errors events extension extension_events kept_encoder outcome real_time sandbox "
-    "sandbox.lambda_sandbox_names sandbox.sitecustomize settings task_root variables",
+    0: "codec config context encoded errors events extension extension_events folders kept_encoder outcome real_time "
+    "sandbox sandbox.lambda_sandbox_names sandbox.sitecustomize settings task_root variables",
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names.split()}
 EXCEPTIONS = {

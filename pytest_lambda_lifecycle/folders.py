@@ -1,0 +1,70 @@
+"""Where modules lie: in which folder, and whether it is installed (the standard library, ``site-packages``)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from functools import lru_cache
+from types import ModuleType
+from typing import Final
+
+__all__ = ["folder_of", "folder_of_module", "inside", "is_installed", "is_source_under", "real"]
+
+_PACKAGE_FOLDERS: Final = frozenset({"site-packages", "dist-packages"})
+
+
+@lru_cache(maxsize=4096)
+def real(directory: str) -> str:
+    """Return a folder without symbolic links."""
+    return os.path.realpath(directory)
+
+
+@lru_cache(maxsize=16384)
+def folder_of(file: str) -> str:
+    """Return the real folder of a file."""
+    return real(os.path.dirname(file))
+
+
+def inside(path: str, root: str) -> bool:
+    """Say whether a path is the root or lies below it."""
+    return path == root or path.startswith(root if root.endswith(os.sep) else root + os.sep)
+
+
+@lru_cache(maxsize=1)
+def _interpreter_folders() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    return tuple({real(paths[key]) for key in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+@lru_cache(maxsize=4096)
+def is_installed(directory: str) -> bool:
+    """Say whether a folder (as realpath) holds the standard library or installed packages."""
+    if not _PACKAGE_FOLDERS.isdisjoint(directory.split(os.sep)):
+        return True
+    return any(inside(directory, folder) for folder in _interpreter_folders())
+
+
+def folder_of_module(module: ModuleType) -> str | None:
+    """Return the real folder that a module was loaded from; None if it has none (built-in, made by hand)."""
+    try:
+        namespace = module.__dict__
+    except AttributeError:  # anything may sit in sys.modules
+        return None
+    file = namespace.get("__file__")
+    if isinstance(file, str):
+        return folder_of(file)
+    try:  # a namespace package: no file, a path of one or more folders
+        return next((real(entry) for entry in namespace.get("__path__") or ()), None)
+    except Exception:  # a lazy module's __path__ may do anything
+        return None
+
+
+def is_source_under(folder: str, root: str) -> bool:
+    """Say whether a folder lies under a root and is not installed there."""
+    if not inside(folder, root):
+        return False
+    parts = folder[len(root) :].split(os.sep)
+    prefix = real(sys.prefix)
+    in_tree_prefix = inside(prefix, root) and prefix != root and inside(folder, prefix)
+    return _PACKAGE_FOLDERS.isdisjoint(parts) and not in_tree_prefix

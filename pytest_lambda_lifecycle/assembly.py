@@ -14,7 +14,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_lambda_lifecycle import parts
 from pytest_lambda_lifecycle.alarm import Alarm
 from pytest_lambda_lifecycle.api.endpoint import Endpoint
 from pytest_lambda_lifecycle.capture import Unbuffered
@@ -42,6 +41,7 @@ from pytest_lambda_lifecycle.reach import Reach
 from pytest_lambda_lifecycle.rotation import Rotation
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 from pytest_lambda_lifecycle.setters import FaultHandler, WatchedSetters
+from pytest_lambda_lifecycle.slots import Slots
 from pytest_lambda_lifecycle.spies import Replacements
 from pytest_lambda_lifecycle.surroundings import SearchPath, Variables
 from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
@@ -158,7 +158,7 @@ def assemble(
             Reach(lambda: endpoint.port, endpoint.connected, endpoint.bound),
             threads,
             children,
-            *parts.standard_slots(tmp.name),
+            Slots(tmp.name),
             namespaces,
             replacements,
             Exits(

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType, ModuleType
-from typing import Final
+from typing import Final, NamedTuple
 
 from pytest_lambda_lifecycle.importing import ImportHook
 from pytest_lambda_lifecycle.undoing import Undo
@@ -48,6 +48,17 @@ _ABSENT: Final = object()
 _OUR_PACKAGE: Final = __name__.partition(".")[0] + "."
 
 
+class _Photograph(NamedTuple):
+    owner: object
+    names: dict[str, object]
+    values: list[object]
+    """Of the names, in their order."""
+
+
+_TAKEN: Final[dict[str, _Photograph]] = {}
+"""The latest photograph of each namespace, by its dotted name."""
+
+
 class SharedNamespaces:
     """What function code replaces in shared modules while it is being imported (``builtins.print = …``).
 
@@ -61,20 +72,22 @@ class SharedNamespaces:
         self._own = own
         self._hooked: set[str] = set()
         self._comparing = False
-        self._before: list[tuple[object, dict[str, object]]] = []
+        self._before: list[_Photograph] = []
         self._changes: list[tuple[object, str, object, object]] = []
 
     def photograph(self) -> None:
         """Remember the namespaces as they are now."""
         self._comparing = True
         self._before = []
+        absent = []
         for name in _WATCHED:
             module = sys.modules.get(name)
             if module is not None:
                 self._photograph(name, module)
             elif name not in self._hooked:
-                self._hooked.add(name)
-                self._hook.add(name, self._executed)
+                absent.append(name)
+        self._hook.add(self._executed, *absent)
+        self._hooked.update(absent)
 
     def _executed(self, module: ModuleType) -> None:
         if self._comparing and self._own(module.__name__) is None:
@@ -82,16 +95,16 @@ class SharedNamespaces:
 
     def _photograph(self, name: str, module: ModuleType) -> None:
         if name not in _CLASSES_ONLY:
-            self._before.append((module, vars(module).copy()))
+            self._before.append(_photograph_of(name, module))
         for class_name in _WATCHED[name]:
             owner = getattr(module, class_name, None)
             if owner is not None:
-                self._before.append((owner, vars(owner).copy()))
+                self._before.append(_photograph_of(f"{name}.{class_name}", owner))
 
     def compare(self) -> list[str]:
         """Take what has changed since `photograph` as the environment's own; returns the names of it."""
         self._comparing = False
-        changes = [change for owner, before in self._before for change in _compare(owner, before)]
+        changes = [change for photograph in self._before for change in _compare(photograph)]
         self._before = []
         self._changes += changes
         return [f"{_name_of(owner)}.{name}" for owner, name, _, _ in changes]
@@ -122,9 +135,22 @@ def _replace(owner: object, name: str, value: object) -> object:
     return before
 
 
-def _compare(owner: object, before: dict[str, object]) -> Iterator[tuple[object, str, object, object]]:
+def _photograph_of(name: str, owner: object) -> _Photograph:
+    """Remember a namespace.  The same one as the last time, if nothing has changed.
+
+    It may hold thousands of references, and the garbage collector follows those of what is new in each of its runs.
+    """
+    namespace, taken = vars(owner), _TAKEN.get(name)
+    if taken is None or taken.owner is not owner or taken.values != list(namespace.values()):
+        before = dict(namespace)
+        taken = _TAKEN[name] = _Photograph(owner, before, list(before.values()))
+    return taken
+
+
+def _compare(photograph: _Photograph) -> Iterator[tuple[object, str, object, object]]:
+    owner, before, values = photograph
     now = vars(owner)
-    if list(now.values()) == list(before.values()):  # two dicts would be compared by looking up each name
+    if list(now.values()) == values:  # two dicts would be compared by looking up each name
         return
     names = [name for name, value in list(now.items()) if before.get(name, _ABSENT) is not value]
     names += [name for name in before if name not in now]

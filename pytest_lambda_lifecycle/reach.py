@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from pytest_lambda_lifecycle.sandbox.lambda_sandbox_names import stand_ins
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
@@ -19,6 +19,8 @@ class Reach:
     connects without Python's `socket` (pycurl, grpc, uvloop) is not seen.
     """
 
+    entered: ClassVar[Reach | None] = None
+
     def __init__(
         self,
         address: Callable[[], tuple[str, int] | None],
@@ -26,32 +28,35 @@ class Reach:
         bound: Callable[[Any], None] = lambda listener: None,
     ) -> None:
         """``bound`` is called with each socket that has been bound."""
-        self._address = address
-        self._connected = connected
-        self._bound = bound
+        self.address = address
+        self.connected = connected
+        self.bound = bound
 
     def enter(self) -> Undo:
         """Replace the functions and methods of `socket` that take a host."""
-        entered = True
-
-        def connecting(connection: Any, port: int) -> None:  # noqa: ANN401  # a socket, or a tool's own
-            if entered:  # a tool that captured our function calls it also later
-                ours = self._address()
-                if ours is not None and port == ours[1]:
-                    self._connected(connection)
-
-        def bound(listener: Any) -> None:  # noqa: ANN401
-            if entered:
-                self._bound(listener)
-
-        undo = replace_attributes(*stand_ins(connecting, bound))
+        undo = replace_attributes(*stand_ins(_connecting, _on_bound))
+        Reach.entered = self
 
         def leave() -> None:
-            nonlocal entered
-            entered = False
+            Reach.entered = None
             undo()
 
         return leave
 
     def discard(self) -> None:
         """There is nothing of its own."""
+
+
+# A tool that captured one of our functions calls it also later: it asks who is entered then.
+
+
+def _connecting(connection: Any, port: int) -> None:  # noqa: ANN401  # a socket, or a tool's own
+    if Reach.entered is not None:
+        ours = Reach.entered.address()
+        if ours is not None and port == ours[1]:
+            Reach.entered.connected(connection)
+
+
+def _on_bound(listener: Any) -> None:  # noqa: ANN401
+    if Reach.entered is not None:
+        Reach.entered.bound(listener)

@@ -12,10 +12,10 @@ import sys
 import threading
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from pytest_lambda_lifecycle.process import stage
-from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
+from pytest_lambda_lifecycle.undoing import Replacement, Undo, replace_attributes
 
 __all__ = ["FaultHandler", "WatchedSetters"]
 
@@ -39,6 +39,8 @@ class WatchedSetters:
     Hypothesis sets the recursion limit around each example, pytest-benchmark the garbage collector around each round.
     """
 
+    _entered: ClassVar[WatchedSetters | None] = None
+
     def __init__(self, in_phase: InPhase) -> None:
         self._in_phase = in_phase
         self._own: dict[_Value, Any] = {}
@@ -48,11 +50,11 @@ class WatchedSetters:
         self._outside = {value: value.read() for value in self._own}
         for value, own in self._own.items():
             value.write(own)
-        unwatch = replace_attributes(
-            *((value.owner, name, self._watch(value, getattr(value.owner, name))) for value, name in _SETTERS)
-        )
+        unwatch = replace_attributes(*_watched())
+        WatchedSetters._entered = self
 
         def leave() -> None:
+            WatchedSetters._entered = None
             unwatch()
             for value, outside in self._outside.items():
                 value.write(outside)
@@ -62,16 +64,20 @@ class WatchedSetters:
     def discard(self) -> None:
         self._own = {}
 
-    def _watch(self, value: _Value, original: Callable[..., Any]) -> Callable[..., Any]:
+    @classmethod
+    def watch(cls, value: _Value, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what stands in for a setter: it asks the environment that is entered when it is called."""
+
         def watched(*arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401  # as the original
-            if not self._in_phase():
+            entered = cls._entered
+            if entered is None or not entered._in_phase():
                 return original(*arguments, **keywords)
             before = value.read()
             answer = original(*arguments, **keywords)
             after = value.read()
             if after != before:
-                self._own[value] = after
-                self._outside.setdefault(value, before)
+                entered._own[value] = after
+                entered._outside.setdefault(value, before)
             return answer
 
         return watched
@@ -153,4 +159,19 @@ def _values() -> list[_Value]:
     return values
 
 
+def _watched() -> tuple[Replacement, ...]:
+    """Return what to put in place of the setters; afresh only where a tool has replaced one."""
+    found = [getattr(value.owner, name) for value, name in _SETTERS]
+    return _STAND_INS if found == _FOUND else _stand_ins(found)
+
+
+def _stand_ins(originals: list[Any]) -> tuple[Replacement, ...]:
+    return tuple(
+        (value.owner, name, WatchedSetters.watch(value, original))
+        for (value, name), original in zip(_SETTERS, originals, strict=True)
+    )
+
+
 _SETTERS: Final = tuple((value, name) for value in _values() for name in value.setters)
+_FOUND: Final[list[Any]] = [getattr(value.owner, name) for value, name in _SETTERS]
+_STAND_INS: Final = _stand_ins(_FOUND)

@@ -175,7 +175,7 @@ class Replacements:
             apply(module)
         else:
             self._waiting[apply] = module_name
-        self._world.hook.add(module_name, apply)
+        self._world.hook.add(apply, module_name)
         why = (
             f"{module_name} was never imported by a phase (nor is it known whether it has a name {path[0]!r}); "
             "spy on what the function uses"

@@ -12,79 +12,98 @@ from pytest_lambda_lifecycle.folders import folder_of, is_installed
 __all__ = ["UNSETTLED", "Undo", "renew_attributes", "replace_attributes", "sweep_attributes"]
 
 Undo: TypeAlias = Callable[[], None]
+Replacement: TypeAlias = tuple[Any, str, Any]
+"""Owner, name and value of an attribute."""
 
 _ABSENT: Any = object()
 _OURS: Final = __name__.partition(".")[0]
 
 
-class _Replaced:
-    """An attribute that is replaced."""
+class _Late:
+    """An attribute that is replaced, of which something may come back later than it should."""
 
-    __slots__ = ("name", "original", "owner", "value")
+    __slots__ = ("index", "name", "originals", "owner", "value")
 
-    def __init__(self, owner: Any, name: str, value: Any, original: Any) -> None:  # noqa: ANN401
-        self.owner = owner
-        self.name = name
-        self.value = value
-        self.original = original
+    def __init__(self, replacement: Replacement, originals: list[Any], index: int) -> None:
+        self.owner, self.name, self.value = replacement
+        self.originals = originals
+        self.index = index
 
     def now(self) -> Any:  # noqa: ANN401
         return self.owner.__dict__.get(self.name, _ABSENT)
 
+    def put(self, value: object) -> None:
+        setattr(self.owner, self.name, value)
 
-UNSETTLED: Final[list[_Replaced]] = []
+
+UNSETTLED: Final[list[_Late]] = []
 """What a tool had replaced already (`mock.patch`): where it ends, the genuine thing comes back instead of our value."""
-_DISPLACED: Final[list[_Replaced]] = []
-"""What a tool has replaced in turn: where it ends, our value comes back, perhaps too late."""
+_DISPLACED: Final[list[_Late]] = []
+"""What a tool has replaced in turn: where it ends, our value comes back, perhaps after we have gone."""
 
 
-def replace_attributes(*replacements: tuple[Any, str, Any], yielding: bool = False) -> Undo:
+def replace_attributes(*replacements: Replacement, yielding: bool = False) -> Undo:
     """Set attributes, each given as owner (a module or a class), name and value.
 
     The returned call puts back what was there; an attribute that a class only inherited is deleted again.  Where a tool
     (`mock.patch`) has ended meanwhile that had begun before, the genuine thing is there again, and stays.  With
     ``yielding``, what a test has put in place of the genuine thing stays as long as it is there.
     """
-    replaced: list[_Replaced] = []
-
-    def undo() -> None:
-        while replaced:
-            one = replaced.pop()
-            if UNSETTLED and one in UNSETTLED:
-                UNSETTLED.remove(one)
-            now = one.now()
-            if one.original is _ABSENT:
-                if now is not _ABSENT:
-                    delattr(one.owner, one.name)
-            elif now is one.value:
-                setattr(one.owner, one.name, one.original)
-            elif not _is_genuine(one.owner, now):
-                setattr(one.owner, one.name, one.original)
-                _DISPLACED.append(one)
-
+    replaced = _Replaced(replacements)
     try:
-        for owner, name, value in replacements:
+        replaced.replace(yielding)
+    except BaseException:
+        replaced.undo()
+        raise
+    return replaced.undo
+
+
+class _Replaced:
+    """A ledger of attributes: objects and not closures, of which there would be eight for each of these."""
+
+    __slots__ = ("_originals", "_replacements")
+
+    def __init__(self, replacements: tuple[Replacement, ...]) -> None:
+        self._replacements = replacements
+        self._originals: list[Any] = []
+
+    def replace(self, yielding: bool) -> None:
+        originals = self._originals
+        for replacement in self._replacements:
+            owner, name, value = replacement
             original = owner.__dict__.get(name, _ABSENT)
-            one = _Replaced(owner, name, value, original)
-            replaced.append(one)
+            originals.append(original)
             if not _is_genuine(owner, original):
-                UNSETTLED.append(one)
+                UNSETTLED.append(_Late(replacement, originals, len(originals) - 1))
                 if yielding and _is_tests(original):
                     continue
             setattr(owner, name, value)
-    except BaseException:
-        undo()
-        raise
-    return undo
+
+    def undo(self) -> None:
+        originals = self._originals
+        for index in range(len(originals) - 1, -1, -1):
+            owner, name, value = self._replacements[index]
+            original, now = originals[index], owner.__dict__.get(name, _ABSENT)
+            if original is _ABSENT:
+                if now is not _ABSENT:
+                    delattr(owner, name)
+            elif now is value:
+                setattr(owner, name, original)
+            elif not _is_genuine(owner, now):
+                setattr(owner, name, original)
+                _DISPLACED.append(_Late(self._replacements[index], originals.copy(), index))
+        originals.clear()
+        if UNSETTLED:
+            UNSETTLED[:] = [one for one in UNSETTLED if one.originals is not originals]
 
 
 def renew_attributes() -> None:
     """Replace again what is genuine again, as a tool has ended that had begun before.  To be called at each phase."""
     for one in UNSETTLED:
         now = one.now()
-        if now is not one.original and _is_genuine(one.owner, now):
-            one.original = now
-            setattr(one.owner, one.name, one.value)
+        if now is not one.originals[one.index] and _is_genuine(one.owner, now):
+            one.originals[one.index] = now
+            one.put(one.value)
 
 
 def sweep_attributes() -> None:
@@ -95,7 +114,7 @@ def sweep_attributes() -> None:
     while _DISPLACED:
         one = _DISPLACED.pop()
         if one.now() is one.value:
-            setattr(one.owner, one.name, one.original)
+            one.put(one.originals[one.index])
 
 
 def _is_genuine(owner: Any, value: Any) -> bool:  # noqa: ANN401

@@ -6,17 +6,16 @@ were there before are back.  A new world is empty, so the first import of the fu
 
 from __future__ import annotations
 
-import importlib
 import importlib.machinery
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import compress, islice
 from operator import is_not
 from types import ModuleType
 
 from pytest_lambda_lifecycle.folders import folder_of_module, is_installed, is_source_under, real
-from pytest_lambda_lifecycle.importing import ImportHook, find_spec
+from pytest_lambda_lifecycle.importing import ImportHook, find_spec, list_again
 from pytest_lambda_lifecycle.undoing import Undo
 
 __all__ = ["Keep", "World", "is_rewritten"]
@@ -57,6 +56,8 @@ class World:
         self._elsewhere: dict[str, tuple[ModuleType | None, bool]] = {}
         self._remembered: dict[str, ModuleType] = {}
         self._by_function: set[str] = set()
+        self._kept: set[str] = set()
+        """Names under which modules would belong here, and stay the tests'."""
         self._shape = (0, "")
         self.parked: dict[str, ModuleType] = {}
         """While entered: the outside modules that this world's names hide."""
@@ -80,7 +81,7 @@ class World:
         sys.modules.update(self._replaced)
         self._remember(self.modules, self._foreign.keys() & {*self.modules, *self._replaced})
         _attach(self.modules)
-        importlib.invalidate_caches()
+        list_again(self._import_path)
 
         def leave() -> None:
             self._take_out()
@@ -154,20 +155,11 @@ class World:
         Returns this world's modules by name.
         """
         own = self.own_modules()
-        packages = tuple(f"{name}." for name, module in own.items() if "__path__" in vars(module))
-        # One search in one text first: a look at each name of a thousand takes as long as a small import.
-        names = "\n".join(sys.modules)
-        if sum(names.count(package) for package in packages) > sum(
-            name.startswith(package) for name in own for package in packages
-        ):
-            self._adopt(packages, own)
+        for name in self._kept:
+            package, _, child = name.rpartition(".")
+            if package in own and name in sys.modules:
+                vars(own[package]).setdefault(child, sys.modules[name])
         return own
-
-    def _adopt(self, packages: tuple[str, ...], own: dict[str, ModuleType]) -> None:
-        for name in [name for name in sys.modules if name.startswith(packages) and name not in own]:
-            parent = own.get(name.rpartition(".")[0])
-            if parent is not None:
-                vars(parent).setdefault(name.rpartition(".")[2], sys.modules[name])
 
     def own(self, name: str) -> ModuleType | None:
         """Return this world's module of that name, or None."""
@@ -208,7 +200,7 @@ class World:
             return True
         self._foreign[name] = module
         folder = folder_of_module(module)
-        if folder is None or is_installed(folder):
+        if (folder is None or is_installed(folder)) and name not in self._kept:
             self._installed[name] = module
         return False
 
@@ -216,11 +208,14 @@ class World:
         """Find this world's modules; while entered, among those alone that came after."""
         foreign, known = self._foreign, self._known
         newest = self._newest() if self._entered else None
-        found = {**sys.modules} if newest is None else newest
-        strange = compress(found.items(), map(is_not, found.values(), map(foreign.get, found)))
+        found: Mapping[str, ModuleType | None] = sys.modules if newest is None else newest
+        try:  # without a copy, which would touch every module
+            strange = _differing(found, foreign)
+        except RuntimeError:  # something was imported meanwhile
+            strange = _differing({**found}, foreign)
         own = {
             name: module
-            for name, module in list(strange)
+            for name, module in strange
             if module is not None and (known.get(name) is module or self.owns(name, module))
         }
         unrepeatable = self._unrepeatable(own)
@@ -255,12 +250,19 @@ class World:
         if name == "__main__" or top in self.shared:
             return False
         if self._fresh(name):
-            return not self._keep(name, module, False)
+            return not self._stays(name, module, False)
         folder = folder_of_module(module)
         if folder is None:  # made by hand: the function's if it appeared meanwhile under a name of the function's
             return self._entered and top in self._names and name not in self._foreign
         namesake = top in self._names and self._is_elsewhere(top)
-        return (namesake or self._holds(folder)) and not self._keep(name, module, namesake)
+        return (namesake or self._holds(folder)) and not self._stays(name, module, namesake)
+
+    def _stays(self, name: str, module: ModuleType, namesake: bool) -> bool:
+        """Say whether a module that would belong here is the tests'."""
+        stays = self._keep(name, module, namesake)
+        if stays:
+            self._kept.add(name)
+        return stays
 
     def _is_elsewhere(self, top: str) -> bool:
         """Say whether a top-level module was loaded from a folder that is neither ours nor for installed packages."""
@@ -283,6 +285,12 @@ class World:
         if known is None:
             known = self._folders[folder] = any(is_source_under(folder, root) for root in self._roots)
         return known
+
+
+def _differing(
+    found: Mapping[str, ModuleType | None], known: dict[str, ModuleType]
+) -> list[tuple[str, ModuleType | None]]:
+    return list(compress(found.items(), map(is_not, found.values(), map(known.get, found))))
 
 
 def is_rewritten(module: ModuleType) -> bool:

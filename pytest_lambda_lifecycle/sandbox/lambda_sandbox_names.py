@@ -38,26 +38,36 @@ def stand_ins(
 
     ``connecting`` is told the socket and the port before it connects, ``bound`` a socket that has an address now.
     """
-    connect = _to_connect(connecting) if connecting else _by_address
-    bind = _to_bind(bound) if bound else _by_address
     owner = _socket_class()
-    wanted: list[Replacement] = [(socket, "getaddrinfo", _getaddrinfo)]
-    wanted += [(socket, name, _by_host) for name in ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")]
+    wanted: list[tuple[Any, str, Callable[..., Any], Any]] = [(socket, "getaddrinfo", _getaddrinfo, None)]
+    wanted += [(socket, name, _by_host, None) for name in ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")]
     if getattr(socket.create_connection, "__module__", "socket") != "socket":  # gevent's asks its own getaddrinfo
-        wanted += [(socket, "create_connection", _create_connection)]
+        wanted += [(socket, "create_connection", _create_connection, None)]
     if owner is not None:
-        wanted += [(owner, "bind", bind), (owner, "connect", connect), (owner, "connect_ex", connect)]
+        wanted += [(owner, "bind", _bind, bound)]
+        wanted += [(owner, name, _connect, connecting) for name in ("connect", "connect_ex")]
     found: list[Replacement] = []
-    for holder, name, wrap in wanted:
+    for holder, name, wrap, told in wanted:
         original = getattr(holder, name)
         # A tool that had captured a stand-in may have put it back late: it must not be wrapped once more each time.
         if getattr(original, "__globals__", None) is _OURS:
             original = original._lambda_original
         if type(original) in _FUNCTIONS:  # and not the mock of a test
-            function: Any = wrap(original)
-            function._lambda_original = original
-            found.append((holder, name, function))
+            found.append((holder, name, _stand_in(name, wrap, original, told)))
     return found
+
+
+_MADE: dict[str, tuple[Any, Any, Any]] = {}
+"""By name: for which original and for whom a stand-in was made the last time, and the stand-in."""
+
+
+def _stand_in(name: str, wrap: Callable[..., Any], original: Any, told: Any) -> Any:  # noqa: ANN401
+    made = _MADE.get(name)
+    if made is None or made[0] is not original or made[1] is not told:
+        function: Any = wrap(original, told)
+        function._lambda_original = original
+        made = _MADE[name] = (original, told, function)
+    return made[2]
 
 
 def _socket_class() -> Any:  # noqa: ANN401
@@ -89,52 +99,40 @@ def _at_loopback(address: Any) -> Any:  # noqa: ANN401
     return address
 
 
-def _getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
+def _getaddrinfo(original: Callable[..., Any], _: None) -> Callable[..., Any]:
     def getaddrinfo(host: Any, *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401
         return original(_loopback(host), *arguments, **keywords)
 
     return getaddrinfo
 
 
-def _create_connection(original: Callable[..., Any]) -> Callable[..., Any]:
+def _create_connection(original: Callable[..., Any], _: None) -> Callable[..., Any]:
     def create_connection(address: Any, *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401
         return original(_at_loopback(address), *arguments, **keywords)
 
     return create_connection
 
 
-def _by_host(original: Callable[..., Any]) -> Callable[..., Any]:
+def _by_host(original: Callable[..., Any], _: None) -> Callable[..., Any]:
     def by_host(*arguments: Any) -> Any:  # noqa: ANN401
         return original(*map(_loopback, arguments))
 
     return by_host
 
 
-def _by_address(original: Callable[..., Any]) -> Callable[..., Any]:
-    def by_address(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
-        return original(self, *map(_at_loopback, arguments))
-
-    return by_address
-
-
-def _to_bind(bound: Callable[[Any], None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        def bind(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
-            original(self, *map(_at_loopback, arguments))
+def _bind(original: Callable[..., Any], bound: Callable[[Any], None] | None) -> Callable[..., Any]:
+    def bind(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
+        original(self, *map(_at_loopback, arguments))
+        if bound is not None:
             bound(self)
 
-        return bind
-
-    return wrap
+    return bind
 
 
-def _to_connect(connecting: Callable[[Any, int], None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        def connect(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
-            if arguments and type(arguments[0]) is tuple and len(arguments[0]) > 1:
-                connecting(self, arguments[0][1])
-            return original(self, *map(_at_loopback, arguments))
+def _connect(original: Callable[..., Any], connecting: Callable[[Any, int], None] | None) -> Callable[..., Any]:
+    def connect(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
+        if connecting is not None and arguments and type(arguments[0]) is tuple and len(arguments[0]) > 1:
+            connecting(self, arguments[0][1])
+        return original(self, *map(_at_loopback, arguments))
 
-        return connect
-
-    return wrap
+    return connect

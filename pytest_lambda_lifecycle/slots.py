@@ -1,4 +1,4 @@
-"""Parts of the process that an environment takes over: single values."""
+"""Single values of the process that an environment takes over."""
 
 from __future__ import annotations
 
@@ -10,65 +10,88 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.undoing import Undo
 
-__all__ = ["Slot", "standard_slots"]
+__all__ = ["Slots"]
 
-OUTSIDE: Final = object()
+_OUTSIDE: Final = object()
 """As a fresh value: begin with what the outside has."""
 
 
-class Slot:
-    """A single value, read and written by two functions.
+class _Slot(NamedTuple):
+    """A value, read and written by two functions.
 
     ``fresh`` is what a new process of the function begins with; by default what the outside has.  ``at_start`` is what
     the outside had before any test: who puts that back is a tool (`mock.patch`) that had begun before the environment
     entered, and not the function.
     """
 
-    def __init__(
-        self,
-        read: Callable[[], Any],
-        write: Callable[[Any], None],
-        fresh: object = OUTSIDE,
-        *,
-        at_start: object = OUTSIDE,
-        same: Callable[[Any, Any], bool] = operator.is_,
-    ) -> None:
-        self._read = read
-        self._write = write
-        self._fresh = fresh
-        self._at_start = at_start
-        self._same = same
-        self._own: object = fresh
+    read: Callable[[], Any]
+    write: Callable[[Any], object]
+    fresh: object = _OUTSIDE
+    at_start: object = _OUTSIDE
+    same: Callable[[Any, Any], bool] = operator.is_
+
+
+class Slots:
+    """The values that function code is known to change.  A part of the process.
+
+    One part for all of them: with an object and a closure for each, the garbage collector would run once in every cold
+    start, which costs as much as entering ten parts.
+    """
+
+    def __init__(self, tmp: str) -> None:
+        self._fresh = [tmp, *_FRESH]
+        self._own = self._fresh
 
     def enter(self) -> Undo:
-        outside = inside = self._read()
-        if self._own is not OUTSIDE:
-            inside = self._own
-            self._write(inside)
+        outside: list[Any] = []
+        inside: list[Any] = []
 
         def leave() -> None:
-            now = self._read()
-            if not self._same(now, inside):
-                by_a_tool = self._same(now, self._at_start)
-                self._own = self._fresh if by_a_tool else now
-                if by_a_tool:
-                    return
-            if not self._same(now, outside):
-                self._write(outside)
+            own, problems = list(self._own), []
+            while outside:
+                index = len(outside) - 1
+                try:
+                    own[index] = self._leave(index, outside.pop(), inside[index])
+                except Exception as problem:
+                    problems.append(problem)
+            self._own = own
+            if problems:
+                raise problems[0]
 
+        try:
+            for slot, own in zip(_SLOTS, self._own, strict=True):
+                value = slot.read()
+                inside.append(value if own is _OUTSIDE else own)
+                outside.append(value)
+                if own is not _OUTSIDE:
+                    slot.write(own)
+        except BaseException:
+            leave()
+            raise
         return leave
+
+    def _leave(self, index: int, outside: Any, inside: Any) -> object:  # noqa: ANN401
+        """Put the outside's value back; returns the environment's own."""
+        slot, own = _SLOTS[index], self._own[index]
+        now = slot.read()
+        if not slot.same(now, inside):
+            if slot.same(now, slot.at_start):
+                return self._fresh[index]
+            own = now
+        if not slot.same(now, outside):
+            slot.write(outside)
+        return own
 
     def discard(self) -> None:
         self._own = self._fresh
 
 
-def _attribute(module: str, name: str, fresh: object = OUTSIDE) -> Callable[[], Slot]:
-    """Return what makes a slot of a module's attribute; where there is none its value is None."""
+def _attribute(module: str, name: str, fresh: object = _OUTSIDE) -> _Slot:
+    """Return the slot of a module's attribute; where there is none its value is None."""
 
     def read() -> object:
         owner = sys.modules.get(module)
@@ -79,7 +102,7 @@ def _attribute(module: str, name: str, fresh: object = OUTSIDE) -> Callable[[], 
         if owner is not None:
             setattr(owner, name, value)
 
-    return partial(Slot, read, write, fresh, at_start=_AT_START.get((module, name), OUTSIDE))
+    return _Slot(read, write, fresh, _AT_START.get((module, name), _OUTSIDE))
 
 
 _ATTRIBUTES: Final = (
@@ -98,11 +121,6 @@ _AT_START: Final[dict[tuple[str, str], object]] = {
     **{(module, name): getattr(sys.modules[module], name) for module, name in _ATTRIBUTES},
 }
 _TEMPDIR: Final = tempfile.gettempdir()
-
-
-def standard_slots(tmp: str) -> list[Slot]:
-    """Return the single values that function code is known to change."""
-    return [Slot(_read_tempdir, _write_tempdir, tmp, at_start=_TEMPDIR), *(make() for make in _SLOTS)]
 
 
 def _read_tempdir() -> str | None:
@@ -166,15 +184,18 @@ _LOCALE_AT_START: Final = _read_locale()
 _FIELD_LIMIT: Final = 131072
 """What `csv.field_size_limit` is before anyone sets it (CPython, Modules/_csv.c)."""
 _TIMEOUT_AT_START: Final = socket.getdefaulttimeout()
-_SLOTS: Final[tuple[Callable[[], Slot], ...]] = (
+_SLOTS: Final = (
+    _Slot(_read_tempdir, _write_tempdir, at_start=_TEMPDIR),
     _attribute("boto3", "DEFAULT_SESSION", None),
     _attribute("urllib.request", "_opener", None),
     *(_attribute(module, name) for module, name in _ATTRIBUTES),
-    partial(Slot, _read_arguments, _write_arguments, at_start=_ARGUMENTS_AT_START, same=operator.eq),
-    partial(Slot, _read_start_method, _write_start_method, None, at_start=None),
-    partial(Slot, socket.getdefaulttimeout, socket.setdefaulttimeout, None, at_start=_TIMEOUT_AT_START),
-    partial(Slot, _read_field_limit, _write_field_limit, at_start=_FIELD_LIMIT, same=operator.eq),
-    partial(Slot, random.getstate, random.setstate),
-    partial(Slot, _read_locale, _write_locale, at_start=_LOCALE_AT_START, same=operator.eq),
-    partial(Slot, decimal.DefaultContext.copy, _write_default_context),
+    _Slot(_read_arguments, _write_arguments, at_start=_ARGUMENTS_AT_START, same=operator.eq),
+    _Slot(_read_start_method, _write_start_method, fresh=None, at_start=None),
+    _Slot(socket.getdefaulttimeout, socket.setdefaulttimeout, fresh=None, at_start=_TIMEOUT_AT_START),
+    _Slot(_read_field_limit, _write_field_limit, at_start=_FIELD_LIMIT, same=operator.eq),
+    _Slot(random.getstate, random.setstate),
+    _Slot(_read_locale, _write_locale, at_start=_LOCALE_AT_START, same=operator.eq),
+    _Slot(decimal.DefaultContext.copy, _write_default_context),
 )
+_FRESH: Final = tuple(slot.fresh for slot in _SLOTS[1:])
+"""Of all but `tempfile.tempdir`, which begins as the environment's own ``/tmp``."""

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
+from types import CoroutineType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle import codec
@@ -92,7 +93,7 @@ class LocalRuntime:
                 os.environ.pop(_TRACE_VARIABLE, None)
         except Exception as error:  # before the runtime's guard: its process ends
             return process_exit(error)
-        request_handler = self._handler
+        request_handler, response = self._handler, None
         try:
             lambda_context = LambdaContext(
                 request_id,
@@ -108,7 +109,10 @@ class LocalRuntime:
         except BaseException as error:
             if self._passes_through(error):
                 raise
-            return self._failed(error, self._post_invoke_error)
+            failed = self._failed(error, self._post_invoke_error)
+            if type(response) is CoroutineType:
+                _forget_unawaited(response)
+            return failed
         try:
             body = result.encode() if isinstance(result, str) else bytes(memoryview(result))
         except Exception as error:  # a lone surrogate: the runtime encodes outside its guard and dies
@@ -230,6 +234,12 @@ def _client_marshaller() -> Any:  # noqa: ANN401  # whatever function code has p
 
 def _not_loaded(*_: object) -> Any:  # noqa: ANN401  # stands for the handler
     raise RuntimeError("invoke() was called before init()")
+
+
+def _forget_unawaited(response: CoroutineType[Any, Any, Any]) -> None:
+    """Say what Python says when the coroutine is collected: on Lambda that is at once, here the error refers to it."""
+    response.close()
+    print(f"RuntimeWarning: coroutine {response.__qualname__!r} was never awaited", file=sys.stderr)
 
 
 def _make_xray_cause(error: BaseException | None = None) -> None:

@@ -44,7 +44,6 @@ pytestmark = [
     # Function code under test warns on purpose; Lambda shows warnings, and does not make errors of them.
     pytest.mark.filterwarnings("default"),
     pytest.mark.filterwarnings("ignore:careful:UserWarning"),
-    pytest.mark.filterwarnings("ignore:coroutine 'handler' was never awaited:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
 

@@ -1,5 +1,6 @@
 """The lifecycle as a test sees it: init once, invoke again and again, reset, recycle, shut down."""
 
+import gc
 import os
 import sys
 
@@ -554,6 +555,19 @@ class TestLog:
         start = next(i for i, line in enumerate(lines) if line[0].startswith("START"))
         assert lines.index(reports[1]) < start
         assert lines[-1][-2:] == tail
+
+    def test_a_coroutine_that_nobody_awaits_is_reported_in_its_own_invoke(self, environment, recwarn):
+        """As on Lambda, where it is collected at once, and not in some later test."""
+        env = environment("""
+            async def handler(event, context):
+                return {}
+        """)
+        failed = env.invoke(check=False)
+        assert failed.error["errorType"] == "Runtime.MarshalError"
+        assert "RuntimeWarning: coroutine 'handler' was never awaited\n" in env.log
+        del failed, env
+        gc.collect()
+        assert [str(one.message) for one in recwarn if "awaited" in str(one.message)] == []
 
     def test_output_reaches_the_tests_streams_too(self, environment, capsys, caplog):
         env = environment("""

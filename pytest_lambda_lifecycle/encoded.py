@@ -79,7 +79,7 @@ class VariableReader:
             return tuple(map(os.environ.get, self._names))
         encoded = list(map(DATA.get, self._keys))
         if encoded != self._seen:
-            self._values = tuple(map(os.environ.get, self._names))
+            self._values = tuple(_decode(one) if type(one) is bytes else one for one in encoded)
             self._seen = encoded
         return self._values
 

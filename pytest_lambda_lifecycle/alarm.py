@@ -28,7 +28,8 @@ AVAILABLE: Final = hasattr(signal, "setitimer")
 _REPEAT: Final = 0.02
 """Seconds after which code that has swallowed the interruption is interrupted again."""
 _SOON: Final = 1e-6
-_STRAY: Final = 0.005
+_RINGING: Final = 0.05
+"""Seconds; a timer that has more left has not rung, however coarse its clock."""
 _get_ident: Final = threading.get_ident
 _set_real_timer: Final[Any] = partial(_fast.setitimer, _fast.ITIMER_REAL) if AVAILABLE else None
 
@@ -48,7 +49,7 @@ class Alarm:
         self._active = False
         self._deadline_at = 0.0
         self._ending = threading.Lock()
-        self._stray_until = 0.0
+        self._dropping = False
         self._own_handler: Any = signal.SIG_DFL
         self._own_left = self._own_interval = self._own_at = 0.0
         self._test_handler: Any = None
@@ -76,29 +77,32 @@ class Alarm:
         """Take the timer over; after ``limit`` s the interrupted frame is fired at, again and again."""
         if not self._installed or _get_ident() != _MAIN_THREAD:
             return
-        self._active = True
         self._fire.count = 0
-        left, self._test_interval = _set_real_timer(limit or 0.0, _REPEAT)
         now = RealTime.perf_counter()
         self._deadline_at = now + limit if limit else 0.0
+        self._own_at = self._test_at = 0.0
+        self._active = True  # before the timer is ours: from then on, a signal is
+        left, self._test_interval = _set_real_timer(limit or 0.0, _REPEAT)
         if left or self._own_left:
             self._test_at = now + left if left else 0.0
             self._own_at = now + self._own_left if self._own_left else 0.0
             self._set()
 
     def end(self) -> None:
-        """Keep what the function leaves, and give the test's timer back as far as it has run."""
+        """Keep what the function leaves, and give the test's timer back as far as it has run.
+
+        If a handler of the test's raises amid this, it is to be called again.
+        """
         if not self._active:
             return
         with self._ending:
-            self._active = False
+            self._dropping = True
             _set_real_timer(0)
-            if self._deadline_at:
-                now = RealTime.perf_counter()
-                if now >= self._deadline_at:  # its signal may have come, and Python calls our handler only now
-                    self._stray_until = now + _STRAY
-        if self._own_at or self._test_at:
             now = RealTime.perf_counter()
+            if self._own_at or self._test_at or (self._deadline_at and now + _RINGING >= self._deadline_at):
+                _handle_signals()
+            self._active = self._dropping = False
+        if self._own_at or self._test_at:
             self._own_left = max(self._own_at - now, _SOON) if self._own_at else 0.0
             if self._test_at:
                 _set_real_timer(max(self._test_at - now, _SOON), self._test_interval)
@@ -166,11 +170,14 @@ class Alarm:
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True
+        if self._dropping:  # whose it was is looked at when the timer is given back
+            return
         if not self._active:
-            if RealTime.perf_counter() >= self._stray_until:
-                _call(self._test_handler, frame)
+            _call(self._test_handler, frame)
             return
         now, handlers = RealTime.perf_counter(), []
+        if not any(at and now >= at for at in (self._deadline_at, self._own_at, self._test_at)):
+            return  # the timer goes on
         if self._test_at and now >= self._test_at:
             self._test_at = now + self._test_interval if self._test_interval else 0.0
             handlers.append(self._test_handler)
@@ -195,6 +202,11 @@ def _call(handler: Any, frame: FrameType | None) -> None:  # noqa: ANN401  # sig
     elif handler == signal.SIG_DFL:  # a timer without a handler ends the process, also without us
         _fast.signal(_fast.SIGALRM, _fast.SIG_DFL)
         _fast.raise_signal(_fast.SIGALRM)
+
+
+def _handle_signals() -> None:
+    """Let Python handle what has arrived: it calls handlers when it comes by, which may be when they mean others."""
+    _fast.pthread_sigmask(_fast.SIG_BLOCK, ())
 
 
 def _killed(number: int, frame: FrameType | None) -> None:

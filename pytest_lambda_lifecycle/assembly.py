@@ -155,7 +155,7 @@ def assemble(
             WatchedSetters(in_phase),
             FaultHandler(),
             ForkServer(),
-            Reach(lambda: endpoint.port, endpoint.connected, endpoint.bound),
+            Reach(lambda: endpoint.port, endpoint.connected, endpoint.bound, endpoint.used),
             threads,
             children,
             Slots(tmp.name),

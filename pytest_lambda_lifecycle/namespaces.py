@@ -57,6 +57,8 @@ class _Photograph(NamedTuple):
 
 _TAKEN: Final[dict[str, _Photograph]] = {}
 """The latest photograph of each namespace, by its dotted name."""
+_ALWAYS_OTHER: Final = frozenset({"logging.Logger", "os"})
+"""Those in which each environment puts functions of its own."""
 
 
 class SharedNamespaces:
@@ -143,8 +145,15 @@ def _photograph_of(name: str, owner: object) -> _Photograph:
     namespace, taken = vars(owner), _TAKEN.get(name)
     if taken is None or taken.owner is not owner or taken.values != list(namespace.values()):
         before = dict(namespace)
-        taken = _TAKEN[name] = _Photograph(owner, before, list(before.values()))
+        taken = _Photograph(owner, before, list(before.values()))
+        if name not in _ALWAYS_OTHER and not any(map(_is_passing, taken.values)):
+            _TAKEN[name] = taken
     return taken
+
+
+def _is_passing(value: object) -> bool:
+    """Say whether a value is an environment's or a test's: it must not be held for longer than they last."""
+    return _is_ours(value) or type(value).__module__ == "unittest.mock"
 
 
 def _compare(photograph: _Photograph) -> Iterator[tuple[object, str, object, object]]:

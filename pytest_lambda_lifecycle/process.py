@@ -190,10 +190,15 @@ class ProcessSlice:
                 ended = self._context.run(function)
                 return ended
             finally:
-                self._alarm.end()
-                if _getpid() != self._pid:  # a child that function code forked must not go on as a second pytest
-                    _real_exit(_exit_code(ended))
-                self._phase_ends(outside)
+                try:
+                    self._alarm.end()
+                except BaseException:  # raised by a handler of the test's: pytest-timeout's, or that of Ctrl-C
+                    self._alarm.end()
+                    raise
+                finally:
+                    if _getpid() != self._pid:  # a child that function code forked must not go on as a second pytest
+                        _real_exit(_exit_code(ended))
+                    self._phase_ends(outside)
         finally:
             stage.running.pop()
             if stage.running and before is not None and before is not self:

@@ -15,8 +15,9 @@ class Reach:
     """Resolves ``sandbox`` and ``sandbox.localdomain``, and watches connects to our address.  A part of the process.
 
     ``connected`` is called with the socket before each connect to the port of ``address()``, on the connecting thread:
-    it starts the server's thread.  (A connect to the same port elsewhere calls it too, which does no harm.)  Code that
-    connects without Python's `socket` (pycurl, grpc, uvloop) is not seen.
+    it starts the server's thread.  (A connect to the same port elsewhere calls it too, which does no harm.)  ``used``
+    is called before each connect elsewhere.  Code that connects without Python's `socket` (pycurl, grpc, uvloop) is not
+    seen.
     """
 
     entered: ClassVar[Reach | None] = None
@@ -26,11 +27,13 @@ class Reach:
         address: Callable[[], tuple[str, int] | None],
         connected: Callable[[Any], None],
         bound: Callable[[Any], None] = lambda listener: None,
+        used: Callable[[Any], object] = lambda connection: None,
     ) -> None:
         """``bound`` is called with each socket that has been bound."""
         self.address = address
         self.connected = connected
         self.bound = bound
+        self.used = used
 
     def enter(self) -> Undo:
         """Replace the functions and methods of `socket` that take a host."""
@@ -51,10 +54,13 @@ class Reach:
 
 
 def _connecting(connection: Any, port: int) -> None:  # noqa: ANN401  # a socket, or a tool's own
-    if Reach.entered is not None:
-        ours = Reach.entered.address()
+    entered = Reach.entered
+    if entered is not None:
+        ours = entered.address()
         if ours is not None and port == ours[1]:
-            Reach.entered.connected(connection)
+            entered.connected(connection)
+        else:
+            entered.used(connection)
 
 
 def _on_bound(listener: Any) -> None:  # noqa: ANN401

@@ -22,6 +22,10 @@ from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, Invoca
 
 pytest_plugins = ["pytester"]
 
+# A shell without job control starts what it starts in the background with SIGINT ignored: no Ctrl-C could be tested.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 MakeEnvironment = Callable[..., ExecutionEnvironment]
 
 # A run inside this process removes from sys.modules what it has imported, but not from the attributes of packages: the

@@ -145,11 +145,17 @@ class Endpoint:
             self._callers.add(threading.current_thread())
 
     def bound(self, connection: Any) -> None:  # noqa: ANN401
-        """Be told of a socket of the function's, to end it with the process."""
-        if self._is_functions():
+        """Be told of a socket of the function's at which somebody may wait, to end it with the process."""
+        if self.used(connection):
             watch_line(connection)
-            with contextlib.suppress(TypeError):
-                self._sockets.add(connection)
+
+    def used(self, connection: Any) -> bool:  # noqa: ANN401
+        """Be told of a socket, to close it with the process if it is the function's; returns whether it is."""
+        if not self._is_functions():
+            return False
+        with contextlib.suppress(TypeError):  # a tool's own
+            self._sockets.add(connection)
+        return True
 
     def resting(self) -> set[threading.Thread]:
         """Return the function's threads that wait for an answer of ours: as extensions do."""
@@ -158,17 +164,24 @@ class Endpoint:
     def _handle(self, call: Call) -> Reply:
         return self._routes(call)
 
+    @property
+    def in_use(self) -> bool:
+        """Whether the function has called us, or has sockets of its own."""
+        return self.opened or len(self._sockets) > 0
+
     def end(self) -> None:
         """End a generation: nobody is answered any more, and the function's threads that called end."""
-        self.hub.end()
+        if self.opened:
+            self.hub.end()
         threads, callers = self._threads(), [thread for thread in self._callers if thread.is_alive()]
         sockets = list(self._sockets)
         self._sockets.clear()
 
         def release() -> None:
             end_lines(sockets)
-            self.registry.end()
-            self._server.drop_connections()
+            if self.opened:
+                self.registry.end()
+                self._server.drop_connections()
 
         end_threads(threads.alive(), self.resting().union(callers), release, _ENDING_S)
         self._callers.clear()

@@ -309,7 +309,7 @@ class ExtensionGroup:
     def end(self) -> BaseException | None:
         """End all that is left, for a reset or for good; returns what has interrupted that."""
         outcome: Outcome = Loaded()
-        if self._endpoint.opened:
+        if self._endpoint.in_use:
             outcome = self._turns.run(self._ending, 5_000_000, 5)
             if isinstance(outcome, Interrupted):  # or refused, as another thread is inside a phase
                 self._endpoint.end()

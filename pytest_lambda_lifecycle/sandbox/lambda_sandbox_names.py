@@ -36,7 +36,8 @@ def stand_ins(
 ) -> list[Replacement]:
     """Return what to replace in `socket` as it is now, each as owner, name and function.
 
-    ``connecting`` is told the socket and the port before it connects, ``bound`` a socket that has an address now.
+    ``connecting`` is told the socket and the port (0 if it has none) before it connects or sends without a connection,
+    ``bound`` a socket that has an address now.
     """
     owner = _socket_class()
     wanted: list[tuple[Any, str, Callable[..., Any], Any]] = [(socket, "getaddrinfo", _getaddrinfo, None)]
@@ -45,7 +46,7 @@ def stand_ins(
         wanted += [(socket, "create_connection", _create_connection, None)]
     if owner is not None:
         wanted += [(owner, "bind", _bind, bound)]
-        wanted += [(owner, name, _connect, connecting) for name in ("connect", "connect_ex")]
+        wanted += [(owner, name, _connect, connecting) for name in ("connect", "connect_ex", "sendto")]
     found: list[Replacement] = []
     for holder, name, wrap, told in wanted:
         original = getattr(holder, name)
@@ -131,8 +132,9 @@ def _bind(original: Callable[..., Any], bound: Callable[[Any], None] | None) -> 
 
 def _connect(original: Callable[..., Any], connecting: Callable[[Any, int], None] | None) -> Callable[..., Any]:
     def connect(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
-        if connecting is not None and arguments and type(arguments[0]) is tuple and len(arguments[0]) > 1:
-            connecting(self, arguments[0][1])
+        if connecting is not None and arguments:
+            address = arguments[-1]
+            connecting(self, address[1] if type(address) is tuple and len(address) > 1 else 0)
         return original(self, *map(_at_loopback, arguments))
 
     return connect

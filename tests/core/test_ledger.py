@@ -23,12 +23,13 @@ import textwrap
 import threading
 import time
 import warnings
+import weakref
 from unittest import mock
 
 import pytest
 from freezegun import freeze_time
 
-from pytest_lambda_lifecycle import InitError, LifecycleError, surroundings
+from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, InitError, LifecycleError, surroundings
 from pytest_lambda_lifecycle.events import AtexitIgnored, SharedChange
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
 
@@ -1204,3 +1205,34 @@ class TestToolsThatEndWhileItIsEntered:
         with pytest.raises(ZeroDivisionError):
             env.invoke()
         assert env.invoke().payload == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "",
+        "import os, time, json; os.own, time.own, json.own = Big(), Big(), Big()",
+        "import logging; logging.getLogger('own').addHandler(logging.StreamHandler(Big()))",
+        "import gc, signal; signal.signal(signal.SIGTERM, big.__eq__); gc.set_threshold(99)",
+        "import socket; connection = socket.socket(); connection.bind(('127.0.0.1', 0))",
+        "import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', '']); child.wait()",
+        "import sys; sys.modules['json'] = big; sys.path.append('own'); sys.meta_path.append(big)",
+        "import asyncio; loop = asyncio.new_event_loop(); asyncio.set_event_loop(loop); loop.close()",
+        "import contextvars; contextvars.ContextVar('own').set(big)",
+        "import threading; local = threading.local(); local.big = big",
+    ],
+)
+def test_nothing_keeps_an_environment_that_is_closed(tmp_path, code):
+    """Its modules go with it: they may hold much, and Python complains of files and loops that nobody has closed."""
+    (tmp_path / "app.py").write_text(
+        f"class Big: find_spec = write = lambda *_: None\nbig = Big()\n{code}\ndef handler(event, context): return 1\n"
+    )
+    env = ExecutionEnvironment(FunctionConfig("app.handler", code_dir=tmp_path))
+    spy = env.spy("app.Big") if code == "" else None
+    env.invoke()
+    env.invoke()
+    left = [weakref.ref(one) for one in (env, env.module, env.module.big)]
+    env.close()
+    del env, spy
+    gc.collect()
+    assert [one() for one in left] == [None, None, None]

@@ -1,6 +1,7 @@
 """The function's timeout and the limit of Init, in real time."""
 
 import signal
+import sys
 import threading
 import time
 
@@ -230,21 +231,78 @@ def test_off_the_main_thread_it_is_judged_when_the_handler_returns(environment):
     assert seen == ["timeout"]
 
 
-@pytest.mark.skipif(not alarm.AVAILABLE, reason="there are no interval timers")
-def test_a_signal_of_the_deadline_that_comes_when_the_phase_is_over_is_not_the_tests():
-    heard = []
-    before = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
-    own = alarm.Alarm(Interruption(time_is_up=lambda: None, forgive=lambda: None))
-    leave = own.enter()
-    try:
+class TestTheEndOfAPhase:
+    """The timer's signals come until it is set to nothing, and Python calls the handler some time after that."""
+
+    @pytest.fixture
+    def heard(self):
+        heard = []
+        before = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
+        yield heard
+        signal.signal(signal.SIGALRM, before)
+
+    @pytest.fixture
+    def own(self, heard):
+        own = alarm.Alarm(Interruption(time_is_up=lambda: None, forgive=lambda: None))
+        leave = own.enter()
+        yield own
+        leave()
+        signal.raise_signal(signal.SIGALRM)
+        assert heard.pop() == 1
+
+    def test_a_signal_of_the_deadline_is_not_the_tests(self, own, heard, monkeypatch):
+        real = alarm._set_real_timer
+
+        def set_timer(*arguments):
+            answer = real(*arguments)
+            if arguments == (0,):
+                signal.raise_signal(signal.SIGALRM)
+            return answer
+
+        monkeypatch.setattr(alarm, "_set_real_timer", set_timer)
         own.begin(10)
         own._deadline_at = RealTime.perf_counter()
         own.end()
-        own._signalled(signal.SIGALRM, None)
         assert not heard
-        RealTime.sleep(0.02)
-        own._signalled(signal.SIGALRM, None)
+        signal.raise_signal(signal.SIGALRM)
         assert heard == [1]
-    finally:
-        leave()
-        signal.signal(signal.SIGALRM, before)
+
+    def test_whenever_it_comes(self, own, heard):
+        for number in range(200):
+            own.begin(0.0005)
+            until = RealTime.perf_counter() + 0.0004 + number / 1_000_000
+            while RealTime.perf_counter() < until:
+                pass
+            own.end()
+        assert not heard
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+    def test_the_tests_own_that_comes_now_comes_once_the_phase_is_over(self, own, heard):
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        own.begin(None)
+        until = RealTime.perf_counter() + 0.0099
+        while RealTime.perf_counter() < until:
+            pass
+        own.end()
+        RealTime.sleep(0.01)
+        assert heard == [1]
+
+    def test_a_handler_of_the_tests_that_raises_amid_it_does_no_harm(self, environment, monkeypatch, capsys):
+        env = environment("def handler(event, context): print(event)")
+        env.initialize()
+        real, raised = alarm.Alarm.end, []
+
+        def end(self):
+            if not raised:
+                raised.append(1)
+                raise KeyboardInterrupt
+            real(self)
+
+        stdout = sys.stdout
+        monkeypatch.setattr(alarm.Alarm, "end", end)
+        with pytest.raises(KeyboardInterrupt):
+            env.invoke("first")
+        assert sys.stdout is stdout
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+        env.invoke("second")
+        assert capsys.readouterr().out.count("second") == 1

@@ -48,6 +48,7 @@ class WatchedRuntime:
         self._tampered = tampered
         self._leftovers = leftovers
         self._renew_credentials = renew_credentials
+        self._refusal: LifecycleError | None = None
         self._noted: set[str] = set()
         """Shared modules that the timeline names already."""
         world.hook.guard = self._refuse_patched
@@ -59,6 +60,10 @@ class WatchedRuntime:
         self._namespaces.photograph()
         try:
             outcome = self._runtime.init()
+        except LifecycleError as error:
+            if error is self._refusal:
+                raise error.with_traceback(None) from None  # the frames are ours and the import system's
+            raise
         finally:
             for target in self._namespaces.compare():
                 self._timeline.append(SharedChange(self._clock.now_us(), target))
@@ -119,11 +124,12 @@ class WatchedRuntime:
         if not patched:
             return
         target = f"{name}.{patched[0]}"
-        raise LifecycleError(
+        self._refusal = LifecycleError(
             f"{target} was patched before this environment existed: the patch is on the test's own copy of {name}, "
             "while init imports the module afresh, so the function would run unpatched. Patch it after init "
             f"(env.initialize(), then patch), or for init as well with env.patch({target!r}, ...)"
         )
+        raise self._refusal
 
 
 def _changed_by_the_test(target: str, before: object, after: object) -> None:

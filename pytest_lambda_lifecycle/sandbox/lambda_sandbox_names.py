@@ -49,7 +49,7 @@ def stand_ins(
         wanted += [(owner, name, _connect, connecting) for name in ("connect", "connect_ex", "sendto")]
     found: list[Replacement] = []
     for holder, name, wrap, told in wanted:
-        original = getattr(holder, name, None)
+        original: Any = getattr(holder, name, None)
         # A tool that had captured a stand-in may have put it back late: it must not be wrapped once more each time.
         if getattr(original, "__globals__", None) is _OURS:
             original = original._lambda_original

@@ -7,7 +7,7 @@ import secrets
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,6 +84,7 @@ def assemble(
     clock: Clock,
     keep: Keep,
     tampered: Callable[[ModuleType], Iterable[str]],
+    misplaced: Callable[[Mapping[str, ModuleType]], Iterable[str]] | None,
     observer: Callable[[Event], None] | None,
 ) -> Assembly:
     """Build an environment that has not begun: nothing in the process changes before its first phase."""
@@ -186,6 +187,7 @@ def assemble(
         timeline=timeline,
         clock=clock,
         tampered=tampered,
+        misplaced=misplaced,
         leftovers=Leftovers(threads, children, endpoint.resting),
         renew_credentials=rotation.renew if rotation is not None else None,
     )

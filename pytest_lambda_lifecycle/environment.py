@@ -62,14 +62,16 @@ class ExecutionEnvironment(Extending, History):
         clock: LambdaClock | None = None,
         keep: Keep | None = None,
         tampered: Callable[[ModuleType], Iterable[str]] | None = None,
+        misplaced: Callable[[Mapping[str, ModuleType]], Iterable[str]] | None = None,
         around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
         observer: Callable[[Event], None] | None = None,
     ) -> None:
         """Prepare an environment; nothing runs, and nothing in the process changes, before its first phase.
 
         ``clock`` is a running `LambdaClock`, by default the one of the test.  ``keep`` says which modules are never
-        imported afresh, ``tampered`` which names of a module a test has patched, ``around_invoke`` wraps each invoke
-        and ``observer`` sees each event: the pytest plugin passes them.
+        imported afresh, ``tampered`` which names of a module a test has patched, ``misplaced`` which patches in force
+        are on modules that the environment does not run; ``around_invoke`` wraps each invoke, and ``observer`` sees
+        each event: the pytest plugin passes them.
         """
         self.config = config
         self._clock = LambdaClock.current if clock is None else clock
@@ -78,6 +80,7 @@ class ExecutionEnvironment(Extending, History):
             clock=self._clock or RealClock(),
             keep=keep or (lambda name, module, namesake: namesake and is_rewritten(module)),
             tampered=tampered or (lambda module: ()),
+            misplaced=misplaced,
             observer=observer,
         )
         self._conductor = self._parts.conductor

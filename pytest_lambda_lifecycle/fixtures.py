@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_lifecycle.events import Event
     from pytest_lambda_lifecycle.phases import Invocation
+    from pytest_lambda_lifecycle.process import ProcessSlice
     from pytest_lambda_lifecycle.settings import FunctionSettings, Settings
     from pytest_lambda_lifecycle.summary import Journal
 
@@ -55,6 +56,7 @@ class LambdaLifecycle:
         *,
         journal: Journal,
         patched: Callable[[ModuleType], list[str]],
+        misplaced: Callable[[Mapping[str, ModuleType]], list[str]],
     ) -> None:
         __tracebackhide__ = _misuse
         self._request = request
@@ -64,6 +66,7 @@ class LambdaLifecycle:
         self._markers = self._marker_layers() if request.scope != "session" else []
         self._journal = journal
         self._patched = patched
+        self._misplaced = misplaced
         self._environments: list[ExecutionEnvironment] = []
 
     def __call__(self, handler: str | None = None, **settings: Unpack[FunctionSettings]) -> ExecutionEnvironment:
@@ -91,6 +94,11 @@ class LambdaLifecycle:
     def environments(self) -> tuple[ExecutionEnvironment, ...]:
         """The environments made so far, in order."""
         return tuple(self._environments)
+
+    def _in_use(self) -> list[ProcessSlice]:
+        """Return what the environments have of the process, of those that have begun and not ended."""
+        processes = [environment._parts.process for environment in self._environments]
+        return [process for process in processes if process.entry and not process.closed]
 
     def close(self) -> None:
         """End all environments, the latest first.  What fails there is a warning: the test has its own result.
@@ -214,6 +222,7 @@ class LambdaLifecycle:
             around_invoke=partial(_invoke_through_hook, hooks, made) if wrapped else None,
             observer=_Announcer(hooks, made) if listeners else None,
             tampered=self._patched,
+            misplaced=self._misplaced,
         )
         made.append(environment)
         return environment

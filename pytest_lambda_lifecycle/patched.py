@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, Final
 
@@ -83,6 +83,15 @@ class PatchWatch:
         for target, attribute in self._patchers.in_force():
             names.update(f"{prefix}{attribute}" for prefix in _paths_to(target, module))
         return sorted(names)
+
+    def misplaced(self, modules: Mapping[str, ModuleType]) -> list[str]:
+        """Return the dotted names in ``modules`` that are patched just now, by patchers that began in a test."""
+        return [
+            f"{name}.{prefix}{attribute}"
+            for target, attribute in self._patchers.noted()
+            for name, module in modules.items()
+            for prefix in _paths_to(target, module)
+        ]
 
     def _lies_here(self, name: str, module: ModuleType) -> bool:
         folder = folder_of_module(module)

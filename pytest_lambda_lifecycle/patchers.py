@@ -50,6 +50,10 @@ class Patchers:
         if self._earlier:
             self._noted.update(one for one in gc.get_referrers(*self._earlier) if type(one) in self._earlier)
             self._earlier.clear()
+        yield from self.noted()
+
+    def noted(self) -> Iterator[tuple[object, str]]:
+        """Yield what is patched by now by patchers that began while they were watched."""
         for one in list(self._noted):
             if isinstance(one, pytest.MonkeyPatch):
                 for target, name, _ in one._setattr:

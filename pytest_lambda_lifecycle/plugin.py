@@ -39,6 +39,8 @@ _item_key: Final[pytest.StashKey[pytest.Item | None]] = pytest.StashKey()
 """On the config: the item that runs."""
 _watch_key: Final[pytest.StashKey[PatchWatch]] = pytest.StashKey()
 """On the config: how function modules looked when that item began, from the first one on that uses a fixture."""
+_wide_key: Final[pytest.StashKey[dict[str, LambdaLifecycle]]] = pytest.StashKey()
+"""On the config: by fixture, those wider than a test that there are."""
 _entered_key: Final[pytest.StashKey[ProcessSlice | None]] = pytest.StashKey()
 """On an item: the environment that is put back at its next phase."""
 
@@ -99,8 +101,17 @@ def _fixture(name: str, scope: Literal["function", "class", "module", "session"]
         def patched(module: ModuleType) -> list[str]:
             return _watch(config).patched(module)
 
-        lifecycle = LambdaLifecycle(request, lambda_lifecycle_config, journal=journal, patched=patched)
+        def misplaced(outside: Mapping[str, ModuleType]) -> list[str]:
+            return _watch(config).misplaced(outside)
+
+        lifecycle = LambdaLifecycle(
+            request, lambda_lifecycle_config, journal=journal, patched=patched, misplaced=misplaced
+        )
+        wide = config.stash.setdefault(_wide_key, {})
+        if scope != "function":
+            wide[name] = lifecycle
         yield lifecycle
+        wide.pop(name, None)
         lifecycle.close()
 
     ends = "the test" if scope == "function" else f"the {scope}"
@@ -139,11 +150,19 @@ def lambda_lifecycle_config() -> Settings:
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Note how function modules look before any fixture or patch of this test acts on them."""
+    """Note how function modules look before any fixture or patch of this test acts on them.
+
+    The environment of a class, module or session that the test uses is put in place before the test's own fixtures, as
+    it is in the first test, so that their patches act on its modules.
+    """
     __tracebackhide__ = True
     item.config.stash[_item_key] = item
-    if not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+    used = _FIXTURES.intersection(getattr(item, "fixturenames", ()))
+    if used:
         _watch(item.config)
+        wide = item.config.stash.get(_wide_key, {})
+        open_ = [process for name in used if name in wide for process in wide[name]._in_use()]
+        item.stash[_entered_key] = max(open_, key=lambda process: process.entry, default=None)
     return (yield from _one_phase(item))
 
 

@@ -65,6 +65,7 @@ class Stage:
         self.thread: int | None = None
         self.running: list[ProcessSlice] = []
         """Environments inside a phase, outermost first: a handler may invoke another environment."""
+        self._entries = 0
 
     def on_phase_thread(self) -> bool:
         """Say whether the current thread is the one on which a phase runs."""
@@ -77,6 +78,8 @@ class Stage:
         self.leave()
         slice_.take_process()
         self.current = slice_
+        self._entries += 1
+        slice_.entry = self._entries
 
     def leave(self) -> ProcessSlice | None:
         """Give the process back to the outside; returns who was entered, for `resume`."""
@@ -107,6 +110,8 @@ class ProcessSlice:
     ) -> None:
         self.label = label
         self.closed = False
+        self.entry = 0
+        """Which entry of all environments its latest was; 0: it never was in the process."""
         self.exit_code: int | None = None
         """Set when a thread of the function's ended the process, while the handler itself runs on."""
         self._pid = _getpid()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["WatchedRuntime"]
 
 Tampered = Callable[[ModuleType], Iterable[str]]
+Misplaced = Callable[[Mapping[str, ModuleType]], Iterable[str]]
 
 
 class WatchedRuntime:
@@ -36,6 +37,7 @@ class WatchedRuntime:
         timeline: Timeline,
         clock: Clock,
         tampered: Tampered,
+        misplaced: Misplaced | None,
         leftovers: Leftovers,
         renew_credentials: Callable[[], None] | None,
     ) -> None:
@@ -46,6 +48,7 @@ class WatchedRuntime:
         self._timeline = timeline
         self._clock = clock
         self._tampered = tampered
+        self._misplaced = misplaced
         self._leftovers = leftovers
         self._renew_credentials = renew_credentials
         self._refusal: LifecycleError | None = None
@@ -90,6 +93,8 @@ class WatchedRuntime:
         __tracebackhide__ = True
         if self._renew_credentials is not None:
             self._renew_credentials()
+        if self._misplaced is not None and self._world.parked:
+            self._refuse_misplaced(self._misplaced)
         if self.photograph is not None:
             self.photograph.compare(_changed_by_the_test)
         self._leftovers.begin()
@@ -108,6 +113,16 @@ class WatchedRuntime:
             if module not in self._noted:
                 self._noted.add(module)
                 self._timeline.append(SharedModule(self._clock.now_us(), module, reason))
+
+    def _refuse_misplaced(self, misplaced: Misplaced) -> None:
+        """Refuse to run a function while a test has patched its own copy of a module of the function's."""
+        __tracebackhide__ = True
+        for target in misplaced({name: one for name, one in self._world.parked.items() if self._world.own(name)}):
+            raise LifecycleError(
+                f"{target} is patched on the test's own copy of that module, which this environment does not run: the "
+                "function would run unpatched. Patch it by its name while the environment is open: "
+                f"mock.patch({target!r}, ...) or monkeypatch.setattr({target!r}, ...)"
+            )
 
     def _refuse_patched(self, name: str) -> None:
         """Refuse to import a module afresh whose outside copy a test has patched: the patch would not be seen."""

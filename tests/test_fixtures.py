@@ -753,7 +753,7 @@ class TestPhasesOfPytest:
                 assert "AWS_LAMBDA_FUNCTION_NAME" not in os.environ
 
             def test_uses_again(session_lambda_lifecycle):
-                assert "TABLE" not in os.environ
+                assert os.environ["TABLE"] == "orders"
                 assert made[0].invoke().payload["count"] == 3
             """
         )
@@ -903,6 +903,126 @@ class TestPhasesOfPytest:
             """,
         )
         suite.runpytest().assert_outcomes(passed=2)
+
+
+class TestPatchedBetweenInvokes:
+    APP = """
+        class Client:
+            def get(self): return "real"
+        def connect(): return Client()
+        def handler(event, context): return connect().get()
+    """
+
+    @pytest.mark.parametrize("scope", ["class", "module", "session"])
+    def test_patches_by_name_reach_an_environment_of_several_tests(self, pytester, scope):
+        """In each test that uses it, wherever in the test the patch begins; and nowhere else."""
+        pytester.makepyfile(
+            app=self.APP,
+            test_it=f"""
+                import pytest, sys
+                from unittest import mock
+                import app
+
+                @pytest.fixture(scope="{scope}")
+                def env({scope}_lambda_lifecycle):
+                    env = {scope}_lambda_lifecycle("app.handler")
+                    assert env.invoke().payload == "real"
+                    return env
+
+                @pytest.fixture
+                def patched(monkeypatch):
+                    monkeypatch.setattr("app.Client.get", lambda self: "fake")
+
+                @pytest.fixture
+                def patched_first(monkeypatch):
+                    monkeypatch.setattr("app.connect", lambda: mock.Mock(get=lambda: "fake"))
+
+                class TestIt:
+                    def test_not_at_all(self, env):
+                        assert env.invoke().payload == "real"
+
+                    def test_with(self, env):
+                        with mock.patch("app.Client.get", return_value="fake"):
+                            assert env.invoke().payload == "fake"
+
+                    @mock.patch("app.Client.get", return_value="fake")
+                    def test_decorated(self, get, env):
+                        assert env.invoke().payload == "fake"
+
+                    def test_unrelated(self):
+                        assert sys.modules["app"] is app
+                        with mock.patch("app.Client.get", return_value="fake"):
+                            assert app.handler({{}}, None) == "fake"
+
+                    def test_monkeypatched(self, env, monkeypatch):
+                        monkeypatch.setattr("app.Client.get", lambda self: "fake")
+                        assert env.invoke().payload == "fake"
+
+                    def test_fixture(self, env, patched):
+                        assert env.invoke().payload == "fake"
+
+                    def test_fixture_before(self, patched_first, env):
+                        assert env.invoke().payload == "fake"
+
+                    def test_not_any_more(self, env):
+                        assert env.invoke().payload == "real"
+                        assert env.init_count == 1
+
+                    def test_of_the_next_environment(self, env, {scope}_lambda_lifecycle):
+                        second = {scope}_lambda_lifecycle("app.handler")
+                        assert second.invoke().payload == "real"
+
+                    def test_the_latest_is_in_place(self, env, {scope}_lambda_lifecycle):
+                        second = {scope}_lambda_lifecycle.environments[-1]
+                        with mock.patch("app.Client.get", return_value="fake"):
+                            assert second.invoke().payload == "fake"
+                            assert env.invoke().payload == "real"
+            """,
+        )
+        pytester.runpytest("-p", "no:randomly").assert_outcomes(passed=10)
+
+    @pytest.mark.parametrize(
+        "patch",
+        [
+            "mock.patch.object(app, 'connect')",
+            "mock.patch.object(app.Client, 'get')",
+            "mock.patch.multiple(app, connect=None)",
+            "setting(app, 'connect')",
+            "setting(app.Client, 'get')",
+        ],
+    )
+    @pytest.mark.parametrize("scope", ["", "session_"])
+    def test_a_patch_of_the_tests_own_copy_is_an_error(self, pytester, patch, scope):
+        """Or else the function would run with the real thing, and the test would not know."""
+        pytester.makepyfile(
+            app=self.APP,
+            test_it=f"""
+                import contextlib, pytest
+                from unittest import mock
+                import app
+
+                @contextlib.contextmanager
+                def setting(*target):
+                    with pytest.MonkeyPatch.context() as patch:
+                        patch.setattr(*target, None)
+                        yield
+
+                def test_it({scope}lambda_lifecycle):
+                    env = {scope}lambda_lifecycle("app.handler")
+                    env.invoke()
+                    with {patch}:
+                        env.invoke()
+
+                def test_afterwards(lambda_lifecycle):
+                    assert lambda_lifecycle("app.handler").invoke().payload == "real"
+            """,
+        )
+        result = pytester.runpytest("-p", "no:randomly")
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.re_match_lines(
+            [r"E +.*app\.(connect|Client\.get) is patched on the test's own copy.*mock\.patch"]
+        )
+        result.stdout.no_fnmatch_line("*watching.py*")
 
 
 class TestPatchedBefore:

@@ -159,7 +159,7 @@ def assemble(
             Reach(lambda: endpoint.port, endpoint.connected, endpoint.bound, endpoint.used),
             threads,
             children,
-            Slots(tmp.name),
+            Slots(),
             namespaces,
             replacements,
             Exits(
@@ -173,6 +173,7 @@ def assemble(
         alarm,
         [Unbuffered("stdout", record), Unbuffered("stderr", record)],
         f"the environment of {config.handler!r}",
+        tmp.name,
     )
 
     def is_tests_own(exception: BaseException) -> bool:

@@ -3,8 +3,8 @@
 An environment *enters* the process at its first phase and *leaves* it at the end of the pytest phase; meanwhile its
 modules, variables, logging tree and so on are the process's.  Each change is one `Part`: entering it returns its undo
 in the same statement, so whatever raises in between, what was changed is given back, last change first.  At most one
-environment is entered at a time.  Streams, working directory, warnings filters and event loop are the environment's
-only while function code runs (`ProcessSlice.run`).
+environment is entered at a time.  Streams, working directory, folder for temporary files, warnings filters and event
+loop are the environment's only while function code runs (`ProcessSlice.run`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import contextvars
 import io
 import os
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -107,7 +108,9 @@ class ProcessSlice:
         alarm: Alarm,
         streams: Sequence[Unbuffered],
         label: str,
+        tmp: str,
     ) -> None:
+        """``tmp`` is where the function's temporary files go."""
         self.label = label
         self.closed = False
         self.entry = 0
@@ -122,6 +125,7 @@ class ProcessSlice:
         self._undo: list[Undo] = []
         self._streams = tuple(streams)
         self._held = False
+        self._tmp = tmp
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -130,6 +134,7 @@ class ProcessSlice:
         self._stderr: Any = self._streams[1]
         self._filters: list[Any] = []
         self._loop = _NO_LOOP
+        self._tempdir: str | None = self._tmp
 
     # -- the process as a whole -----------------------------------------------------------------------------------
 
@@ -260,11 +265,14 @@ class ProcessSlice:
             begins()
         streams, filters = None if self._held else self._take_streams(), warnings.filters
         warnings.filters = inside = [*self._filters, *filters]
-        return streams, filters, inside, len(inside), _hide_loop(self._loop)
+        # Between phases it is the test's: pytest would put `tmp_path` of the whole run where it ends with us.
+        tempdir, tempfile.tempdir = tempfile.tempdir, self._tempdir
+        return streams, filters, inside, len(inside), tempdir, _hide_loop(self._loop)
 
     def _phase_ends(self, outside: tuple[Any, ...]) -> None:
-        streams, filters, inside, count, loop = outside
+        streams, filters, inside, count, tempdir, loop = outside
         self._loop = _restore_loop(loop)
+        self._tempdir, tempfile.tempdir = tempfile.tempdir, tempdir
         if streams is not None:
             self._return_streams(streams)
         if warnings.filters is not inside or len(inside) != count:

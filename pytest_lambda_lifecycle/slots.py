@@ -8,7 +8,6 @@ import operator
 import random
 import socket
 import sys
-import tempfile
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -42,9 +41,8 @@ class Slots:
     start, which costs as much as entering ten parts.
     """
 
-    def __init__(self, tmp: str) -> None:
-        self._fresh = [tmp, *_FRESH]
-        self._own = self._fresh
+    def __init__(self) -> None:
+        self._own: list[object] = _FRESH
 
     def enter(self) -> Undo:
         outside: list[Any] = []
@@ -80,14 +78,14 @@ class Slots:
         now = slot.read()
         if not slot.same(now, inside):
             if slot.same(now, slot.at_start):
-                return self._fresh[index]
+                return _FRESH[index]
             own = now
         if not slot.same(now, outside):
             slot.write(outside)
         return own
 
     def discard(self) -> None:
-        self._own = self._fresh
+        self._own = _FRESH
 
 
 def _attribute(module: str, name: str, fresh: object = _OUTSIDE) -> _Slot:
@@ -120,15 +118,6 @@ _ATTRIBUTES: Final = (
 _AT_START: Final[dict[tuple[str, str], object]] = {
     **{(module, name): getattr(sys.modules[module], name) for module, name in _ATTRIBUTES},
 }
-_TEMPDIR: Final = tempfile.gettempdir()
-
-
-def _read_tempdir() -> str | None:
-    return tempfile.tempdir
-
-
-def _write_tempdir(value: str | None) -> None:
-    tempfile.tempdir = value
 
 
 def _read_arguments() -> tuple[Any, list[str]]:
@@ -185,7 +174,6 @@ _FIELD_LIMIT: Final = 131072
 """What `csv.field_size_limit` is before anyone sets it (CPython, Modules/_csv.c)."""
 _TIMEOUT_AT_START: Final = socket.getdefaulttimeout()
 _SLOTS: Final = (
-    _Slot(_read_tempdir, _write_tempdir, at_start=_TEMPDIR),
     _attribute("boto3", "DEFAULT_SESSION", None),
     _attribute("urllib.request", "_opener", None),
     *(_attribute(module, name) for module, name in _ATTRIBUTES),
@@ -197,5 +185,4 @@ _SLOTS: Final = (
     _Slot(_read_locale, _write_locale, at_start=_LOCALE_AT_START, same=operator.eq),
     _Slot(decimal.DefaultContext.copy, _write_default_context),
 )
-_FRESH: Final = tuple(slot.fresh for slot in _SLOTS[1:])
-"""Of all but `tempfile.tempdir`, which begins as the environment's own ``/tmp``."""
+_FRESH: Final[list[object]] = [slot.fresh for slot in _SLOTS]

@@ -732,6 +732,37 @@ class TestPhasesOfPytest:
         )
         suite.runpytest().assert_outcomes(passed=2)
 
+    @pytest.mark.parametrize("scope", ["", "session_"])
+    def test_temporary_files_of_the_test_do_not_end_with_the_environment(self, suite, scope):
+        """pytest finds its folder for the whole run when a test first asks for one."""
+        suite.makepyfile(
+            writes="""
+                import tempfile
+                def handler(event, context): return tempfile.gettempdir()
+            """,
+            test_it=f"""
+                import pytest, tempfile
+                from pathlib import Path
+
+                @pytest.fixture
+                def env({scope}lambda_lifecycle):
+                    env = {scope}lambda_lifecycle("writes.handler")
+                    env.initialize()
+                    return env
+
+                def test_it(env, tmp_path):
+                    assert env.invoke().payload == str(env.tmp)
+                    own = Path(tempfile.mkdtemp())
+                    assert env.tmp not in [*own.parents, *tmp_path.parents]
+                    env.close()
+                    assert tmp_path.exists() and own.exists()
+
+                def test_after(tmp_path):
+                    assert tmp_path.exists()
+            """,
+        )
+        suite.runpytest("-p", "no:randomly", "-p", "no:pytester").assert_outcomes(passed=2)
+
     def test_a_session_environment_does_not_colour_an_unrelated_test(self, suite):
         suite.makepyfile(
             """

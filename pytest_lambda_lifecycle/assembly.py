@@ -7,7 +7,7 @@ import secrets
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,7 +84,7 @@ def assemble(
     clock: Clock,
     keep: Keep,
     tampered: Callable[[ModuleType], Iterable[str]],
-    misplaced: Callable[[Mapping[str, ModuleType]], Iterable[str]] | None,
+    misplaced: Callable[[], Iterable[str]] | None,
     observer: Callable[[Event], None] | None,
 ) -> Assembly:
     """Build an environment that has not begun: nothing in the process changes before its first phase."""

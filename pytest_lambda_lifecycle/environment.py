@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import importlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 from weakref import WeakSet
 
 from pytest_lambda_lifecycle import failures, lifecycle
@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
     from pytest_lambda_lifecycle.config import FunctionConfig
 
-__all__ = ["ExecutionEnvironment"]
+__all__ = ["Copies", "ExecutionEnvironment"]
+
+Copies: TypeAlias = Callable[[], Iterable[tuple[str, ModuleType]]]
+"""Returns modules with their names."""
 
 _NO_EVENT: Final = b"{}"
 _REASONS: Final = ("spindown", "timeout", "failure")
@@ -62,7 +65,7 @@ class ExecutionEnvironment(Extending, History):
         clock: LambdaClock | None = None,
         keep: Keep | None = None,
         tampered: Callable[[ModuleType], Iterable[str]] | None = None,
-        misplaced: Callable[[Mapping[str, ModuleType]], Iterable[str]] | None = None,
+        misplaced: Callable[[Copies], Iterable[str]] | None = None,
         around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
         observer: Callable[[Event], None] | None = None,
     ) -> None:
@@ -70,7 +73,7 @@ class ExecutionEnvironment(Extending, History):
 
         ``clock`` is a running `LambdaClock`, by default the one of the test.  ``keep`` says which modules are never
         imported afresh, ``tampered`` which names of a module a test has patched, ``misplaced`` which patches in force
-        are on modules that the environment does not run; ``around_invoke`` wraps each invoke, and ``observer`` sees
+        are on other copies of the function's modules; ``around_invoke`` wraps each invoke, and ``observer`` sees
         each event: the pytest plugin passes them.
         """
         self.config = config
@@ -80,7 +83,7 @@ class ExecutionEnvironment(Extending, History):
             clock=self._clock or RealClock(),
             keep=keep or (lambda name, module, namesake: namesake and is_rewritten(module)),
             tampered=tampered or (lambda module: ()),
-            misplaced=misplaced,
+            misplaced=None if misplaced is None else functools.partial(misplaced, self._other_copies),
             observer=observer,
         )
         self._conductor = self._parts.conductor
@@ -267,6 +270,16 @@ class ExecutionEnvironment(Extending, History):
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _other_copies(self) -> Iterator[tuple[str, ModuleType]]:
+        """Yield the copies that the test and other environments have of the function's modules."""
+        world = self._parts.world
+        own = world.own_modules()
+        others = [world.parked, *(other._parts.world.modules for other in self._open if other is not self)]
+        for name, module in (pair for modules in others for pair in modules.items()):
+            ours = own.get(name)
+            if ours is not None and getattr(ours, "__file__", None) == getattr(module, "__file__", ours):
+                yield name, module
 
     # -- the function's world -------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_lambda_lifecycle import options
 from pytest_lambda_lifecycle.config import FunctionConfig
-from pytest_lambda_lifecycle.environment import ExecutionEnvironment
+from pytest_lambda_lifecycle.environment import Copies, ExecutionEnvironment
 from pytest_lambda_lifecycle.errors import ConfigError, LifecycleError, LifecycleWarning
 from pytest_lambda_lifecycle.extension_events import ExtensionFault
 from pytest_lambda_lifecycle.kept import handler_file, keep_for
@@ -56,7 +56,7 @@ class LambdaLifecycle:
         *,
         journal: Journal,
         patched: Callable[[ModuleType], list[str]],
-        misplaced: Callable[[Mapping[str, ModuleType]], list[str]],
+        misplaced: Callable[[Copies], list[str]],
     ) -> None:
         __tracebackhide__ = _misuse
         self._request = request

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, Final
 
@@ -84,12 +84,13 @@ class PatchWatch:
             names.update(f"{prefix}{attribute}" for prefix in _paths_to(target, module))
         return sorted(names)
 
-    def misplaced(self, modules: Mapping[str, ModuleType]) -> list[str]:
-        """Return the dotted names in ``modules`` that are patched just now, by patchers that began in a test."""
+    def misplaced(self, copies: Callable[[], Iterable[tuple[str, ModuleType]]]) -> list[str]:
+        """Return the dotted names in some modules that are patched just now, by patchers that began in a test."""
+        noted = list(self._patchers.noted())
         return [
             f"{name}.{prefix}{attribute}"
-            for target, attribute in self._patchers.noted()
-            for name, module in modules.items()
+            for name, module in (copies() if noted else ())
+            for target, attribute in noted
             for prefix in _paths_to(target, module)
         ]
 

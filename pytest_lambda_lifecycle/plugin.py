@@ -96,16 +96,13 @@ def _fixture(name: str, scope: Literal["function", "class", "module", "session"]
         __tracebackhide__ = True
         config = request.config
         journal = config.stash.setdefault(_journal_key, Journal())
-        _watch(config)  # with getfixturevalue() the item has begun already
+        watch = _watch(config)  # with getfixturevalue() the item has begun already
 
         def patched(module: ModuleType) -> list[str]:
             return _watch(config).patched(module)
 
-        def misplaced(outside: Mapping[str, ModuleType]) -> list[str]:
-            return _watch(config).misplaced(outside)
-
         lifecycle = LambdaLifecycle(
-            request, lambda_lifecycle_config, journal=journal, patched=patched, misplaced=misplaced
+            request, lambda_lifecycle_config, journal=journal, patched=patched, misplaced=watch.misplaced
         )
         wide = config.stash.setdefault(_wide_key, {})
         if scope != "function":

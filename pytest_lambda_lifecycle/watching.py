@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["WatchedRuntime"]
 
 Tampered = Callable[[ModuleType], Iterable[str]]
-Misplaced = Callable[[Mapping[str, ModuleType]], Iterable[str]]
+Misplaced = Callable[[], Iterable[str]]
 
 
 class WatchedRuntime:
@@ -93,8 +93,8 @@ class WatchedRuntime:
         __tracebackhide__ = True
         if self._renew_credentials is not None:
             self._renew_credentials()
-        if self._misplaced is not None and self._world.parked:
-            self._refuse_misplaced(self._misplaced)
+        if self._misplaced is not None:
+            _refuse_misplaced(self._misplaced())
         if self.photograph is not None:
             self.photograph.compare(_changed_by_the_test)
         self._leftovers.begin()
@@ -113,16 +113,6 @@ class WatchedRuntime:
             if module not in self._noted:
                 self._noted.add(module)
                 self._timeline.append(SharedModule(self._clock.now_us(), module, reason))
-
-    def _refuse_misplaced(self, misplaced: Misplaced) -> None:
-        """Refuse to run a function while a test has patched its own copy of a module of the function's."""
-        __tracebackhide__ = True
-        for target in misplaced({name: one for name, one in self._world.parked.items() if self._world.own(name)}):
-            raise LifecycleError(
-                f"{target} is patched on the test's own copy of that module, which this environment does not run: the "
-                "function would run unpatched. Patch it by its name while the environment is open: "
-                f"mock.patch({target!r}, ...) or monkeypatch.setattr({target!r}, ...)"
-            )
 
     def _refuse_patched(self, name: str) -> None:
         """Refuse to import a module afresh whose outside copy a test has patched: the patch would not be seen."""
@@ -145,6 +135,17 @@ class WatchedRuntime:
             f"(env.initialize(), then patch), or for init as well with env.patch({target!r}, ...)"
         )
         raise self._refusal
+
+
+def _refuse_misplaced(targets: Iterable[str]) -> None:
+    """Refuse to run a function while a test has patched another copy of a module of the function's."""
+    __tracebackhide__ = True
+    for target in targets:
+        raise LifecycleError(
+            f"{target} is patched on another copy of that module, the test's own or another environment's: this "
+            "environment would run unpatched. Patch it by its name while this environment is the one in force, after "
+            f"its init or its latest invoke: mock.patch({target!r}, ...) or monkeypatch.setattr({target!r}, ...)"
+        )
 
 
 def _changed_by_the_test(target: str, before: object, after: object) -> None:

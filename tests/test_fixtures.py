@@ -953,6 +953,7 @@ class TestPatchedBetweenInvokes:
                 import pytest, sys
                 from unittest import mock
                 import app
+                from pytest_lambda_lifecycle import LifecycleError
 
                 @pytest.fixture(scope="{scope}")
                 def env({scope}_lambda_lifecycle):
@@ -1007,10 +1008,49 @@ class TestPatchedBetweenInvokes:
                         second = {scope}_lambda_lifecycle.environments[-1]
                         with mock.patch("app.Client.get", return_value="fake"):
                             assert second.invoke().payload == "fake"
-                            assert env.invoke().payload == "real"
+                            with pytest.raises(LifecycleError, match="another copy of that module"):
+                                env.invoke()
+                        assert env.invoke().payload == "real"
+                        with mock.patch("app.Client.get", return_value="fake"):
+                            assert env.invoke().payload == "fake"
+
+                    def test_made_too_late(self, env, {scope}_lambda_lifecycle):
+                        third = {scope}_lambda_lifecycle("app.handler")
+                        with mock.patch("app.Client.get", return_value="fake"):
+                            with pytest.raises(LifecycleError, match="another copy of that module"):
+                                third.invoke()
+                        assert third.invoke().payload == "real"
             """,
         )
-        pytester.runpytest("-p", "no:randomly").assert_outcomes(passed=10)
+        pytester.runpytest("-p", "no:randomly").assert_outcomes(passed=11)
+
+    def test_a_patch_of_another_function_is_no_concern(self, pytester):
+        """Two functions with modules of one name; the test has imported those of one of them."""
+        for name in ("orders", "bills"):
+            folder = pytester.mkdir(name)
+            (folder / "utils.py").write_text(f"def name(): return {name!r}")
+            (folder / "app.py").write_text("import utils\ndef handler(event, context): return utils.name()")
+        pytester.makepyfile(
+            """
+            import sys
+            from unittest import mock
+            sys.path.insert(0, "bills")
+            import utils as outside
+
+            def test_it(lambda_lifecycle, monkeypatch):
+                orders = lambda_lifecycle("app.handler", code_dir="orders")
+                bills = lambda_lifecycle("app.handler", code_dir="bills")
+                bills.initialize()
+                orders.initialize()
+                monkeypatch.setattr("sys.argv", [])
+                with mock.patch("utils.name", return_value="fake"), mock.patch.object(outside, "name"):
+                    assert orders.invoke().payload == "fake"
+                with mock.patch("utils.name", return_value="fake"):
+                    assert orders.invoke().payload == "fake"
+                    assert bills.invoke().payload == "bills"
+            """
+        )
+        pytester.runpytest("-p", "no:randomly").assert_outcomes(passed=1)
 
     @pytest.mark.parametrize(
         "patch",
@@ -1051,7 +1091,7 @@ class TestPatchedBetweenInvokes:
         result = pytester.runpytest("-p", "no:randomly")
         result.assert_outcomes(passed=1, failed=1)
         result.stdout.re_match_lines(
-            [r"E +.*app\.(connect|Client\.get) is patched on the test's own copy.*mock\.patch"]
+            [r"E +.*app\.(connect|Client\.get) is patched on another copy.*mock\.patch"]
         )
         result.stdout.no_fnmatch_line("*watching.py*")
 

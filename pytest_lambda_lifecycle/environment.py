@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
@@ -271,15 +271,10 @@ class ExecutionEnvironment(Extending, History):
     ) -> None:
         self.close()
 
-    def _other_copies(self) -> Iterator[tuple[str, ModuleType]]:
-        """Yield the copies that the test and other environments have of the function's modules."""
+    def _other_copies(self) -> Iterable[tuple[str, ModuleType]]:
+        """Return the copies that the test and other environments have of the function's modules."""
         world = self._parts.world
-        own = world.own_modules()
-        others = [world.parked, *(other._parts.world.modules for other in self._open if other is not self)]
-        for name, module in (pair for modules in others for pair in modules.items()):
-            ours = own.get(name)
-            if ours is not None and getattr(ours, "__file__", None) == getattr(module, "__file__", ours):
-                yield name, module
+        return world.twins([world.parked, *(one._parts.world.modules for one in self._open if one is not self)])
 
     # -- the function's world -------------------------------------------------------------------------------------
 

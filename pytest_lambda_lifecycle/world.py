@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.machinery
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import compress, islice
 from operator import is_not
 from types import ModuleType
@@ -171,6 +171,14 @@ class World:
     def own_modules(self) -> dict[str, ModuleType]:
         """Return this world's modules by name."""
         return self._collect() if self._entered else self.modules
+
+    def twins(self, others: Iterable[Mapping[str, ModuleType]]) -> Iterator[tuple[str, ModuleType]]:
+        """Yield the modules of ``others`` that were loaded from the same files as this world's."""
+        own = self.own_modules()
+        for name, module in (pair for modules in others for pair in modules.items()):
+            ours = own.get(name)
+            if ours is not None and getattr(ours, "__file__", None) == getattr(module, "__file__", ours):
+                yield name, module
 
     def is_source(self, name: str) -> bool:
         """Say whether a module of its is function code, and not a fresh package's."""

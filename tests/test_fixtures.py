@@ -1090,9 +1090,7 @@ class TestPatchedBetweenInvokes:
         )
         result = pytester.runpytest("-p", "no:randomly")
         result.assert_outcomes(passed=1, failed=1)
-        result.stdout.re_match_lines(
-            [r"E +.*app\.(connect|Client\.get) is patched on another copy.*mock\.patch"]
-        )
+        result.stdout.re_match_lines([r"E +.*app\.(connect|Client\.get) is patched on another copy.*mock\.patch"])
         result.stdout.no_fnmatch_line("*watching.py*")
 
 

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from weakref import WeakSet
 
 from pytest_lambda_lifecycle import failures, lifecycle
@@ -34,10 +34,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_lifecycle.config import FunctionConfig
 
-__all__ = ["Copies", "ExecutionEnvironment"]
-
-Copies: TypeAlias = Callable[[], Iterable[tuple[str, ModuleType]]]
-"""Returns modules with their names."""
+__all__ = ["ExecutionEnvironment"]
 
 _NO_EVENT: Final = b"{}"
 _REASONS: Final = ("spindown", "timeout", "failure")
@@ -65,7 +62,7 @@ class ExecutionEnvironment(Extending, History):
         clock: LambdaClock | None = None,
         keep: Keep | None = None,
         tampered: Callable[[ModuleType], Iterable[str]] | None = None,
-        misplaced: Callable[[Copies], Iterable[str]] | None = None,
+        misplaced: Callable[[Callable[[], Iterable[tuple[str, ModuleType]]]], Iterable[str]] | None = None,
         around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
         observer: Callable[[Event], None] | None = None,
     ) -> None:

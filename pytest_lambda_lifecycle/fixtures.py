@@ -16,7 +16,7 @@ import pytest
 
 from pytest_lambda_lifecycle import options
 from pytest_lambda_lifecycle.config import FunctionConfig
-from pytest_lambda_lifecycle.environment import Copies, ExecutionEnvironment
+from pytest_lambda_lifecycle.environment import ExecutionEnvironment
 from pytest_lambda_lifecycle.errors import ConfigError, LifecycleError, LifecycleWarning
 from pytest_lambda_lifecycle.extension_events import ExtensionFault
 from pytest_lambda_lifecycle.kept import handler_file, keep_for
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from pytest_lambda_lifecycle.events import Event
+    from pytest_lambda_lifecycle.patched import Misplaced
     from pytest_lambda_lifecycle.phases import Invocation
     from pytest_lambda_lifecycle.process import ProcessSlice
     from pytest_lambda_lifecycle.settings import FunctionSettings, Settings
@@ -56,7 +57,7 @@ class LambdaLifecycle:
         *,
         journal: Journal,
         patched: Callable[[ModuleType], list[str]],
-        misplaced: Callable[[Copies], list[str]],
+        misplaced: Callable[[], Misplaced],
     ) -> None:
         __tracebackhide__ = _misuse
         self._request = request
@@ -222,7 +223,7 @@ class LambdaLifecycle:
             around_invoke=partial(_invoke_through_hook, hooks, made) if wrapped else None,
             observer=_Announcer(hooks, made) if listeners else None,
             tampered=self._patched,
-            misplaced=self._misplaced,
+            misplaced=self._misplaced(),
         )
         made.append(environment)
         return environment

@@ -14,14 +14,18 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pytest
 
 from pytest_lambda_lifecycle.folders import folder_of_module, inside, is_installed
 from pytest_lambda_lifecycle.patchers import Patchers
 
-__all__ = ["PatchWatch"]
+__all__ = ["Copies", "Misplaced", "PatchWatch"]
+
+Copies: TypeAlias = Callable[[], Iterable[tuple[str, ModuleType]]]
+"""Returns modules with their names."""
+Misplaced: TypeAlias = Callable[[Copies], Iterable[str]]
 
 _PLAIN: Final = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, object)
 _CODE: Final = (FunctionType, BuiltinFunctionType, type, ModuleType)
@@ -84,15 +88,29 @@ class PatchWatch:
             names.update(f"{prefix}{attribute}" for prefix in _paths_to(target, module))
         return sorted(names)
 
-    def misplaced(self, copies: Callable[[], Iterable[tuple[str, ModuleType]]]) -> list[str]:
-        """Return the dotted names in some modules that are patched just now, by patchers that began in a test."""
-        noted = list(self._patchers.noted())
-        return [
-            f"{name}.{prefix}{attribute}"
-            for name, module in (copies() if noted else ())
-            for target, attribute in noted
-            for prefix in _paths_to(target, module)
-        ]
+    def misplaced(self) -> Misplaced:
+        """Return what finds the names in some modules that are patched just now, by patchers that began in a test.
+
+        It looks again only after something else was patched.
+        """
+        latest: object = None
+
+        def find(copies: Copies) -> list[str]:
+            nonlocal latest
+            now = self._patchers.latest()
+            if now == latest:
+                return []
+            noted = list(self._patchers.noted())
+            found = [
+                f"{name}.{prefix}{attribute}"
+                for name, module in (copies() if noted else ())
+                for target, attribute in noted
+                for prefix in _paths_to(target, module)
+            ]
+            latest = None if found else now
+            return found
+
+        return find
 
     def _lies_here(self, name: str, module: ModuleType) -> bool:
         folder = folder_of_module(module)

@@ -28,6 +28,9 @@ class Patchers:
 
     def __init__(self) -> None:
         self._noted: WeakSet[Any] = WeakSet()
+        self._monkeypatches: WeakSet[pytest.MonkeyPatch] = WeakSet()
+        """Those of them that go on patching after they have begun."""
+        self._begun = 0
         self._undo: dict[type, Undo] = {}
         self._earlier: list[type] = []
         """Classes of which there may be patchers that began before they were watched."""
@@ -48,7 +51,8 @@ class Patchers:
         """Yield what is patched by now, as object and attribute."""
         self.watch()
         if self._earlier:
-            self._noted.update(one for one in gc.get_referrers(*self._earlier) if type(one) in self._earlier)
+            for one in [one for one in gc.get_referrers(*self._earlier) if type(one) in self._earlier]:
+                self._add(one)
             self._earlier.clear()
         yield from self.noted()
 
@@ -61,12 +65,22 @@ class Patchers:
             elif "temp_original" in vars(one):  # it has this as long as it is in force
                 yield one.target, one.attribute
 
+    def latest(self) -> object:
+        """Return what is equal as long as nothing else is patched: looking at each patch takes as long as an invoke."""
+        return self._begun, [id(one._setattr[-1]) for one in self._monkeypatches if one._setattr]
+
+    def _add(self, patcher: Any) -> None:  # noqa: ANN401
+        self._noted.add(patcher)
+        self._begun += 1
+        if isinstance(patcher, pytest.MonkeyPatch):
+            self._monkeypatches.add(patcher)
+
     def _note(self, cls: type, method: str) -> Undo:
-        original, noted = vars(cls)[method], self._noted
+        original, add = vars(cls)[method], self._add
 
         def beginning(self: object, *arguments: object) -> object:
             __tracebackhide__ = True
-            noted.add(self)
+            add(self)
             return original(self, *arguments)
 
         return replace_attributes((cls, method, beginning))

@@ -268,6 +268,11 @@ class ExecutionEnvironment(Extending, History):
     ) -> None:
         self.close()
 
+    @classmethod
+    def any_open(cls) -> bool:
+        """Say whether some environment has not ended."""
+        return bool(cls._open)
+
     def _other_copies(self) -> Iterable[tuple[str, ModuleType]]:
         """Return the copies that the test and other environments have of the function's modules."""
         world = self._parts.world

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.process import ProcessSlice
     from pytest_lambda_lifecycle.settings import Settings
     from pytest_lambda_lifecycle.summary import Journal
+    from pytest_lambda_lifecycle.wide import WideEnvironments
 
 MARKER: Final = (
     "lambda_lifecycle(handler=None, **settings): settings of the environments that the lambda_lifecycle fixture makes "
@@ -39,8 +40,8 @@ _item_key: Final[pytest.StashKey[pytest.Item | None]] = pytest.StashKey()
 """On the config: the item that runs."""
 _watch_key: Final[pytest.StashKey[PatchWatch]] = pytest.StashKey()
 """On the config: how function modules looked when that item began, from the first one on that uses a fixture."""
-_wide_key: Final[pytest.StashKey[dict[str, LambdaLifecycle]]] = pytest.StashKey()
-"""On the config: by fixture, those wider than a test that there are."""
+_wide_key: Final[pytest.StashKey[WideEnvironments]] = pytest.StashKey()
+"""On the config: environments that are wider than a test, from the first one on."""
 _entered_key: Final[pytest.StashKey[ProcessSlice | None]] = pytest.StashKey()
 """On an item: the environment that is put back at its next phase."""
 
@@ -104,11 +105,13 @@ def _fixture(name: str, scope: Literal["function", "class", "module", "session"]
         lifecycle = LambdaLifecycle(
             request, lambda_lifecycle_config, journal=journal, patched=patched, misplaced=watch.misplaced
         )
-        wide = config.stash.setdefault(_wide_key, {})
-        if scope != "function":
-            wide[name] = lifecycle
-        yield lifecycle
-        wide.pop(name, None)
+        if scope == "function":
+            yield lifecycle
+        else:
+            wide = _wide_environments(config)
+            wide.add(name, lifecycle)
+            yield lifecycle
+            wide.remove(name)
         lifecycle.close()
 
     ends = "the test" if scope == "function" else f"the {scope}"
@@ -147,19 +150,11 @@ def lambda_lifecycle_config() -> Settings:
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Note how function modules look before any fixture or patch of this test acts on them.
-
-    The environment of a class, module or session that the test uses is put in place before the test's own fixtures, as
-    it is in the first test, so that their patches act on its modules.
-    """
+    """Note how function modules look before any fixture or patch of this test acts on them."""
     __tracebackhide__ = True
     item.config.stash[_item_key] = item
-    used = _FIXTURES.intersection(getattr(item, "fixturenames", ()))
-    if used:
+    if not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         _watch(item.config)
-        wide = item.config.stash.get(_wide_key, {})
-        open_ = [process for name in used if name in wide for process in wide[name]._in_use()]
-        item.stash[_entered_key] = max(open_, key=lambda process: process.entry, default=None)
     return (yield from _one_phase(item))
 
 
@@ -167,6 +162,9 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Put the environment in place that was entered when setup ended."""
     __tracebackhide__ = True
+    wide = item.config.stash.get(_wide_key, None)
+    if wide is not None and item.stash.get(_entered_key, None) is None:
+        item.stash[_entered_key] = wide.latest(item)
     return (yield from _one_phase(item))
 
 
@@ -180,16 +178,17 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
         item.stash[_entered_key] = None
         item.config.stash[_item_key] = None
         watch = item.config.stash.get(_watch_key, None)
-        surroundings = sys.modules.get("pytest_lambda_lifecycle.surroundings")
-        if surroundings is not None:
-            surroundings.sweep(None if watch is None else watch.variables)
-            sys.modules["pytest_lambda_lifecycle.logging_tree"].sweep_levels()
-            sys.modules["pytest_lambda_lifecycle.undoing"].sweep_attributes()
-        if watch is not None:
-            watch.end()
         environment = sys.modules.get("pytest_lambda_lifecycle.environment")
         if environment is not None:
+            variables = None if watch is None else watch.variables
+            sys.modules["pytest_lambda_lifecycle.surroundings"].sweep(
+                variables, open_=environment.ExecutionEnvironment.any_open()
+            )
+            sys.modules["pytest_lambda_lifecycle.logging_tree"].sweep_levels()
+            sys.modules["pytest_lambda_lifecycle.undoing"].sweep_attributes()
             environment.ExecutionEnvironment.unshift_time()
+        if watch is not None:
+            watch.end()
 
 
 def _watch(config: pytest.Config) -> PatchWatch:
@@ -202,6 +201,16 @@ def _watch(config: pytest.Config) -> PatchWatch:
         config.add_cleanup(watch.close)
     watch.begin(config.stash.get(_item_key, None))
     return watch
+
+
+def _wide_environments(config: pytest.Config) -> WideEnvironments:
+    wide = config.stash.get(_wide_key, None)
+    if wide is None:
+        from pytest_lambda_lifecycle.wide import WideEnvironments
+
+        wide = config.stash[_wide_key] = WideEnvironments()
+        config.pluginmanager.register(wide, "lambda_lifecycle_wide")
+    return wide
 
 
 def _one_phase(item: pytest.Item) -> Generator[None, Any, Any]:

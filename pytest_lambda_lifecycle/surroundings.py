@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from pytest_lambda_lifecycle.encoded import DATA, change_variables, decoded, variables_of
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
@@ -67,6 +67,7 @@ class Variables:
             now = variables_of(environ)
             self._own |= {name: now.get(name) for name in _differing(now, inside) - self._tests.keys() - edited}
             _set_environ(environ, now, _edited(outside, self._tests))
+            _MANAGED.update({name: (outside.get(name), inside.get(name)) for name in self._managed})
 
         return leave
 
@@ -142,28 +143,41 @@ class Variables:
 
 _EDITED: dict[str, tuple[str | None, set[str | None]]] = {}
 """Managed names that a test has set: the outside's value, and the environment's that the test will put back."""
+_MANAGED: dict[str, tuple[str | None, str | None]] = {}
+"""Of each managed name the outside's value, and the environment's, the latest time that one left."""
+_LAMBDAS_ALONE: Final = "AWS_LAMBDA_RUNTIME_API"
 _REWRITTEN: dict[str, tuple[str | None, str | None]] = {}
 """Names that a test has written inside: the outside's value, and the one that was written."""
 _PATHS: list[tuple[list[str], list[str]]] = []
 """For each search path: the environment's own entries, and the outside's."""
 
 
-def sweep(before: Mapping[str, str] | None = None) -> None:
+def sweep(before: Mapping[str, str] | None = None, *, open_: bool = False) -> None:
     """Undo what was put back too late: ``monkeypatch`` may undo at the end of a test, after the environment has left.
 
     To be called when a test has ended and no environment is entered.  ``before`` are the variables as the test began:
-    what was put back to them inside goes for the outside, too, even where that changed nothing inside.
+    what was put back to them inside goes for the outside, too, even where that changed nothing inside.  ``open_`` says
+    whether an environment goes on after the test.
     """
-    for name, (outside, inside) in _EDITED.items():
-        if os.environ.get(name) in inside:
+    if _LAMBDAS_ALONE in os.environ and _MANAGED.get(_LAMBDAS_ALONE, ("",))[0] is None:
+        for name, (outside, lambdas) in _MANAGED.items():  # a whole copy is back that was made inside
+            if outside is None or os.environ.get(name) == lambdas:
+                _set_variable(name, _EDITED[name][0] if name in _EDITED else outside)
+    if not open_:
+        _MANAGED.clear()
+    for name, (outside, inside) in list(_EDITED.items()):
+        now = os.environ.get(name)
+        if now in inside:
             _set_variable(name, outside)
+        elif now != outside:
+            continue  # what a fixture of wider scope has set is there as long as that lasts
+        del _EDITED[name]
     for name, (outside, written) in _REWRITTEN.items():
         if before is not None and written == before.get(name) and os.environ.get(name) == outside:
             _set_variable(name, written)
     for own, outside_path in _PATHS:
         if not set(own).isdisjoint(sys.path):
             sys.path[:] = [entry for entry in sys.path if entry not in own or entry in outside_path]
-    _EDITED.clear()
     _REWRITTEN.clear()
     _PATHS.clear()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import weakref
 from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, Final, TypeAlias
@@ -38,8 +40,9 @@ class _Late:
 
 UNSETTLED: Final[list[_Late]] = []
 """What a tool had replaced already (`mock.patch`): where it ends, the genuine thing comes back instead of our value."""
-_DISPLACED: Final[list[_Late]] = []
-"""What a tool has replaced in turn: where it ends, our value comes back, perhaps after we have gone."""
+_DISPLACED: Final[list[tuple[Any, str, weakref.ref[Any], Any]]] = []
+"""What a tool has replaced in turn: where it ends, our value comes back, perhaps after we have gone; nobody else keeps
+it.  Owner, name, our value and the original."""
 
 
 def replace_attributes(*replacements: Replacement, yielding: bool = False) -> Undo:
@@ -91,7 +94,7 @@ class _Replaced:
                 setattr(owner, name, original)
             elif not _is_genuine(owner, now):
                 setattr(owner, name, original)
-                _DISPLACED.append(_Late(self._replacements[index], originals.copy(), index))
+                _note_displaced(owner, name, value, original)
         originals.clear()
         if UNSETTLED:
             UNSETTLED[:] = [one for one in UNSETTLED if one.originals is not originals]
@@ -111,10 +114,17 @@ def sweep_attributes() -> None:
 
     To be called when a test has ended and no environment is entered.
     """
-    while _DISPLACED:
-        one = _DISPLACED.pop()
-        if one.now() is one.value:
-            one.put(one.originals[one.index])
+    for owner, name, ours, original in list(_DISPLACED):
+        value = ours()
+        if value is not None and owner.__dict__.get(name) is value:
+            setattr(owner, name, original)
+
+
+def _note_displaced(owner: Any, name: str, value: Any, original: Any) -> None:  # noqa: ANN401
+    """Remember it until nobody has our value any more: a fixture of wider scope may put it back in a later test."""
+    alive = [late for late in _DISPLACED if late[2]() is not None and late[2]() is not value]
+    with contextlib.suppress(TypeError):  # an object of a kind that cannot be watched
+        _DISPLACED[:] = [*alive, (owner, name, weakref.ref(value), original)]
 
 
 def _is_genuine(owner: Any, value: Any) -> bool:  # noqa: ANN401

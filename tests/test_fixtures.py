@@ -853,6 +853,35 @@ class TestPhasesOfPytest:
         )
         suite.runpytest("-p", "no:randomly").assert_outcomes(passed=2)
 
+    @pytest.mark.parametrize("target", "os.kill os.chdir signal.signal atexit.register socket.getaddrinfo".split())
+    def test_functions_that_a_wider_fixture_puts_back_are_the_originals(self, suite, target):
+        suite.makepyfile(
+            test_it=f"""
+                import atexit, os, pytest, signal, socket
+                BEFORE = {target}
+
+                class TestIt:
+                    @pytest.fixture(scope="class")
+                    def env(self, class_lambda_lifecycle):
+                        env = class_lambda_lifecycle("app.handler")
+                        env.initialize()
+                        return env
+
+                    @pytest.fixture(scope="class")
+                    def patched(self, env):
+                        with pytest.MonkeyPatch.context() as patch:
+                            patch.setattr("{target}", lambda *arguments: None)
+                            yield
+
+                    def test_it(self, env, patched): env.invoke()
+                    def test_outside(self, patched): pass
+
+                def test_after():
+                    assert {target} is BEFORE
+            """,
+        )
+        suite.runpytest("-p", "no:randomly").assert_outcomes(passed=3)
+
     @pytest.mark.parametrize("tool", ["mock.patch(name)", "mock.patch(name, autospec=True)", "patched_by_hand(name)"])
     def test_function_code_calls_what_a_test_has_mocked(self, suite, tool):
         """Also where the mock was there first; and when it is gone, we watch again."""
@@ -904,6 +933,71 @@ class TestPhasesOfPytest:
             """,
         )
         suite.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=18)
+
+    @pytest.mark.parametrize("order", ["env, wide", "wide, env"])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            'mock.patch.dict(os.environ, {"AWS_REGION": "eu-west-1", "MINE": "1"})',
+            'mock.patch.dict(os.environ, {"AWS_ACCESS_KEY_ID": "mine"})',
+            'mock.patch.dict(os.environ, {"MINE": "1"}, clear=True)',
+            'setting("AWS_ACCESS_KEY_ID", "AWS_REGION", "MINE")',
+            'setting("_HANDLER")',
+        ],
+    )
+    def test_variables_that_a_wider_fixture_puts_back_late_are_back(self, suite, order, change):
+        """It began while an environment was in force, and ends in another test, when none is."""
+        suite.makepyfile(
+            conftest="""
+                import contextlib, os, pytest
+                from unittest import mock
+
+                @contextlib.contextmanager
+                def setting(*names):
+                    before = {name: os.environ.get(name) for name in names}
+                    os.environ.update(dict.fromkeys(names, "mine"))
+                    yield
+                    for name, value in before.items():
+                        if value is None:
+                            del os.environ[name]
+                        else:
+                            os.environ[name] = value
+
+                @pytest.fixture(scope="session")
+                def env(session_lambda_lifecycle):
+                    env = session_lambda_lifecycle("app.handler")
+                    env.initialize()
+                    return env
+
+                @pytest.fixture(scope="module")
+                def wide(): ...
+
+                def outside():
+                    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+                BEFORE = outside()
+            """,
+            test_1=f"""
+                import os, pytest
+                from unittest import mock
+                from conftest import setting
+
+                @pytest.fixture(scope="module")
+                def wide(env):
+                    with {change}:
+                        yield
+
+                def test_it({order}): env.invoke()
+                def test_outside(wide): pass
+            """,
+            test_2="""
+                from conftest import BEFORE, outside
+                def test_after(): assert outside() == BEFORE
+                def test_again(env): env.invoke()
+                def test_after_all(): assert outside() == BEFORE
+            """,
+        )
+        suite.runpytest("-p", "no:randomly").assert_outcomes(passed=5)
 
     def test_log_capture_of_each_phase_stays_pytests(self, suite):
         suite.makepyfile(

@@ -16,7 +16,7 @@ import pytest_lambda_lifecycle
 ROOT = Path(pytest_lambda_lifecycle.__file__).parent
 
 LAYERS = {
-    5: "plugin options fixtures hookspecs assertions summary kept patched patchers clock_fixture marks",
+    5: "plugin options fixtures hookspecs assertions summary kept patched patchers clock_fixture marks wide",
     4: "environment extending assembly attributes history lambda_clock reuse_assertion spies",
     3: "api api.channel api.connection api.delivery api.endpoint api.lines api.registry api.remote_api api.replies "
     "api.routes  api.runtime_api api.server api.states api.subscription api.telemetry api.waiting extensions "

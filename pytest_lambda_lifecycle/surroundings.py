@@ -143,6 +143,9 @@ class Variables:
 
 _EDITED: dict[str, tuple[str | None, set[str | None]]] = {}
 """Managed names that a test has set: the outside's value, and the environment's that the test will put back."""
+_UNKNOWN: Final = object()
+_LASTING: dict[str, str | None] = {}
+"""Of these names, what they were for the outside when that test had ended."""
 _MANAGED: dict[str, tuple[str | None, str | None]] = {}
 """Of each managed name the outside's value, and the environment's, the latest time that one left."""
 _LAMBDAS_ALONE: Final = "AWS_LAMBDA_RUNTIME_API"
@@ -169,9 +172,10 @@ def sweep(before: Mapping[str, str] | None = None, *, open_: bool = False) -> No
         now = os.environ.get(name)
         if now in inside:
             _set_variable(name, outside)
-        elif now != outside:
-            continue  # what a fixture of wider scope has set is there as long as that lasts
+        elif now != outside and _lasts(name, now, before):
+            continue
         del _EDITED[name]
+        _LASTING.pop(name, None)
     for name, (outside, written) in _REWRITTEN.items():
         if before is not None and written == before.get(name) and os.environ.get(name) == outside:
             _set_variable(name, written)
@@ -180,6 +184,13 @@ def sweep(before: Mapping[str, str] | None = None, *, open_: bool = False) -> No
             sys.path[:] = [entry for entry in sys.path if entry not in own or entry in outside_path]
     _REWRITTEN.clear()
     _PATHS.clear()
+
+
+def _lasts(name: str, now: str | None, before: Mapping[str, str] | None) -> bool:
+    """Say whether a variable is as a fixture of wider scope has set it, which puts it back after a later test."""
+    if name not in _LASTING and (before is None or before.get(name) != now):
+        _LASTING[name] = now
+    return _LASTING.get(name, _UNKNOWN) == now
 
 
 def _differing(one: dict[str, str], other: dict[str, str]) -> set[str]:

@@ -988,6 +988,7 @@ class TestPhasesOfPytest:
                         yield
 
                 def test_it({order}): env.invoke()
+                def test_again({order}): env.invoke()
                 def test_outside(wide): pass
             """,
             test_2="""
@@ -997,7 +998,7 @@ class TestPhasesOfPytest:
                 def test_after_all(): assert outside() == BEFORE
             """,
         )
-        suite.runpytest("-p", "no:randomly").assert_outcomes(passed=5)
+        suite.runpytest("-p", "no:randomly").assert_outcomes(passed=6)
 
     def test_log_capture_of_each_phase_stays_pytests(self, suite):
         suite.makepyfile(

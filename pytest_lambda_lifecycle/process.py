@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
+from pytest_lambda_lifecycle.event_loop import NO_LOOP, hide_loop, restore_loop
 from pytest_lambda_lifecycle.outcome import Exited, Raised
 from pytest_lambda_lifecycle.undoing import UNSETTLED, Undo, renew_attributes
 
@@ -133,7 +134,7 @@ class ProcessSlice:
         self._stdout: Any = self._streams[0]
         self._stderr: Any = self._streams[1]
         self._filters: list[Any] = []
-        self._loop = _NO_LOOP
+        self._loop = NO_LOOP
         self._tempdir: str | None = self._tmp
 
     # -- the process as a whole -----------------------------------------------------------------------------------
@@ -267,11 +268,11 @@ class ProcessSlice:
         warnings.filters = inside = [*self._filters, *filters]
         # Between phases it is the test's: pytest would put `tmp_path` of the whole run where it ends with us.
         tempdir, tempfile.tempdir = tempfile.tempdir, self._tempdir
-        return streams, filters, inside, len(inside), tempdir, _hide_loop(self._loop)
+        return streams, filters, inside, len(inside), tempdir, hide_loop(self._loop)
 
     def _phase_ends(self, outside: tuple[Any, ...]) -> None:
         streams, filters, inside, count, tempdir, loop = outside
-        self._loop = _restore_loop(loop)
+        self._loop = restore_loop(loop)
         self._tempdir, tempfile.tempdir = tempfile.tempdir, tempdir
         if streams is not None:
             self._return_streams(streams)
@@ -301,54 +302,3 @@ def _flush(stream: object) -> None:
     if isinstance(stream, io.TextIOWrapper):
         with contextlib.suppress(ValueError, OSError):  # closed, or a full disk
             stream.flush()
-
-
-_NO_LOOP: Any = (None, None, False)
-_QUIET: Any = object()
-
-
-def _hide_loop(own: Any) -> Any:  # noqa: ANN401  # asyncio's private state
-    """Hide an event loop that runs around the test, and give function code the loop that it set before.
-
-    Returns what `_restore_loop` needs; None where asyncio is not loaded.
-    """
-    events = sys.modules.get("asyncio.events")
-    if events is None:
-        return None
-    running = events._get_running_loop()
-    if running is None and own is _NO_LOOP and events._event_loop_policy is None:
-        return _QUIET  # nobody uses asyncio: the usual case
-    if running is not None:
-        events._set_running_loop(None)
-    outside = (events._event_loop_policy, *_current_loop(events))
-    _set_current_loop(events, own)
-    return running, outside
-
-
-def _restore_loop(hidden: Any) -> Any:  # noqa: ANN401
-    """Put the outside's loop back; returns the environment's own."""
-    events = sys.modules.get("asyncio.events")
-    if events is None or (hidden is _QUIET and events._event_loop_policy is None):
-        return _NO_LOOP
-    own = (events._event_loop_policy, *_current_loop(events))
-    if hidden is None or hidden is _QUIET:  # outside has no loop yet
-        _set_current_loop(events, _NO_LOOP)
-        return own
-    running, outside = hidden
-    _set_current_loop(events, outside)
-    if running is not None:
-        events._set_running_loop(running)
-    return own
-
-
-def _current_loop(events: Any) -> tuple[Any, bool]:  # noqa: ANN401
-    local = getattr(events._event_loop_policy, "_local", None)
-    return (None, False) if local is None else (local._loop, local._set_called)
-
-
-def _set_current_loop(events: Any, state: Any) -> None:  # noqa: ANN401
-    policy, loop, set_called = state
-    events._event_loop_policy = policy
-    local = getattr(policy, "_local", None)
-    if local is not None:
-        local._loop, local._set_called = loop, set_called

@@ -188,7 +188,7 @@ def sweep(before: Mapping[str, str] | None = None, *, open_: bool = False) -> No
 
 def _lasts(name: str, now: str | None, before: Mapping[str, str] | None) -> bool:
     """Say whether a variable is as a fixture of wider scope has set it, which puts it back after a later test."""
-    if name not in _LASTING and (before is None or before.get(name) != now):
+    if name not in _LASTING and before is not None and before.get(name) != now:
         _LASTING[name] = now
     return _LASTING.get(name, _UNKNOWN) == now
 

@@ -855,30 +855,27 @@ class TestPhasesOfPytest:
 
     @pytest.mark.parametrize("target", "os.kill os.chdir signal.signal atexit.register socket.getaddrinfo".split())
     def test_functions_that_a_wider_fixture_puts_back_are_the_originals(self, suite, target):
+        imports = f"import atexit, os, pytest, signal, socket\nBEFORE = {target}\n"
         suite.makepyfile(
-            test_it=f"""
-                import atexit, os, pytest, signal, socket
-                BEFORE = {target}
+            test_1=f"""
+                {imports.strip().replace(chr(10), chr(10) + 16 * " ")}
 
-                class TestIt:
-                    @pytest.fixture(scope="class")
-                    def env(self, class_lambda_lifecycle):
-                        env = class_lambda_lifecycle("app.handler")
-                        env.initialize()
-                        return env
+                @pytest.fixture(scope="module")
+                def env(session_lambda_lifecycle):
+                    env = session_lambda_lifecycle("app.handler")
+                    env.initialize()
+                    return env
 
-                    @pytest.fixture(scope="class")
-                    def patched(self, env):
-                        with pytest.MonkeyPatch.context() as patch:
-                            patch.setattr("{target}", lambda *arguments: None)
-                            yield
+                @pytest.fixture(scope="module")
+                def patched(env):
+                    with pytest.MonkeyPatch.context() as patch:
+                        patch.setattr("{target}", lambda *arguments: None)
+                        yield
 
-                    def test_it(self, env, patched): env.invoke()
-                    def test_outside(self, patched): pass
-
-                def test_after():
-                    assert {target} is BEFORE
+                def test_it(env, patched): env.invoke()
+                def test_outside(patched): pass
             """,
+            test_2=f"{imports}def test_after(): assert {target} is BEFORE",
         )
         suite.runpytest("-p", "no:randomly").assert_outcomes(passed=3)
 

@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import sys
-import tempfile
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from pytest_lambda_lifecycle.capture import Unbuffered
 from pytest_lambda_lifecycle.clock import Clock, FreezegunNames, moment_at
 from pytest_lambda_lifecycle.conductor import Conductor
 from pytest_lambda_lifecycle.config import FunctionConfig
+from pytest_lambda_lifecycle.ephemeral_storage import OUTSIDE_TMP, EphemeralStorage
 from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
@@ -57,10 +58,7 @@ from pytest_lambda_lifecycle.world import Keep, World
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.events import Event
 
-__all__ = ["Assembly", "assemble", "new_log_stream"]
-
-# Asked once: while an environment is entered, `tempfile` answers with that environment's /tmp.
-_OUTSIDE_TMP: Final = tempfile.gettempdir()
+__all__ = ["Assembly", "assemble"]
 
 
 @dataclass
@@ -73,8 +71,7 @@ class Assembly:
     runtime: WatchedRuntime
     extensions: ExtensionGroup
     replacements: Replacements
-    tmp: tempfile.TemporaryDirectory[str]
-    log_stream: str
+    storage: EphemeralStorage
     task_root: Path
 
 
@@ -84,7 +81,7 @@ def assemble(
     clock: Clock,
     keep: Keep,
     tampered: Callable[[ModuleType], Iterable[str]],
-    misplaced: Callable[[], Iterable[str]] | None,
+    misplaced: Callable[[World], Iterable[str]] | None,
     observer: Callable[[Event], None] | None,
 ) -> Assembly:
     """Build an environment that has not begun: nothing in the process changes before its first phase."""
@@ -99,13 +96,13 @@ def assemble(
     import_path = [str(folder) for folder in (task_root, *_layer_folders(config.layers))]
     world = World(import_path, fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
     _warn_of_unknown(config, world)
-    tmp = tempfile.TemporaryDirectory(prefix="lambda-tmp-", dir=_OUTSIDE_TMP, ignore_cleanup_errors=True)
+    storage, log_stream = EphemeralStorage(), _new_log_stream(config, clock.now_us())
     namespaces, replacements = SharedNamespaces(world.hook, world.own), Replacements(world, config.handler)
 
     endpoint = Endpoint(
         config,
         timeline=timeline,
-        view=_RuntimeView(lambda: conductor),
+        view=_RuntimeView(lambda: conducting()),
         now_us=clock.now_us,
         threads=lambda: threads,
         is_functions=lambda: in_phase() or function_thread() is process,
@@ -117,7 +114,7 @@ def assemble(
         return function_variables(
             config,
             outside=outside,
-            log_stream_name=assembly.log_stream,
+            log_stream_name=log_stream,
             task_root=task_root,
             credentials=rotation.current() if rotation is not None else None,
             api=endpoint.address,
@@ -160,6 +157,7 @@ def assemble(
             threads,
             children,
             Slots(),
+            storage,
             namespaces,
             replacements,
             Exits(
@@ -173,7 +171,6 @@ def assemble(
         alarm,
         [Unbuffered("stdout", record), Unbuffered("stderr", record)],
         f"the environment of {config.handler!r}",
-        tmp.name,
     )
 
     def is_tests_own(exception: BaseException) -> bool:
@@ -195,7 +192,8 @@ def assemble(
 
     def program_exited(name: str, exit_code: int) -> None:
         endpoint.registry.exited(name, exit_code)
-        if in_own_turn() and conductor.state in {State.INIT, State.INVOKE}:  # at the end it is expected
+        conductor = conducting()
+        if in_own_turn() and conductor and conductor.state in {State.INIT, State.INVOKE}:  # at the end it is expected
             alarm.cut()
 
     def in_own_turn() -> bool:
@@ -215,9 +213,9 @@ def assemble(
         Programs(
             programs,
             variables=lambda: inside(dict(os.environ)),
-            directory=Path(tmp.name),
+            directory=lambda: storage.path,
             layers=opt_layers(config),
-            scratch=_OUTSIDE_TMP,
+            scratch=OUTSIDE_TMP,
             note=lambda event: endpoint.note(event),
             now_us=clock.now_us,
             exited=program_exited,
@@ -227,29 +225,44 @@ def assemble(
         timeline=timeline,
         clock=clock,
     )
+
+    def renew() -> str:
+        nonlocal log_stream
+        storage.empty()
+        log_stream = _new_log_stream(config, clock.now_us())
+        return log_stream
+
     conductor = Conductor(
-        config, runtime=runtime, extensions=extensions, process=process, turns=turns, timeline=timeline, clock=clock
+        config,
+        runtime=runtime,
+        extensions=extensions,
+        process=process,
+        turns=turns,
+        timeline=timeline,
+        clock=clock,
+        renew=renew,
     )
-    log_stream = new_log_stream(config, clock.now_us())
-    assembly = Assembly(conductor, process, world, runtime, extensions, replacements, tmp, log_stream, task_root)
-    return assembly
+    conducting = weakref.ref(conductor)  # no circle: what is closed and forgotten is freed at once
+    return Assembly(conductor, process, world, runtime, extensions, replacements, storage, task_root)
 
 
 class _RuntimeView:
-    """What the Runtime API tells function code of the runtime in this process."""
+    """What the Runtime API tells function code of the runtime in this process, as long as there is one."""
 
     _STATES: Final = {State.READY: "Ready", State.INVOKE: "Running"}
 
-    def __init__(self, conductor: Callable[[], Conductor]) -> None:
+    def __init__(self, conductor: Callable[[], Conductor | None]) -> None:
         self._conductor = conductor
 
     def state(self) -> str:
         """Return the state by its name in the emulator."""
-        return self._STATES.get(self._conductor().state, "Started")
+        conductor = self._conductor()
+        return "Started" if conductor is None else self._STATES.get(conductor.state, "Started")
 
     def request_id(self) -> str:
         """Return the identifier of the latest request."""
-        return self._conductor().request_id
+        conductor = self._conductor()
+        return "" if conductor is None else conductor.request_id
 
 
 def extension_programs(config: FunctionConfig, clock: Clock) -> list[tuple[str, Path]]:
@@ -289,7 +302,7 @@ def _warn_of_unknown(config: FunctionConfig, world: World) -> None:
             warn(f"fresh_packages has {name!r}, and there is no such module on the import path (from {source})")
 
 
-def new_log_stream(config: FunctionConfig, now: int) -> str:
+def _new_log_stream(config: FunctionConfig, now: int) -> str:
     """Return a name as Lambda makes them: date, version, 32 hexadecimal digits."""
     return f"{moment_at(now).strftime('%Y/%m/%d')}/[{config.function_version}]{secrets.token_hex(16)}"
 

@@ -68,10 +68,17 @@ class Conductor(Ending):
         turns: Turns,
         timeline: Timeline,
         clock: Clock,
+        renew: Callable[[], str],
     ) -> None:
         stopping = Stopping(config, runtime=runtime, extensions=extensions, turns=turns, timeline=timeline, clock=clock)
         super().__init__(
-            config, extensions=extensions, process=process, stopping=stopping, timeline=timeline, clock=clock
+            config,
+            extensions=extensions,
+            process=process,
+            stopping=stopping,
+            timeline=timeline,
+            clock=clock,
+            renew=renew,
         )
         self._runtime = runtime
         self._turns = turns

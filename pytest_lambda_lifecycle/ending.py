@@ -36,14 +36,15 @@ class Ending(Standing):
         stopping: Stopping,
         timeline: Timeline,
         clock: Clock,
+        renew: Callable[[], str],
     ) -> None:
+        """``renew`` makes what a new environment has of its own, and returns its log stream."""
         super().__init__()
         self.config = config
         self.timeline = timeline
         self.clock = clock
         self.phases: list[Phase] = []
-        self.renewed: Callable[[], str] = lambda: ""
-        """Makes what a new environment has of its own; returns its log stream."""
+        self._renew = renew
         self._extensions = extensions
         self._process = process
         self._stopping = stopping
@@ -129,7 +130,7 @@ class Ending(Standing):
         finally:
             self._process.discard()
             self._alive = self._cut = False
-            self.timeline.append(Recycled(self.clock.now_us(), self.renewed()))
+            self.timeline.append(Recycled(self.clock.now_us(), self._renew()))
             self.state = State.NEW
             self._born_us = self._active_us = self.clock.now_us()
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import functools
 import importlib
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 from weakref import WeakSet
 
 from pytest_lambda_lifecycle import failures, lifecycle
-from pytest_lambda_lifecycle.assembly import assemble, new_log_stream
+from pytest_lambda_lifecycle.assembly import assemble
 from pytest_lambda_lifecycle.attributes import make_request, remaining_us
 from pytest_lambda_lifecycle.clock import RealClock, microseconds
 from pytest_lambda_lifecycle.codec import encode_event
@@ -27,7 +26,7 @@ from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.reuse_assertion import assert_reused
 from pytest_lambda_lifecycle.spies import Record, Spy, spying
 from pytest_lambda_lifecycle.task_root import hint_at_namesake, hint_at_neighbour
-from pytest_lambda_lifecycle.world import Keep, is_rewritten
+from pytest_lambda_lifecycle.world import Keep, World, is_rewritten
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.config import FunctionConfig
 
 __all__ = ["ExecutionEnvironment"]
+
+FindMisplaced: TypeAlias = Callable[[Callable[[], Iterable[tuple[str, ModuleType]]]], Iterable[str]]
 
 _NO_EVENT: Final = b"{}"
 _REASONS: Final = ("spindown", "timeout", "failure")
@@ -62,7 +63,7 @@ class ExecutionEnvironment(Extending, History):
         clock: LambdaClock | None = None,
         keep: Keep | None = None,
         tampered: Callable[[ModuleType], Iterable[str]] | None = None,
-        misplaced: Callable[[Callable[[], Iterable[tuple[str, ModuleType]]]], Iterable[str]] | None = None,
+        misplaced: FindMisplaced | None = None,
         around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
         observer: Callable[[Event], None] | None = None,
     ) -> None:
@@ -80,11 +81,10 @@ class ExecutionEnvironment(Extending, History):
             clock=self._clock or RealClock(),
             keep=keep or (lambda name, module, namesake: namesake and is_rewritten(module)),
             tampered=tampered or (lambda module: ()),
-            misplaced=None if misplaced is None else functools.partial(misplaced, self._other_copies),
+            misplaced=None if misplaced is None else functools.partial(self._misplaced, misplaced),
             observer=observer,
         )
         self._conductor = self._parts.conductor
-        self._conductor.renewed = self._renew
         self._open.add(self)
         if self._clock is not None:
             self._clock.attach(self)
@@ -215,12 +215,6 @@ class ExecutionEnvironment(Extending, History):
         if stage.running:
             clock.spend(span_us)
 
-    def _renew(self) -> str:
-        self._parts.log_stream = new_log_stream(self.config, self._conductor.clock.now_us())
-        for entry in self.tmp.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-        return self._parts.log_stream
-
     @classmethod
     def unshift_time(cls) -> None:
         """Give real time back after `idle` without a clock: at the end of a test, or with the last environment."""
@@ -255,7 +249,8 @@ class ExecutionEnvironment(Extending, History):
             if self._conductor.state is not State.CLOSED:
                 self._conductor.shutdown("spindown", cause=f"closed at {self.closed_at or failures.caller()}")
         finally:
-            self._parts.tmp.cleanup()
+            self._parts.storage.close()
+            self._parts.world.hook.clear()
             self._open.discard(self)
             if not self._open:
                 self.unshift_time()
@@ -273,17 +268,18 @@ class ExecutionEnvironment(Extending, History):
         """Say whether some environment has not ended."""
         return bool(cls._open)
 
-    def _other_copies(self) -> Iterable[tuple[str, ModuleType]]:
-        """Return the copies that the test and other environments have of the function's modules."""
-        world = self._parts.world
-        return world.twins([world.parked, *(one._parts.world.modules for one in self._open if one is not self)])
+    @classmethod
+    def _misplaced(cls, find: FindMisplaced, world: World) -> Iterable[str]:
+        """Find patches on the copies that the test and other environments have of the modules of a world."""
+        worlds = [one._parts.world for one in cls._open]
+        return find(lambda: world.twins([world.parked, *(one.modules for one in worlds if one is not world)]))
 
     # -- the function's world -------------------------------------------------------------------------------------
 
     @property
     def tmp(self) -> Path:
         """The function's ``/tmp``: `tempfile` uses it; it survives a reset, and ends with a recycle."""
-        return Path(self._parts.tmp.name)
+        return self._parts.storage.path
 
     @property
     def module(self) -> ModuleType:

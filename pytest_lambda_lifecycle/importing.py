@@ -32,6 +32,10 @@ class ImportHook(importlib.abc.MetaPathFinder):
         for name in names:
             self._callbacks[name] = (*self._callbacks[name], callback) if name in self._callbacks else alone
 
+    def clear(self) -> None:
+        """Call nobody back any more."""
+        self._callbacks, self.guard = {}, None
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:

@@ -109,9 +109,7 @@ class ProcessSlice:
         alarm: Alarm,
         streams: Sequence[Unbuffered],
         label: str,
-        tmp: str,
     ) -> None:
-        """``tmp`` is where the function's temporary files go."""
         self.label = label
         self.closed = False
         self.entry = 0
@@ -119,14 +117,13 @@ class ProcessSlice:
         self.exit_code: int | None = None
         """Set when a thread of the function's ended the process, while the handler itself runs on."""
         self._pid = _getpid()
-        self._parts = parts
+        self._parts = tuple(parts)
         self._begins = tuple(one.phase_begins for one in surroundings)
         self._ends = tuple(one.phase_ends for one in surroundings)
         self._alarm = alarm
         self._undo: list[Undo] = []
         self._streams = tuple(streams)
         self._held = False
-        self._tmp = tmp
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -135,7 +132,7 @@ class ProcessSlice:
         self._stderr: Any = self._streams[1]
         self._filters: list[Any] = []
         self._loop = NO_LOOP
-        self._tempdir: str | None = self._tmp
+        self._tempdir: str | None = None
 
     # -- the process as a whole -----------------------------------------------------------------------------------
 
@@ -174,6 +171,7 @@ class ProcessSlice:
         if stage.current is self:
             stage.leave()
         self._discard_parts()
+        self._parts = self._begins = self._ends = ()  # they know us: what is closed and forgotten is freed at once
         for stream in self._streams:
             stream.release()
         self._context = contextvars.Context()

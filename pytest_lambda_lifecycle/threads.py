@@ -108,6 +108,7 @@ class StartedThreads:
     def waiting_at(self, port: int) -> set[threading.Thread]:
         """Return those that wait for an answer from a port of ours."""
         frames, found = sys._current_frames(), set[threading.Thread]()
+        frames.pop(threading.get_ident(), None)  # this one would hold itself, and the environment with it
         for thread in list(self.where):
             frame = frames.get(thread.ident or 0)
             if frame is not None and frame.f_globals.get("__name__") == _LINES:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["WatchedRuntime"]
 
 Tampered = Callable[[ModuleType], Iterable[str]]
-Misplaced = Callable[[], Iterable[str]]
+Misplaced = Callable[["World"], Iterable[str]]
 
 
 class WatchedRuntime:
@@ -94,7 +94,7 @@ class WatchedRuntime:
         if self._renew_credentials is not None:
             self._renew_credentials()
         if self._misplaced is not None:
-            _refuse_misplaced(self._misplaced())
+            _refuse_misplaced(self._misplaced(self._world))
         if self.photograph is not None:
             self.photograph.compare(_changed_by_the_test)
         self._leftovers.begin()

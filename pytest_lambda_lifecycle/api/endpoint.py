@@ -17,7 +17,7 @@ from pytest_lambda_lifecycle.variables import NO_LISTENER
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.registry import Registry
-    from pytest_lambda_lifecycle.api.replies import Call, Reply
+    from pytest_lambda_lifecycle.api.routes import Routes
     from pytest_lambda_lifecycle.api.runtime_api import View
     from pytest_lambda_lifecycle.api.telemetry import TelemetryHub
     from pytest_lambda_lifecycle.config import FunctionConfig
@@ -65,7 +65,9 @@ class Endpoint:
         self._threads = threads
         self._is_functions = is_functions
         self._importing = importing
-        self._server = ApiServer(self._handle)
+        self._routes = routes = list["Routes"]()
+        """One, once this is `opened`.  The server knows the list alone: what is forgotten is freed at once."""
+        self._server = ApiServer(lambda call: routes[0](call))
         self._opening = threading.Lock()
         self._externals: tuple[str, ...] = ()
         self._first = 0
@@ -133,7 +135,7 @@ class Endpoint:
             now_us=self._now_us,
         )
         runtime = LocalRuntimeApi(config, self._view)
-        self._routes = Routes(self.registry, runtime, self.hub, token=self.token)
+        self._routes.append(Routes(self.registry, runtime, self.hub, token=self.token))
         self.registry.begin(self._externals)
         self.hub.begin(self._first)
 
@@ -160,9 +162,6 @@ class Endpoint:
     def resting(self) -> set[threading.Thread]:
         """Return the function's threads that wait for an answer of ours: as extensions do."""
         return self._threads().waiting_at(self.port[1]) if self.opened and self.port else set()
-
-    def _handle(self, call: Call) -> Reply:
-        return self._routes(call)
 
     @property
     def in_use(self) -> bool:

@@ -28,7 +28,7 @@ class Programs:
         files: Sequence[tuple[str, Path]],
         *,
         variables: Callable[[], Mapping[str, str]],
-        directory: Path,
+        directory: Callable[[], Path],
         layers: Sequence[Path],
         scratch: str,
         note: Callable[[Event], None],
@@ -39,7 +39,7 @@ class Programs:
 
         ``files`` are names and paths, ``variables`` what the function finds; ``exited`` gets name and exit code.
 
-        ``directory`` is the environment's ``/tmp``: they start there, and find it as ``TMPDIR``.
+        ``directory`` returns the environment's ``/tmp``: they start there, and find it as ``TMPDIR``.
         ``note`` and ``exited`` are called on other threads.
         """
         if files:
@@ -75,7 +75,8 @@ class Programs:
         from pytest_lambda_lifecycle.extensions.process import ExtensionProcess, LaunchError, extension_variables
 
         # `/tmp` is the function's as well ("Lambda extensions"); here both find it by TMPDIR
-        variables = {**extension_variables(self._variables()), "TMPDIR": str(self._directory)}
+        directory = self._directory()
+        variables = {**extension_variables(self._variables()), "TMPDIR": str(directory)}
         self._guard = self._guard or Guard(variables["AWS_LAMBDA_RUNTIME_API"])
         path = dict(self._files)[name]
         self._opt = self._opt or Opt(self._layers, self._scratch)
@@ -84,7 +85,7 @@ class Programs:
             path,
             command=self._opt.command(path),
             variables=variables,
-            directory=self._directory,
+            directory=directory,
             wrote=lambda lines: self._note(ExtensionLog(self._now_us(), name, lines)),
             exited=lambda code: self._ended(process, code),
             dropped=lambda lines, size: self._note(

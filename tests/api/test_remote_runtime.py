@@ -144,6 +144,7 @@ class Platform:
             turns=Turns(process, clock),
             timeline=Timeline(),
             clock=clock,
+            renew=lambda: "",
         )
         self.count = 0
 

@@ -24,12 +24,20 @@ import threading
 import time
 import warnings
 import weakref
+from pathlib import Path
 from unittest import mock
 
 import pytest
 from freezegun import freeze_time
 
-from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, InitError, LifecycleError, surroundings
+from pytest_lambda_lifecycle import (
+    ExecutionEnvironment,
+    FunctionConfig,
+    InitError,
+    LifecycleError,
+    ephemeral_storage,
+    surroundings,
+)
 from pytest_lambda_lifecycle.events import AtexitIgnored, SharedChange
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
 
@@ -463,6 +471,60 @@ class TestPhaseOnly:
         assert env.invoke().payload.startswith(str(env.tmp) + os.sep)
         env.close()
         assert not env.tmp.exists()
+
+    def test_the_folder_is_made_when_somebody_asks(self, environment, monkeypatch, tmp_path):
+        machine = tmp_path / "machine"
+        machine.mkdir()
+        monkeypatch.setattr(ephemeral_storage, "OUTSIDE_TMP", str(machine))
+        env = environment("""
+            import tempfile
+            def handler(event, context):
+                return tempfile.tempdir, event and tempfile.gettempdir(), tempfile.tempdir
+        """)
+        assert env.invoke(False).payload == [None, False, None]  # as in any process in which nobody has asked
+        assert list(machine.iterdir()) == []
+        with mock.patch("os.mkdir", side_effect=AssertionError), mock.patch("tempfile.mkdtemp", side_effect=OSError):
+            [before, asked, after] = env.invoke(True).payload
+        assert (before, Path(asked), after) == (None, env.tmp, asked)
+        assert env.invoke(False).payload == [asked, False, asked]
+        assert list(machine.iterdir()) == [env.tmp]
+        assert env.tmp.stat().st_mode & 0o077 == 0
+        env.reset()
+        assert env.invoke(False).payload == [None, False, None]
+        assert list(machine.iterdir()) == [env.tmp]
+        env.close()
+        assert list(machine.iterdir()) == []
+
+    def test_the_folder_of_an_environment_that_has_ended(self, environment):
+        env = environment("def handler(event, context): pass")
+        env.invoke()
+        env.close()
+        assert not env.tmp.exists()
+
+    def test_who_asks_first_between_phases_is_the_test(self, environment, monkeypatch):
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        env = environment("def handler(event, context): pass")
+        env.invoke()
+        assert Path(tempfile.gettempdir()) not in [env.tmp, *env.tmp.iterdir()]
+
+    def test_folders_that_nobody_may_write_to_go_as_well(self, environment, tmp_path):
+        (tmp_path / "elsewhere").mkdir(mode=0o500)
+        env = environment(f"""
+            import os, tempfile
+            def handler(event, context):
+                os.makedirs(tempfile.gettempdir() + "/a/b/c")
+                os.symlink({str(tmp_path / "elsewhere")!r}, tempfile.gettempdir() + "/a/link")
+                os.chmod(tempfile.gettempdir() + "/a/b", 0o500)
+                os.chmod(tempfile.gettempdir() + "/a", 0o500)
+        """)
+        env.invoke()
+        tmp = env.tmp
+        env.recycle()
+        assert list(tmp.iterdir()) == []
+        env.invoke()
+        env.close()
+        assert not tmp.exists()
+        assert (tmp_path / "elsewhere").stat().st_mode & 0o777 == 0o500
 
 
 def timer_is_set() -> bool:
@@ -1236,3 +1298,33 @@ def test_nothing_keeps_an_environment_that_is_closed(tmp_path, code):
     del env, spy
     gc.collect()
     assert [one() for one in left] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "",
+        "import os, urllib.request as r; r.urlopen(f'http://{os.environ[\"AWS_LAMBDA_RUNTIME_API\"]}/2018-06-01/ping').read()",
+        "import tempfile; tempfile.mkdtemp()",
+        "import threading; threading.Thread(target=print).start()",
+    ],
+)
+def test_an_environment_that_is_closed_is_freed_at_once(tmp_path, code):
+    """Not by the garbage collector, whose runs would come amid the next cold starts."""
+    (tmp_path / "app.py").write_text(f"{code}\ndef handler(event, context): return 1\n")
+    config = FunctionConfig("app.handler", code_dir=tmp_path)
+    misplaced, around = lambda copies: list(copies()) and (), lambda event, invoke: invoke()
+    gc.collect()
+    gc.disable()
+    try:
+        env = ExecutionEnvironment(config, misplaced=misplaced, around_invoke=around)
+        env.invoke()
+        env.recycle()
+        env.invoke()
+        parts = env._parts
+        left = [weakref.ref(one) for one in (env, parts.conductor, parts.process, parts.world, parts.runtime)]
+        env.close()
+        del env, parts
+        assert [one() for one in left] == [None] * len(left)
+    finally:
+        gc.enable()

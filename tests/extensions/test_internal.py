@@ -325,12 +325,13 @@ def test_asyncio(make):
         async def ask(request):
             host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
             reader, writer = await asyncio.open_connection(host, int(port))
-            writer.write(request.encode())
-            head = (await reader.readuntil(b"\\r\\n\\r\\n")).decode()
-            fields = dict(line.split(": ", 1) for line in head.split("\\r\\n")[1:] if line)
-            body = await reader.readexactly(int(fields["Content-Length"]))
-            writer.close()
-            return fields, json.loads(body)
+            try:
+                writer.write(request.encode())
+                head = (await reader.readuntil(b"\\r\\n\\r\\n")).decode()
+                fields = dict(line.split(": ", 1) for line in head.split("\\r\\n")[1:] if line)
+                return fields, json.loads(await reader.readexactly(int(fields["Content-Length"])))
+            finally:
+                writer.close()
 
         async def serve():
             fields, _ = await ask(

@@ -152,8 +152,8 @@ def _photograph_of(name: str, owner: object) -> _Photograph:
 
 
 def _is_passing(value: object) -> bool:
-    """Say whether a value is an environment's or a test's: it must not be held for longer than they last."""
-    return _is_ours(value) or type(value).__module__ == "unittest.mock"
+    """Say whether a value is an environment's, a clock's or a test's: it must not be held for longer than they last."""
+    return (type(value) is MethodType and _is_ours(value)) or type(value).__module__ == "unittest.mock"
 
 
 def _compare(photograph: _Photograph) -> Iterator[tuple[object, str, object, object]]:

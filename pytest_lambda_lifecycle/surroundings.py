@@ -52,8 +52,7 @@ class Variables:
         environ = os.environ  # a test may have put another mapping in its place, which may be gone when we leave
         outside = self._outside = variables_of(environ)
         inside = self._inside = _edited(self._make(outside), self._own)
-        self._managed = _differing(inside, outside)
-        _set_environ(environ, outside, inside)
+        self._managed = _set_environ(environ, outside, inside)
         self._tests = {}
         edited = {name for name, (before, _) in _EDITED.items() if outside.get(name) != before}
         self._covered = {name: outside.get(name) for name in edited if self._withheld(name)}
@@ -211,10 +210,13 @@ def _edited(variables: dict[str, str], changes: dict[str, str | None]) -> dict[s
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def _set_environ(environ: MutableMapping[str, str], current: dict[str, str], wanted: dict[str, str]) -> None:
-    change_variables(environ, current.keys() - wanted.keys(), wanted.items() - current.items())
+def _set_environ(environ: MutableMapping[str, str], current: dict[str, str], wanted: dict[str, str]) -> set[str]:
+    """Change what differs; returns the names of it."""
+    removed, added = current.keys() - wanted.keys(), dict(wanted.items() - current.items())
+    change_variables(environ, removed, added.items())
     if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
         time.tzset()
+    return {*removed, *added}
 
 
 class SearchPath:

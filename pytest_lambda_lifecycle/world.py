@@ -123,9 +123,14 @@ class World:
         self._remembered = own
         self._shape = len(sys.modules), next(reversed(sys.modules))
         foreign = self._foreign
-        now = list(map(sys.modules.get, changed))
-        before = list(foreign.values() if changed is foreign else map(foreign.get, changed))
+        if changed is foreign and self._first(foreign) == self._first(sys.modules):  # as a rule: none need be looked up
+            changed = list(foreign)[self._base :]
+        now, before = list(map(sys.modules.get, changed)), list(map(foreign.get, changed))
         self._by_function = set() if now == before else set(compress(changed, map(is_not, now, before)))
+
+    def _first(self, modules: dict[str, ModuleType]) -> list[ModuleType]:
+        """Return those that were there when this world entered, if none has been taken out."""
+        return list(islice(modules.values(), self._base))
 
     def _look(self) -> None:
         """Accept what the test stubs and unstubs; put own modules back that ``patch.dict(sys.modules)`` threw out."""

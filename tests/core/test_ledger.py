@@ -1306,7 +1306,7 @@ def test_nothing_keeps_an_environment_that_is_closed(tmp_path, code):
         "",
         "import os, urllib.request as r; r.urlopen(f'http://{os.environ[\"AWS_LAMBDA_RUNTIME_API\"]}/2018-06-01/ping').read()",
         "import tempfile; tempfile.mkdtemp()",
-        "import threading; threading.Thread(target=print).start()",
+        "import threading; one = threading.Thread(target=print); one.start(); one.join(); del one",
     ],
 )
 def test_an_environment_that_is_closed_is_freed_at_once(tmp_path, code):

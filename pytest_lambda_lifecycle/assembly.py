@@ -39,11 +39,11 @@ from pytest_lambda_lifecycle.logging_tree import LoggingTree
 from pytest_lambda_lifecycle.namespaces import SharedNamespaces
 from pytest_lambda_lifecycle.process import ProcessSlice, stage
 from pytest_lambda_lifecycle.reach import Reach
+from pytest_lambda_lifecycle.replacements import Replacements
 from pytest_lambda_lifecycle.rotation import Rotation
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 from pytest_lambda_lifecycle.setters import FaultHandler, WatchedSetters
 from pytest_lambda_lifecycle.slots import Slots
-from pytest_lambda_lifecycle.spies import Replacements
 from pytest_lambda_lifecycle.surroundings import SearchPath, Variables
 from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
 from pytest_lambda_lifecycle.threads import StartedThreads, function_thread
@@ -159,13 +159,13 @@ def assemble(
             Slots(),
             storage,
             namespaces,
-            replacements,
             Exits(
                 in_phase=in_phase,
                 is_function_code=is_function_code,
                 ended=lambda code: setattr(process, "exit_code", code),
                 ignored=lambda function: timeline.append(AtexitIgnored(clock.now_us(), function)),
             ),
+            replacements,  # last: a spy sees also what is called of ours
         ],
         [world, variables, path, directory],
         alarm,

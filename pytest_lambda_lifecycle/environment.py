@@ -24,7 +24,7 @@ from pytest_lambda_lifecycle.lifecycle import State
 from pytest_lambda_lifecycle.phases import Init, Invocation, Restore, Shutdown
 from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.reuse_assertion import assert_reused
-from pytest_lambda_lifecycle.spies import Record, Spy, spying
+from pytest_lambda_lifecycle.spies import Record, Spy, recording, spying
 from pytest_lambda_lifecycle.task_root import hint_at_namesake, hint_at_neighbour
 from pytest_lambda_lifecycle.world import Keep, World, is_rewritten
 
@@ -209,7 +209,8 @@ class ExecutionEnvironment(Extending, History):
                 f"cannot give {target!r} a latency: this environment runs in real time; make it under lambda_clock"
             )
         span_us = microseconds(ms, f"cannot give {target!r} a latency of ms:") // 1000
-        self._parts.replacements.add(target, spying(target, lambda args, kwargs: self._spend(clock, span_us)))
+        spend = recording(target, lambda args, kwargs: self._spend(clock, span_us))
+        self._parts.replacements.add(target, spying(target, spend))
 
     def _spend(self, clock: LambdaClock, span_us: int) -> None:
         if stage.running:
@@ -312,7 +313,7 @@ class ExecutionEnvironment(Extending, History):
         """
         __tracebackhide__ = True
         self._conductor.require_open(f"spy on {target!r}")
-        record = self._records.setdefault(target, functools.partial(self._record_call, target))
+        record = self._records.setdefault(target, recording(target, functools.partial(self._record_call, target)))
         unseen = self._parts.replacements.add(target, spying(target, record))
         return Spy(target, lambda: self.timeline.of(SpyCall), lambda: bool(self.inits) and unseen())
 

@@ -132,6 +132,7 @@ class Signals:
         return self._alarm.get_timer() if shared else self._real["getitimer"](which)
 
 
+_OURS: Final = __name__.partition(".")[0] + "."
 _ALARM: Final = getattr(signal, "SIGALRM", None)
 _REAL_TIMER: Final = getattr(signal, "ITIMER_REAL", None)
 _PENDING: Final[list[Undo]] = []
@@ -220,9 +221,7 @@ class Exits:
     def _applies(self) -> bool:
         if os.getpid() != self._pid:
             return False
-        if self._in_phase():
-            return True
-        return self._is_function_code(sys._getframe(2).f_globals)
+        return self._in_phase() or self._is_function_code(_namespace_of_caller())
 
     def _end(self, exit_code: int) -> NoReturn:
         __tracebackhide__ = True
@@ -259,10 +258,18 @@ class Exits:
         return number in _FATAL and (number == signal.SIGKILL or signal.getsignal(number) == signal.SIG_DFL)
 
     def _replace_register(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401
-        if self._is_function_code(sys._getframe(1).f_globals):
+        if self._is_function_code(_namespace_of_caller()):
             self._ignored(getattr(function, "__qualname__", repr(function)))
             return function
         return self._register(function, *arguments, **keywords)
+
+
+def _namespace_of_caller() -> dict[str, Any]:
+    """Return the globals of who has called us, perhaps by way of a spy."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith(_OURS):
+        frame = frame.f_back
+    return frame.f_globals if frame is not None else {}
 
 
 def _numbers(names: Iterable[str]) -> frozenset[int]:

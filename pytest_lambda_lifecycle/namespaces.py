@@ -153,6 +153,8 @@ def _photograph_of(name: str, owner: object) -> _Photograph:
 
 def _is_passing(value: object) -> bool:
     """Say whether a value is an environment's, a clock's or a test's: it must not be held for longer than they last."""
+    if type(value) is FunctionType:
+        return "_lambda_spy" in vars(value)
     return (type(value) is MethodType and _is_ours(value)) or type(value).__module__ == "unittest.mock"
 
 

@@ -1,12 +1,23 @@
 """Spies, replacements, and what init made."""
 
+import gc
 import importlib
 import json
+import os
+import signal
 import sys
+import weakref
 
 import pytest
 
-from pytest_lambda_lifecycle import FunctionError, LifecycleError, LifecycleWarning
+from pytest_lambda_lifecycle import (
+    ExecutionEnvironment,
+    FunctionConfig,
+    FunctionError,
+    LifecycleError,
+    LifecycleWarning,
+)
+from pytest_lambda_lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.process import stage
 
 DB = """
@@ -344,6 +355,72 @@ def test_the_handler_can_be_spied_on_until_the_runtime_has_bound_it(environment,
 def test_a_builtin_type_cannot_be_spied_on(env):
     with pytest.raises(LifecycleError, match=r"cannot .*'datetime\.date'"):
         env.spy("datetime.date")
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "status"),
+    [
+        ("atexit.register", "atexit.register(print)", "success"),
+        ("logging.Logger.setLevel", "logging.getLogger('own').setLevel(10)", "success"),
+        ("os._exit", "os._exit(3)", "error"),
+        ("os.abort", "os.abort()", "error"),
+        ("os.chdir", "os.chdir('/')", "success"),
+        ("os.kill", "os.kill(os.getpid(), 9)", "error"),
+        ("os.putenv", "os.environ['OWN'] = '1'", "success"),
+        ("signal.raise_signal", "signal.raise_signal(9)", "error"),
+        ("signal.signal", "signal.signal(signal.SIGUSR1, signal.SIG_IGN)", "success"),
+        ("socket.gethostbyname", "assert socket.gethostbyname('sandbox') == '127.0.0.1'", "success"),
+        ("socket.socket.bind", "socket.create_server(('127.0.0.1', 0)).close()", "success"),
+        ("subprocess.Popen", "subprocess.run([sys.executable, '-c', ''])", "success"),
+        ("tempfile.mkdtemp", "tempfile.mkdtemp()", "success"),
+        ("threading.Thread.start", "threading.Thread(target=pow, args=(1, 1)).start()", "success"),
+    ],
+)
+def test_a_spy_on_what_the_environment_watches_sees_the_call_and_the_watch_goes_on(environment, target, code, status):
+    env = environment(f"""
+        import atexit, logging, os, signal, socket, subprocess, sys, tempfile, threading
+        def handler(event, context):
+            {code}
+    """)
+    before = os.getcwd(), signal.getsignal(signal.SIGUSR1), os.environ.copy()
+    spy = env.spy(target)
+    for count in (1, 2):  # the second time the environment has been out of the process
+        assert env.invoke(check=False).status == status
+        assert spy.count(phase="invoke") == count
+        assert os.getcwd() == before[0]
+        stage.leave()
+        assert (os.getcwd(), signal.getsignal(signal.SIGUSR1), os.environ.copy()) == before
+    assert len(env.timeline.of(AtexitIgnored)) == (2 if "atexit" in target else 0)
+
+
+@pytest.mark.parametrize("builtin", ["len", "isinstance", "getattr", "hash", "print"])
+def test_a_spy_on_what_everybody_uses(environment, builtin):
+    env = environment(f"def handler(event, context): return str({builtin}('x', *([str] * event)))")
+    spy = env.spy(f"builtins.{builtin}")
+    env.invoke({"isinstance": 1, "getattr": 1}.get(builtin, 0), check=False)
+    assert [call.args[0] for call in spy.calls].count("x") == 1
+
+
+def test_our_own_calls_are_no_calls_of_the_function(environment):
+    env = environment("import os\ndef handler(event, context): os.environ['OWN'] = '1'; getattr(os, 'own', None)")
+    putenv, get = env.spy("os.putenv"), env.spy("builtins.getattr")
+    env.invoke()  # the runtime sets a variable as well, for X-Ray
+    assert putenv.one.args == (b"OWN", b"1")
+    assert ("own",) in [call.args[1:2] for call in get.calls]
+    assert "handler" not in [call.args[1] for call in get.calls]
+
+
+@pytest.mark.parametrize("target", ["os.kill", "socket.gethostbyname", "json.dumps"])
+def test_a_spy_is_freed_with_its_environment(write, tmp_path, target):
+    write("app.py", "def handler(event, context): pass")
+    env = ExecutionEnvironment(FunctionConfig("app.handler", code_dir=tmp_path / "task"))
+    spy = env.spy(target)
+    env.invoke()
+    left = weakref.ref(env)
+    env.close()
+    del env, spy
+    gc.collect()
+    assert left() is None
 
 
 class TestReuse:

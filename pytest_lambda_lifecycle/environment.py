@@ -26,6 +26,7 @@ from pytest_lambda_lifecycle.process import stage
 from pytest_lambda_lifecycle.reuse_assertion import assert_reused
 from pytest_lambda_lifecycle.spies import Record, Spy, recording, spying
 from pytest_lambda_lifecycle.task_root import hint_at_namesake, hint_at_neighbour
+from pytest_lambda_lifecycle.unclosed import freeing
 from pytest_lambda_lifecycle.world import Keep, World, is_rewritten
 
 if TYPE_CHECKING:
@@ -255,6 +256,10 @@ class ExecutionEnvironment(Extending, History):
             self._open.discard(self)
             if not self._open:
                 self.unshift_time()
+
+    def __del__(self) -> None:
+        with freeing():  # what it knows of the function: its handler, results, the frames of errors
+            self.__dict__.clear()
 
     def __enter__(self) -> Self:
         return self

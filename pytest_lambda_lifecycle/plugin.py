@@ -186,6 +186,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
             )
             sys.modules["pytest_lambda_lifecycle.logging_tree"].sweep_levels()
             sys.modules["pytest_lambda_lifecycle.undoing"].sweep_attributes()
+            sys.modules["pytest_lambda_lifecycle.unclosed"].sweep_callback()
             environment.ExecutionEnvironment.unshift_time()
         if watch is not None:
             watch.end()

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
 from pytest_lambda_lifecycle.event_loop import NO_LOOP, hide_loop, restore_loop
 from pytest_lambda_lifecycle.outcome import Exited, Raised
+from pytest_lambda_lifecycle.unclosed import freeing
 from pytest_lambda_lifecycle.undoing import UNSETTLED, Undo, renew_attributes
 
 if TYPE_CHECKING:
@@ -177,8 +178,9 @@ class ProcessSlice:
         self._context = contextvars.Context()
 
     def _discard_parts(self) -> None:
-        for part in self._parts:
-            part.discard()
+        with freeing():
+            for part in self._parts:
+                part.discard()
 
     # -- one phase ------------------------------------------------------------------------------------------------
 

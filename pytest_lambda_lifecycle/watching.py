@@ -10,6 +10,7 @@ from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.events import Leftover, Replaced, SharedChange, SharedModule
 from pytest_lambda_lifecycle.outcome import Exited, Loaded, Raised, Request, Returned
 from pytest_lambda_lifecycle.reuse import InitPhotograph
+from pytest_lambda_lifecycle.unclosed import freeing
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock import Clock
@@ -59,7 +60,8 @@ class WatchedRuntime:
     def init(self) -> Loaded | Raised | Exited:
         """Watch function init: which shared names were replaced, which modules cannot be repeated, what was made."""
         __tracebackhide__ = True
-        self.photograph = None
+        with freeing():
+            self.photograph = None
         self._namespaces.photograph()
         try:
             outcome = self._runtime.init()

@@ -16,6 +16,7 @@ from types import ModuleType
 
 from pytest_lambda_lifecycle.folders import folder_of_module, is_installed, is_source_under, real
 from pytest_lambda_lifecycle.importing import ImportHook, find_spec, list_again
+from pytest_lambda_lifecycle.unclosed import ended
 from pytest_lambda_lifecycle.undoing import Undo
 
 __all__ = ["Keep", "World", "is_rewritten"]
@@ -151,8 +152,9 @@ class World:
 
     def discard(self) -> None:
         """Forget the modules: a new process imports everything afresh.  To be called between leave and enter."""
-        self.modules = {}
-        self._replaced = {}
+        if self.modules:
+            ended(self.modules.values())
+        self.modules, self._known, self._remembered, self._replaced, self._elsewhere = {}, {}, {}, {}, {}
 
     def adopt(self) -> dict[str, ModuleType]:
         """Give fresh packages the children that were kept (a test package inside the function's package).

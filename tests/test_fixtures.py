@@ -732,6 +732,53 @@ class TestPhasesOfPytest:
         )
         suite.runpytest().assert_outcomes(passed=2)
 
+    @pytest.mark.parametrize("end", ["pass", "env.reset(); env.invoke()", "env.recycle(); env.invoke()"])
+    @pytest.mark.parametrize(
+        "opened",
+        [
+            "asyncio.new_event_loop()",
+            "open(__file__)",
+            "open(__file__); from operator import is_ as handler",
+            "logging.FileHandler(tempfile.gettempdir() + '/log'); logging.getLogger('own').addHandler(kept)",
+            "sqlite3.connect(':memory:')",
+            "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(0.1)'])",
+            "tempfile.TemporaryDirectory()",
+        ],
+    )
+    def test_what_the_function_keeps_open_is_no_fault_of_a_later_test(self, suite, opened, end):
+        suite.makepyfile(
+            keeper=f"""
+                import asyncio, logging, sqlite3, subprocess, sys, tempfile
+                kept = {opened}
+                {"" if "as handler" in opened else "def handler(event, context): return 1"}
+            """,
+            test_it=f"""
+                import gc, warnings
+                before = list(gc.callbacks), list(warnings.filters)
+
+                def test_it(lambda_lifecycle):
+                    env = lambda_lifecycle("keeper.handler")
+                    env.invoke()
+                    {end}
+
+                def test_later():
+                    gc.collect()
+
+                def test_last():
+                    assert (gc.callbacks, warnings.filters) == before
+
+                def test_own():
+                    class Own: pass
+                    own = Own()
+                    own.circle, own.file = own, open(__file__)
+                    del own
+                    gc.collect()
+            """,
+        )
+        result = suite.runpytest_subprocess("-W", "error", "-p", "no:randomly", "-p", "no:asyncio")
+        result.assert_outcomes(passed=3, failed=1)
+        result.stdout.fnmatch_lines(["FAILED *::test_own *"])
+
     @pytest.mark.parametrize("scope", ["", "session_"])
     def test_temporary_files_of_the_test_do_not_end_with_the_environment(self, suite, scope):
         """pytest finds its folder for the whole run when a test first asks for one."""

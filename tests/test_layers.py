@@ -26,7 +26,7 @@ LAYERS = {
     2: "conductor ending failures lifecycle participants phase phases projections standing stopping telemetry turns",
     1: "alarm capture captured clock ephemeral_storage event_loop exits finders forkserver fresh frozen_types "
     "importing interruption leftovers logging_tree namespaces process reach replacements reuse rival rotation setters "
-    "sleeping slots surroundings threads timeline undoing virtual_clock working_directory world",
+    "sleeping slots surroundings threads timeline unclosed undoing virtual_clock working_directory world",
     0: "codec config context encoded errors events extension extension_events folders kept_encoder outcome real_time "
     "sandbox sandbox.lambda_sandbox_names sandbox.sitecustomize settings task_root variables",
 }

@@ -22,6 +22,7 @@ from pytest_lambda_lifecycle.runtimes import hooks, logs
 from pytest_lambda_lifecycle.runtimes.client import header_value, read_headers
 from pytest_lambda_lifecycle.runtimes.faults import error_object, find_fault, process_exit, stack_trace
 from pytest_lambda_lifecycle.runtimes.loading import load_handler
+from pytest_lambda_lifecycle.unclosed import freeing
 
 __all__ = ["LocalRuntime"]
 
@@ -66,7 +67,8 @@ class LocalRuntime:
     def init(self) -> Loaded | Raised | Exited:
         """Set up logging, then import and find the handler.  Each call starts afresh, as a new process does."""
         __tracebackhide__ = True
-        self._start_afresh()
+        with freeing():
+            self._start_afresh()
         try:
             logs.install(self._current)
             logs.warn_of_preview()

@@ -427,7 +427,10 @@ def test_where_a_test_allows_loopback_alone(make, monkeypatch):
     env.invoke()
     env.invoke()
     assert len(env.module.seen) == 2
+    workers = [thread for thread in threading.enumerate() if thread.name == "worker"]
     env.close()
+    for worker in workers:  # at a socket of that class it is not seen to wait, and ends by itself
+        worker.join(5)
     assert socket.socket is Guarded
 
 

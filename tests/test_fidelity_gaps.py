@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, InitError, InvalidTransition
+from pytest_lambda_lifecycle.process import stage
 
 needs_signals = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX signals and timers")
 needs_snap_start = pytest.mark.skipif(
@@ -440,3 +442,14 @@ def test_what_else_stays_in_the_process(environment, change, stays, undo):
     env.close()
     assert (before, bool(eval(stays, names))) == (False, True)
     exec(undo, names)
+
+
+def test_the_level_of_the_root_logger_between_phases(environment, caplog, monkeypatch):
+    monkeypatch.setattr(logging.root, "level", logging.INFO)  # as by pytest's setting log_level
+    env = environment("def handler(event, context): pass")
+    env.invoke()
+    logging.getLogger("of.the.test").info("lost")
+    caplog.set_level(logging.INFO)
+    logging.getLogger("of.the.test").info("kept")
+    stage.leave()
+    assert [record.message for record in caplog.records] == ["kept"]

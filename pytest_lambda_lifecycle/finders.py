@@ -34,7 +34,8 @@ class Finders:
     def enter(self) -> Undo:
         finders, path_hooks, cache = sys.meta_path, sys.path_hooks, sys.path_importer_cache
         finders_before, path_hooks_before = list(finders), list(path_hooks)
-        finders[:] = [self._hook, *self._finders.around(finders)]
+        front = [finder for finder in finders[:1] if _pops_itself(finder)]
+        finders[:] = [*front, self._hook, *self._finders.around(finders[len(front) :])]
         if self._path_hooks:
             path_hooks[:] = self._path_hooks.around(path_hooks)
             cache.clear()
@@ -66,6 +67,11 @@ class Finders:
         if module.partition(".")[0] in _IMPORT_SYSTEM or self._own(module) is not None:
             return True
         return module not in sys.modules  # its import has failed, and that was function code
+
+
+def _pops_itself(finder: object) -> bool:
+    """Say whether a finder is taken out by ``sys.meta_path.pop(0)``: it has to stay the first."""
+    return type(finder).__module__.startswith("pyfakefs.")
 
 
 def _forget_strange(cache: dict[str, Any], before: dict[str, Any]) -> None:

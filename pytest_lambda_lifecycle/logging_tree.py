@@ -26,25 +26,31 @@ class LoggingTree:
     def enter(self) -> Undo:
         outside = _Tree.photograph()
         levels, given = self._levels, self._levels.still_given()
-        pytest_handlers = [handler for handler in logging.root.handlers if _is_pytest(handler)]
+        handlers = _TestHandlers()
+        tests_handlers = [handler for handler in logging.root.handlers if _is_tests(handler)]
+        handlers.capture(logging.root)
         if self._own is None:
             logging.root.setLevel(logging.WARNING)
             logging.root.filters[:] = []
             logging.disable(logging.NOTSET)
-            _forget_what_the_outside_did()
+            _forget_what_the_outside_did(handlers)
             own_handlers: list[logging.Handler] = []
         else:
             self._own.restore()
-            own_handlers = [handler for handler in logging.root.handlers if not _is_pytest(handler)]
-        logging.root.handlers[:] = own_handlers + pytest_handlers
+            own_handlers = [handler for handler in logging.root.handlers if not _is_tests(handler)]
+        logging.root.handlers[:] = own_handlers + tests_handlers
         levels.give(given)
-        unwatch = replace_attributes((logging.Logger, "setLevel", levels.watch(logging.Logger.setLevel)))
+        unwatch = replace_attributes(
+            (logging.Logger, "setLevel", levels.watch(handlers.watch_level(logging.Logger.setLevel))),
+            (logging.Logger, "removeHandler", handlers.watch_removal(logging.Logger.removeHandler)),
+        )
 
         def leave() -> None:
             unwatch()
             levels.take_out()
             self._own = _Tree.photograph()
             outside.restore()
+            handlers.put_back()
             levels.put_in()
 
         return leave
@@ -54,14 +60,16 @@ class LoggingTree:
         self._levels = _TestLevels()
 
 
-def _forget_what_the_outside_did() -> None:
+def _forget_what_the_outside_did(handlers: _TestHandlers) -> None:
     """Give loggers the state of a fresh process, unless they are a shared library's own.
 
     The test's copy of the function may have set them up at its import: Powertools would find its mark on the logger and
     not set it up again.  A shared library is not imported again, so what it did to its loggers has to stay.
     """
     for name, logger in logging.Logger.manager.loggerDict.items():
-        if isinstance(logger, logging.Logger) and name.partition(".")[0] not in sys.modules:
+        if not isinstance(logger, logging.Logger) or handlers.capture(logger):
+            continue
+        if name.partition(".")[0] not in sys.modules:
             # pytest 9 puts its handlers on loggers that do not propagate; this one does again, to those on the root.
             kept = [one for one in logger.handlers if type(one) is logging.NullHandler]
             for extra in logger.__dict__.keys() - _LOGGER_ATTRIBUTES:
@@ -74,8 +82,65 @@ def _forget_what_the_outside_did() -> None:
 _LOGGER_ATTRIBUTES: Final = logging.Logger("any").__dict__.keys() | {"parent", "manager"}
 
 
-def _is_pytest(handler: logging.Handler) -> bool:
-    return type(handler).__module__.startswith("_pytest.")
+def _is_tests(handler: logging.Handler) -> bool:
+    """Say whether a handler is a test tool's: pytest's, or that of ``assertLogs``."""
+    return type(handler).__module__.startswith(("_pytest.", "unittest."))
+
+
+class _TestHandlers:
+    """What a test takes off loggers between phases that it had put there before the environment entered.
+
+    ``unittest``'s ``assertLogs`` gives a logger another list of handlers for a while.  It is the function's for as
+    long, and then what the tool puts back is the outside's again, and not the function's.
+    """
+
+    def __init__(self) -> None:
+        self._captured: dict[logging.Logger, list[logging.Handler]] = {}
+        self._ended: dict[logging.Logger, tuple[list[logging.Handler], bool, int]] = {}
+        self._removed: list[tuple[logging.Logger, logging.Handler]] = []
+
+    def capture(self, logger: logging.Logger) -> bool:
+        """Say whether a tool has taken over the handlers of a logger, and remember it."""
+        if not any(type(one).__module__.startswith("unittest.") for one in logger.handlers):
+            return False
+        self._captured[logger] = logger.handlers
+        return True
+
+    def watch_level(self, original: Callable[[logging.Logger, Any], None]) -> Callable[[logging.Logger, Any], None]:
+        """Return what stands in for `logging.Logger.setLevel`: that is how the tool ends."""
+
+        def setLevel(logger: logging.Logger, level: int | str) -> None:
+            original(logger, level)
+            functions = captured.get(logger)
+            if functions is not None and logger.handlers is not functions and not stage.on_phase_thread():
+                del captured[logger]
+                ended[logger] = logger.handlers, logger.propagate, logger.level
+                own = [one for one in functions if not _is_tests(one)]
+                logger.handlers = [*own, *filter(_is_tests, logger.handlers)]
+
+        captured, ended = self._captured, self._ended
+        return setLevel
+
+    def watch_removal(
+        self, original: Callable[[logging.Logger, logging.Handler], None]
+    ) -> Callable[[logging.Logger, logging.Handler], None]:
+        """Return what stands in for `logging.Logger.removeHandler`."""
+
+        def removeHandler(self: logging.Logger, hdlr: logging.Handler) -> None:
+            original(self, hdlr)
+            if not stage.on_phase_thread():
+                removed.append((self, hdlr))
+
+        removed = self._removed
+        return removeHandler
+
+    def put_back(self) -> None:
+        """Give the outside's loggers what the test has made of them."""
+        for logger, (handlers, propagate, level) in self._ended.items():
+            logger.handlers, logger.propagate, logger.level = handlers, propagate, level
+        for logger, handler in self._removed:
+            if handler in logger.handlers:
+                logger.handlers.remove(handler)
 
 
 class _Tree:

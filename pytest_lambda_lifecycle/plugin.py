@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator, Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
 
     from pytest_lambda_lifecycle.fixtures import LambdaLifecycle
     from pytest_lambda_lifecycle.lambda_clock import LambdaClock
@@ -154,6 +154,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
     __tracebackhide__ = True
     item.config.stash[_item_key] = item
     if not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+        _put_own_modules_back()
         _watch(item.config)
     return (yield from _one_phase(item))
 
@@ -190,6 +191,21 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
             environment.ExecutionEnvironment.unshift_time()
         if watch is not None:
             watch.end()
+
+
+def _put_own_modules_back() -> None:
+    """Undo that a tool has put back a copy of `sys.modules` that did not have what of ours was loaded meanwhile.
+
+    Imported a second time, our modules would not know the classes that those which are left know.
+    """
+    packages = [sys.modules[__name__.partition(".")[0]]]
+    for package in packages:
+        for name, module in vars(package).items():
+            full = f"{package.__name__}.{name}"
+            if isinstance(module, ModuleType) and module.__name__ == full:
+                sys.modules.setdefault(full, module)
+                if "__path__" in vars(module):
+                    packages.append(module)
 
 
 def _watch(config: pytest.Config) -> PatchWatch:

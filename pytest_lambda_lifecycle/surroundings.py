@@ -115,7 +115,7 @@ class Variables:
         _REWRITTEN.update({name: (self._outside.get(name), now.get(name)) for name in map(os.fsdecode, self._written)})
         # Names that only Lambda has are gone: somebody put back a whole copy that was made before the environment came.
         wholesale = any(name not in now and name not in self._outside for name in changed & self._managed)
-        for name in changed:
+        for name in changed - {_TRACE}:  # the runtime's, in each invoke: who puts an older one back is a whole copy
             value, inside = now.get(name), self._inside.get(name)
             if name not in self._managed and (name in self._tests or seen.get(name) == inside):
                 self._tests[name] = value
@@ -148,6 +148,7 @@ _LASTING: dict[str, str | None] = {}
 _MANAGED: dict[str, tuple[str | None, str | None]] = {}
 """Of each managed name the outside's value, and the environment's, the latest time that one left."""
 _LAMBDAS_ALONE: Final = "AWS_LAMBDA_RUNTIME_API"
+_TRACE: Final = "_X_AMZN_TRACE_ID"
 _REWRITTEN: dict[str, tuple[str | None, str | None]] = {}
 """Names that a test has written inside: the outside's value, and the one that was written."""
 _PATHS: list[tuple[list[str], list[str]]] = []

@@ -6,7 +6,7 @@ import contextlib
 import sys
 import weakref
 from collections.abc import Callable
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType, WrapperDescriptorType
 from typing import Any, Final, TypeAlias
 
 from pytest_lambda_lifecycle.folders import folder_of, is_installed
@@ -18,6 +18,7 @@ Replacement: TypeAlias = tuple[Any, str, Any]
 """Owner, name and value of an attribute."""
 
 _ABSENT: Any = object()
+_WRITTEN_IN_C: Final = (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType)
 _OURS: Final = __name__.partition(".")[0]
 
 
@@ -129,7 +130,7 @@ def _note_displaced(owner: Any, name: str, value: Any, original: Any) -> None:  
 
 def _is_genuine(owner: Any, value: Any) -> bool:  # noqa: ANN401
     """Say whether an attribute is what the owner had from the beginning: its own, inherited or written in C."""
-    if value is _ABSENT or type(value) is BuiltinFunctionType:
+    if value is _ABSENT or type(value) in _WRITTEN_IN_C:
         return True
     home = owner.__name__ if isinstance(owner, ModuleType) else owner.__module__
     return getattr(value, "__module__", None) == home

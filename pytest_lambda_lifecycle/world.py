@@ -102,7 +102,11 @@ class World:
             del sys.modules[name]
         self._replaced = {}
         if sys.modules != self._foreign:
-            changed = [(name, one) for name, one in self._foreign.items() if sys.modules.get(name) is not one]
+            changed = [
+                (name, one)
+                for name, one in self._foreign.items()
+                if (now := sys.modules.get(name)) is not one and not _ends_stub(name, one, now)
+            ]
             self._replaced = {name: sys.modules[name] for name, _ in changed if name in sys.modules}
             sys.modules.update(changed)
 
@@ -135,7 +139,12 @@ class World:
 
     def _look(self) -> None:
         """Accept what the test stubs and unstubs; put own modules back that ``patch.dict(sys.modules)`` threw out."""
-        if self._in_phase or (len(sys.modules), next(reversed(sys.modules))) == self._shape:
+        if self._in_phase:
+            return
+        one = next(iter(self._remembered), "")  # a whole copy that was made outside replaces each of them
+        if (len(sys.modules), next(reversed(sys.modules))) == self._shape and (
+            not one or sys.modules.get(one) is self._remembered[one]
+        ):
             return
         for name, module in self._remembered.items():
             current = sys.modules.get(name)
@@ -306,6 +315,18 @@ def _differing(
     found: Mapping[str, ModuleType | None], known: dict[str, ModuleType]
 ) -> list[tuple[str, ModuleType | None]]:
     return list(compress(found.items(), map(is_not, found.values(), map(known.get, found))))
+
+
+def _ends_stub(name: str, before: ModuleType, now: ModuleType | None) -> bool:
+    """Say whether a tool has ended that had put a stub there before the environment entered, which nobody noticed."""
+    return _is_genuine(name, now) and not _is_genuine(name, before)
+
+
+def _is_genuine(name: str, module: object) -> bool:
+    if not issubclass(type(module), ModuleType):
+        return False
+    spec = object.__getattribute__(module, "__dict__").get("__spec__")  # a stub's attributes may do anything
+    return getattr(spec, "name", None) == name
 
 
 def is_rewritten(module: ModuleType) -> bool:

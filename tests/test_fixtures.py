@@ -550,6 +550,7 @@ class TestKeptModules:
             (deep / f"test_{number}.py").write_text(
                 """
 import sys
+import textwrap
 import tests.util
 from orders import db
 

@@ -53,7 +53,10 @@ def stand_ins(
         # A tool that had captured a stand-in may have put it back late: it must not be wrapped once more each time.
         if getattr(original, "__globals__", None) is _OURS:
             original = original._lambda_original
-        if type(original) in _FUNCTIONS:  # and not the mock of a test
+        # A guard that takes itself away only where it finds itself (pytest-socket) is no function to stand in for.
+        home = getattr(original, "__globals__", {}).get("__name__", "")
+        guard = holder is socket and home.startswith("pytest_")
+        if type(original) in _FUNCTIONS and not guard:  # nor is the mock of a test
             found.append((holder, name, _stand_in(name, wrap, original, told)))
     return found
 

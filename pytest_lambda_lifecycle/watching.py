@@ -60,8 +60,9 @@ class WatchedRuntime:
     def init(self) -> Loaded | Raised | Exited:
         """Watch function init: which shared names were replaced, which modules cannot be repeated, what was made."""
         __tracebackhide__ = True
-        with freeing():
-            self.photograph = None
+        if self.photograph is not None:
+            with freeing():
+                self.photograph = None
         self._namespaces.photograph()
         try:
             outcome = self._runtime.init()

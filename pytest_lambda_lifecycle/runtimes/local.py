@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from types import CoroutineType
 from typing import Any, Final
@@ -67,7 +68,7 @@ class LocalRuntime:
     def init(self) -> Loaded | Raised | Exited:
         """Set up logging, then import and find the handler.  Each call starts afresh, as a new process does."""
         __tracebackhide__ = True
-        with freeing():
+        with freeing() if self._handler is not _not_loaded else nullcontext():
             self._start_afresh()
         try:
             logs.install(self._current)

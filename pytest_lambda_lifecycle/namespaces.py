@@ -52,7 +52,7 @@ class _Photograph(NamedTuple):
     owner: object
     names: dict[str, object]
     values: list[object]
-    """Of the names, in their order."""
+    """Of the names, in their order; none where the photograph is not kept, and has to be light."""
 
 
 _TAKEN: Final[dict[str, _Photograph]] = {}
@@ -143,10 +143,12 @@ def _photograph_of(name: str, owner: object) -> _Photograph:
     It may hold thousands of references, and the garbage collector follows those of what is new in each of its runs.
     """
     namespace, taken = vars(owner), _TAKEN.get(name)
+    if name in _ALWAYS_OTHER:
+        return _Photograph(owner, dict(namespace), [])
     if taken is None or taken.owner is not owner or taken.values != list(namespace.values()):
         before = dict(namespace)
         taken = _Photograph(owner, before, list(before.values()))
-        if name not in _ALWAYS_OTHER and not any(map(_is_passing, taken.values)):
+        if not any(map(_is_passing, taken.values)):
             _TAKEN[name] = taken
     return taken
 
@@ -161,7 +163,7 @@ def _is_passing(value: object) -> bool:
 def _compare(photograph: _Photograph) -> Iterator[tuple[object, str, object, object]]:
     owner, before, values = photograph
     now = vars(owner)
-    if list(now.values()) == values:  # two dicts would be compared by looking up each name
+    if list(now.values()) == (values or list(before.values())):  # two dicts would be compared by looking up each name
         return
     names = [name for name, value in list(now.items()) if before.get(name, _ABSENT) is not value]
     names += [name for name in before if name not in now]

@@ -28,6 +28,10 @@ _EXTENSION_SUFFIXES = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 _INSTALLED: dict[Callable[[str], bool], dict[str, ModuleType]] = {}
 """Modules that are installed or built in, by the rule for fresh packages: no cold start need look at them again."""
 
+_FOREIGN: dict[str, ModuleType] = {}
+"""`World._foreign` of the one that is entered: the same for all, or the garbage collector would follow each of its
+references in each of its runs as long as it was new."""
+
 
 class World:
     """The modules of one environment.
@@ -64,7 +68,8 @@ class World:
         """While entered: the outside modules that this world's names hide."""
         self._replaced: dict[str, ModuleType] = {}
         self._installed = {} if any(map(is_installed, self._roots)) else _INSTALLED.setdefault(fresh, {})
-        self._foreign = dict(self._installed)
+        self._foreign: dict[str, ModuleType] = {}
+        """While entered: the modules that are not of this world."""
         self._folders: dict[str, bool] = {}
 
     # -- entering and leaving -------------------------------------------------------------------------------------
@@ -75,7 +80,9 @@ class World:
         attach_parked = _detach(self.parked)
         for name in self.parked:
             del sys.modules[name]
-        self._foreign = dict(sys.modules)
+        self._foreign = _FOREIGN
+        _FOREIGN.clear()
+        _FOREIGN.update(sys.modules)
         self._entered = True
         self._base, self._marker = len(self._foreign), next(reversed(self._foreign), "")
         sys.modules.update(self.modules)
@@ -87,6 +94,7 @@ class World:
         def leave() -> None:
             self._take_out()
             self._entered = False
+            self._foreign = {}
             sys.modules.update(self.parked)
             self.parked = {}
             attach_parked()
@@ -218,7 +226,7 @@ class World:
 
     def owns(self, name: str, module: ModuleType) -> bool:
         """Say whether a module belongs to this world."""
-        if self._foreign.get(name) is module:
+        if self._foreign.get(name) is module or self._installed.get(name) is module:
             return False
         if self._belongs(name, module):
             return True
@@ -230,7 +238,7 @@ class World:
 
     def _collect(self) -> dict[str, ModuleType]:
         """Find this world's modules; while entered, among those alone that came after."""
-        foreign, known = self._foreign, self._known
+        foreign, known = self._foreign if self._entered else self._installed, self._known
         newest = self._newest() if self._entered else None
         found: Mapping[str, ModuleType | None] = sys.modules if newest is None else newest
         try:  # without a copy, which would touch every module
@@ -246,7 +254,7 @@ class World:
         if unrepeatable:
             self.shared.update(unrepeatable)
             for name in [name for name in own if name.partition(".")[0] in self.shared]:
-                foreign[name] = own.pop(name)
+                self._foreign[name] = own.pop(name)
         self._known = own
         return own
 

@@ -734,36 +734,34 @@ class TestPhasesOfPytest:
         suite.runpytest().assert_outcomes(passed=2)
 
     @pytest.mark.parametrize("end", ["pass", "env.reset(); env.invoke()", "env.recycle(); env.invoke()"])
-    @pytest.mark.parametrize(
-        "opened",
-        [
-            "asyncio.new_event_loop()",
-            "open(__file__)",
-            "open(__file__); from operator import is_ as handler",
-            "logging.FileHandler(tempfile.gettempdir() + '/log'); logging.getLogger('own').addHandler(kept)",
-            "sqlite3.connect(':memory:')",
-            "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(0.1)'])",
-            "tempfile.TemporaryDirectory()",
-        ],
-    )
-    def test_what_the_function_keeps_open_is_no_fault_of_a_later_test(self, suite, opened, end):
+    def test_what_the_function_keeps_open_is_no_fault_of_a_later_test(self, suite, end):
+        kept = {
+            "loop": "asyncio.new_event_loop()",
+            "file": "open(__file__)",
+            "file_of_no_function": "open(__file__); from operator import is_ as handler",
+            "log": "logging.FileHandler(tempfile.gettempdir() + '/log'); logging.getLogger('own').addHandler(kept)",
+            "database": "sqlite3.connect(':memory:')",
+            "child": "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(0.1)'])",
+            "folder": "tempfile.TemporaryDirectory()",
+        }
+        for name, opened in kept.items():
+            handler = "" if "as handler" in opened else "def handler(event, context): return 1"
+            source = f"import asyncio, logging, sqlite3, subprocess, sys, tempfile\nkept = {opened}\n{handler}\n"
+            suite.path.joinpath(f"{name}.py").write_text(source)
         suite.makepyfile(
-            keeper=f"""
-                import asyncio, logging, sqlite3, subprocess, sys, tempfile
-                kept = {opened}
-                {"" if "as handler" in opened else "def handler(event, context): return 1"}
-            """,
             test_it=f"""
-                import gc, warnings
+                import gc, pytest, warnings
                 before = list(gc.callbacks), list(warnings.filters)
 
-                def test_it(lambda_lifecycle):
-                    env = lambda_lifecycle("keeper.handler")
-                    env.invoke()
-                    {end}
+                @pytest.mark.parametrize("name", {list(kept)})
+                class TestKept:
+                    def test_it(self, lambda_lifecycle, name):
+                        env = lambda_lifecycle(name + ".handler")
+                        env.invoke()
+                        {end}
 
-                def test_later():
-                    gc.collect()
+                    def test_later(self, name):
+                        gc.collect()
 
                 def test_last():
                     assert (gc.callbacks, warnings.filters) == before
@@ -777,7 +775,7 @@ class TestPhasesOfPytest:
             """,
         )
         result = suite.runpytest_subprocess("-W", "error", "-p", "no:randomly", "-p", "no:asyncio")
-        result.assert_outcomes(passed=3, failed=1)
+        result.assert_outcomes(passed=2 * len(kept) + 1, failed=1)
         result.stdout.fnmatch_lines(["FAILED *::test_own *"])
 
     @pytest.mark.parametrize("scope", ["", "session_"])

@@ -21,14 +21,14 @@ from pytest_lambda_lifecycle.clock import Clock, FreezegunNames, moment_at
 from pytest_lambda_lifecycle.conductor import Conductor
 from pytest_lambda_lifecycle.config import FunctionConfig
 from pytest_lambda_lifecycle.ephemeral_storage import OUTSIDE_TMP, EphemeralStorage
-from pytest_lambda_lifecycle.errors import ConfigError
+from pytest_lambda_lifecycle.errors import ConfigError, warn
 from pytest_lambda_lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.exits import Exits, Signals, ThreadExits
 from pytest_lambda_lifecycle.extensions.files import find_extensions
 from pytest_lambda_lifecycle.extensions.group import ExtensionGroup
 from pytest_lambda_lifecycle.extensions.objects import Objects
 from pytest_lambda_lifecycle.extensions.programs import Programs
-from pytest_lambda_lifecycle.failures import passes_through, warn
+from pytest_lambda_lifecycle.failures import passes_through
 from pytest_lambda_lifecycle.finders import Finders
 from pytest_lambda_lifecycle.forkserver import ForkServer
 from pytest_lambda_lifecycle.fresh import EVERY, fresh_rule

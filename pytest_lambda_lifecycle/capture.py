@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Unbuffered"]
 
+__stands_for__ = "bootstrap_streams"
+
 Record = Callable[[str, str], None]
 
 

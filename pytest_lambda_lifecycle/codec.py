@@ -31,6 +31,8 @@ __all__ = [
     "response_encoder",
 ]
 
+__stands_for__ = "lambda_runtime_marshaller"
+
 JSON_CONTENT_TYPE: Final = "application/json"
 BYTES_CONTENT_TYPE: Final = "application/unknown"
 
@@ -64,6 +66,7 @@ def decode(body: bytes, content_type: str) -> Any:  # noqa: ANN401  # any JSON v
     Only the exact content type ``application/json`` is decoded; with any other the handler gets the bytes.  Raises
     `RuntimeFault` ``Runtime.UnmarshalError`` where simplejson refuses the text (the bytes must be UTF-8).
     """
+    __function_code_above__ = True
     if content_type != JSON_CONTENT_TYPE:
         return body
     try:
@@ -82,6 +85,7 @@ def decode(body: bytes, content_type: str) -> Any:  # noqa: ANN401  # any JSON v
 
 def _fallback(value: object) -> object:
     """Encode what simplejson does not know: `Decimal` by its own digits; NaN of any kind as ``NaN``."""
+    __function_code_above__ = True
     if isinstance(value, Decimal):
         return math.nan if value.is_nan() else RawJSON(str(value))
     raise TypeError(f"Object of type {value.__class__.__name__} is not JSON serializable")
@@ -112,6 +116,7 @@ def encode_response(encode: Callable[[object], str], result: object) -> tuple[by
     *encode* refuses.  Text stays text here: making UTF-8 of it is the caller's, outside the guard that turns errors
     into error objects, because there a lone surrogate ends the process.
     """
+    __function_code_above__ = True
     if isinstance(result, bytes):
         return result, BYTES_CONTENT_TYPE
     try:
@@ -122,6 +127,7 @@ def encode_response(encode: Callable[[object], str], result: object) -> tuple[by
 
 def encode_error(error: object) -> str:
     """Return *error* (an error object, a log record) as the runtime writes it, by the variables of this moment."""
+    __function_code_above__ = True
     return response_encoder()(error)
 
 

@@ -15,7 +15,7 @@ from pytest_lambda_lifecycle.assembly import assemble
 from pytest_lambda_lifecycle.attributes import make_request, remaining_us
 from pytest_lambda_lifecycle.clock import RealClock, microseconds
 from pytest_lambda_lifecycle.codec import encode_event
-from pytest_lambda_lifecycle.errors import FunctionError, InitError, InvalidTransition, LifecycleError
+from pytest_lambda_lifecycle.errors import FunctionError, InitError, InvalidTransition, LifecycleError, caller
 from pytest_lambda_lifecycle.events import Event, SpyCall
 from pytest_lambda_lifecycle.extending import Extending
 from pytest_lambda_lifecycle.history import History
@@ -243,13 +243,13 @@ class ExecutionEnvironment(Extending, History):
             raise LifecycleError(
                 f"cannot shut down with reason {reason!r}: Lambda knows {', '.join(map(repr, _REASONS))}"
             )
-        return self._conductor.shutdown(reason, cause=f"shut down (reason {reason}) at {failures.caller()}")
+        return self._conductor.shutdown(reason, cause=f"shut down (reason {reason}) at {caller()}")
 
     def close(self) -> None:
         """Shut down (reason ``spindown``) unless that was done, and remove ``/tmp``.  May be called again."""
         try:
             if self._conductor.state is not State.CLOSED:
-                self._conductor.shutdown("spindown", cause=f"closed at {self.closed_at or failures.caller()}")
+                self._conductor.shutdown("spindown", cause=f"closed at {self.closed_at or caller()}")
         finally:
             self._parts.storage.close()
             self._parts.world.hook.clear()

@@ -7,7 +7,6 @@ import atexit
 import math
 import os
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from types import FrameType
 from typing import Any, Final, NoReturn, cast
 
 from pytest_lambda_lifecycle.alarm import Alarm
+from pytest_lambda_lifecycle.isolation.frames import globals_of_caller
 from pytest_lambda_lifecycle.outcome import ProcessEnd
 from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
@@ -132,7 +132,6 @@ class Signals:
         return self._alarm.get_timer() if shared else self._real["getitimer"](which)
 
 
-_OURS: Final = __name__.partition(".")[0] + "."
 _ALARM: Final = getattr(signal, "SIGALRM", None)
 _REAL_TIMER: Final = getattr(signal, "ITIMER_REAL", None)
 _PENDING: Final[list[Undo]] = []
@@ -221,7 +220,7 @@ class Exits:
     def _applies(self) -> bool:
         if os.getpid() != self._pid:
             return False
-        return self._in_phase() or self._is_function_code(_namespace_of_caller())
+        return self._in_phase() or self._is_function_code(globals_of_caller())
 
     def _end(self, exit_code: int) -> NoReturn:
         __tracebackhide__ = True
@@ -258,18 +257,10 @@ class Exits:
         return number in _FATAL and (number == signal.SIGKILL or signal.getsignal(number) == signal.SIG_DFL)
 
     def _replace_register(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401
-        if self._is_function_code(_namespace_of_caller()):
+        if self._is_function_code(globals_of_caller()):
             self._ignored(getattr(function, "__qualname__", repr(function)))
             return function
         return self._register(function, *arguments, **keywords)
-
-
-def _namespace_of_caller() -> dict[str, Any]:
-    """Return the globals of who has called us, perhaps by way of a spy."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and str(frame.f_globals.get("__name__")).startswith(_OURS):
-        frame = frame.f_back
-    return frame.f_globals if frame is not None else {}
 
 
 def _numbers(names: Iterable[str]) -> frozenset[int]:

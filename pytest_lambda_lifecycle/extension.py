@@ -24,6 +24,8 @@ __all__ = [
     "subscriptions_of",
 ]
 
+__stands_for__ = "bootstrap"
+
 EVENTS: Final = ("INVOKE", "SHUTDOWN")
 """What an extension may register for, an internal one for the first alone (Extensions API, "Register")."""
 
@@ -134,16 +136,19 @@ class RecordingExtension(Extension):
 
 def make(kind: type[Extension]) -> Extension:
     """Make one of a class that was given; raises what it raises."""
+    __function_code_above__ = True
     return kind()
 
 
 def initialize(extension: Extension) -> None:
     """Let an extension initialise; raises what it raises."""
+    __function_code_above__ = True
     extension.on_init()
 
 
 def deliver(extension: Extension, event: dict[str, object]) -> None:
     """Hand an event to an extension, which may take its time; raises what it raises."""
+    __function_code_above__ = True
     extension.events.append(event)
     if extension.delay_ms:
         time.sleep(extension.delay_ms / 1000)
@@ -155,6 +160,7 @@ def deliver(extension: Extension, event: dict[str, object]) -> None:
 
 def never_register(seconds: float) -> None:
     """Use up the time in which an extension should register."""
+    __function_code_above__ = True
     time.sleep(seconds + 1)
 
 

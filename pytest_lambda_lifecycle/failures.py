@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
-from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from pytest_lambda_lifecycle.errors import (
@@ -14,7 +11,6 @@ from pytest_lambda_lifecycle.errors import (
     FunctionTimeout,
     InitError,
     LifecycleError,
-    LifecycleWarning,
     PayloadTooLarge,
     RuntimeExit,
 )
@@ -24,9 +20,7 @@ from pytest_lambda_lifecycle.phase import Phase
 from pytest_lambda_lifecycle.phases import Init, Invocation, Restore
 from pytest_lambda_lifecycle.projections import platform_error
 
-__all__ = ["caller", "event_too_large", "failed_before_handler", "function_error", "passes_through", "warn"]
-
-_PACKAGE: Final = str(Path(__file__).parent)
+__all__ = ["event_too_large", "failed_before_handler", "function_error", "passes_through"]
 
 
 def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
@@ -105,31 +99,3 @@ _CONTROL_FLOW: Final = {
     "hypothesis.errors": ("HypothesisException", "StopTest"),
     "bdb": ("BdbQuit",),
 }
-
-
-def caller() -> str:
-    """Return ``file:line`` of the nearest frame outside this library, for messages."""
-    frame, _ = _nearest_outside()
-    try:
-        shown = str(Path(frame.f_code.co_filename).relative_to(Path.cwd()))
-    except Exception:  # no relative path; or function code has put something else in the place of os.getcwd
-        shown = frame.f_code.co_filename
-    return f"{shown}:{frame.f_lineno}"
-
-
-def warn(text: str) -> None:
-    """Warn with a `LifecycleWarning` at the nearest line outside this library."""
-    _, level = _nearest_outside()
-    warnings.warn(LifecycleWarning(text), stacklevel=level)
-
-
-def _nearest_outside() -> tuple[FrameType, int]:
-    """Return the nearest frame outside this library, and how many levels up from the caller it is (itself is 1)."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
-        frame, level = frame.f_back, level + 1
-    return frame, level
-
-
-def _is_ours(filename: str) -> bool:
-    return filename.startswith(_PACKAGE) or filename.endswith("contextlib.py")

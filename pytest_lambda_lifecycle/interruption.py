@@ -5,26 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation.frames import frames_of_function, is_own
 from pytest_lambda_lifecycle.outcome import DeadlineReached
 
 __all__ = ["Interruption"]
 
-_PACKAGE: Final = str(Path(__file__).parent)
-_CALLERS_OF_FUNCTION_CODE: Final = frozenset(
-    str(Path(__file__).parent / name)
-    for name in (
-        "codec.py",
-        "extension.py",
-        "spies.py",
-        "runtimes/hooks.py",
-        "runtimes/loading.py",
-        "runtimes/local.py",
-    )
-)
 _DEBUGGERS: Final = ("bdb", "pdb", "IPython.", "ipdb", "pudb", "pydevd", "_pydevd", "_pytest.debugging")
 SWALLOWED: Final = 25
 """Interruptions that code may swallow, 20 ms apart, before it is interrupted at each of its lines."""
@@ -46,7 +34,7 @@ class Interruption:
     def __call__(self, frame: FrameType | None) -> None:
         """Raise `DeadlineReached` into the function code that ``frame`` belongs to."""
         __tracebackhide__ = True
-        frames = _function_frames(frame)
+        frames = frames_of_function(frame)
         if not frames:
             return
         if _debugging(frames):
@@ -57,18 +45,6 @@ class Interruption:
         if self.count == SWALLOWED:
             _interrupt_each_line(frames)
         raise DeadlineReached
-
-
-def _function_frames(frame: FrameType | None) -> list[FrameType]:
-    """Return the frames above ours, innermost first; none if our own code runs on its own behalf."""
-    frames: list[FrameType] = []
-    while frame is not None:
-        filename = frame.f_code.co_filename
-        if filename.startswith(_PACKAGE):
-            return [*frames, frame] if filename in _CALLERS_OF_FUNCTION_CODE else []
-        frames.append(frame)
-        frame = frame.f_back
-    return []
 
 
 def _debugging(frames: list[FrameType]) -> bool:
@@ -86,7 +62,7 @@ def _interrupt_each_line(frames: list[FrameType]) -> None:
     before = sys.gettrace()
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:  # noqa: ANN401  # a trace function
-        if frame.f_code.co_filename.startswith(_PACKAGE):
+        if is_own(frame):
             sys.settrace(before)
             return None
         if event == "line":

@@ -28,6 +28,7 @@ def kept_encoder(encoder: JSONEncoder) -> Callable[[object], str]:
 
     def encode(value: object) -> str:
         # It is inside of something if code that it calls (`_asdict`) got here.
+        __function_code_above__ = True
         if not (type(value) is dict or type(value) is list) or inside_of:
             return encode_anew(value)
         try:

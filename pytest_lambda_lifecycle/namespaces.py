@@ -9,6 +9,7 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Final, NamedTuple
 
 from pytest_lambda_lifecycle.importing import ImportHook
+from pytest_lambda_lifecycle.isolation.frames import is_own_value
 from pytest_lambda_lifecycle.undoing import Undo
 
 __all__ = ["SharedNamespaces"]
@@ -45,7 +46,6 @@ _CLASSES_ONLY: Final = frozenset(
     name for name, classes in _WATCHED.items() if classes and name.startswith(("aws", "boto", "requests.", "urllib3."))
 )
 _ABSENT: Final = object()
-_OUR_PACKAGE: Final = __name__.partition(".")[0] + "."
 
 
 class _Photograph(NamedTuple):
@@ -157,7 +157,7 @@ def _is_passing(value: object) -> bool:
     """Say whether a value is an environment's, a clock's or a test's: it must not be held for longer than they last."""
     if type(value) is FunctionType:
         return "_lambda_spy" in vars(value)
-    return (type(value) is MethodType and _is_ours(value)) or type(value).__module__ == "unittest.mock"
+    return (type(value) is MethodType and is_own_value(value)) or type(value).__module__ == "unittest.mock"
 
 
 def _compare(photograph: _Photograph) -> Iterator[tuple[object, str, object, object]]:
@@ -171,7 +171,7 @@ def _compare(photograph: _Photograph) -> Iterator[tuple[object, str, object, obj
         value = now.get(name, _ABSENT)
         of_the_tree = owner is logging and name.startswith("_")  # `LoggingTree` has these
         of_python = name.startswith("__") and not (callable(value) or callable(before.get(name)))  # __annotations__
-        if not (of_python or of_the_tree or _is_submodule(owner, name, value) or _is_ours(value)):
+        if not (of_python or of_the_tree or _is_submodule(owner, name, value) or _is_stand_in(value)):
             yield owner, name, before.get(name, _ABSENT), value
 
 
@@ -180,9 +180,9 @@ def _is_submodule(owner: object, name: str, value: object) -> bool:
     return isinstance(owner, ModuleType) and sys.modules.get(f"{owner.__name__}.{name}") is value
 
 
-def _is_ours(value: object) -> bool:
-    """Say whether it is what we put there while an environment is entered, which one nested in Init has renewed."""
-    return isinstance(value, (FunctionType, MethodType)) and value.__module__.startswith(_OUR_PACKAGE)
+def _is_stand_in(value: object) -> bool:
+    """Say whether it is a function that an entered environment put there; one nested in Init may have renewed it."""
+    return isinstance(value, (FunctionType, MethodType)) and is_own_value(value)
 
 
 def _name_of(owner: object) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.errors import LifecycleError, warn
 from pytest_lambda_lifecycle.events import SpyCall
-from pytest_lambda_lifecycle.failures import warn
+from pytest_lambda_lifecycle.isolation.frames import is_own
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.replacements import Place, Replace
@@ -110,7 +110,6 @@ def spying(target: str, record: Record) -> Replace:
 
 _get_ident, _getframe = threading.get_ident, sys._getframe  # they may be spied on
 _HERE: Final = globals()
-_OURS: Final = __name__.partition(".")[0] + "."
 _RECORDING: Final[set[int]] = set()
 """Threads that record a call: what they call for that is not the function's."""
 
@@ -121,7 +120,7 @@ def recording(target: str, record: Record) -> Record:
 
     def recorded(args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpyCall | None:
         thread = _get_ident()
-        if thread in _RECORDING or (standard and _is_ours(_getframe(1))):
+        if thread in _RECORDING or (standard and _called_by_us(_getframe(1))):
             return None
         _RECORDING.add(thread)
         try:
@@ -132,10 +131,10 @@ def recording(target: str, record: Record) -> Record:
     return recorded
 
 
-def _is_ours(frame: FrameType | None) -> bool:
+def _called_by_us(frame: FrameType | None) -> bool:
     while frame is not None and frame.f_globals is _HERE:  # a spy on a spy
         frame = frame.f_back
-    return frame is not None and str(frame.f_globals.get("__name__")).startswith(_OURS)
+    return frame is not None and is_own(frame)
 
 
 def _spy_on_function(function: Any, record: Record, *, skip: int = 0) -> Callable[..., Any]:  # noqa: ANN401
@@ -144,7 +143,7 @@ def _spy_on_function(function: Any, record: Record, *, skip: int = 0) -> Callabl
 
     @functools.wraps(function)
     def spy(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        __tracebackhide__ = True
+        __tracebackhide__ = __function_code_above__ = True
         call = record(args[skip:], kwargs)
         if call is None:
             return function(*args, **kwargs)
@@ -165,7 +164,7 @@ def _spy_on_construction(cls: type, record: Record) -> Callable[..., None]:
 
     @functools.wraps(original)
     def __init__(self: object, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        __tracebackhide__ = True
+        __tracebackhide__ = __function_code_above__ = True
         call = record(args, kwargs)
         try:
             if original is not object.__init__:  # it refuses arguments that __new__ took

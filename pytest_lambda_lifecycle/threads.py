@@ -17,8 +17,8 @@ __all__ = ["StartedThreads", "end_threads", "function_thread", "is_worker", "sta
 start_unwatched: Final = threading.Thread.start
 """The real one, for threads of ours: an entered environment takes each that is started for the function's."""
 
-_LINES: Final = "pytest_lambda_lifecycle.api.lines"
-"""Where who uses a socket that is connected to us waits."""
+_WAITED_AT: Final = "__socket_of_function__"
+"""The local variable, in a frame of ours, that holds the socket at which a thread of function code waits."""
 
 _OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
 
@@ -111,9 +111,9 @@ class StartedThreads:
         frames.pop(threading.get_ident(), None)  # this one would hold itself, and the environment with it
         for thread in list(self.where):
             frame = frames.get(thread.ident or 0)
-            if frame is not None and frame.f_globals.get("__name__") == _LINES:
+            if frame is not None and _WAITED_AT in frame.f_code.co_varnames:
                 with contextlib.suppress(Exception):  # it goes on meanwhile
-                    if frame.f_locals["line"].getpeername()[1] == port:
+                    if frame.f_locals[_WAITED_AT].getpeername()[1] == port:
                         found.add(thread)
         return found
 

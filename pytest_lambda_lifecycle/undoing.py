@@ -10,6 +10,7 @@ from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, Modul
 from typing import Any, Final, TypeAlias
 
 from pytest_lambda_lifecycle.folders import folder_of, is_installed
+from pytest_lambda_lifecycle.isolation.frames import is_own_value
 
 __all__ = ["UNSETTLED", "Undo", "renew_attributes", "replace_attributes", "sweep_attributes"]
 
@@ -19,7 +20,6 @@ Replacement: TypeAlias = tuple[Any, str, Any]
 
 _ABSENT: Any = object()
 _WRITTEN_IN_C: Final = (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType)
-_OURS: Final = __name__.partition(".")[0]
 
 
 class _Late:
@@ -141,6 +141,6 @@ def _is_tests(value: Any) -> bool:  # noqa: ANN401
     mock = sys.modules.get("unittest.mock")
     if mock is not None and issubclass(type(value), mock.NonCallableMock):
         return True
-    if type(value) is not FunctionType or (value.__module__ or "").startswith(_OURS):
+    if type(value) is not FunctionType or is_own_value(value):
         return False
     return not is_installed(folder_of(value.__code__.co_filename))

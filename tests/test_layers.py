@@ -28,7 +28,8 @@ LAYERS = {
     "importing interruption leftovers logging_tree namespaces process reach replacements reuse rival rotation setters "
     "sleeping slots surroundings threads timeline unclosed undoing virtual_clock working_directory world",
     0: "codec config context encoded errors events extension extension_events folders kept_encoder outcome real_time "
-    "sandbox sandbox.lambda_sandbox_names sandbox.sitecustomize settings task_root variables",
+    "isolation isolation.frames sandbox sandbox.lambda_sandbox_names sandbox.sitecustomize settings task_root "
+    "variables",
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names.split()}
 EXCEPTIONS = {

@@ -33,14 +33,14 @@ class _Line(socket.socket):
         return _unless_ended(self, super().sendall, *arguments)
 
 
-def _unless_ended(line: socket.socket, call: Callable[..., T], *arguments: object) -> T:
+def _unless_ended(__socket_of_function__: socket.socket, call: Callable[..., T], *arguments: object) -> T:
     try:
         result = call(*arguments)
     except OSError:
-        if line in _ENDED:
+        if __socket_of_function__ in _ENDED:
             raise SystemExit from None
         raise
-    if line in _ENDED:
+    if __socket_of_function__ in _ENDED:
         raise SystemExit
     return result
 

@@ -26,6 +26,8 @@ from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
 __all__ = ["LocalExtension", "TurnOutcome"]
 
+__stands_for__ = "bootstrap"
+
 TurnOutcome: TypeAlias = Loaded | ExtensionFailed
 _POSTED: Final = {"init/error": "Extension.InitError", "exit/error": "Extension.ExitError"}
 """The platform's words for what an extension has posted before it exits (emulator, ``fatalerror``)."""

@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 
 __all__ = ["ClientCrash", "NextHeaders", "header_value", "read_headers"]
 
+__stands_for__ = "lambda_runtime_client"
+
 
 class ClientCrash(Exception):
     """The client's native code ended the process."""

@@ -6,31 +6,20 @@ Source: `awslambdaric` 4.2.2 for error objects, CPython's shutdown for ends.
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 import traceback
-from pathlib import PurePath
-from typing import Final, NamedTuple, cast
+from types import FrameType
+from typing import NamedTuple, cast
 
 from pytest_lambda_lifecycle.codec import RuntimeFault
+from pytest_lambda_lifecycle.isolation.frames import is_own, stands_for
 from pytest_lambda_lifecycle.outcome import Exited, ProcessEnd
 from pytest_lambda_lifecycle.runtimes.client import ClientCrash
 
 __all__ = ["Finding", "error_object", "find_fault", "process_exit", "stack_trace"]
 
-_PACKAGE: Final = f"{PurePath(__file__).parents[1]}{os.sep}"
-_OWN_FRAMES: Final = frozenset(
-    str(PurePath(_PACKAGE, name))
-    for name in ("runtimes/local.py", "runtimes/loading.py", "extensions/local.py", "extension.py")
-)
-"""The modules that stand where the runtime's own ``bootstrap.py`` stands in a stack, or an extension's main module."""
-
-_RUNTIME: Final = (f"{PurePath(__file__).parent}{os.sep}", f"{_PACKAGE}codec.py", f"{_PACKAGE}capture.py")
-"""What of it stands for the runtime, whose `sys.stdout` is Python code as well.
-
-The rest stands in for the standard library, or watches it.
-"""
+__stands_for__ = "bootstrap"
 
 
 class Finding(NamedTuple):
@@ -71,18 +60,18 @@ def stack_trace(error: BaseException) -> list[str]:
     standard library (written in C, so without a frame) or wraps a spied one is not on Lambda.
     """
     # Plain tuples, as the runtime makes them: they have no columns, so no Python version adds caret lines.
-    summary = traceback.extract_tb(error.__traceback__)
-    frames = [
-        (frame.filename, cast(int, frame.lineno), frame.name, frame.line)
-        for frame in summary
-        if not frame.filename.startswith(_PACKAGE) or frame.filename.startswith(_RUNTIME)
-    ]
-    first = next((index for index, frame in enumerate(frames) if not _is_bootstrap(frame[0])), 0)
-    return traceback.format_list(frames[first:])
+    walked = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _is_shown(frame)]
+    leading = next((i for i, (frame, _) in enumerate(walked) if not _is_bootstrap(frame)), 0)
+    summary = traceback.StackSummary.extract(iter(walked[leading:]))
+    return traceback.format_list([(one.filename, cast(int, one.lineno), one.name, one.line) for one in summary])
 
 
-def _is_bootstrap(filename: str) -> bool:
-    return filename in _OWN_FRAMES or "/bootstrap.py" in filename
+def _is_shown(frame: FrameType) -> bool:
+    return not is_own(frame) or bool(stands_for(frame))
+
+
+def _is_bootstrap(frame: FrameType) -> bool:
+    return stands_for(frame) == "bootstrap" or "/bootstrap.py" in frame.f_code.co_filename
 
 
 # --- ends ------------------------------------------------------------------------------------------------------------
@@ -123,7 +112,7 @@ def _system_exit(code: object) -> tuple[int, str]:
 def _traceback_text(error: BaseException) -> str:
     """Return the traceback that the interpreter prints, without our own frames at its top."""
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename in _OWN_FRAMES:
+    while frames is not None and stands_for(frames.tb_frame) == "bootstrap":
         frames = frames.tb_next
     try:
         return "".join(traceback.format_exception(type(error), error, frames))

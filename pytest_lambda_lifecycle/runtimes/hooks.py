@@ -11,12 +11,14 @@ from typing import Any, TypeAlias
 
 __all__ = ["run_after_restore", "run_before_snapshot"]
 
+__stands_for__ = "lambda_runtime_hooks_runner"
+
 _Registered: TypeAlias = "tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]"
 
 
 def run_before_snapshot() -> None:
     """Call the hooks from the last registered to the first, taking each off the list before it runs."""
-    __tracebackhide__ = True
+    __tracebackhide__ = __function_code_above__ = True
     hooks = _registry("get_before_snapshot")
     while hooks:
         func, args, kwargs = hooks.pop()
@@ -25,7 +27,7 @@ def run_before_snapshot() -> None:
 
 def run_after_restore() -> None:
     """Call the hooks from the first registered to the last, also those that one of them adds; the list stays."""
-    __tracebackhide__ = True
+    __tracebackhide__ = __function_code_above__ = True
     for func, args, kwargs in _registry("get_after_restore"):
         func(*args, **kwargs)
 

@@ -11,6 +11,8 @@ from pytest_lambda_lifecycle.codec import RuntimeFault
 
 __all__ = ["load_handler"]
 
+__stands_for__ = "bootstrap"
+
 
 def load_handler(handler: str) -> Callable[[Any, Any], Any]:
     """Import the module of *handler* and return the attribute after its last dot; nobody checks that it is callable.
@@ -18,7 +20,7 @@ def load_handler(handler: str) -> Callable[[Any, Any], Any]:
     Raises `RuntimeFault` for what the runtime reports in its own words; whatever else the module raises comes out as
     it is.  In the module's name a slash is as good as a dot, but error texts keep it as it was written.
     """
-    __tracebackhide__ = True
+    __tracebackhide__ = __function_code_above__ = True
     module_name, attribute = _split(handler)
     if module_name.split(".")[0] in sys.builtin_module_names:
         message = f"Cannot use built-in module {module_name} as a handler module"

@@ -27,6 +27,8 @@ from pytest_lambda_lifecycle.unclosed import freeing
 
 __all__ = ["LocalRuntime"]
 
+__stands_for__ = "bootstrap"
+
 _TRACE_VARIABLE: Final = "_X_AMZN_TRACE_ID"
 _set_trace: Final = VariableWriter(_TRACE_VARIABLE).write
 _INIT_ERROR_EXIT: Final = 1
@@ -67,7 +69,7 @@ class LocalRuntime:
 
     def init(self) -> Loaded | Raised | Exited:
         """Set up logging, then import and find the handler.  Each call starts afresh, as a new process does."""
-        __tracebackhide__ = True
+        __tracebackhide__ = __function_code_above__ = True
         with freeing() if self._handler is not _not_loaded else nullcontext():
             self._start_afresh()
         try:
@@ -84,7 +86,7 @@ class LocalRuntime:
 
     def invoke(self, request: Request) -> Returned | Raised | Exited:
         """Run the handler once, on *request*."""
-        __tracebackhide__ = True
+        __tracebackhide__ = __function_code_above__ = True
         try:
             headers = read_headers(request.headers, ordinary=request.ordinary)
             request_id, content_type, deadline, arn, trace_id, client_context, identity, tenant_id = headers
@@ -124,7 +126,7 @@ class LocalRuntime:
 
     def before_snapshot(self) -> Loaded | Raised | Exited:
         """Run the hooks that SnapStart runs at the end of init, before the snapshot is taken."""
-        __tracebackhide__ = True
+        __tracebackhide__ = __function_code_above__ = True
         try:
             hooks.run_before_snapshot()
         except BaseException as error:
@@ -136,7 +138,7 @@ class LocalRuntime:
 
     def after_restore(self) -> Loaded | Raised | Exited:
         """Run the hooks that SnapStart runs in an environment that was made from the snapshot."""
-        __tracebackhide__ = True
+        __tracebackhide__ = __function_code_above__ = True
         try:
             hooks.run_after_restore()
         except BaseException as error:
@@ -148,7 +150,7 @@ class LocalRuntime:
 
     def terminate(self, hears: bool) -> Loaded | Exited:
         """Get a SIGTERM: without a handler the process ends at once; a handler that returns lets it go on."""
-        __tracebackhide__ = True
+        __tracebackhide__ = __function_code_above__ = True
         handler = self._sigterm()
         if handler is None or handler == signal.SIG_DFL:
             return Exited(-signal.SIGTERM)
@@ -175,7 +177,7 @@ class LocalRuntime:
 
         So does an error in the report itself: a `__str__` that raises, a log line that cannot be written.
         """
-        __tracebackhide__ = True
+        __tracebackhide__ = __function_code_above__ = True
         if not issubclass(type(error), catches) or isinstance(error, ProcessEnd):
             return process_exit(error)
         try:
@@ -186,6 +188,7 @@ class LocalRuntime:
             return process_exit(second)
 
     def _post_invoke_error(self, error: BaseException) -> Raised:
+        __function_code_above__ = True
         request_id = self._current.request_id
         finding = find_fault(error)
         if finding is not None:
@@ -199,6 +202,7 @@ class LocalRuntime:
         return Raised(codec.encode_error(body).encode(), body, _original(error))
 
     def _post_init_error(self, error: BaseException) -> Raised:
+        __function_code_above__ = True
         finding = find_fault(error)
         if finding is not None:
             body = error_object(*finding)
@@ -208,12 +212,14 @@ class LocalRuntime:
         return self._post_before_exit(error, body, str(body["errorType"]), _INIT_ERROR_EXIT)
 
     def _post_hook_error(self, fault_type: str, exit_code: int, error: BaseException) -> Raised:
+        __function_code_above__ = True
         body = error_object(type(error).__name__, str(error), stack_trace(error))
         return self._post_before_exit(error, body, fault_type, exit_code)
 
     def _post_before_exit(
         self, error: BaseException, body: dict[str, object], fault_type: str, exit_code: int
     ) -> Raised:
+        __function_code_above__ = True
         logs.write_error(body, as_json=self._json_logs)
         header_value(fault_type)
         # These posts go through `http.client`, which sends text as Latin-1: unescaped letters become invalid UTF-8,
@@ -223,6 +229,7 @@ class LocalRuntime:
 
     def _replace_marshaller(self, before: object) -> None:
         """Use the marshaller that function code has put in place of the runtime's, which is documented for it."""
+        __function_code_above__ = True
         marshaller = _client_marshaller()
         stock = type(marshaller).__module__ == "awslambdaric.lambda_runtime_marshaller"
         if marshaller is not before and not stock:
@@ -241,12 +248,14 @@ def _not_loaded(*_: object) -> Any:  # noqa: ANN401  # stands for the handler
 
 def _forget_unawaited(response: CoroutineType[Any, Any, Any]) -> None:
     """Say what Python says when the coroutine is collected: on Lambda that is at once, here the error refers to it."""
+    __function_code_above__ = True
     response.close()
     print(f"RuntimeWarning: coroutine {response.__qualname__!r} was never awaited", file=sys.stderr)
 
 
 def _make_xray_cause(error: BaseException | None = None) -> None:
     """Do what can fail in making the X-Ray cause that goes with an error: its message and the working directory."""
+    __function_code_above__ = True
     str(error)
     os.getcwd()
 

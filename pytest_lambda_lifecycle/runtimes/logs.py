@@ -30,6 +30,8 @@ __all__ = [
     "write_error",
 ]
 
+__stands_for__ = "lambda_runtime_log_utils"
+
 _TEXT_FORMAT: Final = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
 _TEXT_DATES: Final = "%Y-%m-%dT%H:%M:%S"
 _JSON_DATES: Final = "%Y-%m-%dT%H:%M:%SZ"

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RemoteRuntime"]
 
+__stands_for__ = "bootstrap"
+
 T = TypeVar("T")
 
 

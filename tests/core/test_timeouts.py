@@ -306,3 +306,19 @@ class TestTheEndOfAPhase:
         assert signal.getitimer(signal.ITIMER_REAL)[1] == 0  # pytest-timeout may have set it once
         env.invoke("second")
         assert capsys.readouterr().out.count("second") == 1
+
+
+def test_cuts_a_result_that_is_slow_to_encode(environment):
+    env = environment(
+        """
+        import time
+        class Row:
+            def _asdict(self): time.sleep(30)
+        def handler(event, context): return {"row": Row()}
+        """,
+        timeout=1,
+    )
+    began = RealTime.perf_counter()
+    with pytest.raises(FunctionTimeout):
+        env.invoke()
+    assert RealTime.perf_counter() - began < 10

@@ -1,0 +1,1 @@
+"""Takes over process state that function code changes, and restores it."""

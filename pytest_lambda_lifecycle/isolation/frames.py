@@ -1,0 +1,69 @@
+"""Stack frames: which are this package's own, and which of those call function code.
+
+A function of this package that calls function code says so with the local variable ``__function_code_above__``, as
+pytest's ``__tracebackhide__`` does.  The compiler keeps the names of local variables in the code object, so asking
+costs nothing while the function runs, and a file can be renamed without breaking a list of file names.
+
+A module of this package that stands for a module of the real runtime says so with the global ``__stands_for__``: its
+frames stay in the stack traces that function code logs or posts, as those of the real module do.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any, Final
+
+from pytest_lambda_lifecycle.errors import is_own_file
+
+__all__ = ["calls_function_code", "frames_of_function", "globals_of_caller", "is_own", "is_own_value", "stands_for"]
+
+_MARK: Final = "__function_code_above__"
+_PACKAGE: Final = __name__.partition(".")[0]
+_getframe: Final = sys._getframe  # a test may spy on it
+
+
+def is_own(frame: FrameType) -> bool:
+    """Say whether a frame runs code of this package."""
+    return is_own_file(frame.f_code.co_filename)
+
+
+def is_own_value(value: object) -> bool:
+    """Say whether a function, method or class was defined in this package."""
+    module = getattr(value, "__module__", None)
+    return isinstance(module, str) and module.partition(".")[0] == _PACKAGE
+
+
+def calls_function_code(frame: FrameType) -> bool:
+    """Say whether a frame of this package is marked as one that calls function code."""
+    return _MARK in frame.f_code.co_varnames
+
+
+def frames_of_function(frame: FrameType | None) -> list[FrameType]:
+    """Return the frames from ``frame`` down to the one of ours that called function code, innermost first.
+
+    Empty if the innermost frame of this package runs on its own behalf: it must not be interrupted.
+    """
+    frames: list[FrameType] = []
+    while frame is not None:
+        frames.append(frame)
+        if is_own(frame):
+            return frames if calls_function_code(frame) else []
+        frame = frame.f_back
+    return []
+
+
+def globals_of_caller() -> dict[str, Any]:
+    """Return the globals of the nearest caller outside this package; a spy may lie in between."""
+    frame: FrameType | None = _getframe(1)
+    while frame is not None and is_own(frame):
+        frame = frame.f_back
+    return frame.f_globals if frame is not None else {}
+
+
+def stands_for(frame: FrameType) -> str:
+    """Return the module of the real runtime that a frame of this package stands for, such as ``"bootstrap"``.
+
+    ``""`` for any other frame.
+    """
+    return str(frame.f_globals.get("__stands_for__", "")) if is_own(frame) else ""

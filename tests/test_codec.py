@@ -13,8 +13,8 @@ import simplejson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_lambda_lifecycle import codec
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.runtimes import codec
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_lambda_lifecycle.config import FunctionConfig
 from pytest_lambda_lifecycle.errors import ConfigError, LifecycleError
-from pytest_lambda_lifecycle.settings import RESERVED_VARIABLES, Settings, SettingsLayer, setting_names
-from pytest_lambda_lifecycle.variables import NO_LISTENER, function_variables
+from pytest_lambda_lifecycle.function.config import FunctionConfig
+from pytest_lambda_lifecycle.function.settings import RESERVED_VARIABLES, Settings, SettingsLayer, setting_names
+from pytest_lambda_lifecycle.function.variables import NO_LISTENER, function_variables
 
 HERE = Path(__file__).parent
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from pytest_lambda_lifecycle.codec import RuntimeFault
-from pytest_lambda_lifecycle.context import Client, ClientContext, LambdaContext, decode_header
+from pytest_lambda_lifecycle.runtimes.codec import RuntimeFault
+from pytest_lambda_lifecycle.runtimes.context import Client, ClientContext, LambdaContext, decode_header
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:fn"
 VARIABLES = {

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pytest_lambda_lifecycle import lifecycle
-from pytest_lambda_lifecycle.config import FunctionConfig
-from pytest_lambda_lifecycle.extensions.output import OUTPUT_LIMIT
-from pytest_lambda_lifecycle.settings import MAX_ENVIRONMENT_BYTES, RANGES
+from pytest_lambda_lifecycle.function.config import FunctionConfig
+from pytest_lambda_lifecycle.function.settings import MAX_ENVIRONMENT_BYTES, RANGES
+from pytest_lambda_lifecycle.lifecycle import rules
+from pytest_lambda_lifecycle.processes.output import OUTPUT_LIMIT
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "fidelity.md"
@@ -184,24 +184,24 @@ def _s(microseconds: int) -> str:
 
 LONGEST = RANGES["timeout"][1]
 FIGURES = {
-    "An event may have": {f"{lifecycle.EVENT_LIMIT:,} bytes"},
-    "A response may have": {f"{lifecycle.RESPONSE_LIMIT:,} bytes"},
+    "An event may have": {f"{rules.EVENT_LIMIT:,} bytes"},
+    "A response may have": {f"{rules.RESPONSE_LIMIT:,} bytes"},
     "Environment variables may have": {f"{MAX_ENVIRONMENT_BYTES:,} bytes"},
-    "Init on demand may take": {_s(lifecycle.init_limit_us("on-demand", LONGEST))},
+    "Init on demand may take": {_s(rules.init_limit_us("on-demand", LONGEST))},
     "Init with provisioned concurrency or SnapStart may take": {
-        _s(lifecycle.init_limit_us("provisioned-concurrency", 1)),
-        _s(lifecycle.init_limit_us("snap-start", 1)),
+        _s(rules.init_limit_us("provisioned-concurrency", 1)),
+        _s(rules.init_limit_us("snap-start", 1)),
     },
-    "Restore and its hooks may take": {_s(lifecycle.RESTORE_LIMIT_US)},
+    "Restore and its hooks may take": {_s(rules.RESTORE_LIMIT_US)},
     "An invoke may take the function timeout": {f"{LONGEST} s", f"{FunctionConfig('app.handler').timeout} s"},
-    "Shutdown without extensions": {f"{lifecycle.shutdown_budget_ms():,} ms"},
+    "Shutdown without extensions": {f"{rules.shutdown_budget_ms():,} ms"},
     "Shutdown with extensions": {
-        f"{lifecycle.shutdown_budget_ms(internal_extensions=1):,} ms",
-        f"{lifecycle.shutdown_budget_ms(external_extensions=1):,} ms",
+        f"{rules.shutdown_budget_ms(internal_extensions=1):,} ms",
+        f"{rules.shutdown_budget_ms(external_extensions=1):,} ms",
     },
-    "The runtime's share of the shutdown": {f"{lifecycle.runtime_share_ms(2000)} ms"},
+    "The runtime's share of the shutdown": {f"{rules.runtime_share_ms(2000)} ms"},
     "What extensions write is logged": {f"{OUTPUT_LIMIT:,} bytes"},
-    "`Billed Duration` is": {f"{lifecycle.billed_ms(1, 0):,} ms"},
+    "`Billed Duration` is": {f"{rules.billed_ms(1, 0):,} ms"},
 }
 """What stands in the rows that begin like this, from the code."""
 
@@ -223,5 +223,5 @@ def test_no_other_row_quotes_a_size_or_a_time():
 
 def test_texts_are_those_of_the_code():
     page = PAGE.read_text(encoding="utf-8")
-    assert lifecycle.timeout_message(FunctionConfig("app.handler").timeout) in page
-    assert str(lifecycle.response_too_large().error["errorType"]) in page
+    assert rules.timeout_message(FunctionConfig("app.handler").timeout) in page
+    assert str(rules.response_too_large().error["errorType"]) in page

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, InitError, InvalidTransition
-from pytest_lambda_lifecycle.process import stage
+from pytest_lambda_lifecycle.isolation.stage import stage
 
 needs_signals = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX signals and timers")
 needs_snap_start = pytest.mark.skipif(
@@ -322,7 +322,7 @@ def test_snap_start_inits_again_after_a_crash(environment):
 @needs_snap_start
 @needs_signals
 def test_the_limit_of_restore(environment, monkeypatch):
-    monkeypatch.setattr("pytest_lambda_lifecycle.lifecycle.RESTORE_LIMIT_US", 50_000)
+    monkeypatch.setattr("pytest_lambda_lifecycle.lifecycle.rules.RESTORE_LIMIT_US", 50_000)
     env = environment(
         """
         import time
@@ -367,7 +367,7 @@ def test_error_types_of_reports(environment, source, error_type, reported):
 @needs_signals
 @needs_snap_start
 def test_a_hook_written_in_c_is_cut_and_its_timeout_names_no_error_type(environment, monkeypatch):
-    monkeypatch.setattr("pytest_lambda_lifecycle.lifecycle.RESTORE_LIMIT_US", 200_000)
+    monkeypatch.setattr("pytest_lambda_lifecycle.lifecycle.rules.RESTORE_LIMIT_US", 200_000)
     env = environment(
         """
         import time

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from pytest_lambda_lifecycle import hookspecs
+from pytest_lambda_lifecycle.plugin import hookspecs
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from simplejson import JSONEncoder
 from simplejson import encoder as simplejson_encoder
 
-from pytest_lambda_lifecycle import codec, kept_encoder
+from pytest_lambda_lifecycle.runtimes import codec
+from pytest_lambda_lifecycle.runtimes import encoder as kept
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -24,7 +25,7 @@ compiled = pytest.mark.skipif(simplejson_encoder.c_make_encoder is None, reason=
 
 def pair(**options):
     encoder = JSONEncoder(allow_nan=True, **options)
-    return kept_encoder.kept_encoder(encoder), encoder.encode
+    return kept.kept_encoder(encoder), encoder.encode
 
 
 @pytest.mark.parametrize("options", [{}, {"ensure_ascii": False}, {"use_decimal": False, "default": str}], ids=str)
@@ -50,7 +51,7 @@ def test_what_json_has_no_word_for(value):
 @compiled
 @pytest.mark.parametrize("encode", [codec._encode_strict, codec._encode_ascii, codec._encode_unescaped])
 def test_it_is_in_force(encode):
-    assert encode.__module__ == kept_encoder.__name__
+    assert encode.__module__ == kept.__name__
 
 
 @pytest.mark.parametrize("made", ["nowhere", "in another way"])

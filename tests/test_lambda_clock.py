@@ -113,7 +113,7 @@ def test(lambda_lifecycle, lambda_clock):
 
     def test_its_line_in_the_list_of_fixtures(self, project):
         result = project.runpytest("--fixtures", "-q")
-        result.stdout.fnmatch_lines(["lambda_clock -- *plugin.py:*", "    Virtual time for the test *"])
+        result.stdout.fnmatch_lines(["lambda_clock -- *plugin*__init__.py:*", "    Virtual time for the test *"])
 
 
 class TestStart:

@@ -1,4 +1,4 @@
-"""The architecture: imports go down only, and each danger has one place."""
+"""The architecture: a folder imports only folders below it, no circle, and each danger has one place."""
 
 from __future__ import annotations
 
@@ -15,65 +15,73 @@ import pytest_lambda_lifecycle
 
 ROOT = Path(pytest_lambda_lifecycle.__file__).parent
 
-LAYERS = {
-    5: "plugin options fixtures hookspecs assertions summary kept patched patchers clock_fixture marks wide",
-    4: "environment extending assembly attributes history lambda_clock reuse_assertion spies",
-    3: "api api.channel api.connection api.delivery api.endpoint api.lines api.registry api.remote_api api.replies "
-    "api.routes  api.runtime_api api.server api.states api.subscription api.telemetry api.waiting extensions "
-    "extensions.barrier  extensions.files extensions.group extensions.guard extensions.local extensions.objects "
-    "extensions.opt  extensions.output extensions.process extensions.programs watching runtimes runtimes.client "
-    "runtimes.faults  runtimes.hooks runtimes.loading runtimes.local runtimes.logs runtimes.remote",
-    2: "conductor ending failures lifecycle participants phase phases projections standing stopping telemetry turns",
-    1: "alarm capture captured clock ephemeral_storage event_loop exits finders forkserver fresh frozen_types "
-    "importing interruption leftovers logging_tree namespaces process reach replacements reuse rival rotation setters "
-    "sleeping slots surroundings threads timeline unclosed undoing virtual_clock working_directory world",
-    0: "codec config context encoded errors events extension extension_events folders kept_encoder outcome real_time "
-    "isolation isolation.frames sandbox sandbox.lambda_sandbox_names sandbox.sitecustomize settings task_root "
-    "variables",
+FLOORS = {
+    "plugin": 8,
+    "environment": 7,
+    "observation": 6,
+    "extensions": 6,
+    "conductor": 5,
+    "runtimes": 5,
+    "api": 4,
+    "clock": 4,
+    "processes": 4,
+    "isolation": 3,
+    "lifecycle": 2,
+    "function": 2,
+    "errors": 1,
+    "__init__": 0,
 }
-LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names.split()}
 EXCEPTIONS = {
-    ("timeline", "projections"): "print(env.timeline) is worth reading in a REPL: its repr asks for the projection",
+    ("lifecycle.timeline", "lifecycle.projections"): "the repr of a timeline asks for the projection, in its method",
 }
-EDGE = set(LAYERS[5].split())
-ELSEWHERE = {"sandbox.sitecustomize"}  # at work in the Python of an extension process, never in this one
+ELSEWHERE = "isolation.sandbox."
+"""At work in the Python of an extension's process, never in this one."""
 
 SOURCES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path.read_text(encoding="utf-8")
     for path in sorted(ROOT.rglob("*.py"))
 }
+PACKAGES = {name.rpartition(".")[0] for name in SOURCES if "." in name}
 
 
 def imports(node: ast.AST) -> Iterator[str]:
-    """Yield the dotted names that a module imports at run time, also inside functions."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            continue
+    """Yield the dotted names that a module imports, also inside functions and for types alone."""
+    for child in ast.walk(node):
         if isinstance(child, ast.Import):
             yield from (alias.name for alias in child.names)
         elif isinstance(child, ast.ImportFrom) and child.module:
             yield child.module
             yield from (f"{child.module}.{alias.name}" for alias in child.names)
-        else:
-            yield from imports(child)
 
 
 IMPORTS = {name: set(imports(ast.parse(text))) for name, text in SOURCES.items()}
 
 
 def own_imports(name: str) -> set[str]:
-    short = {found.removeprefix("pytest_lambda_lifecycle.") for found in IMPORTS[name]}
-    return {found for found in short if found in LAYER_OF}
+    """Return the modules of this package that a module imports; a package stands for its ``__init__``."""
+    short = {found.removeprefix("pytest_lambda_lifecycle.") for found in IMPORTS[name] if "lambda_lifecycle" in found}
+    found = {one for one in short if one in SOURCES and one != name}
+    return found - {one for one in found if one in PACKAGES and any(other.startswith(f"{one}.") for other in found)}
 
 
-def test_every_module_has_its_layer():
-    assert set(SOURCES) - {"__init__"} == set(LAYER_OF)
+def folder(name: str) -> str:
+    return name.partition(".")[0]
 
 
-@pytest.mark.parametrize("name", LAYER_OF)
+def test_every_folder_has_its_floor():
+    assert {folder(name) for name in SOURCES} == set(FLOORS)
+
+
+def test_few_modules_lie_in_the_root():
+    assert {name for name in SOURCES if "." not in name and name not in PACKAGES} <= {"__init__", "__main__", "errors"}
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name != "__init__"])
 def test_imports_go_down_only(name):
-    upwards = {found for found in own_imports(name) if LAYER_OF[found] > LAYER_OF[name]}
-    assert {found for found in upwards if (name, found) not in EXCEPTIONS} == set()
+    floor = FLOORS[folder(name)]
+    assert {
+        found for found in own_imports(name) if folder(found) != folder(name) and FLOORS[folder(found)] >= floor
+    } == set()
 
 
 def test_no_two_modules_import_each_other():
@@ -83,35 +91,50 @@ def test_no_two_modules_import_each_other():
             reachable(found, seen)
         return seen
 
-    packages = {name.rpartition(".")[0] for name in LAYER_OF}
-    assert [name for name in LAYER_OF if name not in packages and name in reachable(name, set())] == []
+    modules = set(SOURCES) - {"__init__"}
+    assert [name for name in sorted(modules) if name in reachable(name, set())] == []
 
 
-def test_the_package_itself_imports_nothing_of_its_own():
-    assert {found for found in IMPORTS["__init__"] if "lambda" in found} == set()
+def test_no_part_imports_another():
+    """Only the three that are one kind of state in two files."""
+    parts = {name for name in SOURCES if name.startswith("isolation.parts.")}
+    together = {("isolation.parts.environ", "isolation.parts.environ_bytes")}
+    assert {(name, to) for name in parts for to in own_imports(name) & parts} <= together
+
+
+def test_the_package_itself_imports_nothing_of_its_own_at_run_time():
+    code = "import sys, pytest_lambda_lifecycle; print([n for n in sys.modules if n.startswith('pytest_lambda')])"
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT.parent)
+    assert output.stdout.strip() == "['pytest_lambda_lifecycle']"
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_each_folder_says_in_few_sentences_what_lives_there(package):
+    text = ast.get_docstring(ast.parse(SOURCES[package])) or ""
+    assert 40 < len(text) < 400
 
 
 @pytest.mark.parametrize(
     ("module", "allowed"),
     [
-        ("freezegun", {"clock"}),
-        ("responses", {"http"}),
+        ("freezegun", {"clock.freeze"}),
+        ("responses", {"observation.http"}),
         ("requests", set()),
         ("http.server", {"api.connection"}),
-        # leftovers only watches what function code starts
-        ("subprocess", {"leftovers", "extensions.guard", "extensions.process", "runtimes.process"}),
+        # these only watch the processes that function code starts
+        ("subprocess", {"processes", "isolation.parts.children", "observation.leftovers"}),
         ("unittest.mock", set()),
         ("boto3", set()),
-        ("asyncio", {"sleeping"}),
-        ("atexit", {"exits", "surroundings", "parts"}),
-        ("simplejson", {"codec", "kept_encoder"}),
-        ("pytest", EDGE),
+        ("asyncio", {"clock.sleeping"}),
+        ("atexit", {"isolation.parts.exits"}),
+        ("simplejson", {"runtimes.codec", "runtimes.encoder"}),
+        ("pytest", {"plugin"}),
         ("_pytest", set()),
     ],
 )
 def test_who_may_import(module, allowed):
     who = {name for name, found in IMPORTS.items() if any(f == module or f.startswith(f"{module}.") for f in found)}
-    assert who <= allowed
+    assert {name for name in who if name not in allowed and folder(name) not in allowed} == set()
 
 
 @pytest.mark.parametrize(
@@ -119,24 +142,34 @@ def test_who_may_import(module, allowed):
     [
         (
             r"sys\.modules\[[^\]]+\]\s*=[^=]|del sys\.modules|sys\.modules\.(update|pop|setdefault|clear)\(",
-            {"world", "plugin", *ELSEWHERE},
+            {"isolation.modules.world", "plugin"},
         ),
         (
             r"sys\.path(\[[^\]]*\])?\s*=[^=]|sys\.path\.(insert|append|remove|extend)\(",
-            {"surroundings", "world", *ELSEWHERE},
+            {"isolation.modules.search_path"},
         ),
-        (r"sys\.meta_path(\[[^\]]*\])?\s*=[^=]|sys\.meta_path\.(insert|append|remove)\(", {"finders"}),
+        (
+            r"sys\.meta_path(\[[^\]]*\])?\s*=[^=]|sys\.meta_path\.(insert|append|remove)\(",
+            {"isolation.modules.finders"},
+        ),
+        (r"^[^#`\"]*\bos\._exit\b(?!`)", {"isolation.parts.exits", "isolation.ledger"}),
+        (r"\bsys\.(stdout|stderr)\s*(,\s*sys\.\w+\s*)?=[^=]", {"isolation.streams", "isolation.ledger"}),
     ],
 )
 def test_who_may_write(pattern, allowed):
-    assert {name for name, text in SOURCES.items() if re.search(pattern, text)} <= allowed
+    who = {
+        name
+        for name, text in SOURCES.items()
+        if re.search(pattern, text, re.MULTILINE) and not name.startswith(ELSEWHERE)
+    }
+    assert who <= allowed
 
 
-@pytest.mark.parametrize("name", [name for name in LAYER_OF if name.startswith("sandbox.")])
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(ELSEWHERE)])
 def test_what_extension_processes_import_works_in_their_python(name):
     """It is theirs, not ours: any from 3.7 on, without this package and what it depends on."""
     ast.parse(SOURCES[name], feature_version=(3, 7))
-    assert {found.partition(".")[0] for found in IMPORTS[name]} <= sys.stdlib_module_names
+    assert {found.partition(".")[0] for found in IMPORTS[name]} <= sys.stdlib_module_names | {"lambda_sandbox_names"}
 
 
 def test_no_drawers_for_anything():
@@ -158,12 +191,25 @@ def test_the_library_works_without_pytest(tmp_path):
 
 
 def test_public_names_are_lazy_and_complete():
-    from pytest_lambda_lifecycle import errors, events, extension_events
+    from pytest_lambda_lifecycle import errors
+    from pytest_lambda_lifecycle.lifecycle import events, extension_events, failures
 
-    assert {*errors.__all__, *events.__all__, *extension_events.__all__} <= set(pytest_lambda_lifecycle.__all__)
+    homes = (errors, events, extension_events)
+    assert {name for home in homes for name in home.__all__} <= set(pytest_lambda_lifecycle.__all__)
+    assert {name for name, one in vars(failures).items() if isinstance(one, type) and issubclass(one, Exception)} <= (
+        set(pytest_lambda_lifecycle.__all__)
+    )
     assert pytest_lambda_lifecycle.__all__ == sorted(pytest_lambda_lifecycle.__all__)
     for name in pytest_lambda_lifecycle.__all__:
         assert getattr(pytest_lambda_lifecycle, name) is not None
-        assert name in dir(pytest_lambda_lifecycle)
     with pytest.raises(AttributeError, match="has no attribute 'NoSuchName'"):
         _ = pytest_lambda_lifecycle.NoSuchName
+
+
+def test_type_checkers_see_the_same_public_names():
+    from pytest_lambda_lifecycle import _HOMES
+
+    block = next(node for node in ast.parse(SOURCES["__init__"]).body if isinstance(node, ast.If))
+    seen = {(one.module, alias.name) for one in block.body if isinstance(one, ast.ImportFrom) for alias in one.names}
+    table = {(f"pytest_lambda_lifecycle.{home}", name) for home, names in _HOMES.items() for name in names.split()}
+    assert seen == table

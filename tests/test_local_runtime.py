@@ -15,9 +15,9 @@ import time
 
 import pytest
 
-from pytest_lambda_lifecycle.outcome import Exited, Loaded, ProcessEnd, Raised, Request, Returned
+from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Loaded, ProcessEnd, Raised, Request, Returned
 from pytest_lambda_lifecycle.runtimes import logs
-from pytest_lambda_lifecycle.runtimes.client import read_headers
+from pytest_lambda_lifecycle.runtimes.headers import read_headers
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 
 HEADERS = {

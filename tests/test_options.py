@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_lambda_lifecycle.options import CLOCK_OPTIONS, OPTIONS
-from pytest_lambda_lifecycle.settings import setting_names
+from pytest_lambda_lifecycle.function.settings import setting_names
+from pytest_lambda_lifecycle.plugin.options import CLOCK_OPTIONS, OPTIONS
 
 # option, text, what the environment's config then has
 SCALARS = [

@@ -20,8 +20,8 @@ HEAVY = {
 }
 OURS = {
     "pytest_lambda_lifecycle",
-    "pytest_lambda_lifecycle.hookspecs",
-    "pytest_lambda_lifecycle.options",
+    "pytest_lambda_lifecycle.plugin.hookspecs",
+    "pytest_lambda_lifecycle.plugin.options",
     "pytest_lambda_lifecycle.plugin",
 }
 
@@ -54,7 +54,8 @@ def test_it_adds_four_modules_and_nothing_heavy(pytester, monkeypatch, arguments
 def test_options_load_the_settings_alone(pytester):
     with_options = loaded(pytester, "--lambda-lifecycle-timeout=5")
     ours = {name for name in with_options if name.startswith("pytest_lambda_lifecycle.")}
-    assert ours - OURS == {f"pytest_lambda_lifecycle.{name}" for name in ("config", "errors", "extension", "settings")}
+    settings = ("errors", "function", "function.config", "function.extension", "function.settings")
+    assert ours - OURS == {f"pytest_lambda_lifecycle.{name}" for name in settings}
 
 
 def test_a_freeze_of_the_suites_own_imports_nothing_of_ours(pytester):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_lambda_lifecycle.errors import ConfigError
-from pytest_lambda_lifecycle.task_root import find_task_root, working_directory_candidates
+from pytest_lambda_lifecycle.function.task_root import find_task_root, working_directory_candidates
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ from typing import Final
 
 import pytest
 
-from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, lifecycle
-from pytest_lambda_lifecycle.events import (
+from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
+from pytest_lambda_lifecycle.api.telemetry.records import LOGS_SCHEMAS, TELEMETRY_SCHEMAS, records
+from pytest_lambda_lifecycle.lifecycle import rules
+from pytest_lambda_lifecycle.lifecycle.events import (
     FunctionLog,
     InitReport,
     InitRuntimeDone,
@@ -20,7 +22,7 @@ from pytest_lambda_lifecycle.events import (
     RuntimeDone,
     ShutdownReport,
 )
-from pytest_lambda_lifecycle.extension_events import (
+from pytest_lambda_lifecycle.lifecycle.extension_events import (
     ExtensionDone,
     ExtensionFault,
     ExtensionLog,
@@ -31,9 +33,8 @@ from pytest_lambda_lifecycle.extension_events import (
     Signal,
     TelemetrySubscription,
 )
-from pytest_lambda_lifecycle.outcome import Exited, ExtensionFailed, Loaded, Raised, Returned, TimedOut
-from pytest_lambda_lifecycle.projections import log_text, platform_error, render
-from pytest_lambda_lifecycle.telemetry import LOGS_SCHEMAS, TELEMETRY_SCHEMAS, records
+from pytest_lambda_lifecycle.lifecycle.outcome import Exited, ExtensionFailed, Loaded, Raised, Returned, TimedOut
+from pytest_lambda_lifecycle.lifecycle.projections import log_text, platform_error, render
 
 AT = 1_800_000_000_123_456
 TIME = "2027-01-15T08:00:00.123Z"
@@ -166,7 +167,7 @@ class TestInvoke:
         ("outcome", "verdict"),
         [
             (POSTED, {"status": "success"}),  # the runtime has done its work
-            (lifecycle.response_too_large(), {"status": "success"}),
+            (rules.response_too_large(), {"status": "success"}),
             (NOT_LOADED, {"status": "error", "errorType": "Runtime.ImportModuleError"}),  # a suppressed init
             (Exited(-9), {"status": "error", "errorType": "Runtime.ExitError"}),
             (CRASH, {"status": "error", "errorType": "Extension.Crash"}),

@@ -1,1 +1,4 @@
-"""The HTTP APIs of an execution environment, on loopback: Runtime, Extensions, Telemetry, Logs and metadata."""
+"""Lambda's HTTP APIs on loopback: runtime, extensions, telemetry, logs and metadata.
+
+A thread that serves a request answers from the registry: it never touches the environment, and never waits for it.
+"""

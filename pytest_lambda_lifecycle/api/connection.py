@@ -14,8 +14,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pytest_lambda_lifecycle.api.replies import ApiError, Call, Gone, Reply, text_reply
-from pytest_lambda_lifecycle.lifecycle import RESPONSE_LIMIT
-from pytest_lambda_lifecycle.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.lifecycle.rules import RESPONSE_LIMIT
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

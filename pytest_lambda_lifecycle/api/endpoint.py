@@ -10,20 +10,20 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
-from pytest_lambda_lifecycle.api.lines import close_lines, end_lines, watch_line
 from pytest_lambda_lifecycle.api.server import ApiServer
-from pytest_lambda_lifecycle.threads import end_threads, function_thread
-from pytest_lambda_lifecycle.variables import NO_LISTENER
+from pytest_lambda_lifecycle.function.variables import NO_LISTENER
+from pytest_lambda_lifecycle.isolation.parts.lines import close_lines, end_lines, watch_line
+from pytest_lambda_lifecycle.isolation.parts.threads import end_threads, function_thread
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.registry import Registry
     from pytest_lambda_lifecycle.api.routes import Routes
     from pytest_lambda_lifecycle.api.runtime_api import View
-    from pytest_lambda_lifecycle.api.telemetry import TelemetryHub
-    from pytest_lambda_lifecycle.config import FunctionConfig
-    from pytest_lambda_lifecycle.events import Event
-    from pytest_lambda_lifecycle.threads import StartedThreads
-    from pytest_lambda_lifecycle.timeline import Timeline
+    from pytest_lambda_lifecycle.api.telemetry.hub import TelemetryHub
+    from pytest_lambda_lifecycle.function.config import FunctionConfig
+    from pytest_lambda_lifecycle.isolation.parts.threads import StartedThreads
+    from pytest_lambda_lifecycle.lifecycle.events import Event
+    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 
 __all__ = ["Endpoint"]
 
@@ -116,15 +116,15 @@ class Endpoint:
         with self._importing():
             import pytest_lambda_lifecycle.api.registry
             import pytest_lambda_lifecycle.api.routes
-            import pytest_lambda_lifecycle.api.telemetry  # noqa: F401
+            import pytest_lambda_lifecycle.api.telemetry.hub  # noqa: F401
 
     def _make(self) -> None:
         import pytest_lambda_lifecycle.api.connection  # noqa: F401  # the server's threads import it otherwise
         from pytest_lambda_lifecycle.api.registry import Registry
         from pytest_lambda_lifecycle.api.routes import Routes
         from pytest_lambda_lifecycle.api.runtime_api import LocalRuntimeApi
-        from pytest_lambda_lifecycle.api.telemetry import TelemetryHub
-        from pytest_lambda_lifecycle.telemetry import records
+        from pytest_lambda_lifecycle.api.telemetry.hub import TelemetryHub
+        from pytest_lambda_lifecycle.api.telemetry.records import records
 
         config, self.note = self._config, self._timeline.open_inbox()
         self.registry = Registry(config, note=self.note, now_us=self._now_us)

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, cast
 from pytest_lambda_lifecycle.api import states
 from pytest_lambda_lifecycle.api.replies import ApiError, Gone
 from pytest_lambda_lifecycle.api.waiting import wait_until
-from pytest_lambda_lifecycle.extension import EVENTS
-from pytest_lambda_lifecycle.extension_events import ExtensionDone, ExtensionFault, ExtensionRegistered
+from pytest_lambda_lifecycle.function.extension import EVENTS
+from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionDone, ExtensionFault, ExtensionRegistered
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.config import FunctionConfig
-    from pytest_lambda_lifecycle.events import Event
+    from pytest_lambda_lifecycle.function.config import FunctionConfig
+    from pytest_lambda_lifecycle.lifecycle.events import Event
 
 __all__ = ["Agent", "Registry"]
 

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
-from pytest_lambda_lifecycle import lifecycle
 from pytest_lambda_lifecycle.api import states
 from pytest_lambda_lifecycle.api.replies import (
     ACCEPTED,
@@ -26,10 +25,11 @@ from pytest_lambda_lifecycle.api.replies import (
 )
 from pytest_lambda_lifecycle.api.runtime_api import check_request_id
 from pytest_lambda_lifecycle.api.waiting import wait_until
-from pytest_lambda_lifecycle.outcome import Raised, Request, Returned
+from pytest_lambda_lifecycle.lifecycle import rules
+from pytest_lambda_lifecycle.lifecycle.outcome import Raised, Request, Returned
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.config import FunctionConfig
+    from pytest_lambda_lifecycle.function.config import FunctionConfig
 
 __all__ = ["RemoteRuntimeApi"]
 
@@ -148,7 +148,7 @@ class RemoteRuntimeApi:
             if mode not in {"", "streaming"}:
                 self._take(Raised(b"", {"errorType": "Runtime.InvalidResponseModeHeader"}))
                 raise ApiError(400, "InvalidFunctionResponseMode", "Invalid function response mode")
-            if len(call.body) > lifecycle.RESPONSE_LIMIT:
+            if len(call.body) > rules.RESPONSE_LIMIT:
                 raise self._too_large()
             self._take(Returned(call.body, call.header("Content-Type")))
             self._step("sent")
@@ -159,7 +159,7 @@ class RemoteRuntimeApi:
         with self._lock:
             self._check(request_id, call)
             self._step("error")
-            if len(call.body) > lifecycle.RESPONSE_LIMIT:
+            if len(call.body) > rules.RESPONSE_LIMIT:
                 raise self._too_large()
             body = call.body
             if call.header("Content-Type") == _CAUSE_TYPE:
@@ -224,9 +224,9 @@ class RemoteRuntimeApi:
 
     def _too_large(self) -> ApiError:
         """Answer the caller in the runtime's place: the runtime goes on to its next event."""
-        self._take(lifecycle.response_too_large())
+        self._take(rules.response_too_large())
         self._step("sent")
-        message = f"Exceeded maximum allowed payload size ({lifecycle.RESPONSE_LIMIT} bytes)."
+        message = f"Exceeded maximum allowed payload size ({rules.RESPONSE_LIMIT} bytes)."
         return ApiError(413, "RequestEntityTooLarge", message)
 
 

@@ -11,7 +11,7 @@ from pytest_lambda_lifecycle.api import states
 from pytest_lambda_lifecycle.api.replies import NOT_FOUND, ApiError, Call, Reply
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.config import FunctionConfig
+    from pytest_lambda_lifecycle.function.config import FunctionConfig
 
 __all__ = ["LocalRuntimeApi", "RuntimeApi", "View", "check_request_id"]
 

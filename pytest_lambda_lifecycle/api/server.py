@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
-from pytest_lambda_lifecycle.real_time import RealTime
-from pytest_lambda_lifecycle.threads import start_unwatched
+from pytest_lambda_lifecycle.isolation.parts.threads import start_unwatched
+from pytest_lambda_lifecycle.isolation.real_time import RealTime
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.replies import Call, Reply

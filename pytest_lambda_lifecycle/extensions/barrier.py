@@ -6,14 +6,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_lambda_lifecycle import lifecycle
-from pytest_lambda_lifecycle.outcome import DeadlineReached, ExtensionFailed, Interrupted, Loaded, Outcome
-from pytest_lambda_lifecycle.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.lifecycle import rules
+from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached, ExtensionFailed, Interrupted, Loaded, Outcome
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.endpoint import Endpoint
-    from pytest_lambda_lifecycle.clock import Clock
-    from pytest_lambda_lifecycle.turns import Turns
+    from pytest_lambda_lifecycle.clock.clock import Clock
+    from pytest_lambda_lifecycle.conductor.turns import Turns
 
 __all__ = ["Barrier"]
 
@@ -58,4 +58,4 @@ class Barrier:
             return None
         agent = min(ended, key=lambda one: one.exited_at_us or 0)
         kind = registry.fatal[1] if registry.fatal is not None else "Extension.Crash"
-        return ExtensionFailed(agent.name, kind, lifecycle.exit_text(agent.exit_code or 0))
+        return ExtensionFailed(agent.name, kind, rules.exit_text(agent.exit_code or 0))

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
-from pytest_lambda_lifecycle import lifecycle
 from pytest_lambda_lifecycle.api.replies import decode_json, encode_json
 from pytest_lambda_lifecycle.api.states import EXTENSION_LIMIT
 from pytest_lambda_lifecycle.errors import LifecycleError
-from pytest_lambda_lifecycle.extension_events import (
+from pytest_lambda_lifecycle.extensions.barrier import Barrier
+from pytest_lambda_lifecycle.extensions.objects import Round, fault_of
+from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.lifecycle import rules
+from pytest_lambda_lifecycle.lifecycle.extension_events import (
     ExtensionDone,
     ExtensionNotified,
     ExtensionState,
     Signal,
     TelemetrySubscription,
 )
-from pytest_lambda_lifecycle.extensions.barrier import Barrier
-from pytest_lambda_lifecycle.extensions.objects import Round, fault_of
-from pytest_lambda_lifecycle.outcome import ExtensionFailed, Interrupted, Loaded, Outcome
-from pytest_lambda_lifecycle.real_time import RealTime
+from pytest_lambda_lifecycle.lifecycle.outcome import ExtensionFailed, Interrupted, Loaded, Outcome
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.endpoint import Endpoint
     from pytest_lambda_lifecycle.api.registry import Agent
-    from pytest_lambda_lifecycle.clock import Clock
+    from pytest_lambda_lifecycle.clock.clock import Clock
+    from pytest_lambda_lifecycle.conductor.turns import Turns
     from pytest_lambda_lifecycle.extensions.objects import Objects
     from pytest_lambda_lifecycle.extensions.programs import Programs
-    from pytest_lambda_lifecycle.timeline import Timeline
-    from pytest_lambda_lifecycle.turns import Turns
+    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 
 __all__ = ["ExtensionGroup"]
 
@@ -78,7 +78,7 @@ class ExtensionGroup:
         """What the shutdown may take, in ms."""
         agents = self._agents if self.present else ()
         internal = sum(agent.internal for agent in agents)
-        return lifecycle.shutdown_budget_ms(internal_extensions=internal, external_extensions=len(agents) - internal)
+        return rules.shutdown_budget_ms(internal_extensions=internal, external_extensions=len(agents) - internal)
 
     @property
     def _agents(self) -> tuple[Agent, ...]:
@@ -248,7 +248,7 @@ class ExtensionGroup:
             self._endpoint.registry.wait(lambda: self._barrier.ended() is not None, RealTime.perf_counter() + 2.0)
         else:
             self._endpoint.registry.exited(name, exit_code)
-        return self._barrier.ended() or ExtensionFailed(name, "Extension.Crash", lifecycle.exit_text(-9))
+        return self._barrier.ended() or ExtensionFailed(name, "Extension.Crash", rules.exit_text(-9))
 
     def drop_telemetry(self, name: str) -> None:
         """Let the deliveries to a subscriber fail; raises `LifecycleError` if there is none of this name."""
@@ -263,7 +263,7 @@ class ExtensionGroup:
     def shutdown(self, reason: str, deadline_ms: int, until_us: int) -> tuple[tuple[str, ...], BaseException | None]:
         """Tell of the end those who subscribed; returns who was killed, and what is to be raised in the end."""
         __tracebackhide__ = True
-        registry, event = self._endpoint.registry, lifecycle.shutdown_event(reason, deadline_ms)
+        registry, event = self._endpoint.registry, rules.shutdown_event(reason, deadline_ms)
         registry.shutting_down()
         self._thaw()
         self.collect()

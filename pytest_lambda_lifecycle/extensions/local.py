@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from pytest_lambda_lifecycle.api.replies import decode_json
-from pytest_lambda_lifecycle.capture import Unbuffered
 from pytest_lambda_lifecycle.errors import ConfigError
-from pytest_lambda_lifecycle.extension import (
-    Extension,
-    PostedError,
-    check_extension,
-    deliver,
-    extension_name,
-    initialize,
-    make,
-    never_register,
-)
-from pytest_lambda_lifecycle.lifecycle import exit_text
-from pytest_lambda_lifecycle.outcome import ExtensionFailed, Loaded
+from pytest_lambda_lifecycle.function.extension import Extension, PostedError, check_extension, extension_name
+from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.streams import Unbuffered
+from pytest_lambda_lifecycle.lifecycle.outcome import ExtensionFailed, Loaded
+from pytest_lambda_lifecycle.lifecycle.rules import exit_text
 from pytest_lambda_lifecycle.runtimes.faults import process_exit
-from pytest_lambda_lifecycle.undoing import Undo, replace_attributes
 
-__all__ = ["LocalExtension", "TurnOutcome"]
+__all__ = ["LocalExtension", "TurnOutcome", "deliver", "initialize", "make", "never_register"]
 
 __stands_for__ = "bootstrap"
 
@@ -139,3 +131,33 @@ class LocalExtension:
         lines, newline, self._unfinished = (self._unfinished + text).rpartition("\n")
         if newline:
             self._log(self.name, lines + newline)
+
+
+def make(kind: type[Extension]) -> Extension:
+    """Make one of a class that was given; raises what it raises."""
+    __function_code_above__ = True
+    return kind()
+
+
+def initialize(extension: Extension) -> None:
+    """Let an extension initialise; raises what it raises."""
+    __function_code_above__ = True
+    extension.on_init()
+
+
+def deliver(extension: Extension, event: dict[str, object]) -> None:
+    """Hand an event to an extension, which may take its time; raises what it raises."""
+    __function_code_above__ = True
+    extension.events.append(event)
+    if extension.delay_ms:
+        time.sleep(extension.delay_ms / 1000)
+    if event["eventType"] == "INVOKE":
+        extension.on_invoke(event)
+    else:
+        extension.on_shutdown(event)
+
+
+def never_register(seconds: float) -> None:
+    """Use up the time in which an extension should register."""
+    __function_code_above__ = True
+    time.sleep(seconds + 1)

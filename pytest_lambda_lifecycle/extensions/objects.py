@@ -13,18 +13,25 @@ from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle.api.replies import ApiError
 from pytest_lambda_lifecycle.errors import LifecycleError
-from pytest_lambda_lifecycle.extension import Extension, extension_name, subscriptions_of
-from pytest_lambda_lifecycle.extension_events import ExtensionDone, ExtensionFault, ExtensionLog, Signal
 from pytest_lambda_lifecycle.extensions.local import LocalExtension
-from pytest_lambda_lifecycle.outcome import ExtensionFailed, Interrupted, Loaded, Outcome, ProcessEnd, TimedOut
+from pytest_lambda_lifecycle.function.extension import Extension, extension_name, subscriptions_of
+from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionDone, ExtensionFault, ExtensionLog, Signal
+from pytest_lambda_lifecycle.lifecycle.outcome import (
+    ExtensionFailed,
+    Interrupted,
+    Loaded,
+    Outcome,
+    ProcessEnd,
+    TimedOut,
+)
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.endpoint import Endpoint
     from pytest_lambda_lifecycle.api.registry import Agent
-    from pytest_lambda_lifecycle.clock import Clock
-    from pytest_lambda_lifecycle.timeline import Timeline
-    from pytest_lambda_lifecycle.turns import Turns
-    from pytest_lambda_lifecycle.undoing import Undo
+    from pytest_lambda_lifecycle.clock.clock import Clock
+    from pytest_lambda_lifecycle.conductor.turns import Turns
+    from pytest_lambda_lifecycle.isolation.patching import Undo
+    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 
 __all__ = ["Objects", "Round", "fault_of"]
 

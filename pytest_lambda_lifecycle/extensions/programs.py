@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from pytest_lambda_lifecycle.extension_events import ExtensionLog, LogsDropped
+from pytest_lambda_lifecycle.clock.clock import Clock
+from pytest_lambda_lifecycle.clock.virtual import VirtualClock
+from pytest_lambda_lifecycle.errors import ConfigError
+from pytest_lambda_lifecycle.function.config import FunctionConfig
+from pytest_lambda_lifecycle.function.layers import find_extensions
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.events import Event
-    from pytest_lambda_lifecycle.extensions.guard import Guard
-    from pytest_lambda_lifecycle.extensions.opt import Opt
-    from pytest_lambda_lifecycle.extensions.process import ExtensionProcess
+    from pytest_lambda_lifecycle.lifecycle.events import Event
 
-__all__ = ["Programs"]
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionLog, LogsDropped
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.lifecycle.events import Event
+    from pytest_lambda_lifecycle.processes.child import ExtensionProcess
+    from pytest_lambda_lifecycle.processes.guard import Guard
+    from pytest_lambda_lifecycle.processes.opt import Opt
+
+__all__ = ["SANDBOX", "Programs", "extension_programs", "extension_variables"]
 
 _GONE_S = 2.0
 """Seconds that a killed process may take to end."""
@@ -44,7 +57,7 @@ class Programs:
         """
         if files:
             # Now: amid a phase it would take the watches on the function's children and threads for the real things.
-            import pytest_lambda_lifecycle.extensions.guard  # noqa: F401
+            import pytest_lambda_lifecycle.processes.guard  # noqa: F401
         self._files = files
         self._variables = variables
         self._directory = directory
@@ -70,9 +83,10 @@ class Programs:
 
     def launch(self, name: str) -> tuple[str, str] | None:
         """Start one; returns error type and text if it cannot be started."""
-        from pytest_lambda_lifecycle.extensions.guard import Guard
-        from pytest_lambda_lifecycle.extensions.opt import Opt
-        from pytest_lambda_lifecycle.extensions.process import ExtensionProcess, LaunchError, extension_variables
+        from pytest_lambda_lifecycle.extensions.programs import extension_variables
+        from pytest_lambda_lifecycle.processes.child import ExtensionProcess, LaunchError
+        from pytest_lambda_lifecycle.processes.guard import Guard
+        from pytest_lambda_lifecycle.processes.opt import Opt
 
         # `/tmp` is the function's as well ("Lambda extensions"); here both find it by TMPDIR
         directory = self._directory()
@@ -133,3 +147,55 @@ class Programs:
         if self._opt is not None:
             self._opt.close()
             self._opt = None
+
+
+def extension_programs(config: FunctionConfig, clock: Clock) -> list[tuple[str, Path]]:
+    """Return name and path of the extensions that are executables: those of the layers, and those that were named.
+
+    Raises `ConfigError` for two of the same name, and under a virtual clock, which other processes do not have.
+    """
+    programs = dict(find_extensions(config.layers)) if config.layers else {}
+    for path in config.extensions:
+        if isinstance(path, Path):
+            if path.name in programs:
+                raise ConfigError(
+                    f"extensions: {path} has the name of {programs[path.name]}, and each has to register by its name "
+                    f"(from {config.source_of('extensions')})"
+                )
+            programs[path.name] = path
+    if programs and isinstance(clock, VirtualClock):
+        name, path = min(programs.items())
+        raise ConfigError(
+            f"cannot run the extension {name!r} ({path}) under lambda_clock: it is a process of its own, in which time "
+            "is real; pass an Extension object, which runs in this process, or test without lambda_clock"
+        )
+    return sorted(programs.items())
+
+
+SANDBOX: Final = Path(__file__).resolve().parents[1] / "isolation" / "sandbox"
+"""What extension processes find on ``PYTHONPATH``."""
+
+
+_HIDDEN: Final = frozenset(
+    """
+    AWS_EXECUTION_ENV AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME AWS_XRAY_CONTEXT_MISSING
+    AWS_XRAY_DAEMON_ADDRESS LAMBDA_RUNTIME_DIR LAMBDA_TASK_ROOT _HANDLER
+    """.split()
+)
+
+
+_HIDDEN_PREFIXES: Final = ("_AWS_XRAY_", "_LAMBDA_", "_X_AMZN_")
+
+
+def extension_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return what an extension finds of a function's variables (Developer Guide, "Runtime environment variables").
+
+    ``PYTHONPATH`` is led by our folder, for the names of the sandbox.
+    """
+    seen = {
+        name: value
+        for name, value in variables.items()
+        if name not in _HIDDEN and not name.startswith(_HIDDEN_PREFIXES)
+    }
+    seen["PYTHONPATH"] = os.pathsep.join(filter(None, (str(SANDBOX), seen.get("PYTHONPATH", ""))))
+    return seen

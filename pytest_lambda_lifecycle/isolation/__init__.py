@@ -1,1 +1,4 @@
-"""Takes over process state that function code changes, and restores it."""
+"""Process state that function code changes: taken over on entering, given back on leaving.
+
+Nothing here knows of phases, time or Lambda's rules; each kind of state has one file in `parts/` or `modules/`.
+"""

@@ -1,1 +1,4 @@
-"""Participants that play the runtime of an execution environment."""
+"""The runtimes that run the handler: awslambdaric's behaviour in this process, or a process driven over HTTP.
+
+What belongs to the platform and not to a runtime (limits, states, REPORT) lives in `conductor/` and `lifecycle/`.
+"""

@@ -12,10 +12,10 @@ import traceback
 from types import FrameType
 from typing import NamedTuple, cast
 
-from pytest_lambda_lifecycle.codec import RuntimeFault
 from pytest_lambda_lifecycle.isolation.frames import is_own, stands_for
-from pytest_lambda_lifecycle.outcome import Exited, ProcessEnd
-from pytest_lambda_lifecycle.runtimes.client import ClientCrash
+from pytest_lambda_lifecycle.lifecycle.outcome import Exited, ProcessEnd
+from pytest_lambda_lifecycle.runtimes.codec import RuntimeFault
+from pytest_lambda_lifecycle.runtimes.headers import ClientCrash
 
 __all__ = ["Finding", "error_object", "find_fault", "process_exit", "stack_trace"]
 

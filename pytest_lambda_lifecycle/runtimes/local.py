@@ -15,15 +15,14 @@ from functools import partial
 from types import CoroutineType
 from typing import Any, Final
 
-from pytest_lambda_lifecycle import codec
-from pytest_lambda_lifecycle.context import LambdaContext, decode_header
-from pytest_lambda_lifecycle.encoded import VariableWriter
-from pytest_lambda_lifecycle.outcome import Exited, Loaded, ProcessEnd, Raised, Request, Returned
-from pytest_lambda_lifecycle.runtimes import hooks, logs
-from pytest_lambda_lifecycle.runtimes.client import header_value, read_headers
+from pytest_lambda_lifecycle.isolation.parts.environ_bytes import VariableWriter
+from pytest_lambda_lifecycle.isolation.unclosed import freeing
+from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Loaded, ProcessEnd, Raised, Request, Returned
+from pytest_lambda_lifecycle.runtimes import codec, logs, snapstart
+from pytest_lambda_lifecycle.runtimes.context import LambdaContext, decode_header
 from pytest_lambda_lifecycle.runtimes.faults import error_object, find_fault, process_exit, stack_trace
-from pytest_lambda_lifecycle.runtimes.loading import load_handler
-from pytest_lambda_lifecycle.unclosed import freeing
+from pytest_lambda_lifecycle.runtimes.handler import load_handler
+from pytest_lambda_lifecycle.runtimes.headers import header_value, read_headers
 
 __all__ = ["LocalRuntime"]
 
@@ -128,7 +127,7 @@ class LocalRuntime:
         """Run the hooks that SnapStart runs at the end of init, before the snapshot is taken."""
         __tracebackhide__ = __function_code_above__ = True
         try:
-            hooks.run_before_snapshot()
+            snapstart.run_before_snapshot()
         except BaseException as error:
             if self._passes_through(error):
                 raise
@@ -140,7 +139,7 @@ class LocalRuntime:
         """Run the hooks that SnapStart runs in an environment that was made from the snapshot."""
         __tracebackhide__ = __function_code_above__ = True
         try:
-            hooks.run_after_restore()
+            snapstart.run_after_restore()
         except BaseException as error:
             if self._passes_through(error):
                 raise

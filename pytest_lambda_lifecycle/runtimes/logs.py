@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from pytest_lambda_lifecycle.codec import encode_error
+from pytest_lambda_lifecycle.runtimes.codec import encode_error
 
 __all__ = [
     "CurrentInvoke",

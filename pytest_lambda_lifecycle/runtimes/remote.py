@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_lambda_lifecycle.outcome import DeadlineReached, Exited, Loaded, Raised, Request, Returned
+from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached, Exited, Loaded, Raised, Request, Returned
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.remote_api import RemoteRuntimeApi

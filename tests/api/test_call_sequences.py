@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pytest_lambda_lifecycle import FunctionConfig
 from pytest_lambda_lifecycle.api.registry import Registry
 from pytest_lambda_lifecycle.api.replies import ApiError, Gone
-from pytest_lambda_lifecycle.outcome import Request
+from pytest_lambda_lifecycle.lifecycle.outcome import Request
 
 from .apis import Answer, make
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from pytest_lambda_lifecycle.clock import RealClock
-from pytest_lambda_lifecycle.conductor import Conductor
-from pytest_lambda_lifecycle.lifecycle import State
-from pytest_lambda_lifecycle.outcome import Exited, Loaded, Raised, Request, Returned, TimedOut
-from pytest_lambda_lifecycle.real_time import RealTime
+from pytest_lambda_lifecycle.clock.real import RealClock
+from pytest_lambda_lifecycle.conductor.conductor import Conductor
+from pytest_lambda_lifecycle.conductor.turns import Turns
+from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Loaded, Raised, Request, Returned, TimedOut
+from pytest_lambda_lifecycle.lifecycle.rules import State
+from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 from pytest_lambda_lifecycle.runtimes.remote import RemoteRuntime
-from pytest_lambda_lifecycle.timeline import Timeline
-from pytest_lambda_lifecycle.turns import Turns
 
 RUNTIME = "/2018-06-01/runtime/"
 

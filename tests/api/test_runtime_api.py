@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from pytest_lambda_lifecycle.lifecycle import RESPONSE_LIMIT, reported_error_type
-from pytest_lambda_lifecycle.outcome import Raised, Request, Returned
+from pytest_lambda_lifecycle.lifecycle.outcome import Raised, Request, Returned
+from pytest_lambda_lifecycle.lifecycle.rules import RESPONSE_LIMIT, reported_error_type
 
 NEXT = "/2018-06-01/runtime/invocation/next"
 RESTORE = "/2018-06-01/runtime/restore/"

@@ -15,13 +15,13 @@ import freezegun
 import pytest
 
 from pytest_lambda_lifecycle import FunctionConfig, LifecycleError
-from pytest_lambda_lifecycle.api import delivery
 from pytest_lambda_lifecycle.api.replies import ApiError
-from pytest_lambda_lifecycle.api.telemetry import TelemetryHub
-from pytest_lambda_lifecycle.events import Event, FunctionLog, InitStart, InvokeReport, InvokeStart
-from pytest_lambda_lifecycle.extension_events import ExtensionLog, LogsDropped, TelemetrySubscription
-from pytest_lambda_lifecycle.telemetry import records
-from pytest_lambda_lifecycle.timeline import Timeline
+from pytest_lambda_lifecycle.api.telemetry import delivery
+from pytest_lambda_lifecycle.api.telemetry.hub import TelemetryHub
+from pytest_lambda_lifecycle.api.telemetry.records import records
+from pytest_lambda_lifecycle.lifecycle.events import Event, FunctionLog, InitStart, InvokeReport, InvokeStart
+from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionLog, LogsDropped, TelemetrySubscription
+from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 
 _sleep, _perf_counter = time.sleep, time.perf_counter
 AT = 1_800_000_000_000_000

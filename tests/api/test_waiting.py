@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from pytest_lambda_lifecycle.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real_time import RealTime
 
 
 class Cut(BaseException):

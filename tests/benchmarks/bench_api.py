@@ -15,7 +15,7 @@ from pytest_lambda_lifecycle.api.remote_api import RemoteRuntimeApi
 from pytest_lambda_lifecycle.api.replies import Reply
 from pytest_lambda_lifecycle.api.routes import Routes
 from pytest_lambda_lifecycle.api.server import ApiServer
-from pytest_lambda_lifecycle.outcome import Request
+from pytest_lambda_lifecycle.lifecycle.outcome import Request
 
 from .conftest import Report, Timing
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, FunctionLog, Init, InitError, Invocation
-from pytest_lambda_lifecycle.outcome import Exited, Outcome, Raised, Returned
-from pytest_lambda_lifecycle.phases import Restore
+from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Outcome, Raised, Returned
+from pytest_lambda_lifecycle.lifecycle.phases import Restore
 
 from .frames import without_frames
 

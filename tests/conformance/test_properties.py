@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lambda_lifecycle import ExecutionEnvironment, LifecycleError
-from pytest_lambda_lifecycle.outcome import Exited, Raised, Returned
+from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Raised, Returned
 
 from .stand_in import JSON_VALUES, LIMITED, do, environment
 

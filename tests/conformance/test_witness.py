@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionLog
-from pytest_lambda_lifecycle.outcome import Exited, Raised, Returned
+from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Raised, Returned
 
 from .frames import without_frames
 from .stand_in import JSON_VALUES, LIMITED, do, environment

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lambda_lifecycle import FunctionLog
-from pytest_lambda_lifecycle.outcome import Returned
+from pytest_lambda_lifecycle.lifecycle.outcome import Returned
 
 from .stand_in import JSON_VALUES, LIMITED, do, environment
 

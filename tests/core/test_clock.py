@@ -615,7 +615,7 @@ def test_a_clock_that_is_interrupted_while_it_starts_leaves_real_time(monkeypatc
         raise KeyboardInterrupt
 
     before = datetime.now
-    monkeypatch.setattr("pytest_lambda_lifecycle.clock.replace_captured", interrupted)
+    monkeypatch.setattr("pytest_lambda_lifecycle.clock.freeze.replace_captured", interrupted)
     with pytest.raises(KeyboardInterrupt), LambdaClock(datetime(2030, 1, 1, tzinfo=timezone.utc)):
         pass
     monkeypatch.undo()

@@ -30,16 +30,11 @@ from unittest import mock
 import pytest
 from freezegun import freeze_time
 
-from pytest_lambda_lifecycle import (
-    ExecutionEnvironment,
-    FunctionConfig,
-    InitError,
-    LifecycleError,
-    ephemeral_storage,
-    surroundings,
-)
-from pytest_lambda_lifecycle.events import AtexitIgnored, SharedChange
-from pytest_lambda_lifecycle.process import ProcessSlice, stage
+from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, InitError, LifecycleError
+from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
+from pytest_lambda_lifecycle.isolation.parts import environ, tmp
+from pytest_lambda_lifecycle.isolation.stage import stage
+from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored, SharedChange
 
 on_linux = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs Linux's /proc")
 
@@ -207,7 +202,7 @@ def test_what_raises_on_entering_is_undone(environment, monkeypatch):
     def fail(self):
         raise OSError("no more")
 
-    monkeypatch.setattr("pytest_lambda_lifecycle.logging_tree.LoggingTree.enter", fail)
+    monkeypatch.setattr("pytest_lambda_lifecycle.isolation.parts.logging_tree.LoggingTree.enter", fail)
     with pytest.raises(OSError, match="no more"):
         env.invoke()
     monkeypatch.undo()
@@ -475,7 +470,7 @@ class TestPhaseOnly:
     def test_the_folder_is_made_when_somebody_asks(self, environment, monkeypatch, tmp_path):
         machine = tmp_path / "machine"
         machine.mkdir()
-        monkeypatch.setattr(ephemeral_storage, "OUTSIDE_TMP", str(machine))
+        monkeypatch.setattr(tmp, "OUTSIDE_TMP", str(machine))
         env = environment("""
             import tempfile
             def handler(event, context):
@@ -589,7 +584,8 @@ class TestAlarm:
 def test_atexit_of_shared_libraries_passes_through(environment, monkeypatch):
     registered: list[object] = []
     monkeypatch.setattr(
-        "pytest_lambda_lifecycle.exits.Exits._register", staticmethod(lambda f, *a, **k: registered.append(f))
+        "pytest_lambda_lifecycle.isolation.parts.exits.Exits._register",
+        staticmethod(lambda f, *a, **k: registered.append(f)),
     )
     env = environment("""
         import atexit, logging, weakref
@@ -648,7 +644,7 @@ class TestWhatTestsDoBetweenPhases:
             assert "HOME" not in env.invoke().payload
         assert env.invoke().payload["AWS_LAMBDA_FUNCTION_NAME"] == "function"
         stage.leave()
-        surroundings.sweep()
+        environ.sweep()
         assert dict(os.environ) == before
 
     @pytest.mark.parametrize("undone", ["inside", "after leaving", "after coming back"])
@@ -664,7 +660,7 @@ class TestWhatTestsDoBetweenPhases:
                 stage.resume(left)
         monkeypatch.undo()
         stage.leave()
-        surroundings.sweep()
+        environ.sweep()
         assert "TABLE" not in os.environ
 
     def test_a_stub_in_sys_modules_that_is_undone_inside(self, environment, monkeypatch):

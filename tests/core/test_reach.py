@@ -11,11 +11,11 @@ from unittest import mock
 
 import pytest
 
-import pytest_lambda_lifecycle.sandbox
-from pytest_lambda_lifecycle.reach import Reach
-from pytest_lambda_lifecycle.undoing import replace_attributes
+import pytest_lambda_lifecycle.isolation.sandbox
+from pytest_lambda_lifecycle.isolation.parts.sockets import Reach
+from pytest_lambda_lifecycle.isolation.patching import replace_attributes
 
-SANDBOX = str(Path(pytest_lambda_lifecycle.sandbox.__file__).parent)
+SANDBOX = str(Path(pytest_lambda_lifecycle.isolation.sandbox.__file__).parent)
 NAMES = ["sandbox", "sandbox.localdomain", "Sandbox.LocalDomain", "sandbox.localdomain."]
 FUNCTIONS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getfqdn", "create_connection")
 

@@ -17,8 +17,8 @@ from pytest_lambda_lifecycle import (
     LifecycleError,
     LifecycleWarning,
 )
-from pytest_lambda_lifecycle.events import AtexitIgnored
-from pytest_lambda_lifecycle.process import stage
+from pytest_lambda_lifecycle.isolation.stage import stage
+from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored
 
 DB = """
     class Client:

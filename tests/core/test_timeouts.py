@@ -7,10 +7,11 @@ import time
 
 import pytest
 
-from pytest_lambda_lifecycle import FunctionTimeout, InitError, LifecycleError, alarm
-from pytest_lambda_lifecycle.interruption import Interruption
-from pytest_lambda_lifecycle.lifecycle import init_limit_us
-from pytest_lambda_lifecycle.real_time import RealTime
+from pytest_lambda_lifecycle import FunctionTimeout, InitError, LifecycleError
+from pytest_lambda_lifecycle.isolation import alarm
+from pytest_lambda_lifecycle.isolation.interruption import Interruption
+from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.lifecycle.rules import init_limit_us
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
 
@@ -140,7 +141,7 @@ class TestInit:
         assert init_limit_us("snap-start", 900) == 900_000_000
 
     def test_an_init_over_its_limit_is_retried_inside_the_invoke(self, environment, monkeypatch):
-        monkeypatch.setattr("pytest_lambda_lifecycle.lifecycle.init_limit_us", lambda kind, timeout: 200_000)
+        monkeypatch.setattr("pytest_lambda_lifecycle.lifecycle.rules.init_limit_us", lambda kind, timeout: 200_000)
         env = environment(self.SLOW)
         served = env.invoke()
         assert served.payload == "served"
@@ -160,7 +161,7 @@ class TestInit:
         assert env.invocations[0].report.endswith("\tStatus: timeout")
 
     def test_initialize_over_its_limit(self, environment, monkeypatch):
-        monkeypatch.setattr("pytest_lambda_lifecycle.lifecycle.init_limit_us", lambda kind, timeout: 200_000)
+        monkeypatch.setattr("pytest_lambda_lifecycle.lifecycle.rules.init_limit_us", lambda kind, timeout: 200_000)
         env = environment(self.SLOW)
         with pytest.raises(InitError, match="Task timed out after 0.20 seconds"):
             env.initialize()

@@ -241,7 +241,7 @@ def test_a_compiled_package_is_imported_once_and_the_timeline_says_so(environmen
 
 
 def shared_module():
-    from pytest_lambda_lifecycle.events import SharedModule
+    from pytest_lambda_lifecycle.lifecycle.events import SharedModule
 
     return SharedModule
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_lambda_lifecycle.extensions.output import MAX_LINE, OUTPUT_LIMIT, Output
+from pytest_lambda_lifecycle.processes.output import MAX_LINE, OUTPUT_LIMIT, Output
 
 
 class Recorder:

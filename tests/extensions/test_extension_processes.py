@@ -16,19 +16,15 @@ import freezegun
 import pytest
 
 from pytest_lambda_lifecycle import LifecycleError
-from pytest_lambda_lifecycle.extensions import guard as guarding
-from pytest_lambda_lifecycle.extensions import process as processes
-from pytest_lambda_lifecycle.extensions.files import find_extensions
-from pytest_lambda_lifecycle.extensions.guard import Guard
-from pytest_lambda_lifecycle.extensions.output import OUTPUT_LIMIT
-from pytest_lambda_lifecycle.extensions.process import (
-    SANDBOX,
-    ExtensionProcess,
-    LaunchError,
-    extension_variables,
-)
-from pytest_lambda_lifecycle.leftovers import Children
-from pytest_lambda_lifecycle.threads import StartedThreads
+from pytest_lambda_lifecycle.extensions.programs import SANDBOX, extension_variables
+from pytest_lambda_lifecycle.function.layers import find_extensions
+from pytest_lambda_lifecycle.isolation.parts.children import Children
+from pytest_lambda_lifecycle.isolation.parts.threads import StartedThreads
+from pytest_lambda_lifecycle.processes import child as processes
+from pytest_lambda_lifecycle.processes import guard as guarding
+from pytest_lambda_lifecycle.processes.child import ExtensionProcess, LaunchError
+from pytest_lambda_lifecycle.processes.guard import Guard
+from pytest_lambda_lifecycle.processes.output import OUTPUT_LIMIT
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="extension processes need POSIX")
 on_linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="takes /proc")
@@ -331,7 +327,7 @@ def test_importing_takes_nothing_that_windows_lacks():
         ]:
             for name in names.split():
                 if hasattr(module, name): delattr(module, name)
-        import pytest_lambda_lifecycle.extensions.guard
+        import pytest_lambda_lifecycle.processes.guard
     """
     path = f"import sys; sys.path[:] = {sys.path!r}\n"
     subprocess.run([sys.executable, "-c", path + textwrap.dedent(code)], check=True)
@@ -445,8 +441,9 @@ def test_what_others_have_started_is_let_alone(guard, address):
 PARENT = """
     import os, sys, time
     from pathlib import Path
-    from pytest_lambda_lifecycle.extensions.guard import Guard
-    from pytest_lambda_lifecycle.extensions.process import ExtensionProcess, extension_variables
+    from pytest_lambda_lifecycle.processes.guard import Guard
+    from pytest_lambda_lifecycle.extensions.programs import extension_variables
+    from pytest_lambda_lifecycle.processes.child import ExtensionProcess
     def wrote(text): sys.stdout.write(text), sys.stdout.flush()
     guard = Guard(sys.argv[2])
     variables = extension_variables({"PATH": os.environ["PATH"], "AWS_LAMBDA_RUNTIME_API": sys.argv[2]})

@@ -23,8 +23,8 @@ from pytest_lambda_lifecycle import (
     LambdaClock,
     LifecycleError,
     RuntimeDone,
-    lifecycle,
 )
+from pytest_lambda_lifecycle.lifecycle import rules
 
 CLIENT = """\
 import http.client, json, os, threading, time
@@ -284,7 +284,7 @@ def test_one_that_dies_is_waited_for_until_the_timeout(make):
 
 
 def test_one_that_never_gets_ready_ends_init(make, monkeypatch):
-    monkeypatch.setattr(lifecycle, "init_limit_us", lambda *_: 50_000)
+    monkeypatch.setattr(rules, "init_limit_us", lambda *_: 50_000)
     env = make("""
         client = Client()
         client.register("worker")

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from pytest_lambda_lifecycle import ExecutionEnvironment, ExtensionError, FunctionConfig
-from pytest_lambda_lifecycle.extensions import opt
+from pytest_lambda_lifecycle.processes import opt
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="extension processes need POSIX")
 

@@ -21,8 +21,8 @@ from pytest_lambda_lifecycle import (
     FunctionConfig,
     FunctionError,
     FunctionTimeout,
-    lifecycle,
 )
+from pytest_lambda_lifecycle.lifecycle import rules
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="extension processes need POSIX")
 
@@ -141,12 +141,12 @@ def until(condition, seconds=20.0):
 
 @pytest.fixture
 def short_init(monkeypatch):
-    monkeypatch.setattr(lifecycle, "init_limit_us", lambda *_: 150_000)
+    monkeypatch.setattr(rules, "init_limit_us", lambda *_: 150_000)
 
 
 @pytest.fixture
 def short_end(monkeypatch):
-    monkeypatch.setattr(lifecycle, "shutdown_budget_ms", lambda **_: 200)
+    monkeypatch.setattr(rules, "shutdown_budget_ms", lambda **_: 200)
 
 
 def extension_lines(env):

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
-from pytest_lambda_lifecycle.extension_events import LogsDropped
+from pytest_lambda_lifecycle.lifecycle.extension_events import LogsDropped
 
 LISTENER = """\
 import http.client, http.server, json, os, queue, socketserver, sys, threading, time

@@ -1,0 +1,137 @@
+"""`LambdaClock`: virtual time for a test and the environments in it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, ClassVar, Protocol
+from weakref import WeakSet
+
+from pytest_lambda_lifecycle.clock.sleeping import VirtualSleep
+from pytest_lambda_lifecycle.clock.virtual import VirtualClock
+from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.patching import Undo
+from pytest_lambda_lifecycle.isolation.stage import stage
+from pytest_lambda_lifecycle.lifecycle.moments import LAST, WHY_LAST, microseconds, moment_at
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["LambdaClock", "idle_span_us", "require_clock"]
+
+
+def idle_span_us(seconds: float, minutes: float, hours: float) -> int:
+    """Add up a span, in microseconds; raises `LifecycleError` for what is no length of time."""
+    parts = ((seconds, "seconds", 1), (minutes, "minutes", 60), (hours, "hours", 3600))
+    return sum(microseconds(value, f"cannot let time pass: {name}") * factor for value, name, factor in parts)
+
+
+class LambdaClock(VirtualClock):
+    """Time that stands still until function code sleeps, an environment idles, or the test moves it.
+
+    `time.time`, `monotonic`, `perf_counter`, `datetime.now` and their kin agree with it everywhere, in threads too.
+    Use it through the fixture ``lambda_clock``, or as a context manager around environments.
+    """
+
+    current: ClassVar[LambdaClock | None] = None
+
+    def __init__(self, start: datetime | None = None, *, watchdog: float = 10.0) -> None:
+        """``start`` is aware, and now on the whole second by default; ``watchdog`` is s of real time for one phase."""
+        if start is not None:
+            _require_aware(start, "cannot start the clock at")
+        super().__init__(start, watchdog=watchdog)
+        self._sleep = VirtualSleep(self)
+        self._undo: Undo = lambda: None
+        self._listeners: WeakSet[_Listener] = WeakSet()
+
+    def __enter__(self) -> Self:
+        if LambdaClock.current is not None:
+            raise LifecycleError("cannot start a second clock: one runs already in this test, and time is one for all")
+        if self.ended:
+            raise LifecycleError("cannot start this clock again: it has ended; make another LambdaClock()")
+        entered = stage.leave()
+        try:
+            self.start(self._sleep.captured)
+        finally:
+            stage.resume(entered)
+        self._undo = self._sleep.install()
+        LambdaClock.current = self
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        LambdaClock.current = None
+        self._undo()
+        entered = stage.leave()
+        self.stop([module for one in self._listeners for module in one.frozen_modules().values()])
+        stage.resume(entered)
+
+    def attach(self, listener: _Listener) -> None:
+        """Tell an environment when time has passed, and give real time back to its modules at the end."""
+        self._listeners.add(listener)
+
+    @property
+    def now(self) -> datetime:
+        """The moment it is (aware, UTC)."""
+        return moment_at(self._us)
+
+    def spend(self, span_us: int) -> None:
+        """Let function code take time, up to its deadline."""
+        if self._sleep.applies():
+            self._sleep.wait(span_us)
+
+    def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
+        """Let time pass; for environments it is idle time."""
+        self._pass(idle_span_us(seconds, minutes, hours), "advance the clock")
+
+    def move_to(self, moment: datetime) -> None:
+        """Let time pass until ``moment`` (aware); raises `LifecycleError` if that is in the past."""
+        _require_aware(moment, "cannot move the clock to")
+        if moment > LAST:
+            raise LifecycleError(f"cannot move the clock to {moment}: {WHY_LAST}")
+        span = (moment - self.now) // timedelta(microseconds=1)
+        if span < 0:
+            raise LifecycleError(f"cannot move the clock back to {moment}: it is {self.now}, and time goes forward")
+        self._pass(span, "move the clock")
+
+    def _pass(self, span_us: int, asked: str) -> None:
+        if self.ended or self._freeze is None:
+            state = "has ended with its test" if self.ended else "was not started: use it in a with block"
+            raise LifecycleError(f"cannot {asked}: it {state}")
+        if stage.running:
+            raise LifecycleError(f"cannot {asked} while {stage.running[-1].label} is inside a phase: its code moves it")
+        self.pass_time(span_us)
+
+    def pass_time(self, span_us: int) -> None:
+        """Let time pass while nothing runs, and tell the environments."""
+        super().pass_time(span_us)
+        for listener in list(self._listeners):
+            listener.time_passed()
+
+
+def require_clock(own: LambdaClock | None, asked: str, handler: str) -> None:
+    """Refuse to go on with an environment under another clock than its ``own``: time is one for all."""
+    current = LambdaClock.current
+    if current is own:
+        return
+    if own is not None:
+        state = "has ended" if own.ended else "is not the one that runs"
+        raise LifecycleError(f"cannot {asked}: the lambda_clock of this environment {state}; make both in one test")
+    raise LifecycleError(
+        f"cannot {asked}: this environment was made before lambda_clock (now {current.now if current else ''}) and "
+        f"lives in real time; ask for lambda_clock first, and make the environment of {handler!r} then"
+    )
+
+
+def _require_aware(moment: object, asked: str) -> None:
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise LifecycleError(f"{asked} {moment!r}: give an aware datetime, such as one in timezone.utc")
+
+
+class _Listener(Protocol):
+    """An environment under the clock."""
+
+    def time_passed(self) -> None: ...
+
+    def frozen_modules(self) -> dict[str, ModuleType]: ...

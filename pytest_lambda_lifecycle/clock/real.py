@@ -1,0 +1,96 @@
+"""Real time, and the shift by which `idle` moves it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from types import ModuleType
+
+from pytest_lambda_lifecycle.clock.clock import Turn
+from pytest_lambda_lifecycle.clock.freeze import Freeze
+from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.stage import stage
+from pytest_lambda_lifecycle.lifecycle.moments import EPOCH, MICROSECOND, require_calendar
+
+__all__ = ["RealClock", "now"]
+
+
+class RealClock:
+    """Wall time for moments, `time.perf_counter_ns` for spans.  Idle time is added to what function code reads."""
+
+    stuck = ""
+    cut = False
+    resolution_us = 20_000
+    elapsed = staticmethod(RealTime.perf_counter_ns)
+    _shift: Freeze | None = None
+    _shifted_us = 0
+    _forgiven = False
+
+    def now_us(self) -> int:
+        """Microseconds since the epoch, idle time included."""
+        return RealTime.time_ns() // 1000 + self._shifted_us
+
+    def function_time_ms(self) -> int:
+        """Milliseconds since the epoch by `time.time`, as a test may have replaced it; so are deadlines."""
+        return int(time.time() * 1000)
+
+    def pass_time(self, span_us: int) -> None:
+        """Shift wall and monotonic time for everybody; they go on from there.  The test's own freezes move as well."""
+        cls = RealClock
+        frozen = Freeze.others(cls._shift)
+        moments = [(factory.time_to_freeze - EPOCH) // MICROSECOND for factory in frozen]
+        require_calendar(max([self.now_us(), *moments]), span_us)
+        cls._shifted_us += span_us
+        span = span_us * MICROSECOND
+        for factory in frozen:
+            factory.time_to_freeze += span
+        if cls._shift is not None:
+            cls._shift.move(span)
+        elif not frozen:
+            entered = stage.leave()  # its modules find the shifted functions when it enters
+            try:
+                cls._shift = Freeze(now(), tick=True)
+                cls._shift.move(span)
+            finally:
+                stage.resume(entered)
+
+    def rewind(self, to_us: int) -> None:
+        """Nothing to do: real time goes on."""
+
+    def skip_to(self, to_us: int) -> None:
+        """Nothing to do: nobody has to wait for what he does not do."""
+
+    def begin_turn(self, limit_us: int) -> Turn:
+        """Count real time, without idle time."""
+        self._forgiven = False
+        return self.elapsed() + limit_us * 1000, None
+
+    def end_turn(self, turn: Turn) -> bool:
+        """Say whether the turn took longer than it may."""
+        return self.elapsed() > turn[0] and not self._forgiven
+
+    def forgive(self) -> None:
+        """Do not call the turn late: a debugger has stopped it."""
+        self._forgiven = True
+
+    def real_limit(self, limit_us: int) -> float:
+        """The limit itself."""
+        return limit_us / 1_000_000
+
+    def real_time_is_up(self) -> None:
+        """Nothing to note: it is the deadline."""
+
+    @classmethod
+    def unshift(cls, modules: Iterable[ModuleType]) -> None:
+        """Give real time back, unless the test has frozen time since: then at the end of the test."""
+        if cls._shift is None:
+            cls._shifted_us = 0
+        elif cls._shift.innermost:
+            cls._shift.stop(modules)
+            cls._shift, cls._shifted_us = None, 0
+
+
+def now() -> datetime:
+    """Return the moment by `time.time`, which a test may have frozen or shifted, as naive UTC."""
+    return EPOCH + round(time.time() * 1_000_000) * MICROSECOND

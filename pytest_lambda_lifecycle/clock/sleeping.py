@@ -1,0 +1,175 @@
+"""Sleeping function code does not wait: `time.sleep` and the timers of its event loops move the virtual clock.
+
+Other waits (events, queues, locks, sockets) wait in real time: they loop on clocks of their own, so they cannot be made
+virtual honestly.
+"""
+
+from __future__ import annotations
+
+import math
+import selectors
+import sys
+import threading
+import time
+from typing import Any, Final
+
+from pytest_lambda_lifecycle.clock.virtual import VirtualClock
+from pytest_lambda_lifecycle.isolation.parts.threads import function_thread
+from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.stage import stage
+from pytest_lambda_lifecycle.lifecycle.moments import rounded_up_us
+from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
+
+__all__ = ["VirtualSleep"]
+
+IO_PATIENCE: Final = 0.05
+"""Seconds that a loop waits, really, for what is in flight (executors, children, sockets) before its timers jump."""
+
+
+class VirtualSleep:
+    """Puts `time.sleep` and the event loops of function code under a clock, for as long as it is installed."""
+
+    _sleep = staticmethod(RealTime.sleep)
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._stand_in = self.sleep  # one object: it is found by its identity
+        self.captured: Final = ((VirtualSleep._sleep, self._stand_in),)
+        """`time.sleep` and what stands in for it, where a module has captured it."""
+
+    def install(self) -> Undo:
+        """Replace both; the returned call puts them back."""
+        from asyncio import selector_events  # freezegun has loaded asyncio; without a clock nobody pays for it
+
+        loop_class: Any = selector_events.BaseSelectorEventLoop
+        original_init = loop_class.__init__
+        virtual = self
+
+        def init(loop: Any, selector: Any = None) -> None:  # noqa: ANN401
+            if not virtual.applies():
+                original_init(loop, selector)
+                return
+            real = selectors.DefaultSelector() if selector is None else selector
+            original_init(loop, _VirtualSelector(real, loop, virtual))
+            loop.time = lambda: virtual._clock.now_us() / 1_000_000
+            # asyncio's nanosecond vanishes in a float of this size: a timer that is due would never fire.
+            loop._clock_resolution = 1e-6
+            _count_executors(loop)
+
+        return replace_attributes((time, "sleep", self._stand_in), (loop_class, "__init__", init))
+
+    def applies(self) -> bool:
+        """Say whether function code asks: on the thread of a phase, or on one that function code started."""
+        return not self._clock.ended and (stage.on_phase_thread() or function_thread() is not None)
+
+    def sleep(self, seconds: float, /) -> None:
+        """Stand in for `time.sleep`."""
+        # `subprocess` sleeps until a child has ended, which takes real time; and the C function knows what to raise.
+        for_child = sys._getframe(1).f_globals.get("__name__") == "subprocess"
+        if for_child or not self.applies() or not math.isfinite(seconds) or seconds < 0:
+            self._sleep(seconds)
+        else:
+            self.wait(rounded_up_us(seconds))
+
+    def wait(self, span_us: int) -> None:
+        """Let ``span_us`` pass, up to the deadline; raises `DeadlineReached` there."""
+        clock, until = self._clock, self._clock.now_us() + span_us
+        if stage.on_phase_thread():
+            if clock.reaches_deadline(until):
+                raise DeadlineReached
+            return
+        owner = function_thread()
+        clock.wait_on_other_thread(until, lambda: owner in stage.running, _PhaseThread().waits)
+
+
+class _PhaseThread:
+    """Tells whether the thread of the phase waits for something: then, and only then, a sleeper may move the clock.
+
+    A thread that is merely slow (the machine is busy) must not be overtaken: its deadline would come out of nowhere.
+    """
+
+    _WAITING = ("threading", "queue", "selectors", "socket", "ssl", "subprocess", "concurrent.", "multiprocessing.")
+    _LOOKS = 100  # at the same instruction, `VirtualClock.PATIENCE` apart: it waits in C, called from function code
+
+    def __init__(self) -> None:
+        self._seen: tuple[int, int] | None = None
+        self._count = 0
+
+    def waits(self) -> bool:
+        frame = sys._current_frames().get(stage.thread or 0)
+        if frame is None:
+            return True
+        if frame.f_globals.get("__name__", "").startswith(self._WAITING):
+            return True
+        seen = (id(frame), frame.f_lasti)
+        self._count = self._count + 1 if seen == self._seen else 0
+        self._seen = seen
+        return self._count >= self._LOOKS
+
+
+class _VirtualSelector(selectors.BaseSelector):
+    """A selector that never waits for a timer: it moves the clock there, once nothing else can happen."""
+
+    def __init__(self, real: Any, loop: Any, virtual: VirtualSleep) -> None:  # noqa: ANN401
+        self._real = real
+        self._loop = loop
+        self._virtual = virtual
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        events: list[Any] = self._real.select(0)
+        if events or timeout == 0 or (timeout is not None and timeout < 0):
+            return events
+        if timeout is None:
+            return self._real.select(None)  # type: ignore[no-any-return]  # only I/O can end this wait
+        if self._in_flight():
+            events = self._real.select(IO_PATIENCE)
+            if events:
+                return events
+        self._virtual.wait(math.ceil(timeout * 1_000_000))
+        return self._real.select(0)  # type: ignore[no-any-return]
+
+    def _in_flight(self) -> bool:
+        """Say whether something beside the loop's own wake-up pipe may make it ready in real time."""
+        children = any("waitpid" in thread.name for thread in threading.enumerate())
+        return children or self._loop._lambda_executors > 0 or len(self._real.get_map() or ()) > 1
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> Any:  # noqa: ANN401
+        return self._real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> Any:  # noqa: ANN401
+        return self._real.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> Any:  # noqa: ANN401
+        return self._real.modify(fileobj, events, data)
+
+    def close(self) -> None:
+        self._real.close()
+
+    def get_map(self) -> Any:  # noqa: ANN401
+        return self._real.get_map()
+
+
+def _count_executors(loop: Any) -> None:  # noqa: ANN401  # an event loop, and attributes of ours on it
+    """Count what runs in executors.  An idle worker thread is no sign of work, so threads cannot be counted."""
+    loop._lambda_executors = 0
+    run_in_executor, shutdown = loop.run_in_executor, loop.shutdown_default_executor
+
+    def done(_: object) -> None:
+        loop._lambda_executors -= 1
+
+    def counted(executor: Any, function: Any, *arguments: Any) -> Any:  # noqa: ANN401
+        future = run_in_executor(executor, function, *arguments)
+        loop._lambda_executors += 1
+        future.add_done_callback(done)
+        return future
+
+    async def counted_shutdown(*arguments: Any) -> None:  # noqa: ANN401
+        loop._lambda_executors += 1  # on 3.13 it waits with a timer of 300 s, which must not jump
+        try:
+            await shutdown(*arguments)
+        finally:
+            loop._lambda_executors -= 1
+
+    loop.run_in_executor = counted
+    loop.shutdown_default_executor = counted_shutdown

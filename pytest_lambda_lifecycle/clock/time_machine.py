@@ -1,0 +1,35 @@
+"""time-machine, which cannot run together with freezegun: a clear refusal, both ways."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NoReturn
+
+from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+
+__all__ = ["keep_out_time_machine"]
+
+
+def keep_out_time_machine() -> Undo:
+    """Raise `LifecycleError` if time-machine travels, and see to it that it does not start until the returned call."""
+    time_machine: Any = sys.modules.get("time_machine")
+    # Version 3 has renamed the list.
+    if getattr(time_machine, "traveller_stack", None) or getattr(time_machine, "coordinates_stack", None):
+        raise LifecycleError(
+            "cannot start virtual time (lambda_clock, or idle() without it): time-machine is travelling in this test, "
+            "and virtual time stands on freezegun, which cannot run inside it; use lambda_clock alone (its start, "
+            "move_to, advance), or leave time-machine's block first"
+        )
+    travel = getattr(time_machine, "travel", None)
+    if travel is None:
+        return lambda: None
+
+    def refuse(self: object) -> NoReturn:
+        raise LifecycleError(
+            "cannot travel with time-machine: time is virtual in this test (lambda_clock, or idle() without it) and "
+            "stands on freezegun, inside which time-machine cannot run; use lambda_clock alone (its start, move_to, "
+            "advance)"
+        )
+
+    return replace_attributes((travel, "start", refuse))

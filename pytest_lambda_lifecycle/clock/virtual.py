@@ -1,0 +1,150 @@
+"""`VirtualClock`: time that stands still until it is moved."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timezone
+from types import ModuleType
+from typing import Any, Final
+
+from pytest_lambda_lifecycle.clock.clock import Turn
+from pytest_lambda_lifecycle.clock.freeze import Freeze
+from pytest_lambda_lifecycle.clock.real import now
+from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.lifecycle.moments import EPOCH, LAST, MICROSECOND, WHY_LAST, require_calendar
+
+__all__ = ["VirtualClock"]
+
+
+class VirtualClock:
+    """Time in whole microseconds that moves only when it is moved: by sleeping function code, by idling, by the test.
+
+    `wait_until` is what sleeping means: on the thread of a phase the clock goes there at once; another thread first
+    gives the clock's other movers a moment (`PATIENCE` s, real), so that sleeps of several threads run side by side.
+    """
+
+    PATIENCE: Final = 0.01
+    resolution_us = 0
+
+    def __init__(self, start: datetime | None = None, *, watchdog: float = 10.0) -> None:
+        self._start = start
+        self._watchdog = watchdog
+        self.stuck = ""
+        self._freeze: Freeze | None = None
+        self._us = 0
+        self._moved = threading.Condition()
+        self.deadline_us: int | None = None
+        """Where the phase that runs is cut."""
+        self.cut = False
+        """The deadline was reached: everything that waits from now on is cut again."""
+        self.ended = False
+        self.on_deadline: Callable[[], None] = lambda: None
+        """Called on the thread that ran into the deadline, if it is not the phase's own."""
+        self.passed: Callable[[], None] = lambda: None
+        """Called after time has passed while nothing ran."""
+
+    def start(self, also: Sequence[tuple[Any, Any]] = ()) -> None:
+        """Freeze time, at the start given or now, on the whole second; ``also`` as for `Freeze`."""
+        start = self._start or now().replace(microsecond=0, tzinfo=timezone.utc)
+        if start > LAST:
+            raise LifecycleError(f"cannot start the clock at {start}: {WHY_LAST}; start earlier")
+        naive = start.astimezone(timezone.utc).replace(tzinfo=None)
+        self._us = (naive - EPOCH) // MICROSECOND
+        self._freeze = Freeze(naive, tick=False, also=also)
+
+    def stop(self, modules: Iterable[ModuleType]) -> None:
+        """Give real time back, in ``modules`` as well."""
+        freeze, self._freeze, self.ended = self._freeze, None, True
+        if freeze is not None:
+            freeze.stop(modules)
+
+    def now_us(self) -> int:
+        """Microseconds since the epoch."""
+        return self._us
+
+    def elapsed(self) -> int:
+        """Nanoseconds; the same clock."""
+        return self._us * 1000
+
+    def function_time_ms(self) -> int:
+        """Milliseconds since the epoch by `time.time`: a test may have frozen time inside this clock once more."""
+        return int(time.time() * 1000)
+
+    def move(self, to_us: int) -> None:
+        """Move forward, to microseconds since the epoch; raises `LifecycleError` past the end of the calendar."""
+        with self._moved:
+            span = to_us - self._us
+            require_calendar(self._us, span)
+            if span > 0:
+                self._us = to_us
+                if self._freeze is not None:
+                    self._freeze.move(span * MICROSECOND)
+                self._moved.notify_all()
+
+    def skip_to(self, to_us: int) -> None:
+        """Move forward, unless that moment is over."""
+        self.move(to_us)
+
+    def rewind(self, to_us: int) -> None:
+        """Go back to a moment, for a participant that began there and runs beside those before it."""
+        with self._moved:
+            span, self._us = to_us - self._us, to_us
+            if span and self._freeze is not None:
+                self._freeze.move(span * MICROSECOND)
+
+    def pass_time(self, span_us: int) -> None:
+        """Let time pass while nothing runs."""
+        self.move(self._us + span_us)
+        self.passed()
+
+    def begin_turn(self, limit_us: int) -> Turn:
+        """Set the deadline; that of an environment whose handler invokes this one comes back at the end."""
+        outer = self.deadline_us
+        self.deadline_us, self.cut, self.stuck = self._us + limit_us, False, ""
+        return self.deadline_us, outer
+
+    def end_turn(self, turn: Turn) -> bool:
+        """Say whether the turn reached its deadline and wanted to go on."""
+        late, self.cut = self.cut or self._us > turn[0], False
+        self.deadline_us = turn[1]
+        return late
+
+    def real_limit(self, limit_us: int) -> float:
+        """The watchdog's: code that spins does not move this clock."""
+        return self._watchdog
+
+    def forgive(self) -> None:
+        """Nothing to do: this clock stands still at a debugger's prompt anyway."""
+
+    def real_time_is_up(self) -> None:
+        """Note that the watchdog has barked."""
+        if not self.cut:
+            self.stuck = (
+                f"function code ran for {self._watchdog:g} s of real time without moving the clock, which stands still "
+                "under lambda_clock: it loops, or waits for something other than time.sleep and asyncio timers; "
+                "raise lambda_lifecycle_watchdog if it needs longer, or test it without lambda_clock"
+            )
+
+    def reaches_deadline(self, to_us: int) -> bool:
+        """Move to a moment, or to the deadline where that comes before; True in the latter case."""
+        deadline = self.deadline_us
+        if deadline is None or (to_us <= deadline and not self.cut):
+            self.move(to_us)
+            return False
+        self.move(deadline)
+        self.cut = True
+        return True
+
+    def wait_on_other_thread(
+        self, until_us: int, in_phase: Callable[[], bool], phase_waits: Callable[[], bool]
+    ) -> None:
+        """Wait on a thread beside the phase's: until others moved the clock there, or the phase's thread waits too."""
+        with self._moved:
+            while not self.ended and (self._us < until_us or not in_phase()):
+                if self._moved.wait(self.PATIENCE) or not in_phase() or not phase_waits():
+                    continue
+                if self.reaches_deadline(until_us):
+                    self.on_deadline()
+                    return

@@ -1,0 +1,47 @@
+"""Fake credentials that expire by the virtual clock, and are replaced in time, as a platform would."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+from pytest_lambda_lifecycle.function.variables import Credentials
+from pytest_lambda_lifecycle.lifecycle.moments import moment_at
+
+__all__ = ["LIFETIME_US", "Rotation"]
+
+LIFETIME_US: Final = 12 * 3600 * 1_000_000
+"""Microseconds for which credentials are valid.  Lambda does not document its own; ours are those of a role session."""
+ROTATE_BEFORE_US: Final = 3600 * 1_000_000
+"""Microseconds before their end from which an invoke finds new ones: more than the SDKs' own margin of 15 minutes."""
+
+
+class Rotation:
+    """The credentials of one environment under virtual time."""
+
+    def __init__(self, now_us: Callable[[], int]) -> None:
+        self._now_us = now_us
+        self._until_us = 0
+        self._current = Credentials()
+
+    def current(self) -> Credentials:
+        """Return credentials that are valid for a while."""
+        if self._now_us() > self._until_us - ROTATE_BEFORE_US:
+            self._until_us = self._now_us() + LIFETIME_US
+            self._current = Credentials(
+                access_key_id=f"ASIA{secrets.token_hex(8).upper()}",
+                session_token=f"fake-session-token-{secrets.token_hex(8)}",
+                expiration=moment_at(self._until_us).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            )
+        return self._current
+
+    def renew(self) -> None:
+        """Put new ones into `os.environ` if those in it are about to expire."""
+        before, now = self._current, self.current()
+        if now is not before:
+            os.environ["AWS_ACCESS_KEY_ID"] = now.access_key_id
+            os.environ["AWS_CREDENTIAL_EXPIRATION"] = now.expiration or ""
+            if "AWS_SESSION_TOKEN" in os.environ:
+                os.environ["AWS_SESSION_TOKEN"] = now.session_token

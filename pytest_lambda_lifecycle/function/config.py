@@ -1,0 +1,187 @@
+"""`FunctionConfig`: everything that is configured about a function, checked, with the source of each value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_lambda_lifecycle.errors import ConfigError
+from pytest_lambda_lifecycle.function.extension import Extension
+from pytest_lambda_lifecycle.function.settings import (
+    MAX_ENVIRONMENT_BYTES,
+    FunctionSettings,
+    InitializationType,
+    LogFormat,
+    LogLevel,
+    Settings,
+    SettingsLayer,
+    refuse_unknown,
+    running_runtime,
+    setting_names,
+    validate,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+__all__ = ["FunctionConfig", "Settings", "SettingsLayer"]
+
+BUILT_IN: Final = "the built-in default"
+_DIRECT: Final = "the arguments of FunctionConfig"
+_PUBLISHED_ONLY: Final = ("provisioned-concurrency", "snap-start")
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class FunctionConfig:
+    """A function's configuration, as ``GetFunctionConfiguration`` would return it.  Immutable.
+
+    >>> FunctionConfig("orders.app.handler", timeout=30).memory_size
+    128
+    """
+
+    handler: str
+    code_dir: Path | None = None
+    layers: tuple[Path, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    timeout: int = 3
+    memory_size: int = 128
+    ephemeral_storage: int = 512
+    function_name: str = "function"
+    function_version: str = "$LATEST"
+    region: str = "us-east-1"
+    account_id: str = "123456789012"
+    runtime: str = field(default_factory=running_runtime)
+    initialization_type: InitializationType = "on-demand"
+    extensions: tuple[Extension | type[Extension] | Path, ...] = ()
+    log_format: LogFormat = "Text"
+    application_log_level: LogLevel | None = None
+    idle_timeout: float | None = None
+    max_lifetime: float | None = None
+    fresh_packages: tuple[str, ...] = ()
+    _sources: Mapping[str, str] = field(default_factory=dict[str, str], init=False, repr=False, compare=False)
+
+    def __init__(self, handler: str | None = None, **settings: Unpack[FunctionSettings]) -> None:
+        self._fill([SettingsLayer(_DIRECT, {"handler": handler, **settings})])
+
+    @classmethod
+    def resolve(cls, *layers: SettingsLayer) -> Self:
+        """Merge what several sources say, lowest precedence first.
+
+        ``environment`` is merged key by key; of every other setting the last value counts.
+        """
+        config = cls.__new__(cls)
+        config._fill(layers)
+        return config
+
+    def replace(self, **settings: Unpack[Settings]) -> Self:
+        """Return a copy with other values.  ``environment`` is replaced as a whole here, not merged."""
+        changed: dict[str, object] = dict(settings)
+        kept = [
+            SettingsLayer(source, {name: getattr(self, name)})
+            for name, source in self._sources.items()
+            if name in _FIELDS and name not in changed and name != "environment"
+        ]
+        if "environment" not in changed:
+            kept += [
+                SettingsLayer(self._sources[f"environment.{key}"], {"environment": {key: value}})
+                for key, value in self.environment.items()
+            ]
+        return self.resolve(*kept, SettingsLayer("FunctionConfig.replace", changed))
+
+    def with_code_dir(self, code_dir: Path, source: str) -> Self:
+        """Return a copy with a task root that was found rather than given."""
+        config = copy(self)
+        object.__setattr__(config, "code_dir", code_dir)
+        object.__setattr__(config, "_sources", {**self._sources, "code_dir": source})
+        return config
+
+    def source_of(self, name: str) -> str:
+        """Where the value of a setting came from, in words.
+
+        For one variable of ``environment``, ask for ``"environment.KEY"``.
+        """
+        if name.split(".")[0] not in _FIELDS:
+            refuse_unknown(name, "FunctionConfig.source_of")
+        return self._sources.get(name, BUILT_IN)
+
+    def _fill(self, layers: tuple[SettingsLayer, ...] | list[SettingsLayer]) -> None:
+        values, sources = _merge(layers)
+        values["handler"] = _handler_of(values, sources)
+        _check_version(values, sources)
+        _check_environment_size(values["environment"], sources)
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_sources", sources)
+
+
+_FIELDS: Final = frozenset(setting_names())
+
+
+def _merge(layers: tuple[SettingsLayer, ...] | list[SettingsLayer]) -> tuple[dict[str, Any], dict[str, str]]:
+    values = _built_in_values()
+    sources: dict[str, str] = {}
+    for layer in layers:
+        for name, raw in layer.values.items():
+            if name not in _FIELDS:
+                refuse_unknown(name, layer.source)
+            value: Any = validate(name, raw, layer.source, layer.directory)
+            if name == "environment":
+                values["environment"].update(value)
+                sources.update((f"environment.{key}", layer.source) for key in value)
+            elif name == "handler" and value is None:
+                continue  # `lambda_lifecycle()` leaves the handler to the marker
+            else:
+                values[name] = value
+            sources[name] = layer.source
+    return values, sources
+
+
+def _built_in_values() -> dict[str, Any]:
+    values: dict[str, Any] = {"handler": None}
+    for setting in fields(FunctionConfig):
+        if setting.default is not MISSING:
+            values[setting.name] = setting.default
+        elif setting.default_factory is not MISSING and setting.name in _FIELDS:
+            values[setting.name] = setting.default_factory()
+    return values
+
+
+def _handler_of(values: dict[str, Any], sources: dict[str, str]) -> str:
+    handler: str | None = values["handler"]
+    if handler is None:
+        asked = f" ({', '.join(sorted(set(sources.values())))} gave none)" if sources else ""
+        raise ConfigError(
+            f"no handler{asked}: name the function as on Lambda, 'module.function', in the call "
+            '(lambda_lifecycle("app.handler"), FunctionConfig("app.handler")) or in the marker '
+            '(@pytest.mark.lambda_lifecycle("app.handler"))'
+        )
+    return handler
+
+
+def _check_version(values: dict[str, Any], sources: dict[str, str]) -> None:
+    """Only published versions can have provisioned concurrency or SnapStart."""
+    kind = values["initialization_type"]
+    if kind not in _PUBLISHED_ONLY or values["function_version"] != "$LATEST":
+        return
+    if "function_version" not in sources:
+        values["function_version"] = "1"
+        return
+    raise ConfigError(
+        f"function_version='$LATEST' (from {sources['function_version']}) cannot have initialization_type={kind!r} "
+        f"(from {sources['initialization_type']}): Lambda offers it for published versions only, such as '1'"
+    )
+
+
+def _check_environment_size(environment: Mapping[str, str], sources: Mapping[str, str]) -> None:
+    size = sum(len(text.encode("utf-8", "surrogateescape")) for pair in environment.items() for text in pair)
+    if size <= MAX_ENVIRONMENT_BYTES:
+        return
+    largest = max(environment, key=lambda key: len(environment[key].encode("utf-8", "surrogateescape")))
+    raise ConfigError(
+        f"environment: the names and values have {size} bytes together, Lambda's limit is {MAX_ENVIRONMENT_BYTES}; "
+        f"the largest is {largest!r} with {len(environment[largest])} characters "
+        f"(from {sources['environment.' + largest]})"
+    )

@@ -1,0 +1,37 @@
+"""Exceptions that belong to the test's machinery and must leave function code unchanged."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.lifecycle.outcome import (
+    DeadlineReached,
+)
+
+__all__ = ["passes_through"]
+
+
+def passes_through(exception: BaseException, *, interrupted: bool) -> bool:
+    """Say whether an exception belongs to the test's machinery, so that it must leave function code unchanged.
+
+    These are `pytest.fail` and its kin, pytest-timeout (which uses them), Hypothesis, the debugger's quit, a real
+    Ctrl-C, and misuse of this library.
+    """
+    if isinstance(exception, (LifecycleError, DeadlineReached)):
+        return True
+    if isinstance(exception, KeyboardInterrupt):
+        return interrupted
+    for module, names in _CONTROL_FLOW.items():
+        loaded = sys.modules.get(module)
+        if loaded is not None and isinstance(exception, tuple(getattr(loaded, name) for name in names)):
+            return True
+    return False
+
+
+_CONTROL_FLOW: Final = {
+    "_pytest.outcomes": ("OutcomeException", "Exit"),
+    "hypothesis.errors": ("HypothesisException", "StopTest"),
+    "bdb": ("BdbQuit",),
+}

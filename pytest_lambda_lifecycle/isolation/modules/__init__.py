@@ -1,0 +1,1 @@
+"""Modules and the import system: which modules a cold start imports afresh, and where they go between phases."""

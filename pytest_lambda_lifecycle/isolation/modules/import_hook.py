@@ -1,0 +1,118 @@
+"""Calls back around the import of named modules."""
+
+from __future__ import annotations
+
+import importlib.abc
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib.machinery import FileFinder, ModuleSpec
+from types import ModuleType
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from pytest_lambda_lifecycle.isolation.real_time import RealTime
+
+__all__ = ["ImportHook", "find_spec", "list_again"]
+
+
+class ImportHook(importlib.abc.MetaPathFinder):
+    """Calls back when a named module has been executed, before anyone who imports it can bind its names.
+
+    It delegates to the other finders, so pytest's assertion rewriting and editable installs keep working.
+    """
+
+    def __init__(self) -> None:
+        self._callbacks: dict[str, tuple[Callable[[ModuleType], None], ...]] = {}
+        self.guard: Callable[[str], None] | None = None
+        """Called with the name of each module before it is looked for; may raise."""
+
+    def add(self, callback: Callable[[ModuleType], None], *names: str) -> None:
+        """Call back with each of the modules ``names`` after each of its executions."""
+        alone = (callback,)
+        for name in names:
+            self._callbacks[name] = (*self._callbacks[name], callback) if name in self._callbacks else alone
+
+    def clear(self) -> None:
+        """Call nobody back any more."""
+        self._callbacks, self.guard = {}, None
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Wrap the loader of a spec that another finder answers, for the names that somebody waits for."""
+        if self.guard is not None:
+            self.guard(fullname)
+        callbacks = self._callbacks.get(fullname)
+        spec = find_spec(fullname, path, target, skip=self) if callbacks else None
+        if spec is None or spec.loader is None or not hasattr(spec.loader, "exec_module"):
+            return None
+        spec.loader = _CallingLoader(spec.loader, callbacks or ())
+        return spec
+
+
+class _CallingLoader(importlib.abc.Loader):
+    """Stands in for a loader during one execution, then puts the real one back where others look for it."""
+
+    def __init__(self, loader: importlib.abc.Loader, callbacks: tuple[Callable[[ModuleType], None], ...]) -> None:
+        self._loader = loader
+        self._callbacks = callbacks
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        create = getattr(self._loader, "create_module", None)
+        module: ModuleType | None = create(spec) if create is not None else None
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        __tracebackhide__ = True
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        for callback in self._callbacks:
+            callback(module)
+
+
+def find_spec(
+    name: str, path: Sequence[str] | None, target: ModuleType | None = None, *, skip: object = None
+) -> ModuleSpec | None:
+    """Ask the finders on `sys.meta_path` in order, importing nothing."""
+    for finder in sys.meta_path:
+        method = getattr(finder, "find_spec", None)
+        if finder is skip or method is None:
+            continue
+        spec: ModuleSpec | None = method(name, path, target)
+        if spec is not None:
+            return spec
+    return None
+
+
+_GRANULARITY_S: Final = 10
+"""Seconds; file systems note the time of a change to 2 s, and by a clock that may be another machine's."""
+_listed_after: Final[WeakKeyDictionary[Any, float]] = WeakKeyDictionary()
+"""For finders: after which time they have listed their folder, or will list it."""
+_ALWAYS: Final = float("inf")
+
+
+def list_again(folders: Iterable[str]) -> None:
+    """Let the import system list ``folders`` and what is below again: somebody may have written a module just now.
+
+    A finder does so by itself when the folder's time of change is another one.  Two changes may bear the same time, so
+    it is told; `importlib.invalidate_caches` would tell the finders of all folders.  Once it has listed a folder that
+    had then been left alone for long enough, what it has listed is what there is.
+    """
+    cache = sys.path_importer_cache
+    for folder in folders:
+        for path in [path for path in cache if path.startswith(folder)]:
+            finder: Any = cache[path]
+            if finder is None:  # it was no folder when somebody asked for it
+                del cache[path]
+                continue
+            if type(finder) is FileFinder:
+                if getattr(finder, "_path_mtime", _ALWAYS) < _listed_after.get(finder, 0) - _GRANULARITY_S:
+                    continue
+                _listed_after[finder] = RealTime.time_ns() / 1e9
+            if hasattr(finder, "invalidate_caches"):
+                finder.invalidate_caches()

@@ -1,0 +1,45 @@
+"""Child processes that function code starts through `subprocess`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+
+__all__ = ["Children"]
+
+
+class Children:
+    """Watches `subprocess.Popen` while the environment is entered.  A part of the process."""
+
+    def __init__(self, in_phase: Callable[[], bool]) -> None:
+        self._in_phase = in_phase
+        self.where: WeakKeyDictionary[subprocess.Popen[Any], str] = WeakKeyDictionary()
+
+    def enter(self) -> Undo:
+        popen: Any = subprocess.Popen
+        if not (issubclass(type(popen), type) and hasattr(popen, "poll")):  # a test's stand-in: it starts no processes
+            return lambda: None
+        original = popen.__init__
+        watch = self
+
+        def __init__(self: subprocess.Popen[Any], *arguments: Any, **keywords: Any) -> None:  # noqa: ANN401
+            original(self, *arguments, **keywords)
+            if watch._in_phase():
+                watch.where[self] = _outside_of("subprocess")
+
+        return replace_attributes((popen, "__init__", __init__))
+
+    def discard(self) -> None:
+        self.where.clear()
+
+
+def _outside_of(library: str) -> str:
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == library:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

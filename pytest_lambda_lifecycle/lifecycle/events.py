@@ -1,0 +1,277 @@
+"""What can happen in an execution environment, as values.
+
+Events are plain, slotted and cheap to make (a warm invoke records three).  ``at`` is the moment in microseconds since
+the epoch; every ``*_us`` is a span in microseconds.  Names follow the Telemetry API where AWS has one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.lifecycle.outcome import Outcome
+
+__all__ = [
+    "AtexitIgnored",
+    "Event",
+    "ExtensionInit",
+    "FunctionInit",
+    "FunctionLog",
+    "InitReport",
+    "InitRuntimeDone",
+    "InitStart",
+    "InvokeReport",
+    "InvokeStart",
+    "Leftover",
+    "Recycled",
+    "Replaced",
+    "Reset",
+    "RestoreReport",
+    "RestoreStart",
+    "RuntimeDone",
+    "RuntimeInit",
+    "SharedChange",
+    "SharedModule",
+    "ShutdownReport",
+    "ShutdownStart",
+    "SpyCall",
+]
+
+
+@dataclass(slots=True)
+class Event:
+    """Something that happened, and when (``at``: microseconds since the epoch)."""
+
+    at: int
+    name: ClassVar[str] = "event"
+
+
+@dataclass(slots=True)
+class InitStart(Event):
+    """Init begins (``platform.initStart``); ``phase`` is ``"invoke"`` for a suppressed init."""
+
+    initialization_type: str
+    phase: str
+    runtime: str
+    name: ClassVar[str] = "init_start"
+
+
+@dataclass(slots=True)
+class ExtensionInit(Event):
+    """First sub-phase of Init: extensions start and register.  ``extensions`` names them."""
+
+    extensions: tuple[str, ...] = ()
+    name: ClassVar[str] = "extension_init"
+
+
+@dataclass(slots=True)
+class RuntimeInit(Event):
+    """Second sub-phase of Init: the runtime starts."""
+
+    runtime: str
+    name: ClassVar[str] = "runtime_init"
+
+
+@dataclass(slots=True)
+class FunctionInit(Event):
+    """Third sub-phase of Init: the runtime imports the handler's module, so module-level code runs."""
+
+    handler: str
+    name: ClassVar[str] = "function_init"
+
+
+@dataclass(slots=True)
+class InitRuntimeDone(Event):
+    """The runtime finished its init (``platform.initRuntimeDone``)."""
+
+    outcome: Outcome
+    status: str
+    error_type: str = ""
+    name: ClassVar[str] = "init_runtime_done"
+
+
+@dataclass(slots=True)
+class InitReport(Event):
+    """Init ended (``platform.initReport``)."""
+
+    initialization_type: str
+    phase: str
+    status: str
+    error_type: str
+    duration_us: int
+    outcome: Outcome
+    """That of the runtime's turn, or what an extension did to Init."""
+    name: ClassVar[str] = "init_report"
+
+
+@dataclass(slots=True)
+class RestoreStart(Event):
+    """A SnapStart snapshot is being restored (``platform.restoreStart``)."""
+
+    name: ClassVar[str] = "restore_start"
+
+
+@dataclass(slots=True)
+class RestoreReport(Event):
+    """A restore ended (``platform.restoreReport``)."""
+
+    outcome: Outcome
+    status: str
+    error_type: str
+    duration_us: int
+    name: ClassVar[str] = "restore_report"
+
+
+@dataclass(slots=True)
+class InvokeStart(Event):
+    """An invoke begins (``platform.start``); ``cold_start`` says that an init ran inside this request."""
+
+    request_id: str
+    version: str
+    deadline_ms: int
+    trace_id: str
+    cold_start: bool
+    name: ClassVar[str] = "invoke_start"
+
+
+@dataclass(slots=True)
+class RuntimeDone(Event):
+    """The runtime finished the invoke (``platform.runtimeDone``)."""
+
+    request_id: str
+    outcome: Outcome
+    status: str
+    error_type: str
+    duration_us: int
+    name: ClassVar[str] = "runtime_done"
+
+
+@dataclass(slots=True)
+class InvokeReport(Event):
+    """The invoke ended (``platform.report``).
+
+    ``duration_us`` contains a suppressed init; ``init_us`` and ``restore_us`` are None where REPORT has none.
+    """
+
+    request_id: str
+    status: str
+    error_type: str
+    duration_us: int
+    memory_size: int
+    init_us: int | None = None
+    restore_us: int | None = None
+    overhead_us: int | None = None
+    """From the runtime's end until the last extension was done; None without extensions."""
+    failure: Outcome | None = None
+    """What failed after the runtime had posted its answer: an extension crashed, or took too long."""
+    name: ClassVar[str] = "invoke_report"
+
+
+@dataclass(slots=True)
+class ShutdownStart(Event):
+    """Shutdown begins; ``budget_ms`` is what the participants get in all."""
+
+    reason: str
+    budget_ms: int
+    name: ClassVar[str] = "shutdown_start"
+
+
+@dataclass(slots=True)
+class ShutdownReport(Event):
+    """Shutdown ended."""
+
+    reason: str
+    status: str
+    duration_us: int
+    signals: tuple[str, ...] = ()
+    killed: tuple[str, ...] = ()
+    name: ClassVar[str] = "shutdown_report"
+
+
+@dataclass(slots=True)
+class Reset(Event):
+    """The processes of the environment ended: globals are gone, ``/tmp`` stays, the next invoke inits again."""
+
+    reason: str
+    error_type: str = ""
+    name: ClassVar[str] = "reset"
+
+
+@dataclass(slots=True)
+class Recycled(Event):
+    """Lambda took the environment away; the next invoke gets a new one (empty ``/tmp``, new log stream)."""
+
+    log_stream: str
+    name: ClassVar[str] = "recycled"
+
+
+@dataclass(slots=True)
+class FunctionLog(Event):
+    """Text that function code wrote to ``stream`` (``"stdout"`` or ``"stderr"``)."""
+
+    stream: str
+    text: str
+    name: ClassVar[str] = "function_log"
+
+
+@dataclass(slots=True)
+class SpyCall(Event):
+    """One call of a spied target, made by function code."""
+
+    target: str
+    phase: str
+    invocation: int | None
+    args: tuple[object, ...] = ()
+    kwargs: dict[str, object] = field(default_factory=dict)
+    result: object = None
+    exception: BaseException | None = None
+    name: ClassVar[str] = "spy_call"
+
+
+@dataclass(slots=True)
+class AtexitIgnored(Event):
+    """Function code registered ``function`` with `atexit`; it never runs, as on Lambda (SIGKILL ends the process)."""
+
+    function: str
+    name: ClassVar[str] = "atexit_ignored"
+
+
+@dataclass(slots=True)
+class SharedModule(Event):
+    """A package of the task root is imported once and shared by all environments, and why."""
+
+    module: str
+    reason: str
+    name: ClassVar[str] = "shared_module"
+
+
+@dataclass(slots=True)
+class SharedChange(Event):
+    """Init set or deleted ``target`` of a module that is shared; it is undone whenever the environment leaves."""
+
+    target: str
+    name: ClassVar[str] = "shared_change"
+
+
+@dataclass(slots=True)
+class Replaced(Event):
+    """An invoke bound a module's global, as init had left it, to another object; recorded for the first time only."""
+
+    target: str
+    before: object
+    after: object
+    name: ClassVar[str] = "replaced"
+
+
+@dataclass(slots=True)
+class Leftover(Event):
+    """Something that function code started was still alive when the invoke ended."""
+
+    kind: str
+    """``"thread"``, ``"timer"``, ``"executor"``, ``"process"`` or ``"task"``."""
+    label: str
+    """Its own name."""
+    where: str
+    """``file:line`` where it was started; of a task, where its coroutine is defined; "" if unknown."""
+    name: ClassVar[str] = "leftover"

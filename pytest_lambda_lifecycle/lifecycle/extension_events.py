@@ -1,0 +1,121 @@
+"""What can happen to extensions and to those who listen to telemetry, as values; see `events` for the rest.
+
+``extension`` is the name under which it registered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pytest_lambda_lifecycle.lifecycle.events import Event
+
+__all__ = [
+    "ExtensionDone",
+    "ExtensionFault",
+    "ExtensionLog",
+    "ExtensionNotified",
+    "ExtensionRegistered",
+    "ExtensionState",
+    "LogsDropped",
+    "Signal",
+    "TelemetrySubscription",
+]
+
+
+@dataclass(slots=True)
+class ExtensionRegistered(Event):
+    """An extension registered for ``events`` (``"INVOKE"``, ``"SHUTDOWN"``)."""
+
+    extension: str
+    events: tuple[str, ...]
+    internal: bool
+    name: ClassVar[str] = "extension_registered"
+
+
+@dataclass(slots=True)
+class ExtensionState(Event):
+    """How an extension stood when Init ended (``platform.extension``); ``error_type`` says why it did not start."""
+
+    extension: str
+    state: str
+    """``"Ready"``, ``"Registered"``, ``"Started"``, ``"LaunchError"``, ``"InitError"``, ``"ExitError"``."""
+    events: tuple[str, ...]
+    error_type: str = ""
+    name: ClassVar[str] = "extension_state"
+
+
+@dataclass(slots=True)
+class ExtensionNotified(Event):
+    """An event of the Extensions API was handed to an extension."""
+
+    extension: str
+    event: dict[str, object]
+    name: ClassVar[str] = "extension_notified"
+
+
+@dataclass(slots=True)
+class ExtensionDone(Event):
+    """An extension asked for its next event: it had finished its share of an invoke, after ``duration_us``."""
+
+    extension: str
+    duration_us: int
+    name: ClassVar[str] = "extension_done"
+
+
+@dataclass(slots=True)
+class ExtensionFault(Event):
+    """An extension failed: ``error_type`` is the platform's (``"Extension.Crash"``)."""
+
+    extension: str
+    error_type: str
+    detail: str
+    """``"exit status 5"``, or the error type that the extension posted."""
+    name: ClassVar[str] = "extension_fault"
+
+
+@dataclass(slots=True)
+class ExtensionLog(Event):
+    """Text that an extension wrote: one or more whole lines."""
+
+    extension: str
+    text: str
+    name: ClassVar[str] = "extension_log"
+
+
+@dataclass(slots=True)
+class TelemetrySubscription(Event):
+    """An extension subscribed to telemetry (``platform.telemetrySubscription``)."""
+
+    extension: str
+    api: str
+    """``"telemetry"`` or ``"logs"``."""
+    types: tuple[str, ...]
+    """Some of ``"platform"``, ``"function"``, ``"extension"``."""
+    name: ClassVar[str] = "telemetry_subscription"
+
+
+@dataclass(slots=True)
+class LogsDropped(Event):
+    """Records did not reach a subscriber, or were too many to keep (``platform.logsDropped``)."""
+
+    extension: str
+    records: int
+    size: int
+    """Bytes."""
+    reason: str
+    name: ClassVar[str] = "logs_dropped"
+
+
+@dataclass(slots=True)
+class Signal(Event):
+    """A signal was sent to ``participant``: ``"runtime"``, or the name of an extension."""
+
+    participant: str
+    signal: str
+    """``"SIGTERM"`` or ``"SIGKILL"``."""
+    outcome: str = ""
+    """What the function's handler of it did: ``"exit status 0"``, ``"ValueError: ..."``, ``"returned"``; or ``""``."""
+    duration_us: int = 0
+    """How long the participant took to end, or until it was killed."""
+    name: ClassVar[str] = "signal"

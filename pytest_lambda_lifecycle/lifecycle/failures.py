@@ -1,0 +1,153 @@
+"""The exceptions that tell a test how the function failed, and how a failed phase becomes one of them.
+
+The caller of a real Lambda function would see the same failures.  Misuse of this library is `LifecycleError`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
+from pytest_lambda_lifecycle.lifecycle.outcome import Exited, ExtensionFailed, Outcome, Raised, TimedOut
+from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Restore
+from pytest_lambda_lifecycle.lifecycle.projections import platform_error
+from pytest_lambda_lifecycle.lifecycle.rules import EVENT_LIMIT
+
+__all__ = [
+    "ExtensionError",
+    "FunctionError",
+    "FunctionTimeout",
+    "InitError",
+    "PayloadTooLarge",
+    "RuntimeExit",
+    "event_too_large",
+    "failed_before_handler",
+    "function_error",
+]
+
+
+class FunctionError(Exception):
+    """The function failed, as its caller would see it.
+
+    The original exception, if there was one, is the ``__cause__`` with its traceback intact.
+    """
+
+    def __init__(
+        self,
+        error_type: str,
+        error_message: str,
+        stack_trace: tuple[str, ...] = (),
+        *,
+        fault_type: str = "",
+        phase: Phase | None = None,
+    ) -> None:
+        super().__init__(error_type, error_message)
+        self.error_type = error_type
+        """``errorType`` of the error object, for example ``"ValueError"`` or ``"Runtime.ExitError"``."""
+        self.error_message = error_message
+        """``errorMessage`` of the error object."""
+        self.stack_trace = stack_trace
+        """``stackTrace`` of the error object: one text per frame, as the runtime formats them."""
+        self.fault_type = fault_type
+        """Type that the runtime put into a header where it has one (``"Runtime.BeforeSnapshotError"``); else ``""``."""
+        self.phase = phase
+        """The failed `Invocation` or `Init`."""
+
+    def __str__(self) -> str:
+        return f"{self.error_type}: {self.error_message}" if self.error_message else self.error_type
+
+
+class InitError(FunctionError):
+    """Init failed: the handler could not be loaded, or the code around it raised."""
+
+    _hint = ""
+
+    def explain(self, hint: str) -> None:
+        """Add what Lambda would not say; the message and the error object stay Lambda's."""
+        if sys.version_info >= (3, 11):
+            self.add_note(hint)
+        else:
+            self._hint = f"\n{hint}"
+
+    def __str__(self) -> str:
+        return super().__str__() + self._hint
+
+
+class FunctionTimeout(FunctionError):
+    """The function had not finished when its timeout was over: it was killed and the environment was reset."""
+
+
+class RuntimeExit(FunctionError):
+    """The runtime process would have ended (`sys.exit`, `os._exit`, a signal): the environment was reset."""
+
+
+class ExtensionError(FunctionError):
+    """An extension crashed, reported an error or could not be started: the environment was reset.
+
+    ``error_type`` is ``"Extension.Crash"``, ``"Extension.InitError"``, ``"Extension.ExitError"`` or
+    ``"Extension.LaunchError"``.  If the runtime had posted its response before, the `Invocation` still has the payload.
+    """
+
+    extension = ""
+    """Its name."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} (extension {self.extension!r})"
+
+
+class PayloadTooLarge(FunctionError):
+    """The event or the response is over Lambda's limit for a synchronous invoke (in bytes)."""
+
+
+def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
+    """Return the exception for a failed phase; ``not_ready``: it failed before the handler could run."""
+    outcome = phase.outcome
+    kind = InitError if not_ready else FunctionError
+    if isinstance(outcome, (Exited, TimedOut, ExtensionFailed)):
+        kind = _kind_of_end(phase, outcome, not_ready=not_ready)
+        error_type, message = platform_error(getattr(phase, "request_id", ""), outcome)
+        made = kind(error_type, message, phase=phase)
+        if isinstance(made, ExtensionError) and isinstance(outcome, ExtensionFailed):
+            made.extension = outcome.extension
+        return made
+    error = outcome.error if isinstance(outcome, Raised) else {}
+    error_type = str(error.get("errorType", ""))
+    if error_type == "Function.ResponseSizeTooLarge":
+        kind = PayloadTooLarge
+    return kind(
+        error_type,
+        str(error.get("errorMessage", "")),
+        _texts(error.get("stackTrace")),
+        fault_type=_fault_type(outcome),
+        phase=phase,
+    )
+
+
+def _kind_of_end(phase: Phase, outcome: Exited | TimedOut | ExtensionFailed, *, not_ready: bool) -> type[FunctionError]:
+    if isinstance(outcome, ExtensionFailed):
+        return ExtensionError
+    if isinstance(outcome, TimedOut) and isinstance(phase, Invocation):
+        return FunctionTimeout  # also where an init inside the invoke had used up its time
+    return InitError if not_ready else RuntimeExit
+
+
+def _texts(stack_trace: object) -> tuple[str, ...]:
+    return tuple(map(str, stack_trace)) if isinstance(stack_trace, list) else ()
+
+
+def _fault_type(outcome: Outcome) -> str:
+    return outcome.fault_type if isinstance(outcome, Raised) else ""
+
+
+def event_too_large(size: int) -> PayloadTooLarge:
+    """Return the service's refusal of an event (Lambda API reference, Invoke: ``RequestTooLargeException``, 413)."""
+    return PayloadTooLarge(
+        "RequestTooLargeException",
+        f"{size} byte payload is too large for the RequestResponse invocation type (limit {EVENT_LIMIT} bytes)",
+    )
+
+
+def failed_before_handler(phases: list[Phase], invocation: Invocation) -> bool:
+    """Say whether an invocation failed because the init or restore inside it did."""
+    before = [phase for phase in phases[-3:] if isinstance(phase, (Init, Restore))]
+    return bool(before) and before[-1].outcome is invocation.outcome

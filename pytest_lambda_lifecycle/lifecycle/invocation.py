@@ -1,0 +1,154 @@
+"""One invoke as a test sees it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pytest_lambda_lifecycle.lifecycle import projections, rules
+from pytest_lambda_lifecycle.lifecycle.events import (
+    InvokeReport,
+    InvokeStart,
+    Leftover,
+    RuntimeDone,
+)
+from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, Raised, Returned
+from pytest_lambda_lifecycle.lifecycle.phases import Phase, exception_of
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+
+__all__ = ["Invocation"]
+
+
+_decode = json.JSONDecoder().decode  # a test may have replaced json.loads and json.dumps
+_encode = json.JSONEncoder().encode
+
+
+def _platform_body(request_id: str, outcome: Outcome) -> bytes:
+    error_type, message = projections.platform_error(request_id, outcome)
+    return _encode({"errorType": error_type, "errorMessage": message}).encode()
+
+
+class Invocation(Phase):
+    """One invoke: what went in, what came out, and what happened in between."""
+
+    __slots__ = ("_done", "_payload", "_report", "_start", "content_type", "raw")
+    name = "invoke"
+
+    raw: bytes
+    """What the caller gets, in bytes: the response or error object as the runtime posted it, or the platform's own."""
+    content_type: str
+    """``Content-Type`` of `raw`: ``"application/json"``, or ``"application/unknown"`` for a handler's bytes."""
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        first: int,
+        last: int,
+        start: InvokeStart,
+        done: RuntimeDone,
+        report: InvokeReport,
+    ) -> None:
+        self._timeline = timeline
+        self._first = first
+        self._last = last
+        self._start = start
+        self._done = done
+        self._report = report
+        outcome = done.outcome  # what failed after an answer was posted leaves the answer
+        if type(outcome) is Returned:
+            self.raw = outcome.body
+            self.content_type = outcome.content_type
+        else:
+            self.raw = outcome.body if isinstance(outcome, Raised) else _platform_body(start.request_id, outcome)
+            self.content_type = "application/json"
+
+    @property
+    def payload(self) -> object:
+        """`raw` decoded from JSON; the bytes themselves where that is not possible."""
+        try:
+            return self._payload
+        except AttributeError:
+            self._payload: object = self._decode()
+            return self._payload
+
+    def _decode(self) -> object:
+        try:
+            return _decode(self.raw.decode()) if self.content_type == "application/json" else self.raw
+        except ValueError:  # the runtime can post what is no JSON
+            return self.raw
+
+    @property
+    def error(self) -> dict[str, object] | None:
+        """The error object that the caller gets, or None after a success."""
+        if self._report.failure is not None:
+            error: dict[str, object] = _decode(_platform_body(self.request_id, self._report.failure).decode())
+            return error
+        payload = self.payload if self._done.error_type else None
+        return payload if isinstance(payload, dict) else None
+
+    @property
+    def error_type(self) -> str:
+        """``errorType``; ``""`` after a success."""
+        failure = self._report.failure
+        return self._done.error_type if failure is None else rules.result(failure)[1]
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What function code raised, with its traceback; None if nothing was raised."""
+        return exception_of(self.outcome)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the runtime's turn ended; or an extension's, where that failed after the runtime had answered."""
+        return self._report.failure or self._done.outcome
+
+    @property
+    def request_id(self) -> str:
+        """``context.aws_request_id``."""
+        return self._start.request_id
+
+    @property
+    def cold_start(self) -> bool:
+        """True if and only if an init ran inside this request (a suppressed init included)."""
+        return self._start.cold_start
+
+    @property
+    def leftovers(self) -> list[Leftover]:
+        """What function code had started and left running at the end: kind, label, where."""
+        return [event for event in self.events if type(event) is Leftover]
+
+    @property
+    def billed_duration_ms(self) -> int:
+        """Billed duration in ms: Duration and Init, rounded up."""
+        return rules.billed_ms(self._report.duration_us, self._report.init_us)
+
+    @property
+    def init_duration_ms(self) -> float | None:
+        """``Init Duration`` of the REPORT line in ms; None where the line has none (warm, suppressed init)."""
+        init_us = self._report.init_us
+        return None if init_us is None else init_us / 1000
+
+    @property
+    def extension_overhead_ms(self) -> float:
+        """How long extensions went on after the runtime was done, in ms; it counts as duration and is billed."""
+        return (self._report.overhead_us or 0) / 1000
+
+    @property
+    def report(self) -> str:
+        """The REPORT line."""
+        return projections.report_line(self._report)
+
+    @property
+    def _duration_us(self) -> int:
+        return self._report.duration_us
+
+    @property
+    def _status(self) -> str:
+        return self._done.status if self._report.failure is None else self._report.status
+
+    def _describe(self) -> str:
+        failed = f" {self.error_type}" if self.error_type else ""
+        start = "cold" if self.cold_start else "warm"
+        return f"{start} {self.status}{failed}, {self.duration_ms:.2f} ms, request {self.request_id}"

@@ -1,0 +1,225 @@
+"""The timeline as text: CloudWatch's lines, and the table that a failed test prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pytest_lambda_lifecycle.lifecycle import rules
+from pytest_lambda_lifecycle.lifecycle.events import (
+    AtexitIgnored,
+    Event,
+    FunctionInit,
+    FunctionLog,
+    InitReport,
+    InitStart,
+    InvokeReport,
+    InvokeStart,
+    Leftover,
+    Recycled,
+    Replaced,
+    Reset,
+    RestoreReport,
+    RestoreStart,
+    RuntimeDone,
+    RuntimeInit,
+    SharedChange,
+    SharedModule,
+    ShutdownReport,
+    ShutdownStart,
+    SpyCall,
+)
+from pytest_lambda_lifecycle.lifecycle.extension_events import (
+    ExtensionDone,
+    ExtensionFault,
+    ExtensionLog,
+    ExtensionNotified,
+    ExtensionRegistered,
+    ExtensionState,
+    LogsDropped,
+    Signal,
+    TelemetrySubscription,
+)
+from pytest_lambda_lifecycle.lifecycle.outcome import Exited, ExtensionFailed, Outcome, TimedOut
+
+__all__ = ["log_text", "platform_error", "render", "report_line"]
+
+
+def platform_error(request_id: str, outcome: Outcome) -> tuple[str, str]:
+    """Type and message of the platform's own error: a process ended without posting one, or time was up."""
+    if isinstance(outcome, TimedOut):
+        kind, message = rules.TIMED_OUT, rules.timeout_message(outcome.limit)
+    elif isinstance(outcome, ExtensionFailed):
+        kind, message = outcome.error_type, outcome.message
+    else:
+        code = outcome.exit_code if isinstance(outcome, Exited) else 1
+        kind, message = rules.EXIT_ERROR, rules.exit_message(code)
+    return kind, f"RequestId: {request_id} Error: {message}"
+
+
+def log_text(events: Iterable[Event]) -> str:
+    """Return what CloudWatch shows of these events (Lambda "Log formats"; the tabs are those of real logs)."""
+    lines: list[str] = []
+    for event in events:
+        text = _log_lines(event)
+        if text:
+            if type(event) is not FunctionLog and lines and not lines[-1].endswith("\n"):
+                lines.append("\n")  # a platform line is an event of its own, also after a print(end="")
+            lines.append(text)
+    return "".join(lines)
+
+
+def _log_lines(event: Event) -> str:
+    match event:
+        case FunctionLog(text=text):
+            return text
+        case InvokeStart(request_id=request_id, version=version):
+            return f"START RequestId: {request_id} Version: {version}\n"
+        case InvokeReport():
+            return f"END RequestId: {event.request_id}\n{report_line(event)}\n"
+        case InitReport() if rules.init_writes_report(event.initialization_type, event.status):
+            return _with_failure(f"INIT_REPORT Init Duration: {_ms(event.duration_us)}\tPhase: {event.phase}", event)
+        case RestoreReport():
+            return _with_failure(f"RESTORE_REPORT Restore Duration: {_ms(event.duration_us)}", event)
+        case InitStart(phase="init", runtime=runtime):  # a suppressed init has no line of its own
+            return f"INIT_START Runtime Version: {runtime.replace('python', 'python:')}\n"
+        case RestoreStart():
+            return "RESTORE_START\n"
+        case ExtensionLog(text=text):
+            return text
+        case ExtensionState():
+            return _extension_line(event)
+        case TelemetrySubscription(extension=name, api=api, types=types):
+            listed = ", ".join(one.capitalize() for one in types)
+            return f"{api.upper()}\tName: {name}\tState: Subscribed\tTypes: [{listed}]\n"
+    return ""
+
+
+def _extension_line(event: ExtensionState) -> str:
+    line = f"EXTENSION\tName: {event.extension}\tState: {event.state}\tEvents: [{', '.join(event.events)}]"
+    return f"{line}\tError Type: {event.error_type}\n" if event.error_type else f"{line}\n"
+
+
+def _with_failure(line: str, event: InitReport | RestoreReport) -> str:
+    if event.status != "success":
+        line += f"\tStatus: {event.status}"
+    elif isinstance(event, InitReport):
+        return f"{line}\n"
+    return f"{line}\tError Type: {event.error_type}\n" if event.error_type else f"{line}\n"
+
+
+def report_line(report: InvokeReport) -> str:
+    """Return the REPORT line.
+
+    ``Max Memory Used`` repeats the memory size, as AWS's emulator does: memory is not measured here.
+    """
+    memory = f"Memory Size: {report.memory_size} MB\tMax Memory Used: {report.memory_size} MB"
+    billed = rules.billed_ms(report.duration_us, report.init_us)
+    line = f"REPORT RequestId: {report.request_id}\tDuration: {_ms(report.duration_us)}\tBilled Duration: {billed} ms"
+    line += f"\t{memory}"
+    if report.init_us is not None:
+        line += f"\tInit Duration: {_ms(report.init_us)}"
+    if report.restore_us is not None:
+        line += (
+            f"\tRestore Duration: {_ms(report.restore_us)}\tBilled Restore Duration: {-(-report.restore_us // 1000)} ms"
+        )
+    if report.status != "success":
+        line += f"\tStatus: {report.status}"
+    if report.error_type:
+        line += f"\tError Type: {report.error_type}"
+    return line
+
+
+def _ms(microseconds: int) -> str:
+    return f"{microseconds / 1000:.2f} ms"
+
+
+def render(events: Iterable[Event]) -> str:
+    """Return a readable table: one line per event, with the time since the first in ms."""
+    lines: list[str] = []
+    begin: int | None = None
+    for event in events:
+        begin = event.at if begin is None else begin
+        offset = f"{(event.at - begin) / 1000:10.3f} ms  "
+        text = _describe(event).splitlines() or [""]
+        lines.append(offset + text[0])
+        lines.extend(" " * len(offset) + more for more in text[1:])
+    return "\n".join(lines)
+
+
+def _describe(event: Event) -> str:  # a table of texts, one per event
+    match event:
+        case InitStart(initialization_type=kind, phase=phase):
+            return f"Init ({kind})" + (" inside the invoke" if phase == "invoke" else "")
+        case RuntimeInit(runtime=runtime):
+            return f"  runtime init: {runtime}"
+        case FunctionInit(handler=handler):
+            return f"  function init: {handler}"
+        case InitReport() | RestoreReport():
+            phase = "Init" if isinstance(event, InitReport) else "Restore"
+            return f"{phase} ended: {_result(event.status, event.error_type)}, {_ms(event.duration_us)}"
+        case InvokeStart(request_id=request_id, cold_start=cold):
+            return f"Invoke ({'cold' if cold else 'warm'}): request {request_id}"
+        case RuntimeDone():
+            return f"  runtime done: {_result(event.status, event.error_type)}"
+        case InvokeReport():
+            billed = rules.billed_ms(event.duration_us, event.init_us)
+            failed = f" {_result(event.status, event.error_type)}," if event.failure is not None else ""
+            return f"Invoke ended:{failed} {_ms(event.duration_us)}, billed {billed} ms"
+        case ShutdownStart(reason=reason, budget_ms=budget):
+            return f"Shutdown ({reason}), budget {budget} ms"
+        case ShutdownReport():
+            killed = f", killed: {', '.join(event.killed)}" if event.killed else ""
+            return f"Shutdown ended: {event.status}, {_ms(event.duration_us)}{killed}"
+        case Reset(reason=reason, error_type=error_type):
+            return f"Reset ({_result(reason, error_type)}): globals are gone, /tmp stays"
+        case Recycled(log_stream=log_stream):
+            return f"Recycled: a new environment, log stream {log_stream}"
+        case FunctionLog(stream=stream, text=text):
+            return "\n".join(f"  {stream}: {line}" for line in text.splitlines())
+        case SpyCall():
+            ended = f"raised {event.exception!r}" if event.exception else f"returned {type(event.result).__name__}"
+            return f"  spy: {event.target} {ended}"
+        case AtexitIgnored(function=function):
+            return f"  atexit: {function} will not run (Lambda ends the process without it)"
+        case Leftover():
+            return f"  left running: {event.kind} {event.label}, started at {event.where}"
+        case Replaced(target=target):
+            return f"  replaced: {target} is another object than after init"
+        case SharedChange(target=target):
+            return f"  changed: {target}, which is shared (undone outside this environment)"
+        case SharedModule(module=module, reason=reason):
+            return f"  shared: {module} ({reason})"
+    return _describe_extension(event) or f"  {event.name.replace('_', ' ')}"
+
+
+def _describe_extension(event: Event) -> str:  # the same for what extensions do and what is done to them
+    match event:
+        case ExtensionRegistered(extension=name, events=events, internal=internal):
+            kind = "internal " if internal else ""
+            return f"  {kind}extension {name}: registered for {_listed(events)}"
+        case ExtensionState(extension=name, state=state, error_type=error_type):
+            return f"  extension {name}: {_result(state, error_type)}"
+        case ExtensionNotified(extension=name, event=told):
+            reason = told.get("shutdownReason")
+            return f"  extension {name}: told {told.get('eventType', 'an event')}" + (f" ({reason})" if reason else "")
+        case ExtensionDone(extension=name, duration_us=duration_us):
+            return f"  extension {name}: done after {_ms(duration_us)}"
+        case ExtensionFault(extension=name, error_type=error_type, detail=detail):
+            return f"  extension {name}: {error_type}" + (f", {detail}" if detail else "")
+        case ExtensionLog(extension=name, text=text):
+            return "\n".join(f"  {name}: {line}" for line in text.splitlines())
+        case TelemetrySubscription(extension=name, api=api, types=types):
+            return f"  extension {name}: subscribed through the {api.capitalize()} API to {_listed(types)}"
+        case LogsDropped(extension=name, records=count, size=size, reason=reason):
+            return f"  extension {name}: {count} records ({size} bytes) did not reach it: {reason}"
+        case Signal(participant=participant, signal=signal, outcome=outcome):
+            return f"  {signal} to {participant}" + (f": {outcome}" if outcome else "")
+    return ""
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "nothing"
+
+
+def _result(status: str, error_type: str) -> str:
+    return f"{status} {error_type}" if error_type else status

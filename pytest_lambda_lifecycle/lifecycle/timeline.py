@@ -1,0 +1,143 @@
+"""The record of what happened, in order: the one thing that every assertion, report and log line is derived from."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
+from operator import attrgetter
+from typing import Final, TypeVar, overload
+
+from pytest_lambda_lifecycle.lifecycle.events import Event, FunctionLog
+
+__all__ = ["Timeline"]
+
+E = TypeVar("E", bound=Event)
+_moment: Final = attrgetter("at")
+
+
+class Timeline(Sequence[Event]):
+    """Events in the order in which they happened.
+
+    Compares equal to a list of events, of event classes or of event names: ``env.timeline == ["init_start", …]``.
+    ``in`` and `count` take the same: ``SpyCall not in env.timeline``.
+    """
+
+    def __init__(self, *, observer: Callable[[Event], None] | None = None) -> None:
+        self._events: list[Event] = []
+        self.append: Callable[[Event], None] = self._events.append
+        """Records an event; only the conductor and those whom it hands the timeline may do so."""
+        if observer is not None:
+            self.append = self._recorder(observer)
+        self.size: Callable[[], int] = self._events.__len__
+        """What `len()` says, without a call in Python."""
+        self._record = self.append
+        self._ahead: list[Event] = []
+        self._inbox: deque[Event] | None = None
+
+    def _recorder(self, observer: Callable[[Event], None]) -> Callable[[Event], None]:
+        def append(event: Event) -> None:
+            self._events.append(event)
+            observer(event)
+
+        return append
+
+    def open_inbox(self) -> Callable[[Event], None]:
+        """Return what other threads may call with an event: it is recorded before the next one that is later."""
+        if self._inbox is None:
+            self._inbox = deque()
+            self.append = self._append_in_order
+        return self._inbox.append
+
+    def append_in_time(self, event: Event) -> None:
+        """Record an event of a participant that had its turn ahead of those beside it, once these have come as far."""
+        insort(self._ahead, event, key=_moment)
+        self.append = self._append_in_order
+
+    def _append_in_order(self, event: Event) -> None:
+        self.catch_up(event.at)
+        self._record(event)
+
+    def take_in(self) -> None:
+        """Put what is in the inbox among what is ahead."""
+        while self._inbox:
+            insort(self._ahead, self._inbox.popleft(), key=_moment)
+
+    def catch_up(self, to_us: int) -> None:
+        """Record what was ahead, up to a moment."""
+        self.take_in()
+        ahead = self._ahead
+        while ahead and ahead[0].at <= to_us:
+            self._record(ahead.pop(0))
+        if not ahead and self._inbox is None:
+            self.append = self._record
+
+    def drop_ahead(self) -> None:
+        """Forget what is still ahead: those whose events they are have ended before."""
+        self._ahead.clear()
+
+    def write(self, at: int, stream: str, text: str) -> None:
+        """Record output; what continues an unfinished line of the same stream is joined to it."""
+        events = self._events
+        last = events[-1] if events else None
+        if type(last) is FunctionLog and last.stream == stream and not last.text.endswith("\n"):
+            last.text += text
+        else:
+            self.append(FunctionLog(at, stream, text))
+
+    @property
+    def names(self) -> list[str]:
+        """The events' names, for example ``["init_start", …, "invoke_report"]``."""
+        return [event.name for event in self._events]
+
+    def of(self, *types: type[E]) -> list[E]:
+        """Return the events of the given classes, in order."""
+        return [event for event in self._events if isinstance(event, types)]
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Event]: ...
+    def __getitem__(self, index: int | slice) -> Event | list[Event]:
+        return self._events[index]
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events)
+
+    def __contains__(self, item: object) -> bool:
+        return any(map(_matches, self._events, repeat(item)))
+
+    def count(self, value: object) -> int:
+        """Return how many events are equal to ``value``, of that class or of that name."""
+        return sum(map(_matches, self._events, repeat(value)))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Timeline):
+            return self._events == other._events
+        if not isinstance(other, (list, tuple)):
+            return NotImplemented
+        return len(self) == len(other) and all(map(_matches, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        from pytest_lambda_lifecycle.lifecycle.projections import render
+
+        return render(self) or "<empty timeline>"
+
+
+def _matches(event: Event, expected: object) -> bool:
+    if isinstance(expected, str):
+        return event.name == expected
+    if isinstance(expected, type):
+        return isinstance(event, expected)
+    return event == expected
+
+
+def matches(events: Iterable[Event], expected: Iterable[object]) -> list[bool]:
+    """Compare pairwise as ``==`` does, for explanations."""
+    return [_matches(event, item) for event, item in zip(events, expected, strict=False)]

@@ -1,0 +1,113 @@
+"""What function code leaves running when an invoke ends: Lambda freezes it, to go on in a later invoke, if ever."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, Final
+from weakref import WeakSet
+
+from pytest_lambda_lifecycle.isolation.parts.children import Children
+from pytest_lambda_lifecycle.isolation.parts.threads import StartedThreads, is_worker
+
+__all__ = ["Leftovers"]
+
+Found = tuple[str, str, str]
+"""Kind, name, and where it was started."""
+
+
+class Leftovers:
+    """Finds threads, timers, executors, child processes and asyncio tasks of the function that are still alive."""
+
+    def __init__(
+        self,
+        threads: StartedThreads,
+        children: Children,
+        resting: Callable[[], Collection[threading.Thread]] = frozenset,
+    ) -> None:
+        """``resting`` are threads of extensions, which wait for their next event."""
+        self._threads = threads
+        self._resting = resting
+        self._children = children
+        self._mine: WeakSet[Any] = WeakSet()
+        self._others = _NOBODY
+        # What the weak dictionaries have inside: asking it costs a tenth of asking them.
+        self._started = [vars(one.where)["data"] for one in (threads, children)]
+
+    def begin(self) -> None:
+        """Note which tasks and processes there are of others, before function code runs."""
+        registered = _all_tasks()
+        self._others = frozenset(registered).difference(self._mine) if registered else _NOBODY
+
+    def end(self) -> Iterable[Found]:
+        """Find what is still alive, after it ran."""
+        registered = _all_tasks()
+        if registered or any(self._started):
+            return self._find(registered)
+        return ()
+
+    def _find(self, registered: Sequence[Any]) -> Iterator[Found]:
+        if self._threads.where:
+            resting = self._resting()
+            for thread, where in list(self._threads.where.items()):
+                if thread.is_alive() and thread not in resting:
+                    yield _kind_of(thread), thread.name, where
+        if self._children.where:
+            for child, where in list(self._children.where.items()):
+                if child.poll() is None:
+                    yield "process", _name_of(child), where
+        if registered:
+            self._mine.update(one for one in registered if one not in self._others)
+            yield from filter(None, map(_describe, list(self._mine)))
+
+
+def _kind_of(thread: threading.Thread) -> str:
+    if isinstance(thread, threading.Timer):
+        return "timer"
+    return "executor" if is_worker(thread) else "thread"
+
+
+def _name_of(child: subprocess.Popen[Any]) -> str:
+    arguments: Any = child.args
+    return f"{arguments if isinstance(arguments, str) else arguments[0]} (pid {child.pid})"
+
+
+_NOBODY: Final[frozenset[Any]] = frozenset()
+
+
+_REGISTRIES: Final[dict[str, Any]] = {}
+"""Where asyncio (under another name in each version) and multiprocessing keep what there is, once they are loaded."""
+
+
+def _all_tasks() -> Sequence[Any]:
+    """Return what asyncio and multiprocessing know of."""
+    if len(_REGISTRIES) < 2:
+        _find_registries()
+    for registry in _REGISTRIES.values():
+        if getattr(registry, "data", registry):  # what a weak set has inside: cheaper than its length
+            return [one for registry in _REGISTRIES.values() for one in registry]
+    return ()
+
+
+def _find_registries() -> None:
+    for module, names in (
+        ("asyncio.tasks", ("_all_tasks", "_scheduled_tasks")),
+        ("multiprocessing.process", ("_children",)),
+    ):
+        if module not in _REGISTRIES and module in sys.modules:
+            known = vars(sys.modules[module])  # another thread may be importing it
+            _REGISTRIES.update((module, known[name]) for name in names if name in known)
+
+
+def _describe(one: Any) -> Found | None:  # noqa: ANN401  # an asyncio.Task or a Process, without importing either
+    if hasattr(one, "is_alive"):
+        ours = one._parent_pid == os.getpid()  # a forked child still knows its parent's children
+        return ("process", one.name, "") if ours and one.is_alive() else None
+    if one.done():
+        return None
+    code = getattr(one.get_coro(), "cr_code", None)
+    where = f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
+    return "task", getattr(code, "co_name", one.get_name()), where

@@ -1,0 +1,169 @@
+"""Ends extension processes that would outlive us: when this process dies, by whatever signal, and those that detached.
+
+The guard is a shell in a session of its own, which Ctrl-C does not reach.  It reads from a pipe which process groups
+there are; when the pipe ends before it was told to go, this process has died, and the groups have to die too.
+Processes that left their group (``setsid``, a double fork) are known by ``AWS_LAMBDA_RUNTIME_API`` in their
+environment; that takes ``/proc``, so on Linux alone, and one that cleared its environment is not found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import weakref
+from pathlib import Path
+from typing import Any, Final
+
+from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.processes.child import Child
+
+__all__ = ["Guard"]
+
+_SCRIPT: Final = r"""
+trap '' HUP INT QUIT TERM
+groups=
+while read -r word group; do
+    case $word in
+        add) groups="$groups $group" ;;
+        remove) rest=; for one in $groups; do [ "$one" = "$group" ] || rest="$rest $one"; done; groups=$rest ;;
+        end) exit 0 ;;
+    esac
+done
+for one in $groups; do kill -s KILL -- "-$one"; done
+for file in $(grep -lsxzF "AWS_LAMBDA_RUNTIME_API=$1" /proc/[0-9]*/environ); do
+    grep -qsz '^_HANDLER=' "$file" && continue
+    process=${file#/proc/}
+    kill -s KILL "${process%/environ}"
+done
+"""
+_PROC: Final = Path("/proc")
+_PATIENCE: Final = 2.0
+"""Seconds until a killed process must be gone.  Only one that waits in the kernel (a dead network drive) is not."""
+
+_kill = os.kill
+_open_process: Any = getattr(os, "pidfd_open", None)
+_send_signal: Any = getattr(signal, "pidfd_send_signal", None)
+_guards: weakref.WeakSet[Guard] = weakref.WeakSet()
+
+
+class Guard:
+    """Watches the extension processes of one environment; it starts with the first of them."""
+
+    def __init__(self, address: str) -> None:
+        """``address`` is what the processes have as ``AWS_LAMBDA_RUNTIME_API``."""
+        self._address = address
+        self._child: Child | None = None
+
+    def add(self, group: int) -> None:
+        """End this group when we die."""
+        if self._child is None:
+            self._child = Child(
+                ["/bin/sh", "-c", _SCRIPT, "lambda-extension-guard", self._address],
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+                start_new_session=True,
+            )
+            _guards.add(self)
+        self._tell(f"add {group}")
+
+    def remove(self, group: int) -> None:
+        """Forget a group that has ended: another may get its number."""
+        self._tell(f"remove {group}")
+
+    def close(self) -> None:
+        """End the guard; what it watched has to be over."""
+        child, self._child = self._child, None
+        if child is not None and child.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):
+                child.stdin.write(b"end\n")
+            child.stdin.close()
+            child.wait()
+
+    def end_strays(self) -> list[int]:
+        """Kill the processes that detached, and wait until they are gone; returns their numbers."""
+        ended: list[int] = []
+        until = RealTime.perf_counter() + _PATIENCE
+        while found := [pid for pid in _processes_of(self._address) if _end(pid, self._address)]:
+            ended += found  # those may have started others meanwhile
+            if RealTime.perf_counter() > until:
+                break
+        return ended
+
+    def _tell(self, line: str) -> None:
+        if self._child is not None and self._child.stdin is not None:
+            with contextlib.suppress(OSError):  # somebody has killed the guard
+                self._child.stdin.write(f"{line}\n".encode())
+
+    def _forget(self) -> None:
+        """In a forked child: let go of the pipe, which must end with our parent."""
+        if self._child is not None and self._child.stdin is not None:
+            self._child.stdin.close()
+            self._child.returncode = 0  # it is not this process's child
+            self._child = None
+
+
+def _forget_all() -> None:
+    for guard in list(_guards):
+        guard._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
+
+
+def _processes_of(address: str) -> list[int]:
+    if not (_PROC / "self").exists():
+        return []
+    return [int(name) for name in os.listdir(_PROC) if name.isdecimal() and _belongs(int(name), address)]
+
+
+def _belongs(pid: int, address: str) -> bool:
+    """Say whether a process is an extension's, and not one that function code has started."""
+    try:
+        variables = (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:  # another user's, or gone
+        return False
+    ours = f"AWS_LAMBDA_RUNTIME_API={address}".encode() in variables
+    return ours and not any(one.startswith(b"_HANDLER=") for one in variables)
+
+
+def _end(pid: int, address: str) -> bool:
+    """Kill a process and wait for its end, never one that has got its number since; returns whether it was there."""
+    if _open_process is None:
+        return _end_by_number(pid)
+    try:
+        handle = _open_process(pid)
+    except ProcessLookupError:
+        return False
+    except OSError:  # a kernel before Linux 5.3
+        return _end_by_number(pid)
+    try:
+        if not _belongs(pid, address):
+            return False
+        _send_signal(handle, signal.SIGKILL)
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        poll.poll(_PATIENCE * 1000)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # where we are process 1 of a container, orphans become ours
+    return True
+
+
+def _end_by_number(pid: int) -> bool:
+    try:
+        _kill(pid, signal.SIGKILL)
+    except OSError:
+        return False
+    RealTime.sleep(0.001)
+    return True

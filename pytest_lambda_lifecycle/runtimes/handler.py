@@ -1,0 +1,50 @@
+"""From the handler setting to the object that is called: the rules and the words of the Python runtime."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from pytest_lambda_lifecycle.runtimes.codec import RuntimeFault
+
+__all__ = ["load_handler"]
+
+__stands_for__ = "bootstrap"
+
+
+def load_handler(handler: str) -> Callable[[Any, Any], Any]:
+    """Import the module of *handler* and return the attribute after its last dot; nobody checks that it is callable.
+
+    Raises `RuntimeFault` for what the runtime reports in its own words; whatever else the module raises comes out as
+    it is.  In the module's name a slash is as good as a dot, but error texts keep it as it was written.
+    """
+    __tracebackhide__ = __function_code_above__ = True
+    module_name, attribute = _split(handler)
+    if module_name.split(".")[0] in sys.builtin_module_names:
+        message = f"Cannot use built-in module {module_name} as a handler module"
+        raise RuntimeFault("Runtime.BuiltInModuleConflict", message)
+    try:
+        module = importlib.import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        message = f"Unable to import module '{module_name}': {error}"
+        raise RuntimeFault("Runtime.ImportModuleError", message) from error
+    except SyntaxError as error:
+        place = f'  File "{error.filename}" Line {error.lineno}\n    {error.text}'
+        message = f"Syntax error in module '{module_name}': {error}"
+        raise RuntimeFault("Runtime.UserCodeSyntaxError", message, (place,)) from error
+    try:
+        found: Callable[[Any, Any], Any] = getattr(module, attribute)
+    except AttributeError as error:
+        message = f"Handler '{attribute}' missing on module '{module_name}'"
+        raise RuntimeFault("Runtime.HandlerNotFound", message) from error
+    return found
+
+
+def _split(handler: str) -> tuple[str, str]:
+    try:
+        module_name, attribute = handler.rsplit(".", 1)
+    except ValueError as error:
+        raise RuntimeFault("Runtime.MalformedHandlerName", f"Bad handler '{handler}': {error}") from None
+    return module_name, attribute

@@ -17,14 +17,23 @@ def main(arguments: list[str]) -> int:
     chosen = [project for project in projects if project.name in arguments] or projects
     options = [argument for argument in arguments if not (HERE / argument).is_dir()]
     failed = [project.name for project in chosen if not passes(project, options)]
-    print(f"\n{len(chosen) - len(failed)} of {len(chosen)} examples passed", *(f"(not {name})" for name in failed))
+    print(
+        f"\n{len(chosen) - len(failed)} of {len(chosen)} examples passed",
+        *(f"(not {name})" for name in failed),
+    )
     return len(failed)
 
 
 def passes(project: Path, options: list[str]) -> bool:
     print(f"\n--- examples/{project.name} ---", flush=True)
-    # `pytest.main` and not `-m pytest`: that would put the folder on sys.path, which is the configuration's business
-    pytest = [sys.executable, "-c", "import sys, pytest; sys.path.remove(''); sys.exit(pytest.main())", *options]
+    # `pytest.main` and not `-m pytest`: that would put the folder on sys.path, which is the
+    # configuration's business
+    pytest = [
+        sys.executable,
+        "-c",
+        "import sys, pytest; sys.path.remove(''); sys.exit(pytest.main())",
+        *options,
+    ]
     return subprocess.run(pytest, cwd=project, check=False).returncode == 0
 
 

@@ -1,6 +1,7 @@
 """AWS Lambda's execution environment, in process, for tests: init, invoke, shutdown.
 
-The public names are imported on first use: pytest imports this package in every run, also in suites that do not use it.
+The public names are imported on first use: pytest imports this package in every run, also in suites
+that do not use it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock as LambdaClock
-    from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment as ExecutionEnvironment
+    from pytest_lambda_lifecycle.environment.execution_environment import (
+        ExecutionEnvironment as ExecutionEnvironment,
+    )
     from pytest_lambda_lifecycle.errors import ConfigError as ConfigError
     from pytest_lambda_lifecycle.errors import InvalidTransition as InvalidTransition
     from pytest_lambda_lifecycle.errors import LifecycleError as LifecycleError
@@ -45,12 +48,18 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionDone as ExtensionDone
     from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionFault as ExtensionFault
     from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionLog as ExtensionLog
-    from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionNotified as ExtensionNotified
-    from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionRegistered as ExtensionRegistered
+    from pytest_lambda_lifecycle.lifecycle.extension_events import (
+        ExtensionNotified as ExtensionNotified,
+    )
+    from pytest_lambda_lifecycle.lifecycle.extension_events import (
+        ExtensionRegistered as ExtensionRegistered,
+    )
     from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionState as ExtensionState
     from pytest_lambda_lifecycle.lifecycle.extension_events import LogsDropped as LogsDropped
     from pytest_lambda_lifecycle.lifecycle.extension_events import Signal as Signal
-    from pytest_lambda_lifecycle.lifecycle.extension_events import TelemetrySubscription as TelemetrySubscription
+    from pytest_lambda_lifecycle.lifecycle.extension_events import (
+        TelemetrySubscription as TelemetrySubscription,
+    )
     from pytest_lambda_lifecycle.lifecycle.failures import ExtensionError as ExtensionError
     from pytest_lambda_lifecycle.lifecycle.failures import FunctionError as FunctionError
     from pytest_lambda_lifecycle.lifecycle.failures import FunctionTimeout as FunctionTimeout
@@ -85,7 +94,9 @@ _HOMES = {
         "ExtensionDone ExtensionFault ExtensionLog ExtensionNotified ExtensionRegistered "
         "ExtensionState LogsDropped Signal TelemetrySubscription"
     ),
-    "lifecycle.failures": ("ExtensionError FunctionError FunctionTimeout InitError PayloadTooLarge RuntimeExit"),
+    "lifecycle.failures": (
+        "ExtensionError FunctionError FunctionTimeout InitError PayloadTooLarge RuntimeExit"
+    ),
     "lifecycle.invocation": "Invocation",
     "lifecycle.phases": "Init Phase Restore Shutdown",
     "lifecycle.timeline": "Timeline",
@@ -102,7 +113,8 @@ __all__ = sorted((*_HOME_OF, "__version__"))  # pyright: ignore[reportUnsupporte
 _FINDERS_AT_START = (*sys.meta_path, *sys.path_hooks)
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and refuse other names
-    # There is no __dir__: freezegun looks at every name that it lists, in suites that use nothing of this as well.
+    # There is no __dir__: freezegun looks at every name that it lists, in suites that use nothing
+    # of this as well.
 
     def __getattr__(name: str) -> object:
         if name == "__version__":

@@ -1,8 +1,8 @@
 """What can go wrong, in two families.
 
-`FunctionError` and its subclasses are what the *function* did: the caller of a real Lambda function would see the same
-failure.  `LifecycleError` and its subclasses are *misuse* of this library: every message says what was asked, what the
-state was and what to do next.
+`FunctionError` and its subclasses are what the *function* did: the caller of a real Lambda function
+would see the same failure.  `LifecycleError` and its subclasses are *misuse* of this library: every
+message says what was asked, what the state was and what to do next.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class LifecycleWarning(UserWarning):
 
 
 class LifecycleError(Exception):
-    """The library was asked for something that it cannot do.  It is never caught on behalf of function code."""
+    """The library was asked for something that it cannot do.  It is never caught on behalf of
+    function code.
+    """
 
 
 class InvalidTransition(LifecycleError):
@@ -43,7 +45,9 @@ def caller() -> str:
     frame, _ = _nearest_outside()
     try:
         shown = str(Path(frame.f_code.co_filename).relative_to(Path.cwd()))
-    except Exception:  # no relative path; or function code has put something else in the place of os.getcwd
+    except (
+        Exception
+    ):  # no relative path; or function code has put something else in the place of os.getcwd
         shown = frame.f_code.co_filename
     return f"{shown}:{frame.f_lineno}"
 
@@ -55,7 +59,9 @@ def warn(text: str) -> None:
 
 
 def _nearest_outside() -> tuple[FrameType, int]:
-    """Return the nearest frame outside this library, and how many levels up from the caller it is (itself is 1)."""
+    """Return the nearest frame outside this library, and how many levels up from the caller it is
+    (itself is 1).
+    """
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and _is_in_between(frame.f_code.co_filename):
         frame, level = frame.f_back, level + 1

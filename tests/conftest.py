@@ -22,14 +22,16 @@ from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, Invoca
 
 pytest_plugins = ["pytester"]
 
-# A shell without job control starts what it starts in the background with SIGINT ignored: no Ctrl-C could be tested.
+# A shell without job control starts what it starts in the background with SIGINT ignored: no Ctrl-C
+# could be tested.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MakeEnvironment = Callable[..., ExecutionEnvironment]
 
-# A run inside this process removes from sys.modules what it has imported, but not from the attributes of packages: the
-# next one would mix two copies of our modules, or of unittest.mock.  So all are here before the first.
+# A run inside this process removes from sys.modules what it has imported, but not from the
+# attributes of packages: the next one would mix two copies of our modules, or of unittest.mock.  So
+# all are here before the first.
 importlib.import_module("unittest.mock")
 for _module in pkgutil.walk_packages(pytest_lambda_lifecycle.__path__, "pytest_lambda_lifecycle."):
     importlib.import_module(_module.name)
@@ -44,13 +46,22 @@ class ProcessPhotograph:
             "os.environ": {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"},
             "sys.path": list(sys.path),
             "the object sys.path": id(sys.path),
-            # A first import of six (botocore has a copy) adds a finder for good, and is no leak of ours.
-            "sys.meta_path": [id(finder) for finder in sys.meta_path if "Six" not in type(finder).__name__],
+            # A first import of six (botocore has a copy) adds a finder for good, and is no leak of
+            # ours.
+            "sys.meta_path": [
+                id(finder) for finder in sys.meta_path if "Six" not in type(finder).__name__
+            ],
             "sys.path_hooks": list(map(id, sys.path_hooks)),
-            "root logger": (root.level, list(map(repr, root.handlers)), list(map(repr, root.filters))),
+            "root logger": (
+                root.level,
+                list(map(repr, root.handlers)),
+                list(map(repr, root.filters)),
+            ),
             "logging.disable": root.manager.disable,
             "working directory": os.getcwd(),
-            "signal handlers": {number: signal.getsignal(number) for number in signal.valid_signals()},
+            "signal handlers": {
+                number: signal.getsignal(number) for number in signal.valid_signals()
+            },
             "interval timer": signal.getitimer(signal.ITIMER_REAL)[1],
             "streams": (id(sys.stdout), id(sys.stderr), id(sys.stdin)),
             "warnings.filters": list(map(repr, warnings.filters)),
@@ -75,17 +86,23 @@ class ProcessPhotograph:
         for name, module in self.modules.items():
             now = later.modules.get(name)
             if now is not module:
-                found.append(f"sys.modules[{name!r}] {'is gone' if now is None else 'is another object'}")
+                found.append(
+                    f"sys.modules[{name!r}] {'is gone' if now is None else 'is another object'}"
+                )
         return found
 
 
 def _of_xdist(thread: threading.Thread) -> bool:
-    return "execnet" in type(thread).__module__ or (thread.daemon and thread is not threading.main_thread())
+    return "execnet" in type(thread).__module__ or (
+        thread.daemon and thread is not threading.main_thread()
+    )
 
 
 @pytest.fixture(autouse=True)
 def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Compare the process before and after a test, other fixtures included; ``@pytest.mark.leaks`` exempts a test."""
+    """Compare the process before and after a test, other fixtures included; ``@pytest.mark.leaks``
+    exempts a test.
+    """
     before = ProcessPhotograph()
     yield
     if request.node.get_closest_marker("leaks") is None:
@@ -107,7 +124,9 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
 
 
 @pytest.fixture
-def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[ModuleType]]]:
+def outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., list[ModuleType]]]:
     """Import modules of the task root as a test module does at its top."""
     root = tmp_path / "task"
     before = set(sys.modules)
@@ -124,14 +143,22 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 @pytest.fixture
-def environment(write: Callable[[str, str], Path], tmp_path: Path, outside: object) -> Iterator[MakeEnvironment]:
+def environment(
+    write: Callable[[str, str], Path], tmp_path: Path, outside: object
+) -> Iterator[MakeEnvironment]:
     """Make an environment from the source of ``app.py``; settings as keywords."""
     made: list[ExecutionEnvironment] = []
 
-    def make(source: str | None = None, /, handler: str = "app.handler", **settings: object) -> ExecutionEnvironment:
+    def make(
+        source: str | None = None, /, handler: str = "app.handler", **settings: object
+    ) -> ExecutionEnvironment:
         if source is not None:
             write("app.py", source)
-        hooks = {name: settings.pop(name) for name in ("observer", "keep", "tampered") if name in settings}
+        hooks = {
+            name: settings.pop(name)
+            for name in ("observer", "keep", "tampered")
+            if name in settings
+        }
         settings.setdefault("code_dir", tmp_path / "task")
         made.append(ExecutionEnvironment(FunctionConfig(handler, **settings), **hooks))
         return made[-1]
@@ -143,7 +170,8 @@ def environment(write: Callable[[str, str], Path], tmp_path: Path, outside: obje
 
 @pytest.fixture
 def invoke_meanwhile() -> Callable[..., tuple[Invocation, list[LifecycleError]]]:
-    """Invoke ``other`` on a second thread while the handler of ``waiting`` waits between its ``entered`` and ``leave``.
+    """Invoke ``other`` on a second thread while the handler of ``waiting`` waits between its
+    ``entered`` and ``leave``.
 
     Returns the invocation that waited, and what the other one was refused with.
     """
@@ -177,11 +205,14 @@ def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pyte
     """Runs with this plugin alone: others cost time, and a test that wants one loads it by name."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTEST_PLUGINS", "pytest_lambda_lifecycle.plugin")
-    # A test that writes another file of the same size within a second would run the compiled first one.
+    # A test that writes another file of the same size within a second would run the compiled first
+    # one.
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     return pytester
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "leaks: the test changes the process for good, and says why.")
+    config.addinivalue_line(
+        "markers", "leaks: the test changes the process for good, and says why."
+    )

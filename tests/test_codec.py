@@ -17,8 +17,14 @@ from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.runtimes import codec
 
 JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda children: (
+        st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -41,7 +47,9 @@ def test_decodes_what_simplejson_writes(value):
     assert codec.decode(simplejson.dumps(value).encode(), "application/json") == value
 
 
-@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", "text/plain", ""])
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8", "Application/JSON", "text/plain", ""]
+)
 def test_any_other_content_type_is_left_as_bytes(content_type):
     assert codec.decode(b'{"a": 1}', content_type) == b'{"a": 1}'
 
@@ -100,7 +108,10 @@ class Name(str):
         (Colour.RED, "1"),
         (Name("kept"), '"kept"'),
         (Decimal("1.10"), "1.10"),
-        ([Decimal("1E+5"), Decimal("-0"), Decimal("NaN"), Decimal("-sNaN")], "[1E+5, -0, NaN, NaN]"),
+        (
+            [Decimal("1E+5"), Decimal("-0"), Decimal("NaN"), Decimal("-sNaN")],
+            "[1E+5, -0, NaN, NaN]",
+        ),
         (Decimal("Infinity"), "Infinity"),
         ([math.nan, math.inf, -math.inf], "[NaN, Infinity, -Infinity]"),
         (simplejson.RawJSON("[1,2]"), "[1,2]"),
@@ -190,7 +201,10 @@ def _loop() -> dict[str, object]:
 @pytest.mark.parametrize(
     ("event", "complaint"),
     [
-        ({"a": [0, 1, 2, datetime.date(2026, 1, 1)]}, 'event["a"][3] is of type datetime.date, which JSON cannot hold'),
+        (
+            {"a": [0, 1, 2, datetime.date(2026, 1, 1)]},
+            'event["a"][3] is of type datetime.date, which JSON cannot hold',
+        ),
         ({"a": {"b": {1}}}, 'event["a"]["b"] is of type set'),
         (object(), "event is of type object"),
         ([math.nan], "event[0] is nan, which is not JSON"),

@@ -16,7 +16,12 @@ import pytest
 
 from pytest_lambda_lifecycle.errors import ConfigError, LifecycleError
 from pytest_lambda_lifecycle.function.config import FunctionConfig
-from pytest_lambda_lifecycle.function.settings import RESERVED_VARIABLES, Settings, SettingsLayer, setting_names
+from pytest_lambda_lifecycle.function.settings import (
+    RESERVED_VARIABLES,
+    Settings,
+    SettingsLayer,
+    setting_names,
+)
 from pytest_lambda_lifecycle.function.variables import NO_LISTENER, function_variables
 
 HERE = Path(__file__).parent
@@ -33,12 +38,23 @@ def test_the_defaults_are_those_of_the_documentation():
     assert (config.function_name, config.function_version) == ("function", "$LATEST")
     assert (config.region, config.account_id) == ("us-east-1", "123456789012")
     assert config.runtime == f"python3.{sys.version_info.minor}"
-    assert (config.initialization_type, config.log_format, config.application_log_level) == ("on-demand", "Text", None)
-    assert (config.code_dir, config.layers, dict(config.environment), config.fresh_packages) == (None, (), {}, ())
+    assert (config.initialization_type, config.log_format, config.application_log_level) == (
+        "on-demand",
+        "Text",
+        None,
+    )
+    assert (config.code_dir, config.layers, dict(config.environment), config.fresh_packages) == (
+        None,
+        (),
+        {},
+        (),
+    )
 
 
 def test_every_setting_is_a_field():
-    fields = {field.name for field in dataclasses.fields(FunctionConfig) if not field.name.startswith("_")}
+    fields = {
+        field.name for field in dataclasses.fields(FunctionConfig) if not field.name.startswith("_")
+    }
     assert fields == set(setting_names()) == set(Settings.__annotations__)
 
 
@@ -48,7 +64,10 @@ def test_every_setting_is_a_field():
         ({"timeout": 0}, ["timeout=0 s", "1..900 s"]),
         ({"timeout": 901}, ["timeout=901 s is outside Lambda's range 1..900 s"]),
         ({"timeout": -1}, ["timeout=-1 s"]),
-        ({"timeout": "3"}, ["timeout='3' is of type str", "whole number of seconds", "written timeout=3"]),
+        (
+            {"timeout": "3"},
+            ["timeout='3' is of type str", "whole number of seconds", "written timeout=3"],
+        ),
         ({"timeout": 2.5}, ["timeout=2.5 is of type float"]),
         ({"timeout": True}, ["timeout=True is of type bool"]),
         ({"timeout": None}, ["timeout=None is of type NoneType"]),
@@ -64,29 +83,47 @@ def test_every_setting_is_a_field():
         ({"function_version": 1}, ["function_version=1 is of type int"]),
         ({"region": "virginia"}, ["region='virginia'", "eu-west-1"]),
         ({"region": "us-east-1\n"}, ["region="]),
-        ({"account_id": 123456789012}, ["account_id=123456789012 is of type int", "string of 12 digits"]),
+        (
+            {"account_id": 123456789012},
+            ["account_id=123456789012 is of type int", "string of 12 digits"],
+        ),
         ({"account_id": "12345"}, ["account_id='12345'", "12 digits"]),
         ({"runtime": "python3.9"}, ["runtime='python3.9'", "'python3.10'", "'python3.15'"]),
         ({"runtime": "Python3.12"}, ["did you mean 'python3.12'"]),
-        ({"initialization_type": "warm"}, ["initialization_type='warm'", "'provisioned-concurrency'"]),
+        (
+            {"initialization_type": "warm"},
+            ["initialization_type='warm'", "'provisioned-concurrency'"],
+        ),
         ({"log_format": "json"}, ["log_format='json'", "did you mean 'JSON'"]),
         ({"log_format": None}, ["log_format=None"]),
         ({"application_log_level": "WARNING"}, ["did you mean 'WARN'"]),
         ({"application_log_level": 10}, ["application_log_level=10"]),
         ({"handler": b"app.handler"}, ["handler=b'app.handler' is of type bytes", "'app.handler'"]),
         ({"handler": os.path.join}, ["has to be a string", "posixpath.join"]),
-        ({"code_dir": "no/such"}, ["code_dir='no/such'", f"{Path.cwd() / 'no/such'} does not exist"]),
+        (
+            {"code_dir": "no/such"},
+            ["code_dir='no/such'", f"{Path.cwd() / 'no/such'} does not exist"],
+        ),
         ({"code_dir": __file__}, ["is a file, not a directory"]),
         ({"code_dir": "x" * 5000}, ["code_dir='xxx", "cannot be reached: File name too long"]),
-        ({"extensions": ["x" * 5000]}, ["extensions[0]='xxx", "cannot be reached: File name too long"]),
+        (
+            {"extensions": ["x" * 5000]},
+            ["extensions[0]='xxx", "cannot be reached: File name too long"],
+        ),
         ({"code_dir": ""}, ["code_dir=''", "path of a directory"]),
         ({"code_dir": 3}, ["code_dir=3"]),
-        ({"layers": "layer"}, ["layers='layer' has to be a list of directories", "layers=['layer']"]),
+        (
+            {"layers": "layer"},
+            ["layers='layer' has to be a list of directories", "layers=['layer']"],
+        ),
         ({"layers": ["no-layer"]}, ["layers[0]='no-layer'", "does not exist"]),
         ({"layers": [HERE] * 6}, ["6 layers", "maximum of 5"]),
         ({"layers": [None]}, ["layers[0]=None"]),
         ({"fresh_packages": "boto3"}, ["fresh_packages='boto3'", "fresh_packages=['boto3']"]),
-        ({"fresh_packages": ["aws-lambda-powertools"]}, ["no import name", "did you mean 'aws_lambda_powertools'"]),
+        (
+            {"fresh_packages": ["aws-lambda-powertools"]},
+            ["no import name", "did you mean 'aws_lambda_powertools'"],
+        ),
         ({"fresh_packages": [1]}, ["fresh_packages has 1"]),
         ({"environment": [("AB", "1")]}, ["has to be a mapping"]),
         ({"environment": {"A": "1"}}, ["refuses the name 'A'", "two characters"]),
@@ -96,7 +133,10 @@ def test_every_setting_is_a_field():
         ({"environment": {"AB": 1}}, ["'AB' is 1, of type int", "write '1'"]),
         ({"environment": {"AB": None}}, ["leave it out"]),
         ({"environment": {"AB": "a\0b"}}, ["null character"]),
-        ({"environment": {"AWS_REGION": "x"}}, ["'AWS_REGION' is reserved", "use the setting region"]),
+        (
+            {"environment": {"AWS_REGION": "x"}},
+            ["'AWS_REGION' is reserved", "use the setting region"],
+        ),
         ({"environment": {"_HANDLER": "x"}}, ["'_HANDLER' is reserved", "use the setting handler"]),
         ({"environment": {"AWS_SESSION_TOKEN": "x"}}, ["reserved", "leave it out"]),
     ],
@@ -140,16 +180,25 @@ def test_values_at_the_edges_are_accepted(settings):
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("memory", "memory_size"), ("Timeout", "timeout"), ("env", "environment"), ("code-dir", "code_dir")],
+    [
+        ("memory", "memory_size"),
+        ("Timeout", "timeout"),
+        ("env", "environment"),
+        ("code-dir", "code_dir"),
+    ],
 )
 def test_an_unknown_setting_is_refused_with_the_nearest_name(name, near):
-    with pytest.raises(ConfigError, match=rf"unknown setting '{name}': did you mean '{near}'\?") as caught:
+    with pytest.raises(
+        ConfigError, match=rf"unknown setting '{name}': did you mean '{near}'\?"
+    ) as caught:
         FunctionConfig("app.handler", **{name: 1})
     assert all(known in str(caught.value) for known in setting_names())
 
 
 def test_an_unknown_setting_without_a_near_name_lists_all():
-    with pytest.raises(ConfigError, match=r"unknown setting 'zzz'\. \(from the arguments of FunctionConfig\)"):
+    with pytest.raises(
+        ConfigError, match=r"unknown setting 'zzz'\. \(from the arguments of FunctionConfig\)"
+    ):
         FunctionConfig("app.handler", zzz=1)
 
 
@@ -160,7 +209,9 @@ def test_a_missing_handler_is_an_error_that_says_what_to_do():
         FunctionConfig.resolve(SettingsLayer("the call at a.py:1", {"handler": None, "timeout": 4}))
 
 
-@pytest.mark.parametrize("handler", ["", "handler", ".x", "a..b", "x/y.z", "app.handler.deep", "ä.b"])
+@pytest.mark.parametrize(
+    "handler", ["", "handler", ".x", "a..b", "x/y.z", "app.handler.deep", "ä.b"]
+)
 def test_any_string_is_passed_on_to_the_runtime(handler):
     assert FunctionConfig(handler).handler == FunctionConfig(handler=handler).handler == handler
 
@@ -175,7 +226,9 @@ class TestEnvironmentSize:
         assert FunctionConfig("a.b", environment={"AB": "x" * 4094}).environment["AB"]
 
     def test_one_byte_more_is_refused(self):
-        with pytest.raises(ConfigError, match=r"4097 bytes together, Lambda's limit is 4096; the largest is 'AB'"):
+        with pytest.raises(
+            ConfigError, match=r"4097 bytes together, Lambda's limit is 4096; the largest is 'AB'"
+        ):
             FunctionConfig("a.b", environment={"AB": "x" * 4000, "CD": "y" * 93})
 
     def test_bytes_are_counted_not_characters(self):
@@ -194,12 +247,16 @@ class TestPublishedVersions:
     @pytest.mark.parametrize("kind", ["provisioned-concurrency", "snap-start"])
     def test_they_default_to_version_1(self, kind):
         assert FunctionConfig("a.b", initialization_type=kind).function_version == "1"
-        assert FunctionConfig("a.b", initialization_type=kind, function_version="7").function_version == "7"
+        assert (
+            FunctionConfig("a.b", initialization_type=kind, function_version="7").function_version
+            == "7"
+        )
 
     @pytest.mark.parametrize("kind", ["provisioned-concurrency", "snap-start"])
     def test_latest_is_refused_with_both_sources(self, kind):
         with pytest.raises(
-            ConfigError, match=r"\(from the marker\) cannot have initialization_type=.* \(from the call\)"
+            ConfigError,
+            match=r"\(from the marker\) cannot have initialization_type=.* \(from the call\)",
         ):
             FunctionConfig.resolve(
                 SettingsLayer("the marker", {"function_version": "$LATEST"}),
@@ -215,7 +272,9 @@ class TestLayers:
             SettingsLayer("call", {"handler": None}),
         )
         assert (config.handler, config.timeout, config.memory_size) == ("a.b", 7, 256)
-        assert [config.source_of(name) for name in ("handler", "timeout", "memory_size", "region")] == [
+        assert [
+            config.source_of(name) for name in ("handler", "timeout", "memory_size", "region")
+        ] == [
             "marker",
             "marker",
             "ini",
@@ -234,7 +293,8 @@ class TestLayers:
     def test_a_value_that_a_later_layer_replaces_is_checked_all_the_same(self):
         with pytest.raises(ConfigError, match="from ini"):
             FunctionConfig.resolve(
-                SettingsLayer("ini", {"timeout": 0}), SettingsLayer("call", {"handler": "a.b", "timeout": 5})
+                SettingsLayer("ini", {"timeout": 0}),
+                SettingsLayer("call", {"handler": "a.b", "timeout": 5}),
             )
 
     def test_relative_paths_start_at_the_layers_directory(self, tmp_path):
@@ -256,9 +316,14 @@ class TestLayers:
 
     @pytest.mark.parametrize("setting", ["code_dir", "layers"])
     def test_a_directory_that_may_not_be_read(self, tmp_path, monkeypatch, setting):
-        monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)  # root may read everything
+        monkeypatch.setattr(
+            "os.access", lambda path, mode: path != tmp_path
+        )  # root may read everything
         value = tmp_path if setting == "code_dir" else [tmp_path]
-        with pytest.raises(ConfigError, match=rf"'{tmp_path}' cannot be read: this user lacks the permission \(from"):
+        with pytest.raises(
+            ConfigError,
+            match=rf"'{tmp_path}' cannot be read: this user lacks the permission \(from",
+        ):
             FunctionConfig("a.b", **{setting: value})
 
     def test_a_path_that_may_not_be_looked_up(self, tmp_path, monkeypatch):
@@ -266,7 +331,11 @@ class TestLayers:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
         monkeypatch.setattr("os.stat", refuse)
-        for settings in ({"code_dir": tmp_path}, {"layers": [tmp_path]}, {"extensions": [tmp_path]}):
+        for settings in (
+            {"code_dir": tmp_path},
+            {"layers": [tmp_path]},
+            {"extensions": [tmp_path]},
+        ):
             with pytest.raises(ConfigError, match=r"cannot be reached: Permission denied \(from"):
                 FunctionConfig("a.b", **settings)
 
@@ -300,7 +369,10 @@ class TestValue:
         )
         changed = config.replace(timeout=9)
         assert (changed.timeout, changed.memory_size, changed.environment) == (9, 256, {"AB": "1"})
-        assert (changed.source_of("memory_size"), changed.source_of("environment.AB")) == ("ini", "ini")
+        assert (changed.source_of("memory_size"), changed.source_of("environment.AB")) == (
+            "ini",
+            "ini",
+        )
         assert config.replace(environment={}).environment == {}
         with pytest.raises(ConfigError, match="timeout=0 s"):
             config.replace(timeout=0)
@@ -310,7 +382,8 @@ class TestValue:
         assert config.function_version == "1"
 
     @pytest.mark.parametrize(
-        "copied", [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c)), dataclasses.replace]
+        "copied",
+        [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c)), dataclasses.replace],
     )
     def test_it_can_be_copied(self, copied):
         config = FunctionConfig("a.b", environment={"AB": "1"}, layers=[HERE], code_dir=HERE)
@@ -342,7 +415,9 @@ class TestVariables:
         )
 
     def test_the_documented_ones_are_set(self):
-        variables = self.variables(memory_size=256, function_name="orders", region="eu-west-1", runtime="python3.13")
+        variables = self.variables(
+            memory_size=256, function_name="orders", region="eu-west-1", runtime="python3.13"
+        )
         assert variables == {
             "_HANDLER": "app.handler",
             "AWS_ACCESS_KEY_ID": variables["AWS_ACCESS_KEY_ID"],
@@ -373,18 +448,23 @@ class TestVariables:
     def test_nothing_real_gets_in(self, name):
         assert "real" not in self.variables({name: "real"}).values()
 
-    @pytest.mark.parametrize("name", [*sorted(RESERVED_VARIABLES), "AWS_LAMBDA_LOG_LEVEL", "_LAMBDA_TELEMETRY_LOG_FD"])
+    @pytest.mark.parametrize(
+        "name", [*sorted(RESERVED_VARIABLES), "AWS_LAMBDA_LOG_LEVEL", "_LAMBDA_TELEMETRY_LOG_FD"]
+    )
     def test_an_outer_lambda_does_not_shine_through(self, name):
         assert self.variables({name: "outer"}).get(name) != "outer"
 
     @pytest.mark.parametrize(
-        "name", ["PATH", "PYTHONPATH", "LANG", "LD_LIBRARY_PATH", "AWS_ENDPOINT_URL", "POWERTOOLS_DEV"]
+        "name",
+        ["PATH", "PYTHONPATH", "LANG", "LD_LIBRARY_PATH", "AWS_ENDPOINT_URL", "POWERTOOLS_DEV"],
     )
     def test_the_developers_own_stay(self, name):
         assert self.variables({name: "mine"})[name] == "mine"
 
     def test_the_functions_own_win_over_both(self):
-        variables = self.variables({"TABLE": "outside"}, environment={"TABLE": "own", "TZ": "Europe/Paris"})
+        variables = self.variables(
+            {"TABLE": "outside"}, environment={"TABLE": "own", "TZ": "Europe/Paris"}
+        )
         assert (variables["TABLE"], variables["TZ"]) == ("own", "Europe/Paris")
 
     def test_snap_start_has_no_log_names_and_no_session_token(self):
@@ -397,7 +477,10 @@ class TestVariables:
     def test_log_settings_are_told_where_they_differ_from_the_default(self):
         assert not {"AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL"} & set(self.variables())
         variables = self.variables(log_format="JSON", application_log_level="DEBUG")
-        assert (variables["AWS_LAMBDA_LOG_FORMAT"], variables["AWS_LAMBDA_LOG_LEVEL"]) == ("JSON", "DEBUG")
+        assert (variables["AWS_LAMBDA_LOG_FORMAT"], variables["AWS_LAMBDA_LOG_LEVEL"]) == (
+            "JSON",
+            "DEBUG",
+        )
 
     def test_a_raw_log_variable_wins(self):
         variables = self.variables(log_format="JSON", environment={"AWS_LAMBDA_LOG_FORMAT": "odd"})
@@ -415,8 +498,12 @@ class TestVariables:
         botocore_session = pytest.importorskip("botocore.session")
         aws = tmp_path / ".aws"
         aws.mkdir()
-        (aws / "credentials").write_text("[default]\naws_access_key_id = real\naws_secret_access_key = real\n")
-        (aws / "config").write_text("[default]\nregion = eu-north-1\n[profile work]\nregion = eu-north-1\n")
+        (aws / "credentials").write_text(
+            "[default]\naws_access_key_id = real\naws_secret_access_key = real\n"
+        )
+        (aws / "config").write_text(
+            "[default]\nregion = eu-north-1\n[profile work]\nregion = eu-north-1\n"
+        )
         for name in list(os.environ):
             monkeypatch.delenv(name)
         for name, value in self.variables({"HOME": str(tmp_path), "AWS_PROFILE": "work"}).items():
@@ -427,7 +514,9 @@ class TestVariables:
         assert session.available_profiles == []
 
     def test_the_recorded_variables_of_the_real_runtime_are_there(self):
-        """The real runtime leaves the environment as it is, but for the trace id (recorded case ``proc_env_seen``)."""
+        """The real runtime leaves the environment as it is, but for the trace id (recorded case
+        ``proc_env_seen``).
+        """
         recorded = HERE / "conformance" / "data" / "cases-py3.11.json"
         case = next(c for c in json.loads(recorded.read_text()) if c["id"] == "proc_env_seen")
         assert set(case["expected"][0]["payload"]) - {"_X_AMZN_TRACE_ID"} <= set(self.variables())

@@ -9,7 +9,12 @@ import time
 import pytest
 
 from pytest_lambda_lifecycle.runtimes.codec import RuntimeFault
-from pytest_lambda_lifecycle.runtimes.context import Client, ClientContext, LambdaContext, decode_header
+from pytest_lambda_lifecycle.runtimes.context import (
+    Client,
+    ClientContext,
+    LambdaContext,
+    decode_header,
+)
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:fn"
 VARIABLES = {
@@ -89,11 +94,16 @@ def test_remaining_time_is_an_int_from_time_as_it_is_at_the_call(monkeypatch):
 
 def test_identity():
     context = make(identity={"cognitoIdentityId": "id", "cognitoIdentityPoolId": "pool", "more": 1})
-    assert repr(context.identity) == "CognitoIdentity([cognito_identity_id=id,cognito_identity_pool_id=pool])"
+    assert (
+        repr(context.identity)
+        == "CognitoIdentity([cognito_identity_id=id,cognito_identity_pool_id=pool])"
+    )
 
 
 def test_client_context():
-    context = make({"custom": {"a": 1}, "env": {"b": 2}, "client": {"installation_id": "i", "app_title": "t"}})
+    context = make(
+        {"custom": {"a": 1}, "env": {"b": 2}, "client": {"installation_id": "i", "app_title": "t"}}
+    )
     assert isinstance(context.client_context, ClientContext)
     assert isinstance(context.client_context.client, Client)
     assert context.client_context.custom == {"a": 1}

@@ -1,4 +1,6 @@
-"""``docs/fidelity.md`` cannot go stale: its tests exist, its figures are the code's, its exceptions are complete."""
+"""``docs/fidelity.md`` cannot go stale: its tests exist, its figures are the code's, its exceptions
+are complete.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ def _cells(text: str) -> list[str]:
 
 
 def _read() -> tuple[list[Row], list[str]]:
-    """Return the rows of all tables below the first section, and what is wrong with the tables themselves."""
+    """Return the rows of all tables below the first section, and what is wrong with the tables
+    themselves.
+    """
     rows: list[Row] = []
     problems: list[str] = []
     section, head = "", None
@@ -92,7 +96,9 @@ def _names(path: str) -> frozenset[str]:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             found.add(node.name)
         elif isinstance(node, ast.ClassDef):
-            functions = (one for one in node.body if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)))
+            functions = (
+                one for one in node.body if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef))
+            )
             found.update(f"{node.name}::{one.name}" for one in functions)
     return frozenset(name for name in found if name.rpartition("::")[2].startswith("test"))
 
@@ -158,7 +164,11 @@ def test_a_row_names_tests_that_exist(row):
 def test_a_test_that_does_not_exist_is_found():
     assert _exists("tests/test_fidelity.py::test_every_table_has_the_four_columns[some-parameter]")
     assert _exists("tests/core/test_timeouts.py::TestInit::test_limits")
-    for missing in ("tests/test_fidelity.py::test_nothing", "tests/nothing.py::test_nothing", "tests/test_fidelity.py"):
+    for missing in (
+        "tests/test_fidelity.py::test_nothing",
+        "tests/nothing.py::test_nothing",
+        "tests/test_fidelity.py",
+    ):
         assert not _exists(missing)
 
 
@@ -193,7 +203,10 @@ FIGURES = {
         _s(rules.init_limit_us("snap-start", 1)),
     },
     "Restore and its hooks may take": {_s(rules.RESTORE_LIMIT_US)},
-    "An invoke may take the function timeout": {f"{LONGEST} s", f"{FunctionConfig('app.handler').timeout} s"},
+    "An invoke may take the function timeout": {
+        f"{LONGEST} s",
+        f"{FunctionConfig('app.handler').timeout} s",
+    },
     "Shutdown without extensions": {f"{rules.shutdown_budget_ms():,} ms"},
     "Shutdown with extensions": {
         f"{rules.shutdown_budget_ms(internal_extensions=1):,} ms",
@@ -217,7 +230,10 @@ def test_no_other_row_quotes_a_size_or_a_time():
     """A figure has to be in `FIGURES`, or nobody would notice when it changes."""
     checked = tuple(FIGURES)
     others = [row for row in ROWS if not row.behaviour.startswith(checked)]
-    found = {str(row): re.findall(r"\b\d[\d,]* (?:bytes|ms|s)\b", row.behaviour + row.here) for row in others}
+    found = {
+        str(row): re.findall(r"\b\d[\d,]* (?:bytes|ms|s)\b", row.behaviour + row.here)
+        for row in others
+    }
     assert {row: figures for row, figures in found.items() if figures} == {}
 
 

@@ -13,12 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, InitError, InvalidTransition
+from pytest_lambda_lifecycle import (
+    ExecutionEnvironment,
+    FunctionConfig,
+    InitError,
+    InvalidTransition,
+)
 from pytest_lambda_lifecycle.isolation.stage import stage
 
-needs_signals = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX signals and timers")
+needs_signals = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="needs POSIX signals and timers"
+)
 needs_snap_start = pytest.mark.skipif(
-    importlib.util.find_spec("snapshot_restore_py") is None, reason="snapshot_restore_py is not installed"
+    importlib.util.find_spec("snapshot_restore_py") is None,
+    reason="snapshot_restore_py is not installed",
 )
 
 
@@ -155,7 +163,9 @@ def test_a_second_request_does_not_start_a_second_environment(environment, invok
     ],
 )
 def test_output_below_pythons_streams_is_not_in_the_log(environment, capfd, write):
-    env = environment(f"import os, subprocess, sys\ndef handler(event, context): {write}; print('heard')")
+    env = environment(
+        f"import os, subprocess, sys\ndef handler(event, context): {write}; print('heard')"
+    )
     env.invoke()
     assert "heard" in env.log
     assert "unheard" not in env.log
@@ -229,7 +239,9 @@ def test_the_context_is_no_instance_of_the_real_class(environment):
 
 
 def test_provisioned_concurrency_always_writes_init_report(environment):
-    env = environment("def handler(event, context): return 1", initialization_type="provisioned-concurrency")
+    env = environment(
+        "def handler(event, context): return 1", initialization_type="provisioned-concurrency"
+    )
     env.initialize()
     assert "INIT_REPORT Init Duration: " in env.init.log
     first = env.invoke()
@@ -313,7 +325,9 @@ def test_a_snapshot_that_fails(environment):
 
 @needs_snap_start
 def test_snap_start_inits_again_after_a_crash(environment):
-    env = environment("import sys\ndef handler(event, context): sys.exit(event)", initialization_type="snap-start")
+    env = environment(
+        "import sys\ndef handler(event, context): sys.exit(event)", initialization_type="snap-start"
+    )
     env.invoke(1, check=False)
     env.invoke(1, check=False)
     assert env.phases == ["init", "restore", "invoke"] * 2
@@ -340,7 +354,9 @@ def test_the_limit_of_restore(environment, monkeypatch):
 
 
 def test_with_other_types_init_is_no_part_of_the_request(environment):
-    env = environment("def handler(event, context): return 1", initialization_type="provisioned-concurrency")
+    env = environment(
+        "def handler(event, context): return 1", initialization_type="provisioned-concurrency"
+    )
     first = env.invoke()
     assert (first.cold_start, first.init_duration_ms) == (False, None)
     assert env.phases == ["init", "invoke"]
@@ -411,7 +427,9 @@ def test_what_function_code_sets_on_shared_modules(environment, when, monkeypatc
     """)
     env.invoke()
     env.close()
-    assert (json.loads is before[0]) is (when == "init")  # one of the modules that are looked at, around Init
+    assert (json.loads is before[0]) is (
+        when == "init"
+    )  # one of the modules that are looked at, around Init
     assert before[1] != colorsys.ONE_THIRD  # none of them
 
 
@@ -423,13 +441,21 @@ def test_what_function_code_sets_on_shared_modules(environment, when, monkeypatc
             "any(getattr(one, '__module__', '') == 'app' for one in gc.callbacks)",
             "gc.callbacks[:] = [one for one in gc.callbacks if getattr(one, '__module__', '') != 'app']",
         ),
-        ("mimetypes.add_type('a/b', '.of_the_function')", "mimetypes.guess_type('x.of_the_function')[0]", ""),
+        (
+            "mimetypes.add_type('a/b', '.of_the_function')",
+            "mimetypes.guess_type('x.of_the_function')[0]",
+            "",
+        ),
         (
             "sys.modules['of_the_function'] = None",
             "'of_the_function' in sys.modules",
             "del sys.modules['of_the_function']",
         ),
-        ("__main__.of_the_function = 1", "hasattr(__main__, 'of_the_function')", "del __main__.of_the_function"),
+        (
+            "__main__.of_the_function = 1",
+            "hasattr(__main__, 'of_the_function')",
+            "del __main__.of_the_function",
+        ),
         ("sys.ps3 = 1", "hasattr(sys, 'ps3')", "del sys.ps3"),
     ],
 )
@@ -437,7 +463,9 @@ def test_what_else_stays_in_the_process(environment, change, stays, undo):
     names: dict[str, object] = {}
     exec("import __main__, gc, mimetypes, sys", names)
     before = bool(eval(stays, names))
-    env = environment(f"import __main__, gc, mimetypes, sys\n{change}\ndef handler(event, context): ...")
+    env = environment(
+        f"import __main__, gc, mimetypes, sys\n{change}\ndef handler(event, context): ..."
+    )
     env.invoke()
     env.close()
     assert (before, bool(eval(stays, names))) == (False, True)

@@ -194,10 +194,17 @@ class TestPrecedence:
             "call": "the call at",
         }
         timeout = {source: index + 10 for index, source in enumerate(self.SOURCES)}
-        variables = {source: {"STAGE": source, source.upper().replace(" ", "_"): "yes"} for source in self.SOURCES}
+        variables = {
+            source: {"STAGE": source, source.upper().replace(" ", "_"): "yes"}
+            for source in self.SOURCES
+        }
 
         def settings(source: str) -> str:
-            return f"timeout={timeout[source]}, environment={variables[source]!r}" if source in used else ""
+            return (
+                f"timeout={timeout[source]}, environment={variables[source]!r}"
+                if source in used
+                else ""
+            )
 
         ini = "[pytest]\n"
         if "ini" in used:
@@ -228,7 +235,10 @@ class TestPrecedence:
         """)
         arguments = []
         if "command line" in used:
-            arguments = ["--lambda-lifecycle-timeout=11", "--lambda-lifecycle-environment=STAGE=command line"]
+            arguments = [
+                "--lambda-lifecycle-timeout=11",
+                "--lambda-lifecycle-environment=STAGE=command line",
+            ]
             arguments += ["--lambda-lifecycle-environment=COMMAND_LINE=yes"]
         suite.runpytest(*arguments).assert_outcomes(passed=1)
 
@@ -312,7 +322,9 @@ class TestMarker:
         )
         result = suite.runpytest()
         result.assert_outcomes(failed=1)
-        result.stdout.re_match_lines([r"E .*ConfigError: no handler .*::test_it has, does not reach session_lambda_"])
+        result.stdout.re_match_lines(
+            [r"E .*ConfigError: no handler .*::test_it has, does not reach session_lambda_"]
+        )
 
     def test_parameters_may_carry_it(self, suite):
         suite.makepyfile(
@@ -331,12 +343,17 @@ class TestMarker:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ('"app.handler", 3', "takes one positional argument, the handler, and was given 2: 'app.handler', 3"),
+            (
+                '"app.handler", 3',
+                "takes one positional argument, the handler, and was given 2: 'app.handler', 3",
+            ),
             ("timout=3", "unknown setting 'timout': did you mean 'timeout'?"),
             ('"a.b", handler="c.d"', "two handlers: 'a.b' and 'c.d'"),
         ],
     )
-    def test_wrong_arguments_are_an_error_of_the_test_that_names_the_marker(self, suite, arguments, message):
+    def test_wrong_arguments_are_an_error_of_the_test_that_names_the_marker(
+        self, suite, arguments, message
+    ):
         suite.makepyfile(
             test_it=f"""
                 import pytest
@@ -431,7 +448,9 @@ class TestConfigFixture:
         )
         result = suite.runpytest()
         result.assert_outcomes(errors=1)
-        result.stdout.fnmatch_lines(["*the lambda_lifecycle_config fixture has to return a mapping of settings, not*"])
+        result.stdout.fnmatch_lines(
+            ["*the lambda_lifecycle_config fixture has to return a mapping of settings, not*"]
+        )
 
 
 class TestTaskRoot:
@@ -462,7 +481,10 @@ class TestTaskRoot:
             (folder / "tests").mkdir(parents=True)
             (folder / "handler.py").write_text("import utils\ndef handler(e, c): return utils.NAME")
             (folder / "utils.py").write_text(f"NAME = {name!r}")
-            for test in (folder / f"test_{name}_beside.py", folder / "tests" / f"test_{name}_below.py"):
+            for test in (
+                folder / f"test_{name}_beside.py",
+                folder / "tests" / f"test_{name}_below.py",
+            ):
                 test.write_text(
                     f"def test_it(lambda_lifecycle):\n"
                     f"    assert lambda_lifecycle('handler.handler').invoke().payload == {name!r}\n"
@@ -520,13 +542,17 @@ MODES = [
 
 
 def run_in(mode: list[str], pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """Run in a mode.  Inside this process the hook of this run would rewrite what is not to be rewritten."""
+    """Run in a mode.  Inside this process the hook of this run would rewrite what is not to be
+    rewritten.
+    """
     run = pytester.runpytest_subprocess if "--assert=plain" in mode else pytester.runpytest
     return run(*mode, *arguments)
 
 
 class TestKeptModules:
-    """Tests, conftest files, helpers and plugins stay the same objects while an environment is entered."""
+    """Tests, conftest files, helpers and plugins stay the same objects while an environment is
+    entered.
+    """
 
     @pytest.mark.parametrize("mode", MODES, ids=" ".join)
     def test_in_every_mode(self, pytester, mode):
@@ -574,7 +600,9 @@ def test_it(lambda_lifecycle, request):
             )
         run_in(mode, pytester).assert_outcomes(passed=2)
 
-    @pytest.mark.parametrize("mode", [[], ["--assert=plain"], ["--import-mode=importlib"]], ids=" ".join)
+    @pytest.mark.parametrize(
+        "mode", [[], ["--assert=plain"], ["--import-mode=importlib"]], ids=" ".join
+    )
     def test_tests_beside_the_handler(self, pytester, mode):
         pytester.makeini("[pytest]\npythonpath = .")
         pytester.makepyfile(
@@ -599,8 +627,12 @@ def test_it(lambda_lifecycle, request):
         for name in ("orders", "shared"):
             (functions / name).mkdir()
             (functions / name / "__init__.py").touch()
-        (functions / "orders" / "app.py").write_text("from shared import db\ndef handler(e, c): return db.connect()")
-        (functions / "shared" / "db.py").write_text("n = 0\ndef connect():\n    global n\n    n += 1\n    return n")
+        (functions / "orders" / "app.py").write_text(
+            "from shared import db\ndef handler(e, c): return db.connect()"
+        )
+        (functions / "shared" / "db.py").write_text(
+            "n = 0\ndef connect():\n    global n\n    n += 1\n    return n"
+        )
         (functions / "shared" / "test_db.py").write_text(
             "import sys\n"
             "from shared import db\n"
@@ -637,7 +669,9 @@ def test_it(lambda_lifecycle, request):
         )
         run_in(mode, pytester, "tests").assert_outcomes(passed=1)
 
-    @pytest.mark.parametrize("mode", [[], ["--assert=plain"], ["--import-mode=importlib"]], ids=" ".join)
+    @pytest.mark.parametrize(
+        "mode", [[], ["--assert=plain"], ["--import-mode=importlib"]], ids=" ".join
+    )
     @pytest.mark.parametrize("folder", [".", "tests", "others"])
     def test_a_test_module_whose_name_the_function_has_as_well(self, pytester, mode, folder):
         function, tests = pytester.mkdir("function"), pytester.path / folder
@@ -733,7 +767,9 @@ class TestPhasesOfPytest:
         )
         suite.runpytest().assert_outcomes(passed=2)
 
-    @pytest.mark.parametrize("end", ["pass", "env.reset(); env.invoke()", "env.recycle(); env.invoke()"])
+    @pytest.mark.parametrize(
+        "end", ["pass", "env.reset(); env.invoke()", "env.recycle(); env.invoke()"]
+    )
     def test_what_the_function_keeps_open_is_no_fault_of_a_later_test(self, suite, end):
         kept = {
             "loop": "asyncio.new_event_loop()",
@@ -836,7 +872,9 @@ class TestPhasesOfPytest:
         )
         suite.runpytest("-p", "no:randomly").assert_outcomes(passed=4)
 
-    @pytest.mark.parametrize("fixtures", ["monkeypatch, lambda_lifecycle", "lambda_lifecycle, monkeypatch"])
+    @pytest.mark.parametrize(
+        "fixtures", ["monkeypatch, lambda_lifecycle", "lambda_lifecycle, monkeypatch"]
+    )
     @pytest.mark.parametrize(
         "steps",
         [
@@ -878,8 +916,12 @@ class TestPhasesOfPytest:
         )
         suite.runpytest("-p", "no:randomly").assert_outcomes(passed=2)
 
-    @pytest.mark.parametrize("fixtures", ["monkeypatch, lambda_lifecycle", "lambda_lifecycle, monkeypatch"])
-    @pytest.mark.parametrize("target", "os.kill os.chdir signal.signal atexit.register socket.getaddrinfo".split())
+    @pytest.mark.parametrize(
+        "fixtures", ["monkeypatch, lambda_lifecycle", "lambda_lifecycle, monkeypatch"]
+    )
+    @pytest.mark.parametrize(
+        "target", "os.kill os.chdir signal.signal atexit.register socket.getaddrinfo".split()
+    )
     def test_functions_that_a_tool_puts_back_are_the_originals(self, suite, fixtures, target):
         """The tool has found our stand-in, and puts it back when the environment may have left."""
         suite.makepyfile(
@@ -899,7 +941,9 @@ class TestPhasesOfPytest:
         )
         suite.runpytest("-p", "no:randomly").assert_outcomes(passed=2)
 
-    @pytest.mark.parametrize("target", "os.kill os.chdir signal.signal atexit.register socket.getaddrinfo".split())
+    @pytest.mark.parametrize(
+        "target", "os.kill os.chdir signal.signal atexit.register socket.getaddrinfo".split()
+    )
     def test_functions_that_a_wider_fixture_puts_back_are_the_originals(self, suite, target):
         imports = f"import atexit, os, pytest, signal, socket\nBEFORE = {target}\n"
         suite.makepyfile(
@@ -925,7 +969,9 @@ class TestPhasesOfPytest:
         )
         suite.runpytest("-p", "no:randomly").assert_outcomes(passed=3)
 
-    @pytest.mark.parametrize("tool", ["mock.patch(name)", "mock.patch(name, autospec=True)", "patched_by_hand(name)"])
+    @pytest.mark.parametrize(
+        "tool", ["mock.patch(name)", "mock.patch(name, autospec=True)", "patched_by_hand(name)"]
+    )
     def test_function_code_calls_what_a_test_has_mocked(self, suite, tool):
         """Also where the mock was there first; and when it is gone, we watch again."""
         suite.makepyfile(
@@ -1167,7 +1213,9 @@ class TestPatchedBetweenInvokes:
         for name in ("orders", "bills"):
             folder = pytester.mkdir(name)
             (folder / "utils.py").write_text(f"def name(): return {name!r}")
-            (folder / "app.py").write_text("import utils\ndef handler(event, context): return utils.name()")
+            (folder / "app.py").write_text(
+                "import utils\ndef handler(event, context): return utils.name()"
+            )
         pytester.makepyfile(
             """
             import sys
@@ -1228,7 +1276,9 @@ class TestPatchedBetweenInvokes:
         )
         result = pytester.runpytest("-p", "no:randomly")
         result.assert_outcomes(passed=1, failed=1)
-        result.stdout.re_match_lines([r"E +.*app\.(connect|Client\.get) is patched on another copy.*mock\.patch"])
+        result.stdout.re_match_lines(
+            [r"E +.*app\.(connect|Client\.get) is patched on another copy.*mock\.patch"]
+        )
         result.stdout.no_fnmatch_line("*watching.py*")
 
 
@@ -1300,7 +1350,9 @@ class TestPatchedBefore:
         result.assert_outcomes(failed=1)
         result.stdout.no_fnmatch_line("*importlib*")  # the traceback ends at the line of the test
         result.stdout.re_match_lines(
-            [r"E +.*LifecycleError: app\.(table|connect|Client\.get|LIMIT) was patched before.*env\.patch"]
+            [
+                r"E +.*LifecycleError: app\.(table|connect|Client\.get|LIMIT) was patched before.*env\.patch"
+            ]
         )
 
     @pytest.mark.parametrize(
@@ -1353,7 +1405,9 @@ class TestPatchedBefore:
         plugins = ("-p", "pytest_mock") if "mocker" in test else ()
         pytester.runpytest("-p", "no:randomly", *plugins).assert_outcomes(passed=2)
 
-    @pytest.mark.parametrize("patcher", ["mock.patch('app.LIMIT', 5)", "pytest.MonkeyPatch.context()"])
+    @pytest.mark.parametrize(
+        "patcher", ["mock.patch('app.LIMIT', 5)", "pytest.MonkeyPatch.context()"]
+    )
     def test_a_patch_that_began_before_the_first_use(self, pytester, patcher):
         before = mock._patch.__enter__, pytest.MonkeyPatch.__init__
         pytester.makepyfile(
@@ -1528,7 +1582,9 @@ def test_every_fixture_has_a_short_first_line(suite):
     result = suite.runpytest("--fixtures")
     lines = result.outlines
     for name in ("", "class_", "module_", "session_"):
-        index = next(i for i, line in enumerate(lines) if line.split(" ")[0] == f"{name}lambda_lifecycle")
+        index = next(
+            i for i, line in enumerate(lines) if line.split(" ")[0] == f"{name}lambda_lifecycle"
+        )
         assert lines[index + 1].strip().startswith("Call it to make a Lambda environment")
         assert len(lines[index + 1].strip()) <= 80
     assert any(line.startswith("lambda_lifecycle_config [session scope]") for line in lines)
@@ -1545,12 +1601,16 @@ def test_asked_for_by_name_at_run_time(suite):
 
 
 def test_without_the_terminal_plugin(suite):
-    suite.makepyfile("def test_it(lambda_lifecycle): assert lambda_lifecycle('app.handler').invoke().cold_start")
+    suite.makepyfile(
+        "def test_it(lambda_lifecycle): assert lambda_lifecycle('app.handler').invoke().cold_start"
+    )
     assert suite.runpytest("-p", "no:terminal").ret == 0
 
 
 class TestLevelsOfLoggers:
-    """`caplog` and the like belong to the test, whenever they begin and end; no later test sees anything of them."""
+    """`caplog` and the like belong to the test, whenever they begin and end; no later test sees
+    anything of them.
+    """
 
     FUNCTION = """
         import logging

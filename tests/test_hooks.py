@@ -48,7 +48,9 @@ class TestConfig:
         result = suite.runpytest("-s")
         result.assert_outcomes(passed=1)
         result.stdout.fnmatch_lines(
-            ["*settings {'region': 'eu-west-1', 'timeout': 4, 'handler': 'app.handler', 'environment': *"]
+            [
+                "*settings {'region': 'eu-west-1', 'timeout': 4, 'handler': 'app.handler', 'environment': *"
+            ]
         )
 
     def test_the_conftest_nearest_to_the_test_counts_and_only_those_above_it(self, suite):
@@ -255,7 +257,9 @@ class TestEvent:
         result = suite.runpytest()
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(
-            ["E*LifecycleError: an implementation of the hook pytest_lambda_lifecycle_event raised at*"]
+            [
+                "E*LifecycleError: an implementation of the hook pytest_lambda_lifecycle_event raised at*"
+            ]
         )
 
 
@@ -290,7 +294,9 @@ def test_a_misspelt_argument_is_refused_by_pluggy(suite):
     assert "evnt" in result.stderr.str() + result.stdout.str()
 
 
-@pytest.mark.parametrize("name", [name for name in vars(hookspecs) if name.startswith("pytest_lambda")])
+@pytest.mark.parametrize(
+    "name", [name for name in vars(hookspecs) if name.startswith("pytest_lambda")]
+)
 def test_each_hook_says_when_and_from_where(name):
     text = inspect.getdoc(getattr(hookspecs, name))
     assert "Called " in text

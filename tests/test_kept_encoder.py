@@ -17,10 +17,14 @@ from pytest_lambda_lifecycle.runtimes import encoder as kept
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
+    lambda children: (
+        st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4)
+    ),
     max_leaves=12,
 )
-compiled = pytest.mark.skipif(simplejson_encoder.c_make_encoder is None, reason="simplejson without its compiled part")
+compiled = pytest.mark.skipif(
+    simplejson_encoder.c_make_encoder is None, reason="simplejson without its compiled part"
+)
 
 
 def pair(**options):
@@ -28,7 +32,9 @@ def pair(**options):
     return kept.kept_encoder(encoder), encoder.encode
 
 
-@pytest.mark.parametrize("options", [{}, {"ensure_ascii": False}, {"use_decimal": False, "default": str}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"ensure_ascii": False}, {"use_decimal": False, "default": str}], ids=str
+)
 @given(value=JSON_VALUES)
 def test_the_same_text(options, value):
     kept, anew = pair(**options)
@@ -41,7 +47,18 @@ Point = collections.namedtuple("Point", "x y")
 
 
 @pytest.mark.parametrize(
-    "value", [Point(1, 2), {"at": Point(1, 2)}, (1, 2), "text", b"text", None, Decimal("1.10"), {1: Decimal("2")}, {}]
+    "value",
+    [
+        Point(1, 2),
+        {"at": Point(1, 2)},
+        (1, 2),
+        "text",
+        b"text",
+        None,
+        Decimal("1.10"),
+        {1: Decimal("2")},
+        {},
+    ],
 )
 def test_what_json_has_no_word_for(value):
     kept, anew = pair()
@@ -49,7 +66,9 @@ def test_what_json_has_no_word_for(value):
 
 
 @compiled
-@pytest.mark.parametrize("encode", [codec._encode_strict, codec._encode_ascii, codec._encode_unescaped])
+@pytest.mark.parametrize(
+    "encode", [codec._encode_strict, codec._encode_ascii, codec._encode_unescaped]
+)
 def test_it_is_in_force(encode):
     assert encode.__module__ == kept.__name__
 

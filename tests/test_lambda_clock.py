@@ -1,4 +1,6 @@
-"""The fixture ``lambda_clock``: virtual time as pytest hands it out, beside what else is installed."""
+"""The fixture ``lambda_clock``: virtual time as pytest hands it out, beside what else is
+installed.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def run(project: pytest.Pytester, test: str, *options: str, **outcomes: int) -> 
 
 
 class TestFixture:
-    @pytest.mark.parametrize("arguments", ["lambda_lifecycle, lambda_clock", "lambda_clock, lambda_lifecycle"])
+    @pytest.mark.parametrize(
+        "arguments", ["lambda_lifecycle, lambda_clock", "lambda_clock, lambda_lifecycle"]
+    )
     def test_it_runs_for_the_test_in_either_order(self, project, arguments):
         test = f"""
 def test({arguments}):
@@ -113,7 +117,9 @@ def test(lambda_lifecycle, lambda_clock):
 
     def test_its_line_in_the_list_of_fixtures(self, project):
         result = project.runpytest("--fixtures", "-q")
-        result.stdout.fnmatch_lines(["lambda_clock -- *plugin*__init__.py:*", "    Virtual time for the test *"])
+        result.stdout.fnmatch_lines(
+            ["lambda_clock -- *plugin*__init__.py:*", "    Virtual time for the test *"]
+        )
 
 
 class TestStart:
@@ -124,7 +130,10 @@ class TestStart:
         option = "--lambda-lifecycle-clock-start=2032-01-01T00:00:00+00:00"
         result = run(project, test.format(2032), option)
         result.stdout.fnmatch_lines(["lambda_lifecycle: clock_start=2031-*, clock_start=2032-*"])
-        for start in ("start=datetime(2033, 1, 1, tzinfo=timezone.utc)", "'2033-06-01T14:00+02:00'"):
+        for start in (
+            "start=datetime(2033, 1, 1, tzinfo=timezone.utc)",
+            "'2033-06-01T14:00+02:00'",
+        ):
             run(project, f"@pytest.mark.lambda_clock({start})\n" + test.format(2033), option)
         run(project, "@pytest.mark.lambda_clock(start=None)\n" + test.format(2032), option)
 
@@ -146,18 +155,35 @@ def test_real(): assert datetime.now().year < 2031
     @pytest.mark.parametrize(
         ("marker", "message"),
         [
-            ("start=datetime(2033, 1, 1)", "start=datetime.datetime(2033, 1, 1, 0, 0) has no time zone: it takes an"),
+            (
+                "start=datetime(2033, 1, 1)",
+                "start=datetime.datetime(2033, 1, 1, 0, 0) has no time zone: it takes an",
+            ),
             ("start='2033-01-01'", "start='2033-01-01' has no time zone: it takes"),
-            ("start='tomorrow'", "start='tomorrow' is no moment: it takes an aware datetime, or text such as '2030-"),
+            (
+                "start='tomorrow'",
+                "start='tomorrow' is no moment: it takes an aware datetime, or text such as '2030-",
+            ),
             ("2033", "start=2033 is no moment"),
-            ("'9999-12-31T00:01Z'", "start='9999-12-31T00:01Z' is too late: Python's calendar ends with the year 9999"),
-            ("'2033-01-01T00:00Z', '2034-01-01T00:00Z'", "one argument, start, and was given '2033-01-01T00:00Z', '20"),
-            ("'2033-01-01T00:00Z', start=None", "one argument, start, and was given '2033-01-01T00:00Z', start=None"),
+            (
+                "'9999-12-31T00:01Z'",
+                "start='9999-12-31T00:01Z' is too late: Python's calendar ends with the year 9999",
+            ),
+            (
+                "'2033-01-01T00:00Z', '2034-01-01T00:00Z'",
+                "one argument, start, and was given '2033-01-01T00:00Z', '20",
+            ),
+            (
+                "'2033-01-01T00:00Z', start=None",
+                "one argument, start, and was given '2033-01-01T00:00Z', start=None",
+            ),
             ("begin=1", "the marker takes one argument, start, and was given begin=1"),
         ],
     )
     def test_a_marker_that_cannot_be(self, project, marker, message):
-        result = run(project, f"@pytest.mark.lambda_clock({marker})\ndef test(lambda_clock): pass", errors=1)
+        result = run(
+            project, f"@pytest.mark.lambda_clock({marker})\ndef test(lambda_clock): pass", errors=1
+        )
         assert message in result.stdout.str()
         assert "(from the marker lambda_clock at test_it.py:3 (test))" in result.stdout.str()
         assert "clock_fixture.py" not in result.stdout.str()
@@ -168,9 +194,19 @@ def test_real(): assert datetime.now().year < 2031
             ("clock_start", "2030-01-01", "clock_start='2030-01-01' has no time zone: it takes"),
             ("clock_start", "soon", "clock_start='soon' is no moment: it takes"),
             ("clock_start", "", "clock_start='' is no moment: it takes"),
-            ("clock_start", "9999-12-31T12:00-05:00", "clock_start='9999-12-31T12:00-05:00' is too late: Python's"),
-            *(("watchdog", value, "it takes a number of seconds above 0") for value in ("soon", "", "10 s")),
-            *(("watchdog", value, "has to be a number of seconds above 0") for value in ("0", "-1", "nan", "inf")),
+            (
+                "clock_start",
+                "9999-12-31T12:00-05:00",
+                "clock_start='9999-12-31T12:00-05:00' is too late: Python's",
+            ),
+            *(
+                ("watchdog", value, "it takes a number of seconds above 0")
+                for value in ("soon", "", "10 s")
+            ),
+            *(
+                ("watchdog", value, "has to be a number of seconds above 0")
+                for value in ("0", "-1", "nan", "inf")
+            ),
         ],
     )
     def test_an_option_that_cannot_be_ends_the_run(self, project, option, value, message):
@@ -193,8 +229,14 @@ def test_real(): assert datetime.now().year < 2031
             "lambda_lifecycle_clock_start = '2031-01-01T00:00:00Z'"
         )
         test = "def test(lambda_lifecycle): assert lambda_lifecycle('app.handler').config.idle_timeout == 600"
-        run(project, test + "\ndef test_starts(lambda_clock): assert lambda_clock.now.year == 2031", passed=2)
-        project.makepyprojecttoml("[tool.pytest]\nlambda_lifecycle_clock_start = 2031-01-01T00:00:00Z")
+        run(
+            project,
+            test + "\ndef test_starts(lambda_clock): assert lambda_clock.now.year == 2031",
+            passed=2,
+        )
+        project.makepyprojecttoml(
+            "[tool.pytest]\nlambda_lifecycle_clock_start = 2031-01-01T00:00:00Z"
+        )
         result = project.runpytest()
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         assert "it takes text such as '2030-01-31T12:00:00Z'" in result.stderr.str()
@@ -294,7 +336,10 @@ def test(lambda_lifecycle, lambda_clock):
 def test_without(lambda_lifecycle): lambda_lifecycle("app.handler").idle(hours=9)
 """
     result = run(project, test, "--durations=0", "-vv", "--junitxml=out.xml", passed=2)
-    shown = [float(number) for number in re.findall(r"(\d+\.\d+)s (?:call|setup|teardown)", result.stdout.str())]
+    shown = [
+        float(number)
+        for number in re.findall(r"(\d+\.\d+)s (?:call|setup|teardown)", result.stdout.str())
+    ]
     assert len(shown) == 6
     assert max(shown) < 60
     times = re.findall(r' time="([0-9.]+)"', (project.path / "out.xml").read_text())
@@ -586,7 +631,9 @@ def test_a_thousand_tests_in_random_order_leave_nothing_fake(project, monkeypatc
     libraries = project.mkdir("site-packages")
     for number in range(9):  # each is imported first by whichever test comes first
         (libraries / f"lib{number}.py").write_text(LIBRARY)
-        (project.path / f"app{number}.py").write_text(f"import lib{number}\n{LIBRARY}\ndef handler(e, c): sleep(e)")
+        (project.path / f"app{number}.py").write_text(
+            f"import lib{number}\n{LIBRARY}\ndef handler(e, c): sleep(e)"
+        )
     monkeypatch.setenv("PYTHONPATH", str(libraries), prepend=os.pathsep)
     project.makepyfile(test_it=HEAD + THOUSAND)
     project.makeconftest(FAKES)

@@ -1,4 +1,6 @@
-"""The architecture: a folder imports only folders below it, no circle, and each danger has one place."""
+"""The architecture: a folder imports only folders below it, no circle, and each danger has one
+place.
+"""
 
 from __future__ import annotations
 
@@ -32,13 +34,18 @@ FLOORS = {
     "__init__": 0,
 }
 EXCEPTIONS = {
-    ("lifecycle.timeline", "lifecycle.projections"): "the repr of a timeline asks for the projection, in its method",
+    (
+        "lifecycle.timeline",
+        "lifecycle.projections",
+    ): "the repr of a timeline asks for the projection, in its method",
 }
 ELSEWHERE = "isolation.sandbox."
 """At work in the Python of an extension's process, never in this one."""
 
 SOURCES = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path.read_text(encoding="utf-8")
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(
+        ".__init__"
+    ): path.read_text(encoding="utf-8")
     for path in sorted(ROOT.rglob("*.py"))
 }
 PACKAGES = {name.rpartition(".")[0] for name in SOURCES if "." in name}
@@ -58,10 +65,20 @@ IMPORTS = {name: set(imports(ast.parse(text))) for name, text in SOURCES.items()
 
 
 def own_imports(name: str) -> set[str]:
-    """Return the modules of this package that a module imports; a package stands for its ``__init__``."""
-    short = {found.removeprefix("pytest_lambda_lifecycle.") for found in IMPORTS[name] if "lambda_lifecycle" in found}
+    """Return the modules of this package that a module imports; a package stands for its
+    ``__init__``.
+    """
+    short = {
+        found.removeprefix("pytest_lambda_lifecycle.")
+        for found in IMPORTS[name]
+        if "lambda_lifecycle" in found
+    }
     found = {one for one in short if one in SOURCES and one != name}
-    return found - {one for one in found if one in PACKAGES and any(other.startswith(f"{one}.") for other in found)}
+    return found - {
+        one
+        for one in found
+        if one in PACKAGES and any(other.startswith(f"{one}.") for other in found)
+    }
 
 
 def folder(name: str) -> str:
@@ -73,14 +90,20 @@ def test_every_folder_has_its_floor():
 
 
 def test_few_modules_lie_in_the_root():
-    assert {name for name in SOURCES if "." not in name and name not in PACKAGES} <= {"__init__", "__main__", "errors"}
+    assert {name for name in SOURCES if "." not in name and name not in PACKAGES} <= {
+        "__init__",
+        "__main__",
+        "errors",
+    }
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name != "__init__"])
 def test_imports_go_down_only(name):
     floor = FLOORS[folder(name)]
     assert {
-        found for found in own_imports(name) if folder(found) != folder(name) and FLOORS[folder(found)] >= floor
+        found
+        for found in own_imports(name)
+        if folder(found) != folder(name) and FLOORS[folder(found)] >= floor
     } == set()
 
 
@@ -104,7 +127,9 @@ def test_no_part_imports_another():
 
 def test_the_package_itself_imports_nothing_of_its_own_at_run_time():
     code = "import sys, pytest_lambda_lifecycle; print([n for n in sys.modules if n.startswith('pytest_lambda')])"
-    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT.parent)
+    output = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT.parent
+    )
     assert output.stdout.strip() == "['pytest_lambda_lifecycle']"
 
 
@@ -133,7 +158,11 @@ def test_each_folder_says_in_few_sentences_what_lives_there(package):
     ],
 )
 def test_who_may_import(module, allowed):
-    who = {name for name, found in IMPORTS.items() if any(f == module or f.startswith(f"{module}.") for f in found)}
+    who = {
+        name
+        for name, found in IMPORTS.items()
+        if any(f == module or f.startswith(f"{module}.") for f in found)
+    }
     assert {name for name in who if name not in allowed and folder(name) not in allowed} == set()
 
 
@@ -153,7 +182,10 @@ def test_who_may_import(module, allowed):
             {"isolation.modules.finders"},
         ),
         (r"^[^#`\"]*\bos\._exit\b(?!`)", {"isolation.parts.exits", "isolation.ledger"}),
-        (r"\bsys\.(stdout|stderr)\s*(,\s*sys\.\w+\s*)?=[^=]", {"isolation.streams", "isolation.ledger"}),
+        (
+            r"\bsys\.(stdout|stderr)\s*(,\s*sys\.\w+\s*)?=[^=]",
+            {"isolation.streams", "isolation.ledger"},
+        ),
     ],
 )
 def test_who_may_write(pattern, allowed):
@@ -169,7 +201,9 @@ def test_who_may_write(pattern, allowed):
 def test_what_extension_processes_import_works_in_their_python(name):
     """It is theirs, not ours: any from 3.7 on, without this package and what it depends on."""
     ast.parse(SOURCES[name], feature_version=(3, 7))
-    assert {found.partition(".")[0] for found in IMPORTS[name]} <= sys.stdlib_module_names | {"lambda_sandbox_names"}
+    assert {found.partition(".")[0] for found in IMPORTS[name]} <= sys.stdlib_module_names | {
+        "lambda_sandbox_names"
+    }
 
 
 def test_no_drawers_for_anything():
@@ -196,9 +230,11 @@ def test_public_names_are_lazy_and_complete():
 
     homes = (errors, events, extension_events)
     assert {name for home in homes for name in home.__all__} <= set(pytest_lambda_lifecycle.__all__)
-    assert {name for name, one in vars(failures).items() if isinstance(one, type) and issubclass(one, Exception)} <= (
-        set(pytest_lambda_lifecycle.__all__)
-    )
+    assert {
+        name
+        for name, one in vars(failures).items()
+        if isinstance(one, type) and issubclass(one, Exception)
+    } <= (set(pytest_lambda_lifecycle.__all__))
     assert pytest_lambda_lifecycle.__all__ == sorted(pytest_lambda_lifecycle.__all__)
     for name in pytest_lambda_lifecycle.__all__:
         assert getattr(pytest_lambda_lifecycle, name) is not None
@@ -210,6 +246,15 @@ def test_type_checkers_see_the_same_public_names():
     from pytest_lambda_lifecycle import _HOMES
 
     block = next(node for node in ast.parse(SOURCES["__init__"]).body if isinstance(node, ast.If))
-    seen = {(one.module, alias.name) for one in block.body if isinstance(one, ast.ImportFrom) for alias in one.names}
-    table = {(f"pytest_lambda_lifecycle.{home}", name) for home, names in _HOMES.items() for name in names.split()}
+    seen = {
+        (one.module, alias.name)
+        for one in block.body
+        if isinstance(one, ast.ImportFrom)
+        for alias in one.names
+    }
+    table = {
+        (f"pytest_lambda_lifecycle.{home}", name)
+        for home, names in _HOMES.items()
+        for name in names.split()
+    }
     assert seen == table

@@ -15,7 +15,14 @@ import time
 
 import pytest
 
-from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Loaded, ProcessEnd, Raised, Request, Returned
+from pytest_lambda_lifecycle.lifecycle.outcome import (
+    Exited,
+    Loaded,
+    ProcessEnd,
+    Raised,
+    Request,
+    Returned,
+)
 from pytest_lambda_lifecycle.runtimes import logs
 from pytest_lambda_lifecycle.runtimes.headers import read_headers
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
@@ -68,7 +75,8 @@ class Function:
 def function(tmp_path, capsys, monkeypatch):
     """A function, and the process state that a runtime changes given back at the end.
 
-    `capsys` comes first, so that what a test put in place of a stream is taken back before the capture ends.
+    `capsys` comes first, so that what a test put in place of a stream is taken back before the
+    capture ends.
     """
     root = logging.getLogger()
     for name in VARIABLES:
@@ -86,7 +94,9 @@ def function(tmp_path, capsys, monkeypatch):
 
 def request(body: bytes = b"{}", **headers: str | None) -> Request:
     changed = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Request(body, {name: value for name, value in {**HEADERS, **changed}.items() if value is not None})
+    return Request(
+        body, {name: value for name, value in {**HEADERS, **changed}.items() if value is not None}
+    )
 
 
 # --- init
@@ -97,8 +107,16 @@ def request(body: bytes = b"{}", **headers: str | None) -> Request:
     [
         ("handler", "Runtime.MalformedHandlerName", f"Bad handler 'handler': {SPLIT}"),
         ("", "Runtime.MalformedHandlerName", f"Bad handler '': {SPLIT}"),
-        ("sys.foo.handler", "Runtime.BuiltInModuleConflict", "Cannot use built-in module sys.foo as a handler module"),
-        ("no/such.handler", "Runtime.ImportModuleError", "Unable to import module 'no/such': No module named 'no'"),
+        (
+            "sys.foo.handler",
+            "Runtime.BuiltInModuleConflict",
+            "Cannot use built-in module sys.foo as a handler module",
+        ),
+        (
+            "no/such.handler",
+            "Runtime.ImportModuleError",
+            "Unable to import module 'no/such': No module named 'no'",
+        ),
         ("{module}.nope", "Runtime.HandlerNotFound", "Handler 'nope' missing on module '{module}'"),
         (".handler", "ValueError", "Empty module name"),
     ],
@@ -121,7 +139,9 @@ def test_a_syntax_error_has_one_synthetic_frame(function):
     outcome = function.runtime("def handler(event, context)\n    return 1\n").init()
     assert isinstance(outcome, Raised)
     assert outcome.error["errorType"] == "Runtime.UserCodeSyntaxError"
-    assert outcome.error["stackTrace"] == [f'  File "{function.path}" Line 1\n    def handler(event, context)\n']
+    assert outcome.error["stackTrace"] == [
+        f'  File "{function.path}" Line 1\n    def handler(event, context)\n'
+    ]
     assert isinstance(outcome.exception, SyntaxError)
 
 
@@ -130,7 +150,9 @@ def test_an_exception_of_the_module_keeps_the_frames_of_the_import(function):
     assert isinstance(outcome, Raised)
     frames = outcome.error["stackTrace"]
     assert "importlib" in frames[0]
-    assert frames[-1] == f"  File \"{function.path}\", line 1, in <module>\n    raise KeyError('x')\n"
+    assert (
+        frames[-1] == f"  File \"{function.path}\", line 1, in <module>\n    raise KeyError('x')\n"
+    )
     assert isinstance(outcome.exception, KeyError)
 
 
@@ -141,7 +163,9 @@ def test_init_errors_are_posted_as_latin_1(function, capsys):
     assert b'{"errorMessage": "\xe9"' in outcome.body
 
 
-@pytest.mark.parametrize("source", ["class Э(Exception): pass\nraise Э", "raise type('a\\nb', (Exception,), {})"])
+@pytest.mark.parametrize(
+    "source", ["class Э(Exception): pass\nraise Э", "raise type('a\\nb', (Exception,), {})"]
+)
 def test_an_init_error_that_no_header_can_hold_ends_the_process(function, source):
     outcome = function.runtime(source).init()
     assert isinstance(outcome, Exited)
@@ -149,14 +173,18 @@ def test_an_init_error_that_no_header_can_hold_ends_the_process(function, source
 
 
 def test_a_preview_runtime_warns(function, capsys):
-    function.loaded("handler = print", AWS_EXECUTION_ENV="AWS_Lambda_python3.15", AWS_REGION="cn-north-1")
+    function.loaded(
+        "handler = print", AWS_EXECUTION_ENV="AWS_Lambda_python3.15", AWS_REGION="cn-north-1"
+    )
     out = capsys.readouterr().out
     assert "LAMBDA_WARNING: This is a preview runtime version" in out
     assert "https://docs.amazonaws.cn/lambda/" in out
 
 
 def test_each_init_is_that_of_a_new_process(function, capsys):
-    runtime = function.loaded("import logging\nlogging.warning('at init')\ndef handler(event, context): pass")
+    runtime = function.loaded(
+        "import logging\nlogging.warning('at init')\ndef handler(event, context): pass"
+    )
     runtime.invoke(request())
     del sys.modules[function.module]
     capsys.readouterr()
@@ -170,7 +198,9 @@ def test_each_init_is_that_of_a_new_process(function, capsys):
 
 def test_returns_what_the_handler_returns(function):
     runtime = function.loaded("def handler(event, context): return [event, context.aws_request_id]")
-    assert runtime.invoke(request(b'{"a": 1}')) == Returned(b'[{"a": 1}, "req-1"]', "application/json")
+    assert runtime.invoke(request(b'{"a": 1}')) == Returned(
+        b'[{"a": 1}, "req-1"]', "application/json"
+    )
     assert runtime.invoke(request(b"raw", Content_Type="text/plain")).body.startswith(b'["raw"')
 
 
@@ -188,7 +218,9 @@ def test_the_trace_variable_follows_the_header(function):
 
 
 def test_an_exception_becomes_an_error_object_and_a_log_line(function, capsys):
-    runtime = function.loaded("def f():\n    raise ValueError('boom')\ndef handler(event, context):\n    f()\n")
+    runtime = function.loaded(
+        "def f():\n    raise ValueError('boom')\ndef handler(event, context):\n    f()\n"
+    )
     capsys.readouterr()
     outcome = runtime.invoke(request())
     assert isinstance(outcome, Raised)
@@ -202,7 +234,12 @@ def test_an_exception_becomes_an_error_object_and_a_log_line(function, capsys):
         ],
     }
     assert json.loads(outcome.body) == outcome.error
-    assert list(json.loads(outcome.body)) == ["errorMessage", "errorType", "requestId", "stackTrace"]
+    assert list(json.loads(outcome.body)) == [
+        "errorMessage",
+        "errorType",
+        "requestId",
+        "stackTrace",
+    ]
     assert (outcome.fault_type, outcome.exit_code) == ("", None)
     indent = "\N{NO-BREAK SPACE}" * 2
     assert capsys.readouterr().out == (
@@ -230,7 +267,9 @@ def test_a_wrong_signature_shows_the_frame_of_the_call(function):
 def test_leading_frames_of_a_file_named_bootstrap_are_dropped(function, monkeypatch):
     folder = function.root / function.module
     folder.mkdir()
-    (folder / "bootstrap.py").write_text("import json\ndef handler(event, context): json.loads('{')\n")
+    (folder / "bootstrap.py").write_text(
+        "import json\ndef handler(event, context): json.loads('{')\n"
+    )
     runtime = function.runtime("", f"{function.module}/bootstrap.handler")
     function.path.unlink()
     assert runtime.init() == Loaded()
@@ -289,7 +328,9 @@ def test_process_end_is_an_exit_without_words(function, monkeypatch):
         raise ProcessEnd(code)
 
     monkeypatch.setattr(os, "_exit", leave)
-    outcome = function.loaded("import os\ndef handler(event, context): os._exit(7)").invoke(request())
+    outcome = function.loaded("import os\ndef handler(event, context): os._exit(7)").invoke(
+        request()
+    )
     assert (outcome.exit_code, outcome.stderr) == (7, "")
     assert isinstance(outcome.exception, ProcessEnd)
 
@@ -321,12 +362,16 @@ def test_an_error_in_the_error_report_ends_the_process(function, monkeypatch, bo
 
 def test_a_closed_stderr_does_not_hide_an_end(function, monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
-    outcome = function.loaded("def handler(event, context): raise SystemExit('bye')").invoke(request())
+    outcome = function.loaded("def handler(event, context): raise SystemExit('bye')").invoke(
+        request()
+    )
     assert (outcome.exit_code, outcome.stderr) == (1, "bye\n")
 
 
 def test_a_lone_surrogate_that_is_not_escaped_ends_the_process(function, capsys):
-    runtime = function.loaded("def handler(e, c): return '\\ud800'", AWS_EXECUTION_ENV="AWS_Lambda_python3.13")
+    runtime = function.loaded(
+        "def handler(e, c): return '\\ud800'", AWS_EXECUTION_ENV="AWS_Lambda_python3.13"
+    )
     outcome = runtime.invoke(request())
     assert isinstance(outcome, Exited)
     assert outcome.exit_code == 1
@@ -364,7 +409,9 @@ def test_a_marshaller_of_function_code_is_used(function):
         """
     )
     try:
-        assert runtime.invoke(request(b"x")) == Returned(b"['x', 'application/json']", "text/x-repr")
+        assert runtime.invoke(request(b"x")) == Returned(
+            b"['x', 'application/json']", "text/x-repr"
+        )
         other = function.loaded("")  # the module is loaded already: this init replaces nothing
         assert other.invoke(request(b"1")) == Returned(b"1", "application/json")
     finally:
@@ -386,7 +433,9 @@ def test_headers_that_the_client_does_not_survive():
 
 
 def run(**headers: str | None) -> Exited | Returned | Raised:
-    return LocalRuntime("never.loaded", passes_through=lambda error: False).invoke(request(**headers))
+    return LocalRuntime("never.loaded", passes_through=lambda error: False).invoke(
+        request(**headers)
+    )
 
 
 def test_headers_are_bytes_in_latin_1_that_are_read_as_utf_8():
@@ -396,7 +445,9 @@ def test_headers_are_bytes_in_latin_1_that_are_read_as_utf_8():
 
 
 def test_optional_headers():
-    headers = read_headers({"Lambda-Runtime-Aws-Request-Id": "", "Content-Type": "x", "Lambda-Runtime-Trace-Id": ""})
+    headers = read_headers(
+        {"Lambda-Runtime-Aws-Request-Id": "", "Content-Type": "x", "Lambda-Runtime-Trace-Id": ""}
+    )
     assert headers == ("", "x", 0, "", None, None, None, None)
     assert read_headers(request(Lambda_Runtime_Aws_Tenant_Id=" blue ").headers).tenant_id == "blue"
     assert read_headers({**request().headers, "Lambda-Runtime-Deadline-Ms": None}).deadline_ms == 0
@@ -427,7 +478,15 @@ def test_the_root_logger_is_lambdas(function, capsys):
 
 @pytest.mark.parametrize(
     ("variable", "level"),
-    [("debug", 10), ("INFO", 20), ("TRACE", 10), ("trace", 30), ("FATAL", 50), ("noise", 30), ("", 30)],
+    [
+        ("debug", 10),
+        ("INFO", 20),
+        ("TRACE", 10),
+        ("trace", 30),
+        ("FATAL", 50),
+        ("noise", 30),
+        ("", 30),
+    ],
 )
 def test_levels(function, variable, level):
     function.loaded("handler = print", AWS_LAMBDA_LOG_LEVEL=variable)
@@ -466,12 +525,16 @@ def test_json_records(function, capsys):
 
 
 def test_a_bad_log_call_fails_the_invoke(function):
-    outcome = function.loaded("import logging\ndef handler(e, c): logging.error('%d', 'x')").invoke(request())
+    outcome = function.loaded("import logging\ndef handler(e, c): logging.error('%d', 'x')").invoke(
+        request()
+    )
     assert outcome.error["errorType"] == "TypeError"
 
 
 def test_stdout_is_looked_up_when_it_is_written(function, monkeypatch):
-    runtime = function.loaded("import logging\ndef handler(e, c): logging.error('e'); c.log('direct')")
+    runtime = function.loaded(
+        "import logging\ndef handler(e, c): logging.error('e'); c.log('direct')"
+    )
     written = io.StringIO()
     monkeypatch.setattr(sys, "stdout", written)
     runtime.invoke(request())
@@ -525,7 +588,9 @@ def test_without_the_library_there_are_no_hooks(function, monkeypatch):
         ("after_restore", "Runtime.AfterRestoreError", 65),
     ],
 )
-def test_a_hook_that_raises_anything_is_reported(function, capsys, turn, fault_type, exit_code, error):
+def test_a_hook_that_raises_anything_is_reported(
+    function, capsys, turn, fault_type, exit_code, error
+):
     runtime = function.loaded(
         f"""
         import snapshot_restore_py

@@ -55,18 +55,26 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-def shown(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, setting: str, *arguments: str) -> str:
+def shown(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, setting: str, *arguments: str
+) -> str:
     monkeypatch.setenv("SETTING", setting)
     result = suite.runpytest("-s", *arguments)
     result.assert_outcomes(passed=1)
-    (line,) = [line for line in result.outlines if line.endswith(">.") or line.endswith(">") or " from " in line][-1:]
+    (line,) = [
+        line
+        for line in result.outlines
+        if line.endswith(">.") or line.endswith(">") or " from " in line
+    ][-1:]
     return line
 
 
 @pytest.mark.parametrize(("setting", "text", "value"), SCALARS)
 def test_an_ini_option_sets_the_suites_default(suite, monkeypatch, setting, text, value):
     suite.makeini(f"[pytest]\nlambda_lifecycle_{setting} = {text}")
-    assert f"<{value!r} from ini option lambda_lifecycle_{setting} in tox.ini>" in shown(suite, monkeypatch, setting)
+    assert f"<{value!r} from ini option lambda_lifecycle_{setting} in tox.ini>" in shown(
+        suite, monkeypatch, setting
+    )
 
 
 @pytest.mark.parametrize(("setting", "text", "value"), SCALARS)
@@ -83,7 +91,9 @@ def test_an_override_with_o_says_so(suite, monkeypatch):
 
 def test_pyproject_toml_works(suite, monkeypatch):
     suite.makepyprojecttoml("[tool.pytest.ini_options]\nlambda_lifecycle_timeout = '8'")
-    assert "<8 from ini option lambda_lifecycle_timeout in pyproject.toml>" in shown(suite, monkeypatch, "timeout")
+    assert "<8 from ini option lambda_lifecycle_timeout in pyproject.toml>" in shown(
+        suite, monkeypatch, "timeout"
+    )
 
 
 @pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="pytest 9 brought native TOML")
@@ -110,7 +120,16 @@ def test_layers_start_at_the_ini_file_or_at_the_invocation_directory(suite, monk
     assert str(suite.path / "layer-a") in line
     assert str(suite.path / "layer-b") in line
     monkeypatch.chdir(below)
-    line = shown(suite, monkeypatch, "layers", "--lambda-lifecycle-layers", "../layer-b", "--rootdir", "..", "..")
+    line = shown(
+        suite,
+        monkeypatch,
+        "layers",
+        "--lambda-lifecycle-layers",
+        "../layer-b",
+        "--rootdir",
+        "..",
+        "..",
+    )
     assert f"('{suite.path / 'layer-b'}'),)" in line
 
 
@@ -124,10 +143,15 @@ def test_fresh_packages(suite, monkeypatch):
 class TestCodeDir:
     def test_in_the_ini_file_it_is_the_first_place_to_look(self, suite, monkeypatch):
         suite.mkdir("functions")
-        (suite.path / "functions" / "app.py").write_text("def handler(event, context): return 'functions'")
+        (suite.path / "functions" / "app.py").write_text(
+            "def handler(event, context): return 'functions'"
+        )
         suite.makeini("[pytest]\nlambda_lifecycle_code_dir = functions")
         line = shown(suite, monkeypatch, "code_dir")
-        assert f"PosixPath('{suite.path / 'functions'}') from the search for the handler's module" in line
+        assert (
+            f"PosixPath('{suite.path / 'functions'}') from the search for the handler's module"
+            in line
+        )
 
     def test_in_the_ini_file_it_is_not_the_only_place(self, suite, monkeypatch):
         suite.mkdir("functions")
@@ -144,7 +168,9 @@ class TestCodeDir:
         suite.mkdir("functions")
         suite.mkdir("lib")
         suite.makeini("[pytest]\nlambda_lifecycle_code_dir = functions\npythonpath = lib")
-        suite.makepyfile(test_suite="def test_it(lambda_lifecycle): lambda_lifecycle('gone.handler')")
+        suite.makepyfile(
+            test_suite="def test_it(lambda_lifecycle): lambda_lifecycle('gone.handler')"
+        )
         result = suite.runpytest()
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(
@@ -178,22 +204,31 @@ def test_a_bad_value_ends_the_run_with_a_usage_error(suite, setting, text, messa
 
 @pytest.mark.parametrize("text", ["three", "3.5", "", "3 s"])
 def test_a_number_that_is_none_ends_the_run(suite, text):
-    for arguments, ini in [(["--lambda-lifecycle-timeout", text], ""), ([], f"lambda_lifecycle_timeout = {text}")]:
+    for arguments, ini in [
+        (["--lambda-lifecycle-timeout", text], ""),
+        ([], f"lambda_lifecycle_timeout = {text}"),
+    ]:
         suite.makeini(f"[pytest]\n{ini}")
         result = suite.runpytest(*arguments)
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         error = result.stderr.str()
         assert text in error
         assert "whole number of seconds, 1..900" in error
-        assert "lambda_lifecycle_timeout in tox.ini" in error or "--lambda-lifecycle-timeout" in error
+        assert (
+            "lambda_lifecycle_timeout in tox.ini" in error or "--lambda-lifecycle-timeout" in error
+        )
 
 
 def test_the_header_tells_what_is_set_and_nothing_otherwise(suite, monkeypatch):
     monkeypatch.setenv("SETTING", "timeout")
     assert "lambda_lifecycle:" not in suite.runpytest().stdout.str()
-    suite.makeini("[pytest]\nlambda_lifecycle_timeout = 9\nlambda_lifecycle_fresh_packages = one two")
+    suite.makeini(
+        "[pytest]\nlambda_lifecycle_timeout = 9\nlambda_lifecycle_fresh_packages = one two"
+    )
     result = suite.runpytest("--lambda-lifecycle-region", "eu-west-1")
-    result.stdout.fnmatch_lines(["lambda_lifecycle: timeout=9, fresh_packages=one,two, region=eu-west-1"])
+    result.stdout.fnmatch_lines(
+        ["lambda_lifecycle: timeout=9, fresh_packages=one,two, region=eu-west-1"]
+    )
     assert "lambda_lifecycle:" not in suite.runpytest("-q").stdout.str()
 
 

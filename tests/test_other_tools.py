@@ -11,13 +11,18 @@ import pytest
 def passes(pytester, **files):
     tests = files.pop("tests")
     pytester.makepyfile(**{"quiet": "def handler(event, context): return 1", **files})
-    pytester.makepyfile(test_it="import logging, os, pytest, socket, sys, types\nfrom unittest import mock\n" + tests)
+    pytester.makepyfile(
+        test_it="import logging, os, pytest, socket, sys, types\nfrom unittest import mock\n"
+        + tests
+    )
     result = pytester.runpytest_subprocess("-q", "-p", "no:randomly")
     outcomes = result.parseoutcomes()
     assert set(outcomes) <= {"passed", "warning", "warnings"}, result.stdout.str()
 
 
-@pytest.mark.parametrize("order", ["monkeypatch, lambda_lifecycle", "lambda_lifecycle, monkeypatch"])
+@pytest.mark.parametrize(
+    "order", ["monkeypatch, lambda_lifecycle", "lambda_lifecycle, monkeypatch"]
+)
 def test_a_stub_in_sys_modules(pytester, order):
     passes(
         pytester,
@@ -83,7 +88,9 @@ def test_a_copy_of_the_variables_with_an_older_trace_id(pytester):
 
 @pytest.mark.parametrize("order", ["lambda_lifecycle, guarded", "guarded, lambda_lifecycle"])
 def test_guards_of_sockets(pytester, order):
-    """pytest-socket takes its guards away only where it finds them, and leaves the methods of `_socket`."""
+    """pytest-socket takes its guards away only where it finds them, and leaves the methods of
+    `_socket`.
+    """
     passes(
         pytester,
         pytest_guard=textwrap.dedent("""

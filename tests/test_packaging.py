@@ -1,4 +1,6 @@
-"""What is published: the contents of wheel and sdist, the metadata, and that README, tox.ini and .ci/run agree."""
+"""What is published: the contents of wheel and sdist, the metadata, and that README, tox.ini and
+.ci/run agree.
+"""
 
 from __future__ import annotations
 
@@ -42,21 +44,29 @@ def metadata(wheel: zipfile.ZipFile) -> Message:
 
 
 def _build(hook: str, folder: Path) -> Path:
-    """Call a PEP 517 hook of hatchling's in a process of its own: unlike `python -m build`, it needs no network."""
+    """Call a PEP 517 hook of hatchling's in a process of its own: unlike `python -m build`, it
+    needs no network.
+    """
     pytest.importorskip("hatchling")
     call = f"import hatchling.build; print(hatchling.build.{hook}({str(folder)!r}))"
-    built = subprocess.run([sys.executable, "-c", call], cwd=ROOT, check=True, capture_output=True, text=True)
+    built = subprocess.run(
+        [sys.executable, "-c", call], cwd=ROOT, check=True, capture_output=True, text=True
+    )
     return folder / built.stdout.split()[-1]
 
 
 def _package_files() -> set[str]:
     package = ROOT / "pytest_lambda_lifecycle"
-    files = (path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    files = (
+        path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    )
     return {path.relative_to(ROOT).as_posix() for path in files}
 
 
 def _readme_section(heading: str) -> str:
-    sections = re.split(r"^(?=## )", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    sections = re.split(
+        r"^(?=## )", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     [section] = [section for section in sections if section.startswith(f"## {heading}\n")]
     return section
 
@@ -77,9 +87,19 @@ def test_wheel_has_licence_and_entry_point(wheel: zipfile.ZipFile) -> None:
 def test_sdist_can_be_tested(sdist: tarfile.TarFile) -> None:
     names = {name.partition("/")[2] for name in sdist.getnames()}
     assert names >= _package_files()
-    assert names >= {"pyproject.toml", "tox.ini", "toxfile.py", "README.md", "LICENSE", "CHANGELOG.md", ".ci/run"}
+    assert names >= {
+        "pyproject.toml",
+        "tox.ini",
+        "toxfile.py",
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        ".ci/run",
+    }
     assert names >= {"tests/test_packaging.py", "examples/run.py"}
-    assert not [name for name in names if "__pycache__" in name or name.startswith((".tox", ".venv"))]
+    assert not [
+        name for name in names if "__pycache__" in name or name.startswith((".tox", ".venv"))
+    ]
 
 
 def test_metadata(metadata: Message) -> None:
@@ -112,12 +132,16 @@ with freezegun.freeze_time("2030-01-01T00:00:00Z", real_asyncio=True), responses
 
 def test_dependencies_work_together() -> None:
     """With `tox -e lowest` this makes sure of lower bounds that few other tests would notice."""
-    done = subprocess.run([sys.executable, "-c", USE_OF_DEPENDENCIES], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", USE_OF_DEPENDENCIES], check=True, capture_output=True, text=True
+    )
     assert done.stdout == '{"at": 1893456000.0}\n'
 
 
 def test_the_installed_plugin_is_the_one_declared() -> None:
-    [point] = [point for point in entry_points(group="pytest11") if point.name == "lambda_lifecycle"]
+    [point] = [
+        point for point in entry_points(group="pytest11") if point.name == "lambda_lifecycle"
+    ]
     assert point.value == "pytest_lambda_lifecycle.plugin"
     assert distribution("pytest-lambda-lifecycle").version == "0.1.0"
 
@@ -138,9 +162,12 @@ def test_readme_has_one_command_block(heading: str) -> None:
 
 
 def test_the_examples_in_the_readme_are_tests_that_run() -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    blocks = re.findall(
+        r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL
+    )
     tests = [
-        ROOT / "examples" / name / "tests" / "test_readme.py" for name in ("orders", "token_cache", "graceful_shutdown")
+        ROOT / "examples" / name / "tests" / "test_readme.py"
+        for name in ("orders", "token_cache", "graceful_shutdown")
     ]
     assert len(blocks) == len(tests)
     for block, test in zip(blocks, tests, strict=True):
@@ -152,7 +179,12 @@ def test_ci_runs_the_block_of_the_readme(tmp_path: Path) -> None:
     shell = tmp_path / "bash"
     shell.write_text('#!/bin/sh\nprintf "%s" "$4" > "$BLOCK"\n')
     shell.chmod(0o755)
-    environ = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "BLOCK": str(tmp_path / "block")}
-    subprocess.run(["/bin/bash", ROOT / ".ci" / "run"], env=environ, check=True, capture_output=True)
+    environ = {
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "BLOCK": str(tmp_path / "block"),
+    }
+    subprocess.run(
+        ["/bin/bash", ROOT / ".ci" / "run"], env=environ, check=True, capture_output=True
+    )
     assert (tmp_path / "block").read_text().strip() == block.strip()
     assert os.access(ROOT / ".ci" / "run", os.X_OK)

@@ -90,7 +90,9 @@ class TestSection:
             test_it=f"def test_it(lambda_lifecycle):\n    env = lambda_lifecycle('app.handler')\n    {misuse}"
         )
         text = suite.runpytest(f"--tb={style}", "-p", "no:logging").stdout.str()
-        raised_by_init = "nothing" in misuse and "env.invoke()" in misuse  # below frames of importlib
+        raised_by_init = (
+            "nothing" in misuse and "env.invoke()" in misuse
+        )  # below frames of importlib
         assert "test_it.py:3: " in text or (style == "line" and raised_by_init)
         assert "Error: cannot " in text.replace("InvalidTransition", "Error")
         assert "pytest_lambda_lifecycle/" not in text
@@ -115,7 +117,9 @@ class TestSection:
             """
         )
         result = suite.runpytest()
-        result.stdout.fnmatch_lines([f"*{where} of test_it*", f"*- {TITLE} -*", "app.handler (*", f"  got {phase}"])
+        result.stdout.fnmatch_lines(
+            [f"*{where} of test_it*", f"*- {TITLE} -*", "app.handler (*", f"  got {phase}"]
+        )
 
     def test_a_closed_environment_is_shown_at_teardown(self, suite):
         suite.makepyfile(
@@ -186,10 +190,14 @@ class TestSection:
                 assert False
             """
         )
-        suite.runpytest().stdout.fnmatch_lines(["app.handler (one, *", "  got one", "app.handler (two, *", "  got two"])
+        suite.runpytest().stdout.fnmatch_lines(
+            ["app.handler (one, *", "  got one", "app.handler (two, *", "  got two"]
+        )
 
     def test_an_environment_without_a_phase_says_so(self, suite):
-        suite.makepyfile("def test_it(lambda_lifecycle): lambda_lifecycle('app.handler'); assert False")
+        suite.makepyfile(
+            "def test_it(lambda_lifecycle): lambda_lifecycle('app.handler'); assert False"
+        )
         suite.runpytest().stdout.fnmatch_lines(["app.handler (*", "  no phase has run"])
 
     def test_long_stories_are_shortened(self, suite):
@@ -241,7 +249,14 @@ class TestWhere:
 
     @pytest.mark.parametrize(
         "mode",
-        [["-p", "no:logging"], ["--assert=plain"], ["--import-mode=importlib"], ["-s"], ["-p", "no:terminal"], ["-q"]],
+        [
+            ["-p", "no:logging"],
+            ["--assert=plain"],
+            ["--import-mode=importlib"],
+            ["-s"],
+            ["-p", "no:terminal"],
+            ["-q"],
+        ],
         ids=" ".join,
     )
     def test_every_mode(self, suite, mode):
@@ -270,7 +285,9 @@ class TestDebugger:
                         sys.__stdout__.write("secret: " + str(last.tb_frame.f_locals.get("secret")) + "\\n")
             """
         )
-        result = suite.runpytest_subprocess("--pdb", "--pdbcls=typed:Typist", "-p", "no:logging", "-s")
+        result = suite.runpytest_subprocess(
+            "--pdb", "--pdbcls=typed:Typist", "-p", "no:logging", "-s"
+        )
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["frames: * test_fails *handler fail fail", "secret: needle"])
 
@@ -340,7 +357,9 @@ class TestComparisons:
 
     def test_a_longer_and_a_shorter_side(self, suite):
         self.compare(suite, "env.phases == ['init', 'invoke']").fnmatch_lines(
-            ["E*The actual side goes on where the expected side ends, at index 2, with invoke (warm, success)"]
+            [
+                "E*The actual side goes on where the expected side ends, at index 2, with invoke (warm, success)"
+            ]
         )
         self.compare(suite, "env.phases == ['init', 'invoke', 'invoke', 'reset']").fnmatch_lines(
             ["E*The expected side goes on where the actual side ends, at index 3, with reset"]
@@ -350,9 +369,9 @@ class TestComparisons:
         self.compare(suite, "[] == env.timeline").fnmatch_lines(["E*assert expected == timeline"])
 
     def test_event_classes(self, suite):
-        self.compare(suite, "env.timeline == [__import__('pytest_lambda_lifecycle').Reset]").fnmatch_lines(
-            ["E*At index 0: init_start, not Reset"]
-        )
+        self.compare(
+            suite, "env.timeline == [__import__('pytest_lambda_lifecycle').Reset]"
+        ).fnmatch_lines(["E*At index 0: init_start, not Reset"])
 
     def test_verbose_shows_everything(self, suite):
         text = self.compare(suite, "env.timeline == ['x']", "-vv").str()
@@ -360,7 +379,9 @@ class TestComparisons:
         assert text.count("  invoke_report ") >= 2
 
     def test_anything_else(self, suite):
-        self.compare(suite, "env.phases == 3").fnmatch_lines(["E*phases can be compared with a list, not with int: 3"])
+        self.compare(suite, "env.phases == 3").fnmatch_lines(
+            ["E*phases can be compared with a list, not with int: 3"]
+        )
 
     def test_foreign_values_are_not_ours_to_explain(self, suite):
         text = self.compare(suite, "[1, 2] == [1, 3]").str()

@@ -26,7 +26,9 @@ OURS = {
 }
 
 
-def loaded(pytester: pytest.Pytester, *arguments: str, test: str = "def test_it(): pass") -> set[str]:
+def loaded(
+    pytester: pytest.Pytester, *arguments: str, test: str = "def test_it(): pass"
+) -> set[str]:
     """Names in ``sys.modules`` at the end of a run of its own."""
     pytester.makeconftest(
         """
@@ -42,7 +44,9 @@ def loaded(pytester: pytest.Pytester, *arguments: str, test: str = "def test_it(
     return set(json.loads((pytester.path / "modules.json").read_text()))
 
 
-@pytest.mark.parametrize("arguments", [["--collect-only"], [], ["-v"], ["--fixtures"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--collect-only"], [], ["-v"], ["--fixtures"]], ids=" ".join
+)
 def test_it_adds_four_modules_and_nothing_heavy(pytester, monkeypatch, arguments):
     with_plugin = loaded(pytester, *arguments)
     monkeypatch.delenv("PYTEST_PLUGINS")
@@ -60,7 +64,9 @@ def test_options_load_the_settings_alone(pytester):
 
 def test_a_freeze_of_the_suites_own_imports_nothing_of_ours(pytester):
     test = "import freezegun\n@freezegun.freeze_time('2030-01-01')\ndef test_it(): pass"
-    assert {name for name in loaded(pytester, test=test) if name.startswith("pytest_lambda_lifecycle")} == OURS
+    assert {
+        name for name in loaded(pytester, test=test) if name.startswith("pytest_lambda_lifecycle")
+    } == OURS
 
 
 def test_it_prints_nothing(pytester):
@@ -70,7 +76,8 @@ def test_it_prints_nothing(pytester):
 
 
 @pytest.mark.skipif(
-    "lambda_lifecycle" not in {entry.name for entry in entry_points(group="pytest11")}, reason="it is not installed"
+    "lambda_lifecycle" not in {entry.name for entry in entry_points(group="pytest11")},
+    reason="it is not installed",
 )
 def test_once_installed_it_is_there_and_can_be_switched_off(pytester, monkeypatch):
     monkeypatch.delenv("PYTEST_PLUGINS")

@@ -64,7 +64,8 @@ def test_code_dir_wins_and_is_not_searched(places, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "handler", ["", "handler", ".", ".x", "a..b", "/app.x", "./app.x", "../app.x", "sys.x", "sys.path.x"]
+    "handler",
+    ["", "handler", ".", ".x", "a..b", "/app.x", "./app.x", "../app.x", "sys.x", "sys.path.x"],
 )
 def test_what_the_runtime_refuses_is_left_to_the_runtime(places, handler):
     assert find_task_root(handler, None, places, source="the call") == places[0][0]
@@ -72,7 +73,10 @@ def test_what_the_runtime_refuses_is_left_to_the_runtime(places, handler):
 
 def test_a_handler_of_a_layer_needs_no_directory(places, tmp_path):
     touch(tmp_path / "layer" / "python", "wrapper/handler.py")
-    assert find_task_root("wrapper.handler.run", None, places, [tmp_path / "layer"], source="the call") == places[0][0]
+    assert (
+        find_task_root("wrapper.handler.run", None, places, [tmp_path / "layer"], source="the call")
+        == places[0][0]
+    )
 
 
 def test_a_name_that_is_too_long_for_a_file_is_not_found(places):
@@ -85,7 +89,9 @@ def test_the_error_lists_the_places_with_their_reasons(places, tmp_path):
     with pytest.raises(ConfigError) as caught:
         find_task_root("orders/app.handler", None, places, source="the call")
     message = str(caught.value)
-    assert "no task root for the handler 'orders/app.handler' (from the call): looked for" in message
+    assert (
+        "no task root for the handler 'orders/app.handler' (from the call): looked for" in message
+    )
     assert "orders/app.py and orders/app/__init__.py" in message
     assert f"{tmp_path / 'one'}  (first place)" in message
     assert f"{tmp_path / 'three'}  (third place; it does not exist)" in message
@@ -96,4 +102,7 @@ def test_the_error_lists_the_places_with_their_reasons(places, tmp_path):
 def test_without_pytest_the_working_directory_is_searched(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     touch(tmp_path, "src/app.py")
-    assert find_task_root("app.handler", None, working_directory_candidates(), source="the call") == tmp_path / "src"
+    assert (
+        find_task_root("app.handler", None, working_directory_candidates(), source="the call")
+        == tmp_path / "src"
+    )

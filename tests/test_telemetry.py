@@ -33,12 +33,21 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
     Signal,
     TelemetrySubscription,
 )
-from pytest_lambda_lifecycle.lifecycle.outcome import Exited, ExtensionFailed, Loaded, Raised, Returned, TimedOut
+from pytest_lambda_lifecycle.lifecycle.outcome import (
+    Exited,
+    ExtensionFailed,
+    Loaded,
+    Raised,
+    Returned,
+    TimedOut,
+)
 from pytest_lambda_lifecycle.lifecycle.projections import log_text, platform_error, render
 
 AT = 1_800_000_000_123_456
 TIME = "2027-01-15T08:00:00.123Z"
-CONFIG = FunctionConfig("app.handler", function_name="orders", memory_size=256, runtime="python3.13")
+CONFIG = FunctionConfig(
+    "app.handler", function_name="orders", memory_size=256, runtime="python3.13"
+)
 POSTED = Raised(b"{}", {"errorType": "ValueError", "errorMessage": "no"})
 NOT_LOADED = Raised(b"{}", {"errorType": "Runtime.ImportModuleError"}, exit_code=1)
 CRASH = ExtensionFailed("probe", "Extension.Crash", "exit status 5")
@@ -71,11 +80,18 @@ class TestInit:
             InitReport(AT, "on-demand", phase, "success", "", 311_612, Loaded()),
         ]
         common = {"initializationType": "on-demand", "phase": phase}
-        instance = {"functionName": "orders", "functionVersion": "$LATEST", "instanceMaxMemory": 256 * 1024 * 1024}
+        instance = {
+            "functionName": "orders",
+            "functionVersion": "$LATEST",
+            "instanceMaxMemory": 256 * 1024 * 1024,
+        }
         assert told(*events) == [
             ("platform.initStart", {**common, **instance, "runtimeVersion": "python:3.13"}),
             ("platform.initRuntimeDone", {**common, "status": "success"}),
-            ("platform.initReport", {**common, "status": "success", "metrics": {"durationMs": 311.612}}),
+            (
+                "platform.initReport",
+                {**common, "status": "success", "metrics": {"durationMs": 311.612}},
+            ),
         ]
 
     @pytest.mark.parametrize(
@@ -85,7 +101,10 @@ class TestInit:
             (POSTED, {"status": "error", "errorType": "Runtime.Unknown"}),
             (Exited(1), {"status": "error", "errorType": "Runtime.ExitError"}),
             (CRASH, {"status": "error", "errorType": "Extension.Crash"}),
-            (ExtensionFailed("a", "Sandbox.Failure", ""), {"status": "failure", "errorType": "Sandbox.Failure"}),
+            (
+                ExtensionFailed("a", "Sandbox.Failure", ""),
+                {"status": "failure", "errorType": "Sandbox.Failure"},
+            ),
             (TimedOut(10), {"status": "timeout"}),
         ],
     )
@@ -108,7 +127,9 @@ class TestInit:
         assert (record["status"], record["errorType"]) == ("error", "Extension.Crash")
 
     def test_restore(self):
-        assert told(RestoreStart(AT), RestoreReport(AT, Exited(1), "error", "Runtime.ExitError", 88_100)) == [
+        assert told(
+            RestoreStart(AT), RestoreReport(AT, Exited(1), "error", "Runtime.ExitError", 88_100)
+        ) == [
             (
                 "platform.restoreStart",
                 {
@@ -121,7 +142,11 @@ class TestInit:
             ("platform.restoreRuntimeDone", {"status": "error", "errorType": "Runtime.ExitError"}),
             (
                 "platform.restoreReport",
-                {"status": "error", "errorType": "Runtime.ExitError", "metrics": {"durationMs": 88.1}},
+                {
+                    "status": "error",
+                    "errorType": "Runtime.ExitError",
+                    "metrics": {"durationMs": 88.1},
+                },
             ),
         ]
 
@@ -129,7 +154,9 @@ class TestInit:
 class TestInvoke:
     def test_success(self):
         outcome = Returned(b"12345", "application/json")
-        assert told(started(), done(outcome, at=AT + 1500), report(init_us=2000, overhead_us=23_456)) == [
+        assert told(
+            started(), done(outcome, at=AT + 1500), report(init_us=2000, overhead_us=23_456)
+        ) == [
             ("platform.start", {"requestId": "r-1", "version": "$LATEST", "tracing": TRACING}),
             (
                 "platform.runtimeDone",
@@ -139,8 +166,16 @@ class TestInvoke:
                     "metrics": {"durationMs": 1.5, "producedBytes": 5},
                     "spans": [
                         {"name": "responseLatency", "start": TIME, "durationMs": 1.5},
-                        {"name": "responseDuration", "start": "2027-01-15T08:00:00.124Z", "durationMs": 0.0},
-                        {"name": "runtimeOverhead", "start": "2027-01-15T08:00:00.124Z", "durationMs": 0.0},
+                        {
+                            "name": "responseDuration",
+                            "start": "2027-01-15T08:00:00.124Z",
+                            "durationMs": 0.0,
+                        },
+                        {
+                            "name": "runtimeOverhead",
+                            "start": "2027-01-15T08:00:00.124Z",
+                            "durationMs": 0.0,
+                        },
                     ],
                     "tracing": TRACING,
                 },
@@ -157,7 +192,13 @@ class TestInvoke:
                         "maxMemoryUsedMB": 256,
                         "initDurationMs": 2.0,
                     },
-                    "spans": [{"name": "extensionOverhead", "start": "2027-01-15T08:00:00.100Z", "durationMs": 23.456}],
+                    "spans": [
+                        {
+                            "name": "extensionOverhead",
+                            "start": "2027-01-15T08:00:00.100Z",
+                            "durationMs": 23.456,
+                        }
+                    ],
                     "tracing": TRACING,
                 },
             ),
@@ -168,7 +209,10 @@ class TestInvoke:
         [
             (POSTED, {"status": "success"}),  # the runtime has done its work
             (rules.response_too_large(), {"status": "success"}),
-            (NOT_LOADED, {"status": "error", "errorType": "Runtime.ImportModuleError"}),  # a suppressed init
+            (
+                NOT_LOADED,
+                {"status": "error", "errorType": "Runtime.ImportModuleError"},
+            ),  # a suppressed init
             (Exited(-9), {"status": "error", "errorType": "Runtime.ExitError"}),
             (CRASH, {"status": "error", "errorType": "Extension.Crash"}),
             (TimedOut(3), {"status": "timeout"}),
@@ -176,10 +220,16 @@ class TestInvoke:
     )
     def test_how_the_runtime_ended(self, outcome, verdict):
         [(_, record)] = told(done(outcome))
-        assert record == {"requestId": "r-1", **verdict, "metrics": {"durationMs": 1.5, "producedBytes": 0}}
+        assert record == {
+            "requestId": "r-1",
+            **verdict,
+            "metrics": {"durationMs": 1.5, "producedBytes": 0},
+        }
 
     def test_a_report_tells_what_failed_after_the_answer(self):
-        [_, (_, record)] = told(done(Returned(b"1", "")), report("error", "Extension.Crash", failure=CRASH))
+        [_, (_, record)] = told(
+            done(Returned(b"1", "")), report("error", "Extension.Crash", failure=CRASH)
+        )
         assert (record["status"], record["errorType"]) == ("error", "Extension.Crash")
 
     def test_restored(self):
@@ -191,13 +241,18 @@ class TestInvoke:
             assert "tracing" not in record
 
     def test_each_invoke_has_its_own_trace(self):
-        values = [record["tracing"]["value"] for _, record in told(started(), report(), started(AT, "b"), report())]
+        values = [
+            record["tracing"]["value"]
+            for _, record in told(started(), report(), started(AT, "b"), report())
+        ]
         assert values == [TRACING["value"]] * 2 + ["b"] * 2
 
 
 class TestOutput:
     def test_one_record_per_line(self):
-        assert told(FunctionLog(AT, "stdout", "a\n\nb\rc\u2028d\ne"), ExtensionLog(AT, "probe", "f\ng\n")) == [
+        assert told(
+            FunctionLog(AT, "stdout", "a\n\nb\rc\u2028d\ne"), ExtensionLog(AT, "probe", "f\ng\n")
+        ) == [
             ("function", "a\n"),
             ("function", "\n"),
             ("function", "b\rc\u2028d\n"),
@@ -211,11 +266,17 @@ class TestOutput:
         line = '{"level": "INFO"}\n'
         wanted = {"level": "INFO"} if schema in ("2022-12-13", "2025-01-29") else line
         config = CONFIG.replace(log_format="JSON")
-        assert told(FunctionLog(AT, "stdout", line), config=config, schema=schema) == [("function", wanted)]
-        assert told(ExtensionLog(AT, "probe", line), config=config, schema=schema) == [("extension", wanted)]
+        assert told(FunctionLog(AT, "stdout", line), config=config, schema=schema) == [
+            ("function", wanted)
+        ]
+        assert told(ExtensionLog(AT, "probe", line), config=config, schema=schema) == [
+            ("extension", wanted)
+        ]
         assert told(FunctionLog(AT, "stdout", line), schema=schema) == [("function", line)]
 
-    @pytest.mark.parametrize("line", ["plain\n", "[1]\n", "3\n", '{"a": \n', '{"a": NaN}\n', '{"a":' * 100_000])
+    @pytest.mark.parametrize(
+        "line", ["plain\n", "[1]\n", "3\n", '{"a": \n', '{"a": NaN}\n', '{"a":' * 100_000]
+    )
     def test_what_is_no_object_stays_text(self, line):
         config = CONFIG.replace(log_format="JSON")
         assert told(FunctionLog(AT, "stdout", line), config=config) == [("function", line)]
@@ -234,18 +295,36 @@ class TestExtensions:
                 "platform.telemetrySubscription",
                 {"name": "probe", "state": "Subscribed", "types": ["platform", "function"]},
             ),
-            ("platform.logsSubscription", {"name": "older", "state": "Subscribed", "types": ["extension"]}),
-            ("platform.extension", {"name": "probe", "state": "Ready", "events": ["INVOKE", "SHUTDOWN"]}),
+            (
+                "platform.logsSubscription",
+                {"name": "older", "state": "Subscribed", "types": ["extension"]},
+            ),
             (
                 "platform.extension",
-                {"name": "broken", "state": "LaunchError", "events": [], "errorType": "PermissionDenied"},
+                {"name": "probe", "state": "Ready", "events": ["INVOKE", "SHUTDOWN"]},
             ),
-            ("platform.logsDropped", {"reason": "consumer too slow", "droppedRecords": 12, "droppedBytes": 3072}),
+            (
+                "platform.extension",
+                {
+                    "name": "broken",
+                    "state": "LaunchError",
+                    "events": [],
+                    "errorType": "PermissionDenied",
+                },
+            ),
+            (
+                "platform.logsDropped",
+                {"reason": "consumer too slow", "droppedRecords": 12, "droppedBytes": 3072},
+            ),
         ]
 
     def test_what_telemetry_does_not_know_leaves_no_record(self):
         assert (
-            told(ExtensionDone(AT, "probe", 3), Signal(AT, "runtime", "SIGTERM"), ExtensionFault(AT, "a", "b", ""))
+            told(
+                ExtensionDone(AT, "probe", 3),
+                Signal(AT, "runtime", "SIGTERM"),
+                ExtensionFault(AT, "a", "b", ""),
+            )
             == []
         )
 
@@ -259,14 +338,22 @@ class TestLogsApi:
         done(Exited(1)),
         report("error", "Runtime.ExitError"),
     )
-    METRICS: Final = {"durationMs": 1.5, "billedDurationMs": 2, "memorySizeMB": 256, "maxMemoryUsedMB": 256}
+    METRICS: Final = {
+        "durationMs": 1.5,
+        "billedDurationMs": 2,
+        "memorySizeMB": 256,
+        "maxMemoryUsedMB": 256,
+    }
 
     def test_the_newer_schema(self):
         assert told(*self.EVENTS, schema="2021-03-18") == [
             ("platform.initRuntimeDone", {"initializationType": "on-demand", "status": "success"}),
             (
                 "platform.initReport",
-                {"initializationType": "on-demand", "metrics": {"durationMs": 731.79, "billedDurationMs": 732}},
+                {
+                    "initializationType": "on-demand",
+                    "metrics": {"durationMs": 731.79, "billedDurationMs": 732},
+                },
             ),
             ("platform.start", {"requestId": "r-1", "version": "$LATEST"}),
             ("platform.runtimeDone", {"requestId": "r-1", "status": "failure"}),
@@ -302,11 +389,16 @@ class TestLogsApi:
             ("platform.restoreRuntimeDone", {"status": "success"}),
             ("platform.restoreReport", {"metrics": metrics}),
         ]
-        assert told(*events, schema="2020-08-15")[1] == ("platform.restoreReport", {"metrics": metrics})
+        assert told(*events, schema="2020-08-15")[1] == (
+            "platform.restoreReport",
+            {"metrics": metrics},
+        )
 
 
 def test_of_a_real_environment(tmp_path):
-    (tmp_path / "app.py").write_text("def handler(event, context):\n    print('working')\n    return event\n")
+    (tmp_path / "app.py").write_text(
+        "def handler(event, context):\n    print('working')\n    return event\n"
+    )
     with ExecutionEnvironment(FunctionConfig("app.handler", code_dir=tmp_path)) as env:
         env.invoke({"a": 1}, request_id="8-4")
         found = records(env.timeline, env.config)
@@ -381,4 +473,7 @@ class TestText:
         ]
 
     def test_the_error_of_an_extension_as_the_caller_gets_it(self):
-        assert platform_error("r-1", CRASH) == ("Extension.Crash", "RequestId: r-1 Error: exit status 5")
+        assert platform_error("r-1", CRASH) == (
+            "Extension.Crash",
+            "RequestId: r-1 Error: exit status 5",
+        )

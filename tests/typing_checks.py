@@ -113,7 +113,9 @@ def lambda_lifecycle_config() -> Settings:
     return {"timeout": 5, "environment": {"STAGE": "test"}}
 
 
-def pytest_lambda_lifecycle_config(request: pytest.FixtureRequest, settings: Mapping[str, object]) -> Settings | None:
+def pytest_lambda_lifecycle_config(
+    request: pytest.FixtureRequest, settings: Mapping[str, object]
+) -> Settings | None:
     return {"function_name": request.fixturename or "none"} if settings else None
 
 

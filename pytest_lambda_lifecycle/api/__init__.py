@@ -1,4 +1,5 @@
 """Lambda's HTTP APIs on loopback: runtime, extensions, telemetry, logs and metadata.
 
-A thread that serves a request answers from the registry: it never touches the environment, and never waits for it.
+A thread that serves a request answers from the registry: it never touches the environment, and
+never waits for it.
 """

@@ -1,7 +1,7 @@
 """One connection: requests are read, answered and written, one after another (HTTP/1.1).
 
-A request has to arrive within `HEAD_SECONDS` once it has begun, and its body without a pause of `PAUSE_SECONDS`;
-between requests a connection may be idle for ever, as a frozen process's is.
+A request has to arrive within `HEAD_SECONDS` once it has begun, and its body without a pause of
+`PAUSE_SECONDS`; between requests a connection may be idle for ever, as a frozen process's is.
 """
 
 from __future__ import annotations
@@ -29,13 +29,17 @@ _LONGEST_LINE: Final = 65_536
 _KEPT: Final = RESPONSE_LIMIT + 1
 """Bytes of a body that are kept: one more than may be answered with, so that its excess shows."""
 _READ: Final = 64 * 1024 * 1024
-"""Bytes of a body that are read at all; a connection on which more are announced is closed after the answer."""
+"""Bytes of a body that are read at all; a connection on which more are announced is closed after
+the answer.
+"""
 _PIECE: Final = 65_536
 _LINGER: Final = 0.5
 """Seconds in which a client has to read the answer to a request that was not read to its end."""
 
 NO_DELAY: Final = True
-"""Without it, Nagle's algorithm and delayed acknowledgements make 44 ms of a round trip that takes 0.08 ms."""
+"""Without it, Nagle's algorithm and delayed acknowledgements make 44 ms of a round trip that takes
+0.08 ms.
+"""
 
 _FAILED: Final = ApiError(500, "InternalServerError", "Internal Server Error")
 
@@ -47,7 +51,10 @@ class Connection(BaseHTTPRequestHandler):
 
     # The base class would serve inside its constructor.
     def __init__(
-        self, connection: socket.socket, handle: Callable[[Call], Reply], failed: Callable[[BaseException], None]
+        self,
+        connection: socket.socket,
+        handle: Callable[[Call], Reply],
+        failed: Callable[[BaseException], None],
     ) -> None:
         self.connection = self.request = connection
         self.client_address = ("127.0.0.1", 0)
@@ -70,7 +77,11 @@ class Connection(BaseHTTPRequestHandler):
                 self._incoming.limit(HEAD_SECONDS)
                 self._answer_one()
             self._linger()
-        except (OSError, EOFError, Gone):  # the other side has gone, or the caller's processes have ended
+        except (
+            OSError,
+            EOFError,
+            Gone,
+        ):  # the other side has gone, or the caller's processes have ended
             pass
         finally:
             self._input.close()
@@ -78,7 +89,10 @@ class Connection(BaseHTTPRequestHandler):
     def _answer_one(self) -> None:
         try:
             self.raw_requestline = self._input.readline(_LONGEST_LINE + 1)
-            if self.raw_requestline in {b"\r\n", b"\n"}:  # a stray line end before a request is allowed (RFC 9112, 2.2)
+            if self.raw_requestline in {
+                b"\r\n",
+                b"\n",
+            }:  # a stray line end before a request is allowed (RFC 9112, 2.2)
                 return
             if len(self.raw_requestline) > _LONGEST_LINE:
                 return self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
@@ -126,7 +140,9 @@ class Connection(BaseHTTPRequestHandler):
         return bytes(body)
 
     def _chunks(self) -> bytes:
-        """Return a body that comes in chunks.  What comes in trailers (errors amid a stream) is dropped."""
+        """Return a body that comes in chunks.  What comes in trailers (errors amid a stream) is
+        dropped.
+        """
         body, total = bytearray(), 0
         while size := _size(self._line()):
             total = self._read_into(body, size, total)
@@ -139,7 +155,9 @@ class Connection(BaseHTTPRequestHandler):
         return bytes(body)
 
     def _read_into(self, body: bytearray, size: int, total: int) -> int:
-        """Read *size* bytes, keep what is within the limit; returns what has been read of this body so far."""
+        """Read *size* bytes, keep what is within the limit; returns what has been read of this body
+        so far.
+        """
         if total + size > _READ:
             self.close_connection = True
             size = max(0, min(size, _KEPT - total))
@@ -174,7 +192,8 @@ class Connection(BaseHTTPRequestHandler):
         self.connection.sendall(head if self.command == "HEAD" else head + body)
 
     def _linger(self) -> NoReturn:
-        """Let the other side read its answer: closing on bytes that were not read would take it away.
+        """Let the other side read its answer: closing on bytes that were not read would take it
+        away.
 
         Ends in `EOFError`, `TimeoutError` or another `OSError`.
         """

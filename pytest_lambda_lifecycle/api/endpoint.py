@@ -1,4 +1,6 @@
-"""The APIs of one environment: an address from the beginning, a server as soon as somebody needs one."""
+"""The APIs of one environment: an address from the beginning, a server as soon as somebody needs
+one.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +52,8 @@ class Endpoint:
     ) -> None:
         """``view`` tells how the runtime stands; it is asked from the server's threads.
 
-        ``threads`` are the function's; ``is_functions`` says whether what runs now on this thread is function code.
-        ``importing`` is entered around imports, which happen amid function code.
+        ``threads`` are the function's; ``is_functions`` says whether what runs now on this thread
+        is function code. ``importing`` is entered around imports, which happen amid function code.
         """
         self.note: Callable[[Event], None] = timeline.append
         """Takes what threads of ours report; they exist only once it is `opened`."""
@@ -66,7 +68,9 @@ class Endpoint:
         self._is_functions = is_functions
         self._importing = importing
         self._routes = routes = list["Routes"]()
-        """One, once this is `opened`.  The server knows the list alone: what is forgotten is freed at once."""
+        """One, once this is `opened`.  The server knows the list alone: what is forgotten is freed
+        at once.
+        """
         self._server = ApiServer(lambda call: routes[0](call))
         self._opening = threading.Lock()
         self._externals: tuple[str, ...] = ()
@@ -76,7 +80,9 @@ class Endpoint:
 
     @property
     def address(self) -> str:
-        """``"host:port"``; until it is bound, and where that is not possible, one that refuses every connection."""
+        """``"host:port"``; until it is bound, and where that is not possible, one that refuses
+        every connection.
+        """
         return self._server.address or NO_LISTENER
 
     @property
@@ -86,7 +92,9 @@ class Endpoint:
         return (host, int(port)) if port else None
 
     def bind(self) -> None:
-        """Take an address.  Where sockets are forbidden there is none, and function code is refused as before."""
+        """Take an address.  Where sockets are forbidden there is none, and function code is refused
+        as before.
+        """
         try:
             self._server.bind()
         except OSError:
@@ -102,7 +110,9 @@ class Endpoint:
             self.hub.begin(first)
 
     def open(self, *, serve: bool = True) -> None:
-        """Make what is behind the address, and serve it, unless all extensions are in this process so far."""
+        """Make what is behind the address, and serve it, unless all extensions are in this process
+        so far.
+        """
         with self._opening:
             if not self.opened:
                 with self._importing():
@@ -140,19 +150,25 @@ class Endpoint:
         self.hub.begin(self._first)
 
     def connected(self, connection: Any) -> None:  # noqa: ANN401  # a socket, or what a tool has in its place
-        """Be told that somebody connects; a thread of the function's may be an extension, and ends with the process."""
+        """Be told that somebody connects; a thread of the function's may be an extension, and ends
+        with the process.
+        """
         self.open()
         self.bound(connection)
         if function_thread() is not None:
             self._callers.add(threading.current_thread())
 
     def bound(self, connection: Any) -> None:  # noqa: ANN401
-        """Be told of a socket of the function's at which somebody may wait, to end it with the process."""
+        """Be told of a socket of the function's at which somebody may wait, to end it with the
+        process.
+        """
         if self.used(connection):
             watch_line(connection)
 
     def used(self, connection: Any) -> bool:  # noqa: ANN401
-        """Be told of a socket, to close it with the process if it is the function's; returns whether it is."""
+        """Be told of a socket, to close it with the process if it is the function's; returns
+        whether it is.
+        """
         if not self._is_functions():
             return False
         with contextlib.suppress(TypeError):  # a tool's own
@@ -169,10 +185,15 @@ class Endpoint:
         return self.opened or len(self._sockets) > 0
 
     def end(self) -> None:
-        """End a generation: nobody is answered any more, and the function's threads that called end."""
+        """End a generation: nobody is answered any more, and the function's threads that called
+        end.
+        """
         if self.opened:
             self.hub.end()
-        threads, callers = self._threads(), [thread for thread in self._callers if thread.is_alive()]
+        threads, callers = (
+            self._threads(),
+            [thread for thread in self._callers if thread.is_alive()],
+        )
         sockets = list(self._sockets)
         self._sockets.clear()
 
@@ -184,7 +205,9 @@ class Endpoint:
 
         end_threads(threads.alive(), self.resting().union(callers), release, _ENDING_S)
         self._callers.clear()
-        close_lines(sockets)  # a port must be free for the next process, and Python complains of what nobody closes
+        close_lines(
+            sockets
+        )  # a port must be free for the next process, and Python complains of what nobody closes
 
     def close(self) -> None:
         """Free the address."""

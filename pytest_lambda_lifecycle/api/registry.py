@@ -1,7 +1,8 @@
 """Who has registered as an extension, and how each one stands.
 
-Threads of the HTTP server, threads that wait for processes and the conductor meet here and nowhere else: one lock, held
-for moments.  Nothing here waits for the environment, whose thread may itself be inside function code that is calling.
+Threads of the HTTP server, threads that wait for processes and the conductor meet here and nowhere
+else: one lock, held for moments.  Nothing here waits for the environment, whose thread may itself
+be inside function code that is calling.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from pytest_lambda_lifecycle.api import states
 from pytest_lambda_lifecycle.api.replies import ApiError, Gone
 from pytest_lambda_lifecycle.api.waiting import wait_until
 from pytest_lambda_lifecycle.function.extension import EVENTS
-from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionDone, ExtensionFault, ExtensionRegistered
+from pytest_lambda_lifecycle.lifecycle.extension_events import (
+    ExtensionDone,
+    ExtensionFault,
+    ExtensionRegistered,
+)
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
@@ -56,11 +61,14 @@ class Registry:
     ``note`` takes events from any thread and must neither block nor call back.
     """
 
-    def __init__(self, config: FunctionConfig, *, note: Callable[[Event], None], now_us: Callable[[], int]) -> None:
+    def __init__(
+        self, config: FunctionConfig, *, note: Callable[[Event], None], now_us: Callable[[], int]
+    ) -> None:
         self._config = config
         self._note = note
         self._now_us = now_us
-        # The lock is entered itself, as an exception out of a signal handler cannot fall between its two halves.
+        # The lock is entered itself, as an exception out of a signal handler cannot fall between
+        # its two halves.
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._external: dict[str, Agent] = {}
@@ -73,7 +81,9 @@ class Registry:
     # -- the conductor's ------------------------------------------------------------------------------------------
 
     def begin(self, externals: Sequence[str]) -> None:
-        """Begin a generation: these external extensions are being started; earlier identifiers are unknown."""
+        """Begin a generation: these external extensions are being started; earlier identifiers are
+        unknown.
+        """
         with self._lock:
             self._external = {name: Agent(name, internal=False) for name in externals}
             self._internal = {}
@@ -82,7 +92,9 @@ class Registry:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """End the generation: whoever waits for an event, or still calls, is `Gone`.  `agents` can still be read."""
+        """End the generation: whoever waits for an event, or still calls, is `Gone`.  `agents` can
+        still be read.
+        """
         with self._lock:
             self._over, self._open = True, False
             self._changed.notify_all()
@@ -93,7 +105,9 @@ class Registry:
             self._open = False
 
     def shutting_down(self) -> None:
-        """From now on crashes are expected; what was fatal before is settled (emulator, ``rapid/shutdown.go``)."""
+        """From now on crashes are expected; what was fatal before is settled (emulator,
+        ``rapid/shutdown.go``).
+        """
         with self._lock:
             self._shutting_down, self._open, self._fatal = True, False, None
 
@@ -105,14 +119,18 @@ class Registry:
 
     @property
     def fatal(self) -> tuple[str, str] | None:
-        """The first fatal error: the extension, and ``Extension.InitError``, ``ExitError``, ``Crash``, ``LaunchError``.
+        """The first fatal error: the extension, and ``Extension.InitError``, ``ExitError``,
+        ``Crash``, ``LaunchError``.
 
-        An error that was posted is fatal for the phase only when the process has ended (``exit_code``; emulator).
+        An error that was posted is fatal for the phase only when the process has ended
+        (``exit_code``; emulator).
         """
         return self._fatal
 
     def publish(self, names: Iterable[str], event: bytes, with_id: bool) -> None:
-        """Hand *event* to each of the extensions; one that asks later finds it waiting, unless another replaced it."""
+        """Hand *event* to each of the extensions; one that asks later finds it waiting, unless
+        another replaced it.
+        """
         with self._lock:
             for agent in map(self._named, names):
                 agent.told_at_us = self._now_us()
@@ -122,7 +140,9 @@ class Registry:
             self._changed.notify_all()
 
     def exited(self, name: str, exit_code: int) -> None:
-        """Note that an extension's process has ended.  Not to be called for one of an earlier generation."""
+        """Note that an extension's process has ended.  Not to be called for one of an earlier
+        generation.
+        """
         with self._lock:
             agent = self._named(name)
             if agent.exit_code is not None:
@@ -135,7 +155,9 @@ class Registry:
             self._changed.notify_all()
 
     def launch_failed(self, name: str, error_type: str) -> None:
-        """Note that one could not be started: ``PermissionDenied``, ``TooManyExtensions``, ``UnknownError``."""
+        """Note that one could not be started: ``PermissionDenied``, ``TooManyExtensions``,
+        ``UnknownError``.
+        """
         with self._lock:
             agent = self._named(name)
             agent.state = states.step_extension(agent.state, "launch", name)
@@ -144,16 +166,21 @@ class Registry:
             self._changed.notify_all()
 
     def wait(self, done: Callable[[], bool], until: float) -> bool:
-        """Wait for ``done()``, asked under the lock at each change; False at ``until`` (`RealTime.perf_counter`)."""
+        """Wait for ``done()``, asked under the lock at each change; False at ``until``
+        (`RealTime.perf_counter`).
+        """
         with self._lock:
             return wait_until(self._changed, done, until)
 
     # -- the extensions' ------------------------------------------------------------------------------------------
 
-    def register(self, name: str, body: object, features: Iterable[str]) -> tuple[str, dict[str, str]]:
+    def register(
+        self, name: str, body: object, features: Iterable[str]
+    ) -> tuple[str, dict[str, str]]:
         """Register an extension; returns its identifier and the answer's body.
 
-        *body* is the request's, decoded.  Raises `ApiError` in the emulator's order of checks and words.
+        *body* is the request's, decoded.  Raises `ApiError` in the emulator's order of checks and
+        words.
         """
         if not name:
             raise ApiError(403, *states.NO_NAME)
@@ -173,19 +200,28 @@ class Registry:
             self._note(ExtensionRegistered(self._now_us(), name, subscribed, agent.internal))
             self._changed.notify_all()
         config = self._config
-        answer = {"accountId": config.account_id} if "accountId" in features and config.account_id else {}
+        answer = (
+            {"accountId": config.account_id}
+            if "accountId" in features and config.account_id
+            else {}
+        )
         answer["functionName"] = config.function_name
         answer["functionVersion"] = config.function_version
         answer["handler"] = config.handler
         return agent.identifier, answer
 
     def arrive(self, identifier: str, *, done: bool = True) -> None:
-        """Take the first half of `next_event`: the extension is ``done`` with what it had.  Raises `ApiError`."""
+        """Take the first half of `next_event`: the extension is ``done`` with what it had.  Raises
+        `ApiError`.
+        """
         with self._lock:
             agent = self._identified(identifier)
             if agent.arrived:  # also if its event is published, but on its way yet
                 raise states.extension_refusal("Ready", "next", identifier)
-            worked, agent.state = agent.state == "Running", states.step_extension(agent.state, "next", identifier)
+            worked, agent.state = (
+                agent.state == "Running",
+                states.step_extension(agent.state, "next", identifier),
+            )
             agent.arrived, agent.done_at_us = True, self._now_us()
             if worked and done and agent.told_at_us is not None and not self._shutting_down:
                 busy_us = max(0, agent.done_at_us - agent.told_at_us)
@@ -201,16 +237,22 @@ class Registry:
             return None if taken is None else taken[0]
 
     def next_event(self, identifier: str) -> tuple[bytes, str | None]:
-        """Wait for the extension's next event; returns it with its identifier (None: SHUTDOWN has none).
+        """Wait for the extension's next event; returns it with its identifier (None: SHUTDOWN has
+        none).
 
-        Raises `ApiError`, and `Gone` when the generation or the extension's process has ended meanwhile.
+        Raises `ApiError`, and `Gone` when the generation or the extension's process has ended
+        meanwhile.
         """
         with self._lock:
             self.arrive(identifier)
             agent = self._identified(identifier)
             while (taken := self._take(agent)) is None:
                 self._changed.wait()
-                if self._by_identifier.get(identifier) is not agent or self._over or agent.exit_code is not None:
+                if (
+                    self._by_identifier.get(identifier) is not agent
+                    or self._over
+                    or agent.exit_code is not None
+                ):
                     raise Gone
             return taken
 
@@ -247,7 +289,9 @@ class Registry:
 
     def _identified(self, identifier: str, refusal: str = "") -> Agent:
         agent = self._by_identifier.get(identifier)
-        if agent is None or (agent.state == "Started" and not agent.internal):  # nobody has been told this identifier
+        if agent is None or (
+            agent.state == "Started" and not agent.internal
+        ):  # nobody has been told this identifier
             message = refusal or f"Unknown extension {identifier}"
             raise ApiError(403, "Extension.UnknownExtensionIdentifier", message)
         if self._over:
@@ -256,7 +300,9 @@ class Registry:
 
     def _new_internal(self, name: str) -> Agent:
         if not self._open:
-            raise ApiError(403, "Extension.RegistrationClosed", "Extension registration closed already")
+            raise ApiError(
+                403, "Extension.RegistrationClosed", "Extension registration closed already"
+            )
         if name in self._internal:
             message = "Extension with this name already registered"
             raise ApiError(403, "Extension.InvalidExtensionState", message)
@@ -281,11 +327,17 @@ class Registry:
 
 
 def _events_of(body: object) -> list[str]:
-    """Return what the body of a registration subscribes to; raises `ApiError` for what is no such body."""
+    """Return what the body of a registration subscribes to; raises `ApiError` for what is no such
+    body.
+    """
     fields = cast("dict[str, object]", body) if isinstance(body, dict) else {}
     events = fields.get("events") or []
     if (body is not None and not isinstance(body, dict)) or not isinstance(events, list):
-        raise ApiError(403, "InvalidRequestFormat", 'the body has to be an object such as {"events": ["INVOKE"]}')
+        raise ApiError(
+            403,
+            "InvalidRequestFormat",
+            'the body has to be an object such as {"events": ["INVOKE"]}',
+        )
     if not all(isinstance(event, str) for event in cast("list[object]", events)):
         raise ApiError(403, "InvalidRequestFormat", "each event has to be a string")
     if fields.get("configurationKeys"):

@@ -1,7 +1,8 @@
-"""The Runtime API for a runtime that really uses it: the state machine, and the platform's side of it.
+"""The Runtime API for a runtime that really uses it: the state machine, and the platform's side of
+it.
 
-Source: Runtime Interface Emulator, ``rapi/router.go``, ``rapi/handler/*`` and ``core/states.go``; the page of the
-Runtime API for ``Lambda-Runtime-Invocation-Id``.
+Source: Runtime Interface Emulator, ``rapi/router.go``, ``rapi/handler/*`` and ``core/states.go``;
+the page of the Runtime API for ``Lambda-Runtime-Invocation-Id``.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ class RemoteRuntimeApi:
         self.posted: Raised | None = None
         """An error of Init or Restore."""
         self.answer: Answer | None = None
-        """What the runtime has posted for the latest request; kept when the runtime fails after it."""
+        """What the runtime has posted for the latest request; kept when the runtime fails after
+        it.
+        """
         self.answered_at_us: int | None = None
         self.exit_code: int | None = None
         """As in `subprocess`, once the runtime's process has ended."""
@@ -96,7 +99,9 @@ class RemoteRuntimeApi:
 
     def publish(self, request: Request) -> None:
         """Hand a request to the runtime; one that asks later finds it waiting."""
-        headers = {name: value for name, value in request.headers.items() if value}  # the emulator sends no empty one
+        headers = {
+            name: value for name, value in request.headers.items() if value
+        }  # the emulator sends no empty one
         invocation_id = headers.setdefault(_INVOCATION_ID, str(uuid.uuid4()))
         with self._lock:
             self.answer, self.answered_at_us = None, None
@@ -113,14 +118,18 @@ class RemoteRuntimeApi:
             self._changed.notify_all()
 
     def wait(self, done: Callable[[], bool], until: float) -> bool:
-        """Wait for ``done()``, asked under the lock at each change; False at ``until`` (`RealTime.perf_counter`)."""
+        """Wait for ``done()``, asked under the lock at each change; False at ``until``
+        (`RealTime.perf_counter`).
+        """
         with self._lock:
             return wait_until(self._changed, done, until)
 
     # -- the runtime's --------------------------------------------------------------------------------------------
 
     def next(self) -> Reply:
-        """Wait for an event.  Of several that wait each event wakes one; while one is in work it is given again."""
+        """Wait for an event.  Of several that wait each event wakes one; while one is in work it is
+        given again.
+        """
         with self._lock:
             life, before = self._alive(), self.state
             self._step("next")
@@ -143,7 +152,9 @@ class RemoteRuntimeApi:
         """Take the response of the current request."""
         with self._lock:
             self._check(request_id, call)
-            self._step("response")  # before the rest is looked at: a wrong mode leaves the runtime stuck
+            self._step(
+                "response"
+            )  # before the rest is looked at: a wrong mode leaves the runtime stuck
             mode = call.header("Lambda-Runtime-Function-Response-Mode")
             if mode not in {"", "streaming"}:
                 self._take(Raised(b"", {"errorType": "Runtime.InvalidResponseModeHeader"}))
@@ -192,7 +203,9 @@ class RemoteRuntimeApi:
         with self._lock:
             self._alive()
             self._step(asked)
-            self.posted = Raised(call.body, _error_object(call.body), None, call.header(_ERROR_TYPE))
+            self.posted = Raised(
+                call.body, _error_object(call.body), None, call.header(_ERROR_TYPE)
+            )
             self._changed.notify_all()
             return ACCEPTED
 
@@ -244,7 +257,9 @@ def _error_object(body: bytes) -> dict[str, object]:
 
 def _without_cause(body: bytes) -> bytes:
     found: Mapping[str, object] | None = _object(body)
-    if found is None or not all(isinstance(found.get(name, kind()), kind) for name, kind in _CAUSE_FIELDS.items()):
+    if found is None or not all(
+        isinstance(found.get(name, kind()), kind) for name, kind in _CAUSE_FIELDS.items()
+    ):
         return b'"Invalid error body"'
     kept = {name: found[name] for name in _CAUSE_FIELDS if name in found}
     return encode_json(kept)

@@ -20,7 +20,9 @@ __all__ = [
     "text_reply",
 ]
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode  # a test may have replaced json.dumps and json.loads
+_encode = json.JSONEncoder(
+    separators=(",", ":")
+).encode  # a test may have replaced json.dumps and json.loads
 _decode = json.JSONDecoder().decode
 
 
@@ -45,7 +47,9 @@ class Call:
     path: str
     """Without host and query."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    """By their names in lower case; of a repeated one the first.  A character stands for a byte (Latin-1)."""
+    """By their names in lower case; of a repeated one the first.  A character stands for a byte
+    (Latin-1).
+    """
     body: bytes = b""
     """What is over the limit of a response is missing but for one byte."""
 
@@ -77,22 +81,30 @@ class ApiError(Exception):
         self.message = message
 
     def reply(self) -> Reply:
-        """Return the answer as the Runtime Interface Emulator writes it: the message first, a newline at the end."""
+        """Return the answer as the Runtime Interface Emulator writes it: the message first, a
+        newline at the end.
+        """
         return json_reply(self.status, {"errorMessage": self.message, "errorType": self.error_type})
 
 
 class Gone(Exception):
-    """The processes of the caller's generation have ended: its connection is closed without an answer."""
+    """The processes of the caller's generation have ended: its connection is closed without an
+    answer.
+    """
 
 
 def json_reply(status: int, value: object, *headers: tuple[str, str]) -> Reply:
     """Return *value* as compact JSON with a newline at its end, as Go's encoder writes it."""
-    return Reply(status, encode_json(value) + b"\n", (("Content-Type", "application/json"), *headers))
+    return Reply(
+        status, encode_json(value) + b"\n", (("Content-Type", "application/json"), *headers)
+    )
 
 
 def text_reply(status: int, text: str, *headers: tuple[str, str]) -> Reply:
     """Return *text* as Go's ``http.Error`` writes it."""
-    return Reply(status, f"{text}\n".encode(), (("Content-Type", "text/plain; charset=utf-8"), *headers))
+    return Reply(
+        status, f"{text}\n".encode(), (("Content-Type", "text/plain; charset=utf-8"), *headers)
+    )
 
 
 ACCEPTED: Final = json_reply(202, {"status": "OK"})

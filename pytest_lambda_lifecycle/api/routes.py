@@ -1,7 +1,7 @@
 """Which call of which API is answered by whom.
 
-Source: the Lambda API pages for runtimes, extensions, telemetry and metadata; Runtime Interface Emulator,
-``rapi/router.go``, for the order of checks, statuses and bodies.
+Source: the Lambda API pages for runtimes, extensions, telemetry and metadata; Runtime Interface
+Emulator, ``rapi/router.go``, for the order of checks, statuses and bodies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_lambda_lifecycle.api import states
-from pytest_lambda_lifecycle.api.replies import ACCEPTED, NOT_FOUND, ApiError, Call, Reply, json_reply, text_reply
+from pytest_lambda_lifecycle.api.replies import (
+    ACCEPTED,
+    NOT_FOUND,
+    ApiError,
+    Call,
+    Reply,
+    json_reply,
+    text_reply,
+)
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.registry import Registry
@@ -42,7 +50,9 @@ class Subscriptions(Protocol):
 class Routes:
     """Answers calls; any number of threads may ask at once."""
 
-    def __init__(self, registry: Registry, runtime: RuntimeApi, telemetry: Subscriptions, *, token: str) -> None:
+    def __init__(
+        self, registry: Registry, runtime: RuntimeApi, telemetry: Subscriptions, *, token: str
+    ) -> None:
         """``token`` is what ``AWS_LAMBDA_METADATA_TOKEN`` holds."""
         self._registry = registry
         self._runtime = runtime
@@ -87,7 +97,9 @@ class Routes:
         name = call.header("Lambda-Extension-Name")
         if not name:
             raise ApiError(403, *states.NO_NAME)
-        features = {feature.strip() for feature in call.header("Lambda-Extension-Accept-Feature").split(",")}
+        features = {
+            feature.strip() for feature in call.header("Lambda-Extension-Accept-Feature").split(",")
+        }
         identifier, answer = self._registry.register(name, _decoded(call), features)
         return json_reply(200, answer, (_IDENTIFIER, identifier))
 
@@ -95,7 +107,10 @@ class Routes:
         event, event_id = self._registry.next_event(_identifier(call))
         if event_id is None:  # SHUTDOWN: the emulator leaves the type to Go, which sees text
             return Reply(200, event, (("Content-Type", "text/plain; charset=utf-8"),))
-        headers = ("Content-Type", "application/json"), ("Lambda-Extension-Event-Identifier", event_id)
+        headers = (
+            ("Content-Type", "application/json"),
+            ("Lambda-Extension-Event-Identifier", event_id),
+        )
         return Reply(200, event, headers)
 
     def _init_error(self, call: Call) -> Reply:
@@ -135,7 +150,9 @@ def _identifier(call: Call) -> str:
     try:
         return str(uuid.UUID(given))
     except ValueError:
-        raise ApiError(403, "Extension.InvalidExtensionIdentifier", f"Invalid {_IDENTIFIER}") from None
+        raise ApiError(
+            403, "Extension.InvalidExtensionIdentifier", f"Invalid {_IDENTIFIER}"
+        ) from None
 
 
 def _error_type(call: Call) -> str:
@@ -146,11 +163,15 @@ def _error_type(call: Call) -> str:
 
 
 def _decoded(call: Call) -> object:
-    """Return the body of a registration; raises `ApiError` for what is no JSON, in Go's words where it is simple."""
+    """Return the body of a registration; raises `ApiError` for what is no JSON, in Go's words where
+    it is simple.
+    """
     try:
         return call.json()
     except json.JSONDecodeError as problem:
-        at = problem.pos + len(problem.doc[problem.pos :]) - len(problem.doc[problem.pos :].lstrip())
+        at = (
+            problem.pos + len(problem.doc[problem.pos :]) - len(problem.doc[problem.pos :].lstrip())
+        )
         if at >= len(problem.doc):
             message = "unexpected end of JSON input"
         else:

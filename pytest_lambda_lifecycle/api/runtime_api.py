@@ -1,4 +1,5 @@
-"""The Runtime API as a runtime meets it: what each call does to the runtime's state, and what it is answered.
+"""The Runtime API as a runtime meets it: what each call does to the runtime's state, and what it is
+answered.
 
 Source: Runtime Interface Emulator, ``rapi/router.go`` and ``core/states.go``.
 """
@@ -59,8 +60,8 @@ class View(Protocol):
 class LocalRuntimeApi:
     """Stands beside a runtime that lives in this process and needs no HTTP.
 
-    The runtime is the only client that the Runtime API allows; function code that calls it is refused, and nothing
-    changes.
+    The runtime is the only client that the Runtime API allows; function code that calls it is
+    refused, and nothing changes.
     """
 
     def __init__(self, config: FunctionConfig, view: View) -> None:
@@ -98,6 +99,8 @@ class LocalRuntimeApi:
 
 
 def check_request_id(request_id: str, current: str) -> None:
-    """Raise `ApiError` 400 unless the call is about the current request; asked before the state is looked at."""
+    """Raise `ApiError` 400 unless the call is about the current request; asked before the state is
+    looked at.
+    """
     if not request_id or request_id != current:
         raise ApiError(400, "InvalidRequestID", "Invalid request ID")

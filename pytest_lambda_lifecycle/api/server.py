@@ -1,6 +1,7 @@
 """The listener on loopback: bound early for its address, serving when somebody needs it.
 
-Binding takes microseconds and no thread, so each environment can tell its address in ``AWS_LAMBDA_RUNTIME_API``.
+Binding takes microseconds and no thread, so each environment can tell its address in
+``AWS_LAMBDA_RUNTIME_API``.
 """
 
 from __future__ import annotations
@@ -25,13 +26,19 @@ __all__ = ["ApiServer"]
 _POLL: Final = 0.01
 """Seconds after which the accepting thread looks whether to stop; on Linux it is woken."""
 _BACKLOG: Final = 1024
-"""Connections that may wait to be accepted; more than the 1,000 descriptors that Lambda gives a function."""
+"""Connections that may wait to be accepted; more than the 1,000 descriptors that Lambda gives a
+function.
+"""
 _PATIENCE: Final = 2.0
-"""Seconds that closing waits for threads: for one that does not end, its handler must be at fault."""
+"""Seconds that closing waits for threads: for one that does not end, its handler must be at
+fault.
+"""
 
 
 def _socket_class() -> type[socket.socket]:
-    """Return the real class, whatever a test (pytest-socket, HTTPretty, gevent) has put in its place."""
+    """Return the real class, whatever a test (pytest-socket, HTTPretty, gevent) has put in its
+    place.
+    """
     for found in _socket.socket.__subclasses__():
         if found.__module__ == "socket":
             return cast("type[socket.socket]", found)
@@ -81,7 +88,10 @@ class ApiServer:
             if self._accepting is not None or self._listener is None or self._closing:
                 return
             self._accepting = threading.Thread(
-                target=self._accept, args=(self._listener,), name="lambda-lifecycle-api", daemon=True
+                target=self._accept,
+                args=(self._listener,),
+                name="lambda-lifecycle-api",
+                daemon=True,
             )
             start_unwatched(self._accepting)
 
@@ -93,7 +103,9 @@ class ApiServer:
             _shut(connection)
 
     def close(self) -> None:
-        """Stop serving and free the port; idempotent.  Whoever waits in ``handle`` has to be released first."""
+        """Stop serving and free the port; idempotent.  Whoever waits in ``handle`` has to be
+        released first.
+        """
         with self._lock:
             self._closing = True
             listener, self._listener = self._listener, None
@@ -129,7 +141,10 @@ class ApiServer:
     def _begin(self, connection: socket.socket) -> None:
         """Serve a connection on a thread of its own."""
         thread = threading.Thread(
-            target=self._converse, args=(connection,), name="lambda-lifecycle-api-connection", daemon=True
+            target=self._converse,
+            args=(connection,),
+            name="lambda-lifecycle-api-connection",
+            daemon=True,
         )
         with self._lock:
             if self._closing:
@@ -164,5 +179,7 @@ class ApiServer:
 
 
 def _shut(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # it is closed already, or is a listener on a system that cannot shut one down
+    with contextlib.suppress(
+        OSError
+    ):  # it is closed already, or is a listener on a system that cannot shut one down
         connection.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,5 @@
-"""The state tables of the Runtime API and the Extensions API as data, and the words of their refusals.
+"""The state tables of the Runtime API and the Extensions API as data, and the words of their
+refusals.
 
 Source: Runtime Interface Emulator, ``core/states.go``, ``core/externalagent_states.go``,
 ``core/internalagent_states.go``; its texts were recorded from the binary.
@@ -29,7 +30,11 @@ RUNTIME: Final[Table] = {
     "Started": {"next": "Ready", "init/error": "InitError", "restore/next": "RestoreReady"},
     "InitError": {},
     "Ready": {"next": "Ready", "event": "Running"},  # a second one waits for the second event
-    "Running": {"next": "Running", "response": "InvocationResponse", "error": "InvocationErrorResponse"},
+    "Running": {
+        "next": "Running",
+        "response": "InvocationResponse",
+        "error": "InvocationErrorResponse",
+    },
     "InvocationResponse": {"sent": "RuntimeResponseSentState"},
     "InvocationErrorResponse": {"sent": "RuntimeResponseSentState"},
     "RuntimeResponseSentState": {"next": "Ready"},
@@ -41,8 +46,8 @@ RUNTIME: Final[Table] = {
     },
     "RuntimeRestoreErrorState": {},
 }
-"""State, then call, then the state after it.  What is missing is refused; ``sent``, ``event`` and ``restore`` are the
-platform's own steps."""
+"""State, then call, then the state after it.  What is missing is refused; ``sent``, ``event`` and
+``restore`` are the platform's own steps."""
 
 _RUNTIME_AIMS: Final = {
     "next": "Ready",
@@ -58,17 +63,27 @@ EXTENSION: Final[Table] = {
     "Started": {"register": "Registered", "launch": "LaunchError"},
     "Registered": {"next": "Ready", "init/error": "InitError", "exit/error": "ExitError"},
     "Ready": {"event": "Running", "exit/error": "ExitError"},
-    "Running": {"next": "Ready", "exit/error": "ExitError", "exit": "Exited", "kill": "ShutdownFailed"},
+    "Running": {
+        "next": "Ready",
+        "exit/error": "ExitError",
+        "exit": "Exited",
+        "kill": "ShutdownFailed",
+    },
     "InitError": {"init/error": "InitError"},
     "ExitError": {"exit/error": "ExitError"},
     "ShutdownFailed": {},
     "Exited": {},
     "LaunchError": {},
 }
-"""The same for extensions; ``launch``, ``event``, ``exit`` and ``kill`` are the platform's.  The last three states are
-an external extension's only."""
+"""The same for extensions; ``launch``, ``event``, ``exit`` and ``kill`` are the platform's.  The
+last three states are an external extension's only."""
 
-_EXTENSION_AIMS: Final = {"register": "Registered", "next": "Ready", "init/error": "InitError", "exit/error": "Exited"}
+_EXTENSION_AIMS: Final = {
+    "register": "Registered",
+    "next": "Ready",
+    "init/error": "InitError",
+    "exit/error": "Exited",
+}
 
 EXTENSION_LIMIT: Final = 10
 """Extensions of one environment, internal and external ones together (Lambda quotas; emulator)."""
@@ -102,6 +117,8 @@ def step_extension(state: str, call: str, who: str) -> str:
 
 
 def extension_refusal(state: str, call: str, who: str, reason: str = NOT_ALLOWED) -> ApiError:
-    """Return the refusal of a call of an extension's; ``who`` is its name in ``register``, else its identifier."""
+    """Return the refusal of a call of an extension's; ``who`` is its name in ``register``, else its
+    identifier.
+    """
     text = f"State transition from {state} to {_EXTENSION_AIMS[call]} failed for extension {who}. Error: {reason}"
     return ApiError(403, "Extension.InvalidExtensionState", text)

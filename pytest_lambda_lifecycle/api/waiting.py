@@ -11,7 +11,9 @@ from pytest_lambda_lifecycle.isolation.real_time import RealTime
 __all__ = ["wait_until"]
 
 _LOOK_UP_S: Final = 0.05
-"""The main thread waits no longer at a time: signals are handled, and no lost wake-up can hold it for long."""
+"""The main thread waits no longer at a time: signals are handled, and no lost wake-up can hold it
+for long.
+"""
 
 
 def wait_until(changed: threading.Condition, done: Callable[[], bool], until: float) -> bool:

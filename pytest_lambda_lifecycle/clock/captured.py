@@ -1,7 +1,8 @@
-"""Clock functions that modules have captured: in default values, in class attributes, in names and tables of their own.
+"""Clock functions that modules have captured: in default values, in class attributes, in names and
+tables of their own.
 
-freezegun replaces names in modules alone: with ``timer=time.monotonic`` (cachetools) or ``sleep=time.sleep`` (botocore)
-a library would go on in real time.
+freezegun replaces names in modules alone: with ``timer=time.monotonic`` (cachetools) or
+``sleep=time.sleep`` (botocore) a library would go on in real time.
 """
 
 from __future__ import annotations
@@ -28,23 +29,36 @@ _found: Final[WeakKeyDictionary[ModuleType, tuple[Place, ...]]] = WeakKeyDiction
 """What was found in a module: it takes 10 ms to look through a thousand, so it is done once."""
 
 
-def replace_captured(values: Mapping[int, Any], ignored: tuple[str, ...]) -> Callable[[Mapping[int, Any]], None]:
-    """Put ``values``, by the id of what they replace, wherever installed modules hold that; the call puts others there.
+def replace_captured(
+    values: Mapping[int, Any], ignored: tuple[str, ...]
+) -> Callable[[Mapping[int, Any]], None]:
+    """Put ``values``, by the id of what they replace, wherever installed modules hold that; the
+    call puts others there.
 
-    The ids are those of freezegun's functions, with or without `time.sleep`.  Modules whose names begin as ``ignored``
-    are left out, and so is what is not installed: a test that has put a stopwatch aside wants to keep it.
+    The ids are those of freezegun's functions, with or without `time.sleep`.  Modules whose names
+    begin as ``ignored`` are left out, and so is what is not installed: a test that has put a
+    stopwatch aside wants to keep it.
     """
     replaced: list[Place] = []
-    ids = {*values, id(RealTime.sleep)}  # what is found is remembered, for calls with and without it
+    ids = {
+        *values,
+        id(RealTime.sleep),
+    }  # what is found is remembered, for calls with and without it
     for name, module in list(sys.modules.items()):
         if not issubclass(type(module), ModuleType):
             continue
         places = _found.get(module)
         if places is None:
-            skipped = name.partition(".")[0] in _OWN_BUSINESS or name.startswith(ignored) or not _installed(module)
+            skipped = (
+                name.partition(".")[0] in _OWN_BUSINESS
+                or name.startswith(ignored)
+                or not _installed(module)
+            )
             # The module is not kept: the dictionary would never forget it.
             found = [] if skipped else [(owner, key) for owner, key in _places(module, ids)]
-            places = _found[module] = tuple((None if owner is module else owner, key) for owner, key in found)
+            places = _found[module] = tuple(
+                (None if owner is module else owner, key) for owner, key in found
+            )
         replaced += [(module if owner is None else owner, key) for owner, key in places]
     _put(replaced, values)
     return lambda others: _put(replaced, others)
@@ -55,15 +69,21 @@ def _installed(module: ModuleType) -> bool:
     return folder is not None and is_installed(folder)
 
 
-def put_into(module: ModuleType, values: Mapping[int, Any], *, names: Mapping[int, Any] | None = None) -> None:
-    """Replace by ``values`` what a module has captured; its own names by ``names``, if these are others."""
+def put_into(
+    module: ModuleType, values: Mapping[int, Any], *, names: Mapping[int, Any] | None = None
+) -> None:
+    """Replace by ``values`` what a module has captured; its own names by ``names``, if these are
+    others.
+    """
     places = list(_places(module, values))
     _put([place for place in places if place[0] is not module], values)
     _put([place for place in places if place[0] is module], values if names is None else names)
 
 
 def put_into_tables(module: ModuleType, values: Mapping[int, Any]) -> None:
-    """Replace by ``values`` what dictionaries, lists, sets and tuples of a module and its classes hold."""
+    """Replace by ``values`` what dictionaries, lists, sets and tuples of a module and its classes
+    hold.
+    """
     for owner in _owners(module):
         for name, held in list(vars(owner).items()):
             if type(held) in (tuple, frozenset) and any(id(one) in values for one in held):
@@ -74,8 +94,13 @@ def put_into_tables(module: ModuleType, values: Mapping[int, Any]) -> None:
                 replaced = {values.get(id(one), one) for one in list(held)}
                 held.clear()
                 held.update(replaced)
-            elif type(held) is dict and any(id(one) in values for pair in list(held.items()) for one in pair):
-                pairs = [(values.get(id(key), key), values.get(id(value), value)) for key, value in list(held.items())]
+            elif type(held) is dict and any(
+                id(one) in values for pair in list(held.items()) for one in pair
+            ):
+                pairs = [
+                    (values.get(id(key), key), values.get(id(value), value))
+                    for key, value in list(held.items())
+                ]
                 held.clear()
                 held.update(pairs)
 
@@ -83,7 +108,11 @@ def put_into_tables(module: ModuleType, values: Mapping[int, Any]) -> None:
 def _owners(module: ModuleType) -> list[Any]:
     name = getattr(module, "__name__", "")
     # issubclass and not isinstance: that asks lazy proxies for their __class__, which runs code.
-    classes = [one for one in list(vars(module).values()) if issubclass(type(one), type) and one.__module__ == name]
+    classes = [
+        one
+        for one in list(vars(module).values())
+        if issubclass(type(one), type) and one.__module__ == name
+    ]
     return [module, *classes]
 
 
@@ -111,6 +140,10 @@ def _put(places: list[Place], values: Mapping[int, Any]) -> None:
             elif id(held) in values:
                 setattr(owner, key, values[id(held)])
         elif key == "__defaults__":
-            owner.__defaults__ = tuple(values.get(id(default), default) for default in owner.__defaults__ or ())
+            owner.__defaults__ = tuple(
+                values.get(id(default), default) for default in owner.__defaults__ or ()
+            )
         else:
-            owner.__kwdefaults__ = {k: values.get(id(v), v) for k, v in (owner.__kwdefaults__ or {}).items()}
+            owner.__kwdefaults__ = {
+                k: values.get(id(v), v) for k, v in (owner.__kwdefaults__ or {}).items()
+            }

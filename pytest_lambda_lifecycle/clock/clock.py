@@ -1,4 +1,6 @@
-"""Time as the conductor knows it, the real one, and how it is replaced.  The only module that imports freezegun."""
+"""Time as the conductor knows it, the real one, and how it is replaced.  The only module that
+imports freezegun.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ class Clock(Protocol):
     """What the conductor knows of time."""
 
     resolution_us: int
-    """Spans that differ by no more say nothing about what came first: that is how much a busy machine blurs them."""
+    """Spans that differ by no more say nothing about what came first: that is how much a busy
+    machine blurs them.
+    """
 
     def now_us(self) -> int:
         """Microseconds since the epoch."""
@@ -32,7 +36,9 @@ class Clock(Protocol):
         ...
 
     def rewind(self, to_us: int) -> None:
-        """Go back for the next participant, which runs beside one that has had its turn since then."""
+        """Go back for the next participant, which runs beside one that has had its turn since
+        then.
+        """
         ...
 
     def skip_to(self, to_us: int) -> None:

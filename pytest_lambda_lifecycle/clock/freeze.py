@@ -42,7 +42,8 @@ class Freeze:
     )
 
     def __init__(self, at: datetime, *, tick: bool, also: Sequence[tuple[Any, Any]] = ()) -> None:
-        """Replace the time functions in all modules; ``at`` is naive UTC.  With ``tick`` time goes on from there.
+        """Replace the time functions in all modules; ``at`` is naive UTC.  With ``tick`` time goes
+        on from there.
 
         ``also`` has pairs of a function and its replacement that freezegun does not know.
         """
@@ -68,11 +69,15 @@ class Freeze:
             self._let_in()
             raise
 
-    def _replace(self, ignored: tuple[str, ...], also: Sequence[tuple[Any, Any]], *, tick: bool) -> None:
+    def _replace(
+        self, ignored: tuple[str, ...], also: Sequence[tuple[Any, Any]], *, tick: bool
+    ) -> None:
         self._narrow_the_ignore_list(self._api)
         self.pairs = pairs = [*_freezegun_pairs(self._api), *also]
         for name in self._MODULES_WITH_REAL_TIME:
-            module = sys.modules.get(name)  # if it was imported inside a freeze, nobody has given it its clock back
+            module = sys.modules.get(
+                name
+            )  # if it was imported inside a freeze, nobody has given it its clock back
             if module is not None:
                 put_into(module, {id(fake): real for real, fake in pairs})
         if not self._nested:
@@ -85,7 +90,8 @@ class Freeze:
         self._forget_types = explain_to_pydantic(self._api.FakeDatetime, self._api.FakeDate)
 
     def _narrow_the_ignore_list(self, api: Any) -> None:  # noqa: ANN401
-        """Freeze threads and pools too: freezegun looks at five callers, and finds `threading` below shallow code.
+        """Freeze threads and pools too: freezegun looks at five callers, and finds `threading`
+        below shallow code.
 
         The default list is right for the scan, and was used for it.
         """
@@ -94,10 +100,19 @@ class Freeze:
             lists[-1] = self._CALLERS_WITH_REAL_TIME
 
     def _let_spans_go_on(self) -> None:
-        """Let `time.monotonic` and its kin go on from where they are: those of freezegun jump to the epoch."""
-        stand_ins = {id(real): self._going_on(real, fake) for real, fake in self.pairs if real.__name__ in _SPANS}
+        """Let `time.monotonic` and its kin go on from where they are: those of freezegun jump to
+        the epoch.
+        """
+        stand_ins = {
+            id(real): self._going_on(real, fake)
+            for real, fake in self.pairs
+            if real.__name__ in _SPANS
+        }
         self.pairs[:] = [(real, stand_ins.get(id(real), fake)) for real, fake in self.pairs]
-        for owner, name, real in [*self._freezer.undo_changes, *((time, one.__name__, one) for one, _ in self.pairs)]:
+        for owner, name, real in [
+            *self._freezer.undo_changes,
+            *((time, one.__name__, one) for one, _ in self.pairs),
+        ]:
             if id(real) in stand_ins:
                 setattr(owner, name, stand_ins[id(real)])
 
@@ -105,7 +120,11 @@ class Freeze:
         unit = 1 if real.__name__.endswith("_ns") else 1_000_000_000
 
         def stand_in() -> Any:  # noqa: ANN401  # int or float, as the real one
-            return real() + (self._shift_ns if unit == 1 else self._shift_ns / unit) if self.innermost else fake()
+            return (
+                real() + (self._shift_ns if unit == 1 else self._shift_ns / unit)
+                if self.innermost
+                else fake()
+            )
 
         return stand_in
 
@@ -127,10 +146,12 @@ class Freeze:
         return [factory for factory in factories if own is None or factory is not own._factory]
 
     def stop(self, modules: Iterable[ModuleType]) -> None:
-        """Give real time back everywhere, also in ``modules`` that are not in `sys.modules` or took an old name.
+        """Give real time back everywhere, also in ``modules`` that are not in `sys.modules` or took
+        an old name.
 
-        freezegun restores the globals of modules that are new by name; class attributes, default values and tables that
-        were filled meanwhile would stay fake for ever.  Inside a freeze of the test's own, names stay as that has them.
+        freezegun restores the globals of modules that are new by name; class attributes, default
+        values and tables that were filled meanwhile would stay fake for ever.  Inside a freeze of
+        the test's own, names stay as that has them.
         """
         Freeze.outermost = None if Freeze.outermost is self else Freeze.outermost
         self._freezer.stop()
@@ -154,10 +175,12 @@ def _freezegun_pairs(api: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401
 
 
 class FreezegunNames:
-    """Keeps names that modules have captured in step with a freeze of the test's own.  A part of the process.
+    """Keeps names that modules have captured in step with a freeze of the test's own.  A part of
+    the process.
 
-    freezegun replaces and restores names only in what `sys.modules` holds when it starts and stops; an environment that
-    is not entered then would keep a dead fake, or real time, in ``from datetime import datetime``.
+    freezegun replaces and restores names only in what `sys.modules` holds when it starts and stops;
+    an environment that is not entered then would keep a dead fake, or real time, in ``from datetime
+    import datetime``.
     """
 
     def __init__(self, modules: Callable[[], dict[str, ModuleType]]) -> None:

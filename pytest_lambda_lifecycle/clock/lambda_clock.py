@@ -23,20 +23,27 @@ __all__ = ["LambdaClock", "idle_span_us", "require_clock"]
 def idle_span_us(seconds: float, minutes: float, hours: float) -> int:
     """Add up a span, in microseconds; raises `LifecycleError` for what is no length of time."""
     parts = ((seconds, "seconds", 1), (minutes, "minutes", 60), (hours, "hours", 3600))
-    return sum(microseconds(value, f"cannot let time pass: {name}") * factor for value, name, factor in parts)
+    return sum(
+        microseconds(value, f"cannot let time pass: {name}") * factor
+        for value, name, factor in parts
+    )
 
 
 class LambdaClock(VirtualClock):
-    """Time that stands still until function code sleeps, an environment idles, or the test moves it.
+    """Time that stands still until function code sleeps, an environment idles, or the test moves
+    it.
 
-    `time.time`, `monotonic`, `perf_counter`, `datetime.now` and their kin agree with it everywhere, in threads too.
-    Use it through the fixture ``lambda_clock``, or as a context manager around environments.
+    `time.time`, `monotonic`, `perf_counter`, `datetime.now` and their kin agree with it everywhere,
+    in threads too. Use it through the fixture ``lambda_clock``, or as a context manager around
+    environments.
     """
 
     current: ClassVar[LambdaClock | None] = None
 
     def __init__(self, start: datetime | None = None, *, watchdog: float = 10.0) -> None:
-        """``start`` is aware, and now on the whole second by default; ``watchdog`` is s of real time for one phase."""
+        """``start`` is aware, and now on the whole second by default; ``watchdog`` is s of real
+        time for one phase.
+        """
         if start is not None:
             _require_aware(start, "cannot start the clock at")
         super().__init__(start, watchdog=watchdog)
@@ -46,9 +53,13 @@ class LambdaClock(VirtualClock):
 
     def __enter__(self) -> Self:
         if LambdaClock.current is not None:
-            raise LifecycleError("cannot start a second clock: one runs already in this test, and time is one for all")
+            raise LifecycleError(
+                "cannot start a second clock: one runs already in this test, and time is one for all"
+            )
         if self.ended:
-            raise LifecycleError("cannot start this clock again: it has ended; make another LambdaClock()")
+            raise LifecycleError(
+                "cannot start this clock again: it has ended; make another LambdaClock()"
+            )
         entered = stage.leave()
         try:
             self.start(self._sleep.captured)
@@ -59,7 +70,10 @@ class LambdaClock(VirtualClock):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         LambdaClock.current = None
         self._undo()
@@ -68,7 +82,9 @@ class LambdaClock(VirtualClock):
         stage.resume(entered)
 
     def attach(self, listener: _Listener) -> None:
-        """Tell an environment when time has passed, and give real time back to its modules at the end."""
+        """Tell an environment when time has passed, and give real time back to its modules at the
+        end.
+        """
         self._listeners.add(listener)
 
     @property
@@ -86,21 +102,31 @@ class LambdaClock(VirtualClock):
         self._pass(idle_span_us(seconds, minutes, hours), "advance the clock")
 
     def move_to(self, moment: datetime) -> None:
-        """Let time pass until ``moment`` (aware); raises `LifecycleError` if that is in the past."""
+        """Let time pass until ``moment`` (aware); raises `LifecycleError` if that is in the
+        past.
+        """
         _require_aware(moment, "cannot move the clock to")
         if moment > LAST:
             raise LifecycleError(f"cannot move the clock to {moment}: {WHY_LAST}")
         span = (moment - self.now) // timedelta(microseconds=1)
         if span < 0:
-            raise LifecycleError(f"cannot move the clock back to {moment}: it is {self.now}, and time goes forward")
+            raise LifecycleError(
+                f"cannot move the clock back to {moment}: it is {self.now}, and time goes forward"
+            )
         self._pass(span, "move the clock")
 
     def _pass(self, span_us: int, asked: str) -> None:
         if self.ended or self._freeze is None:
-            state = "has ended with its test" if self.ended else "was not started: use it in a with block"
+            state = (
+                "has ended with its test"
+                if self.ended
+                else "was not started: use it in a with block"
+            )
             raise LifecycleError(f"cannot {asked}: it {state}")
         if stage.running:
-            raise LifecycleError(f"cannot {asked} while {stage.running[-1].label} is inside a phase: its code moves it")
+            raise LifecycleError(
+                f"cannot {asked} while {stage.running[-1].label} is inside a phase: its code moves it"
+            )
         self.pass_time(span_us)
 
     def pass_time(self, span_us: int) -> None:
@@ -111,13 +137,17 @@ class LambdaClock(VirtualClock):
 
 
 def require_clock(own: LambdaClock | None, asked: str, handler: str) -> None:
-    """Refuse to go on with an environment under another clock than its ``own``: time is one for all."""
+    """Refuse to go on with an environment under another clock than its ``own``: time is one for
+    all.
+    """
     current = LambdaClock.current
     if current is own:
         return
     if own is not None:
         state = "has ended" if own.ended else "is not the one that runs"
-        raise LifecycleError(f"cannot {asked}: the lambda_clock of this environment {state}; make both in one test")
+        raise LifecycleError(
+            f"cannot {asked}: the lambda_clock of this environment {state}; make both in one test"
+        )
     raise LifecycleError(
         f"cannot {asked}: this environment was made before lambda_clock (now {current.now if current else ''}) and "
         f"lives in real time; ask for lambda_clock first, and make the environment of {handler!r} then"
@@ -126,7 +156,9 @@ def require_clock(own: LambdaClock | None, asked: str, handler: str) -> None:
 
 def _require_aware(moment: object, asked: str) -> None:
     if not isinstance(moment, datetime) or moment.tzinfo is None:
-        raise LifecycleError(f"{asked} {moment!r}: give an aware datetime, such as one in timezone.utc")
+        raise LifecycleError(
+            f"{asked} {moment!r}: give an aware datetime, such as one in timezone.utc"
+        )
 
 
 class _Listener(Protocol):

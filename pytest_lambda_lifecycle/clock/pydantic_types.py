@@ -1,7 +1,8 @@
 """freezegun's stand-ins for `datetime` and `date`, as pydantic understands them.
 
-Since version 2.14 pydantic looks types up in a table, and a model that is made inside a freeze names types that are not
-in it: every function with a date in its models would fail at init, Powertools' own models included.
+Since version 2.14 pydantic looks types up in a table, and a model that is made inside a freeze
+names types that are not in it: every function with a date in its models would fail at init,
+Powertools' own models included.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ __all__ = ["explain_to_pydantic"]
 _HOOK: Final = "__get_pydantic_core_schema__"
 
 
-def explain_to_pydantic(fake_datetime: type[datetime.datetime], fake_date: type[datetime.date]) -> Undo:
+def explain_to_pydantic(
+    fake_datetime: type[datetime.datetime], fake_date: type[datetime.date]
+) -> Undo:
     """Give both types pydantic's hook for foreign ones, until the returned call."""
     if _HOOK in vars(fake_datetime):  # inside another freeze
         return lambda: None
@@ -36,4 +39,6 @@ def _date_schema(cls: type, source: object, handler: object) -> Any:  # noqa: AN
 
 
 def _core_schema() -> Any:  # noqa: ANN401
-    return importlib.import_module("pydantic_core.core_schema")  # it is there: pydantic is the only caller
+    return importlib.import_module(
+        "pydantic_core.core_schema"
+    )  # it is there: pydantic is the only caller

@@ -17,7 +17,9 @@ __all__ = ["RealClock", "now"]
 
 
 class RealClock:
-    """Wall time for moments, `time.perf_counter_ns` for spans.  Idle time is added to what function code reads."""
+    """Wall time for moments, `time.perf_counter_ns` for spans.  Idle time is added to what function
+    code reads.
+    """
 
     stuck = ""
     cut = False
@@ -32,11 +34,15 @@ class RealClock:
         return RealTime.time_ns() // 1000 + self._shifted_us
 
     def function_time_ms(self) -> int:
-        """Milliseconds since the epoch by `time.time`, as a test may have replaced it; so are deadlines."""
+        """Milliseconds since the epoch by `time.time`, as a test may have replaced it; so are
+        deadlines.
+        """
         return int(time.time() * 1000)
 
     def pass_time(self, span_us: int) -> None:
-        """Shift wall and monotonic time for everybody; they go on from there.  The test's own freezes move as well."""
+        """Shift wall and monotonic time for everybody; they go on from there.  The test's own
+        freezes move as well.
+        """
         cls = RealClock
         frozen = Freeze.others(cls._shift)
         moments = [(factory.time_to_freeze - EPOCH) // MICROSECOND for factory in frozen]
@@ -83,7 +89,9 @@ class RealClock:
 
     @classmethod
     def unshift(cls, modules: Iterable[ModuleType]) -> None:
-        """Give real time back, unless the test has frozen time since: then at the end of the test."""
+        """Give real time back, unless the test has frozen time since: then at the end of the
+        test.
+        """
         if cls._shift is None:
             cls._shifted_us = 0
         elif cls._shift.innermost:

@@ -1,7 +1,8 @@
-"""Sleeping function code does not wait: `time.sleep` and the timers of its event loops move the virtual clock.
+"""Sleeping function code does not wait: `time.sleep` and the timers of its event loops move the
+virtual clock.
 
-Other waits (events, queues, locks, sockets) wait in real time: they loop on clocks of their own, so they cannot be made
-virtual honestly.
+Other waits (events, queues, locks, sockets) wait in real time: they loop on clocks of their own, so
+they cannot be made virtual honestly.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 __all__ = ["VirtualSleep"]
 
 IO_PATIENCE: Final = 0.05
-"""Seconds that a loop waits, really, for what is in flight (executors, children, sockets) before its timers jump."""
+"""Seconds that a loop waits, really, for what is in flight (executors, children, sockets) before
+its timers jump.
+"""
 
 
 class VirtualSleep:
-    """Puts `time.sleep` and the event loops of function code under a clock, for as long as it is installed."""
+    """Puts `time.sleep` and the event loops of function code under a clock, for as long as it is
+    installed.
+    """
 
     _sleep = staticmethod(RealTime.sleep)
 
@@ -40,7 +45,9 @@ class VirtualSleep:
 
     def install(self) -> Undo:
         """Replace both; the returned call puts them back."""
-        from asyncio import selector_events  # freezegun has loaded asyncio; without a clock nobody pays for it
+        from asyncio import (
+            selector_events,
+        )  # freezegun has loaded asyncio; without a clock nobody pays for it
 
         loop_class: Any = selector_events.BaseSelectorEventLoop
         original_init = loop_class.__init__
@@ -53,19 +60,23 @@ class VirtualSleep:
             real = selectors.DefaultSelector() if selector is None else selector
             original_init(loop, _VirtualSelector(real, loop, virtual))
             loop.time = lambda: virtual._clock.now_us() / 1_000_000
-            # asyncio's nanosecond vanishes in a float of this size: a timer that is due would never fire.
+            # asyncio's nanosecond vanishes in a float of this size: a timer that is due would never
+            # fire.
             loop._clock_resolution = 1e-6
             _count_executors(loop)
 
         return replace_attributes((time, "sleep", self._stand_in), (loop_class, "__init__", init))
 
     def applies(self) -> bool:
-        """Say whether function code asks: on the thread of a phase, or on one that function code started."""
+        """Say whether function code asks: on the thread of a phase, or on one that function code
+        started.
+        """
         return not self._clock.ended and (stage.on_phase_thread() or function_thread() is not None)
 
     def sleep(self, seconds: float, /) -> None:
         """Stand in for `time.sleep`."""
-        # `subprocess` sleeps until a child has ended, which takes real time; and the C function knows what to raise.
+        # `subprocess` sleeps until a child has ended, which takes real time; and the C function
+        # knows what to raise.
         for_child = sys._getframe(1).f_globals.get("__name__") == "subprocess"
         if for_child or not self.applies() or not math.isfinite(seconds) or seconds < 0:
             self._sleep(seconds)
@@ -84,12 +95,23 @@ class VirtualSleep:
 
 
 class _PhaseThread:
-    """Tells whether the thread of the phase waits for something: then, and only then, a sleeper may move the clock.
+    """Tells whether the thread of the phase waits for something: then, and only then, a sleeper may
+    move the clock.
 
-    A thread that is merely slow (the machine is busy) must not be overtaken: its deadline would come out of nowhere.
+    A thread that is merely slow (the machine is busy) must not be overtaken: its deadline would
+    come out of nowhere.
     """
 
-    _WAITING = ("threading", "queue", "selectors", "socket", "ssl", "subprocess", "concurrent.", "multiprocessing.")
+    _WAITING = (
+        "threading",
+        "queue",
+        "selectors",
+        "socket",
+        "ssl",
+        "subprocess",
+        "concurrent.",
+        "multiprocessing.",
+    )
     _LOOKS = 100  # at the same instruction, `VirtualClock.PATIENCE` apart: it waits in C, called from function code
 
     def __init__(self) -> None:
@@ -109,7 +131,9 @@ class _PhaseThread:
 
 
 class _VirtualSelector(selectors.BaseSelector):
-    """A selector that never waits for a timer: it moves the clock there, once nothing else can happen."""
+    """A selector that never waits for a timer: it moves the clock there, once nothing else can
+    happen.
+    """
 
     def __init__(self, real: Any, loop: Any, virtual: VirtualSleep) -> None:  # noqa: ANN401
         self._real = real
@@ -130,7 +154,9 @@ class _VirtualSelector(selectors.BaseSelector):
         return self._real.select(0)  # type: ignore[no-any-return]
 
     def _in_flight(self) -> bool:
-        """Say whether something beside the loop's own wake-up pipe may make it ready in real time."""
+        """Say whether something beside the loop's own wake-up pipe may make it ready in real
+        time.
+        """
         children = any("waitpid" in thread.name for thread in threading.enumerate())
         return children or self._loop._lambda_executors > 0 or len(self._real.get_map() or ()) > 1
 
@@ -151,7 +177,9 @@ class _VirtualSelector(selectors.BaseSelector):
 
 
 def _count_executors(loop: Any) -> None:  # noqa: ANN401  # an event loop, and attributes of ours on it
-    """Count what runs in executors.  An idle worker thread is no sign of work, so threads cannot be counted."""
+    """Count what runs in executors.  An idle worker thread is no sign of work, so threads cannot be
+    counted.
+    """
     loop._lambda_executors = 0
     run_in_executor, shutdown = loop.run_in_executor, loop.shutdown_default_executor
 

@@ -12,10 +12,14 @@ __all__ = ["keep_out_time_machine"]
 
 
 def keep_out_time_machine() -> Undo:
-    """Raise `LifecycleError` if time-machine travels, and see to it that it does not start until the returned call."""
+    """Raise `LifecycleError` if time-machine travels, and see to it that it does not start until
+    the returned call.
+    """
     time_machine: Any = sys.modules.get("time_machine")
     # Version 3 has renamed the list.
-    if getattr(time_machine, "traveller_stack", None) or getattr(time_machine, "coordinates_stack", None):
+    if getattr(time_machine, "traveller_stack", None) or getattr(
+        time_machine, "coordinates_stack", None
+    ):
         raise LifecycleError(
             "cannot start virtual time (lambda_clock, or idle() without it): time-machine is travelling in this test, "
             "and virtual time stands on freezegun, which cannot run inside it; use lambda_clock alone (its start, "

@@ -13,16 +13,24 @@ from pytest_lambda_lifecycle.clock.clock import Turn
 from pytest_lambda_lifecycle.clock.freeze import Freeze
 from pytest_lambda_lifecycle.clock.real import now
 from pytest_lambda_lifecycle.errors import LifecycleError
-from pytest_lambda_lifecycle.lifecycle.moments import EPOCH, LAST, MICROSECOND, WHY_LAST, require_calendar
+from pytest_lambda_lifecycle.lifecycle.moments import (
+    EPOCH,
+    LAST,
+    MICROSECOND,
+    WHY_LAST,
+    require_calendar,
+)
 
 __all__ = ["VirtualClock"]
 
 
 class VirtualClock:
-    """Time in whole microseconds that moves only when it is moved: by sleeping function code, by idling, by the test.
+    """Time in whole microseconds that moves only when it is moved: by sleeping function code, by
+    idling, by the test.
 
-    `wait_until` is what sleeping means: on the thread of a phase the clock goes there at once; another thread first
-    gives the clock's other movers a moment (`PATIENCE` s, real), so that sleeps of several threads run side by side.
+    `wait_until` is what sleeping means: on the thread of a phase the clock goes there at once;
+    another thread first gives the clock's other movers a moment (`PATIENCE` s, real), so that
+    sleeps of several threads run side by side.
     """
 
     PATIENCE: Final = 0.01
@@ -69,11 +77,15 @@ class VirtualClock:
         return self._us * 1000
 
     def function_time_ms(self) -> int:
-        """Milliseconds since the epoch by `time.time`: a test may have frozen time inside this clock once more."""
+        """Milliseconds since the epoch by `time.time`: a test may have frozen time inside this
+        clock once more.
+        """
         return int(time.time() * 1000)
 
     def move(self, to_us: int) -> None:
-        """Move forward, to microseconds since the epoch; raises `LifecycleError` past the end of the calendar."""
+        """Move forward, to microseconds since the epoch; raises `LifecycleError` past the end of
+        the calendar.
+        """
         with self._moved:
             span = to_us - self._us
             require_calendar(self._us, span)
@@ -88,7 +100,9 @@ class VirtualClock:
         self.move(to_us)
 
     def rewind(self, to_us: int) -> None:
-        """Go back to a moment, for a participant that began there and runs beside those before it."""
+        """Go back to a moment, for a participant that began there and runs beside those before
+        it.
+        """
         with self._moved:
             span, self._us = to_us - self._us, to_us
             if span and self._freeze is not None:
@@ -100,7 +114,9 @@ class VirtualClock:
         self.passed()
 
     def begin_turn(self, limit_us: int) -> Turn:
-        """Set the deadline; that of an environment whose handler invokes this one comes back at the end."""
+        """Set the deadline; that of an environment whose handler invokes this one comes back at the
+        end.
+        """
         outer = self.deadline_us
         self.deadline_us, self.cut, self.stuck = self._us + limit_us, False, ""
         return self.deadline_us, outer
@@ -140,7 +156,9 @@ class VirtualClock:
     def wait_on_other_thread(
         self, until_us: int, in_phase: Callable[[], bool], phase_waits: Callable[[], bool]
     ) -> None:
-        """Wait on a thread beside the phase's: until others moved the clock there, or the phase's thread waits too."""
+        """Wait on a thread beside the phase's: until others moved the clock there, or the phase's
+        thread waits too.
+        """
         with self._moved:
             while not self.ended and (self._us < until_us or not in_phase()):
                 if self._moved.wait(self.PATIENCE) or not in_phase() or not phase_waits():

@@ -1,7 +1,8 @@
-"""The platform: conducts the runtime through the phases of the lifecycle, and alone changes the state.
+"""The platform: conducts the runtime through the phases of the lifecycle, and alone changes the
+state.
 
-The methods read in the order of AWS's own description (Developer Guide, "Understanding the Lambda execution
-environment lifecycle").
+The methods read in the order of AWS's own description (Developer Guide, "Understanding the Lambda
+execution environment lifecycle").
 """
 
 from __future__ import annotations
@@ -71,7 +72,14 @@ class Conductor(Ending):
         clock: Clock,
         renew: Callable[[], str],
     ) -> None:
-        stopping = Stopping(config, runtime=runtime, extensions=extensions, turns=turns, timeline=timeline, clock=clock)
+        stopping = Stopping(
+            config,
+            runtime=runtime,
+            extensions=extensions,
+            turns=turns,
+            timeline=timeline,
+            clock=clock,
+        )
         super().__init__(
             config,
             extensions=extensions,
@@ -93,10 +101,14 @@ class Conductor(Ending):
                 raise InvalidTransition(
                     f"cannot initialize: {self._standing()}; Init runs once, before the first invoke"
                 )
-            return self._init("init", rules.init_limit_us(self.config.initialization_type, self.config.timeout))
+            return self._init(
+                "init", rules.init_limit_us(self.config.initialization_type, self.config.timeout)
+            )
 
     def _init(self, phase: str, limit_us: int) -> Init:
-        """Extension init, runtime init, function init; with SnapStart also the before-snapshot hooks."""
+        """Extension init, runtime init, function init; with SnapStart also the before-snapshot
+        hooks.
+        """
         __tracebackhide__ = True
         config, timeline, clock = self.config, self.timeline, self.clock
         self._move(State.INIT)
@@ -104,7 +116,9 @@ class Conductor(Ending):
         limit = config.timeout if phase == "invoke" else limit_us / 1_000_000
         release = self._process.hold_streams()
         try:
-            timeline.append(InitStart(clock.now_us(), config.initialization_type, phase, config.runtime))
+            timeline.append(
+                InitStart(clock.now_us(), config.initialization_type, phase, config.runtime)
+            )
             outcome = self._init_participants(limit_us, limit)
         except BaseException:  # an observer's; nothing of a function or an extension comes so
             self.state = State.READY
@@ -116,16 +130,25 @@ class Conductor(Ending):
         duration_us = (clock.elapsed() - began) // 1000
         reported = rules.reported_error_type(outcome)
         kind = config.initialization_type
-        timeline.append(InitReport(clock.now_us(), kind, phase, status, reported, duration_us, outcome))
+        timeline.append(
+            InitReport(clock.now_us(), kind, phase, status, reported, duration_us, outcome)
+        )
         init = self._ended(Init(timeline, first, len(timeline)), outcome, clock.now_us())
         if status == "success" and kind == "snap-start":
             self._move(State.SNAPSHOT)
         return init
 
     def _init_participants(self, limit_us: int, limit: float) -> Outcome:
-        """External extensions register before the runtime starts; at the end all wait for their first event."""
+        """External extensions register before the runtime starts; at the end all wait for their
+        first event.
+        """
         __tracebackhide__ = True
-        config, timeline, clock, extensions = self.config, self.timeline, self.clock, self._extensions
+        config, timeline, clock, extensions = (
+            self.config,
+            self.timeline,
+            self.clock,
+            self._extensions,
+        )
         began = clock.elapsed()
 
         def left_us() -> int:
@@ -150,7 +173,9 @@ class Conductor(Ending):
         return outcome
 
     def _start_cold(self, remaining_us: int) -> _Start:
-        """Init, as part of a request: if it fails, once more inside the invoke and its timeout; or Restore."""
+        """Init, as part of a request: if it fails, once more inside the invoke and its timeout; or
+        Restore.
+        """
         __tracebackhide__ = True
         self.require_open("invoke")
         start = _Start()
@@ -160,10 +185,15 @@ class Conductor(Ending):
         if self.state is State.NEW:
             kind = self.config.initialization_type
             init = self._init("init", rules.init_limit_us(kind, self.config.timeout))
-            if kind == "on-demand":  # otherwise it ran ahead of the request, when capacity or a version was made
+            if (
+                kind == "on-demand"
+            ):  # otherwise it ran ahead of the request, when capacity or a version was made
                 start.cold, start.init_us = True, init._duration_us
         if self.state is State.RESET:  # a suppressed init: its time is the invoke's
-            start.cold, start.deadline_ms = True, self.clock.function_time_ms() + remaining_us // 1000
+            start.cold, start.deadline_ms = (
+                True,
+                self.clock.function_time_ms() + remaining_us // 1000,
+            )
             init = self._init("invoke", remaining_us)
             start.init_us, start.spent_us = None, init._duration_us
             start.failed = None if init.status == "success" else init.outcome
@@ -224,7 +254,12 @@ class Conductor(Ending):
         request.headers.setdefault("Lambda-Runtime-Deadline-Ms", str(deadline_ms))
         self.request_id = request_id = request.request_id
         started = InvokeStart(
-            clock.now_us(), request_id, config.function_version, deadline_ms, request.trace_id, start.cold
+            clock.now_us(),
+            request_id,
+            config.function_version,
+            deadline_ms,
+            request.trace_id,
+            start.cold,
         )
         timeline.append(started)
         left_us, failure, overhead_us = limit_us - start.spent_us, None, None
@@ -245,7 +280,9 @@ class Conductor(Ending):
         return self._ended(invocation, failure or done.outcome, report.at)
 
     def _done(self, request_id: str, outcome: Outcome, duration_us: int) -> RuntimeDone:
-        done = RuntimeDone(self.clock.now_us(), request_id, outcome, *rules.result(outcome), duration_us)
+        done = RuntimeDone(
+            self.clock.now_us(), request_id, outcome, *rules.result(outcome), duration_us
+        )
         self.timeline.append(done)
         return done
 
@@ -254,7 +291,8 @@ class Conductor(Ending):
     ) -> tuple[RuntimeDone, Outcome | None, int | None]:
         """Let the runtime, and the extensions beside it, do their share.
 
-        Returns the runtime's end, what failed after that, and how many microseconds longer the extensions took.
+        Returns the runtime's end, what failed after that, and how many microseconds longer the
+        extensions took.
         """
         __tracebackhide__ = True
         self.state = State.INVOKE
@@ -265,13 +303,19 @@ class Conductor(Ending):
                 outcome, runtime_us = self._run_beside_extensions(request, started, left_us)
             done = self._done(started.request_id, outcome, runtime_us)
             if self._extensions.present and type(outcome) in (Returned, Raised):
-                return done, *self._extensions.end_invoke(runtime_us, left_us - runtime_us, self.config.timeout)
+                return done, *self._extensions.end_invoke(
+                    runtime_us, left_us - runtime_us, self.config.timeout
+                )
             return done, None, None
         finally:
             release()
 
-    def _run_beside_extensions(self, request: Request, started: InvokeStart, limit_us: int) -> tuple[Outcome, int]:
-        """Tell the extensions, and run the handler; returns the outcome and the microseconds that the runtime took."""
+    def _run_beside_extensions(
+        self, request: Request, started: InvokeStart, limit_us: int
+    ) -> tuple[Outcome, int]:
+        """Tell the extensions, and run the handler; returns the outcome and the microseconds that
+        the runtime took.
+        """
         __tracebackhide__ = True
         clock, extensions, limit = self.clock, self._extensions, self.config.timeout
         died = extensions.died()
@@ -297,7 +341,9 @@ class Conductor(Ending):
     def _report(
         self, done: RuntimeDone, start: _Start, failure: Outcome | None, overhead_us: int | None
     ) -> InvokeReport:
-        """REPORT tells of a process that ended or was cut, not of an error that the handler raised."""
+        """REPORT tells of a process that ended or was cut, not of an error that the handler
+        raised.
+        """
         outcome = failure or done.outcome
         ended = type(outcome) in _ENDS or start.failed is not None
         return InvokeReport(
@@ -316,7 +362,9 @@ class Conductor(Ending):
     # -- a turn of the runtime ------------------------------------------------------------------------------------
 
     def _run(self, turn: Callable[[], Outcome], limit_us: int, limit: float) -> Outcome:
-        """Give the runtime its turn; a thread of the function's may have ended its process meanwhile."""
+        """Give the runtime its turn; a thread of the function's may have ended its process
+        meanwhile.
+        """
         __tracebackhide__ = True
         outcome = self._turns.run(turn, limit_us, limit)
         self._cut = isinstance(outcome, TimedOut)
@@ -325,7 +373,9 @@ class Conductor(Ending):
         if type(outcome) is Returned:
             if len(outcome.body) > rules.RESPONSE_LIMIT:
                 return rules.response_too_large()  # the runtime goes on: the next invoke is warm
-        elif isinstance(outcome, Exited) or (isinstance(outcome, Raised) and outcome.exit_code is not None):
+        elif isinstance(outcome, Exited) or (
+            isinstance(outcome, Raised) and outcome.exit_code is not None
+        ):
             self._alive = False
         return outcome
 
@@ -349,7 +399,10 @@ class Conductor(Ending):
         if stuck:
             self._cut = True
         if not_ready or stuck or isinstance(outcome, _ENDS):
-            self._reset("timeout" if isinstance(outcome, TimedOut) else "failure", None if stuck else outcome)
+            self._reset(
+                "timeout" if isinstance(outcome, TimedOut) else "failure",
+                None if stuck else outcome,
+            )
 
 
 _ENDS: Final = (Exited, TimedOut, ExtensionFailed)
@@ -369,7 +422,9 @@ class _Start:
     """A suppressed init, which counts as Duration."""
     restore_us: int | None = None
     failed: Outcome | None = None
-    """Set where the handler cannot run, as what came before has failed; the process is reset already."""
+    """Set where the handler cannot run, as what came before has failed; the process is reset
+    already.
+    """
     crashed: Outcome | None = None
     """Set where a process has ended while the environment was frozen."""
 

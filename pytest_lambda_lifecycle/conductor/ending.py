@@ -1,4 +1,6 @@
-"""How an environment ends: for good, to be replaced by another, or in a reset, after which it begins anew."""
+"""How an environment ends: for good, to be replaced by another, or in a reset, after which it
+begins anew.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ class Ending(Standing):
     # -- Reset and Shutdown ---------------------------------------------------------------------------------------
 
     def crash(self, outcome: Outcome) -> None:
-        """Let a process of the environment end while it is frozen: the next invoke fails, the one after it inits."""
+        """Let a process of the environment end while it is frozen: the next invoke fails, the one
+        after it inits.
+        """
         with self._taking_turn("crash"):
             self.require_open("crash")
             if self.state not in {State.READY, State.CRASHED}:
@@ -70,14 +74,18 @@ class Ending(Standing):
                 self._alive = False
 
     def reset(self) -> None:
-        """End the runtime process, as a crash between two invokes would: globals go, ``/tmp`` stays."""
+        """End the runtime process, as a crash between two invokes would: globals go, ``/tmp``
+        stays.
+        """
         with self._taking_turn("reset"):
             self.require_open("reset")
             self._alive = False
             self._reset("failure", None)
 
     def _reset(self, reason: str, outcome: Outcome | None) -> None:
-        """A reset behaves like a shutdown; it is one for the extensions (Lambda execution environment)."""
+        """A reset behaves like a shutdown; it is one for the extensions (Lambda execution
+        environment).
+        """
         try:
             if self._extensions.present:
                 self.state = State.SHUTDOWN
@@ -96,13 +104,17 @@ class Ending(Standing):
         """Freeze the environment and let time pass; nothing of it runs."""
         with self._taking_turn("idle"):
             self.require_open("idle")
-        now = self.clock.now_us()  # without a clock, what a test has idled away is given back at its end
+        now = (
+            self.clock.now_us()
+        )  # without a clock, what a test has idled away is given back at its end
         self._active_us, self._born_us = min(self._active_us, now), min(self._born_us, now)
         self.clock.pass_time(span_us)
         self.time_passed()
 
     def time_passed(self) -> None:
-        """Spin down if the environment was idle for too long.  Not for one that has not begun: there is none yet."""
+        """Spin down if the environment was idle for too long.  Not for one that has not begun:
+        there is none yet.
+        """
         if self._turn.acquire(blocking=False):
             try:
                 self._take_away_if_due()
@@ -114,11 +126,18 @@ class Ending(Standing):
         idle, age = now - self._active_us, now - self._born_us
         too_idle = config.idle_timeout is not None and idle >= config.idle_timeout * 1_000_000
         too_old = config.max_lifetime is not None and age >= config.max_lifetime * 1_000_000
-        if (too_idle or too_old) and self.state in {State.READY, State.SNAPSHOT, State.CRASHED, State.RESET}:
+        if (too_idle or too_old) and self.state in {
+            State.READY,
+            State.SNAPSHOT,
+            State.CRASHED,
+            State.RESET,
+        }:
             self._recycle()
 
     def recycle(self) -> Shutdown:
-        """Take the environment away, as Lambda does every few hours; the next invoke gets a new one."""
+        """Take the environment away, as Lambda does every few hours; the next invoke gets a new
+        one.
+        """
         with self._taking_turn("recycle"):
             self.require_open("recycle")
             return self._recycle()
@@ -137,7 +156,9 @@ class Ending(Standing):
         """End the environment.  Without extensions the runtime gets 0 ms and no signal."""
         with self._taking_turn("shut down"):
             if self.state is State.CLOSED:
-                raise InvalidTransition(f"cannot shut down: {self._standing()}; an environment ends once")
+                raise InvalidTransition(
+                    f"cannot shut down: {self._standing()}; an environment ends once"
+                )
             try:
                 shutdown = self._shutdown(reason)
             finally:
@@ -159,7 +180,9 @@ class Ending(Standing):
         return shutdown
 
     def _stop(self, reason: str) -> Shutdown:
-        """Run the phase Shutdown; what left it that is the test's own control flow is raised once all is done."""
+        """Run the phase Shutdown; what left it that is the test's own control flow is raised once
+        all is done.
+        """
         __tracebackhide__ = True
         shutdown, interruption = self._stopping.run(reason, alive=self._alive, busy=self._cut)
         self.phases.append(shutdown)

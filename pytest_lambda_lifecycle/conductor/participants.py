@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Loaded, Outcome, Raised, Request, Returned
+from pytest_lambda_lifecycle.lifecycle.outcome import (
+    Exited,
+    Loaded,
+    Outcome,
+    Raised,
+    Request,
+    Returned,
+)
 
 __all__ = ["Extensions", "Process", "Runtime"]
 
 
 class Runtime(Protocol):
-    """A participant: what turns events into responses.  Each method is one turn and never raises for function code."""
+    """A participant: what turns events into responses.  Each method is one turn and never raises
+    for function code.
+    """
 
     def init(self) -> Loaded | Raised | Exited:
         """Start, and import the handler."""
@@ -30,18 +39,23 @@ class Runtime(Protocol):
         ...
 
     def terminate(self, hears: bool, /) -> Loaded | Exited:
-        """Get a SIGTERM; ``hears``: Python code can handle it.  `Loaded` says that the runtime goes on."""
+        """Get a SIGTERM; ``hears``: Python code can handle it.  `Loaded` says that the runtime goes
+        on.
+        """
         ...
 
 
 class Extensions(Protocol):
     """The extensions of an environment, all of them as one participant.
 
-    ``limit_us`` is what is left of a phase's time, in microseconds, and ``limit`` what its limit is called, in s.
+    ``limit_us`` is what is left of a phase's time, in microseconds, and ``limit`` what its limit is
+    called, in s.
     """
 
     present: bool
-    """One at least is registered.  The warm path of an environment without any asks no more than this."""
+    """One at least is registered.  The warm path of an environment without any asks no more than
+    this.
+    """
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -74,15 +88,23 @@ class Extensions(Protocol):
         ...
 
     def begin_invoke(self, event: dict[str, object], limit_us: int, limit: float) -> int | Outcome:
-        """Tell of an invoke; returns after how many microseconds the runtime is cut, or why it is not to run."""
+        """Tell of an invoke; returns after how many microseconds the runtime is cut, or why it is
+        not to run.
+        """
         ...
 
     def failed_by(self, runtime_us: int) -> Outcome | None:
-        """Return what has failed while the runtime ran, which took so many microseconds: then its answer is lost."""
+        """Return what has failed while the runtime ran, which took so many microseconds: then its
+        answer is lost.
+        """
         ...
 
-    def end_invoke(self, runtime_us: int, limit_us: int, limit: float) -> tuple[Outcome | None, int]:
-        """Wait until all have finished their share; returns what failed, and the microseconds that it took."""
+    def end_invoke(
+        self, runtime_us: int, limit_us: int, limit: float
+    ) -> tuple[Outcome | None, int]:
+        """Wait until all have finished their share; returns what failed, and the microseconds that
+        it took.
+        """
         ...
 
     def freeze(self) -> None:
@@ -90,11 +112,16 @@ class Extensions(Protocol):
         ...
 
     def kill(self, name: str, exit_code: int) -> Outcome:
-        """End one of them now, and return how; raises `LifecycleError` if there is none of this name."""
+        """End one of them now, and return how; raises `LifecycleError` if there is none of this
+        name.
+        """
         ...
 
-    def shutdown(self, reason: str, deadline_ms: int, until_us: int) -> tuple[tuple[str, ...], BaseException | None]:
-        """Tell of the end; returns who was killed, as he overran the time or would not have known of it.
+    def shutdown(
+        self, reason: str, deadline_ms: int, until_us: int
+    ) -> tuple[tuple[str, ...], BaseException | None]:
+        """Tell of the end; returns who was killed, as he overran the time or would not have known
+        of it.
 
         And what left one of them that is the test's own control flow.
         """
@@ -116,10 +143,14 @@ class Process(Protocol):
     """The process in which the runtime lives."""
 
     exit_code: int | None
-    """Set if it ended by other means than the turn's outcome (a thread of the function's called `os._exit`)."""
+    """Set if it ended by other means than the turn's outcome (a thread of the function's called
+    `os._exit`).
+    """
 
     def run(self, turn: Callable[[], Outcome], /, limit: float | None = None) -> Outcome:
-        """Run one turn of the runtime in it; raises `DeadlineReached` where it cuts it after ``limit`` s, real time."""
+        """Run one turn of the runtime in it; raises `DeadlineReached` where it cuts it after
+        ``limit`` s, real time.
+        """
         ...
 
     def hold_streams(self) -> Callable[[], None]:

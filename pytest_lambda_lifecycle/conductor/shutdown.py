@@ -1,7 +1,7 @@
 """Shutdown: who is told of the end, in which order, and how long everyone has.
 
-Runtime first, then extensions; at the end of the budget SIGKILL (Lambda execution environment, "Shutdown phase";
-Runtime Interface Emulator).
+Runtime first, then extensions; at the end of the budget SIGKILL (Lambda execution environment,
+"Shutdown phase"; Runtime Interface Emulator).
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 from pytest_lambda_lifecycle.lifecycle import rules
 from pytest_lambda_lifecycle.lifecycle.events import ShutdownReport, ShutdownStart
 from pytest_lambda_lifecycle.lifecycle.extension_events import Signal
-from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Interrupted, Loaded, Outcome, ProcessEnd, TimedOut
+from pytest_lambda_lifecycle.lifecycle.outcome import (
+    Exited,
+    Interrupted,
+    Loaded,
+    Outcome,
+    ProcessEnd,
+    TimedOut,
+)
 from pytest_lambda_lifecycle.lifecycle.phases import Shutdown
 
 if TYPE_CHECKING:
@@ -48,7 +55,8 @@ class Stopping:
     def run(self, reason: str, *, alive: bool, busy: bool) -> tuple[Shutdown, BaseException | None]:
         """Shut down.  ``alive``: the runtime's process runs; ``busy``: it is inside function code.
 
-        Returns also what left the function's signal handler, or an extension, as a test's own control flow.
+        Returns also what left the function's signal handler, or an extension, as a test's own
+        control flow.
         """
         __tracebackhide__ = True
         timeline, clock, extensions = self._timeline, self._clock, self._extensions
@@ -65,19 +73,27 @@ class Stopping:
                 outcome = self._terminate(rules.runtime_share_ms(budget_ms), busy=busy)
                 killed = ("runtime",) if isinstance(outcome, (Loaded, TimedOut)) else ()
                 interruption = outcome.exception if isinstance(outcome, Interrupted) else None
-            killed_too, another = extensions.shutdown(reason, deadline_ms, began_us + budget_ms * 1000)
+            killed_too, another = extensions.shutdown(
+                reason, deadline_ms, began_us + budget_ms * 1000
+            )
             killed, interruption = killed + killed_too, interruption or another
         duration_us = (clock.elapsed() - began) // 1000
-        timeline.append(ShutdownReport(clock.now_us(), reason, "success", duration_us, signals, killed))
+        timeline.append(
+            ShutdownReport(clock.now_us(), reason, "success", duration_us, signals, killed)
+        )
         return Shutdown(timeline, first, len(timeline)), interruption
 
     def _terminate(self, share_ms: int, *, busy: bool) -> Outcome:
-        """Send SIGTERM to the runtime, and SIGKILL if it is still there when its share of the budget is over."""
+        """Send SIGTERM to the runtime, and SIGKILL if it is still there when its share of the
+        budget is over.
+        """
         clock, began_us, began = self._clock, self._clock.now_us(), self._clock.elapsed()
         hears = rules.hears_signals(self._config.runtime, busy=busy)
         sent = Signal(began_us, "runtime", "SIGTERM")
         self._timeline.append(sent)
-        outcome = self._turns.run(partial(self._runtime.terminate, hears), share_ms * 1000, share_ms / 1000)
+        outcome = self._turns.run(
+            partial(self._runtime.terminate, hears), share_ms * 1000, share_ms / 1000
+        )
         sent.outcome = _told(outcome, hears=hears)
         if isinstance(outcome, (Loaded, TimedOut)):
             clock.skip_to(began_us + share_ms * 1000)

@@ -19,7 +19,9 @@ class Standing:
     def __init__(self) -> None:
         self.state = State.NEW
         self.cause = ""
-        """Why it is in this state, for messages: ``"shut down (reason spindown) at tests/test_a.py:31"``."""
+        """Why it is in this state, for messages: ``"shut down (reason spindown) at
+        tests/test_a.py:31"``.
+        """
         self.request_id = ""
         self._turn = threading.Lock()
 
@@ -27,7 +29,9 @@ class Standing:
         """Refuse what makes no sense any more after the end; ``asked`` completes "cannot"."""
         if self.state in {State.SHUTDOWN, State.CLOSED}:
             __tracebackhide__ = True
-            raise InvalidTransition(f"cannot {asked}: {self._standing()}; start another with lambda_lifecycle()")
+            raise InvalidTransition(
+                f"cannot {asked}: {self._standing()}; start another with lambda_lifecycle()"
+            )
 
     @contextmanager
     def _taking_turn(self, asked: str) -> Iterator[None]:
@@ -40,7 +44,9 @@ class Standing:
 
     def _busy(self, asked: str) -> InvalidTransition:
         doing = (
-            f"inside invoke {self.request_id}" if self.state is State.INVOKE else f"inside its {self.state.value} phase"
+            f"inside invoke {self.request_id}"
+            if self.state is State.INVOKE
+            else f"inside its {self.state.value} phase"
         )
         return InvalidTransition(
             f"cannot {asked}: this environment is {doing}, and one environment handles one event at a time; "
@@ -54,5 +60,7 @@ class Standing:
 
     def _move(self, to: State) -> None:
         if not rules.allowed(self.state, to):
-            raise InvalidTransition(f"the lifecycle does not go from {self.state.value!r} to {to.value!r}")
+            raise InvalidTransition(
+                f"the lifecycle does not go from {self.state.value!r} to {to.value!r}"
+            )
         self.state = to

@@ -1,4 +1,6 @@
-"""A turn: code that runs in the environment's process until it waits for the next event, or until its time is up."""
+"""A turn: code that runs in the environment's process until it waits for the next event, or until
+its time is up.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle.errors import LifecycleError
-from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached, Exited, Interrupted, Outcome, TimedOut
+from pytest_lambda_lifecycle.lifecycle.outcome import (
+    DeadlineReached,
+    Exited,
+    Interrupted,
+    Outcome,
+    TimedOut,
+)
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock.clock import Clock
@@ -40,7 +48,11 @@ class Turns:
         if clock.stuck:
             return Interrupted(LifecycleError(clock.stuck))
         if isinstance(interruption, DeadlineReached) or (late and interruption is None):
-            return TimedOut(limit)  # also if it had swallowed the interruption; or it was cut as something has crashed
-        if interruption is not None:  # pytest's own control flow, a real Ctrl-C, misuse: not the function's
+            return TimedOut(
+                limit
+            )  # also if it had swallowed the interruption; or it was cut as something has crashed
+        if (
+            interruption is not None
+        ):  # pytest's own control flow, a real Ctrl-C, misuse: not the function's
             return Interrupted(interruption)
         return outcome

@@ -1,4 +1,6 @@
-"""Puts an environment together: the world, the parts of the process, the runtime and the conductor."""
+"""Puts an environment together: the world, the parts of the process, the runtime and the
+conductor.
+"""
 
 from __future__ import annotations
 
@@ -90,20 +92,30 @@ def assemble(
     misplaced: Callable[[World], Iterable[str]] | None,
     observer: Callable[[Event], None] | None,
 ) -> Assembly:
-    """Build an environment that has not begun: nothing in the process changes before its first phase."""
+    """Build an environment that has not begun: nothing in the process changes before its first
+    phase.
+    """
     if not isinstance(config, FunctionConfig):
         raise ConfigError(
             f"cannot make an environment of {config!r}: it takes a FunctionConfig, as FunctionConfig('app.handler')"
         )
-    places, source = [] if config.code_dir else working_directory_candidates(), config.source_of("handler")
-    task_root = find_task_root(config.handler, config.code_dir, places, config.layers, source=source).resolve()
+    places, source = (
+        [] if config.code_dir else working_directory_candidates(),
+        config.source_of("handler"),
+    )
+    task_root = find_task_root(
+        config.handler, config.code_dir, places, config.layers, source=source
+    ).resolve()
     programs = extension_programs(config, clock)
     timeline = Timeline(observer=observer)
     import_path = [str(folder) for folder in (task_root, *_layer_folders(config.layers))]
     world = World(import_path, fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
     _warn_of_unknown(config, world)
     storage, log_stream = EphemeralStorage(), _new_log_stream(config, clock.now_us())
-    namespaces, replacements = SharedNamespaces(world.hook, world.own), Replacements(world, config.handler)
+    namespaces, replacements = (
+        SharedNamespaces(world.hook, world.own),
+        Replacements(world, config.handler),
+    )
 
     endpoint = Endpoint(
         config,
@@ -184,7 +196,9 @@ def assemble(
 
     runtime = WatchedRuntime(
         LocalRuntime(
-            config.handler, passes_through=is_tests_own, sigterm=lambda: signals.functions_own(signal.SIGTERM)
+            config.handler,
+            passes_through=is_tests_own,
+            sigterm=lambda: signals.functions_own(signal.SIGTERM),
         ),
         world=world,
         namespaces=namespaces,
@@ -199,7 +213,9 @@ def assemble(
     def program_exited(name: str, exit_code: int) -> None:
         endpoint.registry.exited(name, exit_code)
         conductor = conducting()
-        if in_own_turn() and conductor and conductor.state in {State.INIT, State.INVOKE}:  # at the end it is expected
+        if (
+            in_own_turn() and conductor and conductor.state in {State.INIT, State.INVOKE}
+        ):  # at the end it is expected
             alarm.cut()
 
     def in_own_turn() -> bool:
@@ -249,11 +265,15 @@ def assemble(
         renew=renew,
     )
     conducting = weakref.ref(conductor)  # no circle: what is closed and forgotten is freed at once
-    return Assembly(conductor, process, world, runtime, extensions, replacements, storage, task_root)
+    return Assembly(
+        conductor, process, world, runtime, extensions, replacements, storage, task_root
+    )
 
 
 class _RuntimeView:
-    """What the Runtime API tells function code of the runtime in this process, as long as there is one."""
+    """What the Runtime API tells function code of the runtime in this process, as long as there is
+    one.
+    """
 
     _STATES: Final = {State.READY: "Ready", State.INVOKE: "Running"}
 
@@ -276,9 +296,13 @@ def _warn_of_unknown(config: FunctionConfig, world: World) -> None:
         steps = name.split(".")
         if name != EVERY and name not in sys.modules and world.module_length(steps) < len(steps):
             source = config.source_of("fresh_packages")
-            warn(f"fresh_packages has {name!r}, and there is no such module on the import path (from {source})")
+            warn(
+                f"fresh_packages has {name!r}, and there is no such module on the import path (from {source})"
+            )
 
 
 def _new_log_stream(config: FunctionConfig, now: int) -> str:
     """Return a name as Lambda makes them: date, version, 32 hexadecimal digits."""
-    return f"{moment_at(now).strftime('%Y/%m/%d')}/[{config.function_version}]{secrets.token_hex(16)}"
+    return (
+        f"{moment_at(now).strftime('%Y/%m/%d')}/[{config.function_version}]{secrets.token_hex(16)}"
+    )

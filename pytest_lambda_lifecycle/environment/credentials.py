@@ -1,4 +1,6 @@
-"""Fake credentials that expire by the virtual clock, and are replaced in time, as a platform would."""
+"""Fake credentials that expire by the virtual clock, and are replaced in time, as a platform
+would.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,13 @@ from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 __all__ = ["LIFETIME_US", "Rotation"]
 
 LIFETIME_US: Final = 12 * 3600 * 1_000_000
-"""Microseconds for which credentials are valid.  Lambda does not document its own; ours are those of a role session."""
+"""Microseconds for which credentials are valid.  Lambda does not document its own; ours are those
+of a role session.
+"""
 ROTATE_BEFORE_US: Final = 3600 * 1_000_000
-"""Microseconds before their end from which an invoke finds new ones: more than the SDKs' own margin of 15 minutes."""
+"""Microseconds before their end from which an invoke finds new ones: more than the SDKs' own margin
+of 15 minutes.
+"""
 
 
 class Rotation:

@@ -43,11 +43,17 @@ FindMisplaced: TypeAlias = Callable[[Callable[[], Iterable[tuple[str, ModuleType
 
 _NO_EVENT: Final = b"{}"
 _REASONS: Final = ("spindown", "timeout", "failure")
-_PHASE_NAMES: Final = {State.INIT: "init", State.RESTORE: "restore", State.INVOKE: "invoke", State.SHUTDOWN: "shutdown"}
+_PHASE_NAMES: Final = {
+    State.INIT: "init",
+    State.RESTORE: "restore",
+    State.INVOKE: "invoke",
+    State.SHUTDOWN: "shutdown",
+}
 
 
 class ExecutionEnvironment(Extending, History):
-    """One Lambda execution environment, in this process: init once, invoke again and again, shut down.
+    """One Lambda execution environment, in this process: init once, invoke again and again, shut
+    down.
 
     Use it through the fixture ``lambda_lifecycle``, or as a context manager:
 
@@ -71,12 +77,14 @@ class ExecutionEnvironment(Extending, History):
         around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
         observer: Callable[[Event], None] | None = None,
     ) -> None:
-        """Prepare an environment; nothing runs, and nothing in the process changes, before its first phase.
+        """Prepare an environment; nothing runs, and nothing in the process changes, before its
+        first phase.
 
-        ``clock`` is a running `LambdaClock`, by default the one of the test.  ``keep`` says which modules are never
-        imported afresh, ``tampered`` which names of a module a test has patched, ``misplaced`` which patches in force
-        are on other copies of the function's modules; ``around_invoke`` wraps each invoke, and ``observer`` sees
-        each event: the pytest plugin passes them.
+        ``clock`` is a running `LambdaClock`, by default the one of the test.  ``keep`` says which
+        modules are never imported afresh, ``tampered`` which names of a module a test has patched,
+        ``misplaced`` which patches in force are on other copies of the function's modules;
+        ``around_invoke`` wraps each invoke, and ``observer`` sees each event: the pytest plugin
+        passes them.
         """
         self.config = config
         self._clock = LambdaClock.current if clock is None else clock
@@ -94,7 +102,9 @@ class ExecutionEnvironment(Extending, History):
             self._clock.attach(self)
         self._records: dict[str, Record] = {}
         self._around_invoke = around_invoke
-        self._arn = f"arn:aws:lambda:{config.region}:{config.account_id}:function:{config.function_name}"
+        self._arn = (
+            f"arn:aws:lambda:{config.region}:{config.account_id}:function:{config.function_name}"
+        )
 
     # -- the lifecycle --------------------------------------------------------------------------------------------
 
@@ -114,14 +124,19 @@ class ExecutionEnvironment(Extending, History):
         """Run Init and the before-snapshot hooks, as publishing a version with SnapStart does."""
         __tracebackhide__ = True
         if self.config.initialization_type != "snap-start":
-            kind, source = self.config.initialization_type, self.config.source_of("initialization_type")
+            kind, source = (
+                self.config.initialization_type,
+                self.config.source_of("initialization_type"),
+            )
             raise InvalidTransition(
                 f'cannot take a snapshot: initialization_type is {kind!r} (from {source}); set it to "snap-start"'
             )
         return self.initialize()
 
     def restore(self) -> Restore:
-        """Restore the snapshot: the after-restore hooks run.  The first invoke does it by itself."""
+        """Restore the snapshot: the after-restore hooks run.  The first invoke does it by
+        itself.
+        """
         __tracebackhide__ = True
         require_clock(self._clock, "restore", self.config.handler)
         restore = self._conductor.restore()
@@ -145,12 +160,13 @@ class ExecutionEnvironment(Extending, History):
     ) -> Invocation:
         """Invoke the function; a cold environment inits first.
 
-        ``event`` crosses as JSON, so the handler never sees the test's own object; `bytes` are the payload as it is.
-        Without one the function gets ``{}``, as from Lambda.  ``identity`` has the keys ``cognitoIdentityId`` and
-        ``cognitoIdentityPoolId``.  ``headers`` are those of the Runtime API and win over the other arguments; a header
-        of None is left out.  ``remaining_ms`` shortens the function's time for this invoke.  A failed invoke raises
-        `FunctionError` (`InitError`, `FunctionTimeout`, `RuntimeExit`, `PayloadTooLarge`); with ``check=False`` the
-        failed `Invocation` is returned instead.
+        ``event`` crosses as JSON, so the handler never sees the test's own object; `bytes` are the
+        payload as it is. Without one the function gets ``{}``, as from Lambda.  ``identity`` has
+        the keys ``cognitoIdentityId`` and ``cognitoIdentityPoolId``.  ``headers`` are those of the
+        Runtime API and win over the other arguments; a header of None is left out.
+        ``remaining_ms`` shortens the function's time for this invoke.  A failed invoke raises
+        `FunctionError` (`InitError`, `FunctionTimeout`, `RuntimeExit`, `PayloadTooLarge`); with
+        ``check=False`` the failed `Invocation` is returned instead.
         """
         __tracebackhide__ = True
         if LambdaClock.current is not self._clock:
@@ -159,13 +175,23 @@ class ExecutionEnvironment(Extending, History):
         if len(body) > rules.EVENT_LIMIT:
             raise failures.event_too_large(len(body))
         request = make_request(
-            body, self._arn, request_id, trace_id, content_type, tenant_id, client_context, identity, headers
+            body,
+            self._arn,
+            request_id,
+            trace_id,
+            content_type,
+            tenant_id,
+            client_context,
+            identity,
+            headers,
         )
         limit_us = None if remaining_ms is None else remaining_us(remaining_ms, self.config)
         if self._around_invoke is None:
             invocation = self._conductor.invoke(request, limit_us)
         else:
-            invocation = self._around_invoke(event, functools.partial(self._conductor.invoke, request, limit_us))
+            invocation = self._around_invoke(
+                event, functools.partial(self._conductor.invoke, request, limit_us)
+            )
         if check and invocation.status != "success":
             not_ready = failures.failed_before_handler(self._conductor.phases, invocation)
             raise self._failure(invocation, not_ready=not_ready) from invocation.exception
@@ -174,7 +200,9 @@ class ExecutionEnvironment(Extending, History):
     def _failure(self, phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
         error = failures.function_error(phase, not_ready=not_ready)
         cause, root, handler = phase.exception, self._parts.task_root, self.config.handler
-        if isinstance(error, InitError) and isinstance(cause, (ModuleNotFoundError, AttributeError)):
+        if isinstance(error, InitError) and isinstance(
+            cause, (ModuleNotFoundError, AttributeError)
+        ):
             missing = cause.name or "" if isinstance(cause, ModuleNotFoundError) else ""
             hint = hint_at_namesake(root, handler) or hint_at_neighbour(root, handler, missing)
             if hint:
@@ -182,27 +210,33 @@ class ExecutionEnvironment(Extending, History):
         return error
 
     def reset(self) -> None:
-        """Reset the environment, as a crash does: globals go, ``/tmp`` stays, the next invoke inits inside itself."""
+        """Reset the environment, as a crash does: globals go, ``/tmp`` stays, the next invoke inits
+        inside itself.
+        """
         self._conductor.reset()
 
     def recycle(self) -> Shutdown:
         """Recycle the environment, as Lambda does every few hours.
 
-        It ends with reason ``spindown``; the next invoke is cold, in a new one: empty ``/tmp``, new log stream.
+        It ends with reason ``spindown``; the next invoke is cold, in a new one: empty ``/tmp``, new
+        log stream.
         """
         return self._conductor.recycle()
 
     def idle(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
-        """Freeze the environment and let time pass: nothing of it runs, and timers that came due fire late.
+        """Freeze the environment and let time pass: nothing of it runs, and timers that came due
+        fire late.
 
-        Under ``lambda_clock`` it takes no time; without it, what everybody reads of wall and monotonic time is shifted
-        until the test ends.  Past the setting ``idle_timeout`` the environment spins down.
+        Under ``lambda_clock`` it takes no time; without it, what everybody reads of wall and
+        monotonic time is shifted until the test ends.  Past the setting ``idle_timeout`` the
+        environment spins down.
         """
         require_clock(self._clock, "idle", self.config.handler)
         self._conductor.idle(idle_span_us(seconds, minutes, hours))
 
     def latency(self, target: str, ms: float) -> None:
-        """Declare that each call of ``"package.module.name"`` by a phase takes ``ms`` of virtual time, before it runs.
+        """Declare that each call of ``"package.module.name"`` by a phase takes ``ms`` of virtual
+        time, before it runs.
 
         Raises `LifecycleError` without ``lambda_clock``.
         """
@@ -222,7 +256,9 @@ class ExecutionEnvironment(Extending, History):
 
     @classmethod
     def unshift_time(cls) -> None:
-        """Give real time back after `idle` without a clock: at the end of a test, or with the last environment."""
+        """Give real time back after `idle` without a clock: at the end of a test, or with the last
+        environment.
+        """
         RealClock.unshift([module for one in cls._open for module in one.frozen_modules().values()])
 
     # -- what a clock asks of an environment ------------------------------------------------------------------------
@@ -236,11 +272,12 @@ class ExecutionEnvironment(Extending, History):
         return self._parts.world.own_modules()
 
     def shutdown(self, reason: str = "spindown") -> Shutdown:
-        """Shut the environment down for good; ``reason`` is ``"spindown"``, ``"timeout"`` or ``"failure"``.
+        """Shut the environment down for good; ``reason`` is ``"spindown"``, ``"timeout"`` or
+        ``"failure"``.
 
-        Without an extension the function's process ends at once: no signal, no `atexit`.  With one the function gets
-        SIGTERM, and extensions that registered for it the event SHUTDOWN (Lambda execution environment, "Shutdown
-        phase").
+        Without an extension the function's process ends at once: no signal, no `atexit`.  With one
+        the function gets SIGTERM, and extensions that registered for it the event SHUTDOWN (Lambda
+        execution environment, "Shutdown phase").
         """
         if reason not in _REASONS:
             raise LifecycleError(
@@ -249,10 +286,14 @@ class ExecutionEnvironment(Extending, History):
         return self._conductor.shutdown(reason, cause=f"shut down (reason {reason}) at {caller()}")
 
     def close(self) -> None:
-        """Shut down (reason ``spindown``) unless that was done, and remove ``/tmp``.  May be called again."""
+        """Shut down (reason ``spindown``) unless that was done, and remove ``/tmp``.  May be called
+        again.
+        """
         try:
             if self._conductor.state is not State.CLOSED:
-                self._conductor.shutdown("spindown", cause=f"closed at {self.closed_at or caller()}")
+                self._conductor.shutdown(
+                    "spindown", cause=f"closed at {self.closed_at or caller()}"
+                )
         finally:
             self._parts.storage.close()
             self._parts.world.hook.clear()
@@ -268,7 +309,10 @@ class ExecutionEnvironment(Extending, History):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -279,15 +323,23 @@ class ExecutionEnvironment(Extending, History):
 
     @classmethod
     def _misplaced(cls, find: FindMisplaced, world: World) -> Iterable[str]:
-        """Find patches on the copies that the test and other environments have of the modules of a world."""
+        """Find patches on the copies that the test and other environments have of the modules of a
+        world.
+        """
         worlds = [one._parts.world for one in cls._open]
-        return find(lambda: world.twins([world.parked, *(one.modules for one in worlds if one is not world)]))
+        return find(
+            lambda: world.twins(
+                [world.parked, *(one.modules for one in worlds if one is not world)]
+            )
+        )
 
     # -- the function's world -------------------------------------------------------------------------------------
 
     @property
     def tmp(self) -> Path:
-        """The function's ``/tmp``: `tempfile` uses it; it survives a reset, and ends with a recycle."""
+        """The function's ``/tmp``: `tempfile` uses it; it survives a reset, and ends with a
+        recycle.
+        """
         return self._parts.storage.path
 
     @property
@@ -306,32 +358,44 @@ class ExecutionEnvironment(Extending, History):
             own = self._parts.world.modules.get(name)
             if own is not None:
                 return own
-            remedy = "it has ended" if self._conductor.state is State.CLOSED else "call initialize() or invoke() first"
+            remedy = (
+                "it has ended"
+                if self._conductor.state is State.CLOSED
+                else "call initialize() or invoke() first"
+            )
             raise LifecycleError(
                 f"cannot import {name!r} as the function sees it: the environment is in state {self.state!r}; {remedy}"
             )
         return self._parts.process.run(functools.partial(importlib.import_module, name))
 
     def spy(self, target: str) -> Spy:
-        """Record the calls of ``"package.module.name"`` that phases make; they go through to the real thing.
+        """Record the calls of ``"package.module.name"`` that phases make; they go through to the
+        real thing.
 
-        Ask before the first phase: then the spy is in place before function code can bind the name.  Functions, classes
-        (their construction) and methods can be spied on, the function's own and those of shared libraries.  Raises
-        `LifecycleError` if the target does not exist (for a module that is not loaded: when init imports it).
+        Ask before the first phase: then the spy is in place before function code can bind the
+        name.  Functions, classes (their construction) and methods can be spied on, the function's
+        own and those of shared libraries.  Raises `LifecycleError` if the target does not exist
+        (for a module that is not loaded: when init imports it).
         """
         __tracebackhide__ = True
         self._conductor.require_open(f"spy on {target!r}")
-        record = self._records.setdefault(target, recording(target, functools.partial(self._record_call, target)))
+        record = self._records.setdefault(
+            target, recording(target, functools.partial(self._record_call, target))
+        )
         unseen = self._parts.replacements.add(target, spying(target, record))
         return Spy(target, lambda: self.timeline.of(SpyCall), lambda: bool(self.inits) and unseen())
 
     def patch(self, target: str, value: object) -> None:
-        """Replace ``"package.module.name"`` by ``value`` until the environment ends, for init as well."""
+        """Replace ``"package.module.name"`` by ``value`` until the environment ends, for init as
+        well.
+        """
         __tracebackhide__ = True
         self._conductor.require_open(f"patch {target!r}")
         self._parts.replacements.add(target, lambda owner, name, _: (owner, name, value))
 
-    def _record_call(self, target: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpyCall | None:
+    def _record_call(
+        self, target: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> SpyCall | None:
         phase = _PHASE_NAMES.get(self._conductor.state)
         if phase is None or self._parts.process not in stage.running:
             return None  # between phases, or our own code calls what is spied on
@@ -343,8 +407,9 @@ class ExecutionEnvironment(Extending, History):
     def assert_reused(self, *targets: str) -> None:
         """Assert that each ``"package.module.name"`` is the very object that the latest init made.
 
-        Raises `AssertionError` with both objects and the invoke that replaced it, and `LifecycleError` if nothing was
-        invoked since init, or if the environment has ended, so that there is nothing to compare.
+        Raises `AssertionError` with both objects and the invoke that replaced it, and
+        `LifecycleError` if nothing was invoked since init, or if the environment has ended, so that
+        there is nothing to compare.
         """
         __tracebackhide__ = True
         assert_reused(

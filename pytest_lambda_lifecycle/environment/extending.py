@@ -40,25 +40,32 @@ class Extending:
         delay_ms: float = 0,
         registers: bool = True,
     ) -> RecordingExtension:
-        """Add an extension that records what it receives, as `RecordingExtension.events`; ask before Init.
+        """Add an extension that records what it receives, as `RecordingExtension.events`; ask
+        before Init.
 
-        ``delay_ms`` is how long each event keeps it busy: virtual time under ``lambda_clock``.  With
-        ``registers=False`` it starts and never registers.  An ``internal`` one lives in the runtime's process and hears
-        of no shutdown.  Raises `ConfigError` for what Lambda would refuse.
+        ``delay_ms`` is how long each event keeps it busy: virtual time under ``lambda_clock``.
+        With ``registers=False`` it starts and never registers.  An ``internal`` one lives in the
+        runtime's process and hears of no shutdown.  Raises `ConfigError` for what Lambda would
+        refuse.
         """
         if not name:
             raise ConfigError(f"name={name!r}: an extension has to have a name")
         wanted = None if events is EVENTS else events
-        made = RecordingExtension(name, wanted, internal=internal, delay_ms=delay_ms, registers=registers)
+        made = RecordingExtension(
+            name, wanted, internal=internal, delay_ms=delay_ms, registers=registers
+        )
         return self.add_extension(made)
 
     def add_extension(self, extension: X) -> X:
-        """Add an extension of your own (see `Extension`), or a class that is made anew for each init; returns it.
+        """Add an extension of your own (see `Extension`), or a class that is made anew for each
+        init; returns it.
 
         Ask before Init.  Raises `ConfigError` for what Lambda would refuse.
         """
         given: object = extension
-        if not isinstance(given, Extension) and not (isinstance(given, type) and issubclass(given, Extension)):
+        if not isinstance(given, Extension) and not (
+            isinstance(given, type) and issubclass(given, Extension)
+        ):
             raise ConfigError(f"cannot add {given!r}: it has to be an Extension object or class")
         name, group = extension_name(extension), self._parts.extensions
         self._conductor.require_open(f"add the extension {name!r}")
@@ -71,7 +78,9 @@ class Extending:
         if problem:
             raise ConfigError(f"extension {name!r}: {problem}")
         if name in {*group.names, *group.objects.names}:
-            raise ConfigError(f"extension {name!r}: there is one of this name, and names have to differ")
+            raise ConfigError(
+                f"extension {name!r}: there is one of this name, and names have to differ"
+            )
         group.objects.given.append(extension)
         return extension
 
@@ -81,10 +90,11 @@ class Extending:
         return self._parts.extensions.objects.made
 
     def crash(self, participant: str = "runtime") -> None:
-        """Let a process of the frozen environment end: the runtime's (exit status 1), or that of an extension by name.
+        """Let a process of the frozen environment end: the runtime's (exit status 1), or that of an
+        extension by name.
 
-        As on Lambda nobody notices until the next invoke: that fails (`RuntimeExit`, `ExtensionError`) and resets the
-        environment.  An extension that is a program gets SIGKILL.
+        As on Lambda nobody notices until the next invoke: that fails (`RuntimeExit`,
+        `ExtensionError`) and resets the environment.  An extension that is a program gets SIGKILL.
         """
         self._require_running(f"crash {participant!r}")
         if participant == "runtime":
@@ -96,11 +106,14 @@ class Extending:
         """Let an extension be killed (SIGKILL) while the environment is frozen; see `crash`."""
         self._require_running(f"kill the extension {name!r}")
         if name == "runtime":
-            raise LifecycleError("cannot kill the extension 'runtime': that is the runtime; use crash()")
+            raise LifecycleError(
+                "cannot kill the extension 'runtime': that is the runtime; use crash()"
+            )
         self._conductor.crash(self._parts.extensions.kill(name, -9))
 
     def drop_telemetry(self, name: str) -> None:
-        """Let the telemetry listener of an extension go deaf: what it is sent from now on is dropped.
+        """Let the telemetry listener of an extension go deaf: what it is sent from now on is
+        dropped.
 
         The timeline then has `LogsDropped`, ``platform.logsDropped`` in telemetry.
         """

@@ -24,7 +24,9 @@ class History:
 
     @property
     def state(self) -> str:
-        """Where the environment stands: ``"new"``, ``"init"``, ``"ready"``, ``"invoke"``, ``"reset"``, ``"closed"``…"""
+        """Where the environment stands: ``"new"``, ``"init"``, ``"ready"``, ``"invoke"``,
+        ``"reset"``, ``"closed"``…
+        """
         return self._conductor.state.value
 
     @property
@@ -52,7 +54,9 @@ class History:
         """The latest Init; raises `LifecycleError` if there was none."""
         inits = self.inits
         if not inits:
-            raise LifecycleError("there was no Init yet: the first invoke() runs it, or initialize()")
+            raise LifecycleError(
+                "there was no Init yet: the first invoke() runs it, or initialize()"
+            )
         return inits[-1]
 
     @property
@@ -62,10 +66,14 @@ class History:
 
     @property
     def log(self) -> str:
-        """What CloudWatch shows: the function's output and the platform's START, END, REPORT and other lines."""
+        """What CloudWatch shows: the function's output and the platform's START, END, REPORT and
+        other lines.
+        """
         return projections.log_text(self.timeline)
 
     @property
     def telemetry(self) -> list[dict[str, object]]:
-        """The records of the Telemetry API so far: ``{"time": ..., "type": "platform.start", "record": {...}}``."""
+        """The records of the Telemetry API so far: ``{"time": ..., "type": "platform.start",
+        "record": {...}}``.
+        """
         return records(self.timeline, self._conductor.config)

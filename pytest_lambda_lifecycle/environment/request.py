@@ -1,4 +1,6 @@
-"""What a caller gives along with an event: ids, headers, client context, identity; checked before anything runs."""
+"""What a caller gives along with an event: ids, headers, client context, identity; checked before
+anything runs.
+"""
 
 from __future__ import annotations
 
@@ -46,13 +48,25 @@ def make_request(
     identity: object,
     headers: object,
 ) -> Request:
-    """Return what Lambda sends for an invoke with these arguments, of which None means what it sends by itself.
+    """Return what Lambda sends for an invoke with these arguments, of which None means what it
+    sends by itself.
 
     Raises `LifecycleError` for what cannot be sent.
     """
-    ordinary = request_id is trace_id is content_type is tenant_id is client_context is identity is headers is None
+    ordinary = (
+        request_id
+        is trace_id
+        is content_type
+        is tenant_id
+        is client_context
+        is identity
+        is headers
+        is None
+    )
     if not ordinary:
-        _check_texts(request_id=request_id, trace_id=trace_id, tenant_id=tenant_id, content_type=content_type)
+        _check_texts(
+            request_id=request_id, trace_id=trace_id, tenant_id=tenant_id, content_type=content_type
+        )
     new_request_id, new_trace_id = _new_ids()
     sent: dict[str, str | None] = {
         "Lambda-Runtime-Aws-Request-Id": request_id or new_request_id,
@@ -62,7 +76,9 @@ def make_request(
     }
     request = Request(body, sent, request_id or new_request_id, trace_id or new_trace_id, ordinary)
     if not ordinary:
-        request.request_id = _complete(sent, client_context, identity, tenant_id, headers) or request.request_id
+        request.request_id = (
+            _complete(sent, client_context, identity, tenant_id, headers) or request.request_id
+        )
     return request
 
 
@@ -104,7 +120,9 @@ def remaining_us(remaining_ms: object, config: FunctionConfig) -> int:
     limit = config.timeout * 1000
     if type(remaining_ms) is not int or not 1 <= remaining_ms <= limit:
         source = config.source_of("timeout")
-        takes = f"it is a whole number of ms from 1 to {limit}, the function's timeout (from {source})"
+        takes = (
+            f"it is a whole number of ms from 1 to {limit}, the function's timeout (from {source})"
+        )
         _refuse("remaining_ms", remaining_ms, takes)
     return remaining_ms * 1000
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle.isolation.real_time import RealTime
 from pytest_lambda_lifecycle.lifecycle import rules
-from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached, ExtensionFailed, Interrupted, Loaded, Outcome
+from pytest_lambda_lifecycle.lifecycle.outcome import (
+    DeadlineReached,
+    ExtensionFailed,
+    Interrupted,
+    Loaded,
+    Outcome,
+)
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.endpoint import Endpoint

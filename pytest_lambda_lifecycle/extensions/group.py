@@ -1,4 +1,6 @@
-"""All extensions of an environment as one participant: those in this process, and those that speak HTTP."""
+"""All extensions of an environment as one participant: those in this process, and those that speak
+HTTP.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["ExtensionGroup"]
 
 _FLUSH_S: Final = 1.0
-"""Seconds that telemetry may take to reach its subscribers before they are told of the end (emulator)."""
+"""Seconds that telemetry may take to reach its subscribers before they are told of the end
+(emulator).
+"""
 
 
 class ExtensionGroup:
@@ -78,7 +82,9 @@ class ExtensionGroup:
         """What the shutdown may take, in ms."""
         agents = self._agents if self.present else ()
         internal = sum(agent.internal for agent in agents)
-        return rules.shutdown_budget_ms(internal_extensions=internal, external_extensions=len(agents) - internal)
+        return rules.shutdown_budget_ms(
+            internal_extensions=internal, external_extensions=len(agents) - internal
+        )
 
     @property
     def _agents(self) -> tuple[Agent, ...]:
@@ -89,7 +95,8 @@ class ExtensionGroup:
     def start(self, limit_us: int, limit: float) -> Outcome:
         """Start the external ones and wait until all have registered.
 
-        What those in this process do after that, they do beside the runtime: it is settled at the end of Init.
+        What those in this process do after that, they do beside the runtime: it is settled at the
+        end of Init.
         """
         __tracebackhide__ = True
         self._start_afresh()
@@ -106,17 +113,23 @@ class ExtensionGroup:
         if outcome is None and self._programs:
             left_us = limit_us - (self._clock.elapsed() - began) // 1000
             outcome = self._await(
-                lambda: all(agent.state != "Started" for agent in self._agents), limit_us=left_us, limit=limit
+                lambda: all(agent.state != "Started" for agent in self._agents),
+                limit_us=left_us,
+                limit=limit,
             )
         self.collect()
         return outcome or Loaded()
 
     def _launch(self) -> Outcome | None:
-        """Start the programs, all before any is waited for; the first that cannot be started ends Init."""
+        """Start the programs, all before any is waited for; the first that cannot be started ends
+        Init.
+        """
         for index, name in enumerate(self.names):
             if index >= EXTENSION_LIMIT:
                 return self._not_launched(
-                    name, "TooManyExtensions", f"{len(self.names)} extensions, and Lambda takes {EXTENSION_LIMIT}"
+                    name,
+                    "TooManyExtensions",
+                    f"{len(self.names)} extensions, and Lambda takes {EXTENSION_LIMIT}",
                 )
             problem = self._programs.launch(name) if name in self._programs.names else None
             if problem is not None:
@@ -139,7 +152,9 @@ class ExtensionGroup:
         if self._failed(outcome) is None:
             if self._remote():  # first: what they do takes its time from now on, not from where the others have ended
                 left_us = limit_us - (clock.elapsed() - began) // 1000
-                outcome = self._await(lambda: all(map(_is_ready, self._remote())), limit_us=left_us, limit=limit)
+                outcome = self._await(
+                    lambda: all(map(_is_ready, self._remote())), limit_us=left_us, limit=limit
+                )
             clock.skip_to(max(self._ready_us, ready_us))
             self.objects.arrive()
         self._endpoint.hub.close_subscriptions()
@@ -151,7 +166,9 @@ class ExtensionGroup:
         agents, now_us = self._agents, self._clock.now_us()
         for one in agents:
             self._timeline.append(
-                ExtensionState(now_us, one.name, one.state, tuple(sorted(one.events)), one.error_type)
+                ExtensionState(
+                    now_us, one.name, one.state, tuple(sorted(one.events)), one.error_type
+                )
             )
         self.present = bool(agents)
 
@@ -164,9 +181,9 @@ class ExtensionGroup:
     def begin_invoke(self, event: dict[str, object], limit_us: int, limit: float) -> int | Outcome:
         """Tell of an invoke, the programs first: they run meanwhile.
 
-        Those in this process run to their end before the runtime does, and their time beside it: in virtual time the
-        clock is put back.  Returns the microseconds after which the runtime is to be cut, as one has crashed by then;
-        or why it is not to run at all.
+        Those in this process run to their end before the runtime does, and their time beside it: in
+        virtual time the clock is put back.  Returns the microseconds after which the runtime is to
+        be cut, as one has crashed by then; or why it is not to run at all.
         """
         __tracebackhide__ = True
         clock = self._clock
@@ -174,58 +191,83 @@ class ExtensionGroup:
         told = [agent for agent in self._agents if "INVOKE" in agent.events]
         self._began_us = clock.now_us()
         self._told = [agent.name for agent in told]
-        threads = [name for name in self._told if name not in self._programs and name not in self.objects]
+        threads = [
+            name for name in self._told if name not in self._programs and name not in self.objects
+        ]
         self._publish([name for name in self._told if name not in threads], event, with_id=True)
         self._round = turns = self.objects.tell(told, encode_json(event), limit_us, limit)
-        self._publish(threads, event, with_id=True)  # they live by the same clock, so it has to be back first
+        self._publish(
+            threads, event, with_id=True
+        )  # they live by the same clock, so it has to be back first
         if isinstance(turns.failure, Interrupted):
             return turns.failure
         if not isinstance(turns.failure, ExtensionFailed):
             return limit_us
-        if turns.failed_us <= clock.resolution_us:  # at once, before the runtime can have done anything
+        if (
+            turns.failed_us <= clock.resolution_us
+        ):  # at once, before the runtime can have done anything
             turns.failed_us = 0
             return self._failed(turns.failure) or turns.failure
         return turns.failed_us
 
     def failed_by(self, runtime_us: int) -> Outcome | None:
-        """Return what has failed while the runtime ran, which took so many microseconds: then its answer is lost."""
+        """Return what has failed while the runtime ran, which took so many microseconds: then its
+        answer is lost.
+        """
         turns = self._round
         if isinstance(turns.failure, ExtensionFailed):
             return self._failed(turns.failure) if turns.failed_us <= runtime_us else None
         return self._failed(self._barrier.ended())
 
-    def end_invoke(self, runtime_us: int, limit_us: int, limit: float) -> tuple[Outcome | None, int]:
+    def end_invoke(
+        self, runtime_us: int, limit_us: int, limit: float
+    ) -> tuple[Outcome | None, int]:
         """Wait until all have finished their share.
 
-        ``limit_us`` is what the runtime has left.  Returns what failed, and how many microseconds it took.
+        ``limit_us`` is what the runtime has left.  Returns what failed, and how many microseconds
+        it took.
         """
         __tracebackhide__ = True
         clock, turns = self._clock, self._round
         ended = clock.elapsed()
         waiting = [agent for agent in self._remote() if agent.name in self._told]
         failure = None
-        if turns.failure is None and waiting:  # before the clock goes to where those in this process have ended
-            failure = self._await(lambda: all(map(_is_ready, waiting)), limit_us=limit_us, limit=limit)
+        if (
+            turns.failure is None and waiting
+        ):  # before the clock goes to where those in this process have ended
+            failure = self._await(
+                lambda: all(map(_is_ready, waiting)), limit_us=limit_us, limit=limit
+            )
         waited_us = (clock.elapsed() - ended) // 1000 if waiting else 0
         clock.skip_to(self._began_us + turns.ended_us)
         self.collect()
-        return failure or self._failed(turns.failure), max(waited_us, turns.ended_us - runtime_us, 0)
+        return failure or self._failed(turns.failure), max(
+            waited_us, turns.ended_us - runtime_us, 0
+        )
 
     def _publish(self, names: list[str], event: dict[str, object], *, with_id: bool) -> None:
-        """Hand an event out.  Programs have the machine's time, whatever a test has done to the function's."""
+        """Hand an event out.  Programs have the machine's time, whatever a test has done to the
+        function's.
+        """
         registry, now_us = self._endpoint.registry, self._clock.now_us()
         ahead_ms = self._clock.function_time_ms() - RealTime.time_ns() // 1_000_000
         shifted = abs(ahead_ms) > 1  # else it is the same time, read twice
-        real = {**event, "deadlineMs": int(str(event["deadlineMs"])) - ahead_ms} if shifted else event
+        real = (
+            {**event, "deadlineMs": int(str(event["deadlineMs"])) - ahead_ms} if shifted else event
+        )
         for name in names:
             encoded = encode_json(real if name in self._programs else event)
-            self._timeline.append(ExtensionNotified(now_us, name, cast("dict[str, object]", decode_json(encoded))))
+            self._timeline.append(
+                ExtensionNotified(now_us, name, cast("dict[str, object]", decode_json(encoded)))
+            )
             registry.publish([name], encoded, with_id=with_id)
 
     # -- between invokes ------------------------------------------------------------------------------------------
 
     def freeze(self) -> None:
-        """Stop the programs, and the delivery of telemetry: nothing of a frozen environment runs."""
+        """Stop the programs, and the delivery of telemetry: nothing of a frozen environment
+        runs.
+        """
         self._endpoint.hub.pause()
         self._programs.freeze()
         self.collect()
@@ -237,31 +279,46 @@ class ExtensionGroup:
     def kill(self, name: str, exit_code: int) -> Outcome:
         """End one of them now, while the environment is frozen; returns how.
 
-        Raises `LifecycleError` if there is none of this name.  A program gets SIGKILL, whatever ``exit_code`` says.
+        Raises `LifecycleError` if there is none of this name.  A program gets SIGKILL, whatever
+        ``exit_code`` says.
         """
         known = sorted(agent.name for agent in self._agents)
         if name not in known:
             there = f"there are {', '.join(known)}" if known else "there are none"
-            raise LifecycleError(f"cannot end {name!r}: no extension of this name is registered; {there}")
+            raise LifecycleError(
+                f"cannot end {name!r}: no extension of this name is registered; {there}"
+            )
         if name in self._programs:
             self._programs.kill(name)
-            self._endpoint.registry.wait(lambda: self._barrier.ended() is not None, RealTime.perf_counter() + 2.0)
+            self._endpoint.registry.wait(
+                lambda: self._barrier.ended() is not None, RealTime.perf_counter() + 2.0
+            )
         else:
             self._endpoint.registry.exited(name, exit_code)
-        return self._barrier.ended() or ExtensionFailed(name, "Extension.Crash", rules.exit_text(-9))
+        return self._barrier.ended() or ExtensionFailed(
+            name, "Extension.Crash", rules.exit_text(-9)
+        )
 
     def drop_telemetry(self, name: str) -> None:
-        """Let the deliveries to a subscriber fail; raises `LifecycleError` if there is none of this name."""
+        """Let the deliveries to a subscriber fail; raises `LifecycleError` if there is none of this
+        name.
+        """
         subscribers = sorted({one.extension for one in self._timeline.of(TelemetrySubscription)})
         if name not in subscribers:
             there = f"there are {', '.join(subscribers)}" if subscribers else "nobody has"
-            raise LifecycleError(f"cannot drop the telemetry of {name!r}: it has not subscribed; {there}")
+            raise LifecycleError(
+                f"cannot drop the telemetry of {name!r}: it has not subscribed; {there}"
+            )
         self._endpoint.hub.drop_destination(name)
 
     # -- Shutdown -------------------------------------------------------------------------------------------------
 
-    def shutdown(self, reason: str, deadline_ms: int, until_us: int) -> tuple[tuple[str, ...], BaseException | None]:
-        """Tell of the end those who subscribed; returns who was killed, and what is to be raised in the end."""
+    def shutdown(
+        self, reason: str, deadline_ms: int, until_us: int
+    ) -> tuple[tuple[str, ...], BaseException | None]:
+        """Tell of the end those who subscribed; returns who was killed, and what is to be raised in
+        the end.
+        """
         __tracebackhide__ = True
         registry, event = self._endpoint.registry, rules.shutdown_event(reason, deadline_ms)
         registry.shutting_down()
@@ -273,16 +330,26 @@ class ExtensionGroup:
         subscribed = [agent for agent in alive if "SHUTDOWN" in agent.events]
         told = [agent for agent in subscribed if agent.name not in self.objects.cut]
         self._publish([agent.name for agent in told], event, with_id=False)
-        killed = [agent.name for agent in alive if agent not in subscribed and agent.name in self._programs]
+        killed = [
+            agent.name
+            for agent in alive
+            if agent not in subscribed and agent.name in self._programs
+        ]
         for name in killed:
             self._kill(name)
         killed_here, interruption = self.objects.shut_down(alive, encode_json(event), until_us)
-        another = self._await_ends([agent for agent in told if agent.name in self._programs], until_us, killed)
+        another = self._await_ends(
+            [agent for agent in told if agent.name in self._programs], until_us, killed
+        )
         self.collect()
         return (*killed, *killed_here), interruption or another
 
-    def _await_ends(self, programs: list[Agent], until_us: int, killed: list[str]) -> BaseException | None:
-        """Wait for programs to end, and kill them at the end of the budget; returns what has interrupted that."""
+    def _await_ends(
+        self, programs: list[Agent], until_us: int, killed: list[str]
+    ) -> BaseException | None:
+        """Wait for programs to end, and kill them at the end of the budget; returns what has
+        interrupted that.
+        """
         __tracebackhide__ = True
         clock, registry = self._clock, self._endpoint.registry
         left_us = max(0, until_us - clock.now_us())
@@ -298,7 +365,9 @@ class ExtensionGroup:
                 killed.append(agent.name)
                 self._kill(agent.name)
             ended_us = agent.exited_at_us or clock.now_us()
-            done = ExtensionDone(ended_us, agent.name, max(0, ended_us - (agent.told_at_us or ended_us)))
+            done = ExtensionDone(
+                ended_us, agent.name, max(0, ended_us - (agent.told_at_us or ended_us))
+            )
             self._timeline.append_in_time(done)
         return outcome.exception if isinstance(outcome, Interrupted) else None
 

@@ -9,7 +9,12 @@ from typing import Final, TypeAlias
 
 from pytest_lambda_lifecycle.api.replies import decode_json
 from pytest_lambda_lifecycle.errors import ConfigError
-from pytest_lambda_lifecycle.function.extension import Extension, PostedError, check_extension, extension_name
+from pytest_lambda_lifecycle.function.extension import (
+    Extension,
+    PostedError,
+    check_extension,
+    extension_name,
+)
 from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
 from pytest_lambda_lifecycle.isolation.streams import Unbuffered
 from pytest_lambda_lifecycle.lifecycle.outcome import ExtensionFailed, Loaded
@@ -22,7 +27,9 @@ __stands_for__ = "bootstrap"
 
 TurnOutcome: TypeAlias = Loaded | ExtensionFailed
 _POSTED: Final = {"init/error": "Extension.InitError", "exit/error": "Extension.ExitError"}
-"""The platform's words for what an extension has posted before it exits (emulator, ``fatalerror``)."""
+"""The platform's words for what an extension has posted before it exits (emulator,
+``fatalerror``).
+"""
 
 
 class LocalExtension:
@@ -37,11 +44,13 @@ class LocalExtension:
         apart: Callable[[], Undo],
         passes_through: Callable[[BaseException], bool],
     ) -> None:
-        """``log`` takes its name and whole lines; what ``passes_through`` says yes to leaves as it was raised.
+        """``log`` takes its name and whole lines; what ``passes_through`` says yes to leaves as it
+        was raised.
 
         ``apart`` begins what is another process's than the function's, and returns what ends it.
 
-        ``post`` takes its name, a call (``"init/error"``) and an error type, and says whether the API accepts that.
+        ``post`` takes its name, a call (``"init/error"``) and an error type, and says whether the
+        API accepts that.
         """
         self.name = extension_name(given)
         self.internal = given.internal
@@ -102,7 +111,10 @@ class LocalExtension:
         __tracebackhide__ = True
         stdout, stderr = Unbuffered("stdout", self._record), Unbuffered("stderr", self._record)
         stdout.outside, stderr.outside = sys.stdout, sys.stderr
-        undo, restore = self._apart(), replace_attributes((sys, "stdout", stdout), (sys, "stderr", stderr))
+        undo, restore = (
+            self._apart(),
+            replace_attributes((sys, "stdout", stdout), (sys, "stderr", stderr)),
+        )
         try:
             method(*arguments)
             return Loaded()
@@ -121,7 +133,9 @@ class LocalExtension:
         It ends as a Python process does, with the traceback on its stderr.
         """
         kind = "Extension.Crash"
-        if isinstance(problem, PostedError) and self._post(self.name, problem.call, problem.error_type):
+        if isinstance(problem, PostedError) and self._post(
+            self.name, problem.call, problem.error_type
+        ):
             kind = _POSTED[problem.call]
         code = process_exit(problem).exit_code
         return ExtensionFailed(self.name, kind, exit_text(code), problem, code)

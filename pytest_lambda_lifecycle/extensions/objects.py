@@ -1,7 +1,9 @@
-"""The extensions of an environment that are objects in this process: processes that run beside each other, as played.
+"""The extensions of an environment that are objects in this process: processes that run beside each
+other, as played.
 
-Each has its turn alone, on the thread of the phase; in virtual time the clock is put back for the next one, and what
-they did takes its place on the timeline when the others have come as far.  Real time cannot be put back.
+Each has its turn alone, on the thread of the phase; in virtual time the clock is put back for the
+next one, and what they did takes its place on the timeline when the others have come as far.  Real
+time cannot be put back.
 """
 
 from __future__ import annotations
@@ -15,7 +17,12 @@ from pytest_lambda_lifecycle.api.replies import ApiError
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.extensions.local import LocalExtension
 from pytest_lambda_lifecycle.function.extension import Extension, extension_name, subscriptions_of
-from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionDone, ExtensionFault, ExtensionLog, Signal
+from pytest_lambda_lifecycle.lifecycle.extension_events import (
+    ExtensionDone,
+    ExtensionFault,
+    ExtensionLog,
+    Signal,
+)
 from pytest_lambda_lifecycle.lifecycle.outcome import (
     ExtensionFailed,
     Interrupted,
@@ -121,20 +128,32 @@ class Objects:
         """Begin a generation of processes."""
         self.cut = set()
         made = [
-            LocalExtension(one, post=self._post, log=self._log, apart=self._apart, passes_through=self._passes_through)
+            LocalExtension(
+                one,
+                post=self._post,
+                log=self._log,
+                apart=self._apart,
+                passes_through=self._passes_through,
+            )
             for one in self.given
         ]
         self._locals = {one.name: one for one in made}
 
-    def start(self, limit_us: int, limit: float, *, internal: bool = False) -> tuple[Outcome | None, int]:
-        """Start those of one kind; returns what failed, and the moment when all are done with their `on_init`.
+    def start(
+        self, limit_us: int, limit: float, *, internal: bool = False
+    ) -> tuple[Outcome | None, int]:
+        """Start those of one kind; returns what failed, and the moment when all are done with their
+        `on_init`.
 
-        Registration comes first, and what follows runs beside the runtime's init: the clock is back there then.
+        Registration comes first, and what follows runs beside the runtime's init: the clock is back
+        there then.
         """
         __tracebackhide__ = True
         clock, began = self._clock, self._clock.elapsed()
         chosen = [one for one in self._locals.values() if one.internal is internal]
-        starts = self._round(chosen, partial(LocalExtension.start, limit_us=limit_us), limit_us, limit)
+        starts = self._round(
+            chosen, partial(LocalExtension.start, limit_us=limit_us), limit_us, limit
+        )
         clock.skip_to(clock.now_us() + starts.ended_us)
         failure = starts.failure or self._register(chosen)
         if failure is not None:
@@ -152,7 +171,9 @@ class Objects:
             try:
                 one.identifier, _ = self._endpoint.registry.register(one.name, events, ())
             except ApiError as refusal:
-                return Interrupted(LifecycleError(f"extension {one.name!r} cannot register: {refusal.message}"))
+                return Interrupted(
+                    LifecycleError(f"extension {one.name!r} cannot register: {refusal.message}")
+                )
         return None
 
     def arrive(self) -> None:
@@ -164,7 +185,9 @@ class Objects:
     # -- Invoke ---------------------------------------------------------------------------------------------------
 
     def tell(self, told: Iterable[Agent], event: bytes, limit_us: int, limit: float) -> Round:
-        """Let those who were told of an invoke do their share; the clock is back then for the runtime's."""
+        """Let those who were told of an invoke do their share; the clock is back then for the
+        runtime's.
+        """
         __tracebackhide__ = True
         registry = self._endpoint.registry
         chosen = [self._locals[agent.name] for agent in told if agent.name in self._locals]
@@ -175,7 +198,9 @@ class Objects:
             if type(outcome) is Loaded:
                 registry.arrive(one.identifier)
 
-        turns = self._round(chosen, partial(LocalExtension.deliver, event=event), limit_us, limit, done)
+        turns = self._round(
+            chosen, partial(LocalExtension.deliver, event=event), limit_us, limit, done
+        )
         if turns.interruption is not None:  # the test's own doing: all go on with the next event
             for agent in told:
                 if agent.name in self._locals and agent.exit_code is None and not agent.arrived:
@@ -184,10 +209,14 @@ class Objects:
 
     # -- the end --------------------------------------------------------------------------------------------------
 
-    def shut_down(self, alive: Iterable[Agent], event: bytes, until_us: int) -> tuple[list[str], BaseException | None]:
-        """Let all do what they do at the end, until a moment; returns who was killed, and what is to be raised.
+    def shut_down(
+        self, alive: Iterable[Agent], event: bytes, until_us: int
+    ) -> tuple[list[str], BaseException | None]:
+        """Let all do what they do at the end, until a moment; returns who was killed, and what is
+        to be raised.
 
-        Who has not subscribed is killed at once, who has not come back from an event when the time is up.
+        Who has not subscribed is killed at once, who has not come back from an event when the time
+        is up.
         """
         __tracebackhide__ = True
         clock, began_us = self._clock, self._clock.now_us()
@@ -230,8 +259,9 @@ class Objects:
     ) -> Round:
         """Give each its turn, all from the same moment, at which the clock is again afterwards.
 
-        ``ended`` is called with how one ended and after how many microseconds, when the clock is there.  What is the
-        test's own control flow keeps the others from their turns, unless the round ``goes_on``.
+        ``ended`` is called with how one ended and after how many microseconds, when the clock is
+        there.  What is the test's own control flow keeps the others from their turns, unless the
+        round ``goes_on``.
         """
         __tracebackhide__ = True
         clock, timeline, turns = self._clock, self._timeline, Round()
@@ -257,7 +287,9 @@ class Objects:
     def _post(self, name: str, call: str, error_type: str) -> bool:
         registry, identifier = self._endpoint.registry, self._locals[name].identifier
         try:
-            (registry.init_error if call == "init/error" else registry.exit_error)(identifier, error_type)
+            (registry.init_error if call == "init/error" else registry.exit_error)(
+                identifier, error_type
+            )
         except ApiError:  # not in this state, or not before it has registered
             return False
         return True

@@ -1,4 +1,6 @@
-"""The extensions of an environment that are programs, as processes of one generation after another."""
+"""The extensions of an environment that are programs, as processes of one generation after
+another.
+"""
 
 from __future__ import annotations
 
@@ -48,15 +50,18 @@ class Programs:
         now_us: Callable[[], int],
         exited: Callable[[str, int], None],
     ) -> None:
-        """``layers`` are what the programs find in ``/opt``, and ``scratch`` is a place for folders of ours.
+        """``layers`` are what the programs find in ``/opt``, and ``scratch`` is a place for folders
+        of ours.
 
-        ``files`` are names and paths, ``variables`` what the function finds; ``exited`` gets name and exit code.
+        ``files`` are names and paths, ``variables`` what the function finds; ``exited`` gets name
+        and exit code.
 
-        ``directory`` returns the environment's ``/tmp``: they start there, and find it as ``TMPDIR``.
-        ``note`` and ``exited`` are called on other threads.
+        ``directory`` returns the environment's ``/tmp``: they start there, and find it as
+        ``TMPDIR``. ``note`` and ``exited`` are called on other threads.
         """
         if files:
-            # Now: amid a phase it would take the watches on the function's children and threads for the real things.
+            # Now: amid a phase it would take the watches on the function's children and threads for
+            # the real things.
             import pytest_lambda_lifecycle.processes.guard  # noqa: F401
         self._files = files
         self._variables = variables
@@ -150,9 +155,11 @@ class Programs:
 
 
 def extension_programs(config: FunctionConfig, clock: Clock) -> list[tuple[str, Path]]:
-    """Return name and path of the extensions that are executables: those of the layers, and those that were named.
+    """Return name and path of the extensions that are executables: those of the layers, and those
+    that were named.
 
-    Raises `ConfigError` for two of the same name, and under a virtual clock, which other processes do not have.
+    Raises `ConfigError` for two of the same name, and under a virtual clock, which other processes
+    do not have.
     """
     programs = dict(find_extensions(config.layers)) if config.layers else {}
     for path in config.extensions:
@@ -188,7 +195,8 @@ _HIDDEN_PREFIXES: Final = ("_AWS_XRAY_", "_LAMBDA_", "_X_AMZN_")
 
 
 def extension_variables(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return what an extension finds of a function's variables (Developer Guide, "Runtime environment variables").
+    """Return what an extension finds of a function's variables (Developer Guide, "Runtime
+    environment variables").
 
     ``PYTHONPATH`` is led by our folder, for the names of the sandbox.
     """

@@ -1,4 +1,5 @@
-"""The declared function: settings and their sources, task root, layers, environment variables, extension objects.
+"""The declared function: settings and their sources, task root, layers, environment variables,
+extension objects.
 
 Nothing here runs function code.
 """

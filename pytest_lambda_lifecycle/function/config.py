@@ -1,4 +1,6 @@
-"""`FunctionConfig`: everything that is configured about a function, checked, with the source of each value."""
+"""`FunctionConfig`: everything that is configured about a function, checked, with the source of
+each value.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ class FunctionConfig:
     idle_timeout: float | None = None
     max_lifetime: float | None = None
     fresh_packages: tuple[str, ...] = ()
-    _sources: Mapping[str, str] = field(default_factory=dict[str, str], init=False, repr=False, compare=False)
+    _sources: Mapping[str, str] = field(
+        default_factory=dict[str, str], init=False, repr=False, compare=False
+    )
 
     def __init__(self, handler: str | None = None, **settings: Unpack[FunctionSettings]) -> None:
         self._fill([SettingsLayer(_DIRECT, {"handler": handler, **settings})])
@@ -77,7 +81,9 @@ class FunctionConfig:
         return config
 
     def replace(self, **settings: Unpack[Settings]) -> Self:
-        """Return a copy with other values.  ``environment`` is replaced as a whole here, not merged."""
+        """Return a copy with other values.  ``environment`` is replaced as a whole here, not
+        merged.
+        """
         changed: dict[str, object] = dict(settings)
         kept = [
             SettingsLayer(source, {name: getattr(self, name)})
@@ -120,7 +126,9 @@ class FunctionConfig:
 _FIELDS: Final = frozenset(setting_names())
 
 
-def _merge(layers: tuple[SettingsLayer, ...] | list[SettingsLayer]) -> tuple[dict[str, Any], dict[str, str]]:
+def _merge(
+    layers: tuple[SettingsLayer, ...] | list[SettingsLayer],
+) -> tuple[dict[str, Any], dict[str, str]]:
     values = _built_in_values()
     sources: dict[str, str] = {}
     for layer in layers:
@@ -176,10 +184,16 @@ def _check_version(values: dict[str, Any], sources: dict[str, str]) -> None:
 
 
 def _check_environment_size(environment: Mapping[str, str], sources: Mapping[str, str]) -> None:
-    size = sum(len(text.encode("utf-8", "surrogateescape")) for pair in environment.items() for text in pair)
+    size = sum(
+        len(text.encode("utf-8", "surrogateescape"))
+        for pair in environment.items()
+        for text in pair
+    )
     if size <= MAX_ENVIRONMENT_BYTES:
         return
-    largest = max(environment, key=lambda key: len(environment[key].encode("utf-8", "surrogateescape")))
+    largest = max(
+        environment, key=lambda key: len(environment[key].encode("utf-8", "surrogateescape"))
+    )
     raise ConfigError(
         f"environment: the names and values have {size} bytes together, Lambda's limit is {MAX_ENVIRONMENT_BYTES}; "
         f"the largest is {largest!r} with {len(environment[largest])} characters "

@@ -1,4 +1,6 @@
-"""`Extension`: an extension as an object in this process, for test doubles and to run a real extension's logic."""
+"""`Extension`: an extension as an object in this process, for test doubles and to run a real
+extension's logic.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ __all__ = [
 __stands_for__ = "bootstrap"
 
 EVENTS: Final = ("INVOKE", "SHUTDOWN")
-"""What an extension may register for, an internal one for the first alone (Extensions API, "Register")."""
+"""What an extension may register for, an internal one for the first alone (Extensions API,
+"Register").
+"""
 
 
 class PostedError(SystemExit):
@@ -40,14 +44,17 @@ class PostedError(SystemExit):
 
 
 class Extension:
-    """An extension: it registers when Init begins, is told of each invoke and of the shutdown, and may take time.
+    """An extension: it registers when Init begins, is told of each invoke and of the shutdown, and
+    may take time.
 
-    Override `on_init`, `on_invoke` and `on_shutdown`.  What they raise is ``Extension.Crash``, as if the process had
-    ended; so is `sys.exit`.  What they write is the extension's log.  Under ``lambda_clock`` their sleeping takes
-    virtual time, beside the function's.  The object stands for an *external* extension, a process of its own that gets
-    2,000 ms to shut down; with ``internal=True`` for one in the runtime's process.
+    Override `on_init`, `on_invoke` and `on_shutdown`.  What they raise is ``Extension.Crash``, as
+    if the process had ended; so is `sys.exit`.  What they write is the extension's log.  Under
+    ``lambda_clock`` their sleeping takes virtual time, beside the function's.  The object stands
+    for an *external* extension, a process of its own that gets 2,000 ms to shut down; with
+    ``internal=True`` for one in the runtime's process.
 
-    Given as a class (``extensions=[Flusher]``) it is made anew for each init, as the process would be.
+    Given as a class (``extensions=[Flusher]``) it is made anew for each init, as the process would
+    be.
     """
 
     __test__: ClassVar[bool] = False  # not a test class, whatever it is called where it is imported
@@ -60,7 +67,9 @@ class Extension:
     Without any it is told nothing, but must be ready for Init to end.
     """
     internal: bool = False
-    """It lives in the runtime's process: registers after function init, hears of no shutdown (Extensions API)."""
+    """It lives in the runtime's process: registers after function init, hears of no shutdown
+    (Extensions API).
+    """
     delay_ms: float = 0
     """Time that it takes for each event, before `on_invoke` or `on_shutdown`, in ms."""
     registers: bool = True
@@ -94,7 +103,9 @@ class Extension:
 
     @property
     def events(self) -> list[dict[str, object]]:
-        """The events it has received, as the Extensions API gives them: ``eventType``, ``deadlineMs``, …"""
+        """The events it has received, as the Extensions API gives them: ``eventType``,
+        ``deadlineMs``, …
+        """
         received: list[dict[str, object]] = self.__dict__.setdefault("_events", [])
         return received
 
@@ -102,7 +113,9 @@ class Extension:
         """Start: registration comes first, and the runtime starts when all have registered."""
 
     def on_invoke(self, event: dict[str, object]) -> None:
-        """Be told of an invoke, when the runtime is; the event has no payload.  Return when done with it."""
+        """Be told of an invoke, when the runtime is; the event has no payload.  Return when done
+        with it.
+        """
 
     def on_shutdown(self, event: dict[str, object]) -> None:
         """Be told of the end (``shutdownReason``), until ``deadlineMs``."""
@@ -110,7 +123,8 @@ class Extension:
     def init_error(self, error_type: str) -> NoReturn:
         """Report that it cannot start (``/extension/init/error``), and exit.
 
-        ``error_type`` is free text, such as ``"Extension.ConfigInvalid"``.  Only before the first event, as on Lambda.
+        ``error_type`` is free text, such as ``"Extension.ConfigInvalid"``.  Only before the first
+        event, as on Lambda.
         """
         raise PostedError("init/error", error_type)
 
@@ -126,16 +140,21 @@ class RecordingExtension(Extension):
     """An extension that does nothing but record: `events`."""
 
 
-# Whoever calls an extension's own code is one of these: what runs above them can be interrupted (see `interruption`).
+# Whoever calls an extension's own code is one of these: what runs above them can be interrupted
+# (see `interruption`).
 
 
 def extension_name(extension: Extension | type[Extension]) -> str:
     """Return the name under which it will register."""
-    return extension.name or (extension if isinstance(extension, type) else type(extension)).__name__
+    return (
+        extension.name or (extension if isinstance(extension, type) else type(extension)).__name__
+    )
 
 
 def subscriptions_of(extension: Extension | type[Extension]) -> tuple[str, ...]:
-    """Return what it will register for: an internal one cannot for SHUTDOWN, and does not unless it says so."""
+    """Return what it will register for: an internal one cannot for SHUTDOWN, and does not unless it
+    says so.
+    """
     default = extension.subscriptions is EVENTS
     return ("INVOKE",) if default and extension.internal else tuple(extension.subscriptions)
 
@@ -153,12 +172,20 @@ def check_extension(extension: Extension | type[Extension]) -> str:
     if unknown:
         return f"events has {unknown[0]!r}; Lambda knows 'INVOKE' and 'SHUTDOWN'"
     if extension.internal and "SHUTDOWN" in subscriptions:
-        return "an internal extension cannot register for SHUTDOWN: it ends with the runtime's process"
+        return (
+            "an internal extension cannot register for SHUTDOWN: it ends with the runtime's process"
+        )
     delay_ms: object = extension.delay_ms
-    number = delay_ms if isinstance(delay_ms, (int, float)) and not isinstance(delay_ms, bool) else math.nan
+    number = (
+        delay_ms
+        if isinstance(delay_ms, (int, float)) and not isinstance(delay_ms, bool)
+        else math.nan
+    )
     if not math.isfinite(number) or number < 0:
         return f"delay_ms={delay_ms!r} has to be a number of milliseconds, and not negative"
     for method in ("on_init", "on_invoke", "on_shutdown"):
         if inspect.iscoroutinefunction(getattr(extension, method)):
-            return f"{method} is a coroutine function, and nobody awaits it; let it call asyncio.run"
+            return (
+                f"{method} is a coroutine function, and nobody awaits it; let it call asyncio.run"
+            )
     return ""

@@ -1,7 +1,8 @@
-"""The settings of a function: their names, the values that Lambda accepts, and where a value came from.
+"""The settings of a function: their names, the values that Lambda accepts, and where a value came
+from.
 
-Ranges and patterns are those of the Developer Guide ("Lambda quotas", "Configuring environment variables") and of the
-API reference (``CreateFunction``).
+Ranges and patterns are those of the Developer Guide ("Lambda quotas", "Configuring environment
+variables") and of the API reference (``CreateFunction``).
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ from pytest_lambda_lifecycle.function.extension import Extension, check_extensio
 if TYPE_CHECKING:
     StrPath: TypeAlias = str | os.PathLike[str]
 
-__all__ = ["FunctionSettings", "Settings", "SettingsLayer", "running_runtime", "setting_names", "validate"]
+__all__ = [
+    "FunctionSettings",
+    "Settings",
+    "SettingsLayer",
+    "running_runtime",
+    "setting_names",
+    "validate",
+]
 
 InitializationType: TypeAlias = Literal["on-demand", "provisioned-concurrency", "snap-start"]
 LogFormat: TypeAlias = Literal["Text", "JSON"]
@@ -30,14 +38,20 @@ LogLevel: TypeAlias = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"
 
 
 class FunctionSettings(TypedDict, total=False):
-    """Every setting but the handler, which is also the first positional argument wherever settings are given."""
+    """Every setting but the handler, which is also the first positional argument wherever settings
+    are given.
+    """
 
     code_dir: StrPath | None
-    """The task root: the directory whose content would be in ``/var/task``.  None = search for the handler's module."""
+    """The task root: the directory whose content would be in ``/var/task``.  None = search for the
+    handler's module.
+    """
     layers: Sequence[StrPath]
     """Unpacked layers, at most 5: directories whose content would be in ``/opt``."""
     environment: Mapping[str, str]
-    """Environment variables of the function.  Merged key by key over those of the sources with lower precedence."""
+    """Environment variables of the function.  Merged key by key over those of the sources with
+    lower precedence.
+    """
     timeout: int
     """Seconds, 1..900."""
     memory_size: int
@@ -51,18 +65,28 @@ class FunctionSettings(TypedDict, total=False):
     account_id: str
     """Twelve digits."""
     runtime: str
-    """``"python3.10"`` .. ``"python3.15"``: what the function is told; the interpreter is always the running one."""
+    """``"python3.10"`` .. ``"python3.15"``: what the function is told; the interpreter is always
+    the running one.
+    """
     initialization_type: InitializationType
     extensions: Sequence[Extension | type[Extension] | StrPath]
-    """Extensions: `Extension` objects or classes, which run in this process, or the paths of executables."""
+    """Extensions: `Extension` objects or classes, which run in this process, or the paths of
+    executables.
+    """
     log_format: LogFormat
     application_log_level: LogLevel | None
     idle_timeout: float | None
-    """Seconds of idleness after which the environment spins down; None = never (Lambda does not document it)."""
+    """Seconds of idleness after which the environment spins down; None = never (Lambda does not
+    document it).
+    """
     max_lifetime: float | None
-    """Seconds after which the environment is recycled at the next invoke; None = never (Lambda: "every few hours")."""
+    """Seconds after which the environment is recycled at the next invoke; None = never (Lambda:
+    "every few hours").
+    """
     fresh_packages: Sequence[str]
-    """Import names of shared packages that each cold start imports afresh; ``"*"`` = every pure-Python one."""
+    """Import names of shared packages that each cold start imports afresh; ``"*"`` = every
+    pure-Python one.
+    """
 
 
 class Settings(FunctionSettings, total=False):
@@ -97,14 +121,18 @@ CHOICES: Final = {
 }
 PATTERNS: Final = {
     "function_name": (r"[A-Za-z0-9_-]{1,64}", "1..64 letters, digits, '-' and '_'"),
-    "function_version": (r"\$LATEST|[0-9]{1,20}", "'$LATEST' or the number of a published version, such as '1'"),
+    "function_version": (
+        r"\$LATEST|[0-9]{1,20}",
+        "'$LATEST' or the number of a published version, such as '1'",
+    ),
     "region": (r"[a-z]{2,}(-[a-z]+)+-[0-9]+", "the name of a region, such as 'eu-west-1'"),
     "account_id": (r"[0-9]{12}", "a string of 12 digits"),
 }
 SPANS: Final = frozenset({"idle_timeout", "max_lifetime"})
 MAX_LAYERS: Final = 5
 MAX_ENVIRONMENT_BYTES: Final = 4096
-# Developer Guide, "Configuring environment variables", "Defined runtime environment variables", reserved.
+# Developer Guide, "Configuring environment variables", "Defined runtime environment variables",
+# reserved.
 RESERVED_VARIABLES: Final = frozenset(
     {
         "_HANDLER",
@@ -150,7 +178,9 @@ def setting_names() -> tuple[str, ...]:
 
 
 def running_runtime() -> str:
-    """The identifier of the interpreter that runs this process, or the nearest one that Lambda has."""
+    """The identifier of the interpreter that runs this process, or the nearest one that Lambda
+    has.
+    """
     minor = min(max(sys.version_info.minor, 10), 15)
     return f"python3.{minor}"
 
@@ -175,30 +205,45 @@ def refuse_unknown(name: object, source: str) -> NoReturn:
 
     names = setting_names()
     asked = str(name).lower().replace("-", "_")
-    near = difflib.get_close_matches(asked, names, n=1) or [n for n in names if n.startswith(asked[:3])][:1]
+    near = (
+        difflib.get_close_matches(asked, names, n=1)
+        or [n for n in names if n.startswith(asked[:3])][:1]
+    )
     hint = f": did you mean {near[0]!r}?" if near else "."
-    raise ConfigError(f"unknown setting {name!r}{hint} (from {source})\nThe settings are: {', '.join(names)}.")
+    raise ConfigError(
+        f"unknown setting {name!r}{hint} (from {source})\nThe settings are: {', '.join(names)}."
+    )
 
 
 def _whole_number(name: str, value: object, source: str) -> int:
     low, high, unit, units = RANGES[name]
     if isinstance(value, bool) or not isinstance(value, int):
-        hint = f", written {name}={value.strip()}" if isinstance(value, str) and value.strip().isdecimal() else ""
+        hint = (
+            f", written {name}={value.strip()}"
+            if isinstance(value, str) and value.strip().isdecimal()
+            else ""
+        )
         raise ConfigError(
             f"{name}={value!r} is of type {type(value).__name__}: Lambda takes a whole number of {units}, "
             f"{low}..{high}{hint} (from {source})"
         )
     if not low <= value <= high:
-        raise ConfigError(f"{name}={value} {unit} is outside Lambda's range {low}..{high} {unit} (from {source})")
+        raise ConfigError(
+            f"{name}={value} {unit} is outside Lambda's range {low}..{high} {unit} (from {source})"
+        )
     return value
 
 
 def _span(name: str, value: object, source: str) -> float | None:
     if value is None:
         return None
-    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    number = (
+        float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    )
     if not (math.isfinite(number) and number > 0):
-        raise ConfigError(f"{name}={value!r} has to be a number of seconds above 0, or None for never (from {source})")
+        raise ConfigError(
+            f"{name}={value!r} has to be a number of seconds above 0, or None for never (from {source})"
+        )
     return number
 
 
@@ -211,7 +256,9 @@ def _choice(name: str, value: object, source: str) -> object:
         near = [a for a in allowed if a.lower() == value.strip().lower()]
         near += {"WARNING": ["WARN"], "CRITICAL": ["FATAL"]}.get(value.upper(), [])
         hint = f": did you mean {near[0]!r}?" if near else ""
-    raise ConfigError(f"{name}={value!r} is not one of {', '.join(map(repr, allowed))}{hint} (from {source})")
+    raise ConfigError(
+        f"{name}={value!r} is not one of {', '.join(map(repr, allowed))}{hint} (from {source})"
+    )
 
 
 def _matching(name: str, value: object, source: str) -> object:
@@ -225,7 +272,8 @@ def _matching(name: str, value: object, source: str) -> object:
 def _handler(value: object, source: str, directory: Path | None) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    # A function object is the common slip: the handler has to be imported by init, so only its name can be given.
+    # A function object is the common slip: the handler has to be imported by init, so only its name
+    # can be given.
     name = getattr(value, "__qualname__", None)
     hint = f": give its name, {value.__module__}.{name}" if name else ""
     raise ConfigError(
@@ -257,7 +305,11 @@ def _problem_with(path: Path) -> str:
     if not stat.S_ISDIR(mode):
         unpack = "; unpack the archive and give the directory" if path.suffix == ".zip" else ""
         return f"is a file, not a directory{unpack}"
-    return "" if os.access(path, os.R_OK | os.X_OK) else "cannot be read: this user lacks the permission"
+    return (
+        ""
+        if os.access(path, os.R_OK | os.X_OK)
+        else "cannot be read: this user lacks the permission"
+    )
 
 
 def _code_dir(value: object, source: str, directory: Path | None) -> Path | None:
@@ -267,13 +319,21 @@ def _code_dir(value: object, source: str, directory: Path | None) -> Path | None
 def _layers(value: object, source: str, directory: Path | None) -> tuple[Path, ...]:
     entries = _sequence("layers", value, source, "directories")
     if len(entries) > MAX_LAYERS:
-        raise ConfigError(f"{len(entries)} layers are more than Lambda's maximum of {MAX_LAYERS} (from {source})")
-    return tuple(_directory(f"layers[{i}]", entry, source, directory) for i, entry in enumerate(entries))
+        raise ConfigError(
+            f"{len(entries)} layers are more than Lambda's maximum of {MAX_LAYERS} (from {source})"
+        )
+    return tuple(
+        _directory(f"layers[{i}]", entry, source, directory) for i, entry in enumerate(entries)
+    )
 
 
-def _extensions(value: object, source: str, directory: Path | None) -> tuple[Extension | type[Extension] | Path, ...]:
+def _extensions(
+    value: object, source: str, directory: Path | None
+) -> tuple[Extension | type[Extension] | Path, ...]:
     found: dict[str, Extension | type[Extension] | Path] = {}
-    for i, entry in enumerate(_sequence("extensions", value, source, "Extension objects, or paths of executables")):
+    for i, entry in enumerate(
+        _sequence("extensions", value, source, "Extension objects, or paths of executables")
+    ):
         checked = _extension(f"extensions[{i}]", entry, source, directory)
         name = checked.name if isinstance(checked, Path) else extension_name(checked)
         if name in found:
@@ -284,7 +344,9 @@ def _extensions(value: object, source: str, directory: Path | None) -> tuple[Ext
     return tuple(found.values())
 
 
-def _extension(name: str, entry: object, source: str, directory: Path | None) -> Extension | type[Extension] | Path:
+def _extension(
+    name: str, entry: object, source: str, directory: Path | None
+) -> Extension | type[Extension] | Path:
     if isinstance(entry, Extension) or (isinstance(entry, type) and issubclass(entry, Extension)):
         problem = check_extension(entry)
         if problem:
@@ -296,13 +358,19 @@ def _extension(name: str, entry: object, source: str, directory: Path | None) ->
         )
     path = _absolute(cast("StrPath", entry), directory)
     if not os.path.isfile(path):
-        problem = "is a directory, not an executable" if os.path.isdir(path) else _problem_with(path)
-        raise ConfigError(f"{name}={os.fspath(cast('StrPath', entry))!r} = {path} {problem} (from {source})")
+        problem = (
+            "is a directory, not an executable" if os.path.isdir(path) else _problem_with(path)
+        )
+        raise ConfigError(
+            f"{name}={os.fspath(cast('StrPath', entry))!r} = {path} {problem} (from {source})"
+        )
     return path
 
 
 def _absolute(given: StrPath, directory: Path | None) -> Path:
-    return Path(os.path.abspath(Path(directory or Path.cwd(), os.path.expanduser(os.fspath(given)))))
+    return Path(
+        os.path.abspath(Path(directory or Path.cwd(), os.path.expanduser(os.fspath(given))))
+    )
 
 
 def _fresh_packages(value: object, source: str, directory: Path | None) -> tuple[str, ...]:
@@ -310,11 +378,15 @@ def _fresh_packages(value: object, source: str, directory: Path | None) -> tuple
         return ("*",)
     names = _sequence("fresh_packages", value, source, "package names, or '*'")
     for name in names:
-        if isinstance(name, str) and (name == "*" or all(part.isidentifier() for part in name.split("."))):
+        if isinstance(name, str) and (
+            name == "*" or all(part.isidentifier() for part in name.split("."))
+        ):
             continue
         guess = re.sub(r"[^A-Za-z0-9_.]", "_", str(name))
         hint = f": did you mean {guess!r}?" if guess != name and guess.isidentifier() else ""
-        raise ConfigError(f"fresh_packages has {name!r}, which is no import name{hint} (from {source})")
+        raise ConfigError(
+            f"fresh_packages has {name!r}, which is no import name{hint} (from {source})"
+        )
     return tuple(str(name) for name in names)
 
 
@@ -328,7 +400,9 @@ def _sequence(name: str, value: object, source: str, what: str) -> Sequence[obje
 
 def _environment(value: object, source: str, directory: Path | None) -> dict[str, str]:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"environment={value!r} has to be a mapping of names to strings (from {source})")
+        raise ConfigError(
+            f"environment={value!r} has to be a mapping of names to strings (from {source})"
+        )
     pairs = cast("Mapping[object, object]", value).items()
     return {_variable_name(key, source): _variable_value(key, text, source) for key, text in pairs}
 
@@ -354,7 +428,9 @@ def _variable_value(key: object, value: object, source: str) -> str:
             f"{hint} (from {source})"
         )
     if "\0" in value:
-        raise ConfigError(f"environment: the value of {key!r} contains a null character (from {source})")
+        raise ConfigError(
+            f"environment: the value of {key!r} contains a null character (from {source})"
+        )
     return value
 
 

@@ -10,7 +10,12 @@ from pathlib import Path
 
 from pytest_lambda_lifecycle.errors import ConfigError
 
-__all__ = ["find_task_root", "hint_at_namesake", "hint_at_neighbour", "working_directory_candidates"]
+__all__ = [
+    "find_task_root",
+    "hint_at_namesake",
+    "hint_at_neighbour",
+    "working_directory_candidates",
+]
 
 
 def find_task_root(
@@ -21,37 +26,47 @@ def find_task_root(
     *,
     source: str,
 ) -> Path:
-    """Return ``code_dir``, or the first candidate (a directory and its description) that holds the handler's module.
+    """Return ``code_dir``, or the first candidate (a directory and its description) that holds the
+    handler's module.
 
-    A handler string for which the runtime has its own error, and one whose module comes from a layer, need no
-    directory of their own: they get the first candidate.  ``source`` says where the handler string came from.
+    A handler string for which the runtime has its own error, and one whose module comes from a
+    layer, need no directory of their own: they get the first candidate.  ``source`` says where the
+    handler string came from.
     """
     if code_dir is not None:
         return code_dir
     parts = _module_parts(handler)
     if parts is None:
         return candidates[0][0]
-    # As in Python's import system, a module anywhere wins over a plain directory (a namespace package) anywhere.
+    # As in Python's import system, a module anywhere wins over a plain directory (a namespace
+    # package) anywhere.
     for holds in (_has_module, _has_directory):
         for directory, _ in candidates:
             if holds(directory, parts):
                 return directory
     minor = f"python3.{sys.version_info.minor}"
     for layer in layers:
-        if any(_has_module(layer / sub, parts) for sub in ("python", f"python/lib/{minor}/site-packages")):
+        if any(
+            _has_module(layer / sub, parts)
+            for sub in ("python", f"python/lib/{minor}/site-packages")
+        ):
             return candidates[0][0]
     raise ConfigError(_not_found(handler, source, parts, candidates))
 
 
 def hint_at_neighbour(task_root: Path, handler: str, missing: str) -> str:
-    """Say where the module is that was not found, if it lies beside the handler's file and so is not imported."""
+    """Say where the module is that was not found, if it lies beside the handler's file and so is
+    not imported.
+    """
     parts, name = _module_parts(handler), missing.partition(".")[0]
     if parts is None or not name:
         return ""
     folder = task_root.joinpath(*parts)
     if not _has_module(folder, ["__init__"]):
         folder = folder.parent
-    beside, at_root = (_has_module(one, [name]) or _has_directory(one, [name]) for one in (folder, task_root))
+    beside, at_root = (
+        _has_module(one, [name]) or _has_directory(one, [name]) for one in (folder, task_root)
+    )
     if folder == task_root or not beside or at_root:
         return ""
     packages = folder.relative_to(task_root).parts
@@ -85,7 +100,9 @@ def working_directory_candidates() -> list[tuple[Path, str]]:
 
 
 def _module_parts(handler: str) -> list[str] | None:
-    """Split as the runtime does (awslambdaric ``_get_handler``); None where it has an error of its own."""
+    """Split as the runtime does (awslambdaric ``_get_handler``); None where it has an error of its
+    own.
+    """
     module, dot, _ = handler.rpartition(".")
     parts = module.replace("/", ".").split(".")
     if not dot or not all(parts) or module.split(".")[0] in sys.builtin_module_names:
@@ -106,7 +123,9 @@ def _has_directory(directory: Path, parts: Sequence[str]) -> bool:
     return os.path.isdir(directory.joinpath(*parts))
 
 
-def _not_found(handler: str, source: str, parts: Sequence[str], candidates: Sequence[tuple[Path, str]]) -> str:
+def _not_found(
+    handler: str, source: str, parts: Sequence[str], candidates: Sequence[tuple[Path, str]]
+) -> str:
     path = "/".join(parts)
     looked = "\n".join(
         f"  {directory}  ({description}{'' if os.path.isdir(directory) else '; it does not exist'})"

@@ -1,7 +1,8 @@
 """The environment variables that a function finds.
 
-They are the developer's, minus everything that leads to a real AWS account or speaks of an outer Lambda, plus what
-Lambda defines (Developer Guide, "Defined runtime environment variables"), plus the function's own.
+They are the developer's, minus everything that leads to a real AWS account or speaks of an outer
+Lambda, plus what Lambda defines (Developer Guide, "Defined runtime environment variables"), plus
+the function's own.
 
 Some values differ from Lambda's on purpose.  The first two, so that nothing here can reach AWS:
 
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
 __all__ = ["NO_LISTENER", "Credentials", "function_variables", "is_withheld", "log_group_name"]
 
 NO_LISTENER: Final = "127.0.0.1:1"
-"""An address that refuses a connection at once: nothing listens on port 1 (tcpmux), and only root could."""
+"""An address that refuses a connection at once: nothing listens on port 1 (tcpmux), and only root
+could.
+"""
 
 RUNTIME_DIR: Final = "/var/runtime"
 
-# Sources of credentials, profiles and configuration (botocore's and the other SDKs' names), and everything of a Lambda
-# function inside which the tests may run themselves.
+# Sources of credentials, profiles and configuration (botocore's and the other SDKs' names), and
+# everything of a Lambda function inside which the tests may run themselves.
 _WITHHELD: Final = re.compile(
     r"""
       AWS_ACCESS_KEY.* | AWS_SECRET.* | AWS_SESSION_TOKEN | AWS_SECURITY_TOKEN | AWS_BEARER_TOKEN.*
@@ -49,13 +52,17 @@ _WITHHELD: Final = re.compile(
 
 
 class Credentials(NamedTuple):
-    """What an SDK signs requests with.  The defaults are recognisably fake and accepted by moto and LocalStack."""
+    """What an SDK signs requests with.  The defaults are recognisably fake and accepted by moto and
+    LocalStack.
+    """
 
     access_key_id: str = "ASIAIOSFODNN7EXAMPLE"
     secret_access_key: str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
     session_token: str = "fake-session-token"
     expiration: str | None = None
-    """ISO 8601; None outside virtual time, since a test that freezes time far ahead would find them expired."""
+    """ISO 8601; None outside virtual time, since a test that freezes time far ahead would find them
+    expired.
+    """
 
 
 def function_variables(

@@ -14,8 +14,8 @@ __all__ = ["sweep"]
 def sweep(variables: Mapping[str, str] | None, *, any_open: bool) -> None:
     """Give each kind of process state the chance to undo what a tool has put back too late.
 
-    Call it when a test has ended and no environment is entered.  ``variables`` are `os.environ` as the test began;
-    ``any_open`` says whether an environment goes on after the test.
+    Call it when a test has ended and no environment is entered.  ``variables`` are `os.environ` as
+    the test began; ``any_open`` says whether an environment goes on after the test.
     """
     environ.sweep(variables, any_open=any_open)
     search_path.sweep()

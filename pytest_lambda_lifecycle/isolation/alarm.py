@@ -1,9 +1,11 @@
-"""The process's one real-time interval timer: it cuts function code at its deadline, and is shared with everybody else.
+"""The process's one real-time interval timer: it cuts function code at its deadline, and is shared
+with everybody else.
 
-pytest-timeout and many timeout decorators use the same timer and SIGALRM, so each phase takes them over and gives them
-back as far as they have run.  Measured on CPython 3.10 to 3.13: an exception raised by the handler of the signal
-interrupts Python code, sleeps, locks, sockets and `asyncio.run` within a millisecond; a single C call that polls no
-signals (sorting, summing) goes on to its end, and code on other threads is not interrupted.
+pytest-timeout and many timeout decorators use the same timer and SIGALRM, so each phase takes them
+over and gives them back as far as they have run.  Measured on CPython 3.10 to 3.13: an exception
+raised by the handler of the signal interrupts Python code, sleeps, locks, sockets and `asyncio.run`
+within a millisecond; a single C call that polls no signals (sorting, summing) goes on to its end,
+and code on other threads is not interrupted.
 """
 
 from __future__ import annotations
@@ -35,12 +37,14 @@ _set_real_timer: Final[Any] = partial(_fast.setitimer, _fast.ITIMER_REAL) if AVA
 
 
 class Alarm:
-    """One timer for three: the deadline of a phase, the timer that function code sets, and the test's own.
+    """One timer for three: the deadline of a phase, the timer that function code sets, and the
+    test's own.
 
-    During a phase the real timer is set to whichever comes first, and our handler calls the one it was for.  Function
-    code sets its own through `set_handler`, `set_timer` and `get_timer`; what it leaves running is frozen with the
-    environment and goes on in the next phase.  Where there are no interval timers, and off the main thread, nothing is
-    interrupted: the phase looks at the clock when it ends.
+    During a phase the real timer is set to whichever comes first, and our handler calls the one it
+    was for.  Function code sets its own through `set_handler`, `set_timer` and `get_timer`; what it
+    leaves running is frozen with the environment and goes on in the next phase.  Where there are no
+    interval timers, and off the main thread, nothing is interrupted: the phase looks at the clock
+    when it ends.
     """
 
     def __init__(self, fire: Interruption) -> None:
@@ -74,7 +78,9 @@ class Alarm:
         return leave
 
     def begin(self, limit: float | None) -> None:
-        """Take the timer over; after ``limit`` s the interrupted frame is fired at, again and again."""
+        """Take the timer over; after ``limit`` s the interrupted frame is fired at, again and
+        again.
+        """
         if not self._installed or _get_ident() != _MAIN_THREAD:
             return
         self._fire.count = 0
@@ -99,7 +105,11 @@ class Alarm:
             self._dropping = True
             _set_real_timer(0)
             now = RealTime.perf_counter()
-            if self._own_at or self._test_at or (self._deadline_at and now + _RINGING >= self._deadline_at):
+            if (
+                self._own_at
+                or self._test_at
+                or (self._deadline_at and now + _RINGING >= self._deadline_at)
+            ):
                 _handle_signals()
             self._active = self._dropping = False
         if self._own_at or self._test_at:
@@ -109,8 +119,12 @@ class Alarm:
             self._own_at = self._test_at = 0.0
 
     def cut(self) -> None:
-        """Interrupt the phase now, from any thread: something else has ended it.  Without a deadline, do nothing."""
-        with self._ending:  # a timer that is set when our handler is gone would end the test session
+        """Interrupt the phase now, from any thread: something else has ended it.  Without a
+        deadline, do nothing.
+        """
+        with (
+            self._ending
+        ):  # a timer that is set when our handler is gone would end the test session
             if self._active and self._deadline_at:
                 self._deadline_at = RealTime.perf_counter()
                 _set_real_timer(_SOON, _REPEAT)
@@ -157,14 +171,18 @@ class Alarm:
 
     def get_timer(self) -> tuple[float, float]:
         """Stand in for `signal.getitimer` with ITIMER_REAL."""
-        return (max(self._own_at - RealTime.perf_counter(), _SOON) if self._own_at else 0.0), self._own_interval
+        return (
+            max(self._own_at - RealTime.perf_counter(), _SOON) if self._own_at else 0.0
+        ), self._own_interval
 
     # -- the real timer -------------------------------------------------------------------------------------------
 
     def _set(self) -> None:
         now = RealTime.perf_counter()
         delays = [max(at - now, _SOON) for at in (self._own_at, self._test_at) if at]
-        if self._deadline_at:  # once it has passed, the code that outlives it is given time to unwind
+        if (
+            self._deadline_at
+        ):  # once it has passed, the code that outlives it is given time to unwind
             delays.append(self._deadline_at - now if self._deadline_at > now else _REPEAT)
         _set_real_timer(min(delays, default=0.0), _REPEAT)
 
@@ -205,7 +223,9 @@ def _call(handler: Any, frame: FrameType | None) -> None:  # noqa: ANN401  # sig
 
 
 def _handle_signals() -> None:
-    """Let Python handle what has arrived: it calls handlers when it comes by, which may be when they mean others."""
+    """Let Python handle what has arrived: it calls handlers when it comes by, which may be when
+    they mean others.
+    """
     _fast.pthread_sigmask(_fast.SIG_BLOCK, ())
 
 

@@ -14,10 +14,11 @@ __all__ = ["passes_through"]
 
 
 def passes_through(exception: BaseException, *, interrupted: bool) -> bool:
-    """Say whether an exception belongs to the test's machinery, so that it must leave function code unchanged.
+    """Say whether an exception belongs to the test's machinery, so that it must leave function code
+    unchanged.
 
-    These are `pytest.fail` and its kin, pytest-timeout (which uses them), Hypothesis, the debugger's quit, a real
-    Ctrl-C, and misuse of this library.
+    These are `pytest.fail` and its kin, pytest-timeout (which uses them), Hypothesis, the
+    debugger's quit, a real Ctrl-C, and misuse of this library.
     """
     if isinstance(exception, (LifecycleError, DeadlineReached)):
         return True
@@ -25,7 +26,9 @@ def passes_through(exception: BaseException, *, interrupted: bool) -> bool:
         return interrupted
     for module, names in _CONTROL_FLOW.items():
         loaded = sys.modules.get(module)
-        if loaded is not None and isinstance(exception, tuple(getattr(loaded, name) for name in names)):
+        if loaded is not None and isinstance(
+            exception, tuple(getattr(loaded, name) for name in names)
+        ):
             return True
     return False
 

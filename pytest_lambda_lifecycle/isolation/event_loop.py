@@ -12,7 +12,8 @@ _QUIET: Final[Any] = object()
 
 
 def hide_loop(own: Any) -> Any:  # noqa: ANN401  # asyncio's private state
-    """Hide an event loop that runs around the test, and give function code the loop that it set before.
+    """Hide an event loop that runs around the test, and give function code the loop that it set
+    before.
 
     Returns what `restore_loop` needs; None where asyncio is not loaded.
     """

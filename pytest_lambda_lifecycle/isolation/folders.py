@@ -1,4 +1,6 @@
-"""Where modules lie: in which folder, and whether it is installed (the standard library, ``site-packages``)."""
+"""Where modules lie: in which folder, and whether it is installed (the standard library,
+``site-packages``).
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def is_installed(directory: str) -> bool:
 
 
 def folder_of_module(module: ModuleType) -> str | None:
-    """Return the real folder that a module was loaded from; None if it has none (built-in, made by hand)."""
+    """Return the real folder that a module was loaded from; None if it has none (built-in, made by
+    hand).
+    """
     try:
         namespace = module.__dict__
     except AttributeError:  # anything may sit in sys.modules

@@ -1,11 +1,13 @@
 """Stack frames: which are this package's own, and which of those call function code.
 
-A function of this package that calls function code says so with the local variable ``__function_code_above__``, as
-pytest's ``__tracebackhide__`` does.  The compiler keeps the names of local variables in the code object, so asking
-costs nothing while the function runs, and a file can be renamed without breaking a list of file names.
+A function of this package that calls function code says so with the local variable
+``__function_code_above__``, as pytest's ``__tracebackhide__`` does.  The compiler keeps the names
+of local variables in the code object, so asking costs nothing while the function runs, and a file
+can be renamed without breaking a list of file names.
 
-A module of this package that stands for a module of the real runtime says so with the global ``__stands_for__``: its
-frames stay in the stack traces that function code logs or posts, as those of the real module do.
+A module of this package that stands for a module of the real runtime says so with the global
+``__stands_for__``: its frames stay in the stack traces that function code logs or posts, as those
+of the real module do.
 """
 
 from __future__ import annotations
@@ -16,7 +18,14 @@ from typing import Any, Final
 
 from pytest_lambda_lifecycle.errors import is_own_file
 
-__all__ = ["calls_function_code", "frames_of_function", "globals_of_caller", "is_own", "is_own_value", "stands_for"]
+__all__ = [
+    "calls_function_code",
+    "frames_of_function",
+    "globals_of_caller",
+    "is_own",
+    "is_own_value",
+    "stands_for",
+]
 
 _MARK: Final = "__function_code_above__"
 _PACKAGE: Final = __name__.partition(".")[0]
@@ -40,7 +49,8 @@ def calls_function_code(frame: FrameType) -> bool:
 
 
 def frames_of_function(frame: FrameType | None) -> list[FrameType]:
-    """Return the frames from ``frame`` down to the one of ours that called function code, innermost first.
+    """Return the frames from ``frame`` down to the one of ours that called function code, innermost
+    first.
 
     Empty if the innermost frame of this package runs on its own behalf: it must not be interrupted.
     """
@@ -62,7 +72,8 @@ def globals_of_caller() -> dict[str, Any]:
 
 
 def stands_for(frame: FrameType) -> str:
-    """Return the module of the real runtime that a frame of this package stands for, such as ``"bootstrap"``.
+    """Return the module of the real runtime that a frame of this package stands for, such as
+    ``"bootstrap"``.
 
     ``""`` for any other frame.
     """

@@ -13,16 +13,27 @@ from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 
 __all__ = ["Interruption"]
 
-_DEBUGGERS: Final = ("bdb", "pdb", "IPython.", "ipdb", "pudb", "pydevd", "_pydevd", "_pytest.debugging")
+_DEBUGGERS: Final = (
+    "bdb",
+    "pdb",
+    "IPython.",
+    "ipdb",
+    "pudb",
+    "pydevd",
+    "_pydevd",
+    "_pytest.debugging",
+)
 SWALLOWED: Final = 25
-"""Interruptions that code may swallow, 20 ms apart, before it is interrupted at each of its lines."""
+"""Interruptions that code may swallow, 20 ms apart, before it is interrupted at each of its
+lines.
+"""
 
 
 class Interruption:
     """What happens when the timer of a phase rings.
 
-    Our own frames must not be torn up, so it raises only where function code runs; the signal comes again.  A debugger
-    stops the clock: whoever looks at a frame must not lose it.
+    Our own frames must not be torn up, so it raises only where function code runs; the signal comes
+    again.  A debugger stops the clock: whoever looks at a frame must not lose it.
     """
 
     def __init__(self, *, time_is_up: Callable[[], None], forgive: Callable[[], None]) -> None:
@@ -55,7 +66,8 @@ def _debugging(frames: list[FrameType]) -> bool:
 
 
 def _interrupt_each_line(frames: list[FrameType]) -> None:
-    """Raise at every line that function code still runs: outside the ``try`` too that swallows at one place.
+    """Raise at every line that function code still runs: outside the ``try`` too that swallows at
+    one place.
 
     The tracer removes itself as soon as the phase is back in our own code.
     """

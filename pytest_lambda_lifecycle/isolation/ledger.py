@@ -1,10 +1,11 @@
 """What function code may change in this process, taken over and given back: the ledger.
 
-An environment *enters* the process at its first phase and *leaves* it at the end of the pytest phase; meanwhile its
-modules, variables, logging tree and so on are the process's.  Each change is one `Part`: entering it returns its undo
-in the same statement, so whatever raises in between, what was changed is given back, last change first.  At most one
-environment is entered at a time.  Streams, working directory, folder for temporary files, warnings filters and event
-loop are the environment's only while function code runs (`ProcessSlice.run`).
+An environment *enters* the process at its first phase and *leaves* it at the end of the pytest
+phase; meanwhile its modules, variables, logging tree and so on are the process's.  Each change is
+one `Part`: entering it returns its undo in the same statement, so whatever raises in between, what
+was changed is given back, last change first.  At most one environment is entered at a time.
+Streams, working directory, folder for temporary files, warnings filters and event loop are the
+environment's only while function code runs (`ProcessSlice.run`).
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ class ProcessSlice:
         self.entry = 0
         """Which entry of all environments its latest was; 0: it never was in the process."""
         self.exit_code: int | None = None
-        """Set when a thread of the function's ended the process, while the handler itself runs on."""
+        """Set when a thread of the function's ended the process, while the handler itself runs
+        on.
+        """
         self._pid = _getpid()
         self._parts = tuple(parts)
         self._begins = tuple(one.phase_begins for one in surroundings)
@@ -92,7 +95,9 @@ class ProcessSlice:
             except Exception as problem:
                 problems.append(problem)
         if problems:
-            raise LifecycleError(f"{self.label}: not everything could be restored: {problems!r}") from problems[0]
+            raise LifecycleError(
+                f"{self.label}: not everything could be restored: {problems!r}"
+            ) from problems[0]
 
     def discard(self) -> None:
         """End the function's process: what it had changed is gone."""
@@ -109,7 +114,9 @@ class ProcessSlice:
         if stage.current is self:
             stage.leave()
         self._discard_parts()
-        self._parts = self._begins = self._ends = ()  # they know us: what is closed and forgotten is freed at once
+        self._parts = self._begins = (
+            self._ends
+        ) = ()  # they know us: what is closed and forgotten is freed at once
         for stream in self._streams:
             stream.release()
         self._context = contextvars.Context()
@@ -122,9 +129,11 @@ class ProcessSlice:
     # -- one phase ------------------------------------------------------------------------------------------------
 
     def run(self, function: Callable[[], T], /, limit: float | None = None) -> T:
-        """Run function code as the environment's own: on this thread, in its context, directory and streams.
+        """Run function code as the environment's own: on this thread, in its context, directory and
+        streams.
 
-        After ``limit`` s of real time it is interrupted by `DeadlineReached`, where that is possible.
+        After ``limit`` s of real time it is interrupted by `DeadlineReached`, where that is
+        possible.
         """
         __tracebackhide__ = True
         self._claim_thread()
@@ -140,11 +149,15 @@ class ProcessSlice:
             finally:
                 try:
                     self._alarm.end()
-                except BaseException:  # raised by a handler of the test's: pytest-timeout's, or that of Ctrl-C
+                except (
+                    BaseException
+                ):  # raised by a handler of the test's: pytest-timeout's, or that of Ctrl-C
                     self._alarm.end()
                     raise
                 finally:
-                    if _getpid() != self._pid:  # a child that function code forked must not go on as a second pytest
+                    if (
+                        _getpid() != self._pid
+                    ):  # a child that function code forked must not go on as a second pytest
                         _real_exit(_exit_code(ended))
                     self._phase_ends(outside)
         finally:
@@ -164,8 +177,12 @@ class ProcessSlice:
         running.append(self)
 
     def hold_streams(self) -> Undo:
-        """Keep the function's streams in place between turns, as its threads go on; the returned call ends that."""
-        if stage.running and not stage.on_phase_thread():  # of another thread: the turn will be refused
+        """Keep the function's streams in place between turns, as its threads go on; the returned
+        call ends that.
+        """
+        if (
+            stage.running and not stage.on_phase_thread()
+        ):  # of another thread: the turn will be refused
             return lambda: None
         outside, self._held = self._take_streams(), True
 
@@ -178,7 +195,9 @@ class ProcessSlice:
     def _take_streams(self) -> tuple[Any, Any]:
         outside = sys.stdout, sys.stderr
         stdout, stderr = self._streams
-        if len(stage.running) > 1:  # what a handler invokes is another function: its output is no part of the handler's
+        if (
+            len(stage.running) > 1
+        ):  # what a handler invokes is another function: its output is no part of the handler's
             outer = cast(ProcessSlice, stage.running[-2])._streams
             stdout.outside, stderr.outside = outer[0].outside, outer[1].outside
         else:
@@ -203,7 +222,8 @@ class ProcessSlice:
             begins()
         streams, filters = None if self._held else self._take_streams(), warnings.filters
         warnings.filters = inside = [*self._filters, *filters]
-        # Between phases it is the test's: pytest would put `tmp_path` of the whole run where it ends with us.
+        # Between phases it is the test's: pytest would put `tmp_path` of the whole run where it
+        # ends with us.
         tempdir, tempfile.tempdir = tempfile.tempdir, self._tempdir
         return streams, filters, inside, len(inside), tempdir, hide_loop(self._loop)
 

@@ -6,7 +6,13 @@ import contextlib
 import sys
 import weakref
 from collections.abc import Callable
-from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType, WrapperDescriptorType
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    MethodDescriptorType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import Any, Final, TypeAlias
 
 from pytest_lambda_lifecycle.isolation.folders import folder_of, is_installed
@@ -40,18 +46,21 @@ class _Late:
 
 
 UNSETTLED: Final[list[_Late]] = []
-"""What a tool had replaced already (`mock.patch`): where it ends, the genuine thing comes back instead of our value."""
+"""What a tool had replaced already (`mock.patch`): where it ends, the genuine thing comes back
+instead of our value.
+"""
 _DISPLACED: Final[list[tuple[Any, str, weakref.ref[Any], Any]]] = []
-"""What a tool has replaced in turn: where it ends, our value comes back, perhaps after we have gone; nobody else keeps
-it.  Owner, name, our value and the original."""
+"""What a tool has replaced in turn: where it ends, our value comes back, perhaps after we have
+gone; nobody else keeps it.  Owner, name, our value and the original."""
 
 
 def replace_attributes(*replacements: Replacement, yielding: bool = False) -> Undo:
     """Set attributes, each given as owner (a module or a class), name and value.
 
-    The returned call puts back what was there; an attribute that a class only inherited is deleted again.  Where a tool
-    (`mock.patch`) has ended meanwhile that had begun before, the genuine thing is there again, and stays.  With
-    ``yielding``, what a test has put in place of the genuine thing stays as long as it is there.
+    The returned call puts back what was there; an attribute that a class only inherited is deleted
+    again.  Where a tool (`mock.patch`) has ended meanwhile that had begun before, the genuine thing
+    is there again, and stays.  With ``yielding``, what a test has put in place of the genuine thing
+    stays as long as it is there.
     """
     replaced = _Replaced(replacements)
     try:
@@ -63,7 +72,9 @@ def replace_attributes(*replacements: Replacement, yielding: bool = False) -> Un
 
 
 class _Replaced:
-    """A ledger of attributes: objects and not closures, of which there would be eight for each of these."""
+    """A ledger of attributes: objects and not closures, of which there would be eight for each of
+    these.
+    """
 
     __slots__ = ("_originals", "_replacements")
 
@@ -102,7 +113,9 @@ class _Replaced:
 
 
 def renew_attributes() -> None:
-    """Replace again what is genuine again, as a tool has ended that had begun before.  To be called at each phase."""
+    """Replace again what is genuine again, as a tool has ended that had begun before.  To be called
+    at each phase.
+    """
     for one in UNSETTLED:
         now = one.now()
         if now is not one.originals[one.index] and _is_genuine(one.owner, now):
@@ -111,7 +124,8 @@ def renew_attributes() -> None:
 
 
 def sweep() -> None:
-    """Undo what was put back too late: ``monkeypatch`` puts back what it found, which was our value.
+    """Undo what was put back too late: ``monkeypatch`` puts back what it found, which was our
+    value.
 
     To be called when a test has ended and no environment is entered.
     """
@@ -122,14 +136,18 @@ def sweep() -> None:
 
 
 def _note_displaced(owner: Any, name: str, value: Any, original: Any) -> None:  # noqa: ANN401
-    """Remember it until nobody has our value any more: a fixture of wider scope may put it back in a later test."""
+    """Remember it until nobody has our value any more: a fixture of wider scope may put it back in
+    a later test.
+    """
     alive = [late for late in _DISPLACED if late[2]() is not None and late[2]() is not value]
     with contextlib.suppress(TypeError):  # an object of a kind that cannot be watched
         _DISPLACED[:] = [*alive, (owner, name, weakref.ref(value), original)]
 
 
 def _is_genuine(owner: Any, value: Any) -> bool:  # noqa: ANN401
-    """Say whether an attribute is what the owner had from the beginning: its own, inherited or written in C."""
+    """Say whether an attribute is what the owner had from the beginning: its own, inherited or
+    written in C.
+    """
     if value is _ABSENT or type(value) in _WRITTEN_IN_C:
         return True
     home = owner.__name__ if isinstance(owner, ModuleType) else owner.__module__
@@ -137,7 +155,9 @@ def _is_genuine(owner: Any, value: Any) -> bool:  # noqa: ANN401
 
 
 def _is_tests(value: Any) -> bool:  # noqa: ANN401
-    """Say whether a value is a test's: a mock, a function that is not installed (coverage has an `os._exit`)."""
+    """Say whether a value is a test's: a mock, a function that is not installed (coverage has an
+    `os._exit`).
+    """
     mock = sys.modules.get("unittest.mock")
     if mock is not None and issubclass(type(value), mock.NonCallableMock):
         return True

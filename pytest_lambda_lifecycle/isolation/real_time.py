@@ -1,4 +1,6 @@
-"""The real clock functions, also if a test has frozen time before this package was first imported."""
+"""The real clock functions, also if a test has frozen time before this package was first
+imported.
+"""
 
 from __future__ import annotations
 

@@ -11,10 +11,14 @@ __all__ = ["Part", "Slice", "Stage", "Surrounding", "stage"]
 
 
 class Part(Protocol):
-    """One kind of process state.  It keeps the environment's own values while the environment is out of the process."""
+    """One kind of process state.  It keeps the environment's own values while the environment is
+    out of the process.
+    """
 
     def enter(self) -> Undo:
-        """Put the environment's values in place; the returned call saves them and puts the outside's back."""
+        """Put the environment's values in place; the returned call saves them and puts the
+        outside's back.
+        """
         ...
 
     def discard(self) -> None:
@@ -51,13 +55,17 @@ class Slice(Protocol):
 
 
 class Stage:
-    """Which environment is entered, and on which thread a phase runs.  There is one process, so there is one stage."""
+    """Which environment is entered, and on which thread a phase runs.  There is one process, so
+    there is one stage.
+    """
 
     def __init__(self) -> None:
         self.current: Slice | None = None
         self.thread: int | None = None
         self.running: list[Slice] = []
-        """Environments inside a phase, outermost first: a handler may invoke another environment."""
+        """Environments inside a phase, outermost first: a handler may invoke another
+        environment.
+        """
         self._entries = 0
 
     def on_phase_thread(self) -> bool:

@@ -24,10 +24,11 @@ Record = Callable[[str, str], None]
 class Unbuffered:
     """What function code finds as `sys.stdout` and `sys.stderr`.
 
-    One object per process of the function and stream, since function code may keep it (a `logging.StreamHandler` does):
-    during a phase it writes to the stream that was there before the phase, at other times to the one that is there now.
-    What function code closes, detaches or wraps is this object: the test's streams never notice.  The name is that of
-    the proxy which the real runtime installs (awslambdaric ``bootstrap.py``).
+    One object per process of the function and stream, since function code may keep it (a
+    `logging.StreamHandler` does): during a phase it writes to the stream that was there before the
+    phase, at other times to the one that is there now. What function code closes, detaches or wraps
+    is this object: the test's streams never notice.  The name is that of the proxy which the real
+    runtime installs (awslambdaric ``bootstrap.py``).
     """
 
     def __init__(self, name: str, record: Record) -> None:
@@ -74,7 +75,9 @@ class Unbuffered:
             self.write(line)
 
     def write_bytes(self, data: bytes, text: str) -> None:
-        """Record and pass on what came through `buffer`; ``text`` is as much of it as can be decoded by now."""
+        """Record and pass on what came through `buffer`; ``text`` is as much of it as can be
+        decoded by now.
+        """
         if text:
             self._record(self._name, text)
         stream = self.beneath()
@@ -130,9 +133,13 @@ class Unbuffered:
         """Stay open, as the real proxy does."""
 
     def beneath(self) -> Any:  # noqa: ANN401  # whatever stands in sys.stdout
-        """Return where text goes; None if nobody listens (a thread that prints while nothing else is there)."""
+        """Return where text goes; None if nobody listens (a thread that prints while nothing else
+        is there).
+        """
         for stream in (self.outside, getattr(sys, self._name), getattr(sys, f"__{self._name}__")):
-            while isinstance(stream, Unbuffered):  # another environment's, whose handler invokes this one
+            while isinstance(
+                stream, Unbuffered
+            ):  # another environment's, whose handler invokes this one
                 stream = stream.outside if stream is not self else None
             if stream is not None and not stream.closed:
                 return stream
@@ -145,14 +152,16 @@ class Unbuffered:
 def _on_a_terminal(text: str) -> str:
     """Turn carriage returns inside a finished line into newlines.
 
-    CloudWatch shows them so, and the runtime puts them between the parts of an error; a terminal would print one part
-    over the other.
+    CloudWatch shows them so, and the runtime puts them between the parts of an error; a terminal
+    would print one part over the other.
     """
     return re.sub(r"(?<=.)\r(?!\n)", "\n", text) if text.endswith("\n") else text
 
 
 class _Buffer(io.BufferedIOBase):
-    """``sys.stdout.buffer``: closing it, also by a wrapper that is collected as garbage, closes the function's own."""
+    """``sys.stdout.buffer``: closing it, also by a wrapper that is collected as garbage, closes the
+    function's own.
+    """
 
     def __init__(self, stream: Unbuffered, name: str) -> None:
         self.name = name
@@ -198,7 +207,8 @@ class _Buffer(io.BufferedIOBase):
 class _Descriptor:
     """A duplicate of the file descriptor beneath a stream.
 
-    It is told from one of others by its file, since function code may have closed it and its number be in use again.
+    It is told from one of others by its file, since function code may have closed it and its number
+    be in use again.
     """
 
     def __init__(self) -> None:
@@ -206,7 +216,9 @@ class _Descriptor:
         self._file: object = None
 
     def of(self, original: int) -> int:
-        """Return the duplicate, which follows the original where the stream of the test has changed."""
+        """Return the duplicate, which follows the original where the stream of the test has
+        changed.
+        """
         file = _file_behind(original)
         if file is None:
             return original

@@ -1,8 +1,8 @@
 """What function code has left open when its process ends: on Lambda nobody complains of that.
 
-A function keeps its database connection, its file, its event loop open on purpose.  Here its objects outlive the
-process until they are freed, those of modules by the garbage collector in some later test, and each would warn then
-that nobody has closed it.
+A function keeps its database connection, its file, its event loop open on purpose.  Here its
+objects outlive the process until they are freed, those of modules by the garbage collector in some
+later test, and each would warn then that nobody has closed it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What can happen in an execution environment, as values.
 
-Events are plain, slotted and cheap to make (a warm invoke records three).  ``at`` is the moment in microseconds since
-the epoch; every ``*_us`` is a span in microseconds.  Names follow the Telemetry API where AWS has one.
+Events are plain, slotted and cheap to make (a warm invoke records three).  ``at`` is the moment in
+microseconds since the epoch; every ``*_us`` is a span in microseconds.  Names follow the Telemetry
+API where AWS has one.
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ class RuntimeInit(Event):
 
 @dataclass(slots=True)
 class FunctionInit(Event):
-    """Third sub-phase of Init: the runtime imports the handler's module, so module-level code runs."""
+    """Third sub-phase of Init: the runtime imports the handler's module, so module-level code
+    runs.
+    """
 
     handler: str
     name: ClassVar[str] = "function_init"
@@ -125,7 +128,9 @@ class RestoreReport(Event):
 
 @dataclass(slots=True)
 class InvokeStart(Event):
-    """An invoke begins (``platform.start``); ``cold_start`` says that an init ran inside this request."""
+    """An invoke begins (``platform.start``); ``cold_start`` says that an init ran inside this
+    request.
+    """
 
     request_id: str
     version: str
@@ -151,7 +156,8 @@ class RuntimeDone(Event):
 class InvokeReport(Event):
     """The invoke ended (``platform.report``).
 
-    ``duration_us`` contains a suppressed init; ``init_us`` and ``restore_us`` are None where REPORT has none.
+    ``duration_us`` contains a suppressed init; ``init_us`` and ``restore_us`` are None where REPORT
+    has none.
     """
 
     request_id: str
@@ -164,7 +170,9 @@ class InvokeReport(Event):
     overhead_us: int | None = None
     """From the runtime's end until the last extension was done; None without extensions."""
     failure: Outcome | None = None
-    """What failed after the runtime had posted its answer: an extension crashed, or took too long."""
+    """What failed after the runtime had posted its answer: an extension crashed, or took too
+    long.
+    """
     name: ClassVar[str] = "invoke_report"
 
 
@@ -191,7 +199,9 @@ class ShutdownReport(Event):
 
 @dataclass(slots=True)
 class Reset(Event):
-    """The processes of the environment ended: globals are gone, ``/tmp`` stays, the next invoke inits again."""
+    """The processes of the environment ended: globals are gone, ``/tmp`` stays, the next invoke
+    inits again.
+    """
 
     reason: str
     error_type: str = ""
@@ -200,7 +210,9 @@ class Reset(Event):
 
 @dataclass(slots=True)
 class Recycled(Event):
-    """Lambda took the environment away; the next invoke gets a new one (empty ``/tmp``, new log stream)."""
+    """Lambda took the environment away; the next invoke gets a new one (empty ``/tmp``, new log
+    stream).
+    """
 
     log_stream: str
     name: ClassVar[str] = "recycled"
@@ -231,7 +243,9 @@ class SpyCall(Event):
 
 @dataclass(slots=True)
 class AtexitIgnored(Event):
-    """Function code registered ``function`` with `atexit`; it never runs, as on Lambda (SIGKILL ends the process)."""
+    """Function code registered ``function`` with `atexit`; it never runs, as on Lambda (SIGKILL
+    ends the process).
+    """
 
     function: str
     name: ClassVar[str] = "atexit_ignored"
@@ -248,7 +262,9 @@ class SharedModule(Event):
 
 @dataclass(slots=True)
 class SharedChange(Event):
-    """Init set or deleted ``target`` of a module that is shared; it is undone whenever the environment leaves."""
+    """Init set or deleted ``target`` of a module that is shared; it is undone whenever the
+    environment leaves.
+    """
 
     target: str
     name: ClassVar[str] = "shared_change"
@@ -256,7 +272,9 @@ class SharedChange(Event):
 
 @dataclass(slots=True)
 class Replaced(Event):
-    """An invoke bound a module's global, as init had left it, to another object; recorded for the first time only."""
+    """An invoke bound a module's global, as init had left it, to another object; recorded for the
+    first time only.
+    """
 
     target: str
     before: object
@@ -273,5 +291,7 @@ class Leftover(Event):
     label: str
     """Its own name."""
     where: str
-    """``file:line`` where it was started; of a task, where its coroutine is defined; "" if unknown."""
+    """``file:line`` where it was started; of a task, where its coroutine is defined; "" if
+    unknown.
+    """
     name: ClassVar[str] = "leftover"

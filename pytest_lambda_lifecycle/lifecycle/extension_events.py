@@ -1,4 +1,5 @@
-"""What can happen to extensions and to those who listen to telemetry, as values; see `events` for the rest.
+"""What can happen to extensions and to those who listen to telemetry, as values; see `events` for
+the rest.
 
 ``extension`` is the name under which it registered.
 """
@@ -35,11 +36,15 @@ class ExtensionRegistered(Event):
 
 @dataclass(slots=True)
 class ExtensionState(Event):
-    """How an extension stood when Init ended (``platform.extension``); ``error_type`` says why it did not start."""
+    """How an extension stood when Init ended (``platform.extension``); ``error_type`` says why it
+    did not start.
+    """
 
     extension: str
     state: str
-    """``"Ready"``, ``"Registered"``, ``"Started"``, ``"LaunchError"``, ``"InitError"``, ``"ExitError"``."""
+    """``"Ready"``, ``"Registered"``, ``"Started"``, ``"LaunchError"``, ``"InitError"``,
+    ``"ExitError"``.
+    """
     events: tuple[str, ...]
     error_type: str = ""
     name: ClassVar[str] = "extension_state"
@@ -56,7 +61,9 @@ class ExtensionNotified(Event):
 
 @dataclass(slots=True)
 class ExtensionDone(Event):
-    """An extension asked for its next event: it had finished its share of an invoke, after ``duration_us``."""
+    """An extension asked for its next event: it had finished its share of an invoke, after
+    ``duration_us``.
+    """
 
     extension: str
     duration_us: int
@@ -115,7 +122,9 @@ class Signal(Event):
     signal: str
     """``"SIGTERM"`` or ``"SIGKILL"``."""
     outcome: str = ""
-    """What the function's handler of it did: ``"exit status 0"``, ``"ValueError: ..."``, ``"returned"``; or ``""``."""
+    """What the function's handler of it did: ``"exit status 0"``, ``"ValueError: ..."``,
+    ``"returned"``; or ``""``.
+    """
     duration_us: int = 0
     """How long the participant took to end, or until it was killed."""
     name: ClassVar[str] = "signal"

@@ -1,6 +1,8 @@
-"""The exceptions that tell a test how the function failed, and how a failed phase becomes one of them.
+"""The exceptions that tell a test how the function failed, and how a failed phase becomes one of
+them.
 
-The caller of a real Lambda function would see the same failures.  Misuse of this library is `LifecycleError`.
+The caller of a real Lambda function would see the same failures.  Misuse of this library is
+`LifecycleError`.
 """
 
 from __future__ import annotations
@@ -8,7 +10,13 @@ from __future__ import annotations
 import sys
 
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
-from pytest_lambda_lifecycle.lifecycle.outcome import Exited, ExtensionFailed, Outcome, Raised, TimedOut
+from pytest_lambda_lifecycle.lifecycle.outcome import (
+    Exited,
+    ExtensionFailed,
+    Outcome,
+    Raised,
+    TimedOut,
+)
 from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Restore
 from pytest_lambda_lifecycle.lifecycle.projections import platform_error
 from pytest_lambda_lifecycle.lifecycle.rules import EVENT_LIMIT
@@ -43,13 +51,17 @@ class FunctionError(Exception):
     ) -> None:
         super().__init__(error_type, error_message)
         self.error_type = error_type
-        """``errorType`` of the error object, for example ``"ValueError"`` or ``"Runtime.ExitError"``."""
+        """``errorType`` of the error object, for example ``"ValueError"`` or
+        ``"Runtime.ExitError"``.
+        """
         self.error_message = error_message
         """``errorMessage`` of the error object."""
         self.stack_trace = stack_trace
         """``stackTrace`` of the error object: one text per frame, as the runtime formats them."""
         self.fault_type = fault_type
-        """Type that the runtime put into a header where it has one (``"Runtime.BeforeSnapshotError"``); else ``""``."""
+        """Type that the runtime put into a header where it has one
+        (``"Runtime.BeforeSnapshotError"``); else ``""``.
+        """
         self.phase = phase
         """The failed `Invocation` or `Init`."""
 
@@ -74,18 +86,23 @@ class InitError(FunctionError):
 
 
 class FunctionTimeout(FunctionError):
-    """The function had not finished when its timeout was over: it was killed and the environment was reset."""
+    """The function had not finished when its timeout was over: it was killed and the environment
+    was reset.
+    """
 
 
 class RuntimeExit(FunctionError):
-    """The runtime process would have ended (`sys.exit`, `os._exit`, a signal): the environment was reset."""
+    """The runtime process would have ended (`sys.exit`, `os._exit`, a signal): the environment was
+    reset.
+    """
 
 
 class ExtensionError(FunctionError):
     """An extension crashed, reported an error or could not be started: the environment was reset.
 
     ``error_type`` is ``"Extension.Crash"``, ``"Extension.InitError"``, ``"Extension.ExitError"`` or
-    ``"Extension.LaunchError"``.  If the runtime had posted its response before, the `Invocation` still has the payload.
+    ``"Extension.LaunchError"``.  If the runtime had posted its response before, the `Invocation`
+    still has the payload.
     """
 
     extension = ""
@@ -100,7 +117,9 @@ class PayloadTooLarge(FunctionError):
 
 
 def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
-    """Return the exception for a failed phase; ``not_ready``: it failed before the handler could run."""
+    """Return the exception for a failed phase; ``not_ready``: it failed before the handler could
+    run.
+    """
     outcome = phase.outcome
     kind = InitError if not_ready else FunctionError
     if isinstance(outcome, (Exited, TimedOut, ExtensionFailed)):
@@ -123,7 +142,9 @@ def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> Fu
     )
 
 
-def _kind_of_end(phase: Phase, outcome: Exited | TimedOut | ExtensionFailed, *, not_ready: bool) -> type[FunctionError]:
+def _kind_of_end(
+    phase: Phase, outcome: Exited | TimedOut | ExtensionFailed, *, not_ready: bool
+) -> type[FunctionError]:
     if isinstance(outcome, ExtensionFailed):
         return ExtensionError
     if isinstance(outcome, TimedOut) and isinstance(phase, Invocation):
@@ -140,7 +161,9 @@ def _fault_type(outcome: Outcome) -> str:
 
 
 def event_too_large(size: int) -> PayloadTooLarge:
-    """Return the service's refusal of an event (Lambda API reference, Invoke: ``RequestTooLargeException``, 413)."""
+    """Return the service's refusal of an event (Lambda API reference, Invoke:
+    ``RequestTooLargeException``, 413).
+    """
     return PayloadTooLarge(
         "RequestTooLargeException",
         f"{size} byte payload is too large for the RequestResponse invocation type (limit {EVENT_LIMIT} bytes)",

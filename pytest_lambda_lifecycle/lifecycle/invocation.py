@@ -37,9 +37,13 @@ class Invocation(Phase):
     name = "invoke"
 
     raw: bytes
-    """What the caller gets, in bytes: the response or error object as the runtime posted it, or the platform's own."""
+    """What the caller gets, in bytes: the response or error object as the runtime posted it, or the
+    platform's own.
+    """
     content_type: str
-    """``Content-Type`` of `raw`: ``"application/json"``, or ``"application/unknown"`` for a handler's bytes."""
+    """``Content-Type`` of `raw`: ``"application/json"``, or ``"application/unknown"`` for a
+    handler's bytes.
+    """
 
     def __init__(
         self,
@@ -61,7 +65,11 @@ class Invocation(Phase):
             self.raw = outcome.body
             self.content_type = outcome.content_type
         else:
-            self.raw = outcome.body if isinstance(outcome, Raised) else _platform_body(start.request_id, outcome)
+            self.raw = (
+                outcome.body
+                if isinstance(outcome, Raised)
+                else _platform_body(start.request_id, outcome)
+            )
             self.content_type = "application/json"
 
     @property
@@ -75,7 +83,9 @@ class Invocation(Phase):
 
     def _decode(self) -> object:
         try:
-            return _decode(self.raw.decode()) if self.content_type == "application/json" else self.raw
+            return (
+                _decode(self.raw.decode()) if self.content_type == "application/json" else self.raw
+            )
         except ValueError:  # the runtime can post what is no JSON
             return self.raw
 
@@ -83,7 +93,9 @@ class Invocation(Phase):
     def error(self) -> dict[str, object] | None:
         """The error object that the caller gets, or None after a success."""
         if self._report.failure is not None:
-            error: dict[str, object] = _decode(_platform_body(self.request_id, self._report.failure).decode())
+            error: dict[str, object] = _decode(
+                _platform_body(self.request_id, self._report.failure).decode()
+            )
             return error
         payload = self.payload if self._done.error_type else None
         return payload if isinstance(payload, dict) else None
@@ -101,7 +113,9 @@ class Invocation(Phase):
 
     @property
     def outcome(self) -> Outcome:
-        """How the runtime's turn ended; or an extension's, where that failed after the runtime had answered."""
+        """How the runtime's turn ended; or an extension's, where that failed after the runtime had
+        answered.
+        """
         return self._report.failure or self._done.outcome
 
     @property
@@ -126,13 +140,17 @@ class Invocation(Phase):
 
     @property
     def init_duration_ms(self) -> float | None:
-        """``Init Duration`` of the REPORT line in ms; None where the line has none (warm, suppressed init)."""
+        """``Init Duration`` of the REPORT line in ms; None where the line has none (warm,
+        suppressed init).
+        """
         init_us = self._report.init_us
         return None if init_us is None else init_us / 1000
 
     @property
     def extension_overhead_ms(self) -> float:
-        """How long extensions went on after the runtime was done, in ms; it counts as duration and is billed."""
+        """How long extensions went on after the runtime was done, in ms; it counts as duration and
+        is billed.
+        """
         return (self._report.overhead_us or 0) / 1000
 
     @property
@@ -151,4 +169,6 @@ class Invocation(Phase):
     def _describe(self) -> str:
         failed = f" {self.error_type}" if self.error_type else ""
         start = "cold" if self.cold_start else "warm"
-        return f"{start} {self.status}{failed}, {self.duration_ms:.2f} ms, request {self.request_id}"
+        return (
+            f"{start} {self.status}{failed}, {self.duration_ms:.2f} ms, request {self.request_id}"
+        )

@@ -8,7 +8,16 @@ from typing import Final
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 
-__all__ = ["EPOCH", "LAST", "MICROSECOND", "WHY_LAST", "microseconds", "moment_at", "require_calendar", "rounded_up_us"]
+__all__ = [
+    "EPOCH",
+    "LAST",
+    "MICROSECOND",
+    "WHY_LAST",
+    "microseconds",
+    "moment_at",
+    "require_calendar",
+    "rounded_up_us",
+]
 
 
 EPOCH: Final = datetime(1970, 1, 1)
@@ -18,7 +27,9 @@ MICROSECOND: Final = timedelta(microseconds=1)
 
 
 LAST: Final = datetime(9999, 12, 31, tzinfo=timezone.utc)
-"""Where time ends: from here on, the end of fresh credentials and local time would not fit in Python's calendar."""
+"""Where time ends: from here on, the end of fresh credentials and local time would not fit in
+Python's calendar.
+"""
 
 
 WHY_LAST: Final = f"Python's calendar ends with the year 9999, and time goes up to {LAST}"
@@ -29,12 +40,16 @@ _TOO_LONG: Final = 1e12
 
 
 def rounded_up_us(seconds: float) -> int:
-    """Return seconds as whole microseconds; what a float cannot express (1.1 s) counts for nothing."""
+    """Return seconds as whole microseconds; what a float cannot express (1.1 s) counts for
+    nothing.
+    """
     return math.ceil(round(seconds * 1_000_000, 3))
 
 
 def microseconds(value: object, what: str) -> int:
-    """Return seconds as whole microseconds, rounded up; raises `LifecycleError` for what is no length of time."""
+    """Return seconds as whole microseconds, rounded up; raises `LifecycleError` for what is no
+    length of time.
+    """
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _TOO_LONG:
         return rounded_up_us(value)
     raise LifecycleError(
@@ -43,7 +58,9 @@ def microseconds(value: object, what: str) -> int:
 
 
 def require_calendar(now_us: int, span_us: int) -> None:
-    """Raise `LifecycleError` where Python's calendar has no moment ``span_us`` microseconds after ``now_us``."""
+    """Raise `LifecycleError` where Python's calendar has no moment ``span_us`` microseconds after
+    ``now_us``.
+    """
     if now_us + span_us > _LAST_US:
         raise LifecycleError(
             f"cannot let {span_us / 3_600_000_000:.3g} hours pass from {moment_at(now_us)}: {WHY_LAST}; let less pass"

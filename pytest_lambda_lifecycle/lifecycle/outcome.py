@@ -1,7 +1,7 @@
 """How a turn of the runtime ended: a closed union, matched exhaustively.
 
-A *turn* is what the runtime does between two calls of ``/runtime/invocation/next``: it loads the function, or it runs
-the handler once.
+A *turn* is what the runtime does between two calls of ``/runtime/invocation/next``: it loads the
+function, or it runs the handler once.
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ __all__ = [
 ]
 
 
-class ProcessEnd(BaseException):  # it is no error: it carries `os._exit` out of the function's frames
-    """Raised in place of ending this process while function code runs (`os._exit`, `os.abort`, `os.kill`)."""
+class ProcessEnd(
+    BaseException
+):  # it is no error: it carries `os._exit` out of the function's frames
+    """Raised in place of ending this process while function code runs (`os._exit`, `os.abort`,
+    `os.kill`).
+    """
 
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)
@@ -34,12 +38,16 @@ class ProcessEnd(BaseException):  # it is no error: it carries `os._exit` out of
 
 
 class DeadlineReached(BaseException):  # it is no error: it interrupts function code
-    """Raised into function code when its time is up.  A plain `BaseException`: asyncio lets it through."""
+    """Raised into function code when its time is up.  A plain `BaseException`: asyncio lets it
+    through.
+    """
 
 
 @dataclass(slots=True)
 class Request:
-    """One answer of ``/runtime/invocation/next``: the body as bytes, and the headers by their exact names."""
+    """One answer of ``/runtime/invocation/next``: the body as bytes, and the headers by their exact
+    names.
+    """
 
     body: bytes
     headers: dict[str, str | None]
@@ -66,18 +74,26 @@ class Returned:
 
 @dataclass(slots=True)
 class Raised:
-    """The runtime posted an error object (``/invocation/{id}/error``, ``/init/error``, ``/restore/error``)."""
+    """The runtime posted an error object (``/invocation/{id}/error``, ``/init/error``,
+    ``/restore/error``).
+    """
 
     body: bytes
     """The error object as posted: JSON, UTF-8."""
     error: dict[str, object]
     """The same, decoded: ``errorMessage``, ``errorType``, ``requestId``, ``stackTrace``."""
     exception: BaseException | None = None
-    """What function code raised, with its traceback; None where the fault is the runtime's own finding."""
+    """What function code raised, with its traceback; None where the fault is the runtime's own
+    finding.
+    """
     fault_type: str = ""
-    """``Lambda-Runtime-Function-Error-Type`` as posted with init and restore errors; "" for invoke errors."""
+    """``Lambda-Runtime-Function-Error-Type`` as posted with init and restore errors; "" for invoke
+    errors.
+    """
     exit_code: int | None = None
-    """The runtime process ended after the post, with this code (init errors: 1; SnapStart hooks: 64 and 65)."""
+    """The runtime process ended after the post, with this code (init errors: 1; SnapStart hooks: 64
+    and 65).
+    """
 
 
 @dataclass(slots=True)
@@ -89,7 +105,9 @@ class Exited:
     exception: BaseException | None = None
     """What carried the end out of function code (`SystemExit`, a `BaseException`, `ProcessEnd`)."""
     stderr: str = field(default="", repr=False)
-    """What the dying interpreter would have written (traceback, or the text of ``sys.exit("text")``)."""
+    """What the dying interpreter would have written (traceback, or the text of
+    ``sys.exit("text")``).
+    """
 
 
 @dataclass(slots=True)
@@ -105,7 +123,9 @@ class ExtensionFailed:
 
     extension: str
     error_type: str
-    """``"Extension.Crash"``, ``"Extension.InitError"``, ``"Extension.ExitError"`` or ``"Extension.LaunchError"``."""
+    """``"Extension.Crash"``, ``"Extension.InitError"``, ``"Extension.ExitError"`` or
+    ``"Extension.LaunchError"``.
+    """
     message: str
     """``"exit status 1"``, ``"exit code 0"``, ``"signal: killed"`` (Runtime Interface Emulator)."""
     exception: BaseException | None = None
@@ -116,7 +136,9 @@ class ExtensionFailed:
 
 @dataclass(slots=True)
 class Interrupted:
-    """Something that is not the function's left the turn: `pytest.fail`, a real Ctrl-C, misuse of this library."""
+    """Something that is not the function's left the turn: `pytest.fail`, a real Ctrl-C, misuse of
+    this library.
+    """
 
     exception: BaseException
 

@@ -1,4 +1,6 @@
-"""Phases as a test sees them: views of stretches of the timeline, and the phases Init, Restore and Shutdown."""
+"""Phases as a test sees them: views of stretches of the timeline, and the phases Init, Restore and
+Shutdown.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +93,8 @@ class Phase:
 
 
 class Phases(Sequence[Phase]):
-    """Phases in order; compares equal to a list of phases or of their names: ``env.phases == ["init", "invoke"]``.
+    """Phases in order; compares equal to a list of phases or of their names: ``env.phases ==
+    ["init", "invoke"]``.
 
     ``in``, `count` and slices take names as well: ``"restore" not in env.phases``.
     """
@@ -189,7 +192,9 @@ class Init(_Preparation):
 
     @property
     def type(self) -> str:
-        """``initializationType``: ``"on-demand"``, ``"provisioned-concurrency"`` or ``"snap-start"``."""
+        """``initializationType``: ``"on-demand"``, ``"provisioned-concurrency"`` or
+        ``"snap-start"``.
+        """
         return self._report.initialization_type
 
     @property
@@ -235,7 +240,9 @@ class Shutdown(Phase):
 
     @property
     def budget_ms(self) -> int:
-        """What the participants got, in ms: 0 without extensions, 500 with internal ones, 2,000 with external ones."""
+        """What the participants got, in ms: 0 without extensions, 500 with internal ones, 2,000
+        with external ones.
+        """
         return self._start.budget_ms
 
     @property
@@ -245,7 +252,9 @@ class Shutdown(Phase):
 
     @property
     def durations_ms(self) -> dict[str, float]:
-        """How long each participant took, in ms, in the order in which they ended: ``"runtime"`` and extensions."""
+        """How long each participant took, in ms, in the order in which they ended: ``"runtime"``
+        and extensions.
+        """
         found: dict[str, float] = {}
         for event in self.events:
             if isinstance(event, Signal) and event.signal == "SIGTERM":
@@ -256,7 +265,9 @@ class Shutdown(Phase):
 
     @property
     def killed(self) -> tuple[str, ...]:
-        """Participants that got SIGKILL: they overran their budget, or had not subscribed to SHUTDOWN."""
+        """Participants that got SIGKILL: they overran their budget, or had not subscribed to
+        SHUTDOWN.
+        """
         return self._report.killed
 
     @property

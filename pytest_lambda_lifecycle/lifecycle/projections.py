@@ -45,7 +45,9 @@ __all__ = ["log_text", "platform_error", "render", "report_line"]
 
 
 def platform_error(request_id: str, outcome: Outcome) -> tuple[str, str]:
-    """Type and message of the platform's own error: a process ended without posting one, or time was up."""
+    """Type and message of the platform's own error: a process ended without posting one, or time
+    was up.
+    """
     if isinstance(outcome, TimedOut):
         kind, message = rules.TIMED_OUT, rules.timeout_message(outcome.limit)
     elif isinstance(outcome, ExtensionFailed):
@@ -57,13 +59,17 @@ def platform_error(request_id: str, outcome: Outcome) -> tuple[str, str]:
 
 
 def log_text(events: Iterable[Event]) -> str:
-    """Return what CloudWatch shows of these events (Lambda "Log formats"; the tabs are those of real logs)."""
+    """Return what CloudWatch shows of these events (Lambda "Log formats"; the tabs are those of
+    real logs).
+    """
     lines: list[str] = []
     for event in events:
         text = _log_lines(event)
         if text:
             if type(event) is not FunctionLog and lines and not lines[-1].endswith("\n"):
-                lines.append("\n")  # a platform line is an event of its own, also after a print(end="")
+                lines.append(
+                    "\n"
+                )  # a platform line is an event of its own, also after a print(end="")
             lines.append(text)
     return "".join(lines)
 
@@ -77,9 +83,13 @@ def _log_lines(event: Event) -> str:
         case InvokeReport():
             return f"END RequestId: {event.request_id}\n{report_line(event)}\n"
         case InitReport() if rules.init_writes_report(event.initialization_type, event.status):
-            return _with_failure(f"INIT_REPORT Init Duration: {_ms(event.duration_us)}\tPhase: {event.phase}", event)
+            return _with_failure(
+                f"INIT_REPORT Init Duration: {_ms(event.duration_us)}\tPhase: {event.phase}", event
+            )
         case RestoreReport():
-            return _with_failure(f"RESTORE_REPORT Restore Duration: {_ms(event.duration_us)}", event)
+            return _with_failure(
+                f"RESTORE_REPORT Restore Duration: {_ms(event.duration_us)}", event
+            )
         case InitStart(phase="init", runtime=runtime):  # a suppressed init has no line of its own
             return f"INIT_START Runtime Version: {runtime.replace('python', 'python:')}\n"
         case RestoreStart():
@@ -110,7 +120,8 @@ def _with_failure(line: str, event: InitReport | RestoreReport) -> str:
 def report_line(report: InvokeReport) -> str:
     """Return the REPORT line.
 
-    ``Max Memory Used`` repeats the memory size, as AWS's emulator does: memory is not measured here.
+    ``Max Memory Used`` repeats the memory size, as AWS's emulator does: memory is not measured
+    here.
     """
     memory = f"Memory Size: {report.memory_size} MB\tMax Memory Used: {report.memory_size} MB"
     billed = rules.billed_ms(report.duration_us, report.init_us)
@@ -119,9 +130,7 @@ def report_line(report: InvokeReport) -> str:
     if report.init_us is not None:
         line += f"\tInit Duration: {_ms(report.init_us)}"
     if report.restore_us is not None:
-        line += (
-            f"\tRestore Duration: {_ms(report.restore_us)}\tBilled Restore Duration: {-(-report.restore_us // 1000)} ms"
-        )
+        line += f"\tRestore Duration: {_ms(report.restore_us)}\tBilled Restore Duration: {-(-report.restore_us // 1000)} ms"
     if report.status != "success":
         line += f"\tStatus: {report.status}"
     if report.error_type:
@@ -163,7 +172,9 @@ def _describe(event: Event) -> str:  # a table of texts, one per event
             return f"  runtime done: {_result(event.status, event.error_type)}"
         case InvokeReport():
             billed = rules.billed_ms(event.duration_us, event.init_us)
-            failed = f" {_result(event.status, event.error_type)}," if event.failure is not None else ""
+            failed = (
+                f" {_result(event.status, event.error_type)}," if event.failure is not None else ""
+            )
             return f"Invoke ended:{failed} {_ms(event.duration_us)}, billed {billed} ms"
         case ShutdownStart(reason=reason, budget_ms=budget):
             return f"Shutdown ({reason}), budget {budget} ms"
@@ -177,7 +188,11 @@ def _describe(event: Event) -> str:  # a table of texts, one per event
         case FunctionLog(stream=stream, text=text):
             return "\n".join(f"  {stream}: {line}" for line in text.splitlines())
         case SpyCall():
-            ended = f"raised {event.exception!r}" if event.exception else f"returned {type(event.result).__name__}"
+            ended = (
+                f"raised {event.exception!r}"
+                if event.exception
+                else f"returned {type(event.result).__name__}"
+            )
             return f"  spy: {event.target} {ended}"
         case AtexitIgnored(function=function):
             return f"  atexit: {function} will not run (Lambda ends the process without it)"
@@ -192,7 +207,9 @@ def _describe(event: Event) -> str:  # a table of texts, one per event
     return _describe_extension(event) or f"  {event.name.replace('_', ' ')}"
 
 
-def _describe_extension(event: Event) -> str:  # the same for what extensions do and what is done to them
+def _describe_extension(
+    event: Event,
+) -> str:  # the same for what extensions do and what is done to them
     match event:
         case ExtensionRegistered(extension=name, events=events, internal=internal):
             kind = "internal " if internal else ""
@@ -201,7 +218,9 @@ def _describe_extension(event: Event) -> str:  # the same for what extensions do
             return f"  extension {name}: {_result(state, error_type)}"
         case ExtensionNotified(extension=name, event=told):
             reason = told.get("shutdownReason")
-            return f"  extension {name}: told {told.get('eventType', 'an event')}" + (f" ({reason})" if reason else "")
+            return f"  extension {name}: told {told.get('eventType', 'an event')}" + (
+                f" ({reason})" if reason else ""
+            )
         case ExtensionDone(extension=name, duration_us=duration_us):
             return f"  extension {name}: done after {_ms(duration_us)}"
         case ExtensionFault(extension=name, error_type=error_type, detail=detail):

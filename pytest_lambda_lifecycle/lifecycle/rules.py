@@ -47,16 +47,22 @@ __all__ = [
 
 EXIT_ERROR: Final = "Runtime.ExitError"
 TIMED_OUT: Final = "Sandbox.Timedout"
-"""Error types of the platform's own (Troubleshooting invocation issues; Runtime Interface Emulator)."""
+"""Error types of the platform's own (Troubleshooting invocation issues; Runtime Interface
+Emulator).
+"""
 EVENT_LIMIT: Final = 6_291_456
 """Bytes of a synchronous event: 6 MB (Lambda quotas, "Invocation payload")."""
 
 RESPONSE_LIMIT: Final = 6_291_556
-"""Bytes of a synchronous response: 6 MiB + 100 (Runtime Interface Emulator, 413 ``RequestEntityTooLarge``)."""
+"""Bytes of a synchronous response: 6 MiB + 100 (Runtime Interface Emulator, 413
+``RequestEntityTooLarge``).
+"""
 
 
 RESTORE_LIMIT_US: Final = 10_000_000
-"""Microseconds for a restore and its after-restore hooks (Lambda execution environment, "Restore phase")."""
+"""Microseconds for a restore and its after-restore hooks (Lambda execution environment, "Restore
+phase").
+"""
 
 
 class State(str, Enum):
@@ -66,7 +72,9 @@ class State(str, Enum):
     """Nothing has run; the first phase is Init."""
     INIT = "init"
     SNAPSHOT = "snapshot"
-    """Init succeeded and its snapshot was taken (SnapStart); a restore comes before the first invoke."""
+    """Init succeeded and its snapshot was taken (SnapStart); a restore comes before the first
+    invoke.
+    """
     RESTORE = "restore"
     READY = "ready"
     """Init succeeded: the environment is frozen and waits for an event; the next invoke is warm."""
@@ -115,8 +123,12 @@ def result(outcome: Outcome) -> tuple[str, str]:
             return "error", type(exception).__name__
 
 
-def invoke_event(request_id: str, deadline_ms: int, arn: str, trace_id: str | None) -> dict[str, object]:
-    """Return what extensions are told of an invoke: everything but the payload (Extensions API, "Next")."""
+def invoke_event(
+    request_id: str, deadline_ms: int, arn: str, trace_id: str | None
+) -> dict[str, object]:
+    """Return what extensions are told of an invoke: everything but the payload (Extensions API,
+    "Next").
+    """
     event: dict[str, object] = {
         "eventType": "INVOKE",
         "deadlineMs": deadline_ms,
@@ -129,17 +141,23 @@ def invoke_event(request_id: str, deadline_ms: int, arn: str, trace_id: str | No
 
 
 def shutdown_event(reason: str, deadline_ms: int) -> dict[str, object]:
-    """Return what extensions are told of the end (Extensions API; ``reason`` in lower case, as they receive it)."""
+    """Return what extensions are told of the end (Extensions API; ``reason`` in lower case, as they
+    receive it).
+    """
     return {"eventType": "SHUTDOWN", "deadlineMs": deadline_ms, "shutdownReason": reason}
 
 
 def init_limit_us(initialization_type: str, timeout: int) -> int:
-    """Microseconds for Init: 10 s on demand, else the function timeout (s) and at least 130 s ("Init phase")."""
+    """Microseconds for Init: 10 s on demand, else the function timeout (s) and at least 130 s
+    ("Init phase").
+    """
     return 10_000_000 if initialization_type == "on-demand" else max(130, timeout) * 1_000_000
 
 
 def timeout_message(seconds: float) -> str:
-    """Text of a timeout after ``RequestId: … Error: `` (Troubleshooting invocation issues, ``Sandbox.Timedout``)."""
+    """Text of a timeout after ``RequestId: … Error: `` (Troubleshooting invocation issues,
+    ``Sandbox.Timedout``).
+    """
     return f"Task timed out after {seconds:.2f} seconds"
 
 
@@ -151,7 +169,8 @@ def shutdown_budget_ms(*, internal_extensions: int = 0, external_extensions: int
 
 
 def runtime_share_ms(budget_ms: int) -> int:
-    """Milliseconds of the budget in which the runtime has to end: 0.3 with external extensions, else all of it.
+    """Milliseconds of the budget in which the runtime has to end: 0.3 with external extensions,
+    else all of it.
 
     The emulator's ratio; an older guide said 300 ms ("Lambda Extensions API", 2023).
     """
@@ -161,26 +180,32 @@ def runtime_share_ms(budget_ms: int) -> int:
 def hears_signals(runtime: str, *, busy: bool) -> bool:
     """Say whether a Python signal handler runs in the runtime's process.
 
-    While it waits for an event, only from python3.12 on, which waits on a second thread (Building Lambda functions with
-    Python, "Graceful shutdown for extensions"); inside an invoke always.
+    While it waits for an event, only from python3.12 on, which waits on a second thread (Building
+    Lambda functions with Python, "Graceful shutdown for extensions"); inside an invoke always.
     """
     return busy or int(runtime.partition(".")[2]) >= 12
 
 
 def exit_text(exit_code: int) -> str:
-    """Return how the platform tells that an extension's process has ended (Runtime Interface Emulator)."""
+    """Return how the platform tells that an extension's process has ended (Runtime Interface
+    Emulator).
+    """
     if exit_code == 0:
         return "exit code 0"
     return f"exit status {exit_code}" if exit_code > 0 else _signal_text(-exit_code)
 
 
 def billed_ms(duration_us: int, init_us: int | None) -> int:
-    """Billed duration in ms: Duration plus Init, rounded up (AWS Compute blog, 2025-04-29: Init is always billed)."""
+    """Billed duration in ms: Duration plus Init, rounded up (AWS Compute blog, 2025-04-29: Init is
+    always billed).
+    """
     return -(-(duration_us + (init_us or 0)) // 1000)
 
 
 def init_writes_report(initialization_type: str, status: str) -> bool:
-    """Say whether CloudWatch shows ``INIT_REPORT``: on demand only after a failure, other types always."""
+    """Say whether CloudWatch shows ``INIT_REPORT``: on demand only after a failure, other types
+    always.
+    """
     return status != "success" or initialization_type != "on-demand"
 
 
@@ -194,9 +219,11 @@ def exit_message(exit_code: int) -> str:
 
 
 def reported_error_type(outcome: Outcome) -> str:
-    """Return ``Error Type`` of INIT_REPORT, RESTORE_REPORT and REPORT: the category that the runtime put into a header.
+    """Return ``Error Type`` of INIT_REPORT, RESTORE_REPORT and REPORT: the category that the
+    runtime put into a header.
 
-    A type that is no ``Runtime.…`` or ``Function.…`` is not kept (Runtime API page; Runtime Interface Emulator).
+    A type that is no ``Runtime.…`` or ``Function.…`` is not kept (Runtime API page; Runtime
+    Interface Emulator).
     """
     if isinstance(outcome, (Exited, ExtensionFailed)):
         return result(outcome)[1]
@@ -209,9 +236,16 @@ def reported_error_type(outcome: Outcome) -> str:
 
 
 def response_too_large() -> Raised:
-    """Return what the caller gets for a response over `RESPONSE_LIMIT` (Runtime Interface Emulator)."""
-    message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
-    error: dict[str, object] = {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message}
+    """Return what the caller gets for a response over `RESPONSE_LIMIT` (Runtime Interface
+    Emulator).
+    """
+    message = (
+        f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
+    )
+    error: dict[str, object] = {
+        "errorType": "Function.ResponseSizeTooLarge",
+        "errorMessage": message,
+    }
     return Raised(json.JSONEncoder().encode(error).encode(), error)
 
 
@@ -219,7 +253,8 @@ def _signal_text(number: int) -> str:
     return f"signal: {_SIGNAL_TEXTS.get(number, number)}"
 
 
-# Go's texts for signals, which is what the platform prints (os/exec; package syscall, zerrors_linux).
+# Go's texts for signals, which is what the platform prints (os/exec; package syscall,
+# zerrors_linux).
 _SIGNAL_TEXTS: Final = {
     1: "hangup",
     2: "interrupt",

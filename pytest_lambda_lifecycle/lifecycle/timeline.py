@@ -1,4 +1,6 @@
-"""The record of what happened, in order: the one thing that every assertion, report and log line is derived from."""
+"""The record of what happened, in order: the one thing that every assertion, report and log line is
+derived from.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ _moment: Final = attrgetter("at")
 class Timeline(Sequence[Event]):
     """Events in the order in which they happened.
 
-    Compares equal to a list of events, of event classes or of event names: ``env.timeline == ["init_start", …]``.
-    ``in`` and `count` take the same: ``SpyCall not in env.timeline``.
+    Compares equal to a list of events, of event classes or of event names: ``env.timeline ==
+    ["init_start", …]``. ``in`` and `count` take the same: ``SpyCall not in env.timeline``.
     """
 
     def __init__(self, *, observer: Callable[[Event], None] | None = None) -> None:
@@ -44,14 +46,18 @@ class Timeline(Sequence[Event]):
         return append
 
     def open_inbox(self) -> Callable[[Event], None]:
-        """Return what other threads may call with an event: it is recorded before the next one that is later."""
+        """Return what other threads may call with an event: it is recorded before the next one that
+        is later.
+        """
         if self._inbox is None:
             self._inbox = deque()
             self.append = self._append_in_order
         return self._inbox.append
 
     def append_in_time(self, event: Event) -> None:
-        """Record an event of a participant that had its turn ahead of those beside it, once these have come as far."""
+        """Record an event of a participant that had its turn ahead of those beside it, once these
+        have come as far.
+        """
         insort(self._ahead, event, key=_moment)
         self.append = self._append_in_order
 

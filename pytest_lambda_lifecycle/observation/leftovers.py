@@ -1,4 +1,6 @@
-"""What function code leaves running when an invoke ends: Lambda freezes it, to go on in a later invoke, if ever."""
+"""What function code leaves running when an invoke ends: Lambda freezes it, to go on in a later
+invoke, if ever.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ Found = tuple[str, str, str]
 
 
 class Leftovers:
-    """Finds threads, timers, executors, child processes and asyncio tasks of the function that are still alive."""
+    """Finds threads, timers, executors, child processes and asyncio tasks of the function that are
+    still alive.
+    """
 
     def __init__(
         self,
@@ -79,7 +83,9 @@ _NOBODY: Final[frozenset[Any]] = frozenset()
 
 
 _REGISTRIES: Final[dict[str, Any]] = {}
-"""Where asyncio (under another name in each version) and multiprocessing keep what there is, once they are loaded."""
+"""Where asyncio (under another name in each version) and multiprocessing keep what there is, once
+they are loaded.
+"""
 
 
 def _all_tasks() -> Sequence[Any]:
@@ -87,7 +93,9 @@ def _all_tasks() -> Sequence[Any]:
     if len(_REGISTRIES) < 2:
         _find_registries()
     for registry in _REGISTRIES.values():
-        if getattr(registry, "data", registry):  # what a weak set has inside: cheaper than its length
+        if getattr(
+            registry, "data", registry
+        ):  # what a weak set has inside: cheaper than its length
             return [one for registry in _REGISTRIES.values() for one in registry]
     return ()
 

@@ -22,12 +22,16 @@ _MISSING: Final = object()
 Place = tuple[Any, str, object]
 """An attribute, as owner and name, and its value."""
 Replace = Callable[[object, str, object], Place]
-"""Says what to set instead of an attribute: the place, which may be another one, with the new value."""
+"""Says what to set instead of an attribute: the place, which may be another one, with the new
+value.
+"""
 
 
 @dataclass
 class _Change:
-    """An attribute of something that is shared with the outside, replaced while the environment is entered."""
+    """An attribute of something that is shared with the outside, replaced while the environment is
+    entered.
+    """
 
     owner: Any
     name: str
@@ -37,7 +41,9 @@ class _Change:
     """Where it was made, and what was there before."""
 
     def repeats(self, other: _Change) -> bool:
-        return self.owner is other.owner and self.name == other.name and self.replace is other.replace
+        return (
+            self.owner is other.owner and self.name == other.name and self.replace is other.replace
+        )
 
     def make(self) -> None:
         # What is there now may stand in for the original, as most that watches the function does.
@@ -57,7 +63,8 @@ class _Change:
 
 
 class Replacements:
-    """Puts spies and values in place: in the function's modules whenever they are executed, in shared ones on entering.
+    """Puts spies and values in place: in the function's modules whenever they are executed, in
+    shared ones on entering.
 
     A part of the process (see `process.Part`).
     """
@@ -68,7 +75,9 @@ class Replacements:
         self._changes: list[_Change] = []
         self._entered = False
         self._waiting: dict[Callable[[ModuleType], None], str] = {}
-        """What is to be done with modules that were not loaded when they were asked for, and their names."""
+        """What is to be done with modules that were not loaded when they were asked for, and their
+        names.
+        """
 
     def enter(self) -> Undo:
         self._apply_to_loaded()
@@ -82,7 +91,9 @@ class Replacements:
         return leave
 
     def _make_changes(self) -> Undo:
-        """Make them in the order they were asked for; the returned call also undoes those that come meanwhile."""
+        """Make them in the order they were asked for; the returned call also undoes those that come
+        meanwhile.
+        """
         for change in self._changes:
             change.make()
 
@@ -141,7 +152,9 @@ class Replacements:
         module: ModuleType,
     ) -> None:
         __tracebackhide__ = True
-        undo = None if self._entered else self._make_changes()  # a spy on what was patched calls the patch
+        undo = (
+            None if self._entered else self._make_changes()
+        )  # a spy on what was patched calls the patch
         try:
             owner: object = module
             for name in path[:-1]:
@@ -150,7 +163,9 @@ class Replacements:
             place, name, value = replace(owner, path[-1], change.original)
             if self._ends_with_function(place):
                 setattr(place, name, value)
-            elif not any(map(change.repeats, self._changes)):  # made again by each init that executes the module
+            elif not any(
+                map(change.repeats, self._changes)
+            ):  # made again by each init that executes the module
                 change.make()
                 self._changes.append(change)
         except (AttributeError, TypeError) as problem:
@@ -162,7 +177,8 @@ class Replacements:
     def _ends_with_function(self, owner: object) -> bool:
         """Say whether an owner is a module or a class of the function's.
 
-        A target may lead through function code to a shared module or class; an object may be anybody's, as a logger is.
+        A target may lead through function code to a shared module or class; an object may be
+        anybody's, as a logger is.
         """
         if isinstance(owner, ModuleType):
             return self._world.own(owner.__name__) is owner
@@ -210,7 +226,9 @@ class Replacements:
                 f"cannot spy on or patch {target!r}: there is no module {parts[0]!r} on the import path"
             )
         if length == len(parts):
-            raise LifecycleError(f"cannot spy on or patch {target!r}: it is a module; name something inside it")
+            raise LifecycleError(
+                f"cannot spy on or patch {target!r}: it is a module; name something inside it"
+            )
         return ".".join(parts[:length]), parts[length:]
 
 
@@ -221,5 +239,7 @@ def _attribute(target: str, owner: object, name: str) -> object:
         near = difflib.get_close_matches(name, dir(owner), 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         where = owner.__name__ if isinstance(owner, (ModuleType, type)) else type(owner).__name__
-        raise LifecycleError(f"cannot spy on or patch {target!r}: {where} has no attribute {name!r}{hint}")
+        raise LifecycleError(
+            f"cannot spy on or patch {target!r}: {where} has no attribute {name!r}{hint}"
+        )
     return value

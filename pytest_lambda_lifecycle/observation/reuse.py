@@ -14,7 +14,9 @@ _MISSING = object()
 
 def _classes(namespace: dict[str, Any]) -> Iterator[Any]:
     """Find them by their types: `isinstance` would wake lazy proxies."""
-    return compress(namespace.values(), map(issubclass, map(type, namespace.values()), repeat(type)))
+    return compress(
+        namespace.values(), map(issubclass, map(type, namespace.values()), repeat(type))
+    )
 
 
 class InitPhotograph:
@@ -24,8 +26,13 @@ class InitPhotograph:
     """
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
-        self._modules = [(name, vars(module), vars(module).copy()) for name, module in modules.items()]
-        self._bound = [(namespace, list(map(id, list(namespace.values())))) for _, namespace, _ in self._modules]
+        self._modules = [
+            (name, vars(module), vars(module).copy()) for name, module in modules.items()
+        ]
+        self._bound = [
+            (namespace, list(map(id, list(namespace.values()))))
+            for _, namespace, _ in self._modules
+        ]
         """By module, as last seen: the identity of what each name is bound to."""
         self._classes = {
             one: vars(one).copy()
@@ -36,7 +43,9 @@ class InitPhotograph:
         self._reported: set[str] = set()
 
     def compare(self, report: Callable[[str, object, object], None]) -> None:
-        """Report each module global that is bound to another object now, once: target, object of init, object now."""
+        """Report each module global that is bound to another object now, once: target, object of
+        init, object now.
+        """
         for index, (namespace, seen) in enumerate(self._bound):
             bound = list(map(id, list(namespace.values())))
             if bound != seen:
@@ -53,7 +62,9 @@ class InitPhotograph:
                 report(target, old, "<deleted>" if now is _MISSING else now)
 
     def at_init(self, module: ModuleType, path: list[str]) -> object:
-        """Return what ``path`` named at the end of init; raises `KeyError` if it named nothing or cannot be known."""
+        """Return what ``path`` named at the end of init; raises `KeyError` if it named nothing or
+        cannot be known.
+        """
         before = next(before for _, namespace, before in self._modules if namespace is vars(module))
         value: Any = before[path[0]]
         for name in path[1:]:

@@ -37,9 +37,15 @@ def assert_reused(
     """
     __tracebackhide__ = True
     if not targets:
-        raise LifecycleError("cannot say whether nothing was reused: name targets, each as 'package.module.name'")
+        raise LifecycleError(
+            "cannot say whether nothing was reused: name targets, each as 'package.module.name'"
+        )
     if state in _GONE and phases:
-        how = f"was {cause}; ask before" if state == "closed" else f"is in state {state!r}; invoke first"
+        how = (
+            f"was {cause}; ask before"
+            if state == "closed"
+            else f"is in state {state!r}; invoke first"
+        )
         raise LifecycleError(
             f"cannot say whether {', '.join(map(str, targets))} was reused: what init made is gone, as the environment "
             f"{how}"
@@ -52,7 +58,14 @@ def assert_reused(
     for target in targets:
         before, now = _then_and_now(target, photograph, world)
         if before is not now:
-            by = next((_replaced_by(e, phases) for e in reversed(timeline.of(Replaced)) if e.target == target), "")
+            by = next(
+                (
+                    _replaced_by(e, phases)
+                    for e in reversed(timeline.of(Replaced))
+                    if e.target == target
+                ),
+                "",
+            )
             raise AssertionError(
                 f"{target} was not reused: it is another object than init made{by}\n"
                 f"  after init: {before!r}\n  now:        {now!r}"
@@ -78,7 +91,11 @@ def _then_and_now(target: str, photograph: InitPhotograph, world: World) -> tupl
         ) from None
     now: object = module
     for name in parts[length:]:
-        now = getattr(now, name, "<deleted>") if not isinstance(now, type) else vars(now).get(name, "<deleted>")
+        now = (
+            getattr(now, name, "<deleted>")
+            if not isinstance(now, type)
+            else vars(now).get(name, "<deleted>")
+        )
     return before, now
 
 

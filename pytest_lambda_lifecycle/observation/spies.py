@@ -26,7 +26,10 @@ class Spy:
     """Records the calls of one target while phases run; the calls go through to the real thing."""
 
     def __init__(
-        self, target: str, calls: Callable[[], Sequence[SpyCall]], unseen: Callable[[], str | bool] = bool
+        self,
+        target: str,
+        calls: Callable[[], Sequence[SpyCall]],
+        unseen: Callable[[], str | bool] = bool,
     ) -> None:
         self.target = target
         self._calls = calls
@@ -52,7 +55,9 @@ class Spy:
         return [call.phase for call in self.calls]
 
     def count(self, *, phase: str | None = None) -> int:
-        """Return the number of calls: of one phase (``"init"``, ``"restore"``, ``"invoke"``, ``"shutdown"``) or all."""
+        """Return the number of calls: of one phase (``"init"``, ``"restore"``, ``"invoke"``,
+        ``"shutdown"``) or all.
+        """
         if phase not in (None, *_PHASES):  # "no calls" would be true of every misspelled phase
             raise LifecycleError(
                 f"cannot count the calls of {self.target!r} in phase {phase!r}: the phases are "
@@ -65,7 +70,9 @@ class Spy:
         """The only call; an `AssertionError` if there were none or several."""
         calls = self.calls
         if len(calls) != 1:
-            raise AssertionError(f"expected one call of {self.target}, there were {self._summary()}")
+            raise AssertionError(
+                f"expected one call of {self.target}, there were {self._summary()}"
+            )
         return calls[0]
 
     @property
@@ -88,14 +95,18 @@ Record = Callable[[tuple[Any, ...], dict[str, Any]], "SpyCall | None"]
 
 
 def spying(target: str, record: Record) -> Replace:
-    """Return how to wrap a target: functions and methods are wrapped, classes have their ``__init__`` wrapped."""
+    """Return how to wrap a target: functions and methods are wrapped, classes have their
+    ``__init__`` wrapped.
+    """
 
     def replace(owner: object, name: str, original: object) -> Place:
         __tracebackhide__ = True
         if isinstance(original, type):
             return original, "__init__", _spy_on_construction(original, record)
         if not callable(original):
-            raise LifecycleError(f"cannot spy on {target!r}: it is a {type(original).__name__}, and not callable")
+            raise LifecycleError(
+                f"cannot spy on {target!r}: it is a {type(original).__name__}, and not callable"
+            )
         raw = inspect.getattr_static(owner, name)
         if isinstance(raw, staticmethod):
             return owner, name, staticmethod(_spy_on_function(raw.__func__, record))
@@ -115,7 +126,9 @@ _RECORDING: Final[set[int]] = set()
 
 
 def recording(target: str, record: Record) -> Record:
-    """Return ``record`` without what our own code calls of the standard library: that is no doing of the function's."""
+    """Return ``record`` without what our own code calls of the standard library: that is no doing
+    of the function's.
+    """
     standard = target.partition(".")[0] in sys.stdlib_module_names
 
     def recorded(args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpyCall | None:
@@ -183,8 +196,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _marked(spy: F, record: Record) -> F:
-    """Mark a spy, so that a second one on the same target (a hook's and the test's) does not record each call twice."""
-    vars(spy)["_lambda_spy"] = record, id(spy)  # `functools.wraps` copies marks: the id tells the spy from a copy
+    """Mark a spy, so that a second one on the same target (a hook's and the test's) does not record
+    each call twice.
+    """
+    vars(spy)["_lambda_spy"] = (
+        record,
+        id(spy),
+    )  # `functools.wraps` copies marks: the id tells the spy from a copy
     return spy
 
 

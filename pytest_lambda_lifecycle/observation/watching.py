@@ -1,4 +1,6 @@
-"""The runtime as an environment watches it: what each turn did to the function's modules goes on the timeline."""
+"""The runtime as an environment watches it: what each turn did to the function's modules goes on
+the timeline.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ class WatchedRuntime:
         world.hook.guard = self._refuse_patched
 
     def init(self) -> Loaded | Raised | Exited:
-        """Watch function init: which shared names were replaced, which modules cannot be repeated, what was made."""
+        """Watch function init: which shared names were replaced, which modules cannot be repeated,
+        what was made.
+        """
         __tracebackhide__ = True
         if self.photograph is not None:
             with freeing():
@@ -68,13 +72,17 @@ class WatchedRuntime:
             outcome = self._runtime.init()
         except LifecycleError as error:
             if error is self._refusal:
-                raise error.with_traceback(None) from None  # the frames are ours and the import system's
+                raise error.with_traceback(
+                    None
+                ) from None  # the frames are ours and the import system's
             raise
         finally:
             for target in self._namespaces.compare():
                 self._timeline.append(SharedChange(self._clock.now_us(), target))
         own = self._world.adopt()
-        self.photograph = InitPhotograph({name: one for name, one in own.items() if self._world.is_source(name)})
+        self.photograph = InitPhotograph(
+            {name: one for name, one in own.items() if self._world.is_source(name)}
+        )
         self._note_shared()
         return outcome
 
@@ -118,13 +126,17 @@ class WatchedRuntime:
                 self._timeline.append(SharedModule(self._clock.now_us(), module, reason))
 
     def _refuse_patched(self, name: str) -> None:
-        """Refuse to import a module afresh whose outside copy a test has patched: the patch would not be seen."""
+        """Refuse to import a module afresh whose outside copy a test has patched: the patch would
+        not be seen.
+        """
         outside = self._world.parked.get(name)
         if outside is None:
             return
         try:
             patched = list(self._tampered(outside))
-        except Exception as problem:  # function code imports here: it would pass for the function's own failure
+        except (
+            Exception
+        ) as problem:  # function code imports here: it would pass for the function's own failure
             raise LifecycleError(
                 f"cannot tell whether a test has patched {name} before this environment existed: looking for patches "
                 f"raised {problem!r}, which is no fault of the function's; please report it with its traceback"
@@ -141,7 +153,9 @@ class WatchedRuntime:
 
 
 def _refuse_misplaced(targets: Iterable[str]) -> None:
-    """Refuse to run a function while a test has patched another copy of a module of the function's."""
+    """Refuse to run a function while a test has patched another copy of a module of the
+    function's.
+    """
     __tracebackhide__ = True
     for target in targets:
         raise LifecycleError(

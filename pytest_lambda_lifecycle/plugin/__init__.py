@@ -1,6 +1,7 @@
 """The pytest plugin: what pytest loads in every run.
 
-It imports pytest alone.  Everything else of the package is imported by the first test that uses one of the fixtures.
+It imports pytest alone.  Everything else of the package is imported by the first test that uses one
+of the fixtures.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ _journal_key: Final[pytest.StashKey[Journal]] = pytest.StashKey()
 _item_key: Final[pytest.StashKey[pytest.Item | None]] = pytest.StashKey()
 """On the config: the item that runs."""
 _watch_key: Final[pytest.StashKey[PatchWatch]] = pytest.StashKey()
-"""On the config: how function modules looked when that item began, from the first one on that uses a fixture."""
+"""On the config: how function modules looked when that item began, from the first one on that uses
+a fixture.
+"""
 _wide_key: Final[pytest.StashKey[WideEnvironments]] = pytest.StashKey()
 """On the config: environments that are wider than a test, from the first one on."""
 _entered_key: Final[pytest.StashKey[Slice | None]] = pytest.StashKey()
@@ -61,7 +64,9 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker; check the options while a mistake can still end the run with a usage error."""
+    """Register the marker; check the options while a mistake can still end the run with a usage
+    error.
+    """
     config.addinivalue_line("markers", MARKER)
     config.addinivalue_line("markers", CLOCK_MARKER)
     from pytest_lambda_lifecycle.plugin import options
@@ -103,7 +108,11 @@ def _fixture(name: str, scope: Literal["function", "class", "module", "session"]
             return _watch(config).patched(module)
 
         lifecycle = LambdaLifecycle(
-            request, lambda_lifecycle_config, journal=journal, patched=patched, misplaced=watch.misplaced
+            request,
+            lambda_lifecycle_config,
+            journal=journal,
+            patched=patched,
+            misplaced=watch.misplaced,
         )
         if scope == "function":
             yield lifecycle
@@ -144,8 +153,8 @@ def lambda_lifecycle_config() -> Settings:
 
 
 # -- one test item --------------------------------------------------------------------------------------------------
-# These wrappers are innermost (trylast), inside those of pytest's logging and capture: an environment enters and
-# leaves the process under the same handlers and streams.
+# These wrappers are innermost (trylast), inside those of pytest's logging and capture: an
+# environment enters and leaves the process under the same handlers and streams.
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -171,7 +180,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Put the environment in place that was entered when the test ended; afterwards nothing of it is left."""
+    """Put the environment in place that was entered when the test ended; afterwards nothing of it
+    is left.
+    """
     __tracebackhide__ = True
     try:
         return (yield from _one_phase(item))
@@ -195,7 +206,8 @@ def _sweep(variables: Mapping[str, str] | None) -> None:
 
 
 def _put_own_modules_back() -> None:
-    """Undo that a tool has put back a copy of `sys.modules` that did not have what of ours was loaded meanwhile.
+    """Undo that a tool has put back a copy of `sys.modules` that did not have what of ours was
+    loaded meanwhile.
 
     Imported a second time, our modules would not know the classes that those which are left know.
     """
@@ -248,7 +260,9 @@ def _one_phase(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show on a failed test what happened in its environments."""
     report = yield
     journal = item.config.stash.get(_journal_key, None)
@@ -264,19 +278,27 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_exception_interact(call: pytest.CallInfo[Any]) -> None:
     """Let a debugger reach the frames of the handler."""
     failures = sys.modules.get("pytest_lambda_lifecycle.lifecycle.failures")
-    if failures is not None and call.excinfo is not None and isinstance(call.excinfo.value, failures.FunctionError):
+    if (
+        failures is not None
+        and call.excinfo is not None
+        and isinstance(call.excinfo.value, failures.FunctionError)
+    ):
         from pytest_lambda_lifecycle.plugin import journal
 
         call.excinfo = journal.with_frames_of_cause(call.excinfo)
 
 
-def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
+def pytest_assertrepr_compare(
+    config: pytest.Config, op: str, left: object, right: object
+) -> list[str] | None:
     """Explain how a timeline or phases differ from what a test expected."""
     if "pytest_lambda_lifecycle.lifecycle.timeline" not in sys.modules:
         return None
     from pytest_lambda_lifecycle.plugin import assertions
 
-    return assertions.explain(op, left, right, verbose=config.get_verbosity(config.VERBOSITY_ASSERTIONS) > 1)
+    return assertions.explain(
+        op, left, right, verbose=config.get_verbosity(config.VERBOSITY_ASSERTIONS) > 1
+    )
 
 
 @pytest.hookimpl(trylast=True)

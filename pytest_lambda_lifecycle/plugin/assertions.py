@@ -29,11 +29,19 @@ def explain(op: str, left: object, right: object, *, verbose: bool) -> list[str]
     kind = "timeline" if isinstance(actual, Timeline) else "phases"
     summary = f"expected == {kind}" if swapped else f"{kind} == expected"
     if not isinstance(expected, (Timeline, Phases, list, tuple)):
-        return [summary, f"{kind} can be compared with a list, not with {type(expected).__name__}: {expected!r}"]
-    return [summary, *_comparison(actual, list(cast("Sequence[object]", expected)), verbose=verbose)]
+        return [
+            summary,
+            f"{kind} can be compared with a list, not with {type(expected).__name__}: {expected!r}",
+        ]
+    return [
+        summary,
+        *_comparison(actual, list(cast("Sequence[object]", expected)), verbose=verbose),
+    ]
 
 
-def _comparison(actual: Timeline | Phases, expected: Sequence[object], *, verbose: bool) -> list[str]:
+def _comparison(
+    actual: Timeline | Phases, expected: Sequence[object], *, verbose: bool
+) -> list[str]:
     same = _same(actual, expected)
     first = same.index(False) if False in same else len(same)
     rows = [
@@ -45,7 +53,10 @@ def _comparison(actual: Timeline | Phases, expected: Sequence[object], *, verbos
     start, stop = (0, len(rows)) if verbose else (max(0, first - _BEFORE), first + _AFTER + 1)
     if start:
         lines.append(f"  ({start} equal ones before; -vv shows all)")
-    lines += [f"{mark:<1} {index:>4}  {have:<{width}}  {want}" for index, mark, have, want in rows[start:stop]]
+    lines += [
+        f"{mark:<1} {index:>4}  {have:<{width}}  {want}"
+        for index, mark, have, want in rows[start:stop]
+    ]
     if stop < len(rows):
         lines.append(f"  ({len(rows) - stop} more; -vv shows all)")
     return lines

@@ -24,7 +24,8 @@ _WATCHDOG: Final = 10.0
 
 
 def clock_for(request: pytest.FixtureRequest, options: Given) -> LambdaClock:
-    """Return the clock that a test asks for, not yet running: by the options, then by the closest marker.
+    """Return the clock that a test asks for, not yet running: by the options, then by the closest
+    marker.
 
     Raises `ConfigError` for a value that is no moment, or no length of time.
     """
@@ -58,11 +59,15 @@ def _marked(item: pytest.Item) -> datetime | None:
     for node in cast("list[pytest.Item | pytest.Collector]", item.listchain()[::-1]):
         for mark in own_marks(node, "lambda_clock"):
             source = f"the marker lambda_clock at {location(node)}"
-            values = list(mark.args) + [value for name, value in mark.kwargs.items() if name == "start"]
+            values = list(mark.args) + [
+                value for name, value in mark.kwargs.items() if name == "start"
+            ]
             if len(values) != len(mark.args) + len(mark.kwargs) or len(values) > 1:
                 named = [f"{name}={value!r}" for name, value in mark.kwargs.items()]
                 given = ", ".join([*map(repr, mark.args), *named])
-                raise ConfigError(f"the marker takes one argument, start, and was given {given} (from {source})")
+                raise ConfigError(
+                    f"the marker takes one argument, start, and was given {given} (from {source})"
+                )
             return _moment(values[0], "start", source) if values else None
     return None
 
@@ -72,7 +77,9 @@ def _moment(value: object, name: str, source: str) -> datetime | None:
     if isinstance(value, str):
         text = value.strip()
         try:  # Python 3.10 does not know the Z
-            moment = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
+            moment = datetime.fromisoformat(
+                text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text
+            )
         except ValueError:
             moment = ""
     if moment is None:

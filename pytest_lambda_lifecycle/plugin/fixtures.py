@@ -43,11 +43,12 @@ _misuse = operator.methodcaller("errisinstance", LifecycleError)
 class LambdaLifecycle:
     """Makes execution environments for a test, and ends them with it.
 
-    Settings come from, lowest precedence first: the built-in defaults, the ini file, the command line, the
-    ``lambda_lifecycle_config`` fixture, the hook ``pytest_lambda_lifecycle_config``, markers (outermost to closest; not
-    for the session form), and the call.  ``environment`` is merged key by key over these sources; of every other
-    setting the last value counts.  A relative ``code_dir`` or layer starts at pytest's rootdir (on the command line at
-    the current directory, in the ini file at the file's).
+    Settings come from, lowest precedence first: the built-in defaults, the ini file, the command
+    line, the ``lambda_lifecycle_config`` fixture, the hook ``pytest_lambda_lifecycle_config``,
+    markers (outermost to closest; not for the session form), and the call.  ``environment`` is
+    merged key by key over these sources; of every other setting the last value counts.  A relative
+    ``code_dir`` or layer starts at pytest's rootdir (on the command line at the current directory,
+    in the ini file at the file's).
     """
 
     def __init__(
@@ -70,8 +71,11 @@ class LambdaLifecycle:
         self._misplaced = misplaced
         self._environments: list[ExecutionEnvironment] = []
 
-    def __call__(self, handler: str | None = None, **settings: Unpack[FunctionSettings]) -> ExecutionEnvironment:
-        """Make an environment for a handler (``"package/module.function"``); nothing of it runs before its first phase.
+    def __call__(
+        self, handler: str | None = None, **settings: Unpack[FunctionSettings]
+    ) -> ExecutionEnvironment:
+        """Make an environment for a handler (``"package/module.function"``); nothing of it runs
+        before its first phase.
 
         The keywords are described at `Settings`; without a handler the marker's is used.
         """
@@ -81,11 +85,15 @@ class LambdaLifecycle:
         try:
             config = self._configure({"handler": handler, **settings}, f"the call at {called_at}")
         except ConfigError as error:
-            raise error.with_traceback(None) from None  # where our code noticed it is of no interest
+            raise error.with_traceback(
+                None
+            ) from None  # where our code noticed it is of no interest
         environment = self._make(config)
         self._environments.append(environment)
         self._journal.add(environment, called_at)
-        self._node.ihook.pytest_lambda_lifecycle_environment(environment=environment, request=self._request)
+        self._node.ihook.pytest_lambda_lifecycle_environment(
+            environment=environment, request=self._request
+        )
         return environment
 
     def __repr__(self) -> str:
@@ -97,14 +105,18 @@ class LambdaLifecycle:
         return tuple(self._environments)
 
     def _in_use(self) -> list[ProcessSlice]:
-        """Return what the environments have of the process, of those that have begun and not ended."""
+        """Return what the environments have of the process, of those that have begun and not
+        ended.
+        """
         processes = [environment._parts.process for environment in self._environments]
         return [process for process in processes if process.entry and not process.closed]
 
     def close(self) -> None:
-        """End all environments, the latest first.  What fails there is a warning: the test has its own result.
+        """End all environments, the latest first.  What fails there is a warning: the test has its
+        own result.
 
-        A test's own control flow, in an extension or in a signal handler, is raised when all have ended.
+        A test's own control flow, in an extension or in a signal handler, is raised when all have
+        ended.
         """
         problems: list[str] = []
         interruption: BaseException | None = None
@@ -118,7 +130,9 @@ class LambdaLifecycle:
                     if isinstance(one, ExtensionFault)
                 ]
             except Exception as problem:
-                problems.append(f"{environment!r} could not be ended cleanly: {type(problem).__name__}: {problem}")
+                problems.append(
+                    f"{environment!r} could not be ended cleanly: {type(problem).__name__}: {problem}"
+                )
             except BaseException as raised:
                 interruption = interruption or raised
         for text in problems:
@@ -132,21 +146,36 @@ class LambdaLifecycle:
         suite = [*options.layers(self._request.config), self._defaults]
         test = [*self._markers, SettingsLayer(source, call, self._rootdir)]
         layers = [*suite, *self._hook_layers([*suite, *test]), *test]
-        if self._request.scope == "session" and all(layer.values.get("handler") is None for layer in layers):
+        if self._request.scope == "session" and all(
+            layer.values.get("handler") is None for layer in layers
+        ):
             self._refuse_marker(source)
         config = FunctionConfig.resolve(*layers)
         if config.code_dir is not None:
             return config
-        # Without code_dir the search below has to succeed: a wrong module name should not look like a failing init.
+        # Without code_dir the search below has to succeed: a wrong module name should not look like
+        # a failing init.
         root = find_task_root(
-            config.handler, None, list(self._places()), config.layers, source=config.source_of("handler")
+            config.handler,
+            None,
+            list(self._places()),
+            config.layers,
+            source=config.source_of("handler"),
         )
         return config.with_code_dir(root, "the search for the handler's module")
 
     def _refuse_marker(self, source: str) -> None:
-        """Whoever relies on a test's marker for the handler should hear that it does not reach this form."""
-        marked = [item for item in self._request.session.items if item.get_closest_marker("lambda_lifecycle")]
-        marked.sort(key=lambda item: "session_lambda_lifecycle" not in getattr(item, "fixturenames", ()))
+        """Whoever relies on a test's marker for the handler should hear that it does not reach this
+        form.
+        """
+        marked = [
+            item
+            for item in self._request.session.items
+            if item.get_closest_marker("lambda_lifecycle")
+        ]
+        marked.sort(
+            key=lambda item: "session_lambda_lifecycle" not in getattr(item, "fixturenames", ())
+        )
         if marked:
             raise ConfigError(
                 f"no handler (from {source}): a marker, such as the one that {marked[0].nodeid} has, does not reach "
@@ -161,13 +190,19 @@ class LambdaLifecycle:
             return []
         settings: dict[str, object] = {}
         for layer in others:
-            environment = {**_mapping_of(settings, "environment"), **_mapping_of(layer.values, "environment")}
+            environment = {
+                **_mapping_of(settings, "environment"),
+                **_mapping_of(layer.values, "environment"),
+            }
             settings |= {name: value for name, value in layer.values.items() if value is not None}
             settings |= {"environment": environment} if environment else {}
         names = " and ".join(sorted({self._relative(i.plugin_name) for i in implementations}))
         results = hook(request=self._request, settings=settings)
         # The implementation nearest to the test is called first, and counts most.
-        return [self._mapping(r, f"hook pytest_lambda_lifecycle_config of {names}") for r in reversed(results)]
+        return [
+            self._mapping(r, f"hook pytest_lambda_lifecycle_config of {names}")
+            for r in reversed(results)
+        ]
 
     def _mapping(self, values: object, source: str) -> SettingsLayer:
         __tracebackhide__ = _misuse
@@ -187,7 +222,9 @@ class LambdaLifecycle:
     # -- where things are -----------------------------------------------------------------------------------------
 
     def _places(self) -> Iterator[tuple[Path, str]]:
-        """Where to look for the handler's module: what the suite says, then upwards from the test."""
+        """Where to look for the handler's module: what the suite says, then upwards from the
+        test.
+        """
         config, rootdir = self._request.config, self._rootdir
         named = options.code_dir_candidate(config)
         if named is not None:
@@ -247,16 +284,23 @@ def _arguments(mark: pytest.Mark, source: str) -> dict[str, object]:
             refuse_unknown(name, source)
     if mark.args:
         if "handler" in values:
-            raise ConfigError(f"two handlers: {mark.args[0]!r} and {values['handler']!r} (from {source})")
+            raise ConfigError(
+                f"two handlers: {mark.args[0]!r} and {values['handler']!r} (from {source})"
+            )
         values["handler"] = mark.args[0]
     return values
 
 
 def _invoke_through_hook(
-    hooks: HookRelay, made: list[ExecutionEnvironment], event: object, proceed: Callable[[], Invocation]
+    hooks: HookRelay,
+    made: list[ExecutionEnvironment],
+    event: object,
+    proceed: Callable[[], Invocation],
 ) -> Invocation:
     __tracebackhide__ = True
-    result: Invocation | None = hooks.pytest_lambda_lifecycle_invoke(environment=made[0], event=event, proceed=proceed)
+    result: Invocation | None = hooks.pytest_lambda_lifecycle_invoke(
+        environment=made[0], event=event, proceed=proceed
+    )
     if result is None:
         raise LifecycleError(
             "no implementation of the hook pytest_lambda_lifecycle_invoke returned an Invocation; "
@@ -275,7 +319,9 @@ class _Announcer:
 
     def __call__(self, event: Event) -> None:
         __tracebackhide__ = True
-        if self._announcing or not self._made:  # what an implementation itself causes is not announced
+        if (
+            self._announcing or not self._made
+        ):  # what an implementation itself causes is not announced
             return
         self._announcing = True
         try:

@@ -1,7 +1,8 @@
 """Hooks of the plugin, for plugins and for ``conftest.py`` files.
 
-A ``conftest.py`` implements one by defining a function of the same name; it may take any of the arguments, by name.
-A plugin that should also work where this one is not installed decorates with ``@pytest.hookimpl(optionalhook=True)``.
+A ``conftest.py`` implements one by defining a function of the same name; it may take any of the
+arguments, by name. A plugin that should also work where this one is not installed decorates with
+``@pytest.hookimpl(optionalhook=True)``.
 """
 
 from __future__ import annotations
@@ -19,29 +20,35 @@ if TYPE_CHECKING:
 
 
 @pytest.hookspec
-def pytest_lambda_lifecycle_config(request: pytest.FixtureRequest, settings: Mapping[str, object]) -> Settings | None:
+def pytest_lambda_lifecycle_config(
+    request: pytest.FixtureRequest, settings: Mapping[str, object]
+) -> Settings | None:
     """Return settings for an environment that is about to be made, or None.
 
-    Called each time one of the ``lambda_lifecycle`` fixtures is called.  What it returns counts for more than the ini
-    file, the command line and the ``lambda_lifecycle_config`` fixture, and for less than markers and the call.  Every
-    implementation is called; where several set the same value, the one nearest to the test counts (conftest files of
-    deeper directories before those above them, before plugins).
+    Called each time one of the ``lambda_lifecycle`` fixtures is called.  What it returns counts for
+    more than the ini file, the command line and the ``lambda_lifecycle_config`` fixture, and for
+    less than markers and the call.  Every implementation is called; where several set the same
+    value, the one nearest to the test counts (conftest files of deeper directories before those
+    above them, before plugins).
 
     :param request: The request of the fixture; ``request.node`` is the test, or the class, module or session.
     :param settings: What all other sources say, markers and call included: to look at, not to change.
 
-    Use in conftest plugins
-    -----------------------
-    Any conftest file can implement this hook.  For a given test, only the conftest files in its directory and above are
-    consulted; for the session form of the fixture, those of the root directory.
+    Use in conftest plugins ----------------------- Any conftest file can implement this hook.  For
+    a given test, only the conftest files in its directory and above are consulted; for the session
+    form of the fixture, those of the root directory.
     """
 
 
 @pytest.hookspec
-def pytest_lambda_lifecycle_environment(environment: ExecutionEnvironment, request: pytest.FixtureRequest) -> None:
-    """Prepare an environment that was just made: no phase has run, so spies and patches can still be placed.
+def pytest_lambda_lifecycle_environment(
+    environment: ExecutionEnvironment, request: pytest.FixtureRequest
+) -> None:
+    """Prepare an environment that was just made: no phase has run, so spies and patches can still
+    be placed.
 
-    Called once for each environment that a ``lambda_lifecycle`` fixture makes.  Return values are ignored.
+    Called once for each environment that a ``lambda_lifecycle`` fixture makes.  Return values are
+    ignored.
 
     :param environment: The new environment.
     :param request: The request of the fixture that made it.
@@ -58,9 +65,9 @@ def pytest_lambda_lifecycle_invoke(
 ) -> Invocation | None:
     """Run one invoke.
 
-    Called for each ``environment.invoke(event)``, once the state of the environment allows it.  Stops at the first
-    result that is not None.  The plugin's own implementation comes last and returns ``proceed()``.  To act around every
-    invoke, implement the hook as a wrapper::
+    Called for each ``environment.invoke(event)``, once the state of the environment allows it.
+    Stops at the first result that is not None.  The plugin's own implementation comes last and
+    returns ``proceed()``.  To act around every invoke, implement the hook as a wrapper::
 
         @pytest.hookimpl(wrapper=True)
         def pytest_lambda_lifecycle_invoke(environment, event):
@@ -83,9 +90,9 @@ def pytest_lambda_lifecycle_invoke(
 def pytest_lambda_lifecycle_event(environment: ExecutionEnvironment, event: Event) -> None:
     """Observe what happens in an environment.
 
-    Called for each event at the moment when it is put on the timeline, also while function code runs.  Return values
-    are ignored; an exception ends the phase as an error of the test.  Events that an implementation itself causes are
-    not announced.
+    Called for each event at the moment when it is put on the timeline, also while function code
+    runs.  Return values are ignored; an exception ends the phase as an error of the test.  Events
+    that an implementation itself causes are not announced.
 
     :param environment: The environment in which it happened.
     :param event: The event, a member of ``pytest_lambda_lifecycle.lifecycle.events``.

@@ -93,8 +93,12 @@ def _tail(lines: list[str]) -> list[str]:
     return lines if hidden <= 0 else [f"({hidden} lines before these)", *lines[-_MAX_LOG_LINES:]]
 
 
-def with_frames_of_cause(excinfo: pytest.ExceptionInfo[BaseException]) -> pytest.ExceptionInfo[BaseException]:
-    """Let the traceback go on from the test's frames into the function's, where its failure began."""
+def with_frames_of_cause(
+    excinfo: pytest.ExceptionInfo[BaseException],
+) -> pytest.ExceptionInfo[BaseException]:
+    """Let the traceback go on from the test's frames into the function's, where its failure
+    began.
+    """
     error = excinfo.value
     joined = error.__cause__.__traceback__ if error.__cause__ is not None else None
     if joined is None:
@@ -106,4 +110,6 @@ def with_frames_of_cause(excinfo: pytest.ExceptionInfo[BaseException]) -> pytest
         traceback = traceback.tb_next
     for part in reversed(outer):
         joined = TracebackType(joined, part.tb_frame, part.tb_lasti, part.tb_lineno)
-    return pytest.ExceptionInfo[BaseException].from_exc_info((type(error), error.with_traceback(joined), joined))
+    return pytest.ExceptionInfo[BaseException].from_exc_info(
+        (type(error), error.with_traceback(joined), joined)
+    )

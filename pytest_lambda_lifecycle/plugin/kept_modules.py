@@ -1,8 +1,9 @@
 """Which modules are pytest's: tests, conftest files, plugins and what lies in the tests' folders.
 
-They stay in `sys.modules` although they may lie under a function's task root.  No single source knows them all: the
-loader tells of rewritten modules only (nothing under ``--assert=plain``), the plugin manager of conftest files and
-plugins, the collected items of test modules, and helper modules in a test folder are known to none of them.
+They stay in `sys.modules` although they may lie under a function's task root.  No single source
+knows them all: the loader tells of rewritten modules only (nothing under ``--assert=plain``), the
+plugin manager of conftest files and plugins, the collected items of test modules, and helper
+modules in a test folder are known to none of them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from pytest_lambda_lifecycle.isolation.modules.world import Keep, is_rewritten
 
 __all__ = ["keep_for"]
 
-_TEST_FOLDER: Final = re.compile(r"(.*[_.-])?(tests?|testing|testsuite|specs?)([_.-].*)?", re.IGNORECASE)
+_TEST_FOLDER: Final = re.compile(
+    r"(.*[_.-])?(tests?|testing|testsuite|specs?)([_.-].*)?", re.IGNORECASE
+)
 
 
 class _Collected(NamedTuple):
@@ -43,11 +46,18 @@ def keep_for(session: pytest.Session, task_root: Path, handler_file: Path | None
         {
             f"{folder}{os.sep}"
             for test_folder in collected.folders
-            if (folder := _test_tree(test_folder, _real(task_root), _real(session.config.rootpath), handler_file))
+            if (
+                folder := _test_tree(
+                    test_folder, _real(task_root), _real(session.config.rootpath), handler_file
+                )
+            )
         }
     )
-    # With python_files=*.py function code is rewritten and looks like a test, too: then only what was collected counts.
-    named = tuple(p for p in collected.patterns if handler_file is None or not fnmatch(handler_file.name, p))
+    # With python_files=*.py function code is rewritten and looks like a test, too: then only what
+    # was collected counts.
+    named = tuple(
+        p for p in collected.patterns if handler_file is None or not fnmatch(handler_file.name, p)
+    )
 
     def keep(name: str, module: ModuleType, namesake: bool) -> bool:
         if id(module) in collected.modules or module in plugins:
@@ -56,7 +66,9 @@ def keep_for(session: pytest.Session, task_root: Path, handler_file: Path | None
         if path is None or (handler_file is not None and path == str(handler_file)):
             return False
         helper = "." not in name and "__path__" not in vars(module)
-        if f"{path}{os.sep}".startswith(folders) and not (helper and namesake):  # the function imports its own
+        if f"{path}{os.sep}".startswith(folders) and not (
+            helper and namesake
+        ):  # the function imports its own
             return True
         base = os.path.basename(path)
         if base == "conftest.py" or any(fnmatch(base, pattern) for pattern in named):
@@ -94,10 +106,11 @@ def _collect(session: pytest.Session) -> _Collected:
 
 
 def _test_tree(folder: Path, task_root: Path, rootdir: Path, handler: Path | None) -> Path | None:
-    """Return the folder above a test file of which everything is the tests': the highest one that is named like one.
+    """Return the folder above a test file of which everything is the tests': the highest one that
+    is named like one.
 
-    A folder that merely *contains* test files is none: tests may lie beside function code.  Nor is one that contains
-    the handler.
+    A folder that merely *contains* test files is none: tests may lie beside function code.  Nor is
+    one that contains the handler.
     """
     base = next((top for top in (task_root, rootdir) if folder.is_relative_to(top)), None)
     if base is None:
@@ -106,7 +119,11 @@ def _test_tree(folder: Path, task_root: Path, rootdir: Path, handler: Path | Non
     for part in folder.relative_to(base).parts:
         tree /= part
         named = named or _TEST_FOLDER.fullmatch(part) is not None
-        if named and not task_root.is_relative_to(tree) and (handler is None or not handler.is_relative_to(tree)):
+        if (
+            named
+            and not task_root.is_relative_to(tree)
+            and (handler is None or not handler.is_relative_to(tree))
+        ):
             return tree
     return None
 

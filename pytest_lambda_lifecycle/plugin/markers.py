@@ -23,7 +23,10 @@ def own_marks(node: pytest.Item | pytest.Collector, name: str) -> list[pytest.Ma
 def _class_marks(cls: type) -> list[pytest.Mark]:
     own: object = cls.__dict__.get("pytestmark", [])
     marks = cast("list[object]", own) if isinstance(own, list) else [own]
-    return [mark.mark if isinstance(mark, pytest.MarkDecorator) else cast("pytest.Mark", mark) for mark in marks]
+    return [
+        mark.mark if isinstance(mark, pytest.MarkDecorator) else cast("pytest.Mark", mark)
+        for mark in marks
+    ]
 
 
 def location(node: pytest.Item | pytest.Collector) -> str:

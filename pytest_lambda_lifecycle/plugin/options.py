@@ -1,6 +1,7 @@
 """The ini options and the command line: settings for a whole suite.
 
-Each is one setting of `FunctionConfig`; the command line's default is None, so that "not given" is visible.
+Each is one setting of `FunctionConfig`; the command line's default is None, so that "not given" is
+visible.
 """
 
 from __future__ import annotations
@@ -53,17 +54,45 @@ OPTIONS: Final = (
     Option("ephemeral_storage", "MB", "size of /tmp, 512..10240 (default: 512)", _NUMBER),
     Option("region", "REGION", "AWS region (default: us-east-1)"),
     Option("account_id", "ID", "AWS account, 12 digits (default: 123456789012)"),
-    Option("runtime", "ID", "identifier of the Lambda runtime (default: that of the running interpreter)"),
+    Option(
+        "runtime",
+        "ID",
+        "identifier of the Lambda runtime (default: that of the running interpreter)",
+    ),
     Option("extensions", "FILE", "executables that are extensions of every function", "paths"),
     Option("log_format", "FORMAT", "Text or JSON (default: Text)"),
     Option("application_log_level", "LEVEL", "TRACE, DEBUG, INFO, WARN, ERROR or FATAL"),
-    Option("idle_timeout", "SECONDS", "idleness after which environments spin down (default: none, for never)", _SPAN),
-    Option("max_lifetime", "SECONDS", "age at which environments are recycled (default: none, for never)", _SPAN),
-    Option("fresh_packages", "NAME", "shared packages that each cold start imports afresh, or *", "args"),
+    Option(
+        "idle_timeout",
+        "SECONDS",
+        "idleness after which environments spin down (default: none, for never)",
+        _SPAN,
+    ),
+    Option(
+        "max_lifetime",
+        "SECONDS",
+        "age at which environments are recycled (default: none, for never)",
+        _SPAN,
+    ),
+    Option(
+        "fresh_packages",
+        "NAME",
+        "shared packages that each cold start imports afresh, or *",
+        "args",
+    ),
 )
 CLOCK_OPTIONS: Final = (
-    Option("clock_start", "MOMENT", "when lambda_clock starts, such as 2030-01-31T12:00:00Z (default: now)"),
-    Option("watchdog", "SECONDS", "real time that a phase may take under lambda_clock (default: 10)", _SPAN),
+    Option(
+        "clock_start",
+        "MOMENT",
+        "when lambda_clock starts, such as 2030-01-31T12:00:00Z (default: now)",
+    ),
+    Option(
+        "watchdog",
+        "SECONDS",
+        "real time that a phase may take under lambda_clock (default: 10)",
+        _SPAN,
+    ),
 )
 """They are no settings of a function, but of the fixture ``lambda_clock``."""
 _MANY: Final = frozenset({"paths", "args", "linelist"})
@@ -94,8 +123,13 @@ def register(parser: pytest.Parser) -> None:
 
 
 def check(config: pytest.Config) -> None:
-    """Raise `pytest.UsageError` for a value that Lambda would refuse.  Costs nothing where nothing is set."""
-    for_functions, for_the_clock = any(True for _ in _given(config)), any(True for _ in clock_options(config))
+    """Raise `pytest.UsageError` for a value that Lambda would refuse.  Costs nothing where nothing
+    is set.
+    """
+    for_functions, for_the_clock = (
+        any(True for _ in _given(config)),
+        any(True for _ in clock_options(config)),
+    )
     if not for_functions and not for_the_clock:
         return
     from pytest_lambda_lifecycle.errors import ConfigError
@@ -127,7 +161,10 @@ def clock_options(config: pytest.Config) -> Iterator[tuple[str, object, str]]:
 
 def header(config: pytest.Config) -> str | None:
     """Return the line of the report's head, if anything is set."""
-    given = [f"{option.setting}={_shown(value)}" for option, _, value in _given(config, (*OPTIONS, *CLOCK_OPTIONS))]
+    given = [
+        f"{option.setting}={_shown(value)}"
+        for option, _, value in _given(config, (*OPTIONS, *CLOCK_OPTIONS))
+    ]
     return f"lambda_lifecycle: {', '.join(given)}" if given else None
 
 
@@ -140,7 +177,9 @@ def layers(config: pytest.Config) -> list[SettingsLayer]:
 
 
 def code_dir_candidate(config: pytest.Config) -> tuple[Path, str] | None:
-    """Return the directory of the ini option ``lambda_lifecycle_code_dir``: the first place to look for a handler."""
+    """Return the directory of the ini option ``lambda_lifecycle_code_dir``: the first place to look
+    for a handler.
+    """
     value = _ini_value(config, OPTIONS[0])
     if value is None:
         return None
@@ -150,8 +189,12 @@ def code_dir_candidate(config: pytest.Config) -> tuple[Path, str] | None:
     return cast("Path", validate("code_dir", value, source, _ini_directory(config))), source
 
 
-def _given(config: pytest.Config, options: tuple[Option, ...] = OPTIONS) -> Iterator[tuple[Option, bool, object]]:
-    """Yield what is set: the option, whether by the command line, the value.  The ini file comes first."""
+def _given(
+    config: pytest.Config, options: tuple[Option, ...] = OPTIONS
+) -> Iterator[tuple[Option, bool, object]]:
+    """Yield what is set: the option, whether by the command line, the value.  The ini file comes
+    first.
+    """
     for option in options:
         value = _ini_value(config, option)
         if value is not None:
@@ -182,7 +225,11 @@ def _ini_value(config: pytest.Config, option: Option) -> object:
         from pytest_lambda_lifecycle.function.settings import RANGES
 
         low, high, _, units = RANGES.get(option.setting, ("", "", "", ""))
-        takes = f"; it takes a whole number of {units}, {low}..{high}" if units else _TAKES.get(option.setting, "")
+        takes = (
+            f"; it takes a whole number of {units}, {low}..{high}"
+            if units
+            else _TAKES.get(option.setting, "")
+        )
         raise pytest.UsageError(f"{_ini_source(config, option)}: {error}{takes}") from error
 
 
@@ -197,7 +244,9 @@ def _ini_directory(config: pytest.Config) -> Path:
 
 
 def _parsed(option: Option, value: object, source: str) -> object:
-    """Turn text into the setting's type where it can be; what cannot be is refused with the setting's own message."""
+    """Turn text into the setting's type where it can be; what cannot be is refused with the
+    setting's own message.
+    """
     if option.setting in _SPANS:
         text = str(value).strip()
         try:
@@ -222,4 +271,8 @@ def _pair(entry: str, source: str) -> tuple[str, str]:
 
 
 def _shown(value: object) -> str:
-    return ",".join(map(str, cast("Iterable[object]", value))) if isinstance(value, list) else str(value)
+    return (
+        ",".join(map(str, cast("Iterable[object]", value)))
+        if isinstance(value, list)
+        else str(value)
+    )

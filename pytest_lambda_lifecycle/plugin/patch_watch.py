@@ -1,11 +1,13 @@
 """What a test had patched before its environment existed.
 
-A patch of ``orders.app.table`` that is already active when init imports ``orders.app`` afresh has hit another module
-object: the function would run with the real thing.  Three witnesses are asked: the patchers that are in force, the
-mocks found in a module, and a photograph of the module taken before the test's fixtures ran.
+A patch of ``orders.app.table`` that is already active when init imports ``orders.app`` afresh has
+hit another module object: the function would run with the real thing.  Three witnesses are asked:
+the patchers that are in force, the mocks found in a module, and a photograph of the module taken
+before the test's fixtures ran.
 
-A module also changes by its own doing (a counter, a cached client, a reload), which is no patch; so the photograph
-speaks up only where a function, a class or an object of one type has given way to something foreign.
+A module also changes by its own doing (a counter, a cached client, a reload), which is no patch; so
+the photograph speaks up only where a function, a class or an object of one type has given way to
+something foreign.
 """
 
 from __future__ import annotations
@@ -27,7 +29,21 @@ Copies: TypeAlias = Callable[[], Iterable[tuple[str, ModuleType]]]
 """Returns modules with their names."""
 Misplaced: TypeAlias = Callable[[Copies], Iterable[str]]
 
-_PLAIN: Final = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, object)
+_PLAIN: Final = (
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    list,
+    tuple,
+    dict,
+    set,
+    frozenset,
+    object,
+)
 _CODE: Final = (FunctionType, BuiltinFunctionType, type, ModuleType)
 
 
@@ -68,7 +84,9 @@ class PatchWatch:
         self._patchers.close()
 
     def patched(self, module: ModuleType) -> list[str]:
-        """Return the names, with dots below the module, whose values have been replaced from outside."""
+        """Return the names, with dots below the module, whose values have been replaced from
+        outside.
+        """
         namespace = module.__dict__
         before = self._namespaces.get(id(module), {})
         names = {name for name, value in list(namespace.items()) if _is_mock(value)}
@@ -89,7 +107,8 @@ class PatchWatch:
         return sorted(names)
 
     def misplaced(self) -> Misplaced:
-        """Return what finds the names in some modules that are patched just now, by patchers that began in a test.
+        """Return what finds the names in some modules that are patched just now, by patchers that
+        began in a test.
 
         It looks again only after something else was patched.
         """
@@ -121,7 +140,9 @@ class PatchWatch:
 
 
 def _is(value: Any, kinds: type | tuple[type, ...]) -> bool:  # noqa: ANN401  # no narrowing is wanted
-    """Ask for the type itself: `isinstance` also asks ``__class__``, where a lazy proxy would run the test's code."""
+    """Ask for the type itself: `isinstance` also asks ``__class__``, where a lazy proxy would run
+    the test's code.
+    """
     return issubclass(type(value), kinds)
 
 
@@ -153,7 +174,11 @@ def _kind(value: Any) -> str:  # noqa: ANN401
 
 def _identity(value: object) -> tuple[object, ...]:
     """Return what stays the same when a module is executed once more."""
-    return (type(value), getattr(value, "__module__", None), getattr(value, "__qualname__", None) or repr(value))
+    return (
+        type(value),
+        getattr(value, "__module__", None),
+        getattr(value, "__qualname__", None) or repr(value),
+    )
 
 
 def _paths_to(target: object, module: ModuleType) -> Iterator[str]:

@@ -1,8 +1,10 @@
-"""Patchers that are in force: those of `unittest.mock` (and so pytest-mock's), and pytest's `MonkeyPatch`.
+"""Patchers that are in force: those of `unittest.mock` (and so pytest-mock's), and pytest's
+`MonkeyPatch`.
 
-Neither tells which of its patchers are in force inside a ``with`` block, a decorated function or a fixture.  So from
-the first test on that uses an environment, each one is noted as it begins; those that began earlier (in a fixture of
-the session) are looked for among all objects, once, and only when somebody asks.
+Neither tells which of its patchers are in force inside a ``with`` block, a decorated function or a
+fixture.  So from the first test on that uses an environment, each one is noted as it begins; those
+that began earlier (in a fixture of the session) are looked for among all objects, once, and only
+when somebody asks.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ class Patchers:
         """Yield what is patched by now, as object and attribute."""
         self.watch()
         if self._earlier:
-            for one in [one for one in gc.get_referrers(*self._earlier) if type(one) in self._earlier]:
+            for one in [
+                one for one in gc.get_referrers(*self._earlier) if type(one) in self._earlier
+            ]:
                 self._add(one)
             self._earlier.clear()
         yield from self.noted()
@@ -66,7 +70,9 @@ class Patchers:
                 yield one.target, one.attribute
 
     def latest(self) -> object:
-        """Return what is equal as long as nothing else is patched: looking at each patch takes as long as an invoke."""
+        """Return what is equal as long as nothing else is patched: looking at each patch takes as
+        long as an invoke.
+        """
         return self._begun, [id(one._setattr[-1]) for one in self._monkeypatches if one._setattr]
 
     def _add(self, patcher: Any) -> None:  # noqa: ANN401

@@ -1,4 +1,6 @@
-"""Environments of a class, a module or the session are in force for each test that uses their fixture."""
+"""Environments of a class, a module or the session are in force for each test that uses their
+fixture.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +35,19 @@ class WideEnvironments:
         del self._lifecycles[fixture]
 
     def latest(self, item: pytest.Item) -> ProcessSlice | None:
-        """Return what was in use last of the environments that a test uses, as far as they have begun and not ended."""
+        """Return what was in use last of the environments that a test uses, as far as they have
+        begun and not ended.
+        """
         used = self._lifecycles.keys() & getattr(item, "fixturenames", ())
         processes = [process for fixture in used for process in self._lifecycles[fixture]._in_use()]
         return max(processes, key=lambda process: process.entry, default=None)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> None:
-        """Enter before the first fixture of the test's own; pytest sets those of wider scope up before them."""
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+    ) -> None:
+        """Enter before the first fixture of the test's own; pytest sets those of wider scope up
+        before them.
+        """
         if fixturedef.scope == "function" and stage.current is None:
             stage.resume(self.latest(request.node))

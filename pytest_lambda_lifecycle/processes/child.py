@@ -1,7 +1,7 @@
 """External extensions: executables that run beside the runtime, each in a process group of its own.
 
-No thread here touches the environment: what happens is told by callbacks.  All waiting is real, whatever clock a test
-has installed.  Processes need a POSIX system.
+No thread here touches the environment: what happens is told by callbacks.  All waiting is real,
+whatever clock a test has installed.  Processes need a POSIX system.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _HINTS: Final = {
 _CHUNK: Final = 65_536
 _CATCH_UP_S: Final = 0.5
 
-# An environment that is entered watches these for what function code starts; a test may replace them as well.
+# An environment that is entered watches these for what function code starts; a test may replace
+# them as well.
 _kill_group: Any = getattr(os, "killpg", None)
 _wait_for: Any = getattr(os, "waitid", None)  # macOS has it since Python 3.13
 _new_poll: Any = getattr(select, "poll", None)
@@ -53,7 +54,9 @@ class LaunchError(Exception):
         self.error_type = error_type
         """As in ``platform.extension``: ``"PermissionDenied"`` or ``"UnknownError"``."""
         self.message = message
-        """As the platform's own, for example ``fork/exec /opt/extensions/agent: permission denied``."""
+        """As the platform's own, for example ``fork/exec /opt/extensions/agent: permission
+        denied``.
+        """
         self.hint = hint
         """What may be wrong with the file, or ``""``."""
 
@@ -73,9 +76,10 @@ class Watch(Protocol):
 class ExtensionProcess:
     """One extension's process.
 
-    ``wrote`` gets its output (both streams, a line at a time), ``dropped`` the lines and bytes of it that were too many
-    to keep, ``exited`` its exit code, last of all.  They are called on threads of this object and must not wait.  As in
-    Lambda, where it resets the environment, the end of the process is also that of the others in its group.
+    ``wrote`` gets its output (both streams, a line at a time), ``dropped`` the lines and bytes of
+    it that were too many to keep, ``exited`` its exit code, last of all.  They are called on
+    threads of this object and must not wait.  As in Lambda, where it resets the environment, the
+    end of the process is also that of the others in its group.
     """
 
     def __init__(
@@ -112,7 +116,9 @@ class ExtensionProcess:
         return None if self._child is None else self._child.pid
 
     def start(self) -> None:
-        """Start it; raises `LaunchError`, and `LifecycleError` where there are no process groups."""
+        """Start it; raises `LaunchError`, and `LifecycleError` where there are no process
+        groups.
+        """
         if os.name != "posix":
             raise LifecycleError(
                 f"cannot start the extension {self.name!r} ({self.path}): extension processes need a POSIX system; "
@@ -122,7 +128,9 @@ class ExtensionProcess:
         if self._guard is not None:
             self._guard.add(child.pid)
         awake, wake = os.pipe()
-        reader = threading.Thread(target=self._read, args=(child, awake), name=f"output of {self.name}", daemon=True)
+        reader = threading.Thread(
+            target=self._read, args=(child, awake), name=f"output of {self.name}", daemon=True
+        )
         self._waiter = threading.Thread(
             target=self._wait, args=(child, reader, wake), name=f"end of {self.name}", daemon=True
         )
@@ -143,7 +151,9 @@ class ExtensionProcess:
             )
         except OSError as problem:
             number = problem.errno or 0
-            error_type = "PermissionDenied" if isinstance(problem, PermissionError) else "UnknownError"
+            error_type = (
+                "PermissionDenied" if isinstance(problem, PermissionError) else "UnknownError"
+            )
             hint = "it is a folder" if self.path.is_dir() else _HINTS.get(number, "")
             message = f"fork/exec {self.path}: {os.strerror(number).lower()}"
             raise LaunchError(error_type, message, hint) from problem
@@ -173,14 +183,20 @@ class ExtensionProcess:
     def _catch_up(self) -> None:
         """Wait until what it has written before it stopped is read, however busy the machine is."""
         until = RealTime.perf_counter() + _CATCH_UP_S
-        with contextlib.suppress(ValueError, AttributeError):  # it has ended, and its pipe is closed
+        with contextlib.suppress(
+            ValueError, AttributeError
+        ):  # it has ended, and its pipe is closed
             poll = _new_poll()
             poll.register(self._child.stdout.fileno(), select.POLLIN)  # type: ignore[union-attr]
-            while (self._reading or dict(poll.poll(0)).values()) and RealTime.perf_counter() < until:
+            while (
+                self._reading or dict(poll.poll(0)).values()
+            ) and RealTime.perf_counter() < until:
                 RealTime.sleep(0.0002)
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait up to ``timeout`` s until ``exited`` was called; returns whether it was.  True if it never started."""
+        """Wait up to ``timeout`` s until ``exited`` was called; returns whether it was.  True if it
+        never started.
+        """
         if self._waiter is None:
             return True
         self._waiter.join(timeout)
@@ -197,7 +213,9 @@ class ExtensionProcess:
         if _wait_for is None:
             child.wait()
         else:
-            with contextlib.suppress(ChildProcessError):  # function code has reaped it: os.wait(), or SIGCHLD ignored
+            with contextlib.suppress(
+                ChildProcessError
+            ):  # function code has reaped it: os.wait(), or SIGCHLD ignored
                 _wait_for(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         with self._lock:  # it is not reaped yet, so that no other process can have its number
             signal_group(child.pid, signal.SIGKILL)
@@ -210,9 +228,15 @@ class ExtensionProcess:
         self._exited(code)
 
     def _read(self, child: Child, awake: int) -> None:
-        """Read until the last writer has closed, or the process is gone: one that detached may hold the pipe."""
+        """Read until the last writer has closed, or the process is gone: one that detached may hold
+        the pipe.
+        """
         assert child.stdout is not None
-        out, poll, chunks_left = child.stdout.fileno(), _new_poll(), 16  # as much as a pipe may hold
+        out, poll, chunks_left = (
+            child.stdout.fileno(),
+            _new_poll(),
+            16,
+        )  # as much as a pipe may hold
         poll.register(out, select.POLLIN)
         poll.register(awake, select.POLLIN)
         while True:
@@ -242,6 +266,8 @@ def succeeds(command: Sequence[str]) -> bool:
 
 
 def signal_group(group: int, number: int) -> None:
-    """Send a signal to a process group, if it still is there (macOS refuses it for one of zombies)."""
+    """Send a signal to a process group, if it still is there (macOS refuses it for one of
+    zombies).
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         _kill_group(group, number)

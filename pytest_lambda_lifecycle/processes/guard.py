@@ -1,9 +1,11 @@
-"""Ends extension processes that would outlive us: when this process dies, by whatever signal, and those that detached.
+"""Ends extension processes that would outlive us: when this process dies, by whatever signal, and
+those that detached.
 
-The guard is a shell in a session of its own, which Ctrl-C does not reach.  It reads from a pipe which process groups
-there are; when the pipe ends before it was told to go, this process has died, and the groups have to die too.
-Processes that left their group (``setsid``, a double fork) are known by ``AWS_LAMBDA_RUNTIME_API`` in their
-environment; that takes ``/proc``, so on Linux alone, and one that cleared its environment is not found.
+The guard is a shell in a session of its own, which Ctrl-C does not reach.  It reads from a pipe
+which process groups there are; when the pipe ends before it was told to go, this process has died,
+and the groups have to die too. Processes that left their group (``setsid``, a double fork) are
+known by ``AWS_LAMBDA_RUNTIME_API`` in their environment; that takes ``/proc``, so on Linux alone,
+and one that cleared its environment is not found.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ done
 """
 _PROC: Final = Path("/proc")
 _PATIENCE: Final = 2.0
-"""Seconds until a killed process must be gone.  Only one that waits in the kernel (a dead network drive) is not."""
+"""Seconds until a killed process must be gone.  Only one that waits in the kernel (a dead network
+drive) is not.
+"""
 
 _kill = os.kill
 _open_process: Any = getattr(os, "pidfd_open", None)
@@ -121,7 +125,9 @@ if hasattr(os, "register_at_fork"):
 def _processes_of(address: str) -> list[int]:
     if not (_PROC / "self").exists():
         return []
-    return [int(name) for name in os.listdir(_PROC) if name.isdecimal() and _belongs(int(name), address)]
+    return [
+        int(name) for name in os.listdir(_PROC) if name.isdecimal() and _belongs(int(name), address)
+    ]
 
 
 def _belongs(pid: int, address: str) -> bool:
@@ -135,7 +141,9 @@ def _belongs(pid: int, address: str) -> bool:
 
 
 def _end(pid: int, address: str) -> bool:
-    """Kill a process and wait for its end, never one that has got its number since; returns whether it was there."""
+    """Kill a process and wait for its end, never one that has got its number since; returns whether
+    it was there.
+    """
     if _open_process is None:
         return _end_by_number(pid)
     try:

@@ -9,16 +9,20 @@ from typing import Final
 __all__ = ["MAX_LINE", "OUTPUT_LIMIT", "Output"]
 
 MAX_LINE: Final = 262_144
-"""Bytes after which a line is cut in two: the largest event that CloudWatch Logs takes ("PutLogEvents")."""
+"""Bytes after which a line is cut in two: the largest event that CloudWatch Logs takes
+("PutLogEvents").
+"""
 OUTPUT_LIMIT: Final = 1_048_576
-"""Bytes of one extension that are kept for each stretch between two freezes.  Ours: Lambda documents none."""
+"""Bytes of one extension that are kept for each stretch between two freezes.  Ours: Lambda
+documents none.
+"""
 
 
 class Output:
     """Cuts a stream of bytes into lines for ``wrote``, and drops what is too much.
 
-    What was dropped is told to ``dropped``, as numbers of lines and of bytes, when the stretch or the process ends.
-    Both may be called on the reader's thread and on the one that calls `settle`.
+    What was dropped is told to ``dropped``, as numbers of lines and of bytes, when the stretch or
+    the process ends. Both may be called on the reader's thread and on the one that calls `settle`.
     """
 
     def __init__(self, wrote: Callable[[str], None], dropped: Callable[[int, int], None]) -> None:
@@ -85,7 +89,9 @@ def _but_for_the_end(line: bytes, write: Callable[[bytes], None]) -> bytes:
     """Write a line that is too long in pieces, between characters; returns the last piece."""
     while len(line) > MAX_LINE:
         cut = MAX_LINE
-        while cut > MAX_LINE - 4 and line[cut] & 0xC0 == 0x80:  # not the first byte of a UTF-8 character
+        while (
+            cut > MAX_LINE - 4 and line[cut] & 0xC0 == 0x80
+        ):  # not the first byte of a UTF-8 character
             cut -= 1
         write(line[:cut])
         line = line[cut:]

@@ -1,8 +1,9 @@
 """Bytes to objects and back, by the rules of the real Python runtime.
 
-Sources: `awslambdaric` 4.2.2 (its marshaller) and what it was recorded to do; "the runtime" below is that package.  It
-reads and writes JSON with simplejson, so simplejson's surprises are Lambda's: a namedtuple becomes an object, nested
-bytes become text, a `Decimal` keeps its digits, ``NaN`` is written but never read.
+Sources: `awslambdaric` 4.2.2 (its marshaller) and what it was recorded to do; "the runtime" below
+is that package.  It reads and writes JSON with simplejson, so simplejson's surprises are Lambda's:
+a namedtuple becomes an object, nested bytes become text, a `Decimal` keeps its digits, ``NaN`` is
+written but never read.
 """
 
 from __future__ import annotations
@@ -37,13 +38,17 @@ JSON_CONTENT_TYPE: Final = "application/json"
 BYTES_CONTENT_TYPE: Final = "application/unknown"
 
 _UNESCAPED_RUNTIMES: Final = frozenset(f"AWS_Lambda_python3.{minor}" for minor in (12, 13, 14, 15))
-"""Values of ``AWS_EXECUTION_ENV`` under which the runtime writes non-ASCII characters as they are."""
+"""Values of ``AWS_EXECUTION_ENV`` under which the runtime writes non-ASCII characters as they
+are.
+"""
 
 
 class RuntimeFault(Exception):
-    """A failure that the runtime finds by itself and reports in its own words, such as ``Runtime.UnmarshalError``.
+    """A failure that the runtime finds by itself and reports in its own words, such as
+    ``Runtime.UnmarshalError``.
 
-    It never leaves the runtime: it becomes an error object.  What caused it, if anything, is the ``__cause__``.
+    It never leaves the runtime: it becomes an error object.  What caused it, if anything, is the
+    ``__cause__``.
     """
 
     def __init__(self, error_type: str, message: str, stack_trace: tuple[str, ...] = ()) -> None:
@@ -63,28 +68,35 @@ _scan_once: Final[Callable[[str, int], tuple[Any, int]]] = JSONDecoder().scan_on
 def decode(body: bytes, content_type: str) -> Any:  # noqa: ANN401  # any JSON value
     """Return the event that the handler gets for *body*.
 
-    Only the exact content type ``application/json`` is decoded; with any other the handler gets the bytes.  Raises
-    `RuntimeFault` ``Runtime.UnmarshalError`` where simplejson refuses the text (the bytes must be UTF-8).
+    Only the exact content type ``application/json`` is decoded; with any other the handler gets the
+    bytes.  Raises `RuntimeFault` ``Runtime.UnmarshalError`` where simplejson refuses the text (the
+    bytes must be UTF-8).
     """
     __function_code_above__ = True
     if content_type != JSON_CONTENT_TYPE:
         return body
     try:
         text = body.decode()
-        if text[:1] == "{":  # no white space or byte order mark before it, and none behind it: nothing else to do
+        if (
+            text[:1] == "{"
+        ):  # no white space or byte order mark before it, and none behind it: nothing else to do
             event, end = _scan_once(text, 0)
             if end == len(text):
                 return event
         return _decode_json(body)
     except Exception as error:
-        raise RuntimeFault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
+        raise RuntimeFault(
+            "Runtime.UnmarshalError", f"Unable to unmarshal input: {error}"
+        ) from error
 
 
 # --- results and error objects, as the runtime writes them -----------------------------------------------------------
 
 
 def _fallback(value: object) -> object:
-    """Encode what simplejson does not know: `Decimal` by its own digits; NaN of any kind as ``NaN``."""
+    """Encode what simplejson does not know: `Decimal` by its own digits; NaN of any kind as
+    ``NaN``.
+    """
     __function_code_above__ = True
     if isinstance(value, Decimal):
         return math.nan if value.is_nan() else RawJSON(str(value))
@@ -92,8 +104,11 @@ def _fallback(value: object) -> object:
 
 
 def _encoder(*, ensure_ascii: bool) -> Callable[[object], str]:
-    # `use_decimal` is off because simplejson's own form writes -NaN, and infinities in a form of its own.
-    return kept_encoder(JSONEncoder(use_decimal=False, ensure_ascii=ensure_ascii, allow_nan=True, default=_fallback))
+    # `use_decimal` is off because simplejson's own form writes -NaN, and infinities in a form of
+    # its own.
+    return kept_encoder(
+        JSONEncoder(use_decimal=False, ensure_ascii=ensure_ascii, allow_nan=True, default=_fallback)
+    )
 
 
 _encode_ascii: Final = _encoder(ensure_ascii=True)
@@ -103,18 +118,24 @@ _encode_unescaped: Final = _encoder(ensure_ascii=False)
 def response_encoder() -> Callable[[object], str]:
     """Return the encoder that ``AWS_EXECUTION_ENV`` selects *now*.
 
-    The runtime decides once, when it starts, for responses; error objects ask anew each time (`encode_error`).  The
-    variable decides, not the interpreter: Python 3.12 and later write non-ASCII characters unescaped.
+    The runtime decides once, when it starts, for responses; error objects ask anew each time
+    (`encode_error`).  The variable decides, not the interpreter: Python 3.12 and later write
+    non-ASCII characters unescaped.
     """
-    return _encode_unescaped if os.environ.get("AWS_EXECUTION_ENV") in _UNESCAPED_RUNTIMES else _encode_ascii
+    return (
+        _encode_unescaped
+        if os.environ.get("AWS_EXECUTION_ENV") in _UNESCAPED_RUNTIMES
+        else _encode_ascii
+    )
 
 
 def encode_response(encode: Callable[[object], str], result: object) -> tuple[bytes | str, str]:
     """Return what the runtime is about to post for *result*, and its content type.
 
-    Bytes are posted as they are, as ``application/unknown``.  Raises `RuntimeFault` ``Runtime.MarshalError`` for what
-    *encode* refuses.  Text stays text here: making UTF-8 of it is the caller's, outside the guard that turns errors
-    into error objects, because there a lone surrogate ends the process.
+    Bytes are posted as they are, as ``application/unknown``.  Raises `RuntimeFault`
+    ``Runtime.MarshalError`` for what *encode* refuses.  Text stays text here: making UTF-8 of it is
+    the caller's, outside the guard that turns errors into error objects, because there a lone
+    surrogate ends the process.
     """
     __function_code_above__ = True
     if isinstance(result, bytes):
@@ -122,11 +143,15 @@ def encode_response(encode: Callable[[object], str], result: object) -> tuple[by
     try:
         return encode(result), JSON_CONTENT_TYPE
     except Exception as error:
-        raise RuntimeFault("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
+        raise RuntimeFault(
+            "Runtime.MarshalError", f"Unable to marshal response: {error}"
+        ) from error
 
 
 def encode_error(error: object) -> str:
-    """Return *error* (an error object, a log record) as the runtime writes it, by the variables of this moment."""
+    """Return *error* (an error object, a log record) as the runtime writes it, by the variables of
+    this moment.
+    """
     __function_code_above__ = True
     return response_encoder()(error)
 
@@ -141,17 +166,20 @@ def _strict_fallback(value: object) -> object:
     raise TypeError(f"Object of type {value.__class__.__name__} is not JSON serializable")
 
 
-# No `encoding`: bytes inside an event have no JSON form, and simplejson would quietly take them for UTF-8 text.
+# No `encoding`: bytes inside an event have no JSON form, and simplejson would quietly take them for
+# UTF-8 text.
 _encode_strict: Final = kept_encoder(
-    JSONEncoder(encoding=cast(Any, None), use_decimal=False, allow_nan=False, default=_strict_fallback)
+    JSONEncoder(
+        encoding=cast(Any, None), use_decimal=False, allow_nan=False, default=_strict_fallback
+    )
 )
 
 
 def encode_event(event: object) -> bytes:
     """Return *event* as the body of an invoke: bytes unchanged, anything else as strict JSON.
 
-    Raises `LifecycleError`, which names the culprit by its path, for what has no JSON form: NaN and infinities,
-    circular references, keys and values of other types.
+    Raises `LifecycleError`, which names the culprit by its path, for what has no JSON form: NaN and
+    infinities, circular references, keys and values of other types.
     """
     if isinstance(event, bytes):
         return event
@@ -159,7 +187,9 @@ def encode_event(event: object) -> bytes:
         return _encode_strict(event).encode()
     except RecursionError:
         __tracebackhide__ = True
-        raise LifecycleError(_refusal("it is nested deeper than the interpreter's recursion limit")) from None
+        raise LifecycleError(
+            _refusal("it is nested deeper than the interpreter's recursion limit")
+        ) from None
     except Exception as error:
         __tracebackhide__ = True
         culprit = next(_culprits(event, "event", ()), "")
@@ -176,7 +206,9 @@ def _refusal(reason: str) -> str:
 
 
 def _culprits(value: Any, path: str, parents: tuple[int, ...]) -> Iterator[str]:  # noqa: ANN401  # anything at all
-    """Yield a description of each part of *value* that strict JSON cannot hold, the first one first."""
+    """Yield a description of each part of *value* that strict JSON cannot hold, the first one
+    first.
+    """
     if id(value) in parents:
         yield f"{path} contains itself"
     elif isinstance(value, (dict, list, tuple)):
@@ -200,4 +232,6 @@ def _quoted(key: object) -> str:
 
 
 def _qualified_name(cls: type) -> str:
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    return (
+        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    )

@@ -1,6 +1,8 @@
-"""The context object that a handler gets: what `awslambdaric` 4.2.2 builds for each invoke, attribute by attribute.
+"""The context object that a handler gets: what `awslambdaric` 4.2.2 builds for each invoke,
+attribute by attribute.
 
-The classes are plain and mutable, as on Lambda: a handler may set attributes, print `repr()` and read `vars()`.
+The classes are plain and mutable, as on Lambda: a handler may set attributes, print `repr()` and
+read `vars()`.
 """
 
 from __future__ import annotations
@@ -54,9 +56,11 @@ _read_environment: Final = VariableReader(_VARIABLES).read
 
 
 def decode_header(header: str, label: str) -> Any:  # noqa: ANN401  # any JSON value
-    """Return the JSON of *header*.  Raises `RuntimeFault` ``Runtime.LambdaContextUnmarshalError``, naming *label*.
+    """Return the JSON of *header*.  Raises `RuntimeFault` ``Runtime.LambdaContextUnmarshalError``,
+    naming *label*.
 
-    The runtime reads these two headers with the standard library, so the wording differs from that of events.
+    The runtime reads these two headers with the standard library, so the wording differs from that
+    of events.
     """
     try:
         return json.loads(header)
@@ -66,7 +70,9 @@ def decode_header(header: str, label: str) -> Any:  # noqa: ANN401  # any JSON v
 
 
 def _take_w3c(client_context: Any) -> dict[str, str]:  # noqa: ANN401  # any JSON value
-    """Remove ``w3c`` from *client_context*; return those of its fields that handlers may see, where they are text."""
+    """Remove ``w3c`` from *client_context*; return those of its fields that handlers may see, where
+    they are text.
+    """
     if not isinstance(client_context, dict):
         return {}
     fields = cast("dict[str, Any]", client_context).pop("w3c", None)
@@ -93,11 +99,15 @@ class LambdaContext:
         invoked_function_arn: str | None = None,
         tenant_id: str | None = None,
     ) -> None:
-        """Take the function's attributes from `os.environ`, the others as given (two of them as decoded JSON).
+        """Take the function's attributes from `os.environ`, the others as given (two of them as
+        decoded JSON).
 
-        Raises `AttributeError`, as the runtime does, where *client_context* or *cognito_identity* is no object.
+        Raises `AttributeError`, as the runtime does, where *client_context* or *cognito_identity*
+        is no object.
         """
-        (log_group_name, log_stream_name, function_name, memory_limit, function_version) = _read_environment()
+        (log_group_name, log_stream_name, function_name, memory_limit, function_version) = (
+            _read_environment()
+        )
         self.aws_request_id = invoke_id
         self.log_group_name = log_group_name
         self.log_stream_name = log_stream_name
@@ -116,7 +126,8 @@ class LambdaContext:
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds until Lambda ends this invoke; 0 when that time has passed."""
-        # `time.time` is looked up at the call: a test that patches it changes the result, on Lambda as here.
+        # `time.time` is looked up at the call: a test that patches it changes the result, on Lambda
+        # as here.
         return max(self._epoch_deadline_time_in_ms - int(time.time() * 1000), 0)
 
     def w3c(self) -> dict[str, str]:
@@ -137,7 +148,9 @@ class LambdaContext:
 
 
 class CognitoIdentity:
-    """Who called, where Amazon Cognito vouched for the caller; its attributes are None otherwise."""
+    """Who called, where Amazon Cognito vouched for the caller; its attributes are None
+    otherwise.
+    """
 
     __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
 
@@ -172,7 +185,9 @@ class Client:
 
 
 class ClientContext:
-    """What the caller sent in the client context: ``custom`` and ``env`` as they came, ``client`` as a `Client`."""
+    """What the caller sent in the client context: ``custom`` and ``env`` as they came, ``client``
+    as a `Client`.
+    """
 
     __slots__ = ("custom", "env", "client")  # noqa: RUF023  # the order of the text
 

@@ -1,6 +1,7 @@
 """simplejson's compiled encoder, kept from call to call.
 
-`simplejson.JSONEncoder` makes a new one for each call, which costs more than encoding a small event.
+`simplejson.JSONEncoder` makes a new one for each call, which costs more than encoding a small
+event.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ __all__ = ["kept_encoder"]
 def kept_encoder(encoder: JSONEncoder) -> Callable[[object], str]:
     """Return what does the same as ``encoder.encode``, faster for a dict or a list.
 
-    Where simplejson has no compiled encoder, or makes it in another way, that is ``encoder.encode`` itself.
+    Where simplejson has no compiled encoder, or makes it in another way, that is ``encoder.encode``
+    itself.
     """
     encode_anew: Callable[[object], str] = encoder.encode
     made = _made_by(encoder)
@@ -42,11 +44,14 @@ def kept_encoder(encoder: JSONEncoder) -> Callable[[object], str]:
     return encode
 
 
-def _made_by(encoder: JSONEncoder) -> tuple[Callable[[object, int], Any], dict[Any, Any], dict[Any, Any]] | None:
-    """Return the compiled encoder that `JSONEncoder.iterencode` makes, and the two dicts in which it remembers things.
+def _made_by(
+    encoder: JSONEncoder,
+) -> tuple[Callable[[object, int], Any], dict[Any, Any], dict[Any, Any]] | None:
+    """Return the compiled encoder that `JSONEncoder.iterencode` makes, and the two dicts in which
+    it remembers things.
 
-    The first has the containers that it is inside of, the second the keys that it has encoded.  Its arguments differ
-    from version to version, so they are those that a copy of that method passes.
+    The first has the containers that it is inside of, the second the keys that it has encoded.  Its
+    arguments differ from version to version, so they are those that a copy of that method passes.
     """
     original: Any = JSONEncoder.iterencode
     make = original.__globals__.get("c_make_encoder")

@@ -1,4 +1,5 @@
-"""What becomes of an exception: an error object that is posted, or the end of the runtime's process.
+"""What becomes of an exception: an error object that is posted, or the end of the runtime's
+process.
 
 Source: `awslambdaric` 4.2.2 for error objects, CPython's shutdown for ends.
 """
@@ -31,7 +32,9 @@ class Finding(NamedTuple):
 
 
 def find_fault(error: BaseException) -> Finding | None:
-    """Return what the runtime says of *error* if it is a fault: its own, or its class raised by function code."""
+    """Return what the runtime says of *error* if it is a fault: its own, or its class raised by
+    function code.
+    """
     if isinstance(error, RuntimeFault):
         return Finding(error.error_type, error.message, list(error.stack_trace))
     library = sys.modules.get("awslambdaric.lambda_runtime_exception")
@@ -42,7 +45,9 @@ def find_fault(error: BaseException) -> Finding | None:
     return None
 
 
-def error_object(error_type: str, message: str, stack: list[str], request_id: str = "") -> dict[str, object]:
+def error_object(
+    error_type: str, message: str, stack: list[str], request_id: str = ""
+) -> dict[str, object]:
     """Return the error object in the runtime's order of keys."""
     return {
         "errorMessage": message or "",
@@ -55,15 +60,21 @@ def error_object(error_type: str, message: str, stack: list[str], request_id: st
 def stack_trace(error: BaseException) -> list[str]:
     """Return the frames of *error* as the runtime formats them.
 
-    Leading frames are dropped up to the first that is not the runtime's.  Its test is the file's name, so a user's own
-    ``bootstrap.py`` goes too; and if that leaves nothing, everything stays.  What stands in here for a function of the
-    standard library (written in C, so without a frame) or wraps a spied one is not on Lambda.
+    Leading frames are dropped up to the first that is not the runtime's.  Its test is the file's
+    name, so a user's own ``bootstrap.py`` goes too; and if that leaves nothing, everything stays.
+    What stands in here for a function of the standard library (written in C, so without a frame) or
+    wraps a spied one is not on Lambda.
     """
-    # Plain tuples, as the runtime makes them: they have no columns, so no Python version adds caret lines.
-    walked = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _is_shown(frame)]
+    # Plain tuples, as the runtime makes them: they have no columns, so no Python version adds caret
+    # lines.
+    walked = [
+        (frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _is_shown(frame)
+    ]
     leading = next((i for i, (frame, _) in enumerate(walked) if not _is_bootstrap(frame)), 0)
     summary = traceback.StackSummary.extract(iter(walked[leading:]))
-    return traceback.format_list([(one.filename, cast(int, one.lineno), one.name, one.line) for one in summary])
+    return traceback.format_list(
+        [(one.filename, cast(int, one.lineno), one.name, one.line) for one in summary]
+    )
 
 
 def _is_shown(frame: FrameType) -> bool:
@@ -78,10 +89,14 @@ def _is_bootstrap(frame: FrameType) -> bool:
 
 
 def process_exit(error: BaseException) -> Exited:
-    """Return how the interpreter ends when *error* reaches its top, and write what it would write to `sys.stderr`."""
+    """Return how the interpreter ends when *error* reaches its top, and write what it would write
+    to `sys.stderr`.
+    """
     exit_code, text = _exit_code_and_text(error)
     if text:
-        with contextlib.suppress(Exception):  # closed or replaced: a dying interpreter does not mind either
+        with contextlib.suppress(
+            Exception
+        ):  # closed or replaced: a dying interpreter does not mind either
             sys.stderr.write(text)
     return Exited(exit_code, None if isinstance(error, ClientCrash) else error, text)
 
@@ -93,12 +108,16 @@ def _exit_code_and_text(error: BaseException) -> tuple[int, str]:
         return error.exit_code, error.text
     if isinstance(error, SystemExit):
         return _system_exit(error.code)
-    interrupted = type(error) is KeyboardInterrupt  # the interpreter does not look for subclasses either
+    interrupted = (
+        type(error) is KeyboardInterrupt
+    )  # the interpreter does not look for subclasses either
     return -signal.SIGINT if interrupted else 1, _traceback_text(error)
 
 
 def _system_exit(code: object) -> tuple[int, str]:
-    """Return exit code and text of ``sys.exit(code)``: the low byte of an int, and 1 for anything that is printed."""
+    """Return exit code and text of ``sys.exit(code)``: the low byte of an int, and 1 for anything
+    that is printed.
+    """
     if code is None:
         return 0, ""
     if isinstance(code, int):

@@ -1,4 +1,6 @@
-"""From the handler setting to the object that is called: the rules and the words of the Python runtime."""
+"""From the handler setting to the object that is called: the rules and the words of the Python
+runtime.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,12 @@ __stands_for__ = "bootstrap"
 
 
 def load_handler(handler: str) -> Callable[[Any, Any], Any]:
-    """Import the module of *handler* and return the attribute after its last dot; nobody checks that it is callable.
+    """Import the module of *handler* and return the attribute after its last dot; nobody checks
+    that it is callable.
 
-    Raises `RuntimeFault` for what the runtime reports in its own words; whatever else the module raises comes out as
-    it is.  In the module's name a slash is as good as a dot, but error texts keep it as it was written.
+    Raises `RuntimeFault` for what the runtime reports in its own words; whatever else the module
+    raises comes out as it is.  In the module's name a slash is as good as a dot, but error texts
+    keep it as it was written.
     """
     __tracebackhide__ = __function_code_above__ = True
     module_name, attribute = _split(handler)
@@ -46,5 +50,7 @@ def _split(handler: str) -> tuple[str, str]:
     try:
         module_name, attribute = handler.rsplit(".", 1)
     except ValueError as error:
-        raise RuntimeFault("Runtime.MalformedHandlerName", f"Bad handler '{handler}': {error}") from None
+        raise RuntimeFault(
+            "Runtime.MalformedHandlerName", f"Bad handler '{handler}': {error}"
+        ) from None
     return module_name, attribute

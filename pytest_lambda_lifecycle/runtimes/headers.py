@@ -1,7 +1,7 @@
 """What the HTTP client of the Python runtime makes of an answer of ``/invocation/next``.
 
-The client is native code.  Headers that Lambda would never send end its process in ways of their own; they were
-recorded with `awslambdaric` 4.2.2 from PyPI.
+The client is native code.  Headers that Lambda would never send end its process in ways of their
+own; they were recorded with `awslambdaric` 4.2.2 from PyPI.
 """
 
 from __future__ import annotations
@@ -43,11 +43,12 @@ class NextHeaders(NamedTuple):
 def read_headers(headers: Mapping[str, str | None], *, ordinary: bool = False) -> NextHeaders:
     """Return what the runtime learns from *headers*; nothing about *ordinary* ones can surprise it.
 
-    Raises `ClientCrash`, or an ordinary exception, where the runtime's client would not survive them.
+    Raises `ClientCrash`, or an ordinary exception, where the runtime's client would not survive
+    them.
 
-    A header's text stands for bytes as in Python's HTTP modules, one character for one byte (Latin-1), and the client
-    reads those bytes as UTF-8.  Text outside Latin-1 cannot be meant that way and is taken as it is.  A header of
-    None is missing.
+    A header's text stands for bytes as in Python's HTTP modules, one character for one byte
+    (Latin-1), and the client reads those bytes as UTF-8.  Text outside Latin-1 cannot be meant that
+    way and is taken as it is.  A header of None is missing.
     """
     if ordinary:
         return _next_headers(
@@ -87,21 +88,28 @@ def read_headers(headers: Mapping[str, str | None], *, ordinary: bool = False) -
     )
 
 
-_next_headers: Final = partial(tuple.__new__, NextHeaders)  # a named tuple's own constructor is written in Python
+_next_headers: Final = partial(
+    tuple.__new__, NextHeaders
+)  # a named tuple's own constructor is written in Python
 
 
 _LEADING_NUMBER: Final = re.compile(r"\s*[+-]?[0-9]+").match
 
 
 def _deadline(text: str) -> int:
-    """Read a number as C does, up to the first character that does not belong to one; 0 fails an assertion."""
+    """Read a number as C does, up to the first character that does not belong to one; 0 fails an
+    assertion.
+    """
     if text.isdigit():
         number = int(text)
     else:
         found = _LEADING_NUMBER(text)
         number = int(found[0]) if found else 0
     if number == 0:
-        raise ClientCrash(-signal.SIGABRT, "aws::lambda_runtime: the deadline must be above 0: Assertion failed.\n")
+        raise ClientCrash(
+            -signal.SIGABRT,
+            "aws::lambda_runtime: the deadline must be above 0: Assertion failed.\n",
+        )
     return number
 
 
@@ -119,7 +127,8 @@ _BAD_LINE_END: Final = re.compile(rb"\n(?![ \t])|\r(?![ \t\n])").search
 def header_value(value: str) -> bytes:
     """Return the bytes of a header as `http.client` sends them.
 
-    Raises `UnicodeEncodeError` outside Latin-1 and `ValueError` for a line end that would end the header.
+    Raises `UnicodeEncodeError` outside Latin-1 and `ValueError` for a line end that would end the
+    header.
     """
     encoded = value.encode("latin-1")
     if _BAD_LINE_END(encoded):

@@ -1,7 +1,8 @@
-"""The Python runtime in this process: what `awslambdaric` 4.2.2 does between two calls of ``/invocation/next``.
+"""The Python runtime in this process: what `awslambdaric` 4.2.2 does between two calls of
+``/invocation/next``.
 
-The process is prepared by the caller: Lambda's variables are in `os.environ`, the task root is first on `sys.path`,
-the streams are those of the phase, and `os._exit` raises `ProcessEnd`.
+The process is prepared by the caller: Lambda's variables are in `os.environ`, the task root is
+first on `sys.path`, the streams are those of the phase, and `os._exit` raises `ProcessEnd`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,22 @@ from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.parts.environ_bytes import VariableWriter
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
-from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Loaded, ProcessEnd, Raised, Request, Returned
+from pytest_lambda_lifecycle.lifecycle.outcome import (
+    Exited,
+    Loaded,
+    ProcessEnd,
+    Raised,
+    Request,
+    Returned,
+)
 from pytest_lambda_lifecycle.runtimes import codec, logs, snapstart
 from pytest_lambda_lifecycle.runtimes.context import LambdaContext, decode_header
-from pytest_lambda_lifecycle.runtimes.faults import error_object, find_fault, process_exit, stack_trace
+from pytest_lambda_lifecycle.runtimes.faults import (
+    error_object,
+    find_fault,
+    process_exit,
+    stack_trace,
+)
 from pytest_lambda_lifecycle.runtimes.handler import load_handler
 from pytest_lambda_lifecycle.runtimes.headers import header_value, read_headers
 
@@ -36,7 +49,9 @@ _AFTER_RESTORE_EXIT: Final = 65
 
 
 class LocalRuntime:
-    """Loads a handler and runs it on the calling thread; every turn ends in a value of `outcome`."""
+    """Loads a handler and runs it on the calling thread; every turn ends in a value of
+    `outcome`.
+    """
 
     def __init__(
         self,
@@ -47,8 +62,8 @@ class LocalRuntime:
     ) -> None:
         """Prepare to run *handler*.
 
-        What *passes_through* says yes to (a test's own control flow) leaves every turn as it was raised.  *sigterm*
-        returns the function's handler of that signal.
+        What *passes_through* says yes to (a test's own control flow) leaves every turn as it was
+        raised.  *sigterm* returns the function's handler of that signal.
         """
         self._handler_name = handler
         self._passes_through = passes_through
@@ -67,7 +82,9 @@ class LocalRuntime:
     # --- turns
 
     def init(self) -> Loaded | Raised | Exited:
-        """Set up logging, then import and find the handler.  Each call starts afresh, as a new process does."""
+        """Set up logging, then import and find the handler.  Each call starts afresh, as a new
+        process does.
+        """
         __tracebackhide__ = __function_code_above__ = True
         with freeing() if self._handler is not _not_loaded else nullcontext():
             self._start_afresh()
@@ -88,7 +105,16 @@ class LocalRuntime:
         __tracebackhide__ = __function_code_above__ = True
         try:
             headers = read_headers(request.headers, ordinary=request.ordinary)
-            request_id, content_type, deadline, arn, trace_id, client_context, identity, tenant_id = headers
+            (
+                request_id,
+                content_type,
+                deadline,
+                arn,
+                trace_id,
+                client_context,
+                identity,
+                tenant_id,
+            ) = headers
             self._current.request_id = request_id
             self._current.tenant_id = tenant_id
             if trace_id is not None:
@@ -119,7 +145,9 @@ class LocalRuntime:
             return failed
         try:
             body = result.encode() if isinstance(result, str) else bytes(memoryview(result))
-        except Exception as error:  # a lone surrogate: the runtime encodes outside its guard and dies
+        except (
+            Exception
+        ) as error:  # a lone surrogate: the runtime encodes outside its guard and dies
             return process_exit(error)
         return Returned(body, result_type)
 
@@ -131,7 +159,9 @@ class LocalRuntime:
         except BaseException as error:
             if self._passes_through(error):
                 raise
-            post = partial(self._post_hook_error, "Runtime.BeforeSnapshotError", _BEFORE_SNAPSHOT_EXIT)
+            post = partial(
+                self._post_hook_error, "Runtime.BeforeSnapshotError", _BEFORE_SNAPSHOT_EXIT
+            )
             return self._failed(error, post, catches=BaseException)
         return Loaded()
 
@@ -148,7 +178,9 @@ class LocalRuntime:
         return Loaded()
 
     def terminate(self, hears: bool) -> Loaded | Exited:
-        """Get a SIGTERM: without a handler the process ends at once; a handler that returns lets it go on."""
+        """Get a SIGTERM: without a handler the process ends at once; a handler that returns lets it
+        go on.
+        """
         __tracebackhide__ = __function_code_above__ = True
         handler = self._sigterm()
         if handler is None or handler == signal.SIG_DFL:
@@ -172,9 +204,11 @@ class LocalRuntime:
         *,
         catches: type[BaseException] = Exception,
     ) -> Raised | Exited:
-        """Report *error* if it is one of those that the runtime *catches*; any other ends the process.
+        """Report *error* if it is one of those that the runtime *catches*; any other ends the
+        process.
 
-        So does an error in the report itself: a `__str__` that raises, a log line that cannot be written.
+        So does an error in the report itself: a `__str__` that raises, a log line that cannot be
+        written.
         """
         __tracebackhide__ = __function_code_above__ = True
         if not issubclass(type(error), catches) or isinstance(error, ProcessEnd):
@@ -221,13 +255,15 @@ class LocalRuntime:
         __function_code_above__ = True
         logs.write_error(body, as_json=self._json_logs)
         header_value(fault_type)
-        # These posts go through `http.client`, which sends text as Latin-1: unescaped letters become invalid UTF-8,
-        # and a letter outside Latin-1 ends the process with nothing posted.
+        # These posts go through `http.client`, which sends text as Latin-1: unescaped letters
+        # become invalid UTF-8, and a letter outside Latin-1 ends the process with nothing posted.
         posted = codec.encode_error(body).encode("latin-1")
         return Raised(posted, body, _original(error), fault_type, exit_code)
 
     def _replace_marshaller(self, before: object) -> None:
-        """Use the marshaller that function code has put in place of the runtime's, which is documented for it."""
+        """Use the marshaller that function code has put in place of the runtime's, which is
+        documented for it.
+        """
         __function_code_above__ = True
         marshaller = _client_marshaller()
         stock = type(marshaller).__module__ == "awslambdaric.lambda_runtime_marshaller"
@@ -237,7 +273,9 @@ class LocalRuntime:
 
 
 def _client_marshaller() -> Any:  # noqa: ANN401  # whatever function code has put there
-    client = getattr(sys.modules.get("awslambdaric.lambda_runtime_client"), "LambdaRuntimeClient", None)
+    client = getattr(
+        sys.modules.get("awslambdaric.lambda_runtime_client"), "LambdaRuntimeClient", None
+    )
     return getattr(client, "marshaller", None)
 
 
@@ -246,19 +284,25 @@ def _not_loaded(*_: object) -> Any:  # noqa: ANN401  # stands for the handler
 
 
 def _forget_unawaited(response: CoroutineType[Any, Any, Any]) -> None:
-    """Say what Python says when the coroutine is collected: on Lambda that is at once, here the error refers to it."""
+    """Say what Python says when the coroutine is collected: on Lambda that is at once, here the
+    error refers to it.
+    """
     __function_code_above__ = True
     response.close()
     print(f"RuntimeWarning: coroutine {response.__qualname__!r} was never awaited", file=sys.stderr)
 
 
 def _make_xray_cause(error: BaseException | None = None) -> None:
-    """Do what can fail in making the X-Ray cause that goes with an error: its message and the working directory."""
+    """Do what can fail in making the X-Ray cause that goes with an error: its message and the
+    working directory.
+    """
     __function_code_above__ = True
     str(error)
     os.getcwd()
 
 
 def _original(error: BaseException) -> BaseException | None:
-    """Return what function code raised: behind a fault of the runtime's it is the cause, if there is any."""
+    """Return what function code raised: behind a fault of the runtime's it is the cause, if there
+    is any.
+    """
     return error.__cause__ if isinstance(error, codec.RuntimeFault) else error

@@ -1,8 +1,8 @@
 """Logging as the Python runtime sets it up, and the ``[ERROR]`` line that it writes itself.
 
-Source: `awslambdaric` 4.2.2 and what it was recorded to write.  The names of the handler classes and of their
-``log_sink`` are visible to function code, so they are the real ones.  There is no framing of records: on Lambda the
-frames go to a file descriptor that function code does not see.
+Source: `awslambdaric` 4.2.2 and what it was recorded to write.  The names of the handler classes
+and of their ``log_sink`` are visible to function code, so they are the real ones.  There is no
+framing of records: on Lambda the frames go to a file descriptor that function code does not see.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ _TEXT_DATES: Final = "%Y-%m-%dT%H:%M:%S"
 _JSON_DATES: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 _RECORD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) - {"taskName"}
-"""What every record has.  ``taskName`` (Python 3.12) is not among the names that the runtime leaves out."""
+"""What every record has.  ``taskName`` (Python 3.12) is not among the names that the runtime leaves
+out.
+"""
 _ADDED_FIELDS: Final = frozenset({"aws_request_id", "tenant_id", "_frame_type"})
 
 _PREVIEW_RUNTIMES: Final = frozenset({"AWS_Lambda_python3.15"})
@@ -45,7 +47,9 @@ _PREVIEW_RUNTIMES: Final = frozenset({"AWS_Lambda_python3.15"})
 
 @dataclass(slots=True)
 class CurrentInvoke:
-    """What the log records of this moment belong to; the last invoke's between two, as in the runtime."""
+    """What the log records of this moment belong to; the last invoke's between two, as in the
+    runtime.
+    """
 
     request_id: str = ""
     tenant_id: str | None = None
@@ -98,7 +102,9 @@ class JsonFormatter(logging.Formatter):
         super().__init__(datefmt=_JSON_DATES)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line of *record*, whose level is first rounded down to one of the standard ones."""
+        """Return the line of *record*, whose level is first rounded down to one of the standard
+        ones.
+        """
         record.levelno = min(50, max(0, record.levelno)) // 10 * 10
         record.levelname = logging.getLevelName(record.levelno)
         error = record.exc_info
@@ -119,7 +125,9 @@ class JsonFormatter(logging.Formatter):
         for key, value in vars(record).items():
             if key not in _RECORD_FIELDS and key not in _ADDED_FIELDS:
                 fields.setdefault(key, value)
-        return self._encode({key: value for key, value in fields.items() if value is not None}) + "\n"
+        return (
+            self._encode({key: value for key, value in fields.items() if value is not None}) + "\n"
+        )
 
 
 def _message(record: logging.LogRecord) -> object:
@@ -129,24 +137,31 @@ def _message(record: logging.LogRecord) -> object:
 
 
 def _class_name(cls: Any) -> str:  # noqa: ANN401  # a class, or None
-    """Return the name.  ``exc_info=True`` without an exception fails here, on Lambda too: the class is None."""
+    """Return the name.  ``exc_info=True`` without an exception fails here, on Lambda too: the class
+    is None.
+    """
     name: str = cls.__name__
     return name
 
 
 def install(current: CurrentInvoke) -> None:
-    """Put Lambda's handler first on the root logger, by ``AWS_LAMBDA_LOG_FORMAT`` and ``AWS_LAMBDA_LOG_LEVEL``.
+    """Put Lambda's handler first on the root logger, by ``AWS_LAMBDA_LOG_FORMAT`` and
+    ``AWS_LAMBDA_LOG_LEVEL``.
 
-    The root's level becomes what it is in a new process, WARNING, unless the variable names one.  Undoing this is the
-    business of whoever prepared the process: handlers and level of the root logger, and `logging.Formatter.converter`.
+    The root's level becomes what it is in a new process, WARNING, unless the variable names one.
+    Undoing this is the business of whoever prepared the process: handlers and level of the root
+    logger, and `logging.Formatter.converter`.
     """
-    # A staticmethod, because what stands in for `time.gmtime` under a frozen clock is a plain function.
+    # A staticmethod, because what stands in for `time.gmtime` under a frozen clock is a plain
+    # function.
     logging.Formatter.converter = staticmethod(time.gmtime)
     as_json = logs_are_json()
     level = _log_level()
     handler_class = LambdaLoggerHandlerWithFrameType if as_json or level else LambdaLoggerHandler
     handler = handler_class(LogSink())
-    handler.setFormatter(JsonFormatter() if as_json else logging.Formatter(_TEXT_FORMAT, _TEXT_DATES))
+    handler.setFormatter(
+        JsonFormatter() if as_json else logging.Formatter(_TEXT_FORMAT, _TEXT_DATES)
+    )
     handler.addFilter(LambdaLoggerFilter(current))
     root = logging.getLogger()
     known = logging._nameToLevel  # its public copy is Python 3.11's  # pyright: ignore[reportPrivateUsage]
@@ -155,7 +170,9 @@ def install(current: CurrentInvoke) -> None:
 
 
 def logs_are_json() -> bool:
-    """Say whether ``AWS_LAMBDA_LOG_FORMAT`` asks for JSON, in any case; any other value means text."""
+    """Say whether ``AWS_LAMBDA_LOG_FORMAT`` asks for JSON, in any case; any other value means
+    text.
+    """
     return os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
 
 
@@ -178,7 +195,9 @@ def _json_line(error: Mapping[str, Any]) -> str:
 
 
 def _text_line(error: Mapping[str, Any]) -> str:
-    """Return one line in the eyes of CloudWatch: carriage returns between its parts, no-break spaces before them."""
+    """Return one line in the eyes of CloudWatch: carriage returns between its parts, no-break
+    spaces before them.
+    """
     error_type, message = error["errorType"], error["errorMessage"]
     head = "[ERROR]"
     if error_type:
@@ -216,8 +235,14 @@ def warn_of_init_error() -> None:
 
 
 def warn_of_preview() -> None:
-    """Log that ``AWS_EXECUTION_ENV`` names a preview runtime, unless ``LAMBDA_DISABLE_PREVIEW_WARN`` is set."""
-    if os.environ.get("AWS_EXECUTION_ENV") not in _PREVIEW_RUNTIMES or os.environ.get("LAMBDA_DISABLE_PREVIEW_WARN"):
+    """Log that ``AWS_EXECUTION_ENV`` names a preview runtime, unless
+    ``LAMBDA_DISABLE_PREVIEW_WARN`` is set.
+    """
+    if os.environ.get("AWS_EXECUTION_ENV") not in _PREVIEW_RUNTIMES or os.environ.get(
+        "LAMBDA_DISABLE_PREVIEW_WARN"
+    ):
         return
     in_china = os.environ.get("AWS_REGION", "").startswith("cn-")
-    logging.warning(_PREVIEW_WARNING.format("docs.amazonaws.cn" if in_china else "docs.aws.amazon.com"))
+    logging.warning(
+        _PREVIEW_WARNING.format("docs.amazonaws.cn" if in_china else "docs.aws.amazon.com")
+    )

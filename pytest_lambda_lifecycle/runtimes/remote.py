@@ -6,7 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached, Exited, Loaded, Raised, Request, Returned
+from pytest_lambda_lifecycle.lifecycle.outcome import (
+    DeadlineReached,
+    Exited,
+    Loaded,
+    Raised,
+    Request,
+    Returned,
+)
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.remote_api import RemoteRuntimeApi
@@ -19,9 +26,11 @@ T = TypeVar("T")
 
 
 class RemoteRuntime:
-    """Waits for what the process does, on the conductor's thread; every turn ends in a value of `outcome`.
+    """Waits for what the process does, on the conductor's thread; every turn ends in a value of
+    `outcome`.
 
-    Raises `DeadlineReached` at ``deadline()`` (`RealTime.perf_counter`), which the process's `run` sets.
+    Raises `DeadlineReached` at ``deadline()`` (`RealTime.perf_counter`), which the process's `run`
+    sets.
     """
 
     def __init__(
@@ -32,14 +41,17 @@ class RemoteRuntime:
         deadline: Callable[[], float],
         terminate: Callable[[], None],
     ) -> None:
-        """``start`` starts the process, ``terminate`` sends it SIGTERM; who ends it calls ``api.end()``."""
+        """``start`` starts the process, ``terminate`` sends it SIGTERM; who ends it calls
+        ``api.end()``.
+        """
         self._api = api
         self._start = start
         self._deadline = deadline
         self._terminate = terminate
 
     def init(self) -> Loaded | Raised | Exited:
-        """Start the process, and wait until it asks for its first event (or, with SnapStart, for its restore).
+        """Start the process, and wait until it asks for its first event (or, with SnapStart, for
+        its restore).
 
         A posted error does not end Init, the end of the process does (Runtime Interface Emulator).
         """
@@ -49,11 +61,15 @@ class RemoteRuntime:
         return self._turn(lambda: Loaded() if api.ready else None)
 
     def before_snapshot(self) -> Loaded | Raised | Exited:
-        """Do nothing: the runtime has run these hooks before it asked for its restore, or has none."""
+        """Do nothing: the runtime has run these hooks before it asked for its restore, or has
+        none.
+        """
         return Loaded()
 
     def after_restore(self) -> Loaded | Raised | Exited:
-        """Let the runtime run these hooks, and wait until it asks for its first event; a posted error ends it."""
+        """Let the runtime run these hooks, and wait until it asks for its first event; a posted
+        error ends it.
+        """
         api = self._api
         api.restore()
         return self._turn(lambda: api.posted or (Loaded() if api.state == "Ready" else None))
@@ -61,7 +77,8 @@ class RemoteRuntime:
     def invoke(self, request: Request) -> Returned | Raised | Exited:
         """Hand over *request*, and wait until the runtime has answered and asks for more.
 
-        What it has answered before it failed is ``api.answer``; a process that ends later fails the next invoke.
+        What it has answered before it failed is ``api.answer``; a process that ends later fails the
+        next invoke.
         """
         api = self._api
         api.publish(request)

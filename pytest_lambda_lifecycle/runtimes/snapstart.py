@@ -1,4 +1,5 @@
-"""The SnapStart hooks of `snapshot_restore_py`, in the order in which the Python runtime calls them.
+"""The SnapStart hooks of `snapshot_restore_py`, in the order in which the Python runtime calls
+them.
 
 Frames of this module stay in stack traces, as those of the runtime's own hooks module do.
 """
@@ -17,7 +18,9 @@ _Registered: TypeAlias = "tuple[Callable[..., object], tuple[Any, ...], dict[str
 
 
 def run_before_snapshot() -> None:
-    """Call the hooks from the last registered to the first, taking each off the list before it runs."""
+    """Call the hooks from the last registered to the first, taking each off the list before it
+    runs.
+    """
     __tracebackhide__ = __function_code_above__ = True
     hooks = _registry("get_before_snapshot")
     while hooks:
@@ -26,13 +29,17 @@ def run_before_snapshot() -> None:
 
 
 def run_after_restore() -> None:
-    """Call the hooks from the first registered to the last, also those that one of them adds; the list stays."""
+    """Call the hooks from the first registered to the last, also those that one of them adds; the
+    list stays.
+    """
     __tracebackhide__ = __function_code_above__ = True
     for func, args, kwargs in _registry("get_after_restore"):
         func(*args, **kwargs)
 
 
 def _registry(getter: str) -> list[_Registered]:
-    """Return the live list.  Function code that has not imported the library cannot have registered anything."""
+    """Return the live list.  Function code that has not imported the library cannot have registered
+    anything.
+    """
     library = sys.modules.get("snapshot_restore_py")
     return getattr(library, getter)() if library is not None else []

@@ -1,4 +1,6 @@
-"""An environment's APIs without the environment: a registry, the routes and a server, called as clients call them."""
+"""An environment's APIs without the environment: a registry, the routes and a server, called as
+clients call them.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,9 @@ class Apis:
     def port(self) -> int:
         return int(self.server.address.rpartition(":")[2])
 
-    def __call__(self, method: str, path: str, body: bytes | None = None, /, **headers: str) -> Answer:
+    def __call__(
+        self, method: str, path: str, body: bytes | None = None, /, **headers: str
+    ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -91,7 +95,9 @@ class Apis:
         finally:
             connection.close()
 
-    def later(self, method: str, path: str, body: bytes | None = None, /, **headers: str) -> Future[Answer]:
+    def later(
+        self, method: str, path: str, body: bytes | None = None, /, **headers: str
+    ) -> Future[Answer]:
         return self.pool.submit(self, method, path, body, **headers)
 
     # -- the calls that most tests begin with
@@ -105,12 +111,16 @@ class Apis:
     def extension(self, call: str, identifier: str = "", /, **headers: str) -> Answer:
         if identifier:
             headers["Lambda_Extension_Identifier"] = identifier
-        return self("GET" if call == "event/next" else "POST", f"/2020-01-01/extension/{call}", **headers)
+        return self(
+            "GET" if call == "event/next" else "POST", f"/2020-01-01/extension/{call}", **headers
+        )
 
     def next_later(self, identifier: str) -> Future[Answer]:
         """Call event/next on another thread; returns when the call has been taken."""
         agent = next(agent for agent in self.registry.agents if agent.identifier == identifier)
-        future = self.later("GET", "/2020-01-01/extension/event/next", Lambda_Extension_Identifier=identifier)
+        future = self.later(
+            "GET", "/2020-01-01/extension/event/next", Lambda_Extension_Identifier=identifier
+        )
         assert self.registry.wait(lambda: agent.arrived, self.soon())
         return future
 
@@ -124,18 +134,28 @@ class Apis:
             self.runtime.end()
         self.server.close()
         self.pool.shutdown()
-        left = [thread.name for thread in threading.enumerate() if thread.name.startswith("lambda-lifecycle-api")]
+        left = [
+            thread.name
+            for thread in threading.enumerate()
+            if thread.name.startswith("lambda-lifecycle-api")
+        ]
         assert not left
         assert not self.server._connections
 
 
 def make(
-    config: FunctionConfig, note: Callable[[Any], None], *, remote: bool = False, view: View | None = None
+    config: FunctionConfig,
+    note: Callable[[Any], None],
+    *,
+    remote: bool = False,
+    view: View | None = None,
 ) -> Apis:
     """Serve, with the first generation begun and no external extension."""
     ticks = iter(range(1, 10**9))
     runtime = (
-        RemoteRuntimeApi(config, now_us=lambda: next(ticks)) if remote else LocalRuntimeApi(config, view or View())
+        RemoteRuntimeApi(config, now_us=lambda: next(ticks))
+        if remote
+        else LocalRuntimeApi(config, view or View())
     )
     registry = Registry(config, note=note, now_us=lambda: next(ticks))
     registry.begin([])

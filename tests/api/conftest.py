@@ -22,7 +22,9 @@ def make_apis(notes: list[Any]) -> Iterator[Callable[..., Apis]]:
     made: list[Apis] = []
 
     def make_apis(*, remote: bool = False, view: View | None = None, **settings: Any) -> Apis:
-        made.append(make(FunctionConfig("app.handler", **settings), notes.append, remote=remote, view=view))
+        made.append(
+            make(FunctionConfig("app.handler", **settings), notes.append, remote=remote, view=view)
+        )
         return made[-1]
 
     yield make_apis
@@ -32,7 +34,9 @@ def make_apis(notes: list[Any]) -> Iterator[Callable[..., Apis]]:
 
 @pytest.fixture
 def apis(make_apis: Callable[..., Apis]) -> Apis:
-    """With a runtime in this process, which is handling request r-1, and the external extension "agent"."""
+    """With a runtime in this process, which is handling request r-1, and the external extension
+    "agent".
+    """
     apis = make_apis()
     apis.registry.begin(["agent"])
     return apis

@@ -48,7 +48,10 @@ class Known:
 
     def report(self, kind: str) -> bool:
         """Post an error; returns whether that is allowed."""
-        allowed = {"init": {"Registered", "InitError"}, "exit": {"Registered", "Ready", "Running", "ExitError"}}[kind]
+        allowed = {
+            "init": {"Registered", "InitError"},
+            "exit": {"Registered", "Ready", "Running", "ExitError"},
+        }[kind]
         if self.state not in allowed:
             return False
         self.state = "InitError" if kind == "init" else "ExitError"
@@ -79,7 +82,9 @@ class RegistryMachine(RuleBasedStateMachine):
         super().__init__()
         self.notes: list[Any] = []
         self.now = 0
-        self.registry = Registry(FunctionConfig("app.handler"), note=self.notes.append, now_us=self.tick)
+        self.registry = Registry(
+            FunctionConfig("app.handler"), note=self.notes.append, now_us=self.tick
+        )
         self.count = 0
         self.old: list[str] = []
         self.model: dict[str, Known] = {}
@@ -161,7 +166,9 @@ class RegistryMachine(RuleBasedStateMachine):
         elif not known.asking or known.event is None:
             assert found is None
         else:
-            expected = known.event if known.state == "Running" else "Extension.InvalidExtensionState"
+            expected = (
+                known.event if known.state == "Running" else "Extension.InvalidExtensionState"
+            )
             known.asking, known.event = False, None
             assert found == expected
 
@@ -179,7 +186,9 @@ class RegistryMachine(RuleBasedStateMachine):
         known = self.identified(name)
         if known is None:
             return
-        found = self.outcome(getattr(self.registry, f"{kind}_error"), known.identifier, "Extension.Mine")
+        found = self.outcome(
+            getattr(self.registry, f"{kind}_error"), known.identifier, "Extension.Mine"
+        )
         if self.over:
             assert found == "gone"
             return
@@ -230,7 +239,12 @@ class HttpMachine(RuleBasedStateMachine):
         self.apis.runtime.begin()
         self.model = {name: Known() for name in EXTERNAL}
         self.waiting: dict[str, Future[Answer]] = {}
-        self.runtime, self.asked, self.published, self.count = "Started", list[Future[Answer]](), False, 0
+        self.runtime, self.asked, self.published, self.count = (
+            "Started",
+            list[Future[Answer]](),
+            False,
+            0,
+        )
 
     def teardown(self) -> None:
         waiting = [*self.waiting.values(), *self.asked]
@@ -245,12 +259,16 @@ class HttpMachine(RuleBasedStateMachine):
     def register(self, name: str, events: list[str]) -> None:
         expected = refusal(self.model, name, events, is_open=True)
         body = json.dumps({"events": events}).encode()
-        answer = self.apis("POST", "/2020-01-01/extension/register", body, Lambda_Extension_Name=name)
+        answer = self.apis(
+            "POST", "/2020-01-01/extension/register", body, Lambda_Extension_Name=name
+        )
         if expected:
             assert answer.error[:2] == (403, expected)
         else:
             identifier = answer.headers["Lambda-Extension-Identifier"]
-            self.model[name] = Known("Registered", identifier, event=self.model.get(name, Known()).event)
+            self.model[name] = Known(
+                "Registered", identifier, event=self.model.get(name, Known()).event
+            )
 
     @rule(name=NAMES)
     def next_event(self, name: str) -> None:
@@ -313,24 +331,35 @@ class HttpMachine(RuleBasedStateMachine):
                 self.runtime, self.published = "Running", False
 
     def serve_one(self) -> None:
-        if self.runtime == "Running":  # the event that is in work is given to who asks, not to who waits
+        if (
+            self.runtime == "Running"
+        ):  # the event that is in work is given to who asks, not to who waits
             assert self.asked.pop().result(20).status == 200
             return
-        assert self.asked.pop(0).result(20).headers["Lambda-Runtime-Aws-Request-Id"] == f"r-{self.count}"
+        assert (
+            self.asked.pop(0).result(20).headers["Lambda-Runtime-Aws-Request-Id"]
+            == f"r-{self.count}"
+        )
         self.runtime, self.published = "Running", False
 
     @precondition(lambda self: self.runtime in {"Started", "Ready"} and not self.published)
     @rule()
     def publish_request(self) -> None:
         self.count += 1
-        self.apis.runtime.publish(Request(b"{}", {"Lambda-Runtime-Aws-Request-Id": f"r-{self.count}"}))
+        self.apis.runtime.publish(
+            Request(b"{}", {"Lambda-Runtime-Aws-Request-Id": f"r-{self.count}"})
+        )
         self.request_id, self.published = f"r-{self.count}", True
         if self.asked:
             self.serve_one()
 
     request_id = "r-0"
 
-    @rule(kind=st.sampled_from(["response", "error"]), wrong=st.booleans(), mode=st.sampled_from(["", "x"]))
+    @rule(
+        kind=st.sampled_from(["response", "error"]),
+        wrong=st.booleans(),
+        mode=st.sampled_from(["", "x"]),
+    )
     def answer(self, kind: str, wrong: bool, mode: str) -> None:
         request_id = "other" if wrong else self.request_id
         path = f"/2018-06-01/runtime/invocation/{request_id}/{kind}"

@@ -1,4 +1,6 @@
-"""The Extensions API, call by call, over HTTP: statuses and bodies as recorded from the Runtime Interface Emulator."""
+"""The Extensions API, call by call, over HTTP: statuses and bodies as recorded from the Runtime
+Interface Emulator.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,7 @@ NOBODY = "5f3b1f4e-8c2a-4a57-9d5e-1d7d6c3f2a10"
 
 
 def not_allowed(before: str, after: str, who: str) -> tuple[int, str, str]:
-    text = (
-        f"State transition from {before} to {after} failed for extension {who}. Error: State transition is not allowed"
-    )
+    text = f"State transition from {before} to {after} failed for extension {who}. Error: State transition is not allowed"
     return 403, "Extension.InvalidExtensionState", text
 
 
@@ -24,29 +24,52 @@ def not_allowed(before: str, after: str, who: str) -> tuple[int, str, str]:
 
 
 def test_register(apis, notes):
-    answer = apis("POST", REGISTER, b'{"events":["INVOKE","SHUTDOWN"]}', Lambda_Extension_Name="agent")
+    answer = apis(
+        "POST", REGISTER, b'{"events":["INVOKE","SHUTDOWN"]}', Lambda_Extension_Name="agent"
+    )
     assert answer.status == 200
     assert (
-        str(uuid.UUID(answer.headers["Lambda-Extension-Identifier"])) == answer.headers["Lambda-Extension-Identifier"]
+        str(uuid.UUID(answer.headers["Lambda-Extension-Identifier"]))
+        == answer.headers["Lambda-Extension-Identifier"]
     )
-    assert answer.json == {"functionName": "function", "functionVersion": "$LATEST", "handler": "app.handler"}
-    assert notes == [ExtensionRegistered(notes[0].at, "agent", ("INVOKE", "SHUTDOWN"), internal=False)]
+    assert answer.json == {
+        "functionName": "function",
+        "functionVersion": "$LATEST",
+        "handler": "app.handler",
+    }
+    assert notes == [
+        ExtensionRegistered(notes[0].at, "agent", ("INVOKE", "SHUTDOWN"), internal=False)
+    ]
 
 
 @pytest.mark.parametrize("features", ["accountId", "foo, accountId ,bar"])
 def test_the_account_comes_first_where_it_is_asked_for(apis, features):
-    answer = apis("POST", REGISTER, b"{}", Lambda_Extension_Name="agent", Lambda_Extension_Accept_Feature=features)
+    answer = apis(
+        "POST",
+        REGISTER,
+        b"{}",
+        Lambda_Extension_Name="agent",
+        Lambda_Extension_Accept_Feature=features,
+    )
     assert next(iter(answer.json.items())) == ("accountId", "123456789012")
 
 
 @pytest.mark.parametrize("features", ["", "foo", "accountid"])
 def test_no_account_for_other_features(apis, features):
-    answer = apis("POST", REGISTER, b"{}", Lambda_Extension_Name="agent", Lambda_Extension_Accept_Feature=features)
+    answer = apis(
+        "POST",
+        REGISTER,
+        b"{}",
+        Lambda_Extension_Name="agent",
+        Lambda_Extension_Accept_Feature=features,
+    )
     assert answer.status == 200
     assert "accountId" not in answer.json
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"events":[]}', b'{"events":null}', b'{"other":1}', b"null"])
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"events":[]}', b'{"events":null}', b'{"other":1}', b"null"]
+)
 def test_no_events_are_fine(apis, body):
     assert apis("POST", REGISTER, body, Lambda_Extension_Name="agent").status == 200
     assert apis.registry.agents[0].events == frozenset()
@@ -84,7 +107,12 @@ def test_bodies_that_are_no_registration(apis, body, message):
 @pytest.mark.parametrize("name", ["agent", "internal"])
 @pytest.mark.parametrize("event", ["BAD", "invoke", ""])
 def test_unknown_events(apis, name, event):
-    answer = apis("POST", REGISTER, json.dumps({"events": ["INVOKE", event]}).encode(), Lambda_Extension_Name=name)
+    answer = apis(
+        "POST",
+        REGISTER,
+        json.dumps({"events": ["INVOKE", event]}).encode(),
+        Lambda_Extension_Name=name,
+    )
     assert answer.error == (403, "Extension.InvalidEventType", f"{event}: ErrorInvalidEventType")
 
 
@@ -146,7 +174,11 @@ def test_identifiers(apis, call):
     text = "Invalid Lambda-Extension-Identifier"
     assert invalid.error == (403, "Extension.InvalidExtensionIdentifier", text)
     unknown = apis.extension(call, NOBODY, Lambda_Extension_Function_Error_Type="Extension.X")
-    text = f"Unknown extension {NOBODY}" if call == "event/next" else "Unknown Lambda-Extension-Identifier"
+    text = (
+        f"Unknown extension {NOBODY}"
+        if call == "event/next"
+        else "Unknown Lambda-Extension-Identifier"
+    )
     assert unknown.error == (403, "Extension.UnknownExtensionIdentifier", text)
 
 
@@ -160,7 +192,9 @@ def test_identifiers_end_with_their_generation(apis):
     identifier = apis.register("agent")
     apis.registry.end()
     apis.registry.begin(["agent"])
-    assert apis.extension("event/next", identifier).error[1] == "Extension.UnknownExtensionIdentifier"
+    assert (
+        apis.extension("event/next", identifier).error[1] == "Extension.UnknownExtensionIdentifier"
+    )
     assert apis.register("agent") != identifier
 
 
@@ -205,7 +239,9 @@ def test_an_event_is_for_those_it_was_published_for(apis):
 def test_a_second_next_is_refused_and_the_first_is_served(apis):
     identifier = apis.register("agent", "INVOKE")
     waiting = apis.next_later(identifier)
-    assert apis.extension("event/next", identifier).error == not_allowed("Ready", "Ready", identifier)
+    assert apis.extension("event/next", identifier).error == not_allowed(
+        "Ready", "Ready", identifier
+    )
     apis.registry.publish(["agent"], b"{}", with_id=True)
     assert waiting.result().status == 200
 
@@ -215,7 +251,9 @@ def test_nobody_takes_the_event_of_who_asked_first(apis):
     registry.arrive(identifier)
     assert registry.take(identifier) is None
     registry.publish(["agent"], b"{}", with_id=True)  # on its way to who asked
-    assert apis.extension("event/next", identifier).error == not_allowed("Ready", "Ready", identifier)
+    assert apis.extension("event/next", identifier).error == not_allowed(
+        "Ready", "Ready", identifier
+    )
     assert registry.take(identifier) == b"{}"
     assert registry.take(identifier) is None
 
@@ -245,19 +283,29 @@ def test_init_error(apis, notes):
     for _ in range(2):
         answer = apis.extension("init/error", identifier, **FAILED)
         assert (answer.status, answer.body) == (202, b'{"status":"OK"}\n')
-    assert apis.extension("exit/error", identifier, **FAILED).error == not_allowed("InitError", "Exited", identifier)
-    assert apis.extension("event/next", identifier).error == not_allowed("InitError", "Ready", identifier)
+    assert apis.extension("exit/error", identifier, **FAILED).error == not_allowed(
+        "InitError", "Exited", identifier
+    )
+    assert apis.extension("event/next", identifier).error == not_allowed(
+        "InitError", "Ready", identifier
+    )
     assert apis.registry.fatal == ("agent", "Extension.InitError")
-    assert notes[1:] == [ExtensionFault(notes[1].at, "agent", "Extension.InitError", "Extension.ConfigInvalid")]
+    assert notes[1:] == [
+        ExtensionFault(notes[1].at, "agent", "Extension.InitError", "Extension.ConfigInvalid")
+    ]
 
 
 def test_init_error_is_for_init(apis):
     identifier = apis.register("agent", "INVOKE")
     waiting = apis.next_later(identifier)
-    assert apis.extension("init/error", identifier, **FAILED).error == not_allowed("Ready", "InitError", identifier)
+    assert apis.extension("init/error", identifier, **FAILED).error == not_allowed(
+        "Ready", "InitError", identifier
+    )
     apis.registry.publish(["agent"], b"{}", with_id=True)
     waiting.result()
-    assert apis.extension("init/error", identifier, **FAILED).error == not_allowed("Running", "InitError", identifier)
+    assert apis.extension("init/error", identifier, **FAILED).error == not_allowed(
+        "Running", "InitError", identifier
+    )
     assert apis.registry.fatal is None
 
 
@@ -267,7 +315,9 @@ def test_exit_error(apis, notes):
     apis.extension("event/next", identifier)
     for _ in range(2):
         assert apis.extension("exit/error", identifier, **FAILED).status == 202
-    assert apis.extension("event/next", identifier).error == not_allowed("ExitError", "Ready", identifier)
+    assert apis.extension("event/next", identifier).error == not_allowed(
+        "ExitError", "Ready", identifier
+    )
     apis.registry.exited("agent", 1)
     assert apis.registry.fatal == ("agent", "Extension.ExitError")  # the first one counts
     assert [note.error_type for note in notes[1:]] == ["Extension.ExitError"]
@@ -290,7 +340,9 @@ def test_errors_have_no_effect_during_shutdown(apis, notes):
     assert len(notes) == 1
 
 
-@pytest.mark.parametrize(("exit_code", "state"), [(0, "Exited"), (1, "ShutdownFailed"), (-9, "ShutdownFailed")])
+@pytest.mark.parametrize(
+    ("exit_code", "state"), [(0, "Exited"), (1, "ShutdownFailed"), (-9, "ShutdownFailed")]
+)
 def test_how_an_extension_ends_in_shutdown(apis, exit_code, state):
     identifier = apis.register("agent", "SHUTDOWN")
     apis.registry.shutting_down()
@@ -305,7 +357,9 @@ def test_how_an_extension_ends_in_shutdown(apis, exit_code, state):
 # -- subscriptions and metadata ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("path", "api"), [("/2022-07-01/telemetry", "telemetry"), ("/2020-08-15/logs", "logs")])
+@pytest.mark.parametrize(
+    ("path", "api"), [("/2022-07-01/telemetry", "telemetry"), ("/2020-08-15/logs", "logs")]
+)
 def test_subscriptions_are_taken_elsewhere(apis, path, api):
     assert apis("PUT", path, b"{}").error[1] == "Extension.MissingExtensionIdentifier"
     text = f"Unknown extension {NOBODY}"
@@ -324,6 +378,11 @@ def test_metadata(apis):
     answer = apis("GET", path, Authorization="Bearer secret")
     assert (answer.status, answer.json) == (200, {"AvailabilityZoneID": "use1-az1"})
     assert answer.headers["Cache-Control"] == "private, max-age=43200, immutable"
-    for given in ({}, {"Authorization": "secret"}, {"Authorization": "Bearer other"}, {"Authorization": "Bearer \xe9"}):
+    for given in (
+        {},
+        {"Authorization": "secret"},
+        {"Authorization": "Bearer other"},
+        {"Authorization": "Bearer \xe9"},
+    ):
         assert (apis("GET", path, **given).status) == 401
     assert apis("POST", path, b"", Authorization="Bearer secret").status == 405

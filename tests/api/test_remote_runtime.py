@@ -1,4 +1,6 @@
-"""A runtime outside this process: the conductor leads it through its phases by the Runtime API alone."""
+"""A runtime outside this process: the conductor leads it through its phases by the Runtime API
+alone.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,14 @@ from pytest_lambda_lifecycle.clock.real import RealClock
 from pytest_lambda_lifecycle.conductor.conductor import Conductor
 from pytest_lambda_lifecycle.conductor.turns import Turns
 from pytest_lambda_lifecycle.isolation.real_time import RealTime
-from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Loaded, Raised, Request, Returned, TimedOut
+from pytest_lambda_lifecycle.lifecycle.outcome import (
+    Exited,
+    Loaded,
+    Raised,
+    Request,
+    Returned,
+    TimedOut,
+)
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 from pytest_lambda_lifecycle.runtimes.remote import RemoteRuntime
@@ -47,7 +56,9 @@ class Client:
         self.connection = http.client.HTTPConnection(address, timeout=20)
         self.request_id = ""
 
-    def __call__(self, method: str, path: str, body: bytes = b"", **headers: str) -> http.client.HTTPResponse:
+    def __call__(
+        self, method: str, path: str, body: bytes = b"", **headers: str
+    ) -> http.client.HTTPResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.connection.request(method, RUNTIME + path, body, named)
         response = self.connection.getresponse()
@@ -64,7 +75,9 @@ class Client:
 
 
 class Process:
-    """Runs a runtime on a thread, which is all that the conductor and `RemoteRuntime` need to know of a process."""
+    """Runs a runtime on a thread, which is all that the conductor and `RemoteRuntime` need to know
+    of a process.
+    """
 
     exit_code: int | None = None
 
@@ -132,7 +145,10 @@ class Platform:
 
     def __init__(self, apis: Any, process: Any) -> None:
         runtime = RemoteRuntime(
-            apis.runtime, start=process.start, deadline=process.deadline, terminate=process.terminate
+            apis.runtime,
+            start=process.start,
+            deadline=process.deadline,
+            terminate=process.terminate,
         )
         self.apis = apis
         clock = RealClock()
@@ -163,7 +179,9 @@ class Platform:
 def platform(make_apis):
     made = []
 
-    def platform(life: Callable[[Client], int | None], make_process: Any = Process, **settings: Any) -> Platform:
+    def platform(
+        life: Callable[[Client], int | None], make_process: Any = Process, **settings: Any
+    ) -> Platform:
         apis = make_apis(remote=True, **settings)
         made.append(make_process(apis, life))
         return Platform(apis, made[-1])
@@ -182,7 +200,9 @@ def test_a_bare_runtime_in_a_process_of_its_own(platform):
             path = f"import sys; sys.path[:] = {sys.path!r}\n"
             variables = {"AWS_LAMBDA_RUNTIME_API": self.apis.server.address}
             self.child = subprocess.Popen(
-                [sys.executable, "-c", path + BARE_RUNTIME], env=variables, stderr=subprocess.DEVNULL
+                [sys.executable, "-c", path + BARE_RUNTIME],
+                env=variables,
+                stderr=subprocess.DEVNULL,
             )
             self.apis.runtime.exited(self.child.wait(20))
 
@@ -283,7 +303,9 @@ def test_a_runtime_that_ends_between_invokes(platform):
     def life(client: Client) -> int:
         client.next()
         client.answer(b"1")
-        client.connection.request("GET", f"{RUNTIME}invocation/next")  # it is frozen before it reads the answer
+        client.connection.request(
+            "GET", f"{RUNTIME}invocation/next"
+        )  # it is frozen before it reads the answer
         leave.wait(20)
         return 5
 
@@ -328,7 +350,12 @@ def test_a_runtime_that_takes_too_long(platform, until):
 def test_init_fails_with_a_report_and_an_end(platform):
     def life(client: Client) -> int:
         kind = {"Lambda_Runtime_Function_Error_Type": "Runtime.ImportModuleError"}
-        assert client("POST", "init/error", b'{"errorType":"Runtime.ImportModuleError"}', **kind).status == 202
+        assert (
+            client(
+                "POST", "init/error", b'{"errorType":"Runtime.ImportModuleError"}', **kind
+            ).status
+            == 202
+        )
         return 1
 
     here = platform(life)
@@ -390,5 +417,8 @@ def test_a_hook_that_fails(platform):
     here.conductor.initialize()
     outcome = here.conductor.restore().outcome
     assert isinstance(outcome, Raised)
-    assert (outcome.fault_type, outcome.error) == ("Runtime.AfterRestoreError", {"errorType": "ValueError"})
+    assert (outcome.fault_type, outcome.error) == (
+        "Runtime.AfterRestoreError",
+        {"errorType": "ValueError"},
+    )
     assert here.conductor.state is State.RESET

@@ -1,4 +1,6 @@
-"""The Runtime API, call by call, over HTTP: statuses and bodies as recorded from the Runtime Interface Emulator."""
+"""The Runtime API, call by call, over HTTP: statuses and bodies as recorded from the Runtime
+Interface Emulator.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,10 @@ def path(request_id: str, kind: str = "response") -> str:
 
 def request(request_id: str = "r-1", body: bytes = b'{"a":1}', **headers: str | None) -> Request:
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Request(body, {"Lambda-Runtime-Aws-Request-Id": request_id, "Content-Type": "application/json", **given})
+    return Request(
+        body,
+        {"Lambda-Runtime-Aws-Request-Id": request_id, "Content-Type": "application/json", **given},
+    )
 
 
 def begin(remote, request_id: str = "r-1") -> None:
@@ -57,7 +62,9 @@ def test_function_code_is_no_runtime(make_apis, state, method, call, aim):
     apis = make_apis(initialization_type="snap-start")
     apis.runtime._view.now = state
     for _ in range(2):
-        assert apis(method, call, b"{}" if method == "POST" else None).error == not_allowed(state, aim)
+        assert apis(method, call, b"{}" if method == "POST" else None).error == not_allowed(
+            state, aim
+        )
 
 
 @pytest.mark.parametrize("current", ["r-1", ""])
@@ -103,11 +110,15 @@ def test_an_event_and_its_headers(remote):
 
 def test_empty_and_missing_headers_are_not_sent(remote):
     remote.runtime.publish(request(Lambda_Runtime_Trace_Id="", Lambda_Runtime_Client_Context=None))
-    assert not {"Lambda-Runtime-Trace-Id", "Lambda-Runtime-Client-Context"} & set(remote("GET", NEXT).headers)
+    assert not {"Lambda-Runtime-Trace-Id", "Lambda-Runtime-Client-Context"} & set(
+        remote("GET", NEXT).headers
+    )
 
 
 def test_a_header_cannot_become_two(remote):
-    remote.runtime.publish(request(Lambda_Runtime_Trace_Id="a\r\nX-More: b", Lambda_Runtime_Client_Context="\u20ac"))
+    remote.runtime.publish(
+        request(Lambda_Runtime_Trace_Id="a\r\nX-More: b", Lambda_Runtime_Client_Context="\u20ac")
+    )
     headers = remote("GET", NEXT).headers
     assert "X-More" not in headers
     assert headers["Lambda-Runtime-Client-Context"].encode("latin-1").decode() == "\u20ac"
@@ -183,12 +194,16 @@ def test_an_answer_before_the_event_was_taken(remote):
 
 
 @pytest.mark.parametrize("first", ["response", "error"])
-@pytest.mark.parametrize(("second", "aim"), [("response", "InvocationResponse"), ("error", "InvocationErrorResponse")])
+@pytest.mark.parametrize(
+    ("second", "aim"), [("response", "InvocationResponse"), ("error", "InvocationErrorResponse")]
+)
 def test_one_answer_to_each_request(remote, first, second, aim):
     begin(remote)
     assert remote("POST", path("r-1", first), b"{}").status == 202
     kept = remote.runtime.answer
-    assert remote("POST", path("r-1", second), b"[]").error == not_allowed("RuntimeResponseSentState", aim)
+    assert remote("POST", path("r-1", second), b"[]").error == not_allowed(
+        "RuntimeResponseSentState", aim
+    )
     assert remote.runtime.answer is kept
 
 
@@ -226,7 +241,10 @@ def test_a_response_over_the_limit_is_an_answer_as_well(remote, kind, chunked):
     begin(remote)
     body, headers = bytes(RESPONSE_LIMIT + 1), {}
     if chunked:
-        body, headers = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body), {"Transfer_Encoding": "chunked"}
+        body, headers = (
+            b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body),
+            {"Transfer_Encoding": "chunked"},
+        )
     answer = remote("POST", path("r-1", kind), body, **headers)
     message = "Exceeded maximum allowed payload size (6291556 bytes)."
     assert answer.error == (413, "RequestEntityTooLarge", message)
@@ -279,9 +297,13 @@ def test_an_error_with_a_cause(remote, body, passed):
 
 def test_init_error(remote):
     body = b'{"errorMessage":"no","errorType":"Runtime.ImportModuleError"}'
-    answer = remote("POST", INIT_ERROR, body, Lambda_Runtime_Function_Error_Type="Runtime.ImportModuleError")
+    answer = remote(
+        "POST", INIT_ERROR, body, Lambda_Runtime_Function_Error_Type="Runtime.ImportModuleError"
+    )
     assert (answer.status, answer.body) == OK
-    assert remote.runtime.posted == Raised(body, json.loads(body), None, "Runtime.ImportModuleError")
+    assert remote.runtime.posted == Raised(
+        body, json.loads(body), None, "Runtime.ImportModuleError"
+    )
     assert remote("POST", INIT_ERROR, b"").error == not_allowed("InitError", "InitError")
     assert remote("GET", NEXT).error == not_allowed("InitError", "Ready")
     assert remote.runtime.posted.body == body
@@ -299,7 +321,9 @@ def test_init_error(remote):
     ],
 )
 def test_which_error_types_are_kept(remote, header, kept):
-    assert remote("POST", INIT_ERROR, b"{}", Lambda_Runtime_Function_Error_Type=header).status == 202
+    assert (
+        remote("POST", INIT_ERROR, b"{}", Lambda_Runtime_Function_Error_Type=header).status == 202
+    )
     assert reported_error_type(remote.runtime.posted) == kept
 
 
@@ -322,7 +346,9 @@ def snap_start(make_apis):
 
 def test_restore(snap_start):
     runtime = snap_start.runtime
-    assert snap_start("POST", f"{RESTORE}error", b"{}").error == not_allowed("Started", "RuntimeRestoreErrorState")
+    assert snap_start("POST", f"{RESTORE}error", b"{}").error == not_allowed(
+        "Started", "RuntimeRestoreErrorState"
+    )
     waiting = snap_start.later("GET", f"{RESTORE}next")
     assert runtime.wait(lambda: runtime.ready, snap_start.soon())
     assert snap_start("GET", NEXT).error == not_allowed("RestoreReady", "Ready")

@@ -74,7 +74,9 @@ def test_wrong_methods(apis, method, path, allowed):
     assert (answer.status, answer.body, answer.headers["Allow"]) == (405, b"", allowed)
 
 
-@pytest.mark.parametrize("target", ["/2018-06-01/ping?a=b", "http://127.0.0.1:9001/2018-06-01/ping"])
+@pytest.mark.parametrize(
+    "target", ["/2018-06-01/ping?a=b", "http://127.0.0.1:9001/2018-06-01/ping"]
+)
 def test_targets_with_more_than_a_path(apis, target):
     assert apis("GET", target).body == b"pong"
 
@@ -113,7 +115,10 @@ def test_malformed_requests(apis, capfd, sent, status):
 
 @pytest.mark.parametrize(
     "sent",
-    [REGISTER + b"Content-Length: 20\r\n\r\n{}", REGISTER + b"Transfer-Encoding: chunked\r\n\r\n20\r\n{}"],
+    [
+        REGISTER + b"Content-Length: 20\r\n\r\n{}",
+        REGISTER + b"Transfer-Encoding: chunked\r\n\r\n20\r\n{}",
+    ],
 )
 def test_a_client_that_closes_its_half_amid_a_body(apis, sent):
     answer = raw(apis, sent)
@@ -164,7 +169,9 @@ def test_no_body_after_head(apis):
 
 def test_a_body_that_nobody_wants_to_read(apis, monkeypatch):
     monkeypatch.setattr(connections, "_READ", 1000)
-    sent = b" " * (connections._KEPT + 3_000_000)  # that much is not read: it must not cost the client its answer
+    sent = b" " * (
+        connections._KEPT + 3_000_000
+    )  # that much is not read: it must not cost the client its answer
     answer = raw(apis, REGISTER + b"Content-Length: 99999999999\r\n\r\n" + sent)
     assert answer.startswith(b"HTTP/1.1 403 ")
     assert b"Connection: close" in answer
@@ -184,7 +191,10 @@ def test_of_a_long_body_no_more_is_kept_than_shows_that_it_is_too_long(server):
 def test_a_mistake_of_ours(apis, capfd):
     identifier = apis.register("agent")
     answer = apis("PUT", "/2022-07-01/telemetry", b"fail", Lambda_Extension_Identifier=identifier)
-    assert answer.body == b'{"errorMessage":"Internal Server Error","errorType":"InternalServerError"}\n'
+    assert (
+        answer.body
+        == b'{"errorMessage":"Internal Server Error","errorType":"InternalServerError"}\n'
+    )
     assert answer.status == 500
     assert [str(problem) for problem in apis.server.problems] == ["a mistake of ours"]
     assert capfd.readouterr() == ("", "")
@@ -313,7 +323,9 @@ def test_closing_ends_every_kind_of_connection(apis):
                 assert b"200" not in received(client)
     with pytest.raises(ConnectionError):
         waiting.result()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lambda-lifecycle-api")]
+    assert not [
+        thread for thread in threading.enumerate() if thread.name.startswith("lambda-lifecycle-api")
+    ]
 
 
 def test_closing_ends_a_client_that_does_not_read(server):
@@ -401,7 +413,11 @@ def test_our_threads_are_not_the_functions(server, monkeypatch):
     server.serve()
     assert ask(server) == b"/x"
     assert started == []
-    assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("lambda-lifecycle"))
+    assert all(
+        thread.daemon
+        for thread in threading.enumerate()
+        if thread.name.startswith("lambda-lifecycle")
+    )
 
 
 def test_no_more_threads(server, monkeypatch):

@@ -19,8 +19,18 @@ from pytest_lambda_lifecycle.api.replies import ApiError
 from pytest_lambda_lifecycle.api.telemetry import delivery
 from pytest_lambda_lifecycle.api.telemetry.hub import TelemetryHub
 from pytest_lambda_lifecycle.api.telemetry.records import records
-from pytest_lambda_lifecycle.lifecycle.events import Event, FunctionLog, InitStart, InvokeReport, InvokeStart
-from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionLog, LogsDropped, TelemetrySubscription
+from pytest_lambda_lifecycle.lifecycle.events import (
+    Event,
+    FunctionLog,
+    InitStart,
+    InvokeReport,
+    InvokeStart,
+)
+from pytest_lambda_lifecycle.lifecycle.extension_events import (
+    ExtensionLog,
+    LogsDropped,
+    TelemetrySubscription,
+)
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 
 _sleep, _perf_counter = time.sleep, time.perf_counter
@@ -41,7 +51,9 @@ def project(events, schema):
 
 
 class Listener:
-    """An extension's HTTP listener: it keeps what it was sent and answers with ``statuses``, then with 200."""
+    """An extension's HTTP listener: it keeps what it was sent and answers with ``statuses``, then
+    with 200.
+    """
 
     def __init__(self, port: int = 0) -> None:
         self.requests: list[tuple[str, str, list[Any]]] = []
@@ -85,7 +97,9 @@ class Listener:
 
     @property
     def texts(self) -> list[Any]:
-        return [record["record"] for record in self.records if not record["type"].startswith("platform")]
+        return [
+            record["record"] for record in self.records if not record["type"].startswith("platform")
+        ]
 
     def close(self) -> None:
         self.gate.set()
@@ -132,7 +146,9 @@ def hub(timeline, notes) -> Iterator[TelemetryHub]:
 
 
 def own_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("telemetry for ")]
+    return [
+        thread.name for thread in threading.enumerate() if thread.name.startswith("telemetry for ")
+    ]
 
 
 @pytest.fixture
@@ -145,9 +161,14 @@ def wish(port: int, **changes: Any) -> bytes:
         "schemaVersion": "2022-12-13",
         "types": ["platform", "function", "extension"],
         "buffering": {"timeoutMs": 25},
-        "destination": {"protocol": "HTTP", "URI": f"http://sandbox.localdomain:{port}/telemetry?a=1"},
+        "destination": {
+            "protocol": "HTTP",
+            "URI": f"http://sandbox.localdomain:{port}/telemetry?a=1",
+        },
     }
-    return json.dumps({name: value for name, value in {**asked, **changes}.items() if value is not ...}).encode()
+    return json.dumps(
+        {name: value for name, value in {**asked, **changes}.items() if value is not ...}
+    ).encode()
 
 
 def free_port() -> int:
@@ -165,7 +186,9 @@ PATIENT = {"timeoutMs": 30_000, "maxItems": 1000}
 
 
 class TestBatches:
-    def test_who_comes_late_gets_everything_since_the_start_of_init(self, hub, timeline, notes, listener):
+    def test_who_comes_late_gets_everything_since_the_start_of_init(
+        self, hub, timeline, notes, listener
+    ):
         write(timeline, "of another generation")
         hub.begin(1)
         timeline.append(InitStart(AT, "on-demand", "init", "python3.13"))
@@ -175,7 +198,9 @@ class TestBatches:
         eventually(lambda: listener.texts == ["a\n", "b\n", "c\n"])
         assert listener.records[0]["type"] == "platform.initStart"
         assert listener.requests[0][:2] == ("POST", "/telemetry?a=1")
-        assert notes == [TelemetrySubscription(AT, "probe", "telemetry", ("platform", "function", "extension"))]
+        assert notes == [
+            TelemetrySubscription(AT, "probe", "telemetry", ("platform", "function", "extension"))
+        ]
 
     @pytest.mark.parametrize("type_", ["platform", "function", "extension"])
     def test_only_the_types_that_were_asked_for(self, hub, timeline, listener, type_):
@@ -195,7 +220,11 @@ class TestBatches:
         assert listener.texts == [f"{number}\n" for number in range(2300)]
 
     def test_the_number_of_bytes(self, hub, timeline, listener):
-        hub.subscribe("telemetry", "probe", wish(listener.port, buffering={"timeoutMs": 30_000, "maxBytes": 262_144}))
+        hub.subscribe(
+            "telemetry",
+            "probe",
+            wish(listener.port, buffering={"timeoutMs": 30_000, "maxBytes": 262_144}),
+        )
         write(timeline, *["x" * 100_000] * 4)
         eventually(lambda: listener.requests)
         assert hub.flush(5)
@@ -246,7 +275,9 @@ class TestBatches:
         eventually(lambda: listener.requests)
         timeline.append(InvokeReport(AT, "r-1", "success", "", 1000, 128))
         assert hub.flush(5)
-        assert [record["record"]["tracing"]["value"] for record in listener.records] == ["Root=1-5"] * 2
+        assert [record["record"]["tracing"]["value"] for record in listener.records] == [
+            "Root=1-5"
+        ] * 2
 
     def test_several_subscribers_each_get_everything(self, hub, timeline, listen):
         listeners = [listen() for _ in range(3)]
@@ -278,7 +309,9 @@ class TestFrozen:
         assert hub.flush(5)
         assert listener.texts == ["late\n"]
 
-    def test_a_failure_while_frozen_is_no_attempt(self, hub, timeline, notes, listener, monkeypatch):
+    def test_a_failure_while_frozen_is_no_attempt(
+        self, hub, timeline, notes, listener, monkeypatch
+    ):
         monkeypatch.setattr(delivery, "_RETRY_AFTER_S", ())
         listener.gate.clear()
         listener.statuses = [500]
@@ -316,7 +349,9 @@ class TestFailures:
         write(timeline, "a", "b")
         lost = eventually(lambda: [note for note in notes if isinstance(note, LogsDropped)])[0]
         assert (lost.extension, lost.records) == ("probe", 2)
-        assert lost.size == sum(len(json.dumps(r, separators=(",", ":"))) for r in project(timeline, "2022-12-13"))
+        assert lost.size == sum(
+            len(json.dumps(r, separators=(",", ":"))) for r in project(timeline, "2022-12-13")
+        )
         assert "refused" in lost.reason
 
         listener = listen(port)  # it has come back
@@ -324,9 +359,11 @@ class TestFailures:
         timeline.append(LogsDropped(AT, "another", 9, 9, "not its business"))
         write(timeline, "c")
         eventually(lambda: listener.texts == ["c\n"])
-        assert [record["record"] for record in listener.records if record["type"] == "platform.logsDropped"] == [
-            {"reason": lost.reason, "droppedRecords": 2, "droppedBytes": lost.size}
-        ]
+        assert [
+            record["record"]
+            for record in listener.records
+            if record["type"] == "platform.logsDropped"
+        ] == [{"reason": lost.reason, "droppedRecords": 2, "droppedBytes": lost.size}]
 
     @pytest.mark.usefixtures("impatient")
     def test_the_report_of_a_loss_is_not_reported_when_it_is_lost(self, hub, timeline, notes):
@@ -378,7 +415,9 @@ class TestFailures:
 
     def test_who_has_not_subscribed_has_no_destination(self, hub, listener):
         hub.subscribe("telemetry", "probe", wish(listener.port))
-        with pytest.raises(LifecycleError, match="'prob': it has not subscribed .subscribed: 'probe'"):
+        with pytest.raises(
+            LifecycleError, match="'prob': it has not subscribed .subscribed: 'probe'"
+        ):
             hub.drop_destination("prob")
 
     def test_a_fault_of_our_own_is_told_and_ends_quietly(self, timeline, notes, listener, capfd):
@@ -400,7 +439,9 @@ class TestTcp:
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.settimeout(5)
             port = server.getsockname()[1]
-            hub.subscribe("telemetry", "probe", wish(port, destination={"protocol": "TCP", "port": port}))
+            hub.subscribe(
+                "telemetry", "probe", wish(port, destination={"protocol": "TCP", "port": port})
+            )
             write(timeline, "a")
             connection, _ = server.accept()
             with connection, connection.makefile("rb") as lines:
@@ -415,7 +456,9 @@ class TestTcp:
     @pytest.mark.usefixtures("impatient")
     def test_nobody_listens(self, hub, timeline, notes):
         port = free_port()
-        hub.subscribe("telemetry", "probe", wish(port, destination={"protocol": "TCP", "port": port}))
+        hub.subscribe(
+            "telemetry", "probe", wish(port, destination={"protocol": "TCP", "port": port})
+        )
         write(timeline, "a")
         assert hub.flush(5)
         assert isinstance(notes[-1], LogsDropped)
@@ -474,11 +517,17 @@ class TestSubscribing:
         write(timeline, "b")
         assert hub.flush(5)
         assert (old.texts, new.texts) == (["a\n"], ["b\n"])
-        assert [note.types for note in notes] == [("platform", "function", "extension"), ("function",)]
+        assert [note.types for note in notes] == [
+            ("platform", "function", "extension"),
+            ("function",),
+        ]
 
     @pytest.mark.parametrize(
         ("api", "schema", "error_type"),
-        [("telemetry", "2025-01-29", "Telemetry.SubscriptionClosed"), ("logs", ..., "Logs.SubscriptionClosed")],
+        [
+            ("telemetry", "2025-01-29", "Telemetry.SubscriptionClosed"),
+            ("logs", ..., "Logs.SubscriptionClosed"),
+        ],
     )
     def test_after_init_it_is_refused(self, hub, api, schema, error_type):
         hub.close_subscriptions()
@@ -495,7 +544,9 @@ class TestSubscribing:
 
     def test_the_logs_api_may_be_told_to_put(self, hub, timeline, listener):
         where = {"protocol": "HTTP", "URI": f"http://sandbox:{listener.port}", "method": "PUT"}
-        hub.subscribe("logs", "probe", wish(listener.port, schemaVersion="2021-03-18", destination=where))
+        hub.subscribe(
+            "logs", "probe", wish(listener.port, schemaVersion="2021-03-18", destination=where)
+        )
         write(timeline, "a")
         assert hub.flush(5)
         assert listener.requests[0][:2] == ("PUT", "/")
@@ -504,27 +555,51 @@ class TestSubscribing:
         ("changes", "problem"),
         [
             ({"schemaVersion": ...}, "schemaVersion is not provided"),
-            ({"schemaVersion": "2020-08-15"}, "schemaVersion should be one of 2022-07-01, 2022-12-13, 2025-01-29"),
-            ({"schemaVersion": ["2022-12-13"]}, "schemaVersion should be one of 2022-07-01, 2022-12-13, 2025-01-29"),
+            (
+                {"schemaVersion": "2020-08-15"},
+                "schemaVersion should be one of 2022-07-01, 2022-12-13, 2025-01-29",
+            ),
+            (
+                {"schemaVersion": ["2022-12-13"]},
+                "schemaVersion should be one of 2022-07-01, 2022-12-13, 2025-01-29",
+            ),
             ({"types": ...}, "types are not provided"),
             ({"types": []}, "types should not be empty"),
             ({"types": "platform"}, "types should be an array"),
-            ({"types": ["platform", "logs"]}, "types should be among platform, function, extension"),
+            (
+                {"types": ["platform", "logs"]},
+                "types should be among platform, function, extension",
+            ),
             ({"types": [["platform"]]}, "types should be among platform, function, extension"),
             ({"destination": ...}, "destination is not provided"),
             ({"destination": "http://sandbox:1"}, "destination should be an object"),
             ({"destination": {"protocol": "UDP"}}, "destination.protocol should be HTTP or TCP"),
             ({"destination": {"protocol": "TCP"}}, "destination.port is not provided"),
-            ({"destination": {"protocol": "TCP", "port": 9001}}, "destination.port 9001 is reserved"),
+            (
+                {"destination": {"protocol": "TCP", "port": 9001}},
+                "destination.port 9001 is reserved",
+            ),
             (
                 {"destination": {"protocol": "TCP", "port": True}},
                 "destination.port should be an integer from 1 to 65535",
             ),
             ({"buffering": 3}, "buffering should be an object"),
-            ({"buffering": {"maxItems": 999}}, "buffering.maxItems should be an integer from 1000 to 10000"),
-            ({"buffering": {"maxBytes": 1}}, "buffering.maxBytes should be an integer from 262144 to 1048576"),
-            ({"buffering": {"timeoutMs": 24}}, "buffering.timeoutMs should be an integer from 25 to 30000"),
-            ({"buffering": {"timeoutMs": 30.5}}, "buffering.timeoutMs should be an integer from 25 to 30000"),
+            (
+                {"buffering": {"maxItems": 999}},
+                "buffering.maxItems should be an integer from 1000 to 10000",
+            ),
+            (
+                {"buffering": {"maxBytes": 1}},
+                "buffering.maxBytes should be an integer from 262144 to 1048576",
+            ),
+            (
+                {"buffering": {"timeoutMs": 24}},
+                "buffering.timeoutMs should be an integer from 25 to 30000",
+            ),
+            (
+                {"buffering": {"timeoutMs": 30.5}},
+                "buffering.timeoutMs should be an integer from 25 to 30000",
+            ),
         ],
     )
     def test_what_is_not_valid(self, hub, notes, changes, problem):
@@ -553,7 +628,9 @@ class TestSubscribing:
     )
     def test_where_nothing_can_be_delivered(self, hub, uri, problem):
         with pytest.raises(ApiError) as refused:
-            hub.subscribe("telemetry", "probe", wish(0, destination={"protocol": "HTTP", "URI": uri}))
+            hub.subscribe(
+                "telemetry", "probe", wish(0, destination={"protocol": "HTTP", "URI": uri})
+            )
         assert refused.value.message == problem
 
     def test_all_that_is_wrong_is_told_at_once(self, hub):
@@ -619,7 +696,11 @@ class TestWhateverATestReplaces:
     def test_the_start_of_threads(self, hub, timeline, listen, monkeypatch):
         listener = listen()
         with monkeypatch.context() as patch:
-            patch.setattr(threading.Thread, "start", lambda self: pytest.fail("taken for a thread of the function"))
+            patch.setattr(
+                threading.Thread,
+                "start",
+                lambda self: pytest.fail("taken for a thread of the function"),
+            )
             hub.subscribe("telemetry", "probe", wish(listener.port))
         write(timeline, "a")
         assert hub.flush(5)

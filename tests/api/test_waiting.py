@@ -1,4 +1,6 @@
-"""How the conductor waits: until something is so, until a moment, or until a signal handler raises."""
+"""How the conductor waits: until something is so, until a moment, or until a signal handler
+raises.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The APIs on loopback: what an event and its response cost over HTTP, beside a server that only echoes."""
+"""The APIs on loopback: what an event and its response cost over HTTP, beside a server that only
+echoes.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EVENT = b'{"id": 1, "items": ["tea", "milk"]}'
-ECHO = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(EVENT), EVENT)
+ECHO = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+    len(EVENT),
+    EVENT,
+)
 NEXT = "/2018-06-01/runtime/invocation/next"
 
 
@@ -41,7 +46,13 @@ def timings(report: Report) -> Iterator[dict[str, Timing]]:
     yield found
     if len(found) == 2:
         than, budget = "two requests to an echo", "median <= 0.3 ms"
-        report.ratio("next and response over HTTP", found["ours"], bare=found["echo"], than=than, budget=budget)
+        report.ratio(
+            "next and response over HTTP",
+            found["ours"],
+            bare=found["echo"],
+            than=than,
+            budget=budget,
+        )
 
 
 def _echo(listener: socket.socket) -> None:
@@ -61,7 +72,9 @@ def test_echo(benchmark, timings):
         def round_trip() -> None:
             client.request("GET", NEXT)
             client.getresponse().read()
-            client.putrequest("POST", NEXT)  # in one piece, as an echo of what it receives first has to
+            client.putrequest(
+                "POST", NEXT
+            )  # in one piece, as an echo of what it receives first has to
             client.putheader("Content-Length", "0")
             client.endheaders()
             assert client.getresponse().read() == EVENT
@@ -82,7 +95,9 @@ def test_next_and_response(benchmark, timings):
     server.serve()
     runtime.begin()
     client = http.client.HTTPConnection(server.address)
-    request = Request(EVENT, {"Lambda-Runtime-Aws-Request-Id": "r", "Content-Type": "application/json"})
+    request = Request(
+        EVENT, {"Lambda-Runtime-Aws-Request-Id": "r", "Content-Type": "application/json"}
+    )
 
     def round_trip() -> None:
         runtime.publish(request)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 DAY = 86_400
 
-# In a process of its own: pytest has loaded more than 300 modules.  Copies of what is loaded bring the number up
-# (but not of this package, whose names are imported when they are looked at).
+# In a process of its own: pytest has loaded more than 300 modules.  Copies of what is loaded bring
+# the number up (but not of this package, whose names are imported when they are looked at).
 START_AND_STOP = """
 import json, sys, time
 from itertools import cycle
@@ -62,7 +62,12 @@ def timings(report: Report) -> Iterator[dict[str, Timing]]:
     yield found
     for what, ours, bare, budget in (
         ("idle(hours=24)", "idle", "freezegun's tick()", "<= 50 µs"),
-        ("a timeout, reset and init", "timeout", "reset and init", "<= 1 ms: a thousand in a second"),
+        (
+            "a timeout, reset and init",
+            "timeout",
+            "reset and init",
+            "<= 1 ms: a thousand in a second",
+        ),
         ("warm invoke under the clock", "invoke under the clock", "invoke in real time", ""),
     ):
         if ours in found and bare in found:
@@ -78,7 +83,9 @@ def test_tick(benchmark, timings):
 
 @pytest.mark.benchmark(group="idle")
 def test_idle(benchmark, timings, clock):
-    with ExecutionEnvironment(FunctionConfig("trivial.handler", code_dir=FUNCTIONS, idle_timeout=1e12)) as env:
+    with ExecutionEnvironment(
+        FunctionConfig("trivial.handler", code_dir=FUNCTIONS, idle_timeout=1e12)
+    ) as env:
         env.initialize()
         before = clock.now
         benchmark.pedantic(env.idle, kwargs={"hours": 24}, rounds=2000, warmup_rounds=10)
@@ -98,7 +105,9 @@ def test_timeouts(benchmark, timings, clock, what):
             env.reset()
             return env.invoke(0).status
 
-        assert benchmark.pedantic(end, rounds=1000, warmup_rounds=10) == ("timeout" if what == "timeout" else "success")
+        assert benchmark.pedantic(end, rounds=1000, warmup_rounds=10) == (
+            "timeout" if what == "timeout" else "success"
+        )
         assert env.init_count in (1010, 1011)
     timings[what] = Timing.of(benchmark)
 
@@ -120,4 +129,6 @@ def test_start_and_stop(modules: int, report: Report) -> None:
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     what = f"clock started and stopped, {found['modules']:,} modules loaded"
     ours, bare = Timing(*found["ours"]), Timing(*found["bare"])
-    report.ratio(what, ours, bare=bare, than="freezegun alone", budget="paid once by each test with a clock")
+    report.ratio(
+        what, ours, bare=bare, than="freezegun alone", budget="paid once by each test with a clock"
+    )

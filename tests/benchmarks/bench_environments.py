@@ -32,7 +32,11 @@ def _resident() -> float:
 def _process_state() -> dict[str, set[object]]:
     """What an environment could leave behind, by kind."""
     return {
-        "files": {(entry.name, os.readlink(entry)) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()},
+        "files": {
+            (entry.name, os.readlink(entry))
+            for entry in Path("/proc/self/fd").iterdir()
+            if entry.is_symlink()
+        },
         "threads": set(threading.enumerate()),
         "modules": set(sys.modules),
         "variables": set(os.environ.items()),
@@ -53,7 +57,9 @@ def test_a_thousand_environments(report: Report) -> None:
     early, before = _use_environments(FIRST)
     late, after = _use_environments(ALL - FIRST)
     growth = f"{late - early:+.2f} MB"
-    report.text("1,000 environments: memory", f"{late:.1f} MB", f"{early:.1f} MB", growth, "<= 5 MB more")
+    report.text(
+        "1,000 environments: memory", f"{late:.1f} MB", f"{early:.1f} MB", growth, "<= 5 MB more"
+    )
     for kind, old in before.items():
         new = after[kind]
         more = f"{len(new) - len(old):+}"

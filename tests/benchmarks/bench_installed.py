@@ -19,20 +19,31 @@ if TYPE_CHECKING:
 
 SAMPLES = 25
 OWN = "lambda_lifecycle"
-# Of the plugins that happen to be installed here, ours alone: the others have loaded asyncio and more already.
-ARGUMENTS = ["--collect-only", "-q", *(f"-pno:{p.name}" for p in entry_points(group="pytest11") if p.name != OWN)]
+# Of the plugins that happen to be installed here, ours alone: the others have loaded asyncio and
+# more already.
+ARGUMENTS = [
+    "--collect-only",
+    "-q",
+    *(f"-pno:{p.name}" for p in entry_points(group="pytest11") if p.name != OWN),
+]
 MODULES = "import json, sys, pytest; pytest.main(sys.argv[1:]); print(); print(json.dumps(sorted(sys.modules)))"
 
 
 def _pytest(folder: Path, *command: str) -> str:
     done = subprocess.run(
-        [sys.executable, *command, *ARGUMENTS], cwd=folder, check=True, capture_output=True, text=True
+        [sys.executable, *command, *ARGUMENTS],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return done.stdout
 
 
 def _cpu_seconds() -> float:
-    """Return what the children of this process have used: far steadier than the clock on the wall."""
+    """Return what the children of this process have used: far steadier than the clock on the
+    wall.
+    """
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -58,5 +69,11 @@ def test_modules_loaded_when_unused(tmp_path: Path, report: Report) -> None:
     top = {name.partition(".")[0] for name in loaded}
     foreign = sorted(top - {"pytest_lambda_lifecycle"} - sys.stdlib_module_names)
     kinds = f"third-party: {', '.join(foreign) or 'none'}"
-    report.text("installed, unused: modules", f"+{len(loaded)}", "-p no:lambda_lifecycle", kinds, "no third-party")
+    report.text(
+        "installed, unused: modules",
+        f"+{len(loaded)}",
+        "-p no:lambda_lifecycle",
+        kinds,
+        "no third-party",
+    )
     assert not foreign

@@ -1,4 +1,6 @@
-"""A warm invoke of a trivial handler: through us, called directly, and through AWS's own runtime interface client."""
+"""A warm invoke of a trivial handler: through us, called directly, and through AWS's own runtime
+interface client.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,13 @@ def handler() -> Callable[[Any, Any], Any]:
         del sys.modules["trivial"]
 
 
-def _measure(benchmark: BenchmarkFixture, timings: dict[str, Timing], side: str, call: Callable[..., Any], *args: Any):
+def _measure(
+    benchmark: BenchmarkFixture,
+    timings: dict[str, Timing],
+    side: str,
+    call: Callable[..., Any],
+    *args: Any,
+):
     result = benchmark(call, *args)
     timings[side] = Timing.of(benchmark)
     return result
@@ -72,10 +80,23 @@ def test_awslambdaric(benchmark, timings, handler):
 
     posted = []
     client = SimpleNamespace(
-        marshaller=LambdaMarshaller(), post_invocation_result=lambda _id, body, *_: posted.append(body)
+        marshaller=LambdaMarshaller(),
+        post_invocation_result=lambda _id, body, *_: posted.append(body),
     )
     body, deadline = simplejson.dumps(EVENT).encode(), int(time.time() * 1000) + 3000
-    arguments = (client, handler, "id", body, "application/json", None, None, "arn", deadline, None, None)
+    arguments = (
+        client,
+        handler,
+        "id",
+        body,
+        "application/json",
+        None,
+        None,
+        "arn",
+        deadline,
+        None,
+        None,
+    )
     _measure(benchmark, timings, "awslambdaric", bootstrap.handle_event_request, *arguments)
     assert set(posted) == {'{"ok": true}'}
 

@@ -1,7 +1,7 @@
 """Measurements, each beside its bare counterpart of the same run, in one table at the end.
 
-`tox -e bench` runs them.  They fail on errors and leaks alone: a figure over its budget is printed, not failed, as
-machines differ.
+`tox -e bench` runs them.  They fail on errors and leaks alone: a figure over its budget is printed,
+not failed, as machines differ.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ FUNCTIONS = Path(__file__).resolve().parent / "functions"
 
 
 class Timing(NamedTuple):
-    """Seconds.  The least disturbed round says what the code costs, the median what a test run feels."""
+    """Seconds.  The least disturbed round says what the code costs, the median what a test run
+    feels.
+    """
 
     median: float
     best: float
@@ -31,7 +33,9 @@ class Timing(NamedTuple):
         return cls(benchmark.stats.stats.median, benchmark.stats.stats.min)
 
     def __str__(self) -> str:
-        unit, factor = next((pair for pair in (("s", 1), ("ms", 1e3)) if self.best * pair[1] >= 1), ("µs", 1e6))
+        unit, factor = next(
+            (pair for pair in (("s", 1), ("ms", 1e3)) if self.best * pair[1] >= 1), ("µs", 1e6)
+        )
         return f"{self.median * factor:.2f} {unit} (best {self.best * factor:.2f})"
 
 
@@ -49,7 +53,9 @@ class Report:
     def difference(self, what: str, ours: Timing, *, bare: Timing, than: str, budget: str) -> None:
         """Add a line on two timings of which the difference counts."""
         median, best = 1000 * (ours.median - bare.median), 1000 * (ours.best - bare.best)
-        self.lines.append((what, str(ours), f"{than}: {bare}", f"{median:+.2f} ms (best {best:+.2f})", budget))
+        self.lines.append(
+            (what, str(ours), f"{than}: {bare}", f"{median:+.2f} ms (best {best:+.2f})", budget)
+        )
 
     def text(self, what: str, ours: str, bare: str, change: str, budget: str) -> None:
         """Add a line on what is not a duration."""
@@ -60,7 +66,9 @@ class Report:
         rows = [("what", "ours", "bare", "ours to bare", "budget"), *self.lines]
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         for row in rows:
-            yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            yield "  ".join(
+                cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+            ).rstrip()
 
 
 _REPORT = pytest.StashKey[Report]()
@@ -72,7 +80,9 @@ def report(pytestconfig: pytest.Config) -> Report:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     if found := config.stash.get(_REPORT, None):
         terminalreporter.section("budgets")
         for line in found.table():

@@ -1,4 +1,6 @@
-"""Stack entries that are not function code: told apart and left out, the rest of the text byte for byte as it is."""
+"""Stack entries that are not function code: told apart and left out, the rest of the text byte for
+byte as it is.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,13 @@ from collections.abc import Callable
 
 __all__ = ["without_frames"]
 
-# An entry in an error object or JSON record, and one in the text form of the [ERROR] line, which uses carriage returns
-# and no-break spaces.
+# An entry in an error object or JSON record, and one in the text form of the [ERROR] line, which
+# uses carriage returns and no-break spaces.
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _JSON_ENTRY = re.compile(r'"  File \\"([^"]*)\\", line \d+, in ')
-_TEXT_ENTRY = re.compile('\r\xa0\xa0File "([^"\r\n]*)", line \\d+, in [^\r\n]*(?:\r\xa0\xa0\xa0\xa0[^\r\n]*)?')
+_TEXT_ENTRY = re.compile(
+    '\r\xa0\xa0File "([^"\r\n]*)", line \\d+, in [^\r\n]*(?:\r\xa0\xa0\xa0\xa0[^\r\n]*)?'
+)
 _LEFT_OUT = "<frames>"
 
 

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, FunctionLog, Init, InitError, Invocation
+from pytest_lambda_lifecycle import (
+    ExecutionEnvironment,
+    FunctionConfig,
+    FunctionLog,
+    Init,
+    InitError,
+    Invocation,
+)
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Outcome, Raised, Returned
 from pytest_lambda_lifecycle.lifecycle.phases import Restore
 
@@ -23,7 +30,8 @@ __all__ = ["Conduct", "Post", "load_cases", "recorded", "replay"]
 DATA = Path(__file__).parent / "data"
 META: Mapping[str, Any] = json.loads((DATA / "meta.json").read_text(encoding="utf-8"))
 
-# The recorded process had no AWS_EXECUTION_ENV, which is to say: not one of the runtimes that write letters unescaped.
+# The recorded process had no AWS_EXECUTION_ENV, which is to say: not one of the runtimes that write
+# letters unescaped.
 UNNAMED_RUNTIME = "python3.11"
 
 Case = Mapping[str, Any]
@@ -73,7 +81,9 @@ def recorded(case: Case) -> Conduct:
 
 def _recorded_post(post: Mapping[str, Any]) -> Post:
     to = re.sub(r"^/2018-06-01/runtime/(invocation/[^/]*/)?", "", post["posted_to"])
-    return Post(to, _loosely(_recorded_body(post)), post.get("content_type"), post.get("error_type_header"))
+    return Post(
+        to, _loosely(_recorded_body(post)), post.get("content_type"), post.get("error_type_header")
+    )
 
 
 def _recorded_body(post: Mapping[str, Any]) -> str:
@@ -93,9 +103,15 @@ def replay(case: Case, task_root: Path) -> Conduct:
     config = FunctionConfig(case["handler_name"], code_dir=task_root, **_settings(case["env"]))
     with ExecutionEnvironment(config) as env:
         turns = _turns(env, case)
-        output = "".join(event.text for event in env.timeline.of(FunctionLog) if event.stream == "stdout")
-    posts = [_post(to, outcome, task_root) for to, outcome in turns if not isinstance(outcome, Exited)]
-    return Conduct(posts, _exit_code(turns), _loosely(_without_moments(_without_root(output, task_root))))
+        output = "".join(
+            event.text for event in env.timeline.of(FunctionLog) if event.stream == "stdout"
+        )
+    posts = [
+        _post(to, outcome, task_root) for to, outcome in turns if not isinstance(outcome, Exited)
+    ]
+    return Conduct(
+        posts, _exit_code(turns), _loosely(_without_moments(_without_root(output, task_root)))
+    )
 
 
 def _write_files(case: Case, task_root: Path) -> None:
@@ -109,7 +125,9 @@ def _write_files(case: Case, task_root: Path) -> None:
 
 
 def _settings(variables: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings that make the reserved ones of the case's variables; the others go in as they are."""
+    """Return the settings that make the reserved ones of the case's variables; the others go in as
+    they are.
+    """
     others = dict(variables)
     execution_env = others.pop("AWS_EXECUTION_ENV", "")
     return {
@@ -122,7 +140,9 @@ def _settings(variables: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _turns(env: ExecutionEnvironment, case: Case) -> list[tuple[str, Outcome]]:
-    """Run the phases that the recorded process went through; return what it would have posted, and where."""
+    """Run the phases that the recorded process went through; return what it would have posted, and
+    where.
+    """
     failed = _failed_before_the_first_event(env)
     if failed is not None:
         return [failed]
@@ -148,7 +168,11 @@ def _failed_before_the_first_event(env: ExecutionEnvironment) -> tuple[str, Outc
 
 
 def _invoke(env: ExecutionEnvironment, event: Mapping[str, Any], number: int) -> Invocation:
-    body = base64.b64decode(event["body_b64"]) if "body_b64" in event else event.get("body", "{}").encode()
+    body = (
+        base64.b64decode(event["body_b64"])
+        if "body_b64" in event
+        else event.get("body", "{}").encode()
+    )
     headers = {
         "Lambda-Runtime-Aws-Request-Id": f"req-{number:04d}",
         "Lambda-Runtime-Trace-Id": META["default_headers"]["Lambda-Runtime-Trace-Id"],
@@ -166,7 +190,11 @@ def _post(to: str, outcome: Outcome, task_root: Path) -> Post:
     return Post(
         to,
         _loosely(_without_root(body, task_root)),
-        outcome.content_type if isinstance(outcome, Returned) else "application/json" if to == "error" else None,
+        outcome.content_type
+        if isinstance(outcome, Returned)
+        else "application/json"
+        if to == "error"
+        else None,
         outcome.fault_type if isinstance(outcome, Raised) and to != "error" else None,
     )
 
@@ -189,7 +217,11 @@ def _without_moments(text: str) -> str:
 
 
 def _loosely(text: str) -> str:
-    """Replace what is compared loosely: frames outside the task root, counts of repetitions, names of log streams."""
+    """Replace what is compared loosely: frames outside the task root, counts of repetitions, names
+    of log streams.
+    """
     text = without_frames(text, lambda path: not path.startswith("{TASK_ROOT}"))
-    text = re.sub(r"\[Previous line repeated \d+ more times\]", "[Previous line repeated N more times]", text)
+    text = re.sub(
+        r"\[Previous line repeated \d+ more times\]", "[Previous line repeated N more times]", text
+    )
     return re.sub(r"\d{4}/\d\d/\d\d/\[\$LATEST\]\w+", "{LOG_STREAM}", text)

@@ -14,7 +14,8 @@ from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
 
 __all__ = ["JSON_VALUES", "LIMITED", "act", "do", "environment"]
 
-# The module in which the function finds what to do: it lies outside the task root, so a cold start does not replace it.
+# The module in which the function finds what to do: it lies outside the task root, so a cold start
+# does not replace it.
 act: Callable[[Any, Any], Any] = lambda event, context: event  # noqa: E731
 
 SOURCE = f"""\
@@ -37,7 +38,9 @@ JSON_VALUES = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=20)
     | st.sampled_from(["\u2028", "\x7f", "</script>", "\\", '"', "\x00", "é", "😀"]),
-    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=8), children, max_size=4),
+    lambda children: (
+        st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=8), children, max_size=4)
+    ),
     max_leaves=15,
 )
 
@@ -45,7 +48,9 @@ JSON_VALUES = st.recursive(
 def environment(task_root: Path, **settings: Any) -> ExecutionEnvironment:
     """Return an environment that runs `act`."""
     (task_root / "stand_in_app.py").write_text(SOURCE, encoding="utf-8")
-    return ExecutionEnvironment(FunctionConfig("stand_in_app.handler", code_dir=task_root, **settings))
+    return ExecutionEnvironment(
+        FunctionConfig("stand_in_app.handler", code_dir=task_root, **settings)
+    )
 
 
 def do(action: Callable[[Any, Any], Any]) -> None:

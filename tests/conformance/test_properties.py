@@ -20,7 +20,8 @@ from .stand_in import JSON_VALUES, LIMITED, do, environment
 
 pytestmark = [
     pytest.mark.filterwarnings("default"),
-    # A reset inside an example puts the recursion limit back that Hypothesis has raised for the example.
+    # A reset inside an example puts the recursion limit back that Hypothesis has raised for the
+    # example.
     pytest.mark.filterwarnings("ignore:The recursion limit will not be reset"),
 ]
 
@@ -97,7 +98,9 @@ def _named(name: str) -> type[Exception]:
     return type(name, (Exception,), {})
 
 
-NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=6)
+NAMES = st.text(
+    st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=6
+)
 TEXTS = st.text(st.characters(), max_size=10)
 ERRORS: st.SearchStrategy[BaseException] = st.deferred(
     lambda: (
@@ -106,7 +109,10 @@ ERRORS: st.SearchStrategy[BaseException] = st.deferred(
         | st.builds(OSError, st.integers(0, 50), TEXTS)
         | st.builds(lambda name, text: _named(name)(text), NAMES, TEXTS)
         | st.builds(Odd, TEXTS | st.integers() | st.none() | ERRORS)
-        | st.builds(SystemExit, st.none() | st.booleans() | st.integers() | TEXTS | st.floats() | st.builds(Odd))
+        | st.builds(
+            SystemExit,
+            st.none() | st.booleans() | st.integers() | TEXTS | st.floats() | st.builds(Odd),
+        )
         | st.builds(KeyboardInterrupt)
         | st.builds(GeneratorExit)
         | st.builds(RecursionError, TEXTS)
@@ -128,7 +134,9 @@ def _raise(error: BaseException) -> None:
 
 
 def _answers_well(env: ExecutionEnvironment, action: Callable[[Any, Any], Any]) -> None:
-    """Assert that an invoke ends in a response, a well-formed error object, or an end of the process."""
+    """Assert that an invoke ends in a response, a well-formed error object, or an end of the
+    process.
+    """
     do(action)
     invocation = env.invoke(check=False)
     outcome = invocation.outcome
@@ -161,8 +169,16 @@ def test_any_exception_becomes_an_error_object_or_an_end(tmp_path):
 
 def test_any_result_becomes_a_response_an_error_object_or_an_end(tmp_path):
     results = st.recursive(
-        JSON_VALUES | st.floats() | st.binary() | TEXTS | st.builds(Evil, ERRORS) | st.just(math) | st.builds(object),
-        lambda children: st.lists(children, max_size=3) | st.dictionaries(TEXTS, children, max_size=3),
+        JSON_VALUES
+        | st.floats()
+        | st.binary()
+        | TEXTS
+        | st.builds(Evil, ERRORS)
+        | st.just(math)
+        | st.builds(object),
+        lambda children: (
+            st.lists(children, max_size=3) | st.dictionaries(TEXTS, children, max_size=3)
+        ),
         max_leaves=5,
     )
     with environment(tmp_path) as env:

@@ -40,8 +40,11 @@ ONE_THREAD = {"proc_facts_py312_env"}
 TRUNCATED = "...TRUNCATED"
 
 pytestmark = [
-    pytest.mark.skipif(os.name != "posix", reason="recorded on Linux: paths, signals and line ends are POSIX"),
-    # Function code under test warns on purpose; Lambda shows warnings, and does not make errors of them.
+    pytest.mark.skipif(
+        os.name != "posix", reason="recorded on Linux: paths, signals and line ends are POSIX"
+    ),
+    # Function code under test warns on purpose; Lambda shows warnings, and does not make errors of
+    # them.
     pytest.mark.filterwarnings("default"),
     pytest.mark.filterwarnings("ignore:careful:UserWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
@@ -83,7 +86,9 @@ def _cut(actual: Conduct, expected: Conduct) -> None:
 
 
 def test_the_table_of_what_cannot_hold_is_short_and_true():
-    assert len(CANNOT_HOLD) <= 9  # add a case only with a reason, and raise the number (14 is the limit)
+    assert (
+        len(CANNOT_HOLD) <= 9
+    )  # add a case only with a reason, and raise the number (14 is the limit)
     assert CANNOT_HOLD.keys() <= CASES.keys()
 
 
@@ -91,6 +96,8 @@ def test_all_cases_are_there():
     assert len(CASES) == 209
 
 
-@pytest.mark.skipif(sys.version_info[:2] in {(3, 10), (3, 11), (3, 12), (3, 13)}, reason="recorded for this Python")
+@pytest.mark.skipif(
+    sys.version_info[:2] in {(3, 10), (3, 11), (3, 12), (3, 13)}, reason="recorded for this Python"
+)
 def test_an_unrecorded_python_has_no_cases():
     assert not CASES

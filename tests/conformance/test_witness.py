@@ -1,4 +1,6 @@
-"""The real runtime's own request handling, in this process, as a witness: same event, same handler, same bytes."""
+"""The real runtime's own request handling, in this process, as a witness: same event, same handler,
+same bytes.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ RUNTIMES = ("python3.11", "python3.13")
 
 pytestmark = [
     pytest.mark.filterwarnings("default"),
-    # A reset inside an example puts the recursion limit back that Hypothesis has raised for the example.
+    # A reset inside an example puts the recursion limit back that Hypothesis has raised for the
+    # example.
     pytest.mark.filterwarnings("ignore:The recursion limit will not be reset"),
 ]
 
@@ -57,10 +60,14 @@ class NativeClient:
     posted: bytes | None = None
     content_type: str = ""
 
-    def post_invocation_result(self, request_id: str, body: bytes, content_type: str, invocation_id: object) -> None:
+    def post_invocation_result(
+        self, request_id: str, body: bytes, content_type: str, invocation_id: object
+    ) -> None:
         self.posted, self.content_type = bytes(body), content_type
 
-    def post_error(self, request_id: str, body: str, xray_cause: str, invocation_id: object) -> None:
+    def post_error(
+        self, request_id: str, body: str, xray_cause: str, invocation_id: object
+    ) -> None:
         self.posted, self.content_type = body.encode(), "application/json"
 
 
@@ -74,7 +81,9 @@ class Both:
     def agree_on(self, body: bytes, action: Callable[[Any, Any], Any], **headers: str) -> Answer:
         """Assert that both sides answer alike, and return the answer."""
         do(action)
-        named = {f"Lambda-Runtime-{name.replace('_', '-')}": value for name, value in headers.items()}
+        named = {
+            f"Lambda-Runtime-{name.replace('_', '-')}": value for name, value in headers.items()
+        }
         ours = self._ours(body, {**HEADERS, **named})
         real = self._real(body, named)
         assert ours == real
@@ -84,7 +93,11 @@ class Both:
         first = len(self.env.timeline)
         outcome = self.env.invoke(body, check=False, headers=headers).outcome
         events = self.env.timeline[first:]
-        stdout = "".join(event.text for event in events if isinstance(event, FunctionLog) and event.stream == "stdout")
+        stdout = "".join(
+            event.text
+            for event in events
+            if isinstance(event, FunctionLog) and event.stream == "stdout"
+        )
         if isinstance(outcome, Exited):
             return _answer(None, "", stdout)
         assert isinstance(outcome, (Returned, Raised))
@@ -122,13 +135,16 @@ class Both:
 
 
 def _answer(posted: bytes | None, content_type: str, stdout: str) -> Answer:
-    text = None if posted is None else _without_own_frames(posted.decode("utf-8", "surrogateescape"))
+    text = (
+        None if posted is None else _without_own_frames(posted.decode("utf-8", "surrogateescape"))
+    )
     return Answer(text, content_type, _without_own_frames(stdout))
 
 
 def _without_own_frames(text: str) -> str:
     return without_frames(
-        text, lambda path: not {"awslambdaric", "pytest_lambda_lifecycle"}.isdisjoint(path.split("/"))
+        text,
+        lambda path: not {"awslambdaric", "pytest_lambda_lifecycle"}.isdisjoint(path.split("/")),
     )
 
 
@@ -191,7 +207,9 @@ LEAVES = (
     | st.text(st.characters(), max_size=8)
     | st.text(st.characters(categories=["Cs", "L"]), max_size=3)
     | st.text(max_size=5).map(Text)
-    | st.sampled_from([datetime.date(2026, 1, 1), {1}, bytearray(b"x"), object, Decimal("sNaN"), AsDict()])
+    | st.sampled_from(
+        [datetime.date(2026, 1, 1), {1}, bytearray(b"x"), object, Decimal("sNaN"), AsDict()]
+    )
 )
 KEYS = (
     st.text(max_size=5)
@@ -257,13 +275,20 @@ ERROR_CLASSES = [
 if sys.version_info >= (3, 11):
     ERROR_CLASSES.append(lambda *args: builtins.ExceptionGroup("group", [ValueError(*args)]))  # type: ignore[attr-defined]
 
-ARGUMENTS = st.lists(JSON_VALUES | st.text(st.characters(), max_size=6) | st.binary(max_size=3), max_size=3)
+ARGUMENTS = st.lists(
+    JSON_VALUES | st.text(st.characters(), max_size=6) | st.binary(max_size=3), max_size=3
+)
 
 
 def test_any_exception_is_reported_alike(both):
     @LIMITED
     @given(st.sampled_from(ERROR_CLASSES), ARGUMENTS, st.integers(0, 8), st.booleans())
-    def check(error_class: Callable[..., BaseException], arguments: list[object], depth: int, chained: bool) -> None:
+    def check(
+        error_class: Callable[..., BaseException],
+        arguments: list[object],
+        depth: int,
+        chained: bool,
+    ) -> None:
         def fall(remaining: int) -> None:
             if remaining:
                 fall(remaining - 1)
@@ -297,15 +322,22 @@ CLIENT_CONTEXTS = st.fixed_dictionaries(
         "custom": JSON_VALUES,
         "env": JSON_VALUES,
         "client": st.none()
-        | st.fixed_dictionaries({}, optional={"installation_id": JSON_VALUES, "app_title": JSON_VALUES}),
-        "w3c": JSON_VALUES | st.fixed_dictionaries({}, optional={"traceparent": JSON_VALUES, "baggage": st.text()}),
+        | st.fixed_dictionaries(
+            {}, optional={"installation_id": JSON_VALUES, "app_title": JSON_VALUES}
+        ),
+        "w3c": JSON_VALUES
+        | st.fixed_dictionaries({}, optional={"traceparent": JSON_VALUES, "baggage": st.text()}),
     },
 ).map(json.dumps)
 
 
 def test_any_context_is_built_alike(both):
     def describe(event: object, context: Any) -> object:
-        attributes = {name: repr(value) for name, value in vars(context).items() if not name.startswith("_epoch")}
+        attributes = {
+            name: repr(value)
+            for name, value in vars(context).items()
+            if not name.startswith("_epoch")
+        }
         public = [name for name in dir(context) if not name.startswith("_")]
         return [repr(context), attributes, type(context).__name__, context.w3c(), public]
 
@@ -313,7 +345,11 @@ def test_any_context_is_built_alike(both):
     @given(CLIENT_CONTEXTS | HEADER_TEXTS, HEADER_TEXTS, st.text("abc-", min_size=1, max_size=5))
     def check(client_context: str, identity: str, tenant_id: str) -> None:
         answer = both.agree_on(
-            b"{}", describe, Client_Context=client_context, Cognito_Identity=identity, Aws_Tenant_Id=tenant_id
+            b"{}",
+            describe,
+            Client_Context=client_context,
+            Cognito_Identity=identity,
+            Aws_Tenant_Id=tenant_id,
         )
         assert answer.posted is not None
 
@@ -321,6 +357,8 @@ def test_any_context_is_built_alike(both):
 
 
 def test_the_witness_reads_the_environments_variables(both):
-    answer = both.agree_on(b"{}", lambda event, context: [context.function_name, os.environ["AWS_EXECUTION_ENV"]])
+    answer = both.agree_on(
+        b"{}", lambda event, context: [context.function_name, os.environ["AWS_EXECUTION_ENV"]]
+    )
     assert answer.posted is not None
     assert answer.posted.startswith('["function", "AWS_Lambda_python3.1')

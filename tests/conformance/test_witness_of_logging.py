@@ -39,13 +39,20 @@ def test_any_record_is_formatted_alike(tmp_path, log_format):
         do(log)
 
         @LIMITED
-        @given(st.text(max_size=9) | JSON_VALUES, st.integers(0, 99), st.sampled_from(["", "a", "a.b"]), plain)
+        @given(
+            st.text(max_size=9) | JSON_VALUES,
+            st.integers(0, 99),
+            st.sampled_from(["", "a", "a.b"]),
+            plain,
+        )
         def check(message: object, level: int, logger: str, extra: dict[str, object]) -> None:
             first = len(env.timeline)
             event = {"message": message, "level": level, "logger": logger, "extra": extra}
             outcome = env.invoke(event, request_id=REQUEST_ID, tenant_id="blue").outcome
             assert isinstance(outcome, Returned)
-            (written,) = [event.text for event in env.timeline[first:] if isinstance(event, FunctionLog)]
+            (written,) = [
+                event.text for event in env.timeline[first:] if isinstance(event, FunctionLog)
+            ]
             assert written == _really_formatted(records.pop(), log_format)
 
         check()
@@ -57,7 +64,8 @@ def _really_formatted(record: logging.LogRecord, log_format: str) -> str:
         formatter: logging.Formatter = bootstrap.JsonFormatter()
     else:
         formatter = logging.Formatter(
-            "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n", "%Y-%m-%dT%H:%M:%S"
+            "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n",
+            "%Y-%m-%dT%H:%M:%S",
         )
     formatter.converter = time.gmtime
     return formatter.format(record)

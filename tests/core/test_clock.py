@@ -26,7 +26,16 @@ START = datetime(2030, 5, 17, 12, 0, tzinfo=timezone.utc)
 
 
 def functions():
-    return time.time, time.time_ns, time.monotonic, time.perf_counter, time.sleep, time.gmtime, dt.datetime, dt.date
+    return (
+        time.time,
+        time.time_ns,
+        time.monotonic,
+        time.perf_counter,
+        time.sleep,
+        time.gmtime,
+        dt.datetime,
+        dt.date,
+    )
 
 
 REAL = functions()
@@ -72,7 +81,9 @@ class TestReading:
         assert env.invoke("dates").payload == ["2030-05-17", "2030-05-17 12:00", "2030-05-17"]
         assert datetime.now(timezone.utc) == START == clock.now
         assert date.today() == START.date()
-        assert abs(uuid.uuid1().time - env.invoke("uuid1").payload) <= 1  # it counts what it gives out in one moment
+        assert (
+            abs(uuid.uuid1().time - env.invoke("uuid1").payload) <= 1
+        )  # it counts what it gives out in one moment
         assert env.invoke("remaining").payload == 3000
 
     def test_sleeping_moves_it_to_the_microsecond(self, clock, environment):
@@ -88,7 +99,9 @@ class TestReading:
             "late.py",
             "from time import time\nfrom datetime import datetime\ndef read(): return time(), datetime.now().year",
         )
-        env = environment("def handler(event, context):\n import late, time; time.sleep(2); return late.read()")
+        env = environment(
+            "def handler(event, context):\n import late, time; time.sleep(2); return late.read()"
+        )
         assert env.invoke().payload == [START.timestamp() + 2, 2030]
         assert "\tDuration: 2000.00 ms\tBilled Duration: 2000 ms\t" in env.invocations[0].report
         assert env.timeline[0].at == START.timestamp() * 1_000_000
@@ -121,12 +134,16 @@ class TestMoving:
         env = environment(CLOCKS)
         env.invoke()
         for ask in (clock.advance, env.idle):
-            with pytest.raises(LifecycleError, match="a length of time is a finite number of seconds, and not"):
+            with pytest.raises(
+                LifecycleError, match="a length of time is a finite number of seconds, and not"
+            ):
                 ask(seconds)
         assert clock.now == START
 
     def test_never_backwards_and_never_naive(self, clock):
-        with pytest.raises(LifecycleError, match=r"cannot move the clock back to 2030-05-17 11:59:59.*goes forward"):
+        with pytest.raises(
+            LifecycleError, match=r"cannot move the clock back to 2030-05-17 11:59:59.*goes forward"
+        ):
             clock.move_to(START - timedelta(seconds=1))
         with pytest.raises(LifecycleError, match="give an aware datetime"):
             clock.move_to(datetime(2031, 1, 1))
@@ -154,8 +171,12 @@ class TestMoving:
 
         builtins.the_clock = clock
         try:
-            env = environment("import builtins\ndef handler(event, context): builtins.the_clock.advance(1)")
-            with pytest.raises(LifecycleError, match="while the environment of 'app.handler' is inside a phase"):
+            env = environment(
+                "import builtins\ndef handler(event, context): builtins.the_clock.advance(1)"
+            )
+            with pytest.raises(
+                LifecycleError, match="while the environment of 'app.handler' is inside a phase"
+            ):
                 env.invoke()
         finally:
             del builtins.the_clock
@@ -163,7 +184,10 @@ class TestMoving:
     def test_an_environment_older_than_the_clock(self, environment):
         env = environment(CLOCKS)
         env.invoke()
-        with LambdaClock(START), pytest.raises(LifecycleError, match="was made before lambda_clock"):
+        with (
+            LambdaClock(START),
+            pytest.raises(LifecycleError, match="was made before lambda_clock"),
+        ):
             env.invoke()
         env.invoke()
 
@@ -171,7 +195,9 @@ class TestMoving:
 class TestEndOfTheCalendar:
     """Python's `datetime` ends with the year 9999."""
 
-    ENDS = "Python's calendar ends with the year 9999, and time goes up to 9999-12-31 00:00:00.00:00"
+    ENDS = (
+        "Python's calendar ends with the year 9999, and time goes up to 9999-12-31 00:00:00.00:00"
+    )
     LAST = datetime(9999, 12, 31, tzinfo=timezone.utc)
     CENTURY = 100 * 365.25 * 24
 
@@ -179,9 +205,13 @@ class TestEndOfTheCalendar:
         env = environment(CLOCKS)
         env.invoke()
         for ask in (clock.advance, env.idle):
-            with pytest.raises(LifecycleError, match=rf"cannot let 7\.01e\+07 hours pass from .*: {self.ENDS}; let"):
+            with pytest.raises(
+                LifecycleError, match=rf"cannot let 7\.01e\+07 hours pass from .*: {self.ENDS}; let"
+            ):
                 ask(hours=80 * self.CENTURY)
-        with pytest.raises(LifecycleError, match=f"cannot move the clock to 9999-12-31 09:00:00.*: {self.ENDS}"):
+        with pytest.raises(
+            LifecycleError, match=f"cannot move the clock to 9999-12-31 09:00:00.*: {self.ENDS}"
+        ):
             clock.move_to(self.LAST + timedelta(hours=9))
         assert clock.now == START == datetime.now(timezone.utc)
         assert set(env.invoke().payload) == {START.timestamp()}
@@ -190,7 +220,9 @@ class TestEndOfTheCalendar:
     @pytest.mark.parametrize("seconds", [1e12, 1e300, 1.7e308, pytest.param(10**400, id="10**400")])
     def test_a_span_longer_than_any_calendar(self, clock, environment, seconds):
         for ask in (clock.advance, environment(CLOCKS).idle):
-            with pytest.raises(LifecycleError, match=f"seconds 1.*finite number of seconds, .*{self.ENDS}"):
+            with pytest.raises(
+                LifecycleError, match=f"seconds 1.*finite number of seconds, .*{self.ENDS}"
+            ):
                 ask(seconds)
         assert clock.now == START
 
@@ -213,21 +245,32 @@ class TestEndOfTheCalendar:
         assert before.year + 2999 <= datetime.now(timezone.utc).year <= before.year + 3001
         with pytest.raises(LifecycleError, match=self.ENDS):
             env.idle(hours=60 * self.CENTURY)
-        assert before.year + 2999 <= datetime.fromtimestamp(env.invoke().payload[0]).year <= before.year + 3001
+        assert (
+            before.year + 2999
+            <= datetime.fromtimestamp(env.invoke().payload[0]).year
+            <= before.year + 3001
+        )
 
     def test_without_a_clock_in_a_freeze_of_the_tests_own(self, environment):
         env = environment(CLOCKS)
         with freeze_time("9000-01-01"), freeze_time("2040-01-01"):
             with pytest.raises(LifecycleError, match="from 9000-01-01 00:00:00.00:00: Python"):
                 env.idle(hours=10 * self.CENTURY)
-            assert set(env.invoke().payload) == {datetime(2040, 1, 1, tzinfo=timezone.utc).timestamp()}
+            assert set(env.invoke().payload) == {
+                datetime(2040, 1, 1, tzinfo=timezone.utc).timestamp()
+            }
 
     @pytest.mark.parametrize("zone", [timezone.utc, timezone(timedelta(hours=-5))])
     def test_a_clock_does_not_start_behind_it(self, zone):
         late = datetime.max.replace(tzinfo=zone)
-        with pytest.raises(LifecycleError, match="cannot start the clock at 9999-12-31 23:59:59.*: .*the year 9999"):
+        with pytest.raises(
+            LifecycleError, match="cannot start the clock at 9999-12-31 23:59:59.*: .*the year 9999"
+        ):
             LambdaClock(late).__enter__()
-        with freeze_time("9999-12-31 12:00"), pytest.raises(LifecycleError, match="cannot start the clock at 9999-12"):
+        with (
+            freeze_time("9999-12-31 12:00"),
+            pytest.raises(LifecycleError, match="cannot start the clock at 9999-12"),
+        ):
             LambdaClock().__enter__()
         assert functions() == REAL
 
@@ -286,9 +329,13 @@ class TestDeadline:
             env.invoke(2.1)
 
     def test_the_limit_of_init(self, clock, environment):
-        env = environment("import time\ntime.sleep(9.9)\ndef handler(event, context): return 1", timeout=11)
+        env = environment(
+            "import time\ntime.sleep(9.9)\ndef handler(event, context): return 1", timeout=11
+        )
         assert env.invoke().payload == 1
-        slow = environment("import time\ntime.sleep(10.1)\ndef handler(event, context): return 1", timeout=11)
+        slow = environment(
+            "import time\ntime.sleep(10.1)\ndef handler(event, context): return 1", timeout=11
+        )
         served = slow.invoke()
         assert [(init.phase, init.status, init.duration_ms) for init in slow.inits] == [
             ("init", "timeout", 10_000),
@@ -305,10 +352,14 @@ class TestDeadline:
     @pytest.mark.parametrize("do", ["while event: pass", "event and threading.Event().wait(30)"])
     def test_code_that_spins_is_ended_by_the_watchdog(self, environment, do):
         with LambdaClock(START, watchdog=0.3) as clock:
-            env = environment(f"import threading, time\ndef handler(event, context):\n {do}\n return time.time()")
+            env = environment(
+                f"import threading, time\ndef handler(event, context):\n {do}\n return time.time()"
+            )
             env.initialize()
             began = REAL[3]()
-            with pytest.raises(LifecycleError, match=r"ran for 0\.3 s of real time without moving the clock"):
+            with pytest.raises(
+                LifecycleError, match=r"ran for 0\.3 s of real time without moving the clock"
+            ):
                 env.invoke(True)
             assert REAL[3]() - began < 2
             assert env.invoke(False).payload == clock.now.timestamp()
@@ -321,12 +372,16 @@ class TestDeadline:
             began = REAL[3]()
             env.invoke(check=False)
             spans.append(REAL[3]() - began)
-        assert min(spans) < 0.02  # of a busy machine the mean says nothing; the benchmark has the figure
+        assert (
+            min(spans) < 0.02
+        )  # of a busy machine the mean says nothing; the benchmark has the figure
 
 
 class TestLatency:
     def test_a_declared_cost(self, clock, environment):
-        env = environment("import json\njson.dumps(1)\ndef handler(event, context): return json.dumps(event)")
+        env = environment(
+            "import json\njson.dumps(1)\ndef handler(event, context): return json.dumps(event)"
+        )
         spy = env.spy("json.dumps")
         env.latency("json.dumps", 9900)
         env.invoke({}, check=False)
@@ -378,10 +433,14 @@ class TestIdle:
     def test_while_invoking_and_after_shutdown(self, clock, environment):
         import builtins
 
-        env = environment("import builtins\ndef handler(event, context): builtins.the_environment.idle(1)")
+        env = environment(
+            "import builtins\ndef handler(event, context): builtins.the_environment.idle(1)"
+        )
         builtins.the_environment = env
         try:
-            with pytest.raises(LifecycleError, match="cannot idle: this environment is inside invoke"):
+            with pytest.raises(
+                LifecycleError, match="cannot idle: this environment is inside invoke"
+            ):
                 env.invoke()
         finally:
             del builtins.the_environment
@@ -399,7 +458,10 @@ class TestIdle:
         assert all(3600 <= one - before[0] < 3610 for one in shifted)
         spans = env.invoke("spans").payload
         env.idle(minutes=30)
-        assert all(1800 <= now - then < 1860 for then, now in zip(spans, env.invoke("spans").payload, strict=True))
+        assert all(
+            1800 <= now - then < 1860
+            for then, now in zip(spans, env.invoke("spans").payload, strict=True)
+        )
         assert all(3600 <= now - then < 3660 for then, now in zip(first, spans, strict=True))
         assert env.invocations[1].duration_ms < 1000
         env.close()
@@ -482,7 +544,9 @@ class TestThreads:
         """)
         assert env.invoke().payload == START.timestamp() + 1
 
-    def test_a_sleeper_beside_the_handler_does_not_run_away_with_the_clock(self, clock, environment):
+    def test_a_sleeper_beside_the_handler_does_not_run_away_with_the_clock(
+        self, clock, environment
+    ):
         env = environment("""
             import threading, time
             beats = []
@@ -549,7 +613,9 @@ class TestCredentials:
         assert second.startswith("ASIA")
 
     def test_without_a_clock_they_have_no_end(self, environment):
-        env = environment("import os\ndef handler(event, context): return 'AWS_CREDENTIAL_EXPIRATION' in os.environ")
+        env = environment(
+            "import os\ndef handler(event, context): return 'AWS_CREDENTIAL_EXPIRATION' in os.environ"
+        )
         assert env.invoke().payload is False
 
 
@@ -557,7 +623,9 @@ class TestTogether:
     def test_with_a_users_own_freeze_time_inside(self, clock, environment):
         env = environment(CLOCKS)
         with freeze_time("2040-01-01"):
-            assert set(env.invoke().payload) == {datetime(2040, 1, 1, tzinfo=timezone.utc).timestamp()}
+            assert set(env.invoke().payload) == {
+                datetime(2040, 1, 1, tzinfo=timezone.utc).timestamp()
+            }
         assert set(env.invoke().payload) == {START.timestamp()}
 
     def test_with_a_users_own_freeze_time_outside(self, environment):
@@ -568,7 +636,9 @@ class TestTogether:
                 assert set(env.invoke(1).payload) == {clock.now.timestamp()}
             assert datetime.now().year == 2040
 
-    def test_nothing_fake_stays_in_modules_that_were_imported_meanwhile(self, tmp_path, monkeypatch, environment):
+    def test_nothing_fake_stays_in_modules_that_were_imported_meanwhile(
+        self, tmp_path, monkeypatch, environment
+    ):
         folder = tmp_path / "site-packages"
         folder.mkdir()
         (folder / "sharedlib.py").write_text(
@@ -578,7 +648,9 @@ class TestTogether:
         )
         monkeypatch.syspath_prepend(str(folder))
         with LambdaClock(START):
-            env = environment("import sharedlib\ndef handler(event, context): return sharedlib.function().year")
+            env = environment(
+                "import sharedlib\ndef handler(event, context): return sharedlib.function().year"
+            )
             assert env.invoke().payload == 2030
         shared = sys.modules.pop("sharedlib")
         assert shared.Holder.now is shared.captured is datetime
@@ -587,7 +659,10 @@ class TestTogether:
         assert shared.function().year == datetime.now().year
 
     def test_an_environment_that_outlives_the_clock_is_given_real_time(self, write, tmp_path):
-        write("app.py", "from datetime import datetime\ndef handler(event, context): return datetime.now().year")
+        write(
+            "app.py",
+            "from datetime import datetime\ndef handler(event, context): return datetime.now().year",
+        )
         with ExecutionEnvironment(FunctionConfig("app.handler", code_dir=tmp_path / "task")) as env:
             env.close()
         with LambdaClock(START):

@@ -28,7 +28,11 @@ def test_it_answers_function_code_that_connects(environment):
 
 def test_without_a_caller_there_is_no_thread_and_at_the_end_none_is_left(environment):
     def ours():
-        return [thread.name for thread in threading.enumerate() if thread.name.startswith("lambda-lifecycle-api")]
+        return [
+            thread.name
+            for thread in threading.enumerate()
+            if thread.name.startswith("lambda-lifecycle-api")
+        ]
 
     env = environment("def handler(event, context): pass")
     env.extension("listener")
@@ -60,7 +64,9 @@ assert "http.server" in sys.modules and {str(tmp_path)!r} in path
 
 
 class TestSocketsOfTheFunction:
-    """They end with its process, as the kernel ends them: a peer hears of it, and a port is free for the next one."""
+    """They end with its process, as the kernel ends them: a peer hears of it, and a port is free
+    for the next one.
+    """
 
     def test_a_port_is_free_after_a_reset(self, environment):
         with socket.create_server(("127.0.0.1", 0)) as free:

@@ -53,11 +53,18 @@ def test_nothing_runs_before_the_first_phase(environment):
 def test_initialize_runs_init_ahead_of_the_first_invoke(environment):
     env = environment(COUNTER)
     init = env.initialize()
-    assert (init.status, init.type, init.phase, init.error) == ("success", "on-demand", "init", None)
+    assert (init.status, init.type, init.phase, init.error) == (
+        "success",
+        "on-demand",
+        "init",
+        None,
+    )
     first = env.invoke()
     assert not first.cold_start
     assert first.init_duration_ms is None
-    with pytest.raises(InvalidTransition, match="cannot initialize: this environment is in state 'ready'"):
+    with pytest.raises(
+        InvalidTransition, match="cannot initialize: this environment is in state 'ready'"
+    ):
         env.initialize()
 
 
@@ -240,7 +247,10 @@ def test_shutdown_ends_it(environment):
     end = env.shutdown()
     assert (end.reason, end.budget_ms, end.signals, end.killed) == ("spindown", 0, [], ())
     assert env.state == "closed"
-    with pytest.raises(InvalidTransition, match=r"shut down \(reason spindown\) at .*test_environment\.py:\d+; start"):
+    with pytest.raises(
+        InvalidTransition,
+        match=r"shut down \(reason spindown\) at .*test_environment\.py:\d+; start",
+    ):
         env.invoke()
     with pytest.raises(InvalidTransition, match="cannot shut down: this environment was shut down"):
         env.shutdown()
@@ -248,12 +258,18 @@ def test_shutdown_ends_it(environment):
         with pytest.raises(InvalidTransition, match="shut down"):
             ask()
     with pytest.raises(
-        InvalidTransition, match=r"cannot spy on 'app\.CLIENT': this environment was shut down .*; start"
+        InvalidTransition,
+        match=r"cannot spy on 'app\.CLIENT': this environment was shut down .*; start",
     ):
         env.spy("app.CLIENT")
-    with pytest.raises(InvalidTransition, match=r"cannot patch 'app\.CLIENT': this environment was shut down"):
+    with pytest.raises(
+        InvalidTransition, match=r"cannot patch 'app\.CLIENT': this environment was shut down"
+    ):
         env.patch("app.CLIENT", 1)
-    with pytest.raises(InvalidTransition, match=r"cannot give 'app\.CLIENT' a latency: this environment was shut down"):
+    with pytest.raises(
+        InvalidTransition,
+        match=r"cannot give 'app\.CLIENT' a latency: this environment was shut down",
+    ):
         env.latency("app.CLIENT", 1)
 
 
@@ -290,7 +306,9 @@ def test_invoke_from_inside_the_handler_is_refused_and_nothing_is_lost(environme
 
     builtins.the_environment = env
     try:
-        with pytest.raises(InvalidTransition, match="cannot invoke: this environment is inside invoke"):
+        with pytest.raises(
+            InvalidTransition, match="cannot invoke: this environment is inside invoke"
+        ):
             env.invoke({"again": True})
     finally:
         del builtins.the_environment
@@ -327,7 +345,9 @@ def test_two_threads_invoking_two_environments(environment, write, invoke_meanwh
 
 
 def test_a_handler_may_invoke_another_environment(environment, write):
-    write("inner.py", "import os; NAME = os.environ['NAME']\ndef handler(event, context): return NAME")
+    write(
+        "inner.py", "import os; NAME = os.environ['NAME']\ndef handler(event, context): return NAME"
+    )
     inner = environment(handler="inner.handler", environment={"NAME": "inner"})
     outer = environment(
         """
@@ -366,7 +386,9 @@ def test_the_event_limit_to_the_byte(environment, size):
 def test_the_response_limit_to_the_byte(environment, size):
     env = environment("def handler(event, context): return 'x' * (event - 2)")
     if size > 6_291_556:
-        with pytest.raises(PayloadTooLarge, match="exceeded maximum allowed payload size") as caught:
+        with pytest.raises(
+            PayloadTooLarge, match="exceeded maximum allowed payload size"
+        ) as caught:
             env.invoke(size)
         assert caught.value.error_type == "Function.ResponseSizeTooLarge"
     else:
@@ -376,7 +398,11 @@ def test_the_response_limit_to_the_byte(environment, size):
 
 @pytest.mark.parametrize(
     ("event", "where"),
-    [({"a": [1, {2}]}, r"event\[.a.\]\[1\]"), (float("nan"), "event"), ({"a": object()}, r"event\[.a.\]")],
+    [
+        ({"a": [1, {2}]}, r"event\[.a.\]\[1\]"),
+        (float("nan"), "event"),
+        ({"a": object()}, r"event\[.a.\]"),
+    ],
 )
 def test_an_event_that_is_no_json(environment, event, where):
     env = environment(COUNTER)
@@ -436,21 +462,35 @@ def test_headers_win_and_none_removes_one(environment):
         ({"trace_id": b"Root=1"}, "trace_id=b'Root=1': it takes a str"),
         ({"tenant_id": 7}, "tenant_id=7: it takes a str"),
         ({"content_type": 7}, "content_type=7: it takes a str"),
-        ({"headers": ["a"]}, r"headers=\['a'\]: it takes a mapping of header names to str, or None"),
+        (
+            {"headers": ["a"]},
+            r"headers=\['a'\]: it takes a mapping of header names to str, or None",
+        ),
         ({"headers": {"A": "b", "Content-Type": 7}}, r"headers=\{'Content-Type': 7\}: it takes"),
         ({"headers": {7: "a"}}, r"headers=\{7: 'a'\}: it takes"),
         ({"client_context": "{}"}, "client_context='{}': it takes a mapping that JSON can express"),
-        ({"client_context": {"custom": {1, 2}}}, "client_context=.*: it takes a mapping that.*set is not JSON"),
-        ({"client_context": {"custom": {(1, 2): 3}}}, "client_context=.*: it takes a mapping that.*keys must be"),
+        (
+            {"client_context": {"custom": {1, 2}}},
+            "client_context=.*: it takes a mapping that.*set is not JSON",
+        ),
+        (
+            {"client_context": {"custom": {(1, 2): 3}}},
+            "client_context=.*: it takes a mapping that.*keys must be",
+        ),
         (
             {"identity": "me"},
             "identity='me': it takes a mapping to str with no other keys than 'cognitoIdentityId' and",
         ),
-        ({"identity": {"cognito_identity_id": "i"}}, "identity=.*no other keys than 'cognitoIdentityId' and 'cognito"),
+        (
+            {"identity": {"cognito_identity_id": "i"}},
+            "identity=.*no other keys than 'cognitoIdentityId' and 'cognito",
+        ),
         ({"identity": {"cognitoIdentityId": {1}}}, "identity=.*it takes a mapping to str"),
     ],
 )
-def test_an_argument_that_cannot_be_sent_is_refused_before_anything_runs(environment, arguments, message):
+def test_an_argument_that_cannot_be_sent_is_refused_before_anything_runs(
+    environment, arguments, message
+):
     env = environment(COUNTER)
     with pytest.raises(LifecycleError, match=f"cannot invoke with {message}"):
         env.invoke(**arguments)
@@ -459,17 +499,25 @@ def test_an_argument_that_cannot_be_sent_is_refused_before_anything_runs(environ
 
 
 def test_generated_ids_look_like_lambdas(environment):
-    env = environment("import os\ndef handler(event, context): return os.environ['_X_AMZN_TRACE_ID']")
+    env = environment(
+        "import os\ndef handler(event, context): return os.environ['_X_AMZN_TRACE_ID']"
+    )
     first, second = env.invoke(), env.invoke()
     assert first.request_id != second.request_id
     import re
 
-    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}", first.request_id)
-    assert re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0", str(first.payload))
+    assert re.fullmatch(
+        r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}", first.request_id
+    )
+    assert re.fullmatch(
+        r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0", str(first.payload)
+    )
 
 
 def test_pytests_control_flow_passes_through(environment):
-    env = environment("import pytest\ndef handler(event, context): getattr(pytest, event)('because')")
+    env = environment(
+        "import pytest\ndef handler(event, context): getattr(pytest, event)('because')"
+    )
     with pytest.raises(pytest.fail.Exception, match="because"):
         env.invoke("fail")
     with pytest.raises(pytest.skip.Exception, match="because"):
@@ -485,7 +533,9 @@ def test_control_flow_during_init_passes_through(environment):
 
 
 def test_a_real_interrupt_passes_through(environment):
-    env = environment("import signal\ndef handler(event, context): signal.raise_signal(signal.SIGINT)")
+    env = environment(
+        "import signal\ndef handler(event, context): signal.raise_signal(signal.SIGINT)"
+    )
     with pytest.raises(KeyboardInterrupt):
         env.invoke()
 
@@ -493,7 +543,9 @@ def test_a_real_interrupt_passes_through(environment):
 def test_module_and_import_module(environment, write):
     write("late.py", "VALUE = 1")
     env = environment(COUNTER)
-    with pytest.raises(LifecycleError, match="cannot import 'app' as the function .* state 'new'; call initialize"):
+    with pytest.raises(
+        LifecycleError, match="cannot import 'app' as the function .* state 'new'; call initialize"
+    ):
         _ = env.module
     env.invoke()
     assert env.module.COUNT == 1
@@ -508,7 +560,10 @@ def test_module_and_import_module(environment, write):
 def test_a_missing_handler_is_a_config_error_and_an_empty_one_is_the_runtimes():
     with pytest.raises(ConfigError, match="no handler"):
         FunctionConfig()
-    with ExecutionEnvironment(FunctionConfig("")) as env, pytest.raises(InitError, match="MalformedHandlerName"):
+    with (
+        ExecutionEnvironment(FunctionConfig("")) as env,
+        pytest.raises(InitError, match="MalformedHandlerName"),
+    ):
         env.invoke()
 
 
@@ -551,12 +606,17 @@ class TestLog:
         lines = [line.split("\t") for line in env.log.splitlines()]
         reports = [line for line in lines if line[0].startswith("INIT_REPORT")]
         tail = ["Status: error", "Error Type: Runtime.ImportModuleError"]
-        assert [report[1:] for report in reports] == [["Phase: init", *tail], ["Phase: invoke", *tail]]
+        assert [report[1:] for report in reports] == [
+            ["Phase: init", *tail],
+            ["Phase: invoke", *tail],
+        ]
         start = next(i for i, line in enumerate(lines) if line[0].startswith("START"))
         assert lines.index(reports[1]) < start
         assert lines[-1][-2:] == tail
 
-    def test_a_coroutine_that_nobody_awaits_is_reported_in_its_own_invoke(self, environment, recwarn):
+    def test_a_coroutine_that_nobody_awaits_is_reported_in_its_own_invoke(
+        self, environment, recwarn
+    ):
         """As on Lambda, where it is collected at once, and not in some later test."""
         env = environment("""
             async def handler(event, context):
@@ -599,7 +659,12 @@ class TestLog:
 
 @pytest.mark.parametrize(
     "statement",
-    ["os.chdir('/nowhere')", "socket.create_connection(('127.0.0.1', 1))", "fail()", "threading.stack_size(-1)"],
+    [
+        "os.chdir('/nowhere')",
+        "socket.create_connection(('127.0.0.1', 1))",
+        "fail()",
+        "threading.stack_size(-1)",
+    ],
 )
 def test_what_stands_in_for_something_shows_in_no_stack(environment, statement):
     env = environment(f"""
@@ -620,7 +685,11 @@ def test_names_are_found_in_phases_and_timeline(environment):
     assert "invoke" in env.phases
     assert env.phases[1] in env.phases
     assert "restore" not in env.phases
-    assert (env.phases.count("init"), env.phases.count("invoke"), env.phases.count("shutdown")) == (1, 2, 0)
+    assert (env.phases.count("init"), env.phases.count("invoke"), env.phases.count("shutdown")) == (
+        1,
+        2,
+        0,
+    )
     assert env.phases[1:] == ["invoke", "invoke"]
     assert env.phases[-1].name == "invoke"
     assert "invoke_start" in env.timeline
@@ -628,10 +697,18 @@ def test_names_are_found_in_phases_and_timeline(environment):
     assert env.timeline[0] in env.timeline
     assert "shutdown_start" not in env.timeline
     assert ShutdownStart not in env.timeline
-    assert (env.timeline.count("invoke_start"), env.timeline.count(InvokeStart), env.timeline.count("x")) == (2, 2, 0)
+    assert (
+        env.timeline.count("invoke_start"),
+        env.timeline.count(InvokeStart),
+        env.timeline.count("x"),
+    ) == (2, 2, 0)
 
 
-@pytest.mark.parametrize("config", ["app.handler", None, {"handler": "app.handler"}, FunctionConfig])
+@pytest.mark.parametrize(
+    "config", ["app.handler", None, {"handler": "app.handler"}, FunctionConfig]
+)
 def test_anything_but_a_configuration_is_refused(config):
-    with pytest.raises(ConfigError, match="cannot make an environment of .*: it takes a FunctionConfig, as Func"):
+    with pytest.raises(
+        ConfigError, match="cannot make an environment of .*: it takes a FunctionConfig, as Func"
+    ):
         ExecutionEnvironment(config)

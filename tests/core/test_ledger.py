@@ -38,7 +38,8 @@ from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored, SharedChange
 
 on_linux = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs Linux's /proc")
 
-# One function that changes everything which one process has one of; the conftest's leak detector looks at the rest.
+# One function that changes everything which one process has one of; the conftest's leak detector
+# looks at the rest.
 VANDAL = """
     import asyncio, atexit, builtins, contextvars, decimal, locale, logging, os, random, signal, socket, sys
     import tempfile, threading, warnings
@@ -187,7 +188,8 @@ def test_two_open_environments_do_not_see_each_other(environment, write):
     vandal = environment(VANDAL)
     vandal.invoke()
     write(
-        "meek.py", "import os, sys\ndef handler(event, context): return ['ADDED' in os.environ, '/vandal' in sys.path]"
+        "meek.py",
+        "import os, sys\ndef handler(event, context): return ['ADDED' in os.environ, '/vandal' in sys.path]",
     )
     meek = environment(handler="meek.handler")
     assert meek.invoke().payload == [False, False]
@@ -202,7 +204,9 @@ def test_what_raises_on_entering_is_undone(environment, monkeypatch):
     def fail(self):
         raise OSError("no more")
 
-    monkeypatch.setattr("pytest_lambda_lifecycle.isolation.parts.logging_tree.LoggingTree.enter", fail)
+    monkeypatch.setattr(
+        "pytest_lambda_lifecycle.isolation.parts.logging_tree.LoggingTree.enter", fail
+    )
     with pytest.raises(OSError, match="no more"):
         env.invoke()
     monkeypatch.undo()
@@ -229,7 +233,9 @@ class TestVariables:
     SHOW = "import os\nAT_INIT = dict(os.environ)\ndef handler(event, context): return AT_INIT"
 
     def test_lambdas_variables_are_there_at_import(self, environment, tmp_path):
-        env = environment(self.SHOW, environment={"TABLE": "orders"}, function_name="shop", memory_size=256)
+        env = environment(
+            self.SHOW, environment={"TABLE": "orders"}, function_name="shop", memory_size=256
+        )
         seen = env.invoke().payload
         expected = {
             "TABLE": "orders",
@@ -243,7 +249,12 @@ class TestVariables:
         assert {name: seen[name] for name in expected} == expected
 
     def test_real_credentials_are_never_visible(self, environment, monkeypatch):
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        for name in (
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_PROFILE",
+        ):
             monkeypatch.setenv(name, "REAL")
         env = environment(self.SHOW)
         seen = env.invoke().payload
@@ -253,7 +264,9 @@ class TestVariables:
         assert os.environ["AWS_ACCESS_KEY_ID"] == "REAL"
 
     def test_what_the_test_sets_between_invokes_reaches_both_sides(self, environment, monkeypatch):
-        env = environment("import os\ndef handler(event, context): return os.environ.get('SET_BY_TEST')")
+        env = environment(
+            "import os\ndef handler(event, context): return os.environ.get('SET_BY_TEST')"
+        )
         env.invoke()
         monkeypatch.setenv("SET_BY_TEST", "1")
         assert env.invoke().payload == "1"
@@ -265,7 +278,9 @@ class TestVariables:
         assert env.invoke().payload is None
 
     @pytest.mark.parametrize("first_left", [True, False])
-    def test_monkeypatch_may_undo_before_or_after_the_environment_leaves(self, environment, monkeypatch, first_left):
+    def test_monkeypatch_may_undo_before_or_after_the_environment_leaves(
+        self, environment, monkeypatch, first_left
+    ):
         monkeypatch.syspath_prepend("/by-the-test")
         env = environment("def handler(event, context): return 1")
         env.invoke()
@@ -281,7 +296,9 @@ class TestVariables:
         monkeypatch.setenv("TZ", "Asia/Tokyo")
         time.tzset()
         try:
-            env = environment("import time\ndef handler(event, context): return [time.tzname[0], time.timezone]")
+            env = environment(
+                "import time\ndef handler(event, context): return [time.tzname[0], time.timezone]"
+            )
             assert env.invoke().payload == ["UTC", 0]
             env.close()
             assert time.timezone == -9 * 3600
@@ -312,7 +329,9 @@ class TestLogging:
         assert caplog.messages == ["quiet"]
 
     def test_loggers_of_a_closed_world_are_gone(self, environment):
-        env = environment("import logging\nlogging.getLogger('svc').init = 1\ndef handler(event, context): ...")
+        env = environment(
+            "import logging\nlogging.getLogger('svc').init = 1\ndef handler(event, context): ..."
+        )
         env.invoke()
         env.close()
         assert "svc" not in logging.root.manager.loggerDict
@@ -422,7 +441,9 @@ class TestPhaseOnly:
     def test_the_tests_directory_may_be_renamed_meanwhile(self, environment, tmp_path, monkeypatch):
         (tmp_path / "before").mkdir()
         monkeypatch.chdir(tmp_path / "before")
-        env = environment("import os\ndef handler(event, context): os.rename(event['from'], event['to'])")
+        env = environment(
+            "import os\ndef handler(event, context): os.rename(event['from'], event['to'])"
+        )
         env.invoke({"from": str(tmp_path / "before"), "to": str(tmp_path / "after")})
         assert os.getcwd() == str(tmp_path / "after")
 
@@ -476,9 +497,16 @@ class TestPhaseOnly:
             def handler(event, context):
                 return tempfile.tempdir, event and tempfile.gettempdir(), tempfile.tempdir
         """)
-        assert env.invoke(False).payload == [None, False, None]  # as in any process in which nobody has asked
+        assert env.invoke(False).payload == [
+            None,
+            False,
+            None,
+        ]  # as in any process in which nobody has asked
         assert list(machine.iterdir()) == []
-        with mock.patch("os.mkdir", side_effect=AssertionError), mock.patch("tempfile.mkdtemp", side_effect=OSError):
+        with (
+            mock.patch("os.mkdir", side_effect=AssertionError),
+            mock.patch("tempfile.mkdtemp", side_effect=OSError),
+        ):
             [before, asked, after] = env.invoke(True).payload
         assert (before, Path(asked), after) == (None, env.tmp, asked)
         assert env.invoke(False).payload == [asked, False, asked]
@@ -577,8 +605,12 @@ class TestAlarm:
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
-        inside = caught.traceback[[entry.path.name for entry in caught.traceback].index("app.py") + 1 :]
-        assert [entry.name for entry in inside if not entry.frame.f_locals.get("__tracebackhide__")] == ["<lambda>"]
+        inside = caught.traceback[
+            [entry.path.name for entry in caught.traceback].index("app.py") + 1 :
+        ]
+        assert [
+            entry.name for entry in inside if not entry.frame.f_locals.get("__tracebackhide__")
+        ] == ["<lambda>"]
 
 
 def test_atexit_of_shared_libraries_passes_through(environment, monkeypatch):
@@ -619,11 +651,15 @@ def test_a_thread_that_prints_between_phases_writes_to_the_tests_stream(environm
 
 
 class TestWhatTestsDoBetweenPhases:
-    """Tools of the test that were started before the environment came, and end while it is entered."""
+    """Tools of the test that were started before the environment came, and end while it is
+    entered.
+    """
 
     SHOW = "import os\ndef handler(event, context): return dict(os.environ)"
 
-    def test_patch_dict_of_the_environment_brings_no_real_credentials(self, environment, monkeypatch):
+    def test_patch_dict_of_the_environment_brings_no_real_credentials(
+        self, environment, monkeypatch
+    ):
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "REAL")
         env = environment(self.SHOW, environment={"TABLE": "orders"})
         with mock.patch.dict(os.environ, {"AWS_ACCESS_KEY_ID": "mocked", "ADDED": "1"}):
@@ -637,7 +673,9 @@ class TestWhatTestsDoBetweenPhases:
         assert "ADDED" not in os.environ
 
     def test_an_emptied_environment_comes_back_whole(self, environment, monkeypatch):
-        monkeypatch.setenv("AWS_REGION", "us-east-1")  # as inside, so nothing changes when it comes back
+        monkeypatch.setenv(
+            "AWS_REGION", "us-east-1"
+        )  # as inside, so nothing changes when it comes back
         before = dict(os.environ)
         env = environment(self.SHOW, environment={"TABLE": "orders"})
         with mock.patch.dict(os.environ, {"ADDED": "1"}, clear=True):
@@ -675,14 +713,18 @@ class TestWhatTestsDoBetweenPhases:
 
     def test_patch_dict_of_sys_modules_does_not_throw_the_function_out(self, environment, write):
         write("helper.py", "CALLS = []")
-        env = environment("import helper\ndef handler(event, context):\n import helper as h\n return h is helper")
+        env = environment(
+            "import helper\ndef handler(event, context):\n import helper as h\n return h is helper"
+        )
         with mock.patch.dict(sys.modules, {"not_installed": mock.Mock()}):
             assert env.invoke().payload is True
         assert env.invoke().payload is True
         env.close()
         assert not {"app", "helper", "not_installed"} & set(sys.modules)
 
-    def test_a_module_that_is_reloaded_moves_to_the_end_of_sys_modules(self, environment, tmp_path, monkeypatch):
+    def test_a_module_that_is_reloaded_moves_to_the_end_of_sys_modules(
+        self, environment, tmp_path, monkeypatch
+    ):
         import importlib
 
         (tmp_path / "site-packages").mkdir()
@@ -711,7 +753,9 @@ class TestWhatTestsDoBetweenPhases:
         finally:
             del logging.root.manager.loggerDict["orders-service"]
 
-    def test_a_freeze_of_the_tests_own_reaches_modules_that_are_not_entered(self, environment, write):
+    def test_a_freeze_of_the_tests_own_reaches_modules_that_are_not_entered(
+        self, environment, write
+    ):
         env = environment("""
             from datetime import datetime
             import time
@@ -753,10 +797,14 @@ class TestStubbornCode:
         assert env.invoke(remaining_ms=100).payload == "went on"
 
 
-def test_moto_that_ends_while_the_environment_is_entered_puts_no_real_keys_back(environment, monkeypatch):
+def test_moto_that_ends_while_the_environment_is_entered_puts_no_real_keys_back(
+    environment, monkeypatch
+):
     moto = pytest.importorskip("moto")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "REAL")
-    env = environment("import os\ndef handler(event, context): return os.environ['AWS_ACCESS_KEY_ID']")
+    env = environment(
+        "import os\ndef handler(event, context): return os.environ['AWS_ACCESS_KEY_ID']"
+    )
     with moto.mock_aws():
         env.invoke()
     assert env.invoke().payload.startswith("ASIA")
@@ -799,7 +847,14 @@ def test_more_that_is_set_by_a_call(environment):
         signal.set_wakeup_fd(descriptor)
         blocked = signal.SIGUSR2 in signal.pthread_sigmask(signal.SIG_BLOCK, ())
         digits = getattr(sys, "get_int_max_str_digits", lambda: 999)()
-        return [[*gc.get_threshold()], gc.get_freeze_count() > 0, digits, csv.field_size_limit(), descriptor, blocked]
+        return [
+            [*gc.get_threshold()],
+            gc.get_freeze_count() > 0,
+            digits,
+            csv.field_size_limit(),
+            descriptor,
+            blocked,
+        ]
 
     before = values()
     env = environment("""
@@ -875,9 +930,17 @@ def test_the_default_decimal_context_and_the_breakpoint_hook(environment):
 
 class TestSingleValues:
     @pytest.mark.parametrize("entered_at_its_end", [False, True])
-    def test_a_patch_that_ends_after_the_environment_has_entered_is_gone(self, environment, entered_at_its_end):
+    def test_a_patch_that_ends_after_the_environment_has_entered_is_gone(
+        self, environment, entered_at_its_end
+    ):
         def values():
-            return sys.argv, tempfile.tempdir, sys.breakpointhook, os.environ, socket.getdefaulttimeout()
+            return (
+                sys.argv,
+                tempfile.tempdir,
+                sys.breakpointhook,
+                os.environ,
+                socket.getdefaulttimeout(),
+            )
 
         before, arguments = values(), list(sys.argv)
         env = environment("""
@@ -1063,7 +1126,9 @@ class TestFinders:
             stage.leave()
             assert Own not in sys.meta_path
         finally:
-            sys.meta_path[:] = [finder for finder in sys.meta_path if finder not in (Own, libraries)]
+            sys.meta_path[:] = [
+                finder for finder in sys.meta_path if finder not in (Own, libraries)
+            ]
 
 
 class TestSharedNamespaces:
@@ -1086,7 +1151,11 @@ class TestSharedNamespaces:
             assert (vars(collections.OrderedDict), socket.socket.connect) == before
             assert json.JSONEncoder.item_separator == separator
         changed = sorted(event.target for event in env.timeline.of(SharedChange))
-        assert changed == ["collections.Mapping", "json.encoder.JSONEncoder.item_separator", "socket.socket.connect"]
+        assert changed == [
+            "collections.Mapping",
+            "json.encoder.JSONEncoder.item_separator",
+            "socket.socket.connect",
+        ]
         assert "changed: collections.Mapping, which is shared" in repr(env.timeline)
 
     def test_special_names_too(self, environment):
@@ -1124,7 +1193,11 @@ class TestSharedNamespaces:
         assert time.time is real
 
     def test_a_library_that_init_is_the_first_to_import(self, environment, monkeypatch):
-        saved = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "urllib3"}
+        saved = {
+            name: sys.modules.pop(name)
+            for name in list(sys.modules)
+            if name.partition(".")[0] == "urllib3"
+        }
         try:
             env = environment("""
                 import urllib3.connectionpool, urllib3.util.retry
@@ -1145,7 +1218,9 @@ class TestSharedNamespaces:
                 del sys.modules[name]
             sys.modules.update(saved)
 
-    def test_a_submodule_that_init_is_the_first_to_import_stays_on_its_package(self, environment, monkeypatch):
+    def test_a_submodule_that_init_is_the_first_to_import_stays_on_its_package(
+        self, environment, monkeypatch
+    ):
         monkeypatch.delitem(sys.modules, "json.tool", raising=False)
         monkeypatch.delattr(json, "tool", raising=False)
         env = environment("import json.tool\ndef handler(event, context): ...")
@@ -1187,7 +1262,11 @@ def test_the_fork_server_of_multiprocessing_goes_with_the_environment(environmen
     assert env.invoke().payload[1] != first
     env.close()
     assert kept() == before
-    assert not [one for one in multiprocessing.util._finalizer_registry.values() if str(env.tmp) in str(one._args)]
+    assert not [
+        one
+        for one in multiprocessing.util._finalizer_registry.values()
+        if str(env.tmp) in str(one._args)
+    ]
 
 
 class TestToolsThatEndWhileItIsEntered:
@@ -1245,7 +1324,9 @@ class TestToolsThatEndWhileItIsEntered:
     def test_a_session_that_function_code_gives_up(self, environment, monkeypatch):
         boto3 = pytest.importorskip("boto3")
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", outside := object())
-        env = environment("import boto3\ndef handler(event, context): boto3.DEFAULT_SESSION = event")
+        env = environment(
+            "import boto3\ndef handler(event, context): boto3.DEFAULT_SESSION = event"
+        )
         for event in (1, None):
             env.invoke(event)
             stage.leave()
@@ -1281,7 +1362,9 @@ class TestToolsThatEndWhileItIsEntered:
     ],
 )
 def test_nothing_keeps_an_environment_that_is_closed(tmp_path, code):
-    """Its modules go with it: they may hold much, and Python complains of files and loops that nobody has closed."""
+    """Its modules go with it: they may hold much, and Python complains of files and loops that
+    nobody has closed.
+    """
     (tmp_path / "app.py").write_text(
         f"class Big: find_spec = write = lambda *_: None\nbig = Big()\n{code}\ndef handler(event, context): return 1\n"
     )
@@ -1318,7 +1401,10 @@ def test_an_environment_that_is_closed_is_freed_at_once(tmp_path, code):
         env.recycle()
         env.invoke()
         parts = env._parts
-        left = [weakref.ref(one) for one in (env, parts.conductor, parts.process, parts.world, parts.runtime)]
+        left = [
+            weakref.ref(one)
+            for one in (env, parts.conductor, parts.process, parts.world, parts.runtime)
+        ]
         env.close()
         del env, parts
         assert [one() for one in left] == [None] * len(left)

@@ -62,7 +62,9 @@ def test_nothing_is_left(environment):
         ("executor", "ThreadPoolExecutor", ""),
     ],
 )
-def test_each_kind_with_its_name_and_where_it_was_started(environment, tmp_path, event, label, started):
+def test_each_kind_with_its_name_and_where_it_was_started(
+    environment, tmp_path, event, label, started
+):
     env = environment(SOURCE)
     (one,) = env.invoke(event).leftovers
     clean = env.invoke("clean").leftovers

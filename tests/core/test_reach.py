@@ -17,7 +17,14 @@ from pytest_lambda_lifecycle.isolation.patching import replace_attributes
 
 SANDBOX = str(Path(pytest_lambda_lifecycle.isolation.sandbox.__file__).parent)
 NAMES = ["sandbox", "sandbox.localdomain", "Sandbox.LocalDomain", "sandbox.localdomain."]
-FUNCTIONS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getfqdn", "create_connection")
+FUNCTIONS = (
+    "getaddrinfo",
+    "gethostbyname",
+    "gethostbyname_ex",
+    "gethostbyaddr",
+    "getfqdn",
+    "create_connection",
+)
 
 
 @pytest.fixture
@@ -30,7 +37,9 @@ def listener():
 def entered(listener):
     """A reach that is entered, and how often it was told of a connect."""
     told = []
-    undo = Reach(listener.getsockname, lambda connection: told.append(threading.get_ident())).enter()
+    undo = Reach(
+        listener.getsockname, lambda connection: told.append(threading.get_ident())
+    ).enter()
     yield told
     undo()
 
@@ -42,7 +51,10 @@ def photograph():
 @pytest.mark.parametrize("name", NAMES)
 def test_the_names_are_this_machine(entered, name):
     assert socket.getaddrinfo(name, 80, type=socket.SOCK_STREAM)[0][4] == ("127.0.0.1", 80)
-    assert socket.getaddrinfo(host=name.encode(), port=None, family=socket.AF_INET)[0][4] == ("127.0.0.1", 0)
+    assert socket.getaddrinfo(host=name.encode(), port=None, family=socket.AF_INET)[0][4] == (
+        "127.0.0.1",
+        0,
+    )
     assert socket.gethostbyname(name) == "127.0.0.1"
     assert socket.gethostbyname_ex(name)[2] == ["127.0.0.1"]
     assert socket.gethostbyaddr(name) == socket.gethostbyaddr("127.0.0.1")
@@ -60,7 +72,9 @@ def test_sockets_bind_and_connect_by_name(entered, name):
 
 
 def test_the_server_of_aws_samples_listens_by_name(entered):
-    with http.server.HTTPServer(("sandbox.localdomain", 0), http.server.BaseHTTPRequestHandler) as server:
+    with http.server.HTTPServer(
+        ("sandbox.localdomain", 0), http.server.BaseHTTPRequestHandler
+    ) as server:
         assert server.server_address[0] == "127.0.0.1"
 
 
@@ -127,7 +141,9 @@ def test_leaving_gives_back_the_very_same_objects():
 
 
 def test_a_socket_class_that_refuses_is_seen_through(monkeypatch, listener):
-    """As pytest-socket has it: the class in its place refuses, and those made before still connect."""
+    """As pytest-socket has it: the class in its place refuses, and those made before still
+    connect.
+    """
     existing = socket.socket()
 
     class Guarded(socket.socket):
@@ -184,7 +200,10 @@ def test_a_create_connection_of_another_library(monkeypatch):
 
 
 def test_mocks_of_the_test_stay_in_place():
-    with mock.patch("socket.getaddrinfo") as getaddrinfo, mock.patch("socket.socket.connect") as connect:
+    with (
+        mock.patch("socket.getaddrinfo") as getaddrinfo,
+        mock.patch("socket.socket.connect") as connect,
+    ):
         undo = Reach(lambda: None, lambda: None).enter()
         try:
             assert socket.getaddrinfo is getaddrinfo
@@ -260,18 +279,26 @@ def test_attributes_that_tools_deleted_meanwhile():
 def run(code, *folders, flags=()):
     path = ":".join([SANDBOX, *map(str, folders)])
     done = subprocess.run(
-        [sys.executable, *flags, "-c", code], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True
+        [sys.executable, *flags, "-c", code],
+        env={"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert not done.stderr, done.stderr
     return done.stdout.split()
 
 
-NAMES_OF_MODULES = "import sys, socket; print(socket.gethostbyname('sandbox'), 'sitecustomize' in sys.modules)"
+NAMES_OF_MODULES = (
+    "import sys, socket; print(socket.gethostbyname('sandbox'), 'sitecustomize' in sys.modules)"
+)
 
 
 def test_an_extension_knows_the_names(tmp_path):
     assert run(NAMES_OF_MODULES) == ["127.0.0.1", "False"]
-    assert run("import sys; print(*sys.path)") == run("import sys; print(*sys.path)", flags=["-W", "error"])
+    assert run("import sys; print(*sys.path)") == run(
+        "import sys; print(*sys.path)", flags=["-W", "error"]
+    )
     assert SANDBOX not in run("import sys; print(*sys.path)")
 
 
@@ -285,10 +312,14 @@ def test_another_sitecustomize_runs_as_well(tmp_path):
 
 def test_another_sitecustomize_fails_as_it_would_alone(tmp_path):
     (tmp_path / "sitecustomize.py").write_text("1 / 0")
-    with pytest.raises(AssertionError, match="Error in sitecustomize; set PYTHONVERBOSE for traceback"):
+    with pytest.raises(
+        AssertionError, match="Error in sitecustomize; set PYTHONVERBOSE for traceback"
+    ):
         run("print('goes on')", tmp_path)
 
 
 def test_children_of_an_extension_know_them_too():
     child = "import socket; print(socket.gethostbyname('sandbox.localdomain'))"
-    assert run(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])") == ["127.0.0.1"]
+    assert run(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])") == [
+        "127.0.0.1"
+    ]

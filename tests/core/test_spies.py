@@ -92,7 +92,10 @@ def test_one_says_what_there_was_instead(env):
 def test_a_count_of_a_phase_that_does_not_exist_is_refused(env, phase):
     spy = env.spy("db.connect")
     env.invoke({})
-    with pytest.raises(LifecycleError, match=r"'db.connect' in phase .*: the phases are 'init', 'restore', 'invoke', "):
+    with pytest.raises(
+        LifecycleError,
+        match=r"'db.connect' in phase .*: the phases are 'init', 'restore', 'invoke', ",
+    ):
         spy.count(phase=phase)
 
 
@@ -111,7 +114,9 @@ def test_classes_methods_and_their_kinds(env):
 
 def test_a_shared_library_is_spied_on_only_while_entered(environment):
     original = json.dumps
-    env = environment("from json import dumps\nX = dumps([1])\ndef handler(event, context): return dumps(event)")
+    env = environment(
+        "from json import dumps\nX = dumps([1])\ndef handler(event, context): return dumps(event)"
+    )
     spy = env.spy("json.dumps")
     assert json.dumps is original
     env.invoke({"a": 1})
@@ -170,7 +175,9 @@ def test_a_name_that_a_late_library_does_not_have_is_told_at_each_invoke(user_of
     user_of_laterlib.spy("laterlib.cal")
     importlib.import_module("laterlib")
     for _ in range(2):
-        with pytest.raises(LifecycleError, match=r"laterlib has no attribute 'cal'; did you mean 'call'\?"):
+        with pytest.raises(
+            LifecycleError, match=r"laterlib has no attribute 'cal'; did you mean 'call'\?"
+        ):
             user_of_laterlib.invoke()
 
 
@@ -180,7 +187,9 @@ def test_a_module_that_no_phase_imports_is_a_warning_once(environment, write):
     spy = env.spy("db.connekt")
     assert spy.calls == []  # nothing has run: nobody would conclude anything
     assert env.invoke().status == "success"
-    with pytest.warns(LifecycleWarning, match=r"'db\.connekt'.*: db was never imported by a phase") as caught:
+    with pytest.warns(
+        LifecycleWarning, match=r"'db\.connekt'.*: db was never imported by a phase"
+    ) as caught:
         assert spy.count() == 0
     assert caught[0].filename == __file__
     assert (spy.phases, repr(spy)) == ([], "<Spy db.connekt: none calls>")
@@ -203,7 +212,10 @@ def test_spies_survive_a_reset(env):
 
 
 def test_patch_replaces_for_init_as_well(env):
-    env.patch("db.connect", lambda url, retries: type("Fake", (), {"get": lambda self, key: f"fake {key}"})())
+    env.patch(
+        "db.connect",
+        lambda url, retries: type("Fake", (), {"get": lambda self, key: f"fake {key}"})(),
+    )
     assert env.invoke().payload == "fake k"
     env.reset()
     assert env.invoke().payload == "fake k"
@@ -246,7 +258,9 @@ def test_two_spies_on_one_target_see_each_call_once(environment, write, target):
 @pytest.mark.parametrize(
     "target", ["app.json.dumps", "app.JSONEncoder.encode", "app.JSONEncoder", "app.default.encode"]
 )
-def test_a_shared_library_that_is_reached_through_function_code_is_restored(environment, target, when):
+def test_a_shared_library_that_is_reached_through_function_code_is_restored(
+    environment, target, when
+):
     def state():
         return json.dumps, encoder.encode, encoder.__init__, dict(vars(json._default_encoder))
 
@@ -319,7 +333,9 @@ def test_a_target_that_cannot_be(env, target, message):
         ("db.Client.size", "it is a property, and not callable"),
     ],
 )
-def test_a_target_in_function_code_that_does_not_exist_is_told_when_init_imports_it(env, target, message):
+def test_a_target_in_function_code_that_does_not_exist_is_told_when_init_imports_it(
+    env, target, message
+):
     env.spy(target)
     with pytest.raises(LifecycleError, match=message):
         env.invoke()
@@ -327,7 +343,9 @@ def test_a_target_in_function_code_that_does_not_exist_is_told_when_init_imports
 
 def test_a_spy_after_init_on_a_name_that_is_bound_elsewhere(env):
     env.invoke()
-    with pytest.raises(LifecycleError, match=r"init has already bound the same object as app\.connect"):
+    with pytest.raises(
+        LifecycleError, match=r"init has already bound the same object as app\.connect"
+    ):
         env.spy("db.connect")
     late = env.spy("app.connect")
     env.invoke({"connect": "x"})
@@ -344,7 +362,9 @@ def test_the_handler_can_be_spied_on_until_the_runtime_has_bound_it(environment,
     late = environment(handler=handler)
     late.invoke({})
     for ask in (late.spy, lambda target: late.patch(target, print)):
-        with pytest.raises(LifecycleError, match="'pkg.app.handler' now: it is the handler.*before the first phase"):
+        with pytest.raises(
+            LifecycleError, match="'pkg.app.handler' now: it is the handler.*before the first phase"
+        ):
             ask("pkg.app.handler")
     late.reset()
     again = late.spy("pkg.app.handler")
@@ -369,14 +389,20 @@ def test_a_builtin_type_cannot_be_spied_on(env):
         ("os.putenv", "os.environ['OWN'] = '1'", "success"),
         ("signal.raise_signal", "signal.raise_signal(9)", "error"),
         ("signal.signal", "signal.signal(signal.SIGUSR1, signal.SIG_IGN)", "success"),
-        ("socket.gethostbyname", "assert socket.gethostbyname('sandbox') == '127.0.0.1'", "success"),
+        (
+            "socket.gethostbyname",
+            "assert socket.gethostbyname('sandbox') == '127.0.0.1'",
+            "success",
+        ),
         ("socket.socket.bind", "socket.create_server(('127.0.0.1', 0)).close()", "success"),
         ("subprocess.Popen", "subprocess.run([sys.executable, '-c', ''])", "success"),
         ("tempfile.mkdtemp", "tempfile.mkdtemp()", "success"),
         ("threading.Thread.start", "threading.Thread(target=pow, args=(1, 1)).start()", "success"),
     ],
 )
-def test_a_spy_on_what_the_environment_watches_sees_the_call_and_the_watch_goes_on(environment, target, code, status):
+def test_a_spy_on_what_the_environment_watches_sees_the_call_and_the_watch_goes_on(
+    environment, target, code, status
+):
     env = environment(f"""
         import atexit, logging, os, signal, socket, subprocess, sys, tempfile, threading
         def handler(event, context):
@@ -402,7 +428,9 @@ def test_a_spy_on_what_everybody_uses(environment, builtin):
 
 
 def test_our_own_calls_are_no_calls_of_the_function(environment):
-    env = environment("import os\ndef handler(event, context): os.environ['OWN'] = '1'; getattr(os, 'own', None)")
+    env = environment(
+        "import os\ndef handler(event, context): os.environ['OWN'] = '1'; getattr(os, 'own', None)"
+    )
     putenv, get = env.spy("os.putenv"), env.spy("builtins.getattr")
     env.invoke()  # the runtime sets a variable as well, for X-Ray
     assert putenv.one.args == (b"OWN", b"1")
@@ -458,7 +486,9 @@ class TestReuse:
         assert lines[2].startswith("  now:        <object object at ")
         assert lines[1].split()[-1] != lines[2].split()[-1]
 
-    @pytest.mark.parametrize(("event", "target"), [("pool", "app.Pool.instance"), ("delete", "app.table")])
+    @pytest.mark.parametrize(
+        ("event", "target"), [("pool", "app.Pool.instance"), ("delete", "app.table")]
+    )
     def test_class_attributes_and_deleted_names(self, environment, event, target):
         env = environment(self.SOURCE)
         env.invoke(event)
@@ -487,15 +517,23 @@ class TestReuse:
                 r"what init made is gone, .* was shut down \(reason spindown\) at .*test_spies.py:.*; ask before",
             ),
             ("close", r"what init made is gone, .* was closed at .*test_spies.py:.*; ask before"),
-            ("reset", "what init made is gone, as the environment is in state 'reset'; invoke first"),
-            ("recycle", "what init made is gone, as the environment is in state 'new'; invoke first"),
+            (
+                "reset",
+                "what init made is gone, as the environment is in state 'reset'; invoke first",
+            ),
+            (
+                "recycle",
+                "what init made is gone, as the environment is in state 'new'; invoke first",
+            ),
         ],
     )
     def test_nothing_to_compare_any_more(self, environment, end, message):
         env = environment(self.SOURCE)
         env.invoke()
         getattr(env, end)()
-        with pytest.raises(LifecycleError, match=f"cannot say whether app.table was reused: {message}"):
+        with pytest.raises(
+            LifecycleError, match=f"cannot say whether app.table was reused: {message}"
+        ):
             env.assert_reused("app.table")
 
     def test_no_target_at_all(self, environment):

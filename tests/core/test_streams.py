@@ -1,4 +1,6 @@
-"""What function code does to its streams stays with the function, and what it writes is in its log."""
+"""What function code does to its streams stays with the function, and what it writes is in its
+log.
+"""
 
 import gc
 import io
@@ -22,7 +24,9 @@ class TestFunctionsOwnStream:
             "codecs.getwriter('utf-8')(sys.stdout.buffer)",
         ],
     )
-    def test_a_wrapper_that_is_collected_leaves_the_tests_stream_alone(self, environment, capsys, wrap):
+    def test_a_wrapper_that_is_collected_leaves_the_tests_stream_alone(
+        self, environment, capsys, wrap
+    ):
         env = environment(f"""
             import codecs, io, sys
             sys.stdout = {wrap}
@@ -36,7 +40,9 @@ class TestFunctionsOwnStream:
         print("the test goes on")
         assert capsys.readouterr().out == "hï\nthe test goes on\n"
 
-    @pytest.mark.parametrize("close", ["sys.stdout.close()", "sys.stdout.buffer.close()", "sys.stdout.detach()"])
+    @pytest.mark.parametrize(
+        "close", ["sys.stdout.close()", "sys.stdout.buffer.close()", "sys.stdout.detach()"]
+    )
     def test_closing_it_ends_only_the_functions_own(self, environment, capsys, close):
         env = environment(f"""
             import sys
@@ -46,7 +52,11 @@ class TestFunctionsOwnStream:
                 except ValueError as error: return str(error)
         """)
         env.invoke("")
-        why = "underlying buffer has been detached" if "detach" in close else "I/O operation on closed file."
+        why = (
+            "underlying buffer has been detached"
+            if "detach" in close
+            else "I/O operation on closed file."
+        )
         assert env.invoke("close").payload == why
         assert env.invoke("").payload == why
         print("the test goes on")
@@ -78,7 +88,9 @@ class TestFunctionsOwnStream:
         assert (captured.out, captured.err) == (b"text\nby\xc3\xa4tes \xff\nraw\n", b"error\n")
 
     def test_half_a_letter_is_recorded_when_the_stream_ends(self, environment):
-        env = environment("import sys\ndef handler(e, c): sys.stderr.buffer.write(b'\\xc3'); sys.stderr.close()")
+        env = environment(
+            "import sys\ndef handler(e, c): sys.stderr.buffer.write(b'\\xc3'); sys.stderr.close()"
+        )
         assert "\N{REPLACEMENT CHARACTER}" in env.invoke().log
 
     def test_an_outside_without_bytes_gets_text(self, environment, monkeypatch):
@@ -110,7 +122,9 @@ class TestFunctionsOwnStream:
             "os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())",
         ],
     )
-    def test_function_code_cannot_close_the_descriptor_of_the_tests_stream(self, environment, capfd, close):
+    def test_function_code_cannot_close_the_descriptor_of_the_tests_stream(
+        self, environment, capfd, close
+    ):
         env = environment(f"""
             import os, sys
             def handler(event, context):
@@ -131,7 +145,9 @@ class TestFunctionsOwnStream:
             os.fstat(stream.fileno())
         assert re.fullmatch("before(hi)?on(hi)?onbehindtext\n", capfd.readouterr().out)
 
-    def test_a_descriptor_that_is_kept_follows_the_tests_stream(self, environment, capfd, tmp_path, monkeypatch):
+    def test_a_descriptor_that_is_kept_follows_the_tests_stream(
+        self, environment, capfd, tmp_path, monkeypatch
+    ):
         env = environment("""
             import os, sys
             kept = os.fdopen(sys.stdout.fileno(), "w", buffering=1, closefd=False)
@@ -149,7 +165,9 @@ class TestFunctionsOwnStream:
         assert capfd.readouterr().out == "one\nstill one\n"
 
     def test_a_descriptor_that_others_have_by_now_stays_open(self, environment, capfd, tmp_path):
-        env = environment("import os, sys\ndef handler(e, c): n = sys.stdout.fileno(); os.close(n); return n")
+        env = environment(
+            "import os, sys\ndef handler(e, c): n = sys.stdout.fileno(); os.close(n); return n"
+        )
         number = env.invoke().payload
         with (tmp_path / "other").open("w") as other:
             assert other.fileno() == number
@@ -173,7 +191,9 @@ class TestFunctionsOwnStream:
 def test_output_of_a_function_that_the_handler_invokes_is_its_own(environment, write, capsys):
     write("inner.py", "def handler(event, context): print('inner')")
     inner = environment(handler="inner.handler")
-    outer = environment("def handler(event, context): print('before'); call(); print('after')\ndef call(): ...")
+    outer = environment(
+        "def handler(event, context): print('before'); call(); print('after')\ndef call(): ..."
+    )
     outer.patch("app.call", lambda: inner.invoke() and None)
     outer.invoke()
     assert "inner\n" in inner.log

@@ -80,7 +80,10 @@ def test_a_handler_that_does_not_end_is_cut(environment, do):
     timed_out = env.invocations[-1]
     assert timed_out.status == "timeout"
     assert timed_out.report.endswith("\tStatus: timeout")
-    assert timed_out.error == {"errorType": "Sandbox.Timedout", "errorMessage": caught.value.error_message}
+    assert timed_out.error == {
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": caught.value.error_message,
+    }
     assert env.state == "reset"
     assert timer_is_set() == before
     for thread in threading.enumerate():  # what runs on other threads is not interrupted
@@ -112,14 +115,20 @@ def test_a_whole_second_of_timeout(environment):
 
 
 def test_what_ends_in_time_is_not_cut(environment):
-    env, before, handler = environment(HANDLER, timeout=1), timer_is_set(), signal.getsignal(signal.SIGALRM)
+    env, before, handler = (
+        environment(HANDLER, timeout=1),
+        timer_is_set(),
+        signal.getsignal(signal.SIGALRM),
+    )
     assert env.invoke("time.sleep(0.3)").status == "success"
     assert timer_is_set() == before
     assert signal.getsignal(signal.SIGALRM) == handler
 
 
 def test_remaining_time_and_the_deadline_header_follow(environment):
-    env = environment("def handler(event, context): return context.get_remaining_time_in_millis()", timeout=30)
+    env = environment(
+        "def handler(event, context): return context.get_remaining_time_in_millis()", timeout=30
+    )
     assert 29_000 < env.invoke().payload <= 30_000
     assert 100 < env.invoke(remaining_ms=250).payload <= 250
 
@@ -127,13 +136,17 @@ def test_remaining_time_and_the_deadline_header_follow(environment):
 @pytest.mark.parametrize("remaining", [0, -1, 3001, 1.5, True, "250"])
 def test_a_remaining_time_that_cannot_be(environment, remaining):
     env = environment(HANDLER)
-    with pytest.raises(LifecycleError, match=r"whole number of ms from 1 to 3000, the function's timeout \(from"):
+    with pytest.raises(
+        LifecycleError, match=r"whole number of ms from 1 to 3000, the function's timeout \(from"
+    ):
         env.invoke("", remaining_ms=remaining)
     assert env.phases == []
 
 
 class TestInit:
-    SLOW = "import time\nprint('body')\ntime.sleep(0.4)\ndef handler(event, context): return 'served'"
+    SLOW = (
+        "import time\nprint('body')\ntime.sleep(0.4)\ndef handler(event, context): return 'served'"
+    )
 
     def test_limits(self):
         assert init_limit_us("on-demand", 900) == 10_000_000
@@ -141,11 +154,16 @@ class TestInit:
         assert init_limit_us("snap-start", 900) == 900_000_000
 
     def test_an_init_over_its_limit_is_retried_inside_the_invoke(self, environment, monkeypatch):
-        monkeypatch.setattr("pytest_lambda_lifecycle.lifecycle.rules.init_limit_us", lambda kind, timeout: 200_000)
+        monkeypatch.setattr(
+            "pytest_lambda_lifecycle.lifecycle.rules.init_limit_us", lambda kind, timeout: 200_000
+        )
         env = environment(self.SLOW)
         served = env.invoke()
         assert served.payload == "served"
-        assert [(init.phase, init.status) for init in env.inits] == [("init", "timeout"), ("invoke", "success")]
+        assert [(init.phase, init.status) for init in env.inits] == [
+            ("init", "timeout"),
+            ("invoke", "success"),
+        ]
         assert served.duration_ms > 400
         assert served.init_duration_ms is None
         report = next(line for line in env.log.splitlines() if line.startswith("INIT_REPORT"))
@@ -161,7 +179,9 @@ class TestInit:
         assert env.invocations[0].report.endswith("\tStatus: timeout")
 
     def test_initialize_over_its_limit(self, environment, monkeypatch):
-        monkeypatch.setattr("pytest_lambda_lifecycle.lifecycle.rules.init_limit_us", lambda kind, timeout: 200_000)
+        monkeypatch.setattr(
+            "pytest_lambda_lifecycle.lifecycle.rules.init_limit_us", lambda kind, timeout: 200_000
+        )
         env = environment(self.SLOW)
         with pytest.raises(InitError, match="Task timed out after 0.20 seconds"):
             env.initialize()
@@ -194,7 +214,9 @@ class TestSharedTimer:
             "import signal, time\ndef handler(e, c): signal.setitimer(signal.ITIMER_REAL, .05); time.sleep(9)"
         )
         failed = env.invoke(check=False)
-        assert failed.error["errorMessage"].endswith("Runtime exited with error: signal: alarm clock")
+        assert failed.error["errorMessage"].endswith(
+            "Runtime exited with error: signal: alarm clock"
+        )
 
     def test_the_tests_timer_fires_inside_the_handler_at_its_moment(self, environment):
         env = environment(HANDLER)
@@ -212,7 +234,9 @@ class TestSharedTimer:
             began = time.perf_counter()
             failed = env.invoke("time.sleep(30)", check=False)
             assert time.perf_counter() - began < 1
-            assert failed.error_type == "Runtime.ExitError"  # a stranger's BaseException ends the process
+            assert (
+                failed.error_type == "Runtime.ExitError"
+            )  # a stranger's BaseException ends the process
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
@@ -233,7 +257,9 @@ def test_off_the_main_thread_it_is_judged_when_the_handler_returns(environment):
 
 
 class TestTheEndOfAPhase:
-    """The timer's signals come until it is set to nothing, and Python calls the handler some time after that."""
+    """The timer's signals come until it is set to nothing, and Python calls the handler some time
+    after that.
+    """
 
     @pytest.fixture
     def heard(self):
@@ -288,7 +314,9 @@ class TestTheEndOfAPhase:
         RealTime.sleep(0.01)
         assert heard == [1]
 
-    def test_a_handler_of_the_tests_that_raises_amid_it_does_no_harm(self, environment, monkeypatch, capsys):
+    def test_a_handler_of_the_tests_that_raises_amid_it_does_no_harm(
+        self, environment, monkeypatch, capsys
+    ):
         env = environment("def handler(event, context): print(event)")
         env.initialize()
         real, raised = alarm.Alarm.end, []

@@ -1,4 +1,6 @@
-"""Libraries under virtual time: what they keep expires at its moment, and nothing fake stays in them."""
+"""Libraries under virtual time: what they keep expires at its moment, and nothing fake stays in
+them.
+"""
 
 import importlib
 import sys
@@ -64,7 +66,9 @@ class TestExpiry:
             def handler(event, context): provider.get("name", max_age=60); return len(fetched)
         """)
         assert env.invoke().payload == 1
-        clock.move_to(START + timedelta(seconds=60))  # Powertools: the last moment at which it is valid
+        clock.move_to(
+            START + timedelta(seconds=60)
+        )  # Powertools: the last moment at which it is valid
         assert env.invoke().payload == 1
         clock.advance(0.000001)
         assert env.invoke().payload == 2
@@ -105,7 +109,9 @@ class TestExpiry:
             def handler(event, context): return credentials.get_frozen_credentials().access_key
         """)
         assert env.invoke().payload == "key 1"
-        clock.move_to(START + timedelta(minutes=45))  # botocore: it refreshes when less than 15 minutes remain
+        clock.move_to(
+            START + timedelta(minutes=45)
+        )  # botocore: it refreshes when less than 15 minutes remain
         assert env.invoke().payload == "key 1"
         clock.advance(0.000001)
         assert env.invoke().payload == "key 2"
@@ -170,7 +176,9 @@ class TestSleeping:
         naplib = sys.modules.pop("naplib")
         assert naplib.sleep is naplib.nap.__defaults__[0] is time.sleep is Real.sleep
 
-    def test_a_library_that_fills_its_tables_under_a_clock(self, tmp_path, monkeypatch, environment):
+    def test_a_library_that_fills_its_tables_under_a_clock(
+        self, tmp_path, monkeypatch, environment
+    ):
         folder = tmp_path / "site-packages"
         folder.mkdir()
         (folder / "tablelib.py").write_text(
@@ -180,7 +188,9 @@ class TestSleeping:
         )
         monkeypatch.syspath_prepend(str(folder))
         with LambdaClock(START):
-            environment("import tablelib\ndef handler(event, context): return tablelib.TYPES and None").invoke()
+            environment(
+                "import tablelib\ndef handler(event, context): return tablelib.TYPES and None"
+            ).invoke()
         tablelib = sys.modules.pop("tablelib")
         assert list(tablelib.Writer.writers.items()) == [(str, 1), (datetime, 2), (int, time.time)]
         assert {datetime, int} == tablelib.TYPES
@@ -212,7 +222,11 @@ class TestSleeping:
 
     @pytest.mark.parametrize(
         "wait",
-        ["subprocess.run([*CHILD], timeout=9)", "subprocess.Popen([*CHILD]).wait(9)", "subprocess.run([*CHILD])"],
+        [
+            "subprocess.run([*CHILD], timeout=9)",
+            "subprocess.Popen([*CHILD]).wait(9)",
+            "subprocess.run([*CHILD])",
+        ],
     )
     def test_children_take_their_time(self, clock, environment, wait):
         env = environment(f"""

@@ -1,4 +1,6 @@
-"""Which modules an environment imports afresh, and that the outside gets the very same objects back."""
+"""Which modules an environment imports afresh, and that the outside gets the very same objects
+back.
+"""
 
 import importlib
 import re
@@ -13,13 +15,22 @@ from pytest_lambda_lifecycle import InitError, LifecycleError, LifecycleWarning
 def test_the_outside_keeps_its_own_copies(environment, write, outside):
     write("orders/__init__.py", "")
     write("orders/db.py", "CONNECTION = object()")
-    write("orders/app.py", "from orders import db\ndef handler(event, context): return id(db.CONNECTION)")
+    write(
+        "orders/app.py",
+        "from orders import db\ndef handler(event, context): return id(db.CONNECTION)",
+    )
     package, db, app = outside("orders", "orders.db", "orders.app")
     env = environment(handler="orders.app.handler")
-    assert env.invoke().payload == id(env.import_module("orders.db").CONNECTION) != id(db.CONNECTION)
+    assert (
+        env.invoke().payload == id(env.import_module("orders.db").CONNECTION) != id(db.CONNECTION)
+    )
     assert sys.modules["orders.db"] is env.import_module("orders.db") is not db
     env.close()
-    assert (sys.modules["orders"], sys.modules["orders.db"], sys.modules["orders.app"]) == (package, db, app)
+    assert (sys.modules["orders"], sys.modules["orders.db"], sys.modules["orders.app"]) == (
+        package,
+        db,
+        app,
+    )
     assert package.db is db
     assert app.db is db
 
@@ -36,7 +47,9 @@ def test_nothing_stays_that_was_not_there(environment, write):
 
 def test_a_submodule_imported_in_a_later_invoke_is_this_environments(environment, write):
     write("late.py", "X = []")
-    env = environment("def handler(event, context):\n if event: import late; late.X.append(1); return late.X")
+    env = environment(
+        "def handler(event, context):\n if event: import late; late.X.append(1); return late.X"
+    )
     env.invoke(0)
     assert env.invoke(1).payload == [1]
     assert env.invoke(1).payload == [1, 1]
@@ -50,7 +63,9 @@ def test_relative_circular_and_namespace_imports(environment, write):
     assert env.invoke().payload == [1, 2]
 
 
-def test_a_namespace_package_that_stays_hands_out_no_old_modules(environment, write, outside, tmp_path, monkeypatch):
+def test_a_namespace_package_that_stays_hands_out_no_old_modules(
+    environment, write, outside, tmp_path, monkeypatch
+):
     other = tmp_path / "other" / "shared_ns"
     other.mkdir(parents=True)
     (other / "theirs.py").write_text("X = object()")
@@ -97,9 +112,14 @@ def test_two_functions_with_modules_of_the_same_names(write, tmp_path):
 
     for name in ("one", "two"):
         write(f"{name}/utils.py", f"NAME = {name!r}")
-        write(f"{name}/handler.py", "import utils\nCALLS = []\ndef main(e, c): CALLS.append(utils.NAME); return CALLS")
+        write(
+            f"{name}/handler.py",
+            "import utils\nCALLS = []\ndef main(e, c): CALLS.append(utils.NAME); return CALLS",
+        )
     folders = [tmp_path / "task" / name for name in ("one", "two")]
-    one, two = (ExecutionEnvironment(FunctionConfig("handler.main", code_dir=folder)) for folder in folders)
+    one, two = (
+        ExecutionEnvironment(FunctionConfig("handler.main", code_dir=folder)) for folder in folders
+    )
     with one, two:
         assert one.invoke().payload == ["one"]
         assert two.invoke().payload == ["two"]
@@ -112,7 +132,9 @@ def test_two_functions_with_modules_of_the_same_names(write, tmp_path):
     assert "utils" not in sys.modules
 
 
-def test_a_helper_of_the_tests_with_the_same_name_does_not_stand_in(environment, write, tmp_path, monkeypatch):
+def test_a_helper_of_the_tests_with_the_same_name_does_not_stand_in(
+    environment, write, tmp_path, monkeypatch
+):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "colliding.py").write_text("WHO = 'the tests'")
     monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
@@ -137,12 +159,17 @@ def test_mock_patch_between_invokes_acts_on_the_environment(environment, monkeyp
 def test_patched_before_the_environment_existed(environment, outside):
     env = environment(
         "TABLE = 'real'\ndef handler(event, context): return TABLE",
-        tampered=lambda module: [name for name, one in vars(module).items() if isinstance(one, mock.NonCallableMock)],
+        tampered=lambda module: [
+            name for name, one in vars(module).items() if isinstance(one, mock.NonCallableMock)
+        ],
     )
     outside("app")
     with (
         mock.patch("app.TABLE"),
-        pytest.raises(LifecycleError, match=r"app\.TABLE was patched before this environment.*env\.patch\('app"),
+        pytest.raises(
+            LifecycleError,
+            match=r"app\.TABLE was patched before this environment.*env\.patch\('app",
+        ),
     ):
         env.invoke()
     assert env.invoke().payload == "real"
@@ -151,7 +178,9 @@ def test_patched_before_the_environment_existed(environment, outside):
 def test_a_failure_of_the_search_for_patches_is_not_the_functions(environment, outside):
     env = environment("def handler(event, context): ...", tampered=lambda module: 1 / 0)
     outside("app")
-    with pytest.raises(LifecycleError, match="whether a test has patched app .*ZeroDivisionError.* no fault of the"):
+    with pytest.raises(
+        LifecycleError, match="whether a test has patched app .*ZeroDivisionError.* no fault of the"
+    ):
         env.invoke()
     assert env.init_count == 1
     assert env.invocations == []
@@ -163,7 +192,9 @@ def test_kept_modules_are_not_imported_afresh(environment, write, outside):
     write("orders/tests/__init__.py", "")
     write("orders/tests/test_app.py", "THING = object()")
     (kept,) = outside("orders.tests.test_app")
-    env = environment(handler="orders.app.handler", keep=lambda name, *_: name.startswith("orders.tests"))
+    env = environment(
+        handler="orders.app.handler", keep=lambda name, *_: name.startswith("orders.tests")
+    )
     env.invoke()
     assert sys.modules["orders.tests.test_app"] is kept
     with mock.patch("orders.tests.test_app.THING", 1):
@@ -199,10 +230,14 @@ def test_fresh_packages_are_imported_again(environment, write, tmp_path, monkeyp
 @pytest.mark.parametrize("name", ["stateful_nope", "json.nope"])
 def test_an_unknown_fresh_package_is_a_warning_that_names_the_source(environment, name):
     with pytest.warns(LifecycleWarning, match=f"fresh_packages has '{name}'.*FunctionConfig"):
-        environment("def handler(event, context): ...", fresh_packages=[name, "json", "json.decoder"])
+        environment(
+            "def handler(event, context): ...", fresh_packages=[name, "json", "json.decoder"]
+        )
 
 
-def test_layers_are_importable_and_fresh_and_the_task_root_comes_first(environment, write, tmp_path):
+def test_layers_are_importable_and_fresh_and_the_task_root_comes_first(
+    environment, write, tmp_path
+):
     minor = f"python3.{sys.version_info.minor}"
     write("../layer1/python/layered.py", "WHO = 'layer 1'")
     write("../layer2/python/layered.py", "WHO = 'layer 2'")
@@ -223,9 +258,12 @@ def test_a_compiled_package_is_imported_once_and_the_timeline_says_so(environmen
     import sysconfig
     from pathlib import Path
 
-    # A compiled module of the standard library, copied under another package, stands for a vendored numpy.
+    # A compiled module of the standard library, copied under another package, stands for a vendored
+    # numpy.
     folder = Path(str(sysconfig.get_config_var("DESTSHARED")))
-    compiled = next(file for name in ("_statistics", "_csv", "_json") for file in folder.glob(f"{name}.*.so"))
+    compiled = next(
+        file for name in ("_statistics", "_csv", "_json") for file in folder.glob(f"{name}.*.so")
+    )
     write("vendored/__init__.py", f"from vendored import {compiled.name.partition('.')[0]}")
     shutil.copy(compiled, tmp_path / "task" / "vendored" / compiled.name)
     source = "import vendored\nX = 1\ndef handler(event, context): return id(vendored)"
@@ -304,12 +342,24 @@ def test_a_handler_that_cannot_be_loaded(environment, source, handler, error_typ
 @pytest.mark.parametrize(
     ("file", "handler", "neighbour", "remedy"),
     [
-        ("src/app.py", "src/app.handler", "src/shop.py", r"from src import shop.*with the handler 'app\.handler'"),
-        ("a/b/app.py", "a.b.app.handler", "a/b/shop/x.py", r"from a\.b import shop.*with the handler 'app\.handler'"),
+        (
+            "src/app.py",
+            "src/app.handler",
+            "src/shop.py",
+            r"from src import shop.*with the handler 'app\.handler'",
+        ),
+        (
+            "a/b/app.py",
+            "a.b.app.handler",
+            "a/b/shop/x.py",
+            r"from a\.b import shop.*with the handler 'app\.handler'",
+        ),
         ("pkg/__init__.py", "pkg.handler", "pkg/shop.py", "from pkg import shop"),
     ],
 )
-def test_a_module_beside_the_handlers_file_is_hinted_at(environment, write, file, handler, neighbour, remedy):
+def test_a_module_beside_the_handlers_file_is_hinted_at(
+    environment, write, file, handler, neighbour, remedy
+):
     write(file, "import shop\ndef handler(event, context): ...")
     write(neighbour, "")
     env = environment(handler=handler)
@@ -323,8 +373,12 @@ def test_a_module_beside_the_handlers_file_is_hinted_at(environment, write, file
     assert "beside" in "".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
 
 
-@pytest.mark.parametrize(("file", "handler"), [("queue.py", "queue.handler"), ("email/shop.py", "email/shop.handler")])
-def test_a_handler_whose_module_is_hidden_by_a_loaded_library_is_hinted_at(environment, write, file, handler):
+@pytest.mark.parametrize(
+    ("file", "handler"), [("queue.py", "queue.handler"), ("email/shop.py", "email/shop.handler")]
+)
+def test_a_handler_whose_module_is_hidden_by_a_loaded_library_is_hinted_at(
+    environment, write, file, handler
+):
     library = importlib.import_module(handler.partition(".")[0].partition("/")[0])
     write(file, "def handler(event, context): ...")
     env = environment(handler=handler)
@@ -381,7 +435,9 @@ def test_a_module_that_function_code_makes_by_hand_does_not_stay(environment):
     assert "app" not in sys.modules
 
 
-def test_a_stub_that_a_test_puts_in_sys_modules_is_what_function_code_imports(environment, write, monkeypatch):
+def test_a_stub_that_a_test_puts_in_sys_modules_is_what_function_code_imports(
+    environment, write, monkeypatch
+):
     import types
 
     write("heavy.py", "raise RuntimeError('the real one')")

@@ -41,7 +41,9 @@ def until(condition, seconds=20.0):
 
 
 def state_of(pid):
-    """Return the letter that ps shows: ``Z`` was killed and not reaped yet; "" when the process is gone."""
+    """Return the letter that ps shows: ``Z`` was killed and not reaped yet; "" when the process is
+    gone.
+    """
     if Path("/proc/self/stat").exists():
         try:
             return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -171,7 +173,9 @@ def test_a_compiled_one(extension, tmp_path):
         pytest.skip("there is no C compiler")
     one = extension("")
     source = tmp_path / "agent.c"
-    source.write_text('#include <stdio.h>\nint main(int n, char **a) { printf("%d %s\\n", n, a[0]); return 5; }\n')
+    source.write_text(
+        '#include <stdio.h>\nint main(int n, char **a) { printf("%d %s\\n", n, a[0]); return 5; }\n'
+    )
     subprocess.run([compiler, "-o", one.process.path, source], check=True)
     one.process.start()
     assert one.end() == 5
@@ -183,7 +187,12 @@ def test_variables_are_the_ones_given_and_no_others(extension, monkeypatch):
     one = extension(f"#!{sys.executable}\nimport os; print(*sorted(os.environ))\n", TABLE="orders")
     one.process.start()
     one.end()
-    assert set(one.text.split()) - {"LC_CTYPE"} == {"AWS_LAMBDA_RUNTIME_API", "PATH", "PYTHONPATH", "TABLE"}
+    assert set(one.text.split()) - {"LC_CTYPE"} == {
+        "AWS_LAMBDA_RUNTIME_API",
+        "PATH",
+        "PYTHONPATH",
+        "TABLE",
+    }
 
 
 def test_one_that_exits_at_once(extension):
@@ -201,7 +210,9 @@ def test_one_that_closes_its_output_goes_on(extension):
 
 
 def test_one_that_ignores_sigterm(extension):
-    one = extension("#!/bin/sh\ntrap 'echo no' TERM\necho ready\nwhile :; do sleep 60 & wait $!; done\n").start()
+    one = extension(
+        "#!/bin/sh\ntrap 'echo no' TERM\necho ready\nwhile :; do sleep 60 & wait $!; done\n"
+    ).start()
     one.process.terminate()
     until(lambda: "no\n" in one.told)
     assert one.process.exit_code is None
@@ -213,7 +224,9 @@ def test_one_that_ignores_sigterm(extension):
 
 
 def test_one_that_heeds_sigterm(extension):
-    one = extension("#!/bin/sh\ntrap 'exit 4' TERM\necho ready\nwhile :; do sleep 60 & wait $!; done\n").start()
+    one = extension(
+        "#!/bin/sh\ntrap 'exit 4' TERM\necho ready\nwhile :; do sleep 60 & wait $!; done\n"
+    ).start()
     one.process.terminate()
     assert one.end() == 4
 
@@ -221,7 +234,9 @@ def test_one_that_heeds_sigterm(extension):
 @pytest.mark.parametrize("how", ["kill", "exit"])
 def test_its_children_end_with_it(extension, how):
     wait = "wait" if how == "kill" else "exit 0"
-    one = extension(f"#!/bin/sh\nsleep 60 &\necho $!\nsleep 60 &\necho $!\necho ready\n{wait}\n").start()
+    one = extension(
+        f"#!/bin/sh\nsleep 60 &\necho $!\nsleep 60 &\necho $!\necho ready\n{wait}\n"
+    ).start()
     children = [int(line) for line in one.text.split()[:2]]
     if how == "kill":
         assert not gone(children[0])
@@ -231,7 +246,10 @@ def test_its_children_end_with_it(extension, how):
 
 
 def test_many_at_once(extension):
-    many = [extension(f"#!/bin/sh\necho {number}\nexit {number}\n", name=f"agent{number}") for number in range(20)]
+    many = [
+        extension(f"#!/bin/sh\necho {number}\nexit {number}\n", name=f"agent{number}")
+        for number in range(20)
+    ]
     for one in many:
         one.process.start()
     assert [one.end() for one in many] == list(range(20))
@@ -285,9 +303,24 @@ def test_one_that_floods_and_exits_is_recorded_to_its_end(extension):
 @pytest.mark.parametrize(
     ("content", "mode", "error_type", "message"),
     [
-        ("#!/bin/sh\n", 0o644, "PermissionDenied", "permission denied (make it executable: chmod +x)"),
-        ("echo no shebang\n", 0o755, "UnknownError", "exec format error (its first line has to name an interpreter"),
-        ("#!/no/such/interpreter\n", 0o755, "UnknownError", "no such file or directory (is the interpreter there"),
+        (
+            "#!/bin/sh\n",
+            0o644,
+            "PermissionDenied",
+            "permission denied (make it executable: chmod +x)",
+        ),
+        (
+            "echo no shebang\n",
+            0o755,
+            "UnknownError",
+            "exec format error (its first line has to name an interpreter",
+        ),
+        (
+            "#!/no/such/interpreter\n",
+            0o755,
+            "UnknownError",
+            "no such file or directory (is the interpreter there",
+        ),
         (None, 0, "UnknownError", "no such file or directory"),
         ("folder", 0, "PermissionDenied", "permission denied (it is a folder)"),
     ],
@@ -313,7 +346,9 @@ def test_launch_errors(extension, content, mode, error_type, message):
 def test_where_there_are_no_process_groups(extension, monkeypatch):
     one = extension(WAITS)
     monkeypatch.setattr(processes, "os", SimpleNamespace(name="nt"))
-    with pytest.raises(LifecycleError, match=r"extension 'agent' .* need a POSIX system; pass an Extension object"):
+    with pytest.raises(
+        LifecycleError, match=r"extension 'agent' .* need a POSIX system; pass an Extension object"
+    ):
         one.process.start()
 
 
@@ -587,7 +622,9 @@ def test_paths_hold_in_another_directory(tmp_path, monkeypatch):
     (tmp_path / "layer" / "extensions").mkdir(parents=True)
     (tmp_path / "layer" / "extensions" / "agent").write_text("")
     monkeypatch.chdir(tmp_path)
-    assert find_extensions([Path("layer")]) == [("agent", tmp_path / "layer" / "extensions" / "agent")]
+    assert find_extensions([Path("layer")]) == [
+        ("agent", tmp_path / "layer" / "extensions" / "agent")
+    ]
 
 
 HIDDEN = """
@@ -609,4 +646,6 @@ def test_variables_of_an_extension():
 
 
 def test_the_python_path_goes_on_behind_ours():
-    assert extension_variables({"PYTHONPATH": "/mine"})["PYTHONPATH"] == f"{SANDBOX}{os.pathsep}/mine"
+    assert (
+        extension_variables({"PYTHONPATH": "/mine"})["PYTHONPATH"] == f"{SANDBOX}{os.pathsep}/mine"
+    )

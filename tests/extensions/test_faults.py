@@ -22,7 +22,9 @@ COUNTER = """
 
 @pytest.fixture
 def ready(environment, either_time):
-    """An environment that has been invoked once, with the extensions ``flusher`` and ``inside`` (internal)."""
+    """An environment that has been invoked once, with the extensions ``flusher`` and ``inside``
+    (internal).
+    """
     env = environment(COUNTER)
     env.extension("flusher")
     env.extension("inside", internal=True)
@@ -57,11 +59,16 @@ def test_crash_of_the_runtime(ready):
     assert ready.timeline.names[-1] == "invoke_report"  # nobody notices
     reset = fails_then_inits(ready, RuntimeExit, "Runtime exited with error: exit status 1")
     assert reset.signals == []
-    assert [event["eventType"] for event in ready.extensions[0].events][:2] == ["INVOKE", "SHUTDOWN"]
+    assert [event["eventType"] for event in ready.extensions[0].events][:2] == [
+        "INVOKE",
+        "SHUTDOWN",
+    ]
 
 
 @pytest.mark.parametrize("name", ["flusher", "inside"])
-@pytest.mark.parametrize(("way", "message"), [("crash", "exit status 1"), ("kill_extension", "signal: killed")])
+@pytest.mark.parametrize(
+    ("way", "message"), [("crash", "exit status 1"), ("kill_extension", "signal: killed")]
+)
 def test_crash_of_an_extension(ready, name, way, message):
     getattr(ready, way)(name)
     assert ready.state == "crashed"
@@ -134,7 +141,9 @@ def test_after_initialize(environment, either_time):
 def test_without_any_extension(environment, either_time):
     env = environment(COUNTER)
     env.invoke({})
-    with pytest.raises(LifecycleError, match="cannot end 'flusher': no extension of this name is registered"):
+    with pytest.raises(
+        LifecycleError, match="cannot end 'flusher': no extension of this name is registered"
+    ):
         env.crash("flusher")
     env.crash()
     with pytest.raises(RuntimeExit, match="exit status 1"):
@@ -145,7 +154,9 @@ def test_without_any_extension(environment, either_time):
 
 def test_names_that_nobody_has(ready):
     for way in (ready.crash, ready.kill_extension):
-        with pytest.raises(LifecycleError, match="cannot end 'flushr': .*; there are flusher, inside"):
+        with pytest.raises(
+            LifecycleError, match="cannot end 'flushr': .*; there are flusher, inside"
+        ):
             way("flushr")
     with pytest.raises(LifecycleError, match=r"that is the runtime; use crash\(\)"):
         ready.kill_extension("runtime")
@@ -158,7 +169,9 @@ def test_the_states_in_which_nothing_is_frozen(environment, either_time, way):
     env = environment(COUNTER)
     env.extension("flusher")
     fault = getattr(env, way)
-    with pytest.raises(InvalidTransition, match="the environment is in state 'new', .* call initialize"):
+    with pytest.raises(
+        InvalidTransition, match="the environment is in state 'new', .* call initialize"
+    ):
         fault("flusher")
     env.invoke({})
     env.reset()
@@ -189,7 +202,13 @@ def test_from_inside_a_phase(environment, either_time):
 
     class Meddler(Extension):
         def on_invoke(self, event):
-            for attempt in (env.crash, env.shutdown, env.reset, lambda: env.extension("late"), lambda: env.invoke({})):
+            for attempt in (
+                env.crash,
+                env.shutdown,
+                env.reset,
+                lambda: env.extension("late"),
+                lambda: env.invoke({}),
+            ):
                 with pytest.raises(InvalidTransition) as caught:
                     attempt()
                 tried.append(str(caught.value))
@@ -418,7 +437,9 @@ def test_failing(lambda_lifecycle):
 """)
     result = project.runpytest("-p", "xdist", "-n", "2")
     result.assert_outcomes(passed=4, failed=1)
-    result.stdout.fnmatch_lines(["*ExtensionError: Extension.Crash*", "*extension faulty: Extension.Crash*"])
+    result.stdout.fnmatch_lines(
+        ["*ExtensionError: Extension.Crash*", "*extension faulty: Extension.Crash*"]
+    )
 
 
 def test_the_hook_sees_events_of_extensions(project):

@@ -1,4 +1,6 @@
-"""What ``docs/fidelity.md`` states about extensions, shutdown, APIs and telemetry, as whole environments show it."""
+"""What ``docs/fidelity.md`` states about extensions, shutdown, APIs and telemetry, as whole
+environments show it.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ from pytest_lambda_lifecycle import (
     Signal,
 )
 
-needs_signals = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX signals and timers")
+needs_signals = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="needs POSIX signals and timers"
+)
 needs_processes = pytest.mark.skipif(os.name != "posix", reason="extension processes need POSIX")
 
 NOTHING = "def handler(event, context): return 1"
@@ -56,7 +60,9 @@ CALLS = """
     def register(name, **body):
         return call("POST", "/2020-01-01/extension/register", body, Lambda_Extension_Name=name)
 """
-"""Function code, and the beginning of extensions, that speaks HTTP with the standard library alone."""
+"""Function code, and the beginning of extensions, that speaks HTTP with the standard library
+alone.
+"""
 
 PROGRAM = (
     f"#!{sys.executable}"
@@ -122,7 +128,9 @@ def logged(env: ExecutionEnvironment) -> str:
 # --- shutdown --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("internal", "budget_ms", "share_ms"), [(True, 500, 500), (False, 2000, 600)])
+@pytest.mark.parametrize(
+    ("internal", "budget_ms", "share_ms"), [(True, 500, 500), (False, 2000, 600)]
+)
 def test_budgets_and_the_share_of_the_runtime(environment, clock, internal, budget_ms, share_ms):
     env = environment(LISTENS.format("time.sleep(10)"))
     env.extension("watcher", events=["INVOKE"], internal=internal)
@@ -144,7 +152,8 @@ def test_the_runtime_ends_first_and_then_extensions_are_told(environment, clock)
 
 
 @pytest.mark.parametrize(
-    ("runtime", "killed"), [("python3.10", ("runtime",)), ("python3.11", ("runtime",)), ("python3.12", ())]
+    ("runtime", "killed"),
+    [("python3.10", ("runtime",)), ("python3.11", ("runtime",)), ("python3.12", ())],
 )
 def test_which_idle_runtime_hears_the_signal(environment, clock, runtime, killed):
     env = environment(LISTENS.format("sys.exit(0)"), runtime=runtime)
@@ -157,7 +166,11 @@ def test_which_idle_runtime_hears_the_signal(environment, clock, runtime, killed
 
 @pytest.mark.parametrize(
     ("end", "outcome"),
-    [("sys.exit(3)", "exit status 3"), ("raise ValueError('no')", "ValueError: no"), ("return", "returned")],
+    [
+        ("sys.exit(3)", "exit status 3"),
+        ("raise ValueError('no')", "ValueError: no"),
+        ("return", "returned"),
+    ],
 )
 def test_what_the_functions_own_handler_of_the_signal_does(environment, clock, end, outcome):
     env = environment(LISTENS.format(end))
@@ -165,7 +178,9 @@ def test_what_the_functions_own_handler_of_the_signal_does(environment, clock, e
     env.invoke()
     shutdown = env.shutdown()
     assert env.timeline.of(Signal)[0].outcome == outcome
-    assert shutdown.killed == (("runtime",) if end == "return" else ())  # whoever returns is still there
+    assert shutdown.killed == (
+        ("runtime",) if end == "return" else ()
+    )  # whoever returns is still there
 
 
 def test_a_handler_of_the_signal_sees_that_it_is_cut(environment, clock):
@@ -211,13 +226,20 @@ def test_a_reset_is_a_shutdown_for_extensions(environment, clock, source, reason
 # --- in init ---------------------------------------------------------------------------------------------------------
 
 
-def test_extensions_register_before_the_runtime_starts_and_internal_ones_after_the_function(environment, clock):
+def test_extensions_register_before_the_runtime_starts_and_internal_ones_after_the_function(
+    environment, clock
+):
     env = environment()
     env.extension("outside")
     env.extension("inside", internal=True)
     env.initialize()
     order = kinds(env, ExtensionRegistered, RuntimeInit, FunctionInit)
-    assert order == ["extension_registered", "runtime_init", "function_init", "extension_registered"]
+    assert order == [
+        "extension_registered",
+        "runtime_init",
+        "function_init",
+        "extension_registered",
+    ]
 
 
 def test_one_that_never_registers_uses_up_init(environment, clock):
@@ -294,7 +316,11 @@ def test_a_late_extension_is_a_timeout_and_the_payload_stays(environment, clock)
 
 @pytest.mark.parametrize(
     ("method", "error_type"),
-    [("raise_", "Extension.Crash"), ("init_error", "Extension.InitError"), ("exit_error", "Extension.ExitError")],
+    [
+        ("raise_", "Extension.Crash"),
+        ("init_error", "Extension.InitError"),
+        ("exit_error", "Extension.ExitError"),
+    ],
 )
 @pytest.mark.parametrize("phase", ["on_init", "on_invoke"])
 def test_faults_and_what_the_caller_gets(environment, clock, method, error_type, phase):
@@ -306,7 +332,9 @@ def test_faults_and_what_the_caller_gets(environment, clock, method, error_type,
     env = environment(extensions=[Faulty])
     with pytest.raises(ExtensionError) as caught:
         env.invoke()
-    late = phase == "on_invoke" and method == "init_error"  # the API refuses it by then, and the process ends anyway
+    late = (
+        phase == "on_invoke" and method == "init_error"
+    )  # the API refuses it by then, and the process ends anyway
     error_type = "Extension.Crash" if late else error_type
     assert caught.value.error_type == error_type
     assert env.state == "reset"
@@ -350,7 +378,10 @@ def test_a_program_of_a_layer(environment, program):
     env = environment(layers=[path.parent.parent], timeout=60)
     env.invoke()
     end = env.shutdown()
-    assert [event.event["eventType"] for event in env.timeline.of(ExtensionNotified)] == ["INVOKE", "SHUTDOWN"]
+    assert [event.event["eventType"] for event in env.timeline.of(ExtensionNotified)] == [
+        "INVOKE",
+        "SHUTDOWN",
+    ]
     assert '"eventType":"INVOKE"' in logged(env)
     assert "True function\n[]\n" in logged(env)
     assert end.killed == ()
@@ -400,7 +431,12 @@ def test_a_program_that_goes_on_after_shutdown_is_killed_with_its_group(environm
 @pytest.mark.parametrize(
     ("source", "begin", "mode", "error"),
     [
-        ("sys.exit(4)", f"#!{sys.executable}\nimport sys\n", 0o755, r"Extension\.Crash: .*exit status 4"),
+        (
+            "sys.exit(4)",
+            f"#!{sys.executable}\nimport sys\n",
+            0o755,
+            r"Extension\.Crash: .*exit status 4",
+        ),
         ("", "#!/bin/sh\n", 0o755, r"Extension\.Crash: .*exit code 0"),
         ("", "#!/bin/sh\n", 0o644, r"Extension\.LaunchError: .*PermissionDenied"),
         ("", "no shebang", 0o755, r"Extension\.LaunchError: .*exec format error"),
@@ -432,7 +468,9 @@ def test_programs_stop_between_invokes(environment, program):
 
 @needs_processes
 def test_programs_and_virtual_time_do_not_go_together(environment, program, clock):
-    with pytest.raises(ConfigError, match=r"cannot run the extension 'agent' .* under lambda_clock"):
+    with pytest.raises(
+        ConfigError, match=r"cannot run the extension 'agent' .* under lambda_clock"
+    ):
         environment(extensions=[program("")])
 
 
@@ -541,7 +579,9 @@ def test_a_subscriber_gets_everything_since_the_start_of_init(environment, progr
     next_event()
     """
     )
-    env = environment("def handler(event, context): print('working')", extensions=[path], timeout=60)
+    env = environment(
+        "def handler(event, context): print('working')", extensions=[path], timeout=60
+    )
     env.invoke()
     env.shutdown()
     found = logged(env)
@@ -556,7 +596,9 @@ def test_a_subscriber_gets_everything_since_the_start_of_init(environment, progr
 
 @needs_processes
 def test_a_listener_that_goes_deaf(environment, program):
-    env = environment(extensions=[program(LISTENER + "    subscribe()\n    while True: next_event()")], timeout=60)
+    env = environment(
+        extensions=[program(LISTENER + "    subscribe()\n    while True: next_event()")], timeout=60
+    )
     env.invoke()
     env.drop_telemetry("agent")
     env.invoke()

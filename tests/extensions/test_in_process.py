@@ -1,4 +1,6 @@
-"""Extensions that are objects in this process: what they are told, what their time does, how they fail."""
+"""Extensions that are objects in this process: what they are told, what their time does, how they
+fail.
+"""
 
 import contextlib
 import copy
@@ -49,7 +51,9 @@ START_MS = int(datetime(2030, 1, 31, 12, tzinfo=timezone.utc).timestamp() * 1000
 class Doing(Extension):
     """Does what it is made with."""
 
-    def __init__(self, name=None, events=None, *, init=None, invoke=None, shutdown=None, **keywords):
+    def __init__(
+        self, name=None, events=None, *, init=None, invoke=None, shutdown=None, **keywords
+    ):
         super().__init__(name, events, **keywords)
         self._do = {"init": init, "invoke": invoke, "shutdown": shutdown}
 
@@ -107,7 +111,11 @@ def test_the_events_are_those_of_the_extensions_api(environment, clock):
             "invokedFunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:function",
             "tracing": {"type": "X-Amzn-Trace-Id", "value": "Root=1-2-3;Sampled=1"},
         },
-        {"eventType": "SHUTDOWN", "deadlineMs": START_MS + 1000 + 2000, "shutdownReason": "failure"},
+        {
+            "eventType": "SHUTDOWN",
+            "deadlineMs": START_MS + 1000 + 2000,
+            "shutdownReason": "failure",
+        },
     ]
     assert [event.event for event in env.timeline.of(ExtensionNotified)] == told.events
     assert invocation.payload == 1
@@ -129,7 +137,10 @@ def test_each_gets_an_event_of_its_own(environment, either_time):
     other = env.extension("other")
     env.invoke(0)
     assert other.events[0]["eventType"] == "INVOKE"
-    assert [event.event["eventType"] for event in env.timeline.of(ExtensionNotified)] == ["INVOKE", "INVOKE"]
+    assert [event.event["eventType"] for event in env.timeline.of(ExtensionNotified)] == [
+        "INVOKE",
+        "INVOKE",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -191,12 +202,16 @@ def test_what_runs_beside_is_in_the_order_of_time(environment, clock):
         time.sleep(1)
         print("slow ends")
 
-    env = environment(SLEEPER, extensions=[Doing("slow", invoke=work), Doing("quick", delay_ms=250)])
+    env = environment(
+        SLEEPER, extensions=[Doing("slow", invoke=work), Doing("quick", delay_ms=250)]
+    )
     env.invoke({"do": "time.sleep(0.5); print('handler ends')"})
     assert [(event.at - env.timeline[0].at) // 1000 for event in env.timeline] == sorted(
         (event.at - env.timeline[0].at) // 1000 for event in env.timeline
     )
-    lines = [line for line in env.invocations[0].log.splitlines() if "begins" in line or "ends" in line]
+    lines = [
+        line for line in env.invocations[0].log.splitlines() if "begins" in line or "ends" in line
+    ]
     assert lines == ["slow begins", "handler begins", "handler ends", "slow ends"]
     assert ms_of(env, ExtensionDone, RuntimeDone) == [
         ("extension_done", 250),
@@ -222,7 +237,9 @@ def test_what_runs_beside_is_in_the_order_of_time(environment, clock):
 def test_extensions_take_their_time_beside_the_handler(
     environment, clock, extensions_s, handler_s, duration_ms, overhead_ms
 ):
-    extensions = [Doing(f"e{i}", invoke=sleeping(seconds)) for i, seconds in enumerate(extensions_s)]
+    extensions = [
+        Doing(f"e{i}", invoke=sleeping(seconds)) for i, seconds in enumerate(extensions_s)
+    ]
     env = environment(SLEEPER, extensions=extensions, timeout=3)
     env.initialize()
     before = clock.now
@@ -233,7 +250,9 @@ def test_extensions_take_their_time_beside_the_handler(
     assert (clock.now - before).total_seconds() * 1000 == duration_ms
     done = env.timeline.of(RuntimeDone)[0]
     assert done.duration_us == handler_s * 1_000_000
-    assert done.at - env.timeline.of(ExtensionNotified, RuntimeDone)[0].at == (handler_s * 1_000_000) * bool(extensions)
+    assert done.at - env.timeline.of(ExtensionNotified, RuntimeDone)[0].at == (
+        handler_s * 1_000_000
+    ) * bool(extensions)
 
 
 def test_overhead_is_of_its_own_invoke(environment, clock):
@@ -298,7 +317,11 @@ def test_an_overrun_is_a_timeout_that_keeps_the_payload(environment, clock):
     failed = caught.value.phase
     assert failed.payload == 1
     assert failed.raw == b"1"
-    assert (failed.status, failed.duration_ms, failed.extension_overhead_ms) == ("timeout", 3000, 2000)
+    assert (failed.status, failed.duration_ms, failed.extension_overhead_ms) == (
+        "timeout",
+        3000,
+        2000,
+    )
     assert failed.error["errorType"] == "Sandbox.Timedout"
     assert failed.report.endswith("\tStatus: timeout")
     reset = env.phases[-1]
@@ -372,12 +395,19 @@ def test_a_crash_at_once_comes_before_the_response(environment, either_time, end
     assert caught.value.error_type == "Extension.Crash"
     assert caught.value.error_message == f"RequestId: r-1 Error: {message}"
     failed = caught.value.phase
-    assert failed.payload == {"errorType": "Extension.Crash", "errorMessage": f"RequestId: r-1 Error: {message}"}
+    assert failed.payload == {
+        "errorType": "Extension.Crash",
+        "errorMessage": f"RequestId: r-1 Error: {message}",
+    }
     assert failed.status == "error"
     assert "handler begins" not in failed.log
     assert failed.report.endswith("\tStatus: error\tError Type: Extension.Crash")
     [fault] = env.timeline.of(ExtensionFault)
-    assert (fault.extension, fault.error_type, fault.detail) == ("faulty", "Extension.Crash", detail)
+    assert (fault.extension, fault.error_type, fault.detail) == (
+        "faulty",
+        "Extension.Crash",
+        detail,
+    )
     assert env.phases.names == ["init", "invoke", "shutdown"]
     assert env.phases[-1].reason == "failure"
     assert other.events[-1]["shutdownReason"] == "failure"
@@ -395,7 +425,9 @@ def test_the_cause_is_what_the_extension_raised(environment, either_time):
 
 
 def test_a_crash_while_the_handler_runs_cuts_it(environment, clock):
-    env = environment(SLEEPER, extensions=[Doing("faulty", invoke=sleeping(0.5, raising(ValueError("x"))))])
+    env = environment(
+        SLEEPER, extensions=[Doing("faulty", invoke=sleeping(0.5, raising(ValueError("x"))))]
+    )
     env.initialize()
     with pytest.raises(ExtensionError) as caught:
         env.invoke({"do": "time.sleep(1); print('too late')"})
@@ -405,13 +437,19 @@ def test_a_crash_while_the_handler_runs_cuts_it(environment, clock):
 
 
 def test_a_crash_after_the_response_keeps_the_payload(environment, clock):
-    env = environment(SLEEPER, extensions=[Doing("faulty", invoke=sleeping(1, ending("sys.exit(5)")))])
+    env = environment(
+        SLEEPER, extensions=[Doing("faulty", invoke=sleeping(1, ending("sys.exit(5)")))]
+    )
     late = env.extension("late", delay_ms=2000)
     with pytest.raises(ExtensionError, match="exit status 5") as caught:
         env.invoke(0.5)
     failed = caught.value.phase
     assert failed.payload == 1
-    assert (failed.status, failed.error_type, failed.duration_ms) == ("error", "Extension.Crash", 1000)
+    assert (failed.status, failed.error_type, failed.duration_ms) == (
+        "error",
+        "Extension.Crash",
+        1000,
+    )
     assert failed.extension_overhead_ms == 500
     assert failed.error["errorMessage"].endswith("Error: exit status 5")
     assert env.phases[-1].reason == "failure"
@@ -419,7 +457,9 @@ def test_a_crash_after_the_response_keeps_the_payload(environment, clock):
 
 
 def test_a_crash_after_the_response_in_real_time(environment):
-    env = environment(SLEEPER, extensions=[Doing("faulty", invoke=sleeping(0.06, ending("sys.exit(5)")))])
+    env = environment(
+        SLEEPER, extensions=[Doing("faulty", invoke=sleeping(0.06, ending("sys.exit(5)")))]
+    )
     env.initialize()
     failed = env.invoke(0, check=False)
     assert (failed.payload, failed.error_type) == (1, "Extension.Crash")
@@ -440,7 +480,9 @@ def test_the_first_crash_counts(environment, clock):
 
 
 def test_the_handler_ends_its_process_before_the_extension_crashes(environment, clock):
-    env = environment(SLEEPER, extensions=[Doing("faulty", invoke=sleeping(1, ending("sys.exit(2)")))])
+    env = environment(
+        SLEEPER, extensions=[Doing("faulty", invoke=sleeping(1, ending("sys.exit(2)")))]
+    )
     with pytest.raises(RuntimeExit, match="exit status 9"):
         env.invoke({"do": "time.sleep(0.5); sys.exit(9)"})
 
@@ -502,14 +544,20 @@ def test_posted_errors(environment, either_time, when, call):
     with pytest.raises(ExtensionError) as caught:
         env.invoke(0, request_id="r-1")
     expected = {"init_error": "Extension.InitError", "exit_error": "Extension.ExitError"}[call]
-    refused = (when, call) == ("invoke", "init_error")  # 403: the table has init/error before the first event only
+    refused = (when, call) == (
+        "invoke",
+        "init_error",
+    )  # 403: the table has init/error before the first event only
     assert caught.value.error_type == ("Extension.Crash" if refused else expected)
     assert caught.value.error_message == "RequestId: r-1 Error: exit status 1"
     details = [fault.detail for fault in env.timeline.of(ExtensionFault)][:2]
     assert details[0] == ("exit status 1" if refused else "Extension.ConfigInvalid")
     if when == "init":
         state = env.timeline.of(ExtensionState)[0]
-        assert (state.state, state.error_type) == (expected.partition(".")[2], "Extension.ConfigInvalid")
+        assert (state.state, state.error_type) == (
+            expected.partition(".")[2],
+            "Extension.ConfigInvalid",
+        )
 
 
 def test_a_posted_error_can_be_pickled(environment):
@@ -535,7 +583,9 @@ def test_registration_that_never_comes(environment, clock):
     assert "runtime_init" not in env.timeline.names
     assert "INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout" in env.log
     assert [phase.signals for phase in env.phases if phase.name == "shutdown"] == [[], []]
-    assert [phase.killed for phase in env.phases if phase.name == "shutdown"] == [("mute", "other")] * 2
+    assert [phase.killed for phase in env.phases if phase.name == "shutdown"] == [
+        ("mute", "other")
+    ] * 2
     assert other.events == []  # it had not come further than the one that it had to wait for
 
 
@@ -644,16 +694,24 @@ def test_ten_are_accepted_and_eleven_are_not(environment, either_time):
     assert ten.invoke(0).payload == 1
     ten.close()
     eleven = environment(extensions=[Extension(f"e{i}") for i in range(11)])
-    with pytest.raises(ExtensionError, match="TooManyExtensions: 11 extensions, and Lambda takes 10") as caught:
+    with pytest.raises(
+        ExtensionError, match="TooManyExtensions: 11 extensions, and Lambda takes 10"
+    ) as caught:
         eleven.invoke(0)
     assert caught.value.error_type == "Extension.LaunchError"
     state = eleven.timeline.of(ExtensionState)[10]
-    assert (state.extension, state.state, state.error_type) == ("e10", "LaunchError", "TooManyExtensions")
+    assert (state.extension, state.state, state.error_type) == (
+        "e10",
+        "LaunchError",
+        "TooManyExtensions",
+    )
 
 
 def test_eleven_with_internal_ones(environment, either_time):
     env = environment(SLEEPER, extensions=[Extension(f"e{i}", internal=i > 5) for i in range(11)])
-    with pytest.raises(LifecycleError, match=r"extension 'e10' cannot register: Extension limit \(10\) reached"):
+    with pytest.raises(
+        LifecycleError, match=r"extension 'e10' cannot register: Extension limit \(10\) reached"
+    ):
         env.invoke(0)
     assert env.state == "reset"
 
@@ -661,21 +719,33 @@ def test_eleven_with_internal_ones(environment, either_time):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Extension("x", ["invoke"]), "events has 'invoke'; Lambda knows 'INVOKE' and 'SHUTDOWN'"),
+        (
+            lambda: Extension("x", ["invoke"]),
+            "events has 'invoke'; Lambda knows 'INVOKE' and 'SHUTDOWN'",
+        ),
         (lambda: Extension("x", [None]), "events has None"),
-        (lambda: Extension("x", ["SHUTDOWN"], internal=True), "an internal extension cannot register for SHUTDOWN"),
+        (
+            lambda: Extension("x", ["SHUTDOWN"], internal=True),
+            "an internal extension cannot register for SHUTDOWN",
+        ),
         (lambda: Extension("x", delay_ms=-1), "delay_ms=-1 has to be a number of milliseconds"),
         (lambda: Extension("x", delay_ms=float("nan")), "delay_ms=nan"),
         (lambda: Extension("x", delay_ms="5"), "delay_ms='5'"),
         (lambda: Extension("runtime"), "'runtime'"),
         (lambda: Extension(5), "name=5 has to be text"),
         (lambda: object(), "has to be an Extension object or class"),
-        (lambda: type("Late", (Extension,), {"subscriptions": "INVOKE"}), "has to be a tuple of names"),
+        (
+            lambda: type("Late", (Extension,), {"subscriptions": "INVOKE"}),
+            "has to be a tuple of names",
+        ),
         (
             lambda: type("In", (Extension,), {"subscriptions": ("SHUTDOWN",), "internal": True}),
             "an internal extension cannot",
         ),
-        (lambda: type("A", (Extension,), {"on_invoke": _coroutine}), "on_invoke is a coroutine function"),
+        (
+            lambda: type("A", (Extension,), {"on_invoke": _coroutine}),
+            "on_invoke is a coroutine function",
+        ),
     ],
 )
 def test_what_no_extension_can_be(environment, make, message):
@@ -722,7 +792,9 @@ def test_extensions_are_added_before_init(environment, either_time):
     env.invoke(0)
     assert [type(one) for one in env.extensions] == [Doing]
     env.shutdown()
-    with pytest.raises(InvalidTransition, match="cannot add the extension 'late': this environment was shut down"):
+    with pytest.raises(
+        InvalidTransition, match="cannot add the extension 'late': this environment was shut down"
+    ):
         env.extension("late")
 
 
@@ -731,7 +803,11 @@ def test_repr_copies_and_pickles():
     assert repr(extension) == "<Extension 'flusher': 0 events>"
     extension.events.append({"eventType": "INVOKE"})
     for copied in (copy.deepcopy(extension), pickle.loads(pickle.dumps(extension))):
-        assert (copied.name, copied.subscriptions, copied.events) == ("flusher", ("INVOKE",), extension.events)
+        assert (copied.name, copied.subscriptions, copied.events) == (
+            "flusher",
+            ("INVOKE",),
+            extension.events,
+        )
         assert copied.events is not extension.events
 
 
@@ -749,7 +825,9 @@ def test_output_is_the_extensions_log(environment, either_time, capsys):
         print("no end", end="")
         assert os.environ["AWS_LAMBDA_FUNCTION_NAME"] == "function"
 
-    env = environment(SLEEPER, extensions=[Doing("writer", init=lambda: print("init"), invoke=write)])
+    env = environment(
+        SLEEPER, extensions=[Doing("writer", init=lambda: print("init"), invoke=write)]
+    )
     invocation = env.invoke(0)
     written = [(event.extension, event.text) for event in env.timeline.of(ExtensionLog)]
     assert written == [
@@ -759,7 +837,9 @@ def test_output_is_the_extensions_log(environment, either_time, capsys):
         ("writer", "bytes\n"),
         ("writer", "no end\n"),
     ]
-    assert [event.text for event in invocation.events if event.name == "function_log"] == ["handler begins\n"]
+    assert [event.text for event in invocation.events if event.name == "function_log"] == [
+        "handler begins\n"
+    ]
     captured = capsys.readouterr()
     assert captured.out.startswith("init\none\ntwo")
     assert captured.err == " and more\n"
@@ -782,7 +862,9 @@ def test_the_tests_own_control_flow_passes_through(environment, either_time, whe
         env.recycle()
     again = env.invoke(0)
     assert again.status == "success"
-    assert len([event for event in before.events if event["eventType"] == "INVOKE"]) == 1 + (when == "shutdown")
+    assert len([event for event in before.events if event["eventType"] == "INVOKE"]) == 1 + (
+        when == "shutdown"
+    )
     end = env.shutdown()
     assert end.killed == ()
     assert before.events[-1] == after.events[-1] == env.extensions[0].events[-1]
@@ -802,7 +884,9 @@ def test_a_real_ctrl_c_passes_through(environment, either_time):
 
 def test_interrupted_beside_others_that_were_told(environment, either_time):
     once = [1]
-    env = environment(SLEEPER, extensions=[Doing("b", invoke=lambda: once and pytest.skip(str(once.pop())))])
+    env = environment(
+        SLEEPER, extensions=[Doing("b", invoke=lambda: once and pytest.skip(str(once.pop())))]
+    )
     first, last = env.extension("a"), env.extension("c")
     with pytest.raises(pytest.skip.Exception):
         env.invoke(0)
@@ -833,13 +917,21 @@ def test_a_frozen_time_inside_an_extension(environment, either_time):
 
 def test_the_observer_sees_events_of_extensions(environment, clock):
     seen = []
-    env = environment(SLEEPER, extensions=[Doing("e", invoke=lambda: print("x"), delay_ms=100)], observer=seen.append)
+    env = environment(
+        SLEEPER,
+        extensions=[Doing("e", invoke=lambda: print("x"), delay_ms=100)],
+        observer=seen.append,
+    )
     env.invoke(0)
     env.shutdown()
     assert seen == list(env.timeline)
-    assert {"extension_registered", "extension_state", "extension_notified", "extension_done", "signal"} <= {
-        event.name for event in seen
-    }
+    assert {
+        "extension_registered",
+        "extension_state",
+        "extension_notified",
+        "extension_done",
+        "signal",
+    } <= {event.name for event in seen}
 
 
 @pytest.mark.parametrize("when", ["make", "init", "invoke", "shutdown"])
@@ -853,7 +945,9 @@ def test_one_that_spins_in_virtual_time(environment, when):
     once = [1]
     with LambdaClock(watchdog=0.05):
         made = type("Spinning", (Extension,), {"__init__": lambda self: spin()})
-        env = environment(SLEEPER, extensions=[made if when == "make" else Doing("spinning", **{when: spin})])
+        env = environment(
+            SLEEPER, extensions=[made if when == "make" else Doing("spinning", **{when: spin})]
+        )
         other = env.extension("other")
         with pytest.raises(LifecycleError, match="without moving the clock"):
             env.invoke(0)

@@ -1,4 +1,6 @@
-"""Internal extensions: threads of the function's that register over HTTP, unmodified, through the environment."""
+"""Internal extensions: threads of the function's that register over HTTP, unmodified, through the
+environment.
+"""
 
 import importlib.util
 import signal
@@ -77,7 +79,9 @@ def start(name, on_event=lambda event: None, events=("INVOKE",)):
 
 @pytest.fixture
 def make(tmp_path):
-    """Make environments of functions that have `CLIENT` at hand; after the test nothing of them may be left."""
+    """Make environments of functions that have `CLIENT` at hand; after the test nothing of them may
+    be left.
+    """
     threads, made = set(threading.enumerate()), []
 
     def make(source, **settings):
@@ -187,7 +191,13 @@ def test_it_holds_the_invoke_open_until_it_asks_for_the_next_event(make):
     assert first.billed_duration_ms >= first.duration_ms + first.init_duration_ms
     seen = env.module.seen
     assert [event["requestId"] for event in seen] == [first.request_id, second.request_id]
-    assert list(seen[0]) == ["eventType", "deadlineMs", "requestId", "invokedFunctionArn", "tracing"]
+    assert list(seen[0]) == [
+        "eventType",
+        "deadlineMs",
+        "requestId",
+        "invokedFunctionArn",
+        "tracing",
+    ]
     assert seen[0]["eventType"] == "INVOKE"
     assert seen[0]["tracing"]["type"] == "X-Amzn-Trace-Id"
     assert lines(env, "EXTENSION") == ["EXTENSION\tName: worker\tState: Ready\tEvents: [INVOKE]"]
@@ -217,10 +227,18 @@ def test_several_threads(make):
     """)
     env.invoke()
     assert env.invoke().payload == {"a": 1, "b": 1, "c": 1} or env.module.seen["a"]
-    assert {name: len(events) for name, events in env.module.seen.items()} == {"a": 2, "b": 2, "c": 2}
+    assert {name: len(events) for name, events in env.module.seen.items()} == {
+        "a": 2,
+        "b": 2,
+        "c": 2,
+    }
     env.reset()
     env.invoke()
-    assert {name: len(events) for name, events in env.module.seen.items()} == {"a": 1, "b": 1, "c": 1}
+    assert {name: len(events) for name, events in env.module.seen.items()} == {
+        "a": 1,
+        "b": 1,
+        "c": 1,
+    }
 
 
 def test_its_sleep_is_virtual_under_the_clock(make, lambda_clock):
@@ -236,7 +254,9 @@ def test_its_sleep_is_virtual_under_the_clock(make, lambda_clock):
     assert env.invoke().duration_ms == 2000
 
 
-def test_longer_than_the_function_may_run_is_a_timeout_though_the_answer_is_there(make, lambda_clock):
+def test_longer_than_the_function_may_run_is_a_timeout_though_the_answer_is_there(
+    make, lambda_clock
+):
     env = make("""
         worked = []
         start("worker", lambda event: (time.sleep(5), worked.append(event)))
@@ -387,7 +407,9 @@ def test_requests(make):
 
 
 def test_requests_while_moto_is_active(make):
-    moto = pytest.importorskip("moto", reason="moto is not installed; it comes with the extra `examples`")
+    moto = pytest.importorskip(
+        "moto", reason="moto is not installed; it comes with the extra `examples`"
+    )
     with moto.mock_aws():
         env = make(REQUESTS)
         env.invoke()
@@ -407,7 +429,9 @@ def test_requests_while_responses_is_active(make):
 
 
 def test_where_a_test_allows_loopback_alone(make, monkeypatch):
-    """As pytest-socket does with --allow-hosts=127.0.0.1 or, for its class, with --disable-socket."""
+    """As pytest-socket does with --allow-hosts=127.0.0.1 or, for its class, with
+    --disable-socket.
+    """
     real = socket.socket
 
     class Guarded(real):
@@ -643,7 +667,9 @@ def test_its_thread_is_no_leftover_while_it_waits_for_an_event(make):
     """)
     assert [one.label for one in env.invoke({"start": 1}).leftovers] == ["other"]
     assert env.invoke().leftovers == []
-    assert env.timeline.names.index("extension_registered") < env.timeline.names.index("init_runtime_done")
+    assert env.timeline.names.index("extension_registered") < env.timeline.names.index(
+        "init_runtime_done"
+    )
 
 
 def test_a_worker_of_an_executor_ends_with_the_process(make):
@@ -672,7 +698,10 @@ def test_beside_an_object_in_virtual_time_each_takes_its_own(make):
             """,
             extensions=[Slow],
         )
-        taken = {(one.duration_ms, one.extension_overhead_ms) for one in (env.invoke() for _ in range(30))}
+        taken = {
+            (one.duration_ms, one.extension_overhead_ms)
+            for one in (env.invoke() for _ in range(30))
+        }
         env.close()
     assert taken == {(1000, 500)}
 
@@ -693,7 +722,9 @@ def test_an_interrupt_while_its_thread_ends_is_not_lost(make):
     """)
     env.invoke()
     assert env.module.busy.wait(10)
-    interrupt = threading.Timer(0.2, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT])
+    interrupt = threading.Timer(
+        0.2, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT]
+    )
     before = threading.enumerate()
     interrupt.start()
     try:

@@ -10,7 +10,9 @@ from pytest_lambda_lifecycle.processes import opt
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="extension processes need POSIX")
 
-needs_namespaces = pytest.mark.skipif(not opt._prefix(), reason="this system does not let a process have mounts")
+needs_namespaces = pytest.mark.skipif(
+    not opt._prefix(), reason="this system does not let a process have mounts"
+)
 
 LAUNCHER = """\
 #!/bin/sh
@@ -47,7 +49,9 @@ def write(path, text):
 
 @pytest.fixture
 def layer(tmp_path):
-    """A layer as AWS's samples make it: a launcher, and beside it what it launches by its place on Lambda."""
+    """A layer as AWS's samples make it: a launcher, and beside it what it launches by its place on
+    Lambda.
+    """
     write(tmp_path / "layer" / "agent-files" / "extension.py", EXTENSION)
     (tmp_path / "layer" / "name").write_text("first")
     write(tmp_path / "layer" / "extensions" / "agent", LAUNCHER)
@@ -71,7 +75,9 @@ def output(env):
 @needs_namespaces
 @pytest.mark.parametrize("way", ["layer", "path"])
 def test_a_launcher_finds_its_layer(layer, task, way):
-    where = {"layers": [layer]} if way == "layer" else {"extensions": [layer / "extensions" / "agent"]}
+    where = (
+        {"layers": [layer]} if way == "layer" else {"extensions": [layer / "extensions" / "agent"]}
+    )
     env = ExecutionEnvironment(FunctionConfig("app.handler", code_dir=task, timeout=60, **where))
     assert output(env) == ["['agent-files', 'extensions', 'name'] first", "INVOKE", "SHUTDOWN"]
 
@@ -81,16 +87,25 @@ def test_layers_are_unpacked_over_each_other(layer, task, tmp_path):
     (tmp_path / "second").mkdir()
     (tmp_path / "second" / "name").write_text("second")
     before = set(os.listdir(opt.tempfile.gettempdir()))
-    config = FunctionConfig("app.handler", code_dir=task, timeout=60, layers=[layer, tmp_path / "second"])
+    config = FunctionConfig(
+        "app.handler", code_dir=task, timeout=60, layers=[layer, tmp_path / "second"]
+    )
     assert output(ExecutionEnvironment(config))[0] == "['agent-files', 'extensions', 'name'] second"
-    assert not [name for name in set(os.listdir(opt.tempfile.gettempdir())) - before if name.startswith("lambda-opt")]
+    assert not [
+        name
+        for name in set(os.listdir(opt.tempfile.gettempdir())) - before
+        if name.startswith("lambda-opt")
+    ]
 
 
 @pytest.mark.parametrize("text", ["no shebang", "#!/nowhere/sh\n", ""])
 def test_what_is_no_program_is_refused_as_without(layer, task, text):
     (layer / "extensions" / "agent").write_text(text)
     config = FunctionConfig("app.handler", code_dir=task, layers=[layer])
-    with ExecutionEnvironment(config) as env, pytest.raises(ExtensionError, match=r"Extension\.LaunchError"):
+    with (
+        ExecutionEnvironment(config) as env,
+        pytest.raises(ExtensionError, match=r"Extension\.LaunchError"),
+    ):
         env.initialize()
 
 

@@ -1,4 +1,6 @@
-"""External extensions as executables, through the environment: from a layer or by path, in any language."""
+"""External extensions as executables, through the environment: from a layer or by path, in any
+language.
+"""
 
 import contextlib
 import os
@@ -89,14 +91,18 @@ def program(tmp_path):
 
 @pytest.fixture
 def make(tmp_path):
-    """Make environments with extensions; after the test none of their processes, threads and files may be left."""
+    """Make environments with extensions; after the test none of their processes, threads and files
+    may be left.
+    """
     made, before, files = [], set(threading.enumerate()), open_files()
 
     def make(*extensions, source=HANDLER, **settings):
         root = tmp_path / f"task{len(made)}"
         root.mkdir()
         (root / "app.py").write_text(textwrap.dedent(source))
-        config = FunctionConfig("app.handler", code_dir=root, extensions=list(extensions), **settings)
+        config = FunctionConfig(
+            "app.handler", code_dir=root, extensions=list(extensions), **settings
+        )
         made.append(ExecutionEnvironment(config))
         return made[-1]
 
@@ -114,9 +120,11 @@ def open_files():
 
 
 def processes_of(address):
-    """Return the numbers of the extension processes that have this address in their environment, zombies apart.
+    """Return the numbers of the extension processes that have this address in their environment,
+    zombies apart.
 
-    What function code of another test has started (`multiprocessing` keeps a helper) may have had the same one.
+    What function code of another test has started (`multiprocessing` keeps a helper) may have had
+    the same one.
     """
     if not Path("/proc/self/environ").exists():
         return []
@@ -175,19 +183,26 @@ def test_python_through_a_whole_life(make, program):
     )
     first, second = env.invoke(trace_id="Root=1;Parent=2;Sampled=0"), env.invoke()
     assert (first.payload, second.payload) == ("answer", "answer")
-    assert extension_lines(env) == ["EXTENSION\tName: agent\tState: Ready\tEvents: [INVOKE, SHUTDOWN]"]
+    assert extension_lines(env) == [
+        "EXTENSION\tName: agent\tState: Ready\tEvents: [INVOKE, SHUTDOWN]"
+    ]
     assert (
         "seen ['AWS_ACCESS_KEY_ID', 'AWS_LAMBDA_FUNCTION_NAME', 'AWS_LAMBDA_INITIALIZATION_TYPE', 'AWS_REGION', "
         "'COLOUR']\n"
     ) in env.log
-    assert f'"eventType": "INVOKE", "deadlineMs": {deadline_of(first)}, "requestId": "{first.request_id}"' in env.log
+    assert (
+        f'"eventType": "INVOKE", "deadlineMs": {deadline_of(first)}, "requestId": "{first.request_id}"'
+        in env.log
+    )
     assert '"tracing": {"type": "X-Amzn-Trace-Id", "value": "Root=1;Parent=2;Sampled=0"}' in env.log
     end = env.shutdown()
     assert (end.budget_ms, end.killed, end.signals) == (2000, (), ["SIGTERM"])
     assert '"eventType": "SHUTDOWN"' in end.log
     assert '"shutdownReason": "spindown"' in end.log
     records = [record["record"] for record in env.telemetry if record["type"] == "extension"]
-    records = [one for one in records if one.startswith(("seen", "{"))]  # not what its Python says of open sockets
+    records = [
+        one for one in records if one.startswith(("seen", "{"))
+    ]  # not what its Python says of open sockets
     assert len(records) == 4
     assert env.init_count == 1
 
@@ -216,7 +231,9 @@ def test_a_shell_script(make, program):
     end = env.shutdown()
     assert end.killed == ()
     assert "got {" in end.log
-    assert extension_lines(env) == ["EXTENSION\tName: agent.sh\tState: Ready\tEvents: [INVOKE, SHUTDOWN]"]
+    assert extension_lines(env) == [
+        "EXTENSION\tName: agent.sh\tState: Ready\tEvents: [INVOKE, SHUTDOWN]"
+    ]
 
 
 COMPILED = r"""
@@ -259,12 +276,18 @@ int main(void) {
 """
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="the compiled extension takes a C compiler, `cc`")
+@pytest.mark.skipif(
+    shutil.which("cc") is None, reason="the compiled extension takes a C compiler, `cc`"
+)
 def test_a_compiled_one_in_a_layer(make, tmp_path):
     folder = tmp_path / "layer" / "extensions"
     folder.mkdir(parents=True)
     (tmp_path / "agent.c").write_text(COMPILED)
-    subprocess.run(["cc", "-o", str(folder / "compiled"), str(tmp_path / "agent.c")], check=True, capture_output=True)
+    subprocess.run(
+        ["cc", "-o", str(folder / "compiled"), str(tmp_path / "agent.c")],
+        check=True,
+        capture_output=True,
+    )
     env = make(layers=[tmp_path / "layer"])
     assert env.invoke().payload == "answer"
     assert env.shutdown().killed == ()
@@ -320,14 +343,20 @@ def test_frozen_between_invokes(make, program, tmp_path):
     before = beats.stat().st_size
     _sleep(0.03)
     assert beats.stat().st_size == before
-    until(lambda: env.invoke() and beats.stat().st_size > before)  # one invoke may be over before its thread has run
+    until(
+        lambda: env.invoke() and beats.stat().st_size > before
+    )  # one invoke may be over before its thread has run
 
 
 # -- faults -----------------------------------------------------------------------------------------------------------
 
 
 def faults(env):
-    return [(event.error_type, event.detail) for event in env.timeline if type(event).__name__ == "ExtensionFault"]
+    return [
+        (event.error_type, event.detail)
+        for event in env.timeline
+        if type(event).__name__ == "ExtensionFault"
+    ]
 
 
 def init_fault(env, error_type):
@@ -356,7 +385,11 @@ def test_a_bad_one_among_good_ones(make, program):
     sources = {"a": REGISTERED + LOOP, "b": "#!/no/such/interpreter\n", "c": REGISTERED + LOOP}
     env = make(*[program(source, name=name) for name, source in sources.items()])
     assert "no such file" in init_fault(env, "Extension.LaunchError")
-    states = {event.extension: event.state for event in env.timeline if type(event).__name__ == "ExtensionState"}
+    states = {
+        event.extension: event.state
+        for event in env.timeline
+        if type(event).__name__ == "ExtensionState"
+    }
     assert states["b"] == "LaunchError"
     assert states["c"] == "Started"
     assert not [event for event in env.timeline if type(event).__name__ == "RuntimeInit"]
@@ -388,11 +421,15 @@ def test_never_registers(make, program, short_init):
 def test_never_asks_for_its_first_event(make, program, short_init, short_end):
     env = make(program(REGISTERED + "time.sleep(60)\n"))
     init_fault(env, "Sandbox.Timedout")
-    assert extension_lines(env) == ["EXTENSION\tName: agent\tState: Registered\tEvents: [INVOKE, SHUTDOWN]"]
+    assert extension_lines(env) == [
+        "EXTENSION\tName: agent\tState: Registered\tEvents: [INVOKE, SHUTDOWN]"
+    ]
 
 
 def test_reports_an_error_in_init(make, program):
-    env = make(program(REGISTERED + 'assert fail("init", "Extension.ConfigInvalid") == 202\nsys.exit(3)\n'))
+    env = make(
+        program(REGISTERED + 'assert fail("init", "Extension.ConfigInvalid") == 202\nsys.exit(3)\n')
+    )
     assert "exit status 3" in init_fault(env, "Extension.InitError")
     assert extension_lines(env) == [
         "EXTENSION\tName: agent\tState: InitError\tEvents: [INVOKE, SHUTDOWN]\tError Type: Extension.ConfigInvalid"
@@ -423,7 +460,12 @@ def test_crashes_after_the_answer(make, program):
 
 
 def test_reports_an_error_and_exits(make, program):
-    env = make(program(REGISTERED + 'next_event()\nfail("exit", "Extension.Full")\ntime.sleep(0.05)\nsys.exit(1)\n'))
+    env = make(
+        program(
+            REGISTERED
+            + 'next_event()\nfail("exit", "Extension.Full")\ntime.sleep(0.05)\nsys.exit(1)\n'
+        )
+    )
     with pytest.raises(ExtensionError) as caught:
         env.invoke()
     assert caught.value.error_type == "Extension.ExitError"
@@ -493,7 +535,9 @@ def test_a_flood_of_output(make, program):
     assert env.invoke().payload == "answer"
     kept = env.log.count("x" * 100)
     assert 5_000 < kept < 20_000
-    [dropped] = [record["record"] for record in env.telemetry if record["type"] == "platform.logsDropped"][:1]
+    [dropped] = [
+        record["record"] for record in env.telemetry if record["type"] == "platform.logsDropped"
+    ][:1]
     assert dropped["droppedRecords"] > 1_000
 
 
@@ -526,7 +570,9 @@ def test_two_of_one_name(program, tmp_path):
 
 def test_not_under_the_clock(program, tmp_path, lambda_clock):
     with pytest.raises(ConfigError, match="lambda_clock"):
-        ExecutionEnvironment(FunctionConfig("app.handler", code_dir=tmp_path, extensions=[program(LOOP)]))
+        ExecutionEnvironment(
+            FunctionConfig("app.handler", code_dir=tmp_path, extensions=[program(LOOP)])
+        )
 
 
 # -- nothing outlives the session -------------------------------------------------------------------------------------
@@ -544,7 +590,9 @@ def test_one(lambda_lifecycle):
 
 @pytest.fixture
 def session(pytester, program):
-    """Run pytest in a process of its own, on one test with an extension; returns its address and the process."""
+    """Run pytest in a process of its own, on one test with an extension; returns its address and
+    the process.
+    """
 
     def session(then, *arguments):
         agent = str(program(REGISTERED + LOOP))
@@ -582,7 +630,9 @@ def test_nothing_outlives_pytest(session, then, code):
 
 
 def test_on_workers_of_xdist(pytester, program):
-    pytest.importorskip("xdist", reason="pytest-xdist is not installed; it comes with the extra `test`")
+    pytest.importorskip(
+        "xdist", reason="pytest-xdist is not installed; it comes with the extra `test`"
+    )
     agent = program(REGISTERED + LOOP)
     pytester.makepyfile(app=HANDLER)
     pytester.makepyfile(f"""
@@ -599,7 +649,9 @@ def test_on_workers_of_xdist(pytester, program):
 
 def test_a_crash_while_the_handler_runs_ends_the_invoke(make, program):
     agent = program(REGISTERED, 'next_event()\ntime.sleep(0.1)\nsay("going down")\nsys.exit(5)\n')
-    env = make(agent, source="import time\ndef handler(event, context):\n    time.sleep(20)", timeout=30)
+    env = make(
+        agent, source="import time\ndef handler(event, context):\n    time.sleep(20)", timeout=30
+    )
     invocation = env.invoke(check=False)
     assert (invocation.error_type, invocation.status) == ("Extension.Crash", "error")
     assert 100 < invocation.duration_ms < 5000
@@ -609,13 +661,17 @@ def test_a_crash_while_the_handler_runs_ends_the_invoke(make, program):
 
 def test_a_crash_while_the_function_is_imported_ends_init(make, program):
     agent = program(REGISTERED, "sys.exit(6)\n")
-    env = make(agent, source="import time\ntime.sleep(20)\ndef handler(event, context): pass", timeout=30)
+    env = make(
+        agent, source="import time\ntime.sleep(20)\ndef handler(event, context): pass", timeout=30
+    )
     with pytest.raises(ExtensionError, match=r"exit status 6 \(extension 'agent'\)"):
         env.initialize()
 
 
 def test_how_long_each_took_to_end_and_in_which_order(make, program):
-    slow = program(REGISTERED, LOOP.replace("sys.exit()", "time.sleep(0.3); sys.exit()"), name="a-slow")
+    slow = program(
+        REGISTERED, LOOP.replace("sys.exit()", "time.sleep(0.3); sys.exit()"), name="a-slow"
+    )
     quick = program(REGISTERED, LOOP, name="b-quick")
     env = make(slow, quick, timeout=30)
     env.invoke()
@@ -635,7 +691,9 @@ def test_the_deadline_is_in_the_machines_time(make, program, way):
         env.idle(hours=3)
         env.invoke()
         env.shutdown()
-    *invokes, shutdown = [int(line.split()[1]) for line in env.log.splitlines() if line.startswith("left")]
+    *invokes, shutdown = [
+        int(line.split()[1]) for line in env.log.splitlines() if line.startswith("left")
+    ]
     assert len(invokes) == 2
     assert all(0 < one <= 30_000 for one in invokes)
     assert 0 < shutdown <= 2000
@@ -651,6 +709,9 @@ def test_what_it_writes_has_its_place_beside_what_the_function_writes(make, prog
     """
     env = make(agent, source=handler, timeout=30)
     invocation = env.invoke()
-    assert [line for line in invocation.log.splitlines() if line in ("got INVOKE", "later")] == ["got INVOKE", "later"]
+    assert [line for line in invocation.log.splitlines() if line in ("got INVOKE", "later")] == [
+        "got INVOKE",
+        "later",
+    ]
     times = [record["time"] for record in env.telemetry]
     assert times == sorted(times)

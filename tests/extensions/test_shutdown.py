@@ -47,7 +47,9 @@ def make(environment):
 
     def make(then="", install="yes", extensions=(Told,), runtime="python3.13", **settings):
         variables = {"THEN": then, "INSTALL": install}
-        return environment(SIGTERM, environment=variables, extensions=extensions, runtime=runtime, **settings)
+        return environment(
+            SIGTERM, environment=variables, extensions=extensions, runtime=runtime, **settings
+        )
 
     return make
 
@@ -59,7 +61,13 @@ def test_without_extensions_there_is_no_signal_and_no_time(make, either_time):
     env = make(extensions=())
     env.invoke({})
     end = env.shutdown()
-    assert (end.reason, end.status, end.budget_ms, end.signals, end.killed) == ("spindown", "success", 0, [], ())
+    assert (end.reason, end.status, end.budget_ms, end.signals, end.killed) == (
+        "spindown",
+        "success",
+        0,
+        [],
+        (),
+    )
     assert end.durations_ms == {}
     assert "heard" not in env.log
     assert "atexit" not in env.log.replace("atexit:", "")
@@ -78,7 +86,9 @@ def test_the_handler_first_then_the_extensions(make, clock):
     assert names[0] == "shutdown_start"
     assert names[-1] == "shutdown_report"
     assert names.index("signal") < names.index("extension_notified")
-    assert env.extensions[0].events[-1]["deadlineMs"] == int(end.started_at.timestamp() * 1000) + 2000
+    assert (
+        env.extensions[0].events[-1]["deadlineMs"] == int(end.started_at.timestamp() * 1000) + 2000
+    )
     assert "Shutdown spindown, 750.00 of 2000 ms" in repr(end)
 
 
@@ -140,7 +150,8 @@ def test_an_internal_extension_gives_the_runtime_500_ms(make, clock):
 
 
 @pytest.mark.parametrize(
-    ("install", "killed", "runtime_ms"), [("no", (), 0), ("SIG_DFL", (), 0), ("SIG_IGN", ("runtime",), 600)]
+    ("install", "killed", "runtime_ms"),
+    [("no", (), 0), ("SIG_DFL", (), 0), ("SIG_IGN", ("runtime",), 600)],
 )
 def test_without_a_handler_of_its_own(make, clock, install, killed, runtime_ms):
     env = make(install=install)
@@ -165,8 +176,12 @@ def test_a_handler_that_a_test_has_installed_is_not_the_functions(make, clock):
 
 @pytest.mark.parametrize("install", ["yes", "no"])
 @pytest.mark.parametrize("when", ["on_init", "on_invoke"])
-def test_a_handler_that_an_extension_installs_is_not_the_functions(make, either_time, install, when):
-    """Extensions that are run as programs usually install one (AWS's samples do): there it is their own process's."""
+def test_a_handler_that_an_extension_installs_is_not_the_functions(
+    make, either_time, install, when
+):
+    """Extensions that are run as programs usually install one (AWS's samples do): there it is their
+    own process's.
+    """
     heard = []
 
     class Installing(Extension):
@@ -187,7 +202,13 @@ def test_a_handler_that_an_extension_installs_is_not_the_functions(make, either_
 
 @pytest.mark.parametrize(
     ("runtime", "heard"),
-    [("python3.10", False), ("python3.11", False), ("python3.12", True), ("python3.13", True), ("python3.14", True)],
+    [
+        ("python3.10", False),
+        ("python3.11", False),
+        ("python3.12", True),
+        ("python3.13", True),
+        ("python3.14", True),
+    ],
 )
 def test_an_idle_runtime_hears_it_from_python_3_12_on(make, clock, runtime, heard):
     env = make("sys.exit(0)", runtime=runtime)
@@ -223,12 +244,15 @@ def test_a_runtime_that_has_answered_is_idle_when_an_extension_overruns(make, cl
 
 def test_sigterm_after_an_init_that_timed_out(environment, write, clock):
     write(
-        "late.py", "import signal, sys, time\nsignal.signal(15, lambda *a: sys.exit(print('heard')))\ntime.sleep(11)\n"
+        "late.py",
+        "import signal, sys, time\nsignal.signal(15, lambda *a: sys.exit(print('heard')))\ntime.sleep(11)\n",
     )
     env = environment("", handler="late.handler", runtime="python3.11", extensions=[Told])
     env.invoke({}, check=False)
     ends = [phase for phase in env.phases if phase.name == "shutdown"]
-    assert [(end.reason, end.signals, end.killed) for end in ends] == [("timeout", ["SIGTERM"], ())] * 2
+    assert [(end.reason, end.signals, end.killed) for end in ends] == [
+        ("timeout", ["SIGTERM"], ())
+    ] * 2
     assert env.log.count("heard\n") == 2
 
 
@@ -242,7 +266,9 @@ def test_no_signal_after_the_process_has_exited(make, either_time):
 
 
 def test_no_signal_to_a_runtime_that_posted_an_init_error(environment, either_time):
-    env = environment("import signal; signal.signal(15, print); import nothing_of_this_name", extensions=[Told])
+    env = environment(
+        "import signal; signal.signal(15, print); import nothing_of_this_name", extensions=[Told]
+    )
     env.invoke({}, check=False)
     assert [phase.signals for phase in env.phases if phase.name == "shutdown"] == [[], []]
 
@@ -251,7 +277,10 @@ def test_what_the_handler_prints_is_the_functions_log(make, either_time, capsys)
     env = make("print('flushing', file=sys.stderr); sys.exit(0)")
     env.invoke({})
     end = env.shutdown()
-    assert [event.text for event in end.events if event.name == "function_log"] == ["heard 15\n", "flushing\n"]
+    assert [event.text for event in end.events if event.name == "function_log"] == [
+        "heard 15\n",
+        "flushing\n",
+    ]
     captured = capsys.readouterr()
     assert captured.err == "flushing\n"
     assert "heard 15\ntold of spindown\n" in captured.out
@@ -282,13 +311,18 @@ def test_the_tests_own_control_flow_passes_through_the_handler(make, either_time
 
 
 def test_they_share_what_the_runtime_has_left(make, clock):
-    env = make(install="SIG_IGN", extensions=[Told(delay_ms=1400), Extension("b", delay_ms=1401), Extension("c", [])])
+    env = make(
+        install="SIG_IGN",
+        extensions=[Told(delay_ms=1400), Extension("b", delay_ms=1401), Extension("c", [])],
+    )
     env.invoke({}, check=False)
     end = env.shutdown()
     assert end.duration_ms == 2000
     assert end.killed == ("runtime", "c", "b")
     assert end.durations_ms == {"runtime": 600, "told": 1400, "b": 1400}
-    assert [(one.participant, (one.at - end.events[0].at) / 1000) for one in env.timeline.of(Signal)] == [
+    assert [
+        (one.participant, (one.at - end.events[0].at) / 1000) for one in env.timeline.of(Signal)
+    ] == [
         ("runtime", 0),
         ("runtime", 600),
         ("c", 600),
@@ -315,7 +349,9 @@ def test_how_an_extension_ends_in_the_end_changes_nothing(make, either_time, end
     env.invoke({})
     shutdown = env.shutdown()
     assert (shutdown.status, shutdown.killed) == ("success", ())
-    assert [fault.detail for fault in env.timeline.of(ExtensionFault)] == ([detail] if detail else [])
+    assert [fault.detail for fault in env.timeline.of(ExtensionFault)] == (
+        [detail] if detail else []
+    )
     assert [event["eventType"] for event in env.extensions[1].events] == ["INVOKE", "SHUTDOWN"]
 
 
@@ -352,7 +388,12 @@ def test_an_unknown_reason_and_a_second_end(make, either_time):
 def test_before_anything_has_run(make, either_time):
     env = make("sys.exit(0)")
     end = env.shutdown()
-    assert (end.budget_ms, end.signals, end.killed, end.duration_ms) == (0, [], (), pytest.approx(0, abs=50))
+    assert (end.budget_ms, end.signals, end.killed, end.duration_ms) == (
+        0,
+        [],
+        (),
+        pytest.approx(0, abs=50),
+    )
     assert env.extensions == ()
 
 
@@ -393,7 +434,10 @@ def test_reset(make, either_time):
     env = make("sys.exit(0)")
     env.invoke({})
     env.reset()
-    assert (env.phases[-1].reason, env.phases[-1].signals) == ("failure", [])  # as after a crash of the runtime
+    assert (env.phases[-1].reason, env.phases[-1].signals) == (
+        "failure",
+        [],
+    )  # as after a crash of the runtime
     assert env.extensions[0].events[-1]["shutdownReason"] == "failure"
     assert env.invoke({}).cold_start
     assert env.init.phase == "invoke"
@@ -435,7 +479,9 @@ def test_init_of_provisioned_concurrency_has_130_seconds(make, clock):
 
             time.sleep(129)
 
-    env = make(extensions=[Slow], initialization_type="provisioned-concurrency", function_version="1")
+    env = make(
+        extensions=[Slow], initialization_type="provisioned-concurrency", function_version="1"
+    )
     assert env.initialize().duration_ms == 129_000
 
 
@@ -454,7 +500,10 @@ def test_done_is_noted_for_each(make, either_time):
     env = make("sys.exit(0)", extensions=[Told, Extension("b")])
     env.invoke({})
     end = env.shutdown()
-    assert [event.extension for event in end.events if isinstance(event, ExtensionDone)] == ["told", "b"]
+    assert [event.extension for event in end.events if isinstance(event, ExtensionDone)] == [
+        "told",
+        "b",
+    ]
 
 
 def test_what_fails_at_the_end_of_a_test_is_a_warning(pytester):
@@ -471,4 +520,6 @@ def test_what_fails_at_the_end_of_a_test_is_a_warning(pytester):
     """)
     result = pytester.runpytest("-W", "default")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines("*extension 'Faulty' failed in its shutdown: exit status 1 (ValueError: nobody there)")
+    result.stdout.fnmatch_lines(
+        "*extension 'Faulty' failed in its shutdown: exit status 1 (ValueError: nobody there)"
+    )

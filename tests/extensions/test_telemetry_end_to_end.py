@@ -1,4 +1,6 @@
-"""Telemetry and logs from the environment to those who subscribed: extensions of their own process, and threads."""
+"""Telemetry and logs from the environment to those who subscribed: extensions of their own process,
+and threads.
+"""
 
 import json
 import os
@@ -127,16 +129,22 @@ def make(tmp_path):
 
 @pytest.fixture
 def subscriber(tmp_path):
-    """Write a program that subscribes and keeps what it receives; returns its path and what reads that."""
+    """Write a program that subscribes and keeps what it receives; returns its path and what reads
+    that.
+    """
 
     def subscriber(kind="HTTP", destination=None, name="probe", **options):
         received = tmp_path / f"{name}.received"
         received.touch()
         if destination is None:
-            destination = '{"protocol": "HTTP", "URI": f"http://sandbox.localdomain:{port}/path?query"}'
+            destination = (
+                '{"protocol": "HTTP", "URI": f"http://sandbox.localdomain:{port}/path?query"}'
+            )
             destination = destination if kind == "HTTP" else '{"protocol": "TCP", "port": port}'
         path = tmp_path / name
-        source = PROGRAM.format(received=str(received), kind=kind, destination=destination, options=options)
+        source = PROGRAM.format(
+            received=str(received), kind=kind, destination=destination, options=options
+        )
         path.write_text(f"#!{sys.executable}\n" + LISTENER + source)
         path.chmod(0o755)
 
@@ -192,7 +200,11 @@ def test_a_program_gets_everything_in_order(make, subscriber, kind):
     assert by_type["platform.start"]["requestId"] == first.request_id
     assert by_type["platform.runtimeDone"]["status"] == "success"
     assert by_type["platform.report"]["metrics"]["initDurationMs"] == first.init_duration_ms
-    assert by_type["platform.extension"] == {"name": "probe", "state": "Ready", "events": ["INVOKE", "SHUTDOWN"]}
+    assert by_type["platform.extension"] == {
+        "name": "probe",
+        "state": "Ready",
+        "events": ["INVOKE", "SHUTDOWN"],
+    }
     lines = [record["record"] for record in got if record["type"] == "function"]
     assert lines == ["in init\n", "working on one\n", "working on two\n"]
     assert "TELEMETRY\tName: probe\tState: Subscribed\tTypes: [Platform, Function]" in env.log
@@ -232,7 +244,9 @@ def test_its_own_output_is_a_record_of_its_own(make, subscriber):
     env = make(extensions=[path])
     env.invoke()
     env.shutdown()
-    assert [(record["type"], record["record"]) for record in records(read())] == [("extension", "subscribed 200 OK\n")]
+    assert [(record["type"], record["record"]) for record in records(read())] == [
+        ("extension", "subscribed 200 OK\n")
+    ]
 
 
 @posix
@@ -315,7 +329,9 @@ def test_a_listener_in_the_function_itself(make, kind):
     assert types.count("platform.report") >= 1
     lines = [record["record"] for record in received if record["type"] == "function"]
     assert lines[:2] == ["in init\n", "working on one\n"]
-    if kind == "HTTP":  # which answers; over TCP the last batch may still be on its way when the process ends
+    if (
+        kind == "HTTP"
+    ):  # which answers; over TCP the last batch may still be on its way when the process ends
         assert lines[2] == "working on two\n"
         assert types[-1] == "platform.report"
 
@@ -340,7 +356,9 @@ def test_after_a_reset_they_subscribe_anew(make):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    env = make(INTERNAL.format(kind="HTTP", destination=DESTINATIONS["HTTP"], port=port))  # one for all its processes
+    env = make(
+        INTERNAL.format(kind="HTTP", destination=DESTINATIONS["HTTP"], port=port)
+    )  # one for all its processes
     for _ in range(2):
         assert env.invoke().payload == [200, "OK"]
         assert env.module.port == port

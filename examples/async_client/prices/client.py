@@ -1,4 +1,6 @@
-"""A client that keeps its connection open, like those of aiohttp, httpx, redis and motor: bound to one event loop."""
+"""A client that keeps its connection open, like those of aiohttp, httpx, redis and motor: bound to
+one event loop.
+"""
 
 import asyncio
 

@@ -1,4 +1,6 @@
-"""The function: it holds a connection with unwritten rows, and closes it when Lambda takes the environment away."""
+"""The function: it holds a connection with unwritten rows, and closes it when Lambda takes the
+environment away.
+"""
 
 import signal
 import sys

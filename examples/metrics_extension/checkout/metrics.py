@@ -1,4 +1,6 @@
-"""Counters that survive the process: lines of a file in `/tmp`, which the function and its extensions share."""
+"""Counters that survive the process: lines of a file in `/tmp`, which the function and its
+extensions share.
+"""
 
 import json
 import pathlib

@@ -1,4 +1,6 @@
-"""The extension's logic: sends what the function has counted.  Its program calls `flush` for each event."""
+"""The extension's logic: sends what the function has counted.  Its program calls `flush` for each
+event.
+"""
 
 import json
 import pathlib

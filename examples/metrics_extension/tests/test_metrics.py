@@ -7,7 +7,9 @@ from pytest_lambda_lifecycle import Extension, ExtensionError, FunctionTimeout
 
 
 class Flusher(Extension):
-    """Runs the extension's logic in this process, with a backend that takes its time and keeps what it gets."""
+    """Runs the extension's logic in this process, with a backend that takes its time and keeps what
+    it gets.
+    """
 
     def __init__(self, takes_ms=50):
         super().__init__("flusher")

@@ -1,4 +1,6 @@
-"""The function: everything that is slow happens once, at import, which Lambda runs in its Init phase."""
+"""The function: everything that is slow happens once, at import, which Lambda runs in its Init
+phase.
+"""
 
 import os
 

@@ -1,4 +1,6 @@
-"""The same function as beginners write it: a new client, and so a new TLS connection, for every single request."""
+"""The same function as beginners write it: a new client, and so a new TLS connection, for every
+single request.
+"""
 
 import os
 

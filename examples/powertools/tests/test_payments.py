@@ -9,7 +9,9 @@ def payments(lambda_lifecycle):
 
 
 def records(invocation):
-    """What the function wrote, line by line: the logger's records and the metrics in Embedded Metric Format."""
+    """What the function wrote, line by line: the logger's records and the metrics in Embedded
+    Metric Format.
+    """
     return [json.loads(line) for line in invocation.log.splitlines() if line.startswith("{")]
 
 
@@ -20,7 +22,9 @@ def logged_cold_start(invocation):
 
 def metric_names(invocation):
     blobs = [record["_aws"] for record in records(invocation) if "_aws" in record]
-    return sorted(metric["Name"] for blob in blobs for metric in blob["CloudWatchMetrics"][0]["Metrics"])
+    return sorted(
+        metric["Name"] for blob in blobs for metric in blob["CloudWatchMetrics"][0]["Metrics"]
+    )
 
 
 def test_the_logger_marks_the_first_request_alone(payments):

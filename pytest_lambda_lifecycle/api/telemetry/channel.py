@@ -1,7 +1,7 @@
 """The connection to a subscriber's listener, which is on this machine whatever its URI calls it.
 
-Its sockets are of the C type, whatever a test or function code does to `socket`, and no name is resolved.  Source:
-Developer Guide, "Lambda Telemetry API", "Destination protocols".
+Its sockets are of the C type, whatever a test or function code does to `socket`, and no name is
+resolved.  Source: Developer Guide, "Lambda Telemetry API", "Destination protocols".
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ class Channel:
             raise
 
     def _post(self, body: bytes) -> None:
-        """One connection per request: a listener with a single thread would wait for the next on an idle one."""
+        """One connection per request: a listener with a single thread would wait for the next on an
+        idle one.
+        """
         wanted = self.subscription
         head = (
             f"{wanted.method} {wanted.target} HTTP/1.1\r\nHost: sandbox.localdomain:{wanted.port}\r\n"
@@ -87,7 +89,9 @@ class Channel:
                 raise ConnectionAbortedError("the environment has ended")
         made.settimeout(_ANSWER_WITHIN_S)
         made.connect((_LOOPBACK, self.subscription.port))
-        if made.getsockname() == made.getpeername():  # TCP lets a socket connect to itself if nobody listens
+        if (
+            made.getsockname() == made.getpeername()
+        ):  # TCP lets a socket connect to itself if nobody listens
             raise ConnectionRefusedError("nobody listens")
 
     def close(self) -> None:
@@ -113,7 +117,9 @@ def _closed_by_peer(connection: _socket.socket) -> bool:
 
 
 def _read_status(connection: _socket.socket) -> int:
-    """Return the status of the answer; the rest is read too, so that the listener can write it in peace."""
+    """Return the status of the answer; the rest is read too, so that the listener can write it in
+    peace.
+    """
     end = RealTime.perf_counter() + _ANSWER_WITHIN_S
     answer = received = b""
     while b"\r\n\r\n" not in answer and len(answer) < _ANSWER_LIMIT:

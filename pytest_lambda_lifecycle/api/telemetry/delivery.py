@@ -1,6 +1,8 @@
-"""Telemetry on its way to one subscriber: a thread that reads the timeline, makes batches and sends them.
+"""Telemetry on its way to one subscriber: a thread that reads the timeline, makes batches and sends
+them.
 
-Real time only, whatever a test does to `time`.  Source: Developer Guide, "Lambda Telemetry API", "Buffering".
+Real time only, whatever a test does to `time`.  Source: Developer Guide, "Lambda Telemetry API",
+"Buffering".
 """
 
 from __future__ import annotations
@@ -27,9 +29,13 @@ __all__ = ["Control", "Feed", "Project", "Subscriber"]
 Project: TypeAlias = Callable[[Sequence[Event], str], "list[dict[str, Any]]"]
 
 _POLL_S: Final = 0.01
-"""How often the timeline is looked at: its writers signal nothing, since they must not wait for anybody."""
+"""How often the timeline is looked at: its writers signal nothing, since they must not wait for
+anybody.
+"""
 _RETRY_AFTER_S: Final = (0.05, 0.1, 0.2, 0.4)
-"""Pauses between attempts; AWS says that it backs off, not how.  After the last attempt the batch is dropped."""
+"""Pauses between attempts; AWS says that it backs off, not how.  After the last attempt the batch
+is dropped.
+"""
 _DROPPED: Final = "the destination was dropped"
 _EVENTS_AT_ONCE: Final = 500
 
@@ -68,11 +74,15 @@ class Item(NamedTuple):
 
     text: bytes
     counts: bool
-    """False for ``platform.logsDropped`` itself: losing it is not reported, or the reports would never end."""
+    """False for ``platform.logsDropped`` itself: losing it is not reported, or the reports would
+    never end.
+    """
 
 
 class Feed:
-    """The records of the timeline that one subscriber is to get, in order, from event number ``first`` on."""
+    """The records of the timeline that one subscriber is to get, in order, from event number
+    ``first`` on.
+    """
 
     def __init__(self, timeline: Sequence[Event], project: Project, first: int) -> None:
         self.position = first
@@ -83,7 +93,9 @@ class Feed:
         """The last start of a phase: records of later events take something from it."""
 
     def read(self, name: str, subscription: Subscription, *, unfinished: bool) -> list[Item]:
-        """Return what has come; a last line that function code may go on writing only if ``unfinished``."""
+        """Return what has come; a last line that function code may go on writing only if
+        ``unfinished``.
+        """
         timeline, first = self._timeline, self.position
         last = min(len(timeline), first + _EVENTS_AT_ONCE)
         if last > first and not unfinished and _may_go_on(timeline[last - 1]):
@@ -143,7 +155,9 @@ class Subscriber:
         self._waiting: deque[Item] = deque()
         self._waiting_bytes = 0
         self._waiting_since = 0.0
-        self._thread = threading.Thread(target=self._serve, name=f"telemetry for {name}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._serve, name=f"telemetry for {name}", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -169,9 +183,16 @@ class Subscriber:
                     self._report_progress()
                     if not self._feed.behind:
                         self._control.rest(_POLL_S)
-        except Exception as problem:  # nobody would see it, and a traceback on the terminal helps nobody
+        except (
+            Exception
+        ) as problem:  # nobody would see it, and a traceback on the terminal helps nobody
             with contextlib.suppress(Exception):
-                self._lost(self._name, len(self._waiting), self._waiting_bytes, f"{type(problem).__name__}: {problem}")
+                self._lost(
+                    self._name,
+                    len(self._waiting),
+                    self._waiting_bytes,
+                    f"{type(problem).__name__}: {problem}",
+                )
         finally:
             self._channel.close()
             with self._control.changed:
@@ -192,7 +213,10 @@ class Subscriber:
         subscription = self.subscription
         if not self._waiting:
             return False
-        if len(self._waiting) >= subscription.max_items or self._waiting_bytes >= subscription.max_bytes:
+        if (
+            len(self._waiting) >= subscription.max_items
+            or self._waiting_bytes >= subscription.max_bytes
+        ):
             return True
         late = RealTime.perf_counter() - self._waiting_since >= subscription.timeout_ms / 1000
         return (late or self._control.flushing) and not self._feed.behind
@@ -200,7 +224,9 @@ class Subscriber:
     def _next_batch(self) -> list[Item]:
         subscription, size = self.subscription, 0
         batch: list[Item] = []
-        while self._waiting and len(batch) < subscription.max_items and size < subscription.max_bytes:
+        while (
+            self._waiting and len(batch) < subscription.max_items and size < subscription.max_bytes
+        ):
             batch.append(self._waiting.popleft())
             size += len(batch[-1].text)
         self._waiting_bytes -= size
@@ -234,7 +260,9 @@ class Subscriber:
 
     def _attempt(self, batch: list[Item]) -> str:
         """Send once; return what went wrong."""
-        if self._channel.subscription is not self.subscription:  # the extension has subscribed again
+        if (
+            self._channel.subscription is not self.subscription
+        ):  # the extension has subscribed again
             self._channel.close()
             self._channel = Channel(self.subscription, self._has_ended)
         if self.dropped:

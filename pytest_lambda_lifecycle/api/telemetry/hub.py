@@ -1,7 +1,7 @@
 """Who has subscribed to telemetry, and when something may be delivered to them.
 
-Calls come from the conductor's thread and, for `subscribe`, from those that answer HTTP requests.  None of them waits
-for a subscriber but `flush` and `end`, and these not for long.
+Calls come from the conductor's thread and, for `subscribe`, from those that answer HTTP requests.
+None of them waits for a subscriber but `flush` and `end`, and these not for long.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class TelemetryHub:
         note: Callable[[Event], None],
         now_us: Callable[[], int],
     ) -> None:
-        """``project`` makes records of events and a schema version; ``note`` takes events from any thread."""
+        """``project`` makes records of events and a schema version; ``note`` takes events from any
+        thread.
+        """
         self._timeline = timeline
         self._project = project
         self._note = note
@@ -47,7 +49,9 @@ class TelemetryHub:
         self._open = False
 
     def begin(self, first: int) -> None:
-        """New processes: nobody has subscribed; who does gets everything from event number ``first`` on."""
+        """New processes: nobody has subscribed; who does gets everything from event number
+        ``first`` on.
+        """
         self.end()
         with self._lock:
             self._control = Control()
@@ -57,8 +61,8 @@ class TelemetryHub:
     def subscribe(self, api: str, extension: str, body: bytes) -> Reply:
         """Answer a subscription through ``api``: ``"telemetry"`` or ``"logs"``.
 
-        Raises `ApiError`: 400 for what is not valid, or if another API is in use; 403 after Init.  To subscribe again
-        replaces the subscription; nothing is sent twice.
+        Raises `ApiError`: 400 for what is not valid, or if another API is in use; 403 after Init.
+        To subscribe again replaces the subscription; nothing is sent twice.
         """
         wanted = parse(api, body)
         words = APIS[api]
@@ -77,7 +81,9 @@ class TelemetryHub:
                 subscriber.subscription = wanted
                 return _OK
             feed = Feed(self._timeline, self._project, self._first)
-            subscriber = Subscriber(extension, wanted, feed=feed, control=self._control, lost=self._lost)
+            subscriber = Subscriber(
+                extension, wanted, feed=feed, control=self._control, lost=self._lost
+            )
             subscriber.start()
             self._subscribers[extension] = subscriber
         return _OK
@@ -93,7 +99,9 @@ class TelemetryHub:
     # -- frozen and thawed ----------------------------------------------------------------------------------------
 
     def pause(self) -> None:
-        """The environment is frozen: what has not been delivered waits for the next invoke or for `flush`."""
+        """The environment is frozen: what has not been delivered waits for the next invoke or for
+        `flush`.
+        """
         self._control.paused = True
 
     def resume(self) -> None:
@@ -105,12 +113,17 @@ class TelemetryHub:
                 control.changed.notify_all()
 
     def flush(self, timeout_s: float) -> bool:
-        """Deliver all that has happened so far, frozen or not; return False if ``timeout_s`` were not enough.
+        """Deliver all that has happened so far, frozen or not; return False if ``timeout_s`` were
+        not enough.
 
         Real time.  Extensions have to be running meanwhile.
         """
         with self._lock:
-            subscribers, control, wanted = list(self._subscribers.values()), self._control, len(self._timeline)
+            subscribers, control, wanted = (
+                list(self._subscribers.values()),
+                self._control,
+                len(self._timeline),
+            )
         if not subscribers:
             return True
         end = RealTime.perf_counter() + timeout_s
@@ -118,14 +131,19 @@ class TelemetryHub:
             control.flushing = True
             control.changed.notify_all()
             try:
-                return wait_until(control.changed, lambda: all(one.delivered >= wanted for one in subscribers), end)
+                return wait_until(
+                    control.changed,
+                    lambda: all(one.delivered >= wanted for one in subscribers),
+                    end,
+                )
             finally:
                 control.flushing = False
 
     # -- ends -----------------------------------------------------------------------------------------------------
 
     def drop_destination(self, extension: str) -> None:
-        """Take a subscriber's destination away, as if its listener had died: what would go there is dropped.
+        """Take a subscriber's destination away, as if its listener had died: what would go there is
+        dropped.
 
         Raises `LifecycleError` if that extension has not subscribed.
         """
@@ -143,7 +161,9 @@ class TelemetryHub:
             self._control.changed.notify_all()
 
     def end(self) -> None:
-        """The processes have ended: so do all threads and connections, whatever is still to be delivered."""
+        """The processes have ended: so do all threads and connections, whatever is still to be
+        delivered.
+        """
         with self._lock:
             subscribers, control = list(self._subscribers.values()), self._control
             self._subscribers = {}

@@ -1,7 +1,7 @@
 """The timeline as the records of Lambda's Telemetry API and of the Logs API before it.
 
-Sources: Developer Guide, "Lambda Telemetry API Event schema reference" and "Using the Lambda Logs API".  Durations are
-in ms with three decimals, billed ones whole; times are UTC with ms.
+Sources: Developer Guide, "Lambda Telemetry API Event schema reference" and "Using the Lambda Logs
+API".  Durations are in ms with three decimals, billed ones whole; times are UTC with ms.
 """
 
 from __future__ import annotations
@@ -30,7 +30,14 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
     TelemetrySubscription,
 )
 from pytest_lambda_lifecycle.lifecycle.moments import EPOCH, MICROSECOND
-from pytest_lambda_lifecycle.lifecycle.outcome import ExtensionFailed, Loaded, Outcome, Raised, Returned, TimedOut
+from pytest_lambda_lifecycle.lifecycle.outcome import (
+    ExtensionFailed,
+    Loaded,
+    Outcome,
+    Raised,
+    Returned,
+    TimedOut,
+)
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
@@ -54,11 +61,14 @@ def _no_json(text: str) -> None:
 _decode = json.JSONDecoder(parse_constant=_no_json).decode  # a test may have replaced json.loads
 
 
-def records(events: Sequence[Event], config: FunctionConfig, *, schema: str = "2022-12-13") -> list[Record]:
+def records(
+    events: Sequence[Event], config: FunctionConfig, *, schema: str = "2022-12-13"
+) -> list[Record]:
     """Return the ``{"time", "type", "record"}`` of these events, in order.
 
-    ``schema`` is one of `TELEMETRY_SCHEMAS` or `LOGS_SCHEMAS`.  Reports and ``runtimeDone`` take what the platform told
-    at the start of their phase (tracing, the phase of init) from the last start among ``events``.
+    ``schema`` is one of `TELEMETRY_SCHEMAS` or `LOGS_SCHEMAS`.  Reports and ``runtimeDone`` take
+    what the platform told at the start of their phase (tracing, the phase of init) from the last
+    start among ``events``.
     """
     projection = _LogsRecords if schema in LOGS_SCHEMAS else _TelemetryRecords
     return list(projection(config, schema).of(events))
@@ -100,19 +110,33 @@ class _TelemetryRecords:
                 yield from self._init(event)
             case RestoreStart() | RestoreReport():
                 yield from self._restore(event)
-            case ExtensionState(extension=name, state=state, events=subscribed, error_type=error_type):
+            case ExtensionState(
+                extension=name, state=state, events=subscribed, error_type=error_type
+            ):
                 failed = _unless_empty(errorType=error_type)
-                yield "platform.extension", {"name": name, "state": state, "events": list(subscribed), **failed}
+                yield (
+                    "platform.extension",
+                    {"name": name, "state": state, "events": list(subscribed), **failed},
+                )
             case TelemetrySubscription(extension=name, api=api, types=types):
-                kind = "platform.logsSubscription" if api == "logs" else "platform.telemetrySubscription"
+                kind = (
+                    "platform.logsSubscription"
+                    if api == "logs"
+                    else "platform.telemetrySubscription"
+                )
                 yield kind, {"name": name, "state": "Subscribed", "types": list(types)}
             case LogsDropped(records=count, size=size, reason=reason):
-                yield "platform.logsDropped", {"reason": reason, "droppedRecords": count, "droppedBytes": size}
+                yield (
+                    "platform.logsDropped",
+                    {"reason": reason, "droppedRecords": count, "droppedBytes": size},
+                )
 
     # -- output ---------------------------------------------------------------------------------------------------
 
     def _lines(self, text: str) -> Iterator[object]:
-        """One record per line, with its line end; a carriage return ends none (the runtime puts some inside)."""
+        """One record per line, with its line end; a carriage return ends none (the runtime puts
+        some inside).
+        """
         *whole, rest = text.split("\n")
         for line in whole:
             yield self._line(f"{line}\n")
@@ -120,7 +144,9 @@ class _TelemetryRecords:
             yield self._line(rest)
 
     def _line(self, line: str) -> object:
-        """With JSON logs, the object that the line is; what is no object (a plain `print`) stays text."""
+        """With JSON logs, the object that the line is; what is no object (a plain `print`) stays
+        text.
+        """
         if self._json_logs and line.startswith("{"):
             try:
                 return _decode(line)
@@ -130,20 +156,36 @@ class _TelemetryRecords:
 
     # -- init and restore -----------------------------------------------------------------------------------------
 
-    def _init(self, event: InitStart | InitRuntimeDone | InitReport) -> Iterator[tuple[str, object]]:
+    def _init(
+        self, event: InitStart | InitRuntimeDone | InitReport
+    ) -> Iterator[tuple[str, object]]:
         kind = self._config.initialization_type
         if isinstance(event, InitStart):
             yield (
                 "platform.initStart",
-                {"initializationType": event.initialization_type, "phase": event.phase, **self._instance()},
+                {
+                    "initializationType": event.initialization_type,
+                    "phase": event.phase,
+                    **self._instance(),
+                },
             )
         elif isinstance(event, InitRuntimeDone):
             verdict = _verdict(event.outcome)
-            yield "platform.initRuntimeDone", {"initializationType": kind, "phase": self._init_phase, **verdict}
+            yield (
+                "platform.initRuntimeDone",
+                {"initializationType": kind, "phase": self._init_phase, **verdict},
+            )
         else:
-            report = {"initializationType": event.initialization_type, "phase": event.phase, "status": event.status}
+            report = {
+                "initializationType": event.initialization_type,
+                "phase": event.phase,
+                "status": event.status,
+            }
             metrics = {"durationMs": _ms(event.duration_us)}
-            yield "platform.initReport", {**report, **_unless_empty(errorType=event.error_type), "metrics": metrics}
+            yield (
+                "platform.initReport",
+                {**report, **_unless_empty(errorType=event.error_type), "metrics": metrics},
+            )
 
     def _restore(self, event: RestoreStart | RestoreReport) -> Iterator[tuple[str, object]]:
         if isinstance(event, RestoreStart):
@@ -174,7 +216,9 @@ class _TelemetryRecords:
         produced = len(outcome.body) if isinstance(outcome, Returned) else 0
         record: Record = {"requestId": event.request_id, **_invoke_verdict(outcome)}
         record["metrics"] = {"durationMs": _ms(event.duration_us), "producedBytes": produced}
-        if isinstance(outcome, Returned):  # the runtime posts its answer whole and asks for the next event at once
+        if isinstance(
+            outcome, Returned
+        ):  # the runtime posts its answer whole and asks for the next event at once
             record["spans"] = [
                 _span("responseLatency", event.at - event.duration_us, event.duration_us),
                 _span("responseDuration", event.at, 0),
@@ -187,7 +231,9 @@ class _TelemetryRecords:
         record |= _unless_empty(errorType=event.error_type)
         record["metrics"] = _metrics(event)
         if event.overhead_us is not None:
-            record["spans"] = [_span("extensionOverhead", event.at - event.overhead_us, event.overhead_us)]
+            record["spans"] = [
+                _span("extensionOverhead", event.at - event.overhead_us, event.overhead_us)
+            ]
         yield "platform.report", {**record, **self._tracing}
 
 
@@ -197,13 +243,21 @@ class _LogsRecords(_TelemetryRecords):
     ``platform.fault`` has the new style of the guide's two.
     """
 
-    def _init(self, event: InitStart | InitRuntimeDone | InitReport) -> Iterator[tuple[str, object]]:
+    def _init(
+        self, event: InitStart | InitRuntimeDone | InitReport
+    ) -> Iterator[tuple[str, object]]:
         if isinstance(event, InitRuntimeDone):
             kind = self._config.initialization_type
-            yield "platform.initRuntimeDone", {"initializationType": kind, **_logs_status(_verdict(event.outcome))}
+            yield (
+                "platform.initRuntimeDone",
+                {"initializationType": kind, **_logs_status(_verdict(event.outcome))},
+            )
         elif isinstance(event, InitReport):
             metrics = _billed(event.duration_us)
-            yield "platform.initReport", {"initializationType": event.initialization_type, "metrics": metrics}
+            yield (
+                "platform.initReport",
+                {"initializationType": event.initialization_type, "metrics": metrics},
+            )
 
     def _restore(self, event: RestoreStart | RestoreReport) -> Iterator[tuple[str, object]]:
         if isinstance(event, RestoreStart):
@@ -224,7 +278,10 @@ class _LogsRecords(_TelemetryRecords):
     def _report(self, event: InvokeReport) -> Iterator[tuple[str, object]]:
         if event.status != "success":
             fault = f"RequestId: {event.request_id} Status: {event.status}"
-            yield "platform.fault", fault + (f"\tErrorType: {event.error_type}" if event.error_type else "")
+            yield (
+                "platform.fault",
+                fault + (f"\tErrorType: {event.error_type}" if event.error_type else ""),
+            )
         yield "platform.end", {"requestId": event.request_id}
         yield "platform.report", {"requestId": event.request_id, "metrics": _metrics(event)}
 
@@ -238,16 +295,24 @@ def _verdict(outcome: Outcome) -> Record:
         return {"status": "success"}
     if isinstance(outcome, TimedOut):
         return {"status": "timeout"}
-    error_type = outcome.error_type if isinstance(outcome, ExtensionFailed) else rules.reported_error_type(outcome)
-    status = "failure" if error_type.startswith("Sandbox.") else "error"  # Runtime Interface Emulator
+    error_type = (
+        outcome.error_type
+        if isinstance(outcome, ExtensionFailed)
+        else rules.reported_error_type(outcome)
+    )
+    status = (
+        "failure" if error_type.startswith("Sandbox.") else "error"
+    )  # Runtime Interface Emulator
     return {"status": status, **_unless_empty(errorType=error_type)}
 
 
 def _invoke_verdict(outcome: Outcome) -> Record:
-    """The same for an invoke, where an error that the handler raised and the runtime posted is a ``"success"``.
+    """The same for an invoke, where an error that the handler raised and the runtime posted is a
+    ``"success"``.
 
-    The runtime did its work (aws-samples/aws-lambda-extensions issue 85, where AWS calls it intended; Runtime Interface
-    Emulator).  Where the runtime ended after its post, it was an init or a restore that failed.
+    The runtime did its work (aws-samples/aws-lambda-extensions issue 85, where AWS calls it
+    intended; Runtime Interface Emulator).  Where the runtime ended after its post, it was an init
+    or a restore that failed.
     """
     posted = isinstance(outcome, Raised) and outcome.exit_code is None
     return {"status": "success"} if posted else _verdict(outcome)

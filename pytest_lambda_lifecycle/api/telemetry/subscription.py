@@ -1,7 +1,8 @@
 """What an extension asks for when it subscribes to telemetry, checked.
 
-Sources: Developer Guide, "Lambda Telemetry API reference" and "Using the Lambda Logs API"; the JSON schema of the
-Runtime Interface Emulator where the guide is silent.  As in the guide's example, one answer lists all that is wrong.
+Sources: Developer Guide, "Lambda Telemetry API reference" and "Using the Lambda Logs API"; the JSON
+schema of the Runtime Interface Emulator where the guide is silent.  As in the guide's example, one
+answer lists all that is wrong.
 """
 
 from __future__ import annotations
@@ -27,8 +28,12 @@ class Api(NamedTuple):
 
 
 APIS: Final[Mapping[str, Api]] = {
-    "telemetry": Api("Telemetry API", TELEMETRY_SCHEMAS, None, "ValidationError", "Telemetry.SubscriptionClosed"),
-    "logs": Api("Logs API", LOGS_SCHEMAS, LOGS_SCHEMAS[0], "Logs.ValidationError", "Logs.SubscriptionClosed"),
+    "telemetry": Api(
+        "Telemetry API", TELEMETRY_SCHEMAS, None, "ValidationError", "Telemetry.SubscriptionClosed"
+    ),
+    "logs": Api(
+        "Logs API", LOGS_SCHEMAS, LOGS_SCHEMAS[0], "Logs.ValidationError", "Logs.SubscriptionClosed"
+    ),
 }
 _TYPES: Final = ("platform", "function", "extension")
 _HOSTS: Final = ("sandbox.localdomain", "sandbox")
@@ -39,7 +44,9 @@ _BUFFERING: Final = {
     "maxBytes": (262_144, 1_048_576, 262_144),
     "timeoutMs": (25, 30_000, 1_000),
 }
-"""Lowest and highest value, and the default.  The guide has two defaults of ``maxItems``; the emulator has this one."""
+"""Lowest and highest value, and the default.  The guide has two defaults of ``maxItems``; the
+emulator has this one.
+"""
 
 
 class Subscription(NamedTuple):
@@ -60,7 +67,9 @@ class Subscription(NamedTuple):
 
 
 def parse(api: str, body: bytes) -> Subscription:
-    """Return what ``body`` asks for.  Raises `ApiError` 400 with everything that is wrong with it."""
+    """Return what ``body`` asks for.  Raises `ApiError` 400 with everything that is wrong with
+    it.
+    """
     words = APIS[api]
     problems: list[str] = []
     try:
@@ -106,7 +115,9 @@ def _types(value: object, problems: list[str]) -> tuple[str, ...]:
 def _destination(value: object, problems: list[str]) -> tuple[str, int, str, str]:
     nowhere = ("HTTP", 0, "", "POST")
     if not isinstance(value, dict):
-        problems.append("destination is not provided" if value is None else "destination should be an object")
+        problems.append(
+            "destination is not provided" if value is None else "destination should be an object"
+        )
         return nowhere
     fields = cast("dict[str, Any]", value)
     protocol: object = fields.get("protocol")
@@ -140,7 +151,10 @@ def _uri(value: object, problems: list[str]) -> tuple[int, str]:
         problems.append("URI port is not provided")
     else:
         _port(port, "URI port", problems)
-    path, query = (quote(part, safe="/%:=&?~+!$,;'@()*", errors="replace") for part in (parts.path, parts.query))
+    path, query = (
+        quote(part, safe="/%:=&?~+!$,;'@()*", errors="replace")
+        for part in (parts.path, parts.query)
+    )
     return port or 0, (path or "/") + (f"?{query}" if query else "")
 
 

@@ -1,1 +1,3 @@
-"""Modules and the import system: which modules a cold start imports afresh, and where they go between phases."""
+"""Modules and the import system: which modules a cold start imports afresh, and where they go
+between phases.
+"""

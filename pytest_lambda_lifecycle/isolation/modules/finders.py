@@ -1,4 +1,6 @@
-"""`sys.meta_path`, `sys.path_hooks` and `sys.path_importer_cache`: our hook, and what function code changes."""
+"""`sys.meta_path`, `sys.path_hooks` and `sys.path_importer_cache`: our hook, and what function code
+changes.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,14 @@ _IMPORT_SYSTEM = ("importlib", "_frozen_importlib", "_frozen_importlib_external"
 
 
 class Finders:
-    """Takes out with the environment what its function has added, and puts it back with it; `ImportHook` comes first.
+    """Takes out with the environment what its function has added, and puts it back with it;
+    `ImportHook` comes first.
 
-    What a shared library adds while it is imported stays (six does), as what a test adds does: an entry is the
-    function's if its class or function is, or if it is a plain finder of the standard library.  Nor is it told who
-    takes one out, a test that has ended its own use of it or the function: what was there when this package was
-    imported, before any test, is the one that no test may take out.
+    What a shared library adds while it is imported stays (six does), as what a test adds does: an
+    entry is the function's if its class or function is, or if it is a plain finder of the standard
+    library.  Nor is it told who takes one out, a test that has ended its own use of it or the
+    function: what was there when this package was imported, before any test, is the one that no
+    test may take out.
     """
 
     def __init__(self, hook: ImportHook, own: Callable[[str], ModuleType | None]) -> None:
@@ -47,7 +51,11 @@ class Finders:
             sys.meta_path = finders
             finders[:] = self._finders.undone(now, finders_before)
             sys.path_importer_cache = cache
-            if self._path_hooks or sys.path_hooks is not path_hooks or path_hooks != path_hooks_before:
+            if (
+                self._path_hooks
+                or sys.path_hooks is not path_hooks
+                or path_hooks != path_hooks_before
+            ):
                 hooks_now = list(sys.path_hooks)
                 self._path_hooks = _Changes.find(hooks_now, path_hooks_before, self._is_own)
                 sys.path_hooks = path_hooks
@@ -75,14 +83,18 @@ def _pops_itself(finder: object) -> bool:
 
 
 def _forget_strange(cache: dict[str, Any], before: dict[str, Any]) -> None:
-    """Forget finders that somebody has put there by hand; the import system asks its path hooks again."""
+    """Forget finders that somebody has put there by hand; the import system asks its path hooks
+    again.
+    """
     for path in [path for path, finder in cache.items() if before.get(path, cache) is not finder]:
         if type(cache[path]).__module__ not in _IMPORT_SYSTEM:
             del cache[path]
 
 
 class _Changes:
-    """Entries of a list that come before and after those of the outside, and those of the outside that are missing."""
+    """Entries of a list that come before and after those of the outside, and those of the outside
+    that are missing.
+    """
 
     def __init__(self) -> None:
         self._first: list[Any] = []
@@ -94,7 +106,9 @@ class _Changes:
         changes = cls()
         if now == before:
             return changes
-        changes._removed = [one for one in before if _among(_FINDERS_AT_START, one) and not _among(now, one)]
+        changes._removed = [
+            one for one in before if _among(_FINDERS_AT_START, one) and not _among(now, one)
+        ]
         for index, entry in enumerate(now):
             if not _among(before, entry) and is_own(entry):
                 at_front = not any(_among(before, other) for other in now[:index])
@@ -106,14 +120,24 @@ class _Changes:
 
     def around(self, entries: list[Any]) -> list[Any]:
         """Make the function's list of the outside's."""
-        kept = [entry for entry in entries if not _among(self._removed, entry)] if self._removed else entries
+        kept = (
+            [entry for entry in entries if not _among(self._removed, entry)]
+            if self._removed
+            else entries
+        )
         return [*self._first, *kept, *self._last]
 
     def undone(self, entries: list[Any], before: list[Any]) -> list[Any]:
-        """Make the outside's list of what is there; what is put back stands where it stood ``before``."""
+        """Make the outside's list of what is there; what is put back stands where it stood
+        ``before``.
+        """
         if not self:
             return entries
-        outside = [entry for entry in entries if not _among(self._first, entry) and not _among(self._last, entry)]
+        outside = [
+            entry
+            for entry in entries
+            if not _among(self._first, entry) and not _among(self._last, entry)
+        ]
         for index, entry in enumerate(before):
             if _among(self._removed, entry):
                 following = [other for other in before[index + 1 :] if _among(outside, other)]

@@ -19,17 +19,22 @@ KEEP_LIFECYCLE_STATE: Final = frozenset(
         "snapshot_restore_py",
     }
 )
-"""Libraries that remember in module globals that a cold start, or a hook registration, has happened."""
+"""Libraries that remember in module globals that a cold start, or a hook registration, has
+happened.
+"""
 
 EVERY: Final = "*"
 
 # What a test run itself stands on: a second copy would not know what the first was told.
-_TEST_TOOLS: Final = frozenset({"pytest-lambda-lifecycle", "moto", "coverage", "hypothesis", "pip", "setuptools"})
+_TEST_TOOLS: Final = frozenset(
+    {"pytest-lambda-lifecycle", "moto", "coverage", "hypothesis", "pip", "setuptools"}
+)
 
 
 @lru_cache(maxsize=64)
 def fresh_rule(wanted: frozenset[str]) -> Callable[[str], bool]:
-    """Return the predicate on module names for the built-in list and ``wanted``; ``"*"`` = every third-party package.
+    """Return the predicate on module names for the built-in list and ``wanted``; ``"*"`` = every
+    third-party package.
 
     Packages with compiled parts are shared all the same, whoever names them.
     """
@@ -45,7 +50,9 @@ def fresh_rule(wanted: frozenset[str]) -> Callable[[str], bool]:
 
 @lru_cache(maxsize=1)
 def _third_party_packages() -> frozenset[str]:
-    """Return the top-level names of installed distributions, without test tools, plugins and what they stand on."""
+    """Return the top-level names of installed distributions, without test tools, plugins and what
+    they stand on.
+    """
     tops_by_distribution: dict[str, set[str]] = {}
     for top, distributions in metadata.packages_distributions().items():
         for distribution in distributions:
@@ -75,7 +82,9 @@ def _with_dependencies(names: set[str]) -> set[str]:
             requirements = metadata.requires(name) or []
         except metadata.PackageNotFoundError:
             continue
-        waiting += [_normal(re.split(r"[\s\[;<>=!~(]", text, maxsplit=1)[0]) for text in requirements]
+        waiting += [
+            _normal(re.split(r"[\s\[;<>=!~(]", text, maxsplit=1)[0]) for text in requirements
+        ]
     return known
 
 

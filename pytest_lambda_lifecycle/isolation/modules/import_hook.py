@@ -16,9 +16,11 @@ __all__ = ["ImportHook", "find_spec", "list_again"]
 
 
 class ImportHook(importlib.abc.MetaPathFinder):
-    """Calls back when a named module has been executed, before anyone who imports it can bind its names.
+    """Calls back when a named module has been executed, before anyone who imports it can bind its
+    names.
 
-    It delegates to the other finders, so pytest's assertion rewriting and editable installs keep working.
+    It delegates to the other finders, so pytest's assertion rewriting and editable installs keep
+    working.
     """
 
     def __init__(self) -> None:
@@ -30,7 +32,9 @@ class ImportHook(importlib.abc.MetaPathFinder):
         """Call back with each of the modules ``names`` after each of its executions."""
         alone = (callback,)
         for name in names:
-            self._callbacks[name] = (*self._callbacks[name], callback) if name in self._callbacks else alone
+            self._callbacks[name] = (
+                (*self._callbacks[name], callback) if name in self._callbacks else alone
+            )
 
     def clear(self) -> None:
         """Call nobody back any more."""
@@ -39,7 +43,9 @@ class ImportHook(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Wrap the loader of a spec that another finder answers, for the names that somebody waits for."""
+        """Wrap the loader of a spec that another finder answers, for the names that somebody waits
+        for.
+        """
         if self.guard is not None:
             self.guard(fullname)
         callbacks = self._callbacks.get(fullname)
@@ -51,9 +57,13 @@ class ImportHook(importlib.abc.MetaPathFinder):
 
 
 class _CallingLoader(importlib.abc.Loader):
-    """Stands in for a loader during one execution, then puts the real one back where others look for it."""
+    """Stands in for a loader during one execution, then puts the real one back where others look
+    for it.
+    """
 
-    def __init__(self, loader: importlib.abc.Loader, callbacks: tuple[Callable[[ModuleType], None], ...]) -> None:
+    def __init__(
+        self, loader: importlib.abc.Loader, callbacks: tuple[Callable[[ModuleType], None], ...]
+    ) -> None:
         self._loader = loader
         self._callbacks = callbacks
 
@@ -90,18 +100,22 @@ def find_spec(
 
 
 _GRANULARITY_S: Final = 10
-"""Seconds; file systems note the time of a change to 2 s, and by a clock that may be another machine's."""
+"""Seconds; file systems note the time of a change to 2 s, and by a clock that may be another
+machine's.
+"""
 _listed_after: Final[WeakKeyDictionary[Any, float]] = WeakKeyDictionary()
 """For finders: after which time they have listed their folder, or will list it."""
 _ALWAYS: Final = float("inf")
 
 
 def list_again(folders: Iterable[str]) -> None:
-    """Let the import system list ``folders`` and what is below again: somebody may have written a module just now.
+    """Let the import system list ``folders`` and what is below again: somebody may have written a
+    module just now.
 
-    A finder does so by itself when the folder's time of change is another one.  Two changes may bear the same time, so
-    it is told; `importlib.invalidate_caches` would tell the finders of all folders.  Once it has listed a folder that
-    had then been left alone for long enough, what it has listed is what there is.
+    A finder does so by itself when the folder's time of change is another one.  Two changes may
+    bear the same time, so it is told; `importlib.invalidate_caches` would tell the finders of all
+    folders.  Once it has listed a folder that had then been left alone for long enough, what it has
+    listed is what there is.
     """
     cache = sys.path_importer_cache
     for folder in folders:
@@ -111,7 +125,10 @@ def list_again(folders: Iterable[str]) -> None:
                 del cache[path]
                 continue
             if type(finder) is FileFinder:
-                if getattr(finder, "_path_mtime", _ALWAYS) < _listed_after.get(finder, 0) - _GRANULARITY_S:
+                if (
+                    getattr(finder, "_path_mtime", _ALWAYS)
+                    < _listed_after.get(finder, 0) - _GRANULARITY_S
+                ):
                     continue
                 _listed_after[finder] = RealTime.time_ns() / 1e9
             if hasattr(finder, "invalidate_caches"):

@@ -1,4 +1,6 @@
-"""`sys.path`: changes of function code stay with the environment, changes of the test stay with the test."""
+"""`sys.path`: changes of function code stay with the environment, changes of the test stay with the
+test.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,11 @@ class SearchPath:
         def leave() -> None:
             self._look()
             now = sys.path
-            self._added += [e for e in now if e not in before and e not in self._test_added and e not in self._added]
+            self._added += [
+                e
+                for e in now
+                if e not in before and e not in self._test_added and e not in self._added
+            ]
             self._removed |= {e for e in before if e not in now and e not in self._test_removed}
             sys.path = outside
             if self._test_added or self._test_removed:
@@ -52,7 +58,9 @@ class SearchPath:
 
     @contextmanager
     def outside(self) -> Iterator[None]:
-        """Import something of ours amid function code, whose modules must not pass for the standard library's."""
+        """Import something of ours amid function code, whose modules must not pass for the standard
+        library's.
+        """
         inside = list(sys.path)
         sys.path[:] = [entry for entry in inside if entry not in self._first]
         try:
@@ -78,7 +86,8 @@ class SearchPath:
 
 
 def sweep() -> None:
-    """Take entries of environments out that were put back too late: ``monkeypatch`` may undo after they have left.
+    """Take entries of environments out that were put back too late: ``monkeypatch`` may undo after
+    they have left.
 
     Call it when a test has ended and no environment is entered.
     """

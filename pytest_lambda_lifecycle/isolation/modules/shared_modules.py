@@ -40,10 +40,12 @@ _WATCHED: Final[dict[str, tuple[str, ...]]] = {
     "urllib3.connectionpool": ("HTTPConnectionPool",),
     "urllib3.poolmanager": ("PoolManager",),
 }
-"""Modules that libraries are known to patch; of those with classes that they patch, the classes alone are looked at
-where the module's own names are nobody's to patch (`_CLASSES_ONLY`)."""
+"""Modules that libraries are known to patch; of those with classes that they patch, the classes
+alone are looked at where the module's own names are nobody's to patch (`_CLASSES_ONLY`)."""
 _CLASSES_ONLY: Final = frozenset(
-    name for name, classes in _WATCHED.items() if classes and name.startswith(("aws", "boto", "requests.", "urllib3."))
+    name
+    for name, classes in _WATCHED.items()
+    if classes and name.startswith(("aws", "boto", "requests.", "urllib3."))
 )
 _ABSENT: Final = object()
 
@@ -62,11 +64,12 @@ _ALWAYS_OTHER: Final = frozenset({"logging.Logger", "os"})
 
 
 class SharedNamespaces:
-    """What function code replaces in shared modules while it is being imported (``builtins.print = …``).
+    """What function code replaces in shared modules while it is being imported (``builtins.print =
+    …``).
 
-    Photographs are taken around Init, since that is where libraries patch, and since a test's own patches of the same
-    modules must not be mistaken for the function's.  A module that is first imported by Init is photographed as soon as
-    it has been executed.
+    Photographs are taken around Init, since that is where libraries patch, and since a test's own
+    patches of the same modules must not be mistaken for the function's.  A module that is first
+    imported by Init is photographed as soon as it has been executed.
     """
 
     def __init__(self, hook: ImportHook, own: Callable[[str], ModuleType | None]) -> None:
@@ -104,7 +107,9 @@ class SharedNamespaces:
                 self._before.append(_photograph_of(f"{name}.{class_name}", owner))
 
     def compare(self) -> list[str]:
-        """Take what has changed since `photograph` as the environment's own; returns the names of it."""
+        """Take what has changed since `photograph` as the environment's own; returns the names of
+        it.
+        """
         self._comparing = False
         changes = [change for photograph in self._before for change in _compare(photograph)]
         self._before = []
@@ -112,11 +117,14 @@ class SharedNamespaces:
         return [f"{_name_of(owner)}.{name}" for owner, name, _, _ in changes]
 
     def enter(self) -> Undo:
-        self._changes = [(owner, name, _replace(owner, name, new), new) for owner, name, _, new in self._changes]
+        self._changes = [
+            (owner, name, _replace(owner, name, new), new) for owner, name, _, new in self._changes
+        ]
 
         def leave() -> None:
             for owner, name, old, new in reversed(self._changes):
-                # Else a tool has ended meanwhile that had begun before (freezegun, responses): what it put back stays.
+                # Else a tool has ended meanwhile that had begun before (freezegun, responses): what
+                # it put back stays.
                 if old is _ABSENT or vars(owner).get(name, _ABSENT) is new:
                     _replace(owner, name, old)
 
@@ -140,7 +148,8 @@ def _replace(owner: object, name: str, value: object) -> object:
 def _photograph_of(name: str, owner: object) -> _Photograph:
     """Remember a namespace.  The same one as the last time, if nothing has changed.
 
-    It may hold thousands of references, and the garbage collector follows those of what is new in each of its runs.
+    It may hold thousands of references, and the garbage collector follows those of what is new in
+    each of its runs.
     """
     namespace, taken = vars(owner), _TAKEN.get(name)
     if name in _ALWAYS_OTHER:
@@ -154,34 +163,48 @@ def _photograph_of(name: str, owner: object) -> _Photograph:
 
 
 def _is_passing(value: object) -> bool:
-    """Say whether a value is an environment's, a clock's or a test's: it must not be held for longer than they last."""
+    """Say whether a value is an environment's, a clock's or a test's: it must not be held for
+    longer than they last.
+    """
     if type(value) is FunctionType:
         return "_lambda_spy" in vars(value)
-    return (type(value) is MethodType and is_own_value(value)) or type(value).__module__ == "unittest.mock"
+    return (type(value) is MethodType and is_own_value(value)) or type(
+        value
+    ).__module__ == "unittest.mock"
 
 
 def _compare(photograph: _Photograph) -> Iterator[tuple[object, str, object, object]]:
     owner, before, values = photograph
     now = vars(owner)
-    if list(now.values()) == (values or list(before.values())):  # two dicts would be compared by looking up each name
+    if list(now.values()) == (
+        values or list(before.values())
+    ):  # two dicts would be compared by looking up each name
         return
     names = [name for name, value in list(now.items()) if before.get(name, _ABSENT) is not value]
     names += [name for name in before if name not in now]
     for name in names:
         value = now.get(name, _ABSENT)
         of_the_tree = owner is logging and name.startswith("_")  # `LoggingTree` has these
-        of_python = name.startswith("__") and not (callable(value) or callable(before.get(name)))  # __annotations__
-        if not (of_python or of_the_tree or _is_submodule(owner, name, value) or _is_stand_in(value)):
+        of_python = name.startswith("__") and not (
+            callable(value) or callable(before.get(name))
+        )  # __annotations__
+        if not (
+            of_python or of_the_tree or _is_submodule(owner, name, value) or _is_stand_in(value)
+        ):
             yield owner, name, before.get(name, _ABSENT), value
 
 
 def _is_submodule(owner: object, name: str, value: object) -> bool:
-    """Say whether the import of ``logging.handlers`` has set ``logging.handlers``: it stays, as the module does."""
+    """Say whether the import of ``logging.handlers`` has set ``logging.handlers``: it stays, as the
+    module does.
+    """
     return isinstance(owner, ModuleType) and sys.modules.get(f"{owner.__name__}.{name}") is value
 
 
 def _is_stand_in(value: object) -> bool:
-    """Say whether it is a function that an entered environment put there; one nested in Init may have renewed it."""
+    """Say whether it is a function that an entered environment put there; one nested in Init may
+    have renewed it.
+    """
     return isinstance(value, (FunctionType, MethodType)) and is_own_value(value)
 
 

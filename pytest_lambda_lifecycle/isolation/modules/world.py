@@ -1,7 +1,8 @@
 """One environment's own slice of `sys.modules`, and the only place that writes it.
 
-A *world* is entered and left.  Entered, its modules are what ``import`` finds; left, the very same module objects that
-were there before are back.  A new world is empty, so the first import of the function's code runs it afresh.
+A *world* is entered and left.  Entered, its modules are what ``import`` finds; left, the very same
+module objects that were there before are back.  A new world is empty, so the first import of the
+function's code runs it afresh.
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ from itertools import compress, islice
 from operator import is_not
 from types import ModuleType
 
-from pytest_lambda_lifecycle.isolation.folders import folder_of_module, is_installed, is_source_under, real
+from pytest_lambda_lifecycle.isolation.folders import (
+    folder_of_module,
+    is_installed,
+    is_source_under,
+    real,
+)
 from pytest_lambda_lifecycle.isolation.modules.import_hook import ImportHook, find_spec, list_again
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.unclosed import ended
@@ -22,27 +28,34 @@ from pytest_lambda_lifecycle.isolation.unclosed import ended
 __all__ = ["Keep", "World", "is_rewritten"]
 
 Keep = Callable[[str, ModuleType, bool], bool]
-"""Says of a module, by its name and whether the function has a module of that name as well, if it stays shared."""
+"""Says of a module, by its name and whether the function has a module of that name as well, if it
+stays shared.
+"""
 
 _EXTENSION_SUFFIXES = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 _INSTALLED: dict[Callable[[str], bool], dict[str, ModuleType]] = {}
-"""Modules that are installed or built in, by the rule for fresh packages: no cold start need look at them again."""
+"""Modules that are installed or built in, by the rule for fresh packages: no cold start need look
+at them again.
+"""
 
 _FOREIGN: dict[str, ModuleType] = {}
-"""`World._foreign` of the one that is entered: the same for all, or the garbage collector would follow each of its
-references in each of its runs as long as it was new."""
+"""`World._foreign` of the one that is entered: the same for all, or the garbage collector would
+follow each of its references in each of its runs as long as it was new."""
 
 
 class World:
     """The modules of one environment.
 
-    ``import_path`` are the folders that Lambda would put first on `sys.path` (task root, layers).  A module belongs to
-    the world if its file lies under one of them and is not installed there (site-packages, an in-tree virtual
-    environment), or if its top-level name is in ``fresh``; another folder's module that would hide one of these belongs
-    to it, too (two functions with a ``utils``).  ``keep`` names modules that never do.
+    ``import_path`` are the folders that Lambda would put first on `sys.path` (task root, layers).
+    A module belongs to the world if its file lies under one of them and is not installed there
+    (site-packages, an in-tree virtual environment), or if its top-level name is in ``fresh``;
+    another folder's module that would hide one of these belongs to it, too (two functions with a
+    ``utils``).  ``keep`` names modules that never do.
     """
 
-    def __init__(self, import_path: Sequence[str], *, fresh: Callable[[str], bool], keep: Keep) -> None:
+    def __init__(
+        self, import_path: Sequence[str], *, fresh: Callable[[str], bool], keep: Keep
+    ) -> None:
         self._import_path = list(import_path)
         self._roots = [real(folder) for folder in self._import_path]
         self._names = _top_level_names(self._roots)
@@ -67,7 +80,9 @@ class World:
         self.parked: dict[str, ModuleType] = {}
         """While entered: the outside modules that this world's names hide."""
         self._replaced: dict[str, ModuleType] = {}
-        self._installed = {} if any(map(is_installed, self._roots)) else _INSTALLED.setdefault(fresh, {})
+        self._installed = (
+            {} if any(map(is_installed, self._roots)) else _INSTALLED.setdefault(fresh, {})
+        )
         self._foreign: dict[str, ModuleType] = {}
         """While entered: the modules that are not of this world."""
         self._folders: dict[str, bool] = {}
@@ -102,7 +117,9 @@ class World:
         return leave
 
     def _take_out(self) -> None:
-        """Move this world's modules out of `sys.modules`, and put shared ones back that somebody replaced meanwhile."""
+        """Move this world's modules out of `sys.modules`, and put shared ones back that somebody
+        replaced meanwhile.
+        """
         self._look()
         self.modules = self._collect()
         _detach(self.modules)
@@ -132,24 +149,34 @@ class World:
             self._remember(self.own_modules(), self._foreign)
 
     def _remember(self, own: dict[str, ModuleType], changed: Collection[str]) -> None:
-        """Take what `sys.modules` has now for the function's doing: nothing else than ``changed`` is of others."""
+        """Take what `sys.modules` has now for the function's doing: nothing else than ``changed``
+        is of others.
+        """
         self._remembered = own
         self._shape = len(sys.modules), next(reversed(sys.modules))
         foreign = self._foreign
-        if changed is foreign and self._first(foreign) == self._first(sys.modules):  # as a rule: none need be looked up
+        if changed is foreign and self._first(foreign) == self._first(
+            sys.modules
+        ):  # as a rule: none need be looked up
             changed = list(foreign)[self._base :]
         now, before = list(map(sys.modules.get, changed)), list(map(foreign.get, changed))
-        self._by_function = set() if now == before else set(compress(changed, map(is_not, now, before)))
+        self._by_function = (
+            set() if now == before else set(compress(changed, map(is_not, now, before)))
+        )
 
     def _first(self, modules: dict[str, ModuleType]) -> list[ModuleType]:
         """Return those that were there when this world entered, if none has been taken out."""
         return list(islice(modules.values(), self._base))
 
     def _look(self) -> None:
-        """Accept what the test stubs and unstubs; put own modules back that ``patch.dict(sys.modules)`` threw out."""
+        """Accept what the test stubs and unstubs; put own modules back that
+        ``patch.dict(sys.modules)`` threw out.
+        """
         if self._in_phase:
             return
-        one = next(iter(self._remembered), "")  # a whole copy that was made outside replaces each of them
+        one = next(
+            iter(self._remembered), ""
+        )  # a whole copy that was made outside replaces each of them
         if (len(sys.modules), next(reversed(sys.modules))) == self._shape and (
             not one or sys.modules.get(one) is self._remembered[one]
         ):
@@ -168,13 +195,22 @@ class World:
         self._remember(self._remembered, self._foreign)
 
     def discard(self) -> None:
-        """Forget the modules: a new process imports everything afresh.  To be called between leave and enter."""
+        """Forget the modules: a new process imports everything afresh.  To be called between leave
+        and enter.
+        """
         if self.modules:
             ended(self.modules.values())
-        self.modules, self._known, self._remembered, self._replaced, self._elsewhere = {}, {}, {}, {}, {}
+        self.modules, self._known, self._remembered, self._replaced, self._elsewhere = (
+            {},
+            {},
+            {},
+            {},
+            {},
+        )
 
     def adopt(self) -> dict[str, ModuleType]:
-        """Give fresh packages the children that were kept (a test package inside the function's package).
+        """Give fresh packages the children that were kept (a test package inside the function's
+        package).
 
         Returns this world's modules by name.
         """
@@ -201,7 +237,9 @@ class World:
         own = self.own_modules()
         for name, module in (pair for modules in others for pair in modules.items()):
             ours = own.get(name)
-            if ours is not None and getattr(ours, "__file__", None) == getattr(module, "__file__", ours):
+            if ours is not None and getattr(ours, "__file__", None) == getattr(
+                module, "__file__", ours
+            ):
                 yield name, module
 
     def is_source(self, name: str) -> bool:
@@ -214,7 +252,9 @@ class World:
         for length, part in enumerate(parts):
             spec = importlib.machinery.PathFinder.find_spec(".".join([*parts[:length], part]), path)
             if spec is None:
-                spec = find_spec(".".join([*parts[:length], part]), None if length == 0 else path, skip=self.hook)
+                spec = find_spec(
+                    ".".join([*parts[:length], part]), None if length == 0 else path, skip=self.hook
+                )
             if spec is None:
                 return length
             if spec.submodule_search_locations is None:
@@ -259,7 +299,9 @@ class World:
         return own
 
     def _newest(self) -> dict[str, ModuleType | None] | None:
-        """Return what came into `sys.modules` since this world entered; None if that cannot be told by the order."""
+        """Return what came into `sys.modules` since this world entered; None if that cannot be told
+        by the order.
+        """
         count = len(sys.modules) - self._base
         try:
             newest = list(islice(reversed(sys.modules.items()), count + 1))
@@ -270,11 +312,16 @@ class World:
         return dict(newest[-2::-1])
 
     def _unrepeatable(self, modules: dict[str, ModuleType]) -> dict[str, str]:
-        """Find packages with compiled parts: many refuse a second import in one process (numpy does)."""
+        """Find packages with compiled parts: many refuse a second import in one process (numpy
+        does).
+        """
         return {
-            name.partition(".")[0]: f"{os.path.basename(file)} is compiled and cannot be imported twice"
+            name.partition(".")[
+                0
+            ]: f"{os.path.basename(file)} is compiled and cannot be imported twice"
             for name, module in modules.items()
-            if isinstance(file := module.__dict__.get("__file__"), str) and file.endswith(_EXTENSION_SUFFIXES)
+            if isinstance(file := module.__dict__.get("__file__"), str)
+            and file.endswith(_EXTENSION_SUFFIXES)
         }
 
     def _belongs(self, name: str, module: ModuleType) -> bool:
@@ -284,7 +331,9 @@ class World:
         if self._fresh(name):
             return not self._stays(name, module, False)
         folder = folder_of_module(module)
-        if folder is None:  # made by hand: the function's if it appeared meanwhile under a name of the function's
+        if (
+            folder is None
+        ):  # made by hand: the function's if it appeared meanwhile under a name of the function's
             return self._entered and top in self._names and name not in self._foreign
         namesake = top in self._names and self._is_elsewhere(top)
         return (namesake or self._holds(folder)) and not self._stays(name, module, namesake)
@@ -297,7 +346,9 @@ class World:
         return stays
 
     def _is_elsewhere(self, top: str) -> bool:
-        """Say whether a top-level module was loaded from a folder that is neither ours nor for installed packages."""
+        """Say whether a top-level module was loaded from a folder that is neither ours nor for
+        installed packages.
+        """
         module = sys.modules.get(top)
         known = self._elsewhere.get(top)
         if known is not None and known[0] is module:
@@ -315,7 +366,9 @@ class World:
         """Say whether a folder is function code: under a root and not installed there."""
         known = self._folders.get(folder)
         if known is None:
-            known = self._folders[folder] = any(is_source_under(folder, root) for root in self._roots)
+            known = self._folders[folder] = any(
+                is_source_under(folder, root) for root in self._roots
+            )
         return known
 
 
@@ -326,19 +379,25 @@ def _differing(
 
 
 def _ends_stub(name: str, before: ModuleType, now: ModuleType | None) -> bool:
-    """Say whether a tool has ended that had put a stub there before the environment entered, which nobody noticed."""
+    """Say whether a tool has ended that had put a stub there before the environment entered, which
+    nobody noticed.
+    """
     return _is_genuine(name, now) and not _is_genuine(name, before)
 
 
 def _is_genuine(name: str, module: object) -> bool:
     if not issubclass(type(module), ModuleType):
         return False
-    spec = object.__getattribute__(module, "__dict__").get("__spec__")  # a stub's attributes may do anything
+    spec = object.__getattribute__(module, "__dict__").get(
+        "__spec__"
+    )  # a stub's attributes may do anything
     return getattr(spec, "name", None) == name
 
 
 def is_rewritten(module: ModuleType) -> bool:
-    """Say whether pytest loaded a module through its assertion rewriting: a test module, a conftest, a plugin."""
+    """Say whether pytest loaded a module through its assertion rewriting: a test module, a
+    conftest, a plugin.
+    """
     spec = module.__dict__.get("__spec__")
     return type(getattr(spec, "loader", None)).__name__ == "AssertionRewritingHook"
 
@@ -357,11 +416,17 @@ def _parent_and_child(name: str) -> tuple[ModuleType | None, str]:
 
 
 def _detach(modules: dict[str, ModuleType]) -> Undo:
-    """Remove modules from the parents that stay: ``from parent import child`` would find the attribute first."""
+    """Remove modules from the parents that stay: ``from parent import child`` would find the
+    attribute first.
+    """
     undone: list[tuple[ModuleType, str, ModuleType]] = []
     for name, module in modules.items():
         parent, child = _parent_and_child(name)
-        if parent is not None and name.rpartition(".")[0] not in modules and parent.__dict__.get(child) is module:
+        if (
+            parent is not None
+            and name.rpartition(".")[0] not in modules
+            and parent.__dict__.get(child) is module
+        ):
             delattr(parent, child)
             undone.append((parent, child, module))
 

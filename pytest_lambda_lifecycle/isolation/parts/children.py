@@ -22,7 +22,9 @@ class Children:
 
     def enter(self) -> Undo:
         popen: Any = subprocess.Popen
-        if not (issubclass(type(popen), type) and hasattr(popen, "poll")):  # a test's stand-in: it starts no processes
+        if not (
+            issubclass(type(popen), type) and hasattr(popen, "poll")
+        ):  # a test's stand-in: it starts no processes
             return lambda: None
         original = popen.__init__
         watch = self
@@ -40,6 +42,9 @@ class Children:
 
 def _outside_of(library: str) -> str:
     frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == library:
+    while (
+        frame.f_back is not None
+        and frame.f_globals.get("__name__", "").partition(".")[0] == library
+    ):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

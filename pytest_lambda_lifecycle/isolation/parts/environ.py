@@ -1,7 +1,8 @@
 """`os.environ`: both function code and the test may change it while an environment is entered.
 
-A change during a phase belongs to the function and stays with the environment.  A change between phases belongs to the
-test (``monkeypatch.setenv`` and its undoing) and reaches the outside when the environment leaves.
+A change during a phase belongs to the function and stays with the environment.  A change between
+phases belongs to the test (``monkeypatch.setenv`` and its undoing) and reaches the outside when the
+environment leaves.
 """
 
 from __future__ import annotations
@@ -11,7 +12,12 @@ import time
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.isolation.parts.environ_bytes import DATA, change_variables, decoded, variables_of
+from pytest_lambda_lifecycle.isolation.parts.environ_bytes import (
+    DATA,
+    change_variables,
+    decoded,
+    variables_of,
+)
 from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
 
 __all__ = ["Variables", "sweep"]
@@ -22,15 +28,18 @@ _putenv, _unsetenv = os.putenv, os.unsetenv
 class Variables:
     """`os.environ`, and with it the time zone of the C library.
 
-    A name is *managed* where the environment's value differs from the outside's: Lambda's own variables, withheld ones
-    (credentials), those of the setting ``environment``.  What a test sets a managed name to stays with the environment.
-    ``withheld`` names are never the test's to give: it sees what it sets, function code does not.  And a value that
-    comes from outside is one that a tool puts back which had started before the environment entered
-    (``mock.patch.dict``): then the environment's own returns.  What function code has set stays with the environment
-    as well, whoever sets it next.
+    A name is *managed* where the environment's value differs from the outside's: Lambda's own
+    variables, withheld ones (credentials), those of the setting ``environment``.  What a test sets
+    a managed name to stays with the environment. ``withheld`` names are never the test's to give:
+    it sees what it sets, function code does not.  And a value that comes from outside is one that a
+    tool puts back which had started before the environment entered (``mock.patch.dict``): then the
+    environment's own returns.  What function code has set stays with the environment as well,
+    whoever sets it next.
     """
 
-    def __init__(self, make: Callable[[dict[str, str]], dict[str, str]], *, withheld: Callable[[str], bool]) -> None:
+    def __init__(
+        self, make: Callable[[dict[str, str]], dict[str, str]], *, withheld: Callable[[str], bool]
+    ) -> None:
         self._make = make
         self._withheld = withheld
         self._own: dict[str, str | None] = {}
@@ -47,7 +56,9 @@ class Variables:
         self._in_phase = False
 
     def enter(self) -> Undo:
-        environ = os.environ  # a test may have put another mapping in its place, which may be gone when we leave
+        environ = (
+            os.environ
+        )  # a test may have put another mapping in its place, which may be gone when we leave
         outside = self._outside = variables_of(environ)
         inside = self._inside = _edited(self._make(outside), self._own)
         self._managed = _set_environ(environ, outside, inside)
@@ -62,7 +73,10 @@ class Variables:
             unwatch()
             self._look()
             now = variables_of(environ)
-            self._own |= {name: now.get(name) for name in _differing(now, inside) - self._tests.keys() - edited}
+            self._own |= {
+                name: now.get(name)
+                for name in _differing(now, inside) - self._tests.keys() - edited
+            }
             _set_environ(environ, now, _edited(outside, self._tests))
             _MANAGED.update({name: (outside.get(name), inside.get(name)) for name in self._managed})
 
@@ -89,7 +103,8 @@ class Variables:
         for name, value in variables.items():
             _set_variable(name, value)
 
-    # `os.environ` calls these two for each change, and comparing it as a whole would cost more than a small invoke.
+    # `os.environ` calls these two for each change, and comparing it as a whole would cost more than
+    # a small invoke.
 
     def _putenv(self, name: Any, value: Any) -> None:  # noqa: ANN401  # bytes; text on Windows
         _putenv(name, value)
@@ -110,10 +125,20 @@ class Variables:
             return
         now, seen = decoded(DATA), decoded(self._seen)
         changed = _differing(now, seen)
-        _REWRITTEN.update({name: (self._outside.get(name), now.get(name)) for name in map(os.fsdecode, self._written)})
-        # Names that only Lambda has are gone: somebody put back a whole copy that was made before the environment came.
-        wholesale = any(name not in now and name not in self._outside for name in changed & self._managed)
-        for name in changed - {_TRACE}:  # the runtime's, in each invoke: who puts an older one back is a whole copy
+        _REWRITTEN.update(
+            {
+                name: (self._outside.get(name), now.get(name))
+                for name in map(os.fsdecode, self._written)
+            }
+        )
+        # Names that only Lambda has are gone: somebody put back a whole copy that was made before
+        # the environment came.
+        wholesale = any(
+            name not in now and name not in self._outside for name in changed & self._managed
+        )
+        for name in changed - {
+            _TRACE
+        }:  # the runtime's, in each invoke: who puts an older one back is a whole copy
             value, inside = now.get(name), self._inside.get(name)
             if name not in self._managed and (name in self._tests or seen.get(name) == inside):
                 self._tests[name] = value
@@ -139,12 +164,16 @@ class Variables:
 
 
 _EDITED: dict[str, tuple[str | None, set[str | None]]] = {}
-"""Managed names that a test has set: the outside's value, and the environment's that the test will put back."""
+"""Managed names that a test has set: the outside's value, and the environment's that the test will
+put back.
+"""
 _UNKNOWN: Final = object()
 _LASTING: dict[str, str | None] = {}
 """Of these names, what they were for the outside when that test had ended."""
 _MANAGED: dict[str, tuple[str | None, str | None]] = {}
-"""Of each managed name the outside's value, and the environment's, the latest time that one left."""
+"""Of each managed name the outside's value, and the environment's, the latest time that one
+left.
+"""
 _LAMBDAS_ALONE: Final = "AWS_LAMBDA_RUNTIME_API"
 _TRACE: Final = "_X_AMZN_TRACE_ID"
 _REWRITTEN: dict[str, tuple[str | None, str | None]] = {}
@@ -152,14 +181,18 @@ _REWRITTEN: dict[str, tuple[str | None, str | None]] = {}
 
 
 def sweep(before: Mapping[str, str] | None = None, *, any_open: bool = False) -> None:
-    """Undo what was put back too late: ``monkeypatch`` may undo at the end of a test, after the environment has left.
+    """Undo what was put back too late: ``monkeypatch`` may undo at the end of a test, after the
+    environment has left.
 
-    To be called when a test has ended and no environment is entered.  ``before`` are the variables as the test began:
-    what was put back to them inside goes for the outside, too, even where that changed nothing inside.
-    ``any_open`` says whether an environment goes on after the test.
+    To be called when a test has ended and no environment is entered.  ``before`` are the variables
+    as the test began: what was put back to them inside goes for the outside, too, even where that
+    changed nothing inside. ``any_open`` says whether an environment goes on after the test.
     """
     if _LAMBDAS_ALONE in os.environ and _MANAGED.get(_LAMBDAS_ALONE, ("",))[0] is None:
-        for name, (outside, lambdas) in _MANAGED.items():  # a whole copy is back that was made inside
+        for name, (
+            outside,
+            lambdas,
+        ) in _MANAGED.items():  # a whole copy is back that was made inside
             if outside is None or os.environ.get(name) == lambdas:
                 _set_variable(name, _EDITED[name][0] if name in _EDITED else outside)
     if not any_open:
@@ -179,7 +212,9 @@ def sweep(before: Mapping[str, str] | None = None, *, any_open: bool = False) ->
 
 
 def _lasts(name: str, now: str | None, before: Mapping[str, str] | None) -> bool:
-    """Say whether a variable is as a fixture of wider scope has set it, which puts it back after a later test."""
+    """Say whether a variable is as a fixture of wider scope has set it, which puts it back after a
+    later test.
+    """
     if name not in _LASTING and before is not None and before.get(name) != now:
         _LASTING[name] = now
     return _LASTING.get(name, _UNKNOWN) == now
@@ -203,7 +238,9 @@ def _edited(variables: dict[str, str], changes: dict[str, str | None]) -> dict[s
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def _set_environ(environ: MutableMapping[str, str], current: dict[str, str], wanted: dict[str, str]) -> set[str]:
+def _set_environ(
+    environ: MutableMapping[str, str], current: dict[str, str], wanted: dict[str, str]
+) -> set[str]:
     """Change what differs; returns the names of it."""
     removed, added = current.keys() - wanted.keys(), dict(wanted.items() - current.items())
     change_variables(environ, removed, added.items())

@@ -1,7 +1,7 @@
 """`os.environ` by the encoded values behind it.
 
-It encodes and decodes at each look-up, which for the few variables of a warm invoke would cost as much as all the rest
-of its context.  Where another mapping stands in its place, that one is asked.
+It encodes and decodes at each look-up, which for the few variables of a warm invoke would cost as
+much as all the rest of its context.  Where another mapping stands in its place, that one is asked.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["DATA", "VariableReader", "VariableWriter", "change_variables", "decoded", "variables_of"]
+__all__ = [
+    "DATA",
+    "VariableReader",
+    "VariableWriter",
+    "change_variables",
+    "decoded",
+    "variables_of",
+]
 
 _ENVIRON: Final = os.environ
 _ENCODING: Final = sys.getfilesystemencoding()
@@ -48,7 +55,9 @@ def variables_of(environ: MutableMapping[str, str]) -> dict[str, str]:
     return decoded(DATA) if environ is _ENVIRON else dict(environ)
 
 
-def change_variables(environ: MutableMapping[str, str], remove: Iterable[str], add: Iterable[tuple[str, str]]) -> None:
+def change_variables(
+    environ: MutableMapping[str, str], remove: Iterable[str], add: Iterable[tuple[str, str]]
+) -> None:
     """Remove variables that are there, and set others."""
     if environ is not _ENVIRON or not _AS_BYTES:
         for name in remove:
@@ -65,7 +74,9 @@ def change_variables(environ: MutableMapping[str, str], remove: Iterable[str], a
 
 
 class VariableReader:
-    """Reads the same variables again and again, and decodes them only after one of them has changed."""
+    """Reads the same variables again and again, and decodes them only after one of them has
+    changed.
+    """
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names

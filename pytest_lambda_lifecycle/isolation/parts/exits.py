@@ -18,9 +18,11 @@ __all__ = ["Exits", "ThreadExits"]
 
 
 class ThreadExits:
-    """`threading.excepthook`: an exit on a thread is harmless in Python, but pytest's hook reports it as an error.
+    """`threading.excepthook`: an exit on a thread is harmless in Python, but pytest's hook reports
+    it as an error.
 
-    What a thread of the function's raises is written where Python would: to the function's standard error stream.
+    What a thread of the function's raises is written where Python would: to the function's standard
+    error stream.
     """
 
     def __init__(self, is_functions: Callable[[], bool], write: Callable[[str], None]) -> None:
@@ -36,8 +38,12 @@ class ThreadExits:
             if issubclass(args.exc_type, (SystemExit, ProcessEnd)):
                 return
             if self._is_functions():
-                trace = traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback)
-                self._write(f"Exception in thread {threading.current_thread().name}:\n{''.join(trace)}")
+                trace = traceback.format_exception(
+                    args.exc_type, args.exc_value, args.exc_traceback
+                )
+                self._write(
+                    f"Exception in thread {threading.current_thread().name}:\n{''.join(trace)}"
+                )
             outside(args)
 
         threading.excepthook = self._own or quiet
@@ -53,10 +59,12 @@ class ThreadExits:
 
 
 class Exits:
-    """What would end this process: `os._exit` and its like become `ProcessEnd`, `atexit` registrations are noted.
+    """What would end this process: `os._exit` and its like become `ProcessEnd`, `atexit`
+    registrations are noted.
 
-    Only for function code: on the thread of the phase, or where the caller's module is the function's own.  A forked
-    child keeps the real ones, and so does everybody else (pytest-timeout ends a hung session by `os._exit`).
+    Only for function code: on the thread of the phase, or where the caller's module is the
+    function's own.  A forked child keeps the real ones, and so does everybody else (pytest-timeout
+    ends a hung session by `os._exit`).
     """
 
     _exit: Callable[[int], NoReturn] = staticmethod(os._exit)
@@ -129,9 +137,13 @@ class Exits:
         self._raise_signal(number)
 
     def _is_fatal(self, number: int) -> bool:
-        return number in _FATAL and (number == signal.SIGKILL or signal.getsignal(number) == signal.SIG_DFL)
+        return number in _FATAL and (
+            number == signal.SIGKILL or signal.getsignal(number) == signal.SIG_DFL
+        )
 
-    def _replace_register(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401
+    def _replace_register(
+        self, function: Callable[..., Any], *arguments: Any, **keywords: Any
+    ) -> Any:  # noqa: ANN401
         if self._is_function_code(globals_of_caller()):
             self._ignored(getattr(function, "__qualname__", repr(function)))
             return function

@@ -1,4 +1,6 @@
-"""What `multiprocessing` keeps for the whole process: its folder for sockets, and the server that it forks from."""
+"""What `multiprocessing` keeps for the whole process: its folder for sockets, and the server that
+it forks from.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,11 @@ __all__ = ["ForkServer"]
 
 
 class ForkServer:
-    """The environment's own server, since it hands its variables (Lambda's) to each of its children.
+    """The environment's own server, since it hands its variables (Lambda's) to each of its
+    children.
 
-    Its socket lies in the environment's ``/tmp``, so the outside could not even connect to it afterwards.
+    Its socket lies in the environment's ``/tmp``, so the outside could not even connect to it
+    afterwards.
     """
 
     _real_kill = staticmethod(os.kill)
@@ -55,7 +59,9 @@ def _cancel_removal(folder: str | None) -> None:
     """Keep the interpreter from removing at its end what goes with the environment's ``/tmp``."""
     util: Any = sys.modules.get("multiprocessing.util")
     if folder is not None and util is not None:
-        for finalizer in [one for one in util._finalizer_registry.values() if folder in (one._args or ())]:
+        for finalizer in [
+            one for one in util._finalizer_registry.values() if folder in (one._args or ())
+        ]:
             finalizer.cancel()
 
 
@@ -66,7 +72,9 @@ def _configuration() -> dict[str, Any]:
 
 def _read() -> _Kept:
     forkserver: Any = sys.modules.get("multiprocessing.forkserver")
-    return _configuration().get("tempdir"), {} if forkserver is None else _state_of(forkserver._forkserver)
+    return _configuration().get("tempdir"), {} if forkserver is None else _state_of(
+        forkserver._forkserver
+    )
 
 
 def _write(kept: _Kept) -> None:
@@ -82,4 +90,8 @@ def _write(kept: _Kept) -> None:
 
 
 def _state_of(server: object) -> dict[str, Any]:
-    return {name: value for name, value in vars(server).items() if name.startswith(("_forkserver", "_preload"))}
+    return {
+        name: value
+        for name, value in vars(server).items()
+        if name.startswith(("_forkserver", "_preload"))
+    }

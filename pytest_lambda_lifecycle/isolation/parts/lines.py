@@ -1,4 +1,6 @@
-"""Sockets of the function's, as far as they matter to us: who waits at one meets `SystemExit` when his process ends."""
+"""Sockets of the function's, as far as they matter to us: who waits at one meets `SystemExit` when
+his process ends.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ class _Line(socket.socket):
         return _unless_ended(self, super().sendall, *arguments)
 
 
-def _unless_ended(__socket_of_function__: socket.socket, call: Callable[..., T], *arguments: object) -> T:
+def _unless_ended(
+    __socket_of_function__: socket.socket, call: Callable[..., T], *arguments: object
+) -> T:
     try:
         result = call(*arguments)
     except OSError:
@@ -46,14 +50,18 @@ def _unless_ended(__socket_of_function__: socket.socket, call: Callable[..., T],
 
 
 def watch_line(connection: Any) -> None:  # noqa: ANN401  # a socket, or what a tool has in its place
-    """Let who uses a socket meet the end of its process there; one of another library's class stays as it is."""
+    """Let who uses a socket meet the end of its process there; one of another library's class stays
+    as it is.
+    """
     if type(connection) is socket.socket:
         with contextlib.suppress(TypeError):  # another library's has taken its place
             connection.__class__ = _Line
 
 
 def end_lines(connections: Iterable[Any]) -> None:
-    """Wake who waits at them.  They stay open: an event loop does not hear of one that is closed elsewhere."""
+    """Wake who waits at them.  They stay open: an event loop does not hear of one that is closed
+    elsewhere.
+    """
     for one in connections:
         if isinstance(one, _Line):
             _ENDED.add(one)

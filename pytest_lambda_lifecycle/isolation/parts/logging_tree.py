@@ -16,7 +16,8 @@ __all__ = ["LoggingTree", "sweep"]
 class LoggingTree:
     """The logging tree: loggers that function code makes, and what it does to those that exist.
 
-    pytest's own handlers stay on the root logger, so that `caplog` and the report sections hear the function.
+    pytest's own handlers stay on the root logger, so that `caplog` and the report sections hear the
+    function.
     """
 
     def __init__(self) -> None:
@@ -41,7 +42,11 @@ class LoggingTree:
         logging.root.handlers[:] = own_handlers + tests_handlers
         levels.give(given)
         unwatch = replace_attributes(
-            (logging.Logger, "setLevel", levels.watch(handlers.watch_level(logging.Logger.setLevel))),
+            (
+                logging.Logger,
+                "setLevel",
+                levels.watch(handlers.watch_level(logging.Logger.setLevel)),
+            ),
             (logging.Logger, "removeHandler", handlers.watch_removal(logging.Logger.removeHandler)),
         )
 
@@ -63,14 +68,16 @@ class LoggingTree:
 def _forget_what_the_outside_did(handlers: _TestHandlers) -> None:
     """Give loggers the state of a fresh process, unless they are a shared library's own.
 
-    The test's copy of the function may have set them up at its import: Powertools would find its mark on the logger and
-    not set it up again.  A shared library is not imported again, so what it did to its loggers has to stay.
+    The test's copy of the function may have set them up at its import: Powertools would find its
+    mark on the logger and not set it up again.  A shared library is not imported again, so what it
+    did to its loggers has to stay.
     """
     for name, logger in logging.Logger.manager.loggerDict.items():
         if not isinstance(logger, logging.Logger) or handlers.capture(logger):
             continue
         if name.partition(".")[0] not in sys.modules:
-            # pytest 9 puts its handlers on loggers that do not propagate; this one does again, to those on the root.
+            # pytest 9 puts its handlers on loggers that do not propagate; this one does again, to
+            # those on the root.
             kept = [one for one in logger.handlers if type(one) is logging.NullHandler]
             for extra in logger.__dict__.keys() - _LOGGER_ATTRIBUTES:
                 del logger.__dict__[extra]
@@ -88,10 +95,12 @@ def _is_tests(handler: logging.Handler) -> bool:
 
 
 class _TestHandlers:
-    """What a test takes off loggers between phases that it had put there before the environment entered.
+    """What a test takes off loggers between phases that it had put there before the environment
+    entered.
 
-    ``unittest``'s ``assertLogs`` gives a logger another list of handlers for a while.  It is the function's for as
-    long, and then what the tool puts back is the outside's again, and not the function's.
+    ``unittest``'s ``assertLogs`` gives a logger another list of handlers for a while.  It is the
+    function's for as long, and then what the tool puts back is the outside's again, and not the
+    function's.
     """
 
     def __init__(self) -> None:
@@ -106,13 +115,19 @@ class _TestHandlers:
         self._captured[logger] = logger.handlers
         return True
 
-    def watch_level(self, original: Callable[[logging.Logger, Any], None]) -> Callable[[logging.Logger, Any], None]:
+    def watch_level(
+        self, original: Callable[[logging.Logger, Any], None]
+    ) -> Callable[[logging.Logger, Any], None]:
         """Return what stands in for `logging.Logger.setLevel`: that is how the tool ends."""
 
         def setLevel(logger: logging.Logger, level: int | str) -> None:
             original(logger, level)
             functions = captured.get(logger)
-            if functions is not None and logger.handlers is not functions and not stage.on_phase_thread():
+            if (
+                functions is not None
+                and logger.handlers is not functions
+                and not stage.on_phase_thread()
+            ):
                 del captured[logger]
                 ended[logger] = logger.handlers, logger.propagate, logger.level
                 own = [one for one in functions if not _is_tests(one)]
@@ -144,16 +159,25 @@ class _TestHandlers:
 
 
 class _Tree:
-    """A photograph of the logging tree.  Loggers are shared objects, so their contents are put back, not they."""
+    """A photograph of the logging tree.  Loggers are shared objects, so their contents are put
+    back, not they.
+    """
 
-    _MODULE_VALUES = ("raiseExceptions", "lastResort", "_loggerClass", "_logRecordFactory", "_warnings_showwarning")
+    _MODULE_VALUES = (
+        "raiseExceptions",
+        "lastResort",
+        "_loggerClass",
+        "_logRecordFactory",
+        "_warnings_showwarning",
+    )
 
     def __init__(self) -> None:
         manager = logging.Logger.manager
         self._entries = dict(manager.loggerDict)
         loggers = [entry for entry in self._entries.values() if isinstance(entry, logging.Logger)]
         self._loggers = [
-            (one, dict(one.__dict__), tuple(one.handlers), tuple(one.filters)) for one in [logging.root, *loggers]
+            (one, dict(one.__dict__), tuple(one.handlers), tuple(one.filters))
+            for one in [logging.root, *loggers]
         ]
         self._placeholders = [
             (entry.loggerMap, dict(entry.loggerMap))
@@ -195,10 +219,11 @@ class _Tree:
 
 
 class _TestLevels:
-    """What a test sets between phases (`caplog.set_level`): it acts at once, and is the test's, not the function's.
+    """What a test sets between phases (`caplog.set_level`): it acts at once, and is the test's, not
+    the function's.
 
-    A tool that had begun before the environment entered may also put a level back that the function has anyway: then
-    nothing changes inside, but outside.
+    A tool that had begun before the environment entered may also put a level back that the function
+    has anyway: then nothing changes inside, but outside.
     """
 
     def __init__(self) -> None:
@@ -208,7 +233,9 @@ class _TestLevels:
         self._given: dict[logging.Logger, int] = {}
         """What the outside has got."""
 
-    def watch(self, original: Callable[[logging.Logger, Any], None]) -> Callable[[logging.Logger, Any], None]:
+    def watch(
+        self, original: Callable[[logging.Logger, Any], None]
+    ) -> Callable[[logging.Logger, Any], None]:
         """Return what stands in for `logging.Logger.setLevel`."""
 
         def setLevel(self: logging.Logger, level: int | str) -> None:
@@ -226,7 +253,11 @@ class _TestLevels:
 
     def still_given(self) -> dict[logging.Logger, int]:
         """Return what the test has set before the environment left, and not taken back since."""
-        return {logger: level for logger, level in self._given.items() if logger in _FOUND and logger.level == level}
+        return {
+            logger: level
+            for logger, level in self._given.items()
+            if logger in _FOUND and logger.level == level
+        }
 
     def give(self, levels: dict[logging.Logger, int]) -> None:
         """Let them act inside again."""
@@ -249,14 +280,19 @@ class _TestLevels:
     def put_in(self) -> None:
         """Give the loggers that there are outside the test's levels."""
         for logger, level in self._given.items():
-            if logger is logging.root or logging.Logger.manager.loggerDict.get(logger.name) is logger:
+            if (
+                logger is logging.root
+                or logging.Logger.manager.loggerDict.get(logger.name) is logger
+            ):
                 if logger in self._functions:
                     _FOUND.setdefault(logger, (logger.level, self._functions[logger]))
                 logger.setLevel(level)
 
 
 _FOUND: dict[logging.Logger, tuple[int, int]] = {}
-"""Loggers that a test has given a level while inside: the outside's own, and the function's, which the test found."""
+"""Loggers that a test has given a level while inside: the outside's own, and the function's, which
+the test found.
+"""
 
 
 def sweep() -> None:

@@ -1,4 +1,6 @@
-"""What function code does to the process by calling a function, which is watched to see who does it."""
+"""What function code does to the process by calling a function, which is watched to see who does
+it.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,11 @@ class _Value(NamedTuple):
 
 
 class WatchedSetters:
-    """All such values: what function code sets is the environment's own, what a test sets between phases stays its own.
+    """All such values: what function code sets is the environment's own, what a test sets between
+    phases stays its own.
 
-    Hypothesis sets the recursion limit around each example, pytest-benchmark the garbage collector around each round.
+    Hypothesis sets the recursion limit around each example, pytest-benchmark the garbage collector
+    around each round.
     """
 
     _entered: ClassVar[WatchedSetters | None] = None
@@ -66,7 +70,9 @@ class WatchedSetters:
 
     @classmethod
     def watch(cls, value: _Value, original: Callable[..., Any]) -> Callable[..., Any]:
-        """Return what stands in for a setter: it asks the environment that is entered when it is called."""
+        """Return what stands in for a setter: it asks the environment that is entered when it is
+        called.
+        """
 
         def watched(*arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401  # as the original
             entered = cls._entered
@@ -84,7 +90,9 @@ class WatchedSetters:
 
 
 class FaultHandler:
-    """`faulthandler` is pytest's: which file it writes to cannot be asked, so what function code takes is not given."""
+    """`faulthandler` is pytest's: which file it writes to cannot be asked, so what function code
+    takes is not given.
+    """
 
     def enter(self) -> Undo:
         return replace_attributes(*_IGNORING)
@@ -102,7 +110,14 @@ def _ignoring(original: Callable[..., Any]) -> Callable[..., Any]:
 
 _IGNORING: Final = tuple(
     (faulthandler, name, _ignoring(getattr(faulthandler, name)))
-    for name in ("enable", "disable", "dump_traceback_later", "cancel_dump_traceback_later", "register", "unregister")
+    for name in (
+        "enable",
+        "disable",
+        "dump_traceback_later",
+        "cancel_dump_traceback_later",
+        "register",
+        "unregister",
+    )
     if hasattr(faulthandler, name)
 )
 
@@ -144,18 +159,35 @@ def _values() -> list[_Value]:
         _Value(sys, ("setswitchinterval",), sys.getswitchinterval, sys.setswitchinterval),
         _Value(threading, ("stack_size",), _read_stack_size, _stack_size),
         _Value(os, ("umask",), _read_umask, _umask),
-        _Value(gc, ("enable", "disable"), gc.isenabled, lambda enabled: _enable() if enabled else _disable()),
+        _Value(
+            gc,
+            ("enable", "disable"),
+            gc.isenabled,
+            lambda enabled: _enable() if enabled else _disable(),
+        ),
         _Value(gc, ("set_threshold",), gc.get_threshold, lambda counts: _set_threshold(*counts)),
         _Value(
-            gc, ("freeze", "unfreeze"), lambda: gc.get_freeze_count() > 0, lambda on: _freeze() if on else _unfreeze()
+            gc,
+            ("freeze", "unfreeze"),
+            lambda: gc.get_freeze_count() > 0,
+            lambda on: _freeze() if on else _unfreeze(),
         ),
         _Value(signal, ("set_wakeup_fd",), _read_wakeup, _write_wakeup),
     ]
     if _set_digits is not None:  # since 3.10.7
-        values.append(_Value(sys, ("set_int_max_str_digits",), sys.get_int_max_str_digits, _set_digits))
+        values.append(
+            _Value(sys, ("set_int_max_str_digits",), sys.get_int_max_str_digits, _set_digits)
+        )
     if _signal_mask is not None:
         read = functools.partial(_signal_mask, signal.SIG_BLOCK, ())
-        values.append(_Value(signal, ("pthread_sigmask",), read, functools.partial(_signal_mask, signal.SIG_SETMASK)))
+        values.append(
+            _Value(
+                signal,
+                ("pthread_sigmask",),
+                read,
+                functools.partial(_signal_mask, signal.SIG_SETMASK),
+            )
+        )
     return values
 
 

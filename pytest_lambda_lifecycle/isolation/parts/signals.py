@@ -17,10 +17,12 @@ __all__ = ["Signals"]
 
 
 class Signals:
-    """Python signal handlers that function code installs; and a real Ctrl-C is told from a raised one.
+    """Python signal handlers that function code installs; and a real Ctrl-C is told from a raised
+    one.
 
-    The functions of `signal` are watched, as a test may install handlers too, and these must stay (`asyncio.run` does
-    for SIGINT).  SIGALRM and its timer are shared with the deadline: see `Alarm`.
+    The functions of `signal` are watched, as a test may install handlers too, and these must stay
+    (`asyncio.run` does for SIGINT).  SIGALRM and its timer are shared with the deadline: see
+    `Alarm`.
     """
 
     _real: Final = {
@@ -64,13 +66,17 @@ class Signals:
         self._own = {}
 
     def functions_own(self, number: int) -> Any:  # noqa: ANN401  # signal.getsignal's type
-        """Return the handler that function code has installed for a signal; SIG_DFL if it has none."""
+        """Return the handler that function code has installed for a signal; SIG_DFL if it has
+        none.
+        """
         if number in self._outside:
             return self._real["getsignal"](number)
         return self._own.get(number, signal.SIG_DFL)
 
     def apart(self) -> Undo:
-        """Begin the turn of another process in the same phase; the returned call ends it, and forgets its handlers."""
+        """Begin the turn of another process in the same phase; the returned call ends it, and
+        forgets its handlers.
+        """
         own = {number: self._real["getsignal"](number) for number in self._outside}
 
         def end() -> None:
@@ -134,7 +140,9 @@ _REAL_TIMER: Final = getattr(signal, "ITIMER_REAL", None)
 
 
 _PENDING: Final[list[Undo]] = []
-"""Handlers to put back as soon as the main thread comes by: an environment left on another thread, which may not."""
+"""Handlers to put back as soon as the main thread comes by: an environment left on another thread,
+which may not.
+"""
 
 
 def _on_main_thread() -> bool:

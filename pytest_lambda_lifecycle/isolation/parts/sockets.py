@@ -1,4 +1,6 @@
-"""What function code can reach by name and port: the sandbox's host names, and the server behind the APIs."""
+"""What function code can reach by name and port: the sandbox's host names, and the server behind
+the APIs.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,13 @@ __all__ = ["Reach"]
 
 
 class Reach:
-    """Resolves ``sandbox`` and ``sandbox.localdomain``, and watches connects to our address.  A part of the process.
+    """Resolves ``sandbox`` and ``sandbox.localdomain``, and watches connects to our address.  A
+    part of the process.
 
-    ``connected`` is called with the socket before each connect to the port of ``address()``, on the connecting thread:
-    it starts the server's thread.  (A connect to the same port elsewhere calls it too, which does no harm.)  ``used``
-    is called before each connect elsewhere.  Code that connects without Python's `socket` (pycurl, grpc, uvloop) is not
-    seen.
+    ``connected`` is called with the socket before each connect to the port of ``address()``, on the
+    connecting thread: it starts the server's thread.  (A connect to the same port elsewhere calls
+    it too, which does no harm.)  ``used`` is called before each connect elsewhere.  Code that
+    connects without Python's `socket` (pycurl, grpc, uvloop) is not seen.
     """
 
     entered: ClassVar[Reach | None] = None

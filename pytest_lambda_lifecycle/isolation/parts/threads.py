@@ -15,10 +15,14 @@ from pytest_lambda_lifecycle.isolation.real_time import RealTime
 __all__ = ["StartedThreads", "end_threads", "function_thread", "is_worker", "start_unwatched"]
 
 start_unwatched: Final = threading.Thread.start
-"""The real one, for threads of ours: an entered environment takes each that is started for the function's."""
+"""The real one, for threads of ours: an entered environment takes each that is started for the
+function's.
+"""
 
 _WAITED_AT: Final = "__socket_of_function__"
-"""The local variable, in a frame of ours, that holds the socket at which a thread of function code waits."""
+"""The local variable, in a frame of ours, that holds the socket at which a thread of function code
+waits.
+"""
 
 _OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
 
@@ -36,9 +40,10 @@ def end_threads(
 ) -> None:
     """Let threads of the function's end with their process, as far as a thread can be ended.
 
-    ``release`` wakes those that wait for us, which then meet `SystemExit`; the ``awaited`` ones together get
-    ``timeout`` s to end.  Nobody hears any more of what the ``threads`` raise.  (Python could put an exception into
-    each, but CPython 3.11 then hangs as soon as it is traced, as by coverage, until that thread runs.)
+    ``release`` wakes those that wait for us, which then meet `SystemExit`; the ``awaited`` ones
+    together get ``timeout`` s to end.  Nobody hears any more of what the ``threads`` raise.
+    (Python could put an exception into each, but CPython 3.11 then hangs as soon as it is traced,
+    as by coverage, until that thread runs.)
     """
     for thread in threads:
         vars(thread)["_invoke_excepthook"] = _ended_with_its_process
@@ -56,7 +61,8 @@ def _ended_with_its_process(thread: threading.Thread) -> None:
 def _start_as_daemon(thread: Any, start: Callable[[threading.Thread], None]) -> None:  # noqa: ANN401
     """Start a thread that the interpreter does not wait for at its end, and which does not know.
 
-    On Lambda it ends with its process; here one that cannot be ended would keep the test session from ending.
+    On Lambda it ends with its process; here one that cannot be ended would keep the test session
+    from ending.
     """
     asked = vars(thread).get("_daemonic")
     if asked is not False:
@@ -70,7 +76,9 @@ def _start_as_daemon(thread: Any, start: Callable[[threading.Thread], None]) -> 
 
 def is_worker(thread: threading.Thread) -> bool:
     """Say whether a thread is one of an executor."""
-    return getattr(getattr(thread, "_target", None), "__module__", "") == "concurrent.futures.thread"
+    return (
+        getattr(getattr(thread, "_target", None), "__module__", "") == "concurrent.futures.thread"
+    )
 
 
 class StartedThreads:
@@ -97,7 +105,9 @@ class StartedThreads:
         return replace_attributes((threading.Thread, "start", start))
 
     def alive(self) -> list[threading.Thread]:
-        """Return those that run, but for workers of executors: these would log what ends them, and are told to end."""
+        """Return those that run, but for workers of executors: these would log what ends them, and
+        are told to end.
+        """
         running = [one for one in list(self.where) if one.is_alive()]
         for worker in filter(is_worker, running):
             with contextlib.suppress(Exception):  # it has ended meanwhile
@@ -108,7 +118,9 @@ class StartedThreads:
     def waiting_at(self, port: int) -> set[threading.Thread]:
         """Return those that wait for an answer from a port of ours."""
         frames, found = sys._current_frames(), set[threading.Thread]()
-        frames.pop(threading.get_ident(), None)  # this one would hold itself, and the environment with it
+        frames.pop(
+            threading.get_ident(), None
+        )  # this one would hold itself, and the environment with it
         for thread in list(self.where):
             frame = frames.get(thread.ident or 0)
             if frame is not None and _WAITED_AT in frame.f_code.co_varnames:

@@ -1,7 +1,8 @@
 """The function's ``/tmp``: a folder of the environment's own, made when somebody first asks for it.
 
-Most functions never write there.  A folder that is made and removed for each environment would cost a seventh of a
-cold start, half of it afterwards: on ext4 each removal slows down what opens files during the next millisecond.
+Most functions never write there.  A folder that is made and removed for each environment would cost
+a seventh of a cold start, half of it afterwards: on ext4 each removal slows down what opens files
+during the next millisecond.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ class EphemeralStorage:
 
 
 def _make(path: str) -> None:
-    with contextlib.suppress(FileExistsError):  # another thread of the function's asked at the same time
+    with contextlib.suppress(
+        FileExistsError
+    ):  # another thread of the function's asked at the same time
         _mkdir(path, 0o700)
 
 

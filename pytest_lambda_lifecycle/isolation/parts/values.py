@@ -22,9 +22,9 @@ _OUTSIDE: Final = object()
 class _Slot(NamedTuple):
     """A value, read and written by two functions.
 
-    ``fresh`` is what a new process of the function begins with; by default what the outside has.  ``at_start`` is what
-    the outside had before any test: who puts that back is a tool (`mock.patch`) that had begun before the environment
-    entered, and not the function.
+    ``fresh`` is what a new process of the function begins with; by default what the outside has.
+    ``at_start`` is what the outside had before any test: who puts that back is a tool
+    (`mock.patch`) that had begun before the environment entered, and not the function.
     """
 
     read: Callable[[], Any]
@@ -37,8 +37,8 @@ class _Slot(NamedTuple):
 class Slots:
     """The values that function code is known to change.  A part of the process.
 
-    One part for all of them: with an object and a closure for each, the garbage collector would run once in every cold
-    start, which costs as much as entering ten parts.
+    One part for all of them: with an object and a closure for each, the garbage collector would run
+    once in every cold start, which costs as much as entering ten parts.
     """
 
     def __init__(self) -> None:
@@ -179,7 +179,9 @@ _SLOTS: Final = (
     *(_attribute(module, name) for module, name in _ATTRIBUTES),
     _Slot(_read_arguments, _write_arguments, at_start=_ARGUMENTS_AT_START, same=operator.eq),
     _Slot(_read_start_method, _write_start_method, fresh=None, at_start=None),
-    _Slot(socket.getdefaulttimeout, socket.setdefaulttimeout, fresh=None, at_start=_TIMEOUT_AT_START),
+    _Slot(
+        socket.getdefaulttimeout, socket.setdefaulttimeout, fresh=None, at_start=_TIMEOUT_AT_START
+    ),
     _Slot(_read_field_limit, _write_field_limit, at_start=_FIELD_LIMIT, same=operator.eq),
     _Slot(random.getstate, random.setstate),
     _Slot(_read_locale, _write_locale, at_start=_LOCALE_AT_START, same=operator.eq),

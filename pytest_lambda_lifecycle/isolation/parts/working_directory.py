@@ -1,4 +1,6 @@
-"""The working directory: the function's during a phase, the test's otherwise.  A part of the process."""
+"""The working directory: the function's during a phase, the test's otherwise.  A part of the
+process.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,9 @@ _FLAGS: Final = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 
 class _Place:
     """A directory to come back to.
 
-    It is held open where that is possible: going to an open directory costs a third of looking its path up, and works
-    when it has been renamed or removed meanwhile, as in any process that works in it.
+    It is held open where that is possible: going to an open directory costs a third of looking its
+    path up, and works when it has been renamed or removed meanwhile, as in any process that works
+    in it.
     """
 
     def __init__(self, path: str) -> None:
@@ -70,11 +73,15 @@ class WorkingDirectory:
 
     def enter(self) -> Undo:
         names = [name for name in ("chdir", "fchdir") if hasattr(os, name)]
-        unwatch = replace_attributes(*((os, name, self._watch(getattr(os, name))) for name in names))
+        unwatch = replace_attributes(
+            *((os, name, self._watch(getattr(os, name))) for name in names)
+        )
 
         def leave() -> None:
             unwatch()
-            if not self._in_phase:  # else a handler invokes another environment, and this one comes back
+            if (
+                not self._in_phase
+            ):  # else a handler invokes another environment, and this one comes back
                 self._drop_tests()
                 self._drop_functions()
 

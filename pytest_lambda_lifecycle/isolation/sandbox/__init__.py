@@ -1,1 +1,3 @@
-"""Put on ``PYTHONPATH`` for extension processes: their Python runs `sitecustomize` first.  Standard library alone."""
+"""Put on ``PYTHONPATH`` for extension processes: their Python runs `sitecustomize` first.  Standard
+library alone.
+"""

@@ -1,9 +1,11 @@
 """``sandbox`` and ``sandbox.localdomain`` are this machine, as they are inside Lambda.
 
-Extensions listen there for telemetry (Developer Guide, "Telemetry API").  Here Python's `socket` is taught the names;
-code that resolves names by itself (compiled extensions, ``curl``, uvloop) needs ``127.0.0.1``.
+Extensions listen there for telemetry (Developer Guide, "Telemetry API").  Here Python's `socket` is
+taught the names; code that resolves names by itself (compiled extensions, ``curl``, uvloop) needs
+``127.0.0.1``.
 
-This module also runs in the Python that an extension brings, 3.7 or later: it must not import the rest of the package.
+This module also runs in the Python that an extension brings, 3.7 or later: it must not import the
+rest of the package.
 """
 
 from __future__ import annotations
@@ -36,24 +38,35 @@ def stand_ins(
 ) -> list[Replacement]:
     """Return what to replace in `socket` as it is now, each as owner, name and function.
 
-    ``connecting`` is told the socket and the port (0 if it has none) before it connects or sends without a connection,
-    ``bound`` a socket that has an address now.
+    ``connecting`` is told the socket and the port (0 if it has none) before it connects or sends
+    without a connection, ``bound`` a socket that has an address now.
     """
     owner = _socket_class()
-    wanted: list[tuple[Any, str, Callable[..., Any], Any]] = [(socket, "getaddrinfo", _getaddrinfo, None)]
-    wanted += [(socket, name, _by_host, None) for name in ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")]
-    if getattr(socket.create_connection, "__module__", "socket") != "socket":  # gevent's asks its own getaddrinfo
+    wanted: list[tuple[Any, str, Callable[..., Any], Any]] = [
+        (socket, "getaddrinfo", _getaddrinfo, None)
+    ]
+    wanted += [
+        (socket, name, _by_host, None)
+        for name in ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")
+    ]
+    if (
+        getattr(socket.create_connection, "__module__", "socket") != "socket"
+    ):  # gevent's asks its own getaddrinfo
         wanted += [(socket, "create_connection", _create_connection, None)]
     if owner is not None:
         wanted += [(owner, "bind", _bind, bound)]
-        wanted += [(owner, name, _connect, connecting) for name in ("connect", "connect_ex", "sendto")]
+        wanted += [
+            (owner, name, _connect, connecting) for name in ("connect", "connect_ex", "sendto")
+        ]
     found: list[Replacement] = []
     for holder, name, wrap, told in wanted:
         original: Any = getattr(holder, name, None)
-        # A tool that had captured a stand-in may have put it back late: it must not be wrapped once more each time.
+        # A tool that had captured a stand-in may have put it back late: it must not be wrapped once
+        # more each time.
         if getattr(original, "__globals__", None) is _OURS:
             original = original._lambda_original
-        # A guard that takes itself away only where it finds itself (pytest-socket) is no function to stand in for.
+        # A guard that takes itself away only where it finds itself (pytest-socket) is no function
+        # to stand in for.
         home = getattr(original, "__globals__", {}).get("__name__", "")
         guard = holder is socket and home.startswith("pytest_")
         if type(original) in _FUNCTIONS and not guard:  # nor is the mock of a test
@@ -77,12 +90,15 @@ def _stand_in(name: str, wrap: Callable[..., Any], original: Any, told: Any) -> 
 def _socket_class() -> Any:  # noqa: ANN401
     """Return the class whose methods every socket of Python code has.
 
-    Tools put a subclass in its place that refuses (pytest-socket), or a class of their own (gevent).
+    Tools put a subclass in its place that refuses (pytest-socket), or a class of their own
+    (gevent).
     """
     current: Any = socket.socket
     classes = getattr(current, "__mro__", ())
     for number, one in enumerate(classes):
-        if one.__module__ == "_socket" and number:  # that one is written in C and takes no attributes
+        if (
+            one.__module__ == "_socket" and number
+        ):  # that one is written in C and takes no attributes
             return classes[number - 1]
     return current if classes and hasattr(current, "connect_ex") else None
 
@@ -133,7 +149,9 @@ def _bind(original: Callable[..., Any], bound: Callable[[Any], None] | None) -> 
     return bind
 
 
-def _connect(original: Callable[..., Any], connecting: Callable[[Any, int], None] | None) -> Callable[..., Any]:
+def _connect(
+    original: Callable[..., Any], connecting: Callable[[Any, int], None] | None
+) -> Callable[..., Any]:
     def connect(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
         if connecting is not None and arguments:
             address = arguments[-1]

@@ -1,8 +1,6 @@
-"""What can go wrong, in two families.
+"""Misuse of this library: `LifecycleError` and its kin, their codes, and the line that is to blame.
 
-`FunctionError` and its subclasses are what the *function* did: the caller of a real Lambda function
-would see the same failure.  `LifecycleError` and its subclasses are *misuse* of this library: every
-message says what was asked, what the state was and what to do next.
+A failure of the *function* is no misuse: see `lifecycle/failures.py`.
 """
 
 from __future__ import annotations
@@ -12,14 +10,60 @@ import sys
 import warnings
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    pass
+from typing import Any, Final
 
 __all__ = ["ConfigError", "InvalidTransition", "LifecycleError", "LifecycleWarning"]
 
 _FOLDER: Final = str(Path(__file__).parent) + os.sep
+
+CODES: Final = {
+    "LLC101": "The environment has ended.",
+    "LLC102": "The environment is inside a phase, and handles one event at a time.",
+    "LLC103": "Init has run already.",
+    "LLC104": "There is no snapshot to restore.",
+    "LLC105": "A snapshot needs SnapStart.",
+    "LLC106": "No process of the environment is frozen.",
+    "LLC107": "The lifecycle has no such transition.",
+    "LLC108": "Lambda knows no such reason for a shutdown.",
+    "LLC109": "Another environment is inside a phase on another thread.",
+    "LLC110": "The function's modules are not loaded in this state.",
+    "LLC111": "There was no Init yet.",
+    "LLC112": "Not everything in the process could be restored.",
+    "LLC113": "An environment is made of a FunctionConfig.",
+    "LLC201": "There is no such setting.",
+    "LLC202": "A setting has a value that Lambda refuses.",
+    "LLC203": "The handler is missing, or is no text.",
+    "LLC204": "The handler's module was not found.",
+    "LLC205": "Lambda refuses an environment variable.",
+    "LLC206": "A path does not lead to what the setting needs.",
+    "LLC207": "Lambda refuses an extension.",
+    "LLC208": "Two settings contradict each other.",
+    "LLC209": "The marker was given arguments that it does not take.",
+    "LLC210": "The configuration fixture or hook returned no mapping.",
+    "LLC301": "The target of a spy or a patch does not exist.",
+    "LLC302": "The target cannot be spied on or patched.",
+    "LLC303": "The target was bound by init before the spy or the patch.",
+    "LLC304": "An assertion could not see what it was asked about.",
+    "LLC305": "A test patched the function before its environment existed.",
+    "LLC306": "A test patched another copy of the function's module.",
+    "LLC307": "Looking for patches of the test raised an exception.",
+    "LLC401": "A moment or a length of time is not one that a clock can take.",
+    "LLC402": "A clock cannot be started twice, nor beside another one.",
+    "LLC403": "The clock cannot be moved now, or not in this direction.",
+    "LLC404": "The environment and the clock do not belong together.",
+    "LLC405": "time-machine and virtual time exclude each other.",
+    "LLC406": "Function code ran on without moving the virtual clock.",
+    "LLC501": "The event has no JSON form.",
+    "LLC502": "An argument of invoke has a value that Lambda refuses.",
+    "LLC503": "Lambda never sends such a header.",
+    "LLC601": "An extension cannot be added any more.",
+    "LLC602": "There is no such extension.",
+    "LLC603": "The extension has not subscribed to telemetry.",
+    "LLC604": "An extension that is a program cannot run here.",
+    "LLC605": "The Extensions API refused an extension of the test.",
+    "LLC701": "An implementation of a hook returned or raised something that it must not.",
+}
+"""The code of each kind of misuse, and its meaning; ``docs/errors.md`` has an entry for each."""
 
 
 class LifecycleWarning(UserWarning):
@@ -27,9 +71,24 @@ class LifecycleWarning(UserWarning):
 
 
 class LifecycleError(Exception):
-    """The library was asked for something that it cannot do.  It is never caught on behalf of
-    function code.
+    """The library was asked for something that it cannot do.
+
+    It is never caught on behalf of function code.  The first line of its text says what was asked;
+    further lines say what the state was, where a value came from and what to do next.
     """
+
+    def __init__(self, *lines: str, code: str = "") -> None:
+        """``lines`` are joined by line ends; ``code`` is one of `CODES`."""
+        super().__init__(*lines)
+        self.code = code
+        """``"LLC101"`` and so on: the kind of misuse, explained in ``docs/errors.md``."""
+
+    def __str__(self) -> str:
+        text = "\n".join(map(str, self.args))
+        return f"{text} [{self.code}]" if self.code else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.args, {"code": self.code}
 
 
 class InvalidTransition(LifecycleError):

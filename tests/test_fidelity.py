@@ -163,7 +163,7 @@ def test_a_row_names_tests_that_exist(row):
 
 def test_a_test_that_does_not_exist_is_found():
     assert _exists("tests/test_fidelity.py::test_every_table_has_the_four_columns[some-parameter]")
-    assert _exists("tests/core/test_timeouts.py::TestInit::test_limits")
+    assert _exists("tests/conductor/test_timeouts.py::TestInit::test_limits")
     for missing in (
         "tests/test_fidelity.py::test_nothing",
         "tests/nothing.py::test_nothing",

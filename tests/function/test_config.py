@@ -517,6 +517,6 @@ class TestVariables:
         """The real runtime leaves the environment as it is, but for the trace id (recorded case
         ``proc_env_seen``).
         """
-        recorded = HERE / "conformance" / "data" / "cases-py3.11.json"
+        recorded = HERE.parent / "conformance" / "data" / "cases-py3.11.json"
         case = next(c for c in json.loads(recorded.read_text()) if c["id"] == "proc_env_seen")
         assert set(case["expected"][0]["payload"]) - {"_X_AMZN_TRACE_ID"} <= set(self.variables())

@@ -1,0 +1,5 @@
+"""The fixtures of the APIs, which the tests of the remote runtime need too."""
+
+from api.conftest import make_apis, notes
+
+__all__ = ["make_apis", "notes"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.lifecycle.outcome import Request
+from pytest_lambda_lifecycle.runtimes.headers import check_headers
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
@@ -79,6 +80,7 @@ def make_request(
         request.request_id = (
             _complete(sent, client_context, identity, tenant_id, headers) or request.request_id
         )
+        check_headers(sent)
     return request
 
 

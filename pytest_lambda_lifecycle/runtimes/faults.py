@@ -16,7 +16,6 @@ from typing import NamedTuple, cast
 from pytest_lambda_lifecycle.isolation.frames import is_own, stands_for
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited, ProcessEnd
 from pytest_lambda_lifecycle.runtimes.codec import RuntimeFault
-from pytest_lambda_lifecycle.runtimes.headers import ClientCrash
 
 __all__ = ["Finding", "error_object", "find_fault", "process_exit", "stack_trace"]
 
@@ -98,14 +97,12 @@ def process_exit(error: BaseException) -> Exited:
             Exception
         ):  # closed or replaced: a dying interpreter does not mind either
             sys.stderr.write(text)
-    return Exited(exit_code, None if isinstance(error, ClientCrash) else error, text)
+    return Exited(exit_code, error, text)
 
 
 def _exit_code_and_text(error: BaseException) -> tuple[int, str]:
     if isinstance(error, ProcessEnd):
         return error.exit_code, ""
-    if isinstance(error, ClientCrash):
-        return error.exit_code, error.text
     if isinstance(error, SystemExit):
         return _system_exit(error.code)
     interrupted = (

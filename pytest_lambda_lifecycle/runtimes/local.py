@@ -35,7 +35,7 @@ from pytest_lambda_lifecycle.runtimes.faults import (
     stack_trace,
 )
 from pytest_lambda_lifecycle.runtimes.handler import load_handler
-from pytest_lambda_lifecycle.runtimes.headers import header_value, read_headers
+from pytest_lambda_lifecycle.runtimes.headers import encode_header, read_headers
 
 __all__ = ["LocalRuntime"]
 
@@ -104,7 +104,6 @@ class LocalRuntime:
         """Run the handler once, on *request*."""
         __tracebackhide__ = __function_code_above__ = True
         try:
-            headers = read_headers(request.headers, ordinary=request.ordinary)
             (
                 request_id,
                 content_type,
@@ -114,7 +113,7 @@ class LocalRuntime:
                 client_context,
                 identity,
                 tenant_id,
-            ) = headers
+            ) = read_headers(request.headers, ordinary=request.ordinary)
             self._current.request_id = request_id
             self._current.tenant_id = tenant_id
             if trace_id is not None:
@@ -254,7 +253,7 @@ class LocalRuntime:
     ) -> Raised:
         __function_code_above__ = True
         logs.write_error(body, as_json=self._json_logs)
-        header_value(fault_type)
+        encode_header(fault_type)  # raises what `http.client` raises, and the process ends
         # These posts go through `http.client`, which sends text as Latin-1: unescaped letters
         # become invalid UTF-8, and a letter outside Latin-1 ends the process with nothing posted.
         posted = codec.encode_error(body).encode("latin-1")

@@ -24,6 +24,7 @@ CANNOT_HOLD = {
     "no_runtime_api_env": "starts without AWS_LAMBDA_RUNTIME_API, which Lambda always sets: a reserved variable",
     "max_concurrency_empty": "sets AWS_LAMBDA_MAX_CONCURRENCY to nothing: a reserved variable",
     "ctx_trace_env_at_init": "sets _X_AMZN_TRACE_ID ahead of init: a reserved variable",
+    "ctx_deadline_zero_abort": "sends a deadline of 0, which Lambda never does: a LifecycleError",
     "load_stdlib_shadow": "its json.py breaks the start of the real runtime; here the standard json is loaded already",
 }
 """Cases that cannot hold in this process, each with its reason."""
@@ -87,7 +88,7 @@ def _cut(actual: Conduct, expected: Conduct) -> None:
 
 def test_the_table_of_what_cannot_hold_is_short_and_true():
     assert (
-        len(CANNOT_HOLD) <= 9
+        len(CANNOT_HOLD) <= 10
     )  # add a case only with a reason, and raise the number (14 is the limit)
     assert CANNOT_HOLD.keys() <= CASES.keys()
 

@@ -1,6 +1,6 @@
-"""The runtimes that run the handler: awslambdaric's behaviour in this process, or a process driven
-over HTTP.
+"""The runtimes that run the handler: the behaviour of awslambdaric in this process, or a process
+that is driven over HTTP.
 
-What belongs to the platform and not to a runtime (limits, states, REPORT) lives in `conductor/` and
-`lifecycle/`.
+Limits, states and the REPORT line belong to the platform: they live in `lifecycle/` and
+`conductor/`.
 """

@@ -1,9 +1,9 @@
 """Bytes to objects and back, by the rules of the real Python runtime.
 
-Sources: `awslambdaric` 4.2.2 (its marshaller) and what it was recorded to do; "the runtime" below
-is that package.  It reads and writes JSON with simplejson, so simplejson's surprises are Lambda's:
-a namedtuple becomes an object, nested bytes become text, a `Decimal` keeps its digits, ``NaN`` is
-written but never read.
+Source: the marshaller of `awslambdaric` 4.2.2, and its recorded behaviour; "the runtime" below is
+that package.  It reads and writes JSON with simplejson, so simplejson's surprises are those of
+Lambda: a namedtuple becomes an object, nested bytes become text, a `Decimal` keeps its digits,
+``NaN`` is written but never read.
 """
 
 from __future__ import annotations
@@ -38,17 +38,14 @@ JSON_CONTENT_TYPE: Final = "application/json"
 BYTES_CONTENT_TYPE: Final = "application/unknown"
 
 _UNESCAPED_RUNTIMES: Final = frozenset(f"AWS_Lambda_python3.{minor}" for minor in (12, 13, 14, 15))
-"""Values of ``AWS_EXECUTION_ENV`` under which the runtime writes non-ASCII characters as they
-are.
-"""
+"""Values of ``AWS_EXECUTION_ENV`` under which the runtime does not escape non-ASCII characters."""
 
 
 class RuntimeFault(Exception):
-    """A failure that the runtime finds by itself and reports in its own words, such as
-    ``Runtime.UnmarshalError``.
+    """A failure that the runtime itself finds, such as ``Runtime.UnmarshalError``.
 
-    It never leaves the runtime: it becomes an error object.  What caused it, if anything, is the
-    ``__cause__``.
+    It never leaves the runtime, which makes an error object of it.  The exception that caused it,
+    if there is one, is the ``__cause__``.
     """
 
     def __init__(self, error_type: str, message: str, stack_trace: tuple[str, ...] = ()) -> None:
@@ -58,9 +55,9 @@ class RuntimeFault(Exception):
         self.stack_trace = stack_trace
 
 
-# --- events, as the runtime reads them -------------------------------------------------------------------------------
+# --- events, as the runtime reads them
 
-# What `simplejson.loads(body)` ends up calling, and the compiled part of it.
+# `simplejson.loads(body)` ends in this method, which calls the compiled scanner below.
 _decode_json: Final = cast("Callable[[bytes], Any]", JSONDecoder().decode)
 _scan_once: Final[Callable[[str, int], tuple[Any, int]]] = JSONDecoder().scan_once
 
@@ -77,42 +74,35 @@ def decode(body: bytes, content_type: str) -> Any:  # noqa: ANN401  # any JSON v
         return body
     try:
         text = body.decode()
-        if (
-            text[:1] == "{"
-        ):  # no white space or byte order mark before it, and none behind it: nothing else to do
+        # Without white space or a byte order mark around it, the scanner does all of the work.
+        if text[:1] == "{":
             event, end = _scan_once(text, 0)
             if end == len(text):
                 return event
         return _decode_json(body)
     except Exception as error:
-        raise RuntimeFault(
-            "Runtime.UnmarshalError", f"Unable to unmarshal input: {error}"
-        ) from error
+        message = f"Unable to unmarshal input: {error}"
+        raise RuntimeFault("Runtime.UnmarshalError", message) from error
 
 
-# --- results and error objects, as the runtime writes them -----------------------------------------------------------
+# --- results and error objects, as the runtime writes them
 
 
 def _fallback(value: object) -> object:
-    """Encode what simplejson does not know: `Decimal` by its own digits; NaN of any kind as
-    ``NaN``.
-    """
+    """Encode a type that simplejson does not know: a `Decimal` by its digits, NaN as ``NaN``."""
     __function_code_above__ = True
     if isinstance(value, Decimal):
         return math.nan if value.is_nan() else RawJSON(str(value))
     raise TypeError(f"Object of type {value.__class__.__name__} is not JSON serializable")
 
 
-def _encoder(*, ensure_ascii: bool) -> Callable[[object], str]:
-    # `use_decimal` is off because simplejson's own form writes -NaN, and infinities in a form of
-    # its own.
-    return kept_encoder(
-        JSONEncoder(use_decimal=False, ensure_ascii=ensure_ascii, allow_nan=True, default=_fallback)
-    )
-
-
-_encode_ascii: Final = _encoder(ensure_ascii=True)
-_encode_unescaped: Final = _encoder(ensure_ascii=False)
+# `use_decimal` is off because simplejson would write -NaN, and infinities in a form of its own.
+ASCII: Final = JSONEncoder(use_decimal=False, ensure_ascii=True, default=_fallback, allow_nan=True)
+UNESCAPED: Final = JSONEncoder(
+    use_decimal=False, ensure_ascii=False, default=_fallback, allow_nan=True
+)
+_encode_ascii: Final = kept_encoder(ASCII)
+_encode_unescaped: Final = kept_encoder(UNESCAPED)
 
 
 def response_encoder() -> Callable[[object], str]:
@@ -122,19 +112,16 @@ def response_encoder() -> Callable[[object], str]:
     (`encode_error`).  The variable decides, not the interpreter: Python 3.12 and later write
     non-ASCII characters unescaped.
     """
-    return (
-        _encode_unescaped
-        if os.environ.get("AWS_EXECUTION_ENV") in _UNESCAPED_RUNTIMES
-        else _encode_ascii
-    )
+    unescaped = os.environ.get("AWS_EXECUTION_ENV") in _UNESCAPED_RUNTIMES
+    return _encode_unescaped if unescaped else _encode_ascii
 
 
 def encode_response(encode: Callable[[object], str], result: object) -> tuple[bytes | str, str]:
-    """Return what the runtime is about to post for *result*, and its content type.
+    """Return the response that the runtime is about to post for *result*, and its content type.
 
     Bytes are posted as they are, as ``application/unknown``.  Raises `RuntimeFault`
-    ``Runtime.MarshalError`` for what *encode* refuses.  Text stays text here: making UTF-8 of it is
-    the caller's, outside the guard that turns errors into error objects, because there a lone
+    ``Runtime.MarshalError`` for a value that *encode* refuses.  Text stays text here: the caller
+    makes UTF-8 of it, outside the guard that turns errors into error objects, because there a lone
     surrogate ends the process.
     """
     __function_code_above__ = True
@@ -143,20 +130,17 @@ def encode_response(encode: Callable[[object], str], result: object) -> tuple[by
     try:
         return encode(result), JSON_CONTENT_TYPE
     except Exception as error:
-        raise RuntimeFault(
-            "Runtime.MarshalError", f"Unable to marshal response: {error}"
-        ) from error
+        message = f"Unable to marshal response: {error}"
+        raise RuntimeFault("Runtime.MarshalError", message) from error
 
 
 def encode_error(error: object) -> str:
-    """Return *error* (an error object, a log record) as the runtime writes it, by the variables of
-    this moment.
-    """
+    """Return *error*, an error object or a log record, as the runtime writes it at this moment."""
     __function_code_above__ = True
     return response_encoder()(error)
 
 
-# --- events, as a test writes them -----------------------------------------------------------------------------------
+# --- events, as a test writes them
 
 
 def _strict_fallback(value: object) -> object:
@@ -166,20 +150,18 @@ def _strict_fallback(value: object) -> object:
     raise TypeError(f"Object of type {value.__class__.__name__} is not JSON serializable")
 
 
-# No `encoding`: bytes inside an event have no JSON form, and simplejson would quietly take them for
-# UTF-8 text.
-_encode_strict: Final = kept_encoder(
-    JSONEncoder(
-        encoding=cast(Any, None), use_decimal=False, allow_nan=False, default=_strict_fallback
-    )
+# No `encoding`: bytes inside an event have no JSON form; simplejson would take them for UTF-8 text.
+STRICT: Final = JSONEncoder(
+    encoding=cast(Any, None), use_decimal=False, default=_strict_fallback, allow_nan=False
 )
+_encode_strict: Final = kept_encoder(STRICT)
 
 
 def encode_event(event: object) -> bytes:
     """Return *event* as the body of an invoke: bytes unchanged, anything else as strict JSON.
 
-    Raises `LifecycleError`, which names the culprit by its path, for what has no JSON form: NaN and
-    infinities, circular references, keys and values of other types.
+    Raises `LifecycleError`, which names the culprit by its path, for a value without a JSON form:
+    NaN and infinities, circular references, keys and values of other types.
     """
     if isinstance(event, bytes):
         return event
@@ -187,35 +169,35 @@ def encode_event(event: object) -> bytes:
         return _encode_strict(event).encode()
     except RecursionError:
         __tracebackhide__ = True
-        raise LifecycleError(
-            _refusal("it is nested deeper than the interpreter's recursion limit")
-        ) from None
+        reason = "it is nested deeper than the interpreter's recursion limit"
+        raise _refusal(reason) from None
     except Exception as error:
         __tracebackhide__ = True
         culprit = next(_culprits(event, "event", ()), "")
         if culprit:
-            raise LifecycleError(_refusal(culprit)) from None
-        raise LifecycleError(_refusal(f"{type(error).__name__}: {error}")) from error
+            raise _refusal(culprit) from None
+        raise _refusal(f"{type(error).__name__}: {error}") from error
 
 
-def _refusal(reason: str) -> str:
-    return (
-        f"cannot send this event: {reason}. "
-        "Pass a JSON value (dict, list, str, int, finite float, bool, None), or bytes to deliver them as they are"
+def _refusal(reason: str) -> LifecycleError:
+    return LifecycleError(
+        f"cannot send this event: {reason}.",
+        "Pass a JSON value (dict, list, str, int, finite float, bool, None), or bytes to deliver "
+        "them as they are.",
+        code="LLC501",
     )
 
 
 def _culprits(value: Any, path: str, parents: tuple[int, ...]) -> Iterator[str]:  # noqa: ANN401  # anything at all
-    """Yield a description of each part of *value* that strict JSON cannot hold, the first one
-    first.
-    """
+    """Yield a description of each part of *value* that strict JSON cannot hold, in order."""
     if id(value) in parents:
         yield f"{path} contains itself"
     elif isinstance(value, (dict, list, tuple)):
         container = cast("dict[object, object] | list[object] | tuple[object, ...]", value)
         for key, item in container.items() if isinstance(container, dict) else enumerate(container):
             if not isinstance(key, (str, int, float, type(None))):
-                yield f"{path} has the key {key!r} of type {type(key).__name__}, and the keys of JSON are strings"
+                has = f"{path} has the key {key!r} of type {type(key).__name__}"
+                yield f"{has}, and the keys of JSON are strings"
             yield from _culprits(item, f"{path}[{_quoted(key)}]", (*parents, id(container)))
     elif isinstance(value, (float, Decimal)):
         if not math.isfinite(value):
@@ -232,6 +214,5 @@ def _quoted(key: object) -> str:
 
 
 def _qualified_name(cls: type) -> str:
-    return (
-        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
-    )
+    module = "" if cls.__module__ == "builtins" else f"{cls.__module__}."
+    return f"{module}{cls.__qualname__}"

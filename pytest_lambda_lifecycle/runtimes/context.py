@@ -1,5 +1,4 @@
-"""The context object that a handler gets: what `awslambdaric` 4.2.2 builds for each invoke,
-attribute by attribute.
+"""The context object of a handler, attribute by attribute as `awslambdaric` 4.2.2 builds it.
 
 The classes are plain and mutable, as on Lambda: a handler may set attributes, print `repr()` and
 read `vars()`.
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Client", "ClientContext", "CognitoIdentity", "LambdaContext", "decode_header"]
 
 _LAMBDA_MODULE: Final = "awslambdaric.lambda_context"
-"""Where the classes live on Lambda, and so what handlers see in ``type(context).__module__``."""
+"""The module of the classes on Lambda: handlers see it as ``type(context).__module__``."""
 
 _VARIABLES: Final = (
     "AWS_LAMBDA_LOG_GROUP_NAME",
@@ -44,23 +43,21 @@ _SHOWN: Final = (
     "identity",
     "tenant_id",
 )
-"""What ``repr(context)`` shows, in its order."""
+"""The attributes that ``repr(context)`` shows, in its order."""
 
 _NOWHERE: Final = object()
 
 _W3C_FIELDS: Final = ("traceparent", "tracestate", "baggage")
-"""What ``w3c()`` lets through of the client context's ``w3c`` (awslambdaric 4.2.0 and later)."""
-
+"""The fields that ``w3c()`` takes from the client context (awslambdaric 4.2.0 and later)."""
 
 _read_environment: Final = VariableReader(_VARIABLES).read
 
 
 def decode_header(header: str, label: str) -> Any:  # noqa: ANN401  # any JSON value
-    """Return the JSON of *header*.  Raises `RuntimeFault` ``Runtime.LambdaContextUnmarshalError``,
-    naming *label*.
+    """Return the JSON of *header*, which messages call *label*.
 
-    The runtime reads these two headers with the standard library, so the wording differs from that
-    of events.
+    Raises `RuntimeFault` ``Runtime.LambdaContextUnmarshalError``.  The runtime reads these two
+    headers with the standard library, so the texts differ from those for events.
     """
     try:
         return json.loads(header)
@@ -70,9 +67,7 @@ def decode_header(header: str, label: str) -> Any:  # noqa: ANN401  # any JSON v
 
 
 def _take_w3c(client_context: Any) -> dict[str, str]:  # noqa: ANN401  # any JSON value
-    """Remove ``w3c`` from *client_context*; return those of its fields that handlers may see, where
-    they are text.
-    """
+    """Remove ``w3c`` from *client_context*; return its fields that are known and are text."""
     if not isinstance(client_context, dict):
         return {}
     fields = cast("dict[str, Any]", client_context).pop("w3c", None)
@@ -88,7 +83,7 @@ def _represent(instance: object, names: tuple[str, ...]) -> str:
 
 
 class LambdaContext:
-    """What Lambda tells the handler about this invoke and its environment."""
+    """The facts about this invoke and its environment that Lambda gives to the handler."""
 
     def __init__(
         self,
@@ -99,11 +94,10 @@ class LambdaContext:
         invoked_function_arn: str | None = None,
         tenant_id: str | None = None,
     ) -> None:
-        """Take the function's attributes from `os.environ`, the others as given (two of them as
-        decoded JSON).
+        """Take the attributes of the function from `os.environ`, the others as given.
 
-        Raises `AttributeError`, as the runtime does, where *client_context* or *cognito_identity*
-        is no object.
+        Raises `AttributeError`, as the runtime does, if *client_context* or *cognito_identity* is
+        no JSON object.
         """
         (log_group_name, log_stream_name, function_name, memory_limit, function_version) = (
             _read_environment()
@@ -126,8 +120,7 @@ class LambdaContext:
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds until Lambda ends this invoke; 0 when that time has passed."""
-        # `time.time` is looked up at the call: a test that patches it changes the result, on Lambda
-        # as here.
+        # `time.time` is looked up at each call, as on Lambda: a test may have patched it.
         return max(self._epoch_deadline_time_in_ms - int(time.time() * 1000), 0)
 
     def w3c(self) -> dict[str, str]:
@@ -148,9 +141,7 @@ class LambdaContext:
 
 
 class CognitoIdentity:
-    """Who called, where Amazon Cognito vouched for the caller; its attributes are None
-    otherwise.
-    """
+    """The identity of the caller if Amazon Cognito vouched for it; else both are None."""
 
     __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
 
@@ -185,9 +176,7 @@ class Client:
 
 
 class ClientContext:
-    """What the caller sent in the client context: ``custom`` and ``env`` as they came, ``client``
-    as a `Client`.
-    """
+    """The client context of the caller: ``custom`` and ``env`` as sent, ``client`` a `Client`."""
 
     __slots__ = ("custom", "env", "client")  # noqa: RUF023  # the order of the text
 

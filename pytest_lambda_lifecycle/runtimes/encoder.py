@@ -1,24 +1,40 @@
 """simplejson's compiled encoder, kept from call to call.
 
-`simplejson.JSONEncoder` makes a new one for each call, which costs more than encoding a small
-event.
+`JSONEncoder.encode` makes a new compiled encoder for each call, as such an encoder remembers which
+containers it is inside of, and which keys it has encoded.  Making one takes so long that a warm
+invoke would take 8 % longer (`tox -e bench`, row "encoders made anew").
+
+simplejson has no public way to keep one, and the arguments of the compiled class differ from
+version to version.  So a copy of the method that makes it runs once, with a function in place of
+the class: it keeps the encoder, and the two dicts that are its memory.  They are emptied after each
+use.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from simplejson import JSONEncoder
 
 __all__ = ["kept_encoder"]
 
 
-def kept_encoder(encoder: JSONEncoder) -> Callable[[object], str]:
-    """Return what does the same as ``encoder.encode``, faster for a dict or a list.
+class _Compiled(NamedTuple):
+    """One compiled encoder and its memory."""
 
-    Where simplejson has no compiled encoder, or makes it in another way, that is ``encoder.encode``
+    encode: Callable[[object, int], Any]
+    inside_of: dict[Any, Any]
+    """The containers that it is inside of, by their ids: it finds circular references so."""
+    keys: dict[Any, Any]
+    """The keys that it has encoded."""
+
+
+def kept_encoder(encoder: JSONEncoder) -> Callable[[object], str]:
+    """Return a function that does the same as ``encoder.encode``, faster for a dict or a list.
+
+    Where simplejson has no compiled encoder, or makes it in another way, this is ``encoder.encode``
     itself.
     """
     encode_anew: Callable[[object], str] = encoder.encode
@@ -29,8 +45,8 @@ def kept_encoder(encoder: JSONEncoder) -> Callable[[object], str]:
     join = "".join
 
     def encode(value: object) -> str:
-        # It is inside of something if code that it calls (`_asdict`) got here.
         __function_code_above__ = True
+        # If it is inside of something, it has called code (`_asdict`) that encodes in turn.
         if not (type(value) is dict or type(value) is list) or inside_of:
             return encode_anew(value)
         try:
@@ -44,25 +60,19 @@ def kept_encoder(encoder: JSONEncoder) -> Callable[[object], str]:
     return encode
 
 
-def _made_by(
-    encoder: JSONEncoder,
-) -> tuple[Callable[[object, int], Any], dict[Any, Any], dict[Any, Any]] | None:
-    """Return the compiled encoder that `JSONEncoder.iterencode` makes, and the two dicts in which
-    it remembers things.
-
-    The first has the containers that it is inside of, the second the keys that it has encoded.  Its
-    arguments differ from version to version, so they are those that a copy of that method passes.
-    """
+def _made_by(encoder: JSONEncoder) -> _Compiled | None:
+    """Return the compiled encoder that `JSONEncoder.iterencode` makes; None if it makes none."""
     original: Any = JSONEncoder.iterencode
     make = original.__globals__.get("c_make_encoder")
+    if make is None:
+        return None
     made: list[Any] = []
 
     def keep(*arguments: Any) -> Any:  # noqa: ANN401  # compiled
         made[:] = [make(*arguments), *(one for one in arguments if type(one) is dict)]
         return made[0]
 
-    if make is not None:
-        names = {**original.__globals__, "c_make_encoder": keep}
-        copied: Any = FunctionType(original.__code__, names, argdefs=original.__defaults__)
-        copied(encoder, [])
-    return (made[0], made[1], made[2]) if len(made) == 3 else None
+    names = {**original.__globals__, "c_make_encoder": keep}
+    copied: Any = FunctionType(original.__code__, names, argdefs=original.__defaults__)
+    copied(encoder, [])
+    return _Compiled(*made) if len(made) == len(_Compiled._fields) else None

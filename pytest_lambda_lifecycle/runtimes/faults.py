@@ -1,7 +1,6 @@
-"""What becomes of an exception: an error object that is posted, or the end of the runtime's
-process.
+"""The consequence of an exception: an error object that is posted, or the end of the process.
 
-Source: `awslambdaric` 4.2.2 for error objects, CPython's shutdown for ends.
+Sources: `awslambdaric` 4.2.2 for error objects, the shutdown of CPython for ends.
 """
 
 from __future__ import annotations
@@ -31,9 +30,7 @@ class Finding(NamedTuple):
 
 
 def find_fault(error: BaseException) -> Finding | None:
-    """Return what the runtime says of *error* if it is a fault: its own, or its class raised by
-    function code.
-    """
+    """Return the words of the runtime for *error* if it is a fault; function code may raise one."""
     if isinstance(error, RuntimeFault):
         return Finding(error.error_type, error.message, list(error.stack_trace))
     library = sys.modules.get("awslambdaric.lambda_runtime_exception")
@@ -59,16 +56,14 @@ def error_object(
 def stack_trace(error: BaseException) -> list[str]:
     """Return the frames of *error* as the runtime formats them.
 
-    Leading frames are dropped up to the first that is not the runtime's.  Its test is the file's
-    name, so a user's own ``bootstrap.py`` goes too; and if that leaves nothing, everything stays.
-    What stands in here for a function of the standard library (written in C, so without a frame) or
-    wraps a spied one is not on Lambda.
+    Leading frames are dropped up to the first that does not belong to the runtime.  The runtime
+    tells them by the name of the file, so a user's own ``bootstrap.py`` goes too; if no frame is
+    left, all stay.  Our own frames are left out, as Lambda has none: they wrap a spied function, or
+    replace a function of the standard library that is written in C.
     """
-    # Plain tuples, as the runtime makes them: they have no columns, so no Python version adds caret
-    # lines.
-    walked = [
-        (frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _is_shown(frame)
-    ]
+    # Plain tuples have no columns, like those of the runtime: no Python version adds caret lines.
+    frames = traceback.walk_tb(error.__traceback__)
+    walked = [(frame, line) for frame, line in frames if _is_shown(frame)]
     leading = next((i for i, (frame, _) in enumerate(walked) if not _is_bootstrap(frame)), 0)
     summary = traceback.StackSummary.extract(iter(walked[leading:]))
     return traceback.format_list(
@@ -84,18 +79,18 @@ def _is_bootstrap(frame: FrameType) -> bool:
     return stands_for(frame) == "bootstrap" or "/bootstrap.py" in frame.f_code.co_filename
 
 
-# --- ends ------------------------------------------------------------------------------------------------------------
+# --- ends
 
 
 def process_exit(error: BaseException) -> Exited:
-    """Return how the interpreter ends when *error* reaches its top, and write what it would write
-    to `sys.stderr`.
+    """Return the end of the interpreter when *error* reaches its top; write its last text.
+
+    The text goes to `sys.stderr`.  Function code may have closed or replaced it: a dying
+    interpreter ignores errors there, too.
     """
     exit_code, text = _exit_code_and_text(error)
     if text:
-        with contextlib.suppress(
-            Exception
-        ):  # closed or replaced: a dying interpreter does not mind either
+        with contextlib.suppress(Exception):
             sys.stderr.write(text)
     return Exited(exit_code, error, text)
 
@@ -105,16 +100,13 @@ def _exit_code_and_text(error: BaseException) -> tuple[int, str]:
         return error.exit_code, ""
     if isinstance(error, SystemExit):
         return _system_exit(error.code)
-    interrupted = (
-        type(error) is KeyboardInterrupt
-    )  # the interpreter does not look for subclasses either
+    # The interpreter does not look for subclasses either.
+    interrupted = type(error) is KeyboardInterrupt
     return -signal.SIGINT if interrupted else 1, _traceback_text(error)
 
 
 def _system_exit(code: object) -> tuple[int, str]:
-    """Return exit code and text of ``sys.exit(code)``: the low byte of an int, and 1 for anything
-    that is printed.
-    """
+    """Return exit code and text of ``sys.exit(code)``: the low byte of an int, else 1."""
     if code is None:
         return 0, ""
     if isinstance(code, int):

@@ -1,6 +1,4 @@
-"""From the handler setting to the object that is called: the rules and the words of the Python
-runtime.
-"""
+"""From the handler setting to the object that is called, by the rules of the Python runtime."""
 
 from __future__ import annotations
 
@@ -17,12 +15,11 @@ __stands_for__ = "bootstrap"
 
 
 def load_handler(handler: str) -> Callable[[Any, Any], Any]:
-    """Import the module of *handler* and return the attribute after its last dot; nobody checks
-    that it is callable.
+    """Import the module of *handler* and return the attribute after its last dot, of any type.
 
-    Raises `RuntimeFault` for what the runtime reports in its own words; whatever else the module
-    raises comes out as it is.  In the module's name a slash is as good as a dot, but error texts
-    keep it as it was written.
+    Raises `RuntimeFault` for the failures that the runtime reports in its own words; any other
+    exception of the module comes out as it is.  In the name of the module a slash counts as a dot;
+    error texts keep it as it was written.
     """
     __tracebackhide__ = __function_code_above__ = True
     module_name, attribute = _split(handler)
@@ -50,7 +47,6 @@ def _split(handler: str) -> tuple[str, str]:
     try:
         module_name, attribute = handler.rsplit(".", 1)
     except ValueError as error:
-        raise RuntimeFault(
-            "Runtime.MalformedHandlerName", f"Bad handler '{handler}': {error}"
-        ) from None
+        message = f"Bad handler '{handler}': {error}"
+        raise RuntimeFault("Runtime.MalformedHandlerName", message) from None
     return module_name, attribute

@@ -1,8 +1,7 @@
-"""The Python runtime in this process: what `awslambdaric` 4.2.2 does between two calls of
-``/invocation/next``.
+"""The Python runtime in this process, as `awslambdaric` 4.2.2 acts between two events.
 
-The process is prepared by the caller: Lambda's variables are in `os.environ`, the task root is
-first on `sys.path`, the streams are those of the phase, and `os._exit` raises `ProcessEnd`.
+The caller prepares the process: Lambda's variables are in `os.environ`, the task root is first on
+`sys.path`, the streams are those of the phase, and `os._exit` raises `ProcessEnd`.
 """
 
 from __future__ import annotations
@@ -49,9 +48,7 @@ _AFTER_RESTORE_EXIT: Final = 65
 
 
 class LocalRuntime:
-    """Loads a handler and runs it on the calling thread; every turn ends in a value of
-    `outcome`.
-    """
+    """Loads a handler and runs it on the calling thread; turns end in a value of `outcome`."""
 
     def __init__(
         self,
@@ -62,8 +59,9 @@ class LocalRuntime:
     ) -> None:
         """Prepare to run *handler*.
 
-        What *passes_through* says yes to (a test's own control flow) leaves every turn as it was
-        raised.  *sigterm* returns the function's handler of that signal.
+        Exceptions for which *passes_through* returns True (control flow of the test, such as
+        `pytest.skip`) leave every turn as they were raised.  *sigterm* returns the handler that the
+        function has set for that signal.
         """
         self._handler_name = handler
         self._passes_through = passes_through
@@ -82,9 +80,7 @@ class LocalRuntime:
     # --- turns
 
     def init(self) -> Loaded | Raised | Exited:
-        """Set up logging, then import and find the handler.  Each call starts afresh, as a new
-        process does.
-        """
+        """Set up logging, then import and find the handler; each call starts as a new process."""
         __tracebackhide__ = __function_code_above__ = True
         with freeing() if self._handler is not _not_loaded else nullcontext():
             self._start_afresh()
@@ -120,9 +116,10 @@ class LocalRuntime:
                 _set_trace(trace_id)
             else:
                 os.environ.pop(_TRACE_VARIABLE, None)
-        except Exception as error:  # before the runtime's guard: its process ends
+        except Exception as error:  # the runtime does not guard this: its process ends
             return process_exit(error)
-        request_handler, response = self._handler, None
+        request_handler = self._handler
+        response = None
         try:
             lambda_context = LambdaContext(
                 request_id,
@@ -142,11 +139,10 @@ class LocalRuntime:
             if type(response) is CoroutineType:
                 _forget_unawaited(response)
             return failed
+        # Nor this: a lone surrogate in the response ends the process.
         try:
             body = result.encode() if isinstance(result, str) else bytes(memoryview(result))
-        except (
-            Exception
-        ) as error:  # a lone surrogate: the runtime encodes outside its guard and dies
+        except Exception as error:
             return process_exit(error)
         return Returned(body, result_type)
 
@@ -158,10 +154,7 @@ class LocalRuntime:
         except BaseException as error:
             if self._passes_through(error):
                 raise
-            post = partial(
-                self._post_hook_error, "Runtime.BeforeSnapshotError", _BEFORE_SNAPSHOT_EXIT
-            )
-            return self._failed(error, post, catches=BaseException)
+            return self._failed(error, self._post_before_snapshot_error, catches=BaseException)
         return Loaded()
 
     def after_restore(self) -> Loaded | Raised | Exited:
@@ -172,14 +165,11 @@ class LocalRuntime:
         except BaseException as error:
             if self._passes_through(error):
                 raise
-            post = partial(self._post_hook_error, "Runtime.AfterRestoreError", _AFTER_RESTORE_EXIT)
-            return self._failed(error, post, catches=BaseException)
+            return self._failed(error, self._post_after_restore_error, catches=BaseException)
         return Loaded()
 
     def terminate(self, hears: bool) -> Loaded | Exited:
-        """Get a SIGTERM: without a handler the process ends at once; a handler that returns lets it
-        go on.
-        """
+        """Receive SIGTERM: without a handler the process ends; after a handler it goes on."""
         __tracebackhide__ = __function_code_above__ = True
         handler = self._sigterm()
         if handler is None or handler == signal.SIG_DFL:
@@ -203,11 +193,10 @@ class LocalRuntime:
         *,
         catches: type[BaseException] = Exception,
     ) -> Raised | Exited:
-        """Report *error* if it is one of those that the runtime *catches*; any other ends the
-        process.
+        """Report *error* if it is one that the runtime *catches*; any other ends the process.
 
-        So does an error in the report itself: a `__str__` that raises, a log line that cannot be
-        written.
+        An error in the report ends the process as well: a `__str__` that raises, a log line that
+        cannot be written.
         """
         __tracebackhide__ = __function_code_above__ = True
         if not issubclass(type(error), catches) or isinstance(error, ProcessEnd):
@@ -243,7 +232,15 @@ class LocalRuntime:
         logs.warn_of_init_error()
         return self._post_before_exit(error, body, str(body["errorType"]), _INIT_ERROR_EXIT)
 
-    def _post_hook_error(self, fault_type: str, exit_code: int, error: BaseException) -> Raised:
+    def _post_before_snapshot_error(self, error: BaseException) -> Raised:
+        __function_code_above__ = True
+        return self._post_hook_error(error, "Runtime.BeforeSnapshotError", _BEFORE_SNAPSHOT_EXIT)
+
+    def _post_after_restore_error(self, error: BaseException) -> Raised:
+        __function_code_above__ = True
+        return self._post_hook_error(error, "Runtime.AfterRestoreError", _AFTER_RESTORE_EXIT)
+
+    def _post_hook_error(self, error: BaseException, fault_type: str, exit_code: int) -> Raised:
         __function_code_above__ = True
         body = error_object(type(error).__name__, str(error), stack_trace(error))
         return self._post_before_exit(error, body, fault_type, exit_code)
@@ -254,14 +251,15 @@ class LocalRuntime:
         __function_code_above__ = True
         logs.write_error(body, as_json=self._json_logs)
         encode_header(fault_type)  # raises what `http.client` raises, and the process ends
-        # These posts go through `http.client`, which sends text as Latin-1: unescaped letters
-        # become invalid UTF-8, and a letter outside Latin-1 ends the process with nothing posted.
+        # `http.client` sends these posts, and encodes text as Latin-1: unescaped letters become
+        # invalid UTF-8, and a letter outside Latin-1 ends the process before anything is posted.
         posted = codec.encode_error(body).encode("latin-1")
         return Raised(posted, body, _original(error), fault_type, exit_code)
 
     def _replace_marshaller(self, before: object) -> None:
-        """Use the marshaller that function code has put in place of the runtime's, which is
-        documented for it.
+        """Use the marshaller with which function code has replaced the one of the runtime.
+
+        awslambdaric documents that function code may do so.
         """
         __function_code_above__ = True
         marshaller = _client_marshaller()
@@ -272,9 +270,8 @@ class LocalRuntime:
 
 
 def _client_marshaller() -> Any:  # noqa: ANN401  # whatever function code has put there
-    client = getattr(
-        sys.modules.get("awslambdaric.lambda_runtime_client"), "LambdaRuntimeClient", None
-    )
+    module = sys.modules.get("awslambdaric.lambda_runtime_client")
+    client = getattr(module, "LambdaRuntimeClient", None)
     return getattr(client, "marshaller", None)
 
 
@@ -283,8 +280,9 @@ def _not_loaded(*_: object) -> Any:  # noqa: ANN401  # stands for the handler
 
 
 def _forget_unawaited(response: CoroutineType[Any, Any, Any]) -> None:
-    """Say what Python says when the coroutine is collected: on Lambda that is at once, here the
-    error refers to it.
+    """Write what Python writes when the coroutine is collected.
+
+    On Lambda that happens at once; here the traceback of the error still refers to the coroutine.
     """
     __function_code_above__ = True
     response.close()
@@ -292,16 +290,12 @@ def _forget_unawaited(response: CoroutineType[Any, Any, Any]) -> None:
 
 
 def _make_xray_cause(error: BaseException | None = None) -> None:
-    """Do what can fail in making the X-Ray cause that goes with an error: its message and the
-    working directory.
-    """
+    """Do the two things that can fail when the runtime makes the X-Ray cause of an error."""
     __function_code_above__ = True
     str(error)
     os.getcwd()
 
 
 def _original(error: BaseException) -> BaseException | None:
-    """Return what function code raised: behind a fault of the runtime's it is the cause, if there
-    is any.
-    """
+    """Return the exception that function code raised; a fault of the runtime may have none."""
     return error.__cause__ if isinstance(error, codec.RuntimeFault) else error

@@ -1,8 +1,8 @@
 """Logging as the Python runtime sets it up, and the ``[ERROR]`` line that it writes itself.
 
-Source: `awslambdaric` 4.2.2 and what it was recorded to write.  The names of the handler classes
-and of their ``log_sink`` are visible to function code, so they are the real ones.  There is no
-framing of records: on Lambda the frames go to a file descriptor that function code does not see.
+Source: `awslambdaric` 4.2.2 and its recorded output.  The names of the handler classes and of their
+``log_sink`` are visible to function code, so they are the real ones.  Records are not framed: on
+Lambda the frames go to a file descriptor that function code does not see.
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ _TEXT_DATES: Final = "%Y-%m-%dT%H:%M:%S"
 _JSON_DATES: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 _RECORD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) - {"taskName"}
-"""What every record has.  ``taskName`` (Python 3.12) is not among the names that the runtime leaves
-out.
-"""
+"""The fields of every record that the runtime leaves out; ``taskName`` (Python 3.12) is not one."""
 _ADDED_FIELDS: Final = frozenset({"aws_request_id", "tenant_id", "_frame_type"})
 
 _PREVIEW_RUNTIMES: Final = frozenset({"AWS_Lambda_python3.15"})
@@ -47,16 +45,14 @@ _PREVIEW_RUNTIMES: Final = frozenset({"AWS_Lambda_python3.15"})
 
 @dataclass(slots=True)
 class CurrentInvoke:
-    """What the log records of this moment belong to; the last invoke's between two, as in the
-    runtime.
-    """
+    """The invoke that log records of this moment belong to; between two invokes, the last one."""
 
     request_id: str = ""
     tenant_id: str | None = None
 
 
 class LogSink:
-    """Where the runtime writes its log: `sys.stdout` as it is at that moment."""
+    """The destination of the log: `sys.stdout` as it is at each call."""
 
     def log(self, msg: str) -> None:
         """Write *msg* as it is."""
@@ -80,7 +76,7 @@ class LambdaLoggerHandlerWithFrameType(LambdaLoggerHandler):
 
 
 class LambdaLoggerFilter(logging.Filter):
-    """Puts the request id and the tenant on each record that reaches the runtime's handler."""
+    """Puts the request id and the tenant id on each record that reaches the runtime's handler."""
 
     def __init__(self, current: CurrentInvoke) -> None:
         super().__init__()
@@ -94,7 +90,7 @@ class LambdaLoggerFilter(logging.Filter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per record, None left out, what JSON cannot hold as its `str()`."""
+    """One JSON object per record, without None; values without JSON form become their `str()`."""
 
     _encode = staticmethod(json.JSONEncoder(ensure_ascii=False, default=str).encode)
 
@@ -102,9 +98,7 @@ class JsonFormatter(logging.Formatter):
         super().__init__(datefmt=_JSON_DATES)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line of *record*, whose level is first rounded down to one of the standard
-        ones.
-        """
+        """Return the line of *record*; its level is rounded down to a standard one."""
         record.levelno = min(50, max(0, record.levelno)) // 10 * 10
         record.levelname = logging.getLevelName(record.levelno)
         error = record.exc_info
@@ -125,9 +119,8 @@ class JsonFormatter(logging.Formatter):
         for key, value in vars(record).items():
             if key not in _RECORD_FIELDS and key not in _ADDED_FIELDS:
                 fields.setdefault(key, value)
-        return (
-            self._encode({key: value for key, value in fields.items() if value is not None}) + "\n"
-        )
+        given = {key: value for key, value in fields.items() if value is not None}
+        return self._encode(given) + "\n"
 
 
 def _message(record: logging.LogRecord) -> object:
@@ -137,23 +130,22 @@ def _message(record: logging.LogRecord) -> object:
 
 
 def _class_name(cls: Any) -> str:  # noqa: ANN401  # a class, or None
-    """Return the name.  ``exc_info=True`` without an exception fails here, on Lambda too: the class
-    is None.
+    """Return the name of a class.
+
+    ``exc_info=True`` without an exception fails here, as on Lambda: the class is None.
     """
     name: str = cls.__name__
     return name
 
 
 def install(current: CurrentInvoke) -> None:
-    """Put Lambda's handler first on the root logger, by ``AWS_LAMBDA_LOG_FORMAT`` and
-    ``AWS_LAMBDA_LOG_LEVEL``.
+    """Put Lambda's handler first on the root logger, and set the level of that logger.
 
-    The root's level becomes what it is in a new process, WARNING, unless the variable names one.
-    Undoing this is the business of whoever prepared the process: handlers and level of the root
-    logger, and `logging.Formatter.converter`.
+    ``AWS_LAMBDA_LOG_FORMAT`` and ``AWS_LAMBDA_LOG_LEVEL`` decide; without a level it is WARNING, as
+    in a new process.  The caller restores the handlers and the level of the root logger, and
+    `logging.Formatter.converter`.
     """
-    # A staticmethod, because what stands in for `time.gmtime` under a frozen clock is a plain
-    # function.
+    # A static method, since a frozen clock replaces `time.gmtime` by a function in Python.
     logging.Formatter.converter = staticmethod(time.gmtime)
     as_json = logs_are_json()
     level = _log_level()
@@ -164,15 +156,14 @@ def install(current: CurrentInvoke) -> None:
     )
     handler.addFilter(LambdaLoggerFilter(current))
     root = logging.getLogger()
-    known = logging._nameToLevel  # its public copy is Python 3.11's  # pyright: ignore[reportPrivateUsage]
+    # Its public copy exists since Python 3.11.
+    known = logging._nameToLevel  # pyright: ignore[reportPrivateUsage]
     root.setLevel(known.get(level, logging.WARNING))
     root.handlers.insert(0, handler)
 
 
 def logs_are_json() -> bool:
-    """Say whether ``AWS_LAMBDA_LOG_FORMAT`` asks for JSON, in any case; any other value means
-    text.
-    """
+    """Say whether ``AWS_LAMBDA_LOG_FORMAT`` is ``JSON``, in upper or lower case."""
     return os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
 
 
@@ -181,7 +172,7 @@ def _log_level() -> str:
     return "DEBUG" if level == "TRACE" else level.upper()
 
 
-# --- what the runtime writes by itself -------------------------------------------------------------------------------
+# --- what the runtime writes by itself
 
 
 def write_error(error: Mapping[str, Any], *, as_json: bool) -> None:
@@ -195,10 +186,12 @@ def _json_line(error: Mapping[str, Any]) -> str:
 
 
 def _text_line(error: Mapping[str, Any]) -> str:
-    """Return one line in the eyes of CloudWatch: carriage returns between its parts, no-break
-    spaces before them.
+    """Return the text in a form that CloudWatch takes for one line.
+
+    Carriage returns separate its parts, and no-break spaces indent them.
     """
-    error_type, message = error["errorType"], error["errorMessage"]
+    error_type = error["errorType"]
+    message = error["errorMessage"]
     head = "[ERROR]"
     if error_type:
         head += f" {error_type}"
@@ -216,33 +209,33 @@ def _indented(line: str) -> str:
 
 
 _INIT_ERROR_WARNING: Final = (
-    "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. However, in rare "
-    "cases, a Lambda runtime update can cause unexpected function behavior. For functions using managed runtimes, "
-    "runtime updates can be triggered by a function change, or can be applied automatically. To determine if the "
-    "runtime has been updated, check the runtime version in the INIT_START log entry. If this error correlates with a "
-    "change in the runtime version, you may be able to mitigate this error by temporarily rolling back to the previous "
-    "runtime version. For more information, see https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
+    "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. "
+    "However, in rare cases, a Lambda runtime update can cause unexpected function behavior. "
+    "For functions using managed runtimes, runtime updates can be triggered by a function change, "
+    "or can be applied automatically. To determine if the runtime has been updated, check the "
+    "runtime version in the INIT_START log entry. If this error correlates with a change in the "
+    "runtime version, you may be able to mitigate this error by temporarily rolling back to the "
+    "previous runtime version. For more information, see "
+    "https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
 )
 _PREVIEW_WARNING: Final = (
-    "LAMBDA_WARNING: This is a preview runtime version and should not be used for production workloads. For further "
-    "information and to provide feedback, see https://{}/lambda/latest/dg/lambda-runtimes.html\r"
+    "LAMBDA_WARNING: This is a preview runtime version and should not be used for production "
+    "workloads. For further information and to provide feedback, see "
+    "https://{}/lambda/latest/dg/lambda-runtimes.html\r"
 )
 
 
 def warn_of_init_error() -> None:
-    """Log what the runtime logs before the ``[ERROR]`` line of an init error, and of no other."""
+    """Log the text that precedes the ``[ERROR]`` line of an init error, and of no other error."""
     logging.warning(_INIT_ERROR_WARNING)
 
 
 def warn_of_preview() -> None:
-    """Log that ``AWS_EXECUTION_ENV`` names a preview runtime, unless
-    ``LAMBDA_DISABLE_PREVIEW_WARN`` is set.
-    """
-    if os.environ.get("AWS_EXECUTION_ENV") not in _PREVIEW_RUNTIMES or os.environ.get(
-        "LAMBDA_DISABLE_PREVIEW_WARN"
-    ):
+    """Warn of a preview runtime, unless ``LAMBDA_DISABLE_PREVIEW_WARN`` is set."""
+    if os.environ.get("AWS_EXECUTION_ENV") not in _PREVIEW_RUNTIMES:
+        return
+    if os.environ.get("LAMBDA_DISABLE_PREVIEW_WARN"):
         return
     in_china = os.environ.get("AWS_REGION", "").startswith("cn-")
-    logging.warning(
-        _PREVIEW_WARNING.format("docs.amazonaws.cn" if in_china else "docs.aws.amazon.com")
-    )
+    host = "docs.amazonaws.cn" if in_china else "docs.aws.amazon.com"
+    logging.warning(_PREVIEW_WARNING.format(host))

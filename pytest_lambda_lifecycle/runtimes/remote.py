@@ -26,11 +26,9 @@ T = TypeVar("T")
 
 
 class RemoteRuntime:
-    """Waits for what the process does, on the conductor's thread; every turn ends in a value of
-    `outcome`.
+    """Waits, on the conductor's thread, for a process; every turn ends in a value of `outcome`.
 
-    Raises `DeadlineReached` at ``deadline()`` (`RealTime.perf_counter`), which the process's `run`
-    sets.
+    Each turn raises `DeadlineReached` at ``deadline()`` (`RealTime.perf_counter`).
     """
 
     def __init__(
@@ -41,8 +39,9 @@ class RemoteRuntime:
         deadline: Callable[[], float],
         terminate: Callable[[], None],
     ) -> None:
-        """``start`` starts the process, ``terminate`` sends it SIGTERM; who ends it calls
-        ``api.end()``.
+        """Take ``start``, which starts the process, and ``terminate``, which sends it SIGTERM.
+
+        The code that ends the process calls ``api.end()``.
         """
         self._api = api
         self._start = start
@@ -50,8 +49,7 @@ class RemoteRuntime:
         self._terminate = terminate
 
     def init(self) -> Loaded | Raised | Exited:
-        """Start the process, and wait until it asks for its first event (or, with SnapStart, for
-        its restore).
+        """Start the process, and wait until it asks for its first event, or for its restore.
 
         A posted error does not end Init, the end of the process does (Runtime Interface Emulator).
         """
@@ -61,15 +59,11 @@ class RemoteRuntime:
         return self._turn(lambda: Loaded() if api.ready else None)
 
     def before_snapshot(self) -> Loaded | Raised | Exited:
-        """Do nothing: the runtime has run these hooks before it asked for its restore, or has
-        none.
-        """
+        """Do nothing: the runtime has run these hooks before it asked for its restore."""
         return Loaded()
 
     def after_restore(self) -> Loaded | Raised | Exited:
-        """Let the runtime run these hooks, and wait until it asks for its first event; a posted
-        error ends it.
-        """
+        """Let the runtime run these hooks, and wait for a posted error or its first `next`."""
         api = self._api
         api.restore()
         return self._turn(lambda: api.posted or (Loaded() if api.state == "Ready" else None))
@@ -77,26 +71,27 @@ class RemoteRuntime:
     def invoke(self, request: Request) -> Returned | Raised | Exited:
         """Hand over *request*, and wait until the runtime has answered and asks for more.
 
-        What it has answered before it failed is ``api.answer``; a process that ends later fails the
-        next invoke.
+        An answer that it posted before it failed is ``api.answer``.  A process that ends after its
+        answer fails the next invoke.
         """
         api = self._api
         api.publish(request)
         return self._turn(lambda: api.answer if api.state == "Ready" else None)
 
     def terminate(self, hears: bool) -> Loaded | Exited:
-        """Send SIGTERM, and wait for the end of the process; it decides itself what it hears."""
+        """Send SIGTERM, and wait for the end of the process, whatever its handler does."""
         api = self._api
         self._terminate()
         api.wait(lambda: api.exit_code is not None, self._deadline())
         return Loaded() if api.exit_code is None else Exited(api.exit_code)
 
     def _turn(self, done: Callable[[], T | None]) -> T | Raised | Exited:
-        """Wait for what ``done`` returns, or for the end of the process."""
+        """Wait until ``done`` returns a value, or for the end of the process."""
         api = self._api
         if not api.wait(lambda: api.exit_code is not None or done() is not None, self._deadline()):
             raise DeadlineReached
-        outcome, exit_code = done(), api.exit_code
+        outcome = done()
+        exit_code = api.exit_code
         if outcome is not None or exit_code is None:
             assert outcome is not None
             return outcome

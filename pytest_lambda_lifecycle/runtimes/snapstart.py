@@ -1,7 +1,6 @@
-"""The SnapStart hooks of `snapshot_restore_py`, in the order in which the Python runtime calls
-them.
+"""The SnapStart hooks of `snapshot_restore_py`, in the order of the Python runtime.
 
-Frames of this module stay in stack traces, as those of the runtime's own hooks module do.
+Frames of this module stay in stack traces, like the frames of the hooks module of the runtime.
 """
 
 from __future__ import annotations
@@ -18,9 +17,7 @@ _Registered: TypeAlias = "tuple[Callable[..., object], tuple[Any, ...], dict[str
 
 
 def run_before_snapshot() -> None:
-    """Call the hooks from the last registered to the first, taking each off the list before it
-    runs.
-    """
+    """Call the hooks from the last registered to the first; each is off the list before it runs."""
     __tracebackhide__ = __function_code_above__ = True
     hooks = _registry("get_before_snapshot")
     while hooks:
@@ -29,8 +26,9 @@ def run_before_snapshot() -> None:
 
 
 def run_after_restore() -> None:
-    """Call the hooks from the first registered to the last, also those that one of them adds; the
-    list stays.
+    """Call the hooks from the first registered to the last, and hooks that one of them adds.
+
+    Unlike the other list, this one stays as it is.
     """
     __tracebackhide__ = __function_code_above__ = True
     for func, args, kwargs in _registry("get_after_restore"):
@@ -38,8 +36,6 @@ def run_after_restore() -> None:
 
 
 def _registry(getter: str) -> list[_Registered]:
-    """Return the live list.  Function code that has not imported the library cannot have registered
-    anything.
-    """
+    """Return the live list; an empty one if function code has not imported the library."""
     library = sys.modules.get("snapshot_restore_py")
     return getattr(library, getter)() if library is not None else []

@@ -14,6 +14,7 @@ import simplejson
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
+from pytest_lambda_lifecycle.runtimes import codec
 
 from .conftest import FUNCTIONS, Report, Timing
 
@@ -29,8 +30,9 @@ def timings(report: Report) -> Iterator[dict[str, Timing]]:
     found: dict[str, Timing] = {}
     yield found
     ours = found.pop("invoke", None)
+    budgets = {"JSON round trip": "<= 4 x", "encoders made anew": "best < 0.98 x"}
     for side, bare in found.items():
-        limit = "<= 4 x" if side == "JSON round trip" else "median <= 30 µs"
+        limit = budgets.get(side, "median <= 30 µs")
         if ours is not None:
             report.ratio("warm invoke", ours, bare=bare, than=side, budget=limit)
 
@@ -107,3 +109,14 @@ def test_invoke(benchmark, timings):
         env.initialize()
         assert _measure(benchmark, timings, "invoke", env.invoke, EVENT).payload == {"ok": True}
         assert env.init_count == 1
+
+
+@pytest.mark.benchmark(group="warm invoke")
+def test_invoke_without_kept_encoders(benchmark, timings, monkeypatch):
+    """The same with `JSONEncoder.encode`: the difference is the gain by `kept_encoder`."""
+    monkeypatch.setattr(codec, "_encode_strict", codec.STRICT.encode)
+    monkeypatch.setattr(codec, "_encode_ascii", codec.ASCII.encode)
+    monkeypatch.setattr(codec, "_encode_unescaped", codec.UNESCAPED.encode)
+    with ExecutionEnvironment(FunctionConfig("trivial.handler", code_dir=FUNCTIONS)) as env:
+        env.initialize()
+        _measure(benchmark, timings, "encoders made anew", env.invoke, EVENT)

@@ -26,8 +26,7 @@ def main(arguments: list[str]) -> int:
 
 def passes(project: Path, options: list[str]) -> bool:
     print(f"\n--- examples/{project.name} ---", flush=True)
-    # `pytest.main` and not `-m pytest`: that would put the folder on sys.path, which is the
-    # configuration's business
+    # `-m pytest` would put the folder on sys.path; each project does that by its configuration.
     pytest = [
         sys.executable,
         "-c",

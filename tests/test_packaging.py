@@ -161,19 +161,6 @@ def test_readme_has_one_command_block(heading: str) -> None:
     assert section.count("```bash\n") == 1
 
 
-def test_the_examples_in_the_readme_are_tests_that_run() -> None:
-    blocks = re.findall(
-        r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL
-    )
-    tests = [
-        ROOT / "examples" / name / "tests" / "test_readme.py"
-        for name in ("orders", "token_cache", "graceful_shutdown")
-    ]
-    assert len(blocks) == len(tests)
-    for block, test in zip(blocks, tests, strict=True):
-        assert block in test.read_text(encoding="utf-8")
-
-
 def test_ci_runs_the_block_of_the_readme(tmp_path: Path) -> None:
     block = _readme_section("Test it").partition("```bash\n")[2].partition("```")[0]
     shell = tmp_path / "bash"

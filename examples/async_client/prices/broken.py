@@ -1,7 +1,7 @@
-"""Passes every test that calls it once.  On Lambda, each second request to an environment fails.
+"""Passes every test that calls it once.  On Lambda, the second request to an environment fails.
 
-`asyncio.run` makes an event loop and closes it.  The client outlives it, with a connection to the
-closed loop.
+`asyncio.run` makes an event loop and closes it.  The client lives on, with a connection that
+belongs to the closed loop.
 """
 
 import asyncio

@@ -1,6 +1,4 @@
-"""A client that keeps its connection open, like those of aiohttp, httpx, redis and motor: bound to
-one event loop.
-"""
+"""A client whose open connection belongs to one event loop, as in aiohttp, httpx, redis, motor."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""One event loop for the life of the execution environment, like the client that lives on it."""
+"""Keeps one event loop, and the client on it, for the life of the execution environment."""
 
 import asyncio
 

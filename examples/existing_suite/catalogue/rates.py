@@ -1,4 +1,4 @@
-"""Where exchange rates come from."""
+"""Loads exchange rates."""
 
 
 def load():

@@ -36,7 +36,7 @@ def test_rates_are_loaded_once(lambda_lifecycle):
 
 
 def test_state_starts_empty_in_every_environment(lambda_lifecycle):
-    # app.seen of this file has grown in the tests above; the environment has a copy of its own
+    # The tests above have filled app.seen of this file; the environment has its own copy.
     env = lambda_lifecycle("catalogue.app.handler")
 
     assert env.invoke({"amount": 8, "currency": "USD"}).payload["requests"] == 1

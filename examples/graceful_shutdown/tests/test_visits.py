@@ -47,7 +47,7 @@ def test_an_internal_extension_is_enough(env):
     assert end.budget_ms == 500
 
 
-def test_the_idle_process_of_python311_does_not_hear_it(lambda_lifecycle, lambda_clock):
+def test_the_idle_process_of_python311_does_not_receive_it(lambda_lifecycle, lambda_clock):
     env = lambda_lifecycle(runtime="python3.11")
     env.extension("monitor")
     env.invoke({"page": "/"})
@@ -56,10 +56,10 @@ def test_the_idle_process_of_python311_does_not_hear_it(lambda_lifecycle, lambda
 
     assert "rows written" not in end.log
     assert end.killed == ("runtime",)
-    assert end.durations_ms["runtime"] == 600  # its share of the 2,000 ms, in vain
+    assert end.durations_ms["runtime"] == 600  # it used up its share of the 2,000 ms
 
 
-def test_what_takes_too_long_is_cut(env):
+def test_a_write_that_takes_too_long_is_cut(env):
     env.extension("monitor")
     env.latency("visits.database.Connection.write", 700)
     env.invoke({"page": "/"})
@@ -70,7 +70,7 @@ def test_what_takes_too_long_is_cut(env):
     assert end.killed == ("runtime",)
 
 
-def test_it_is_told_after_a_timeout_too(env):
+def test_the_function_gets_sigterm_after_a_timeout_too(env):
     monitor = env.extension("monitor")
 
     with pytest.raises(FunctionTimeout):
@@ -81,7 +81,7 @@ def test_it_is_told_after_a_timeout_too(env):
     assert monitor.events[-1]["shutdownReason"] == "timeout"
 
 
-def test_it_ends_with_the_idle_time(lambda_lifecycle, lambda_clock):
+def test_an_environment_that_is_idle_for_too_long_ends(lambda_lifecycle, lambda_clock):
     env = lambda_lifecycle(idle_timeout=600)
     env.extension("monitor")
     env.invoke({"page": "/"})

@@ -1,6 +1,4 @@
-"""The function: it holds a connection with unwritten rows, and closes it when Lambda takes the
-environment away.
-"""
+"""The function: it holds unwritten rows, and writes them when Lambda ends the environment."""
 
 import signal
 import sys

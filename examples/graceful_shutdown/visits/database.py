@@ -1,4 +1,4 @@
-"""Stands for a database client that collects rows and writes them together."""
+"""Stands in for a database client that collects rows and writes them together."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The function: it counts, which costs nothing, and leaves the sending to an extension."""
+"""The function: it only counts, and leaves the sending to an extension."""
 
 import os
 import time

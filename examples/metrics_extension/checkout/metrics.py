@@ -1,5 +1,6 @@
-"""Counters that survive the process: lines of a file in `/tmp`, which the function and its
-extensions share.
+"""Counters that survive the process of the function: lines of a file in `/tmp`.
+
+The function and its extensions share `/tmp`.
 """
 
 import json

@@ -1,5 +1,6 @@
-"""The extension's logic: sends what the function has counted.  Its program calls `flush` for each
-event.
+"""The logic of the extension: sends the counters of the function.
+
+The program of the extension calls `flush` for each event.
 """
 
 import json
@@ -8,7 +9,7 @@ import tempfile
 
 
 def take():
-    """Take all counters that are there, summed up by name."""
+    """Remove all counters from the file, and return their sums by name."""
     path = pathlib.Path(tempfile.gettempdir(), "metrics")
     sums = {}
     if path.exists():
@@ -19,7 +20,7 @@ def take():
 
 
 def flush(send):
-    """Send them, if there are any."""
+    """Send the counters, if there are any."""
     sums = take()
     if sums:
         send(sums)

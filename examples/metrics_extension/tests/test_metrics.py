@@ -7,9 +7,7 @@ from pytest_lambda_lifecycle import Extension, ExtensionError, FunctionTimeout
 
 
 class Flusher(Extension):
-    """Runs the extension's logic in this process, with a backend that takes its time and keeps what
-    it gets.
-    """
+    """Runs the logic of the extension in this process, with a slow backend that keeps its input."""
 
     def __init__(self, takes_ms=50):
         super().__init__("flusher")
@@ -21,7 +19,7 @@ class Flusher(Extension):
         self.received.append(sums)
 
     def on_invoke(self, event):
-        flush(self.send)  # what earlier invokes have left
+        flush(self.send)  # the counters of earlier invokes
 
     def on_shutdown(self, event):
         flush(self.send)
@@ -49,7 +47,7 @@ def test_metrics_are_sent_with_the_next_invoke_and_at_the_end(start):
     assert end.durations_ms["flusher"] == 50
 
 
-def test_sending_runs_beside_the_handler_and_what_is_longer_is_billed(start):
+def test_sending_runs_beside_the_handler_and_the_rest_of_it_is_billed(start):
     env = start(Flusher(takes_ms=50))
 
     assert env.invoke({"orders": 1}).duration_ms == 20
@@ -87,7 +85,7 @@ def test_a_crash_of_the_function_loses_nothing(start):
     assert flusher.events[-1]["shutdownReason"] == "failure"
 
 
-def test_a_backend_that_takes_more_than_the_budget_at_the_end(start):
+def test_a_backend_that_takes_longer_than_the_shutdown_may_last(start):
     flusher = Flusher(takes_ms=2500)
     env = start(flusher)
     env.invoke({"orders": 1})

@@ -1,6 +1,4 @@
-"""The function: everything that is slow happens once, at import, which Lambda runs in its Init
-phase.
-"""
+"""The function: everything slow happens once, at import, which Lambda runs in its Init phase."""
 
 import os
 

@@ -1,6 +1,4 @@
-"""The same function as beginners write it: a new client, and so a new TLS connection, for every
-single request.
-"""
+"""The same function, with a new client, and so a new TLS connection, for every request."""
 
 import os
 

@@ -5,7 +5,7 @@ from moto import mock_aws
 
 @pytest.fixture
 def orders_table():
-    """moto first, the environment second: init then opens its client on the mocked DynamoDB."""
+    """Start moto before the environment, so that Init opens its client on the mocked DynamoDB."""
     with mock_aws():
         yield boto3.resource("dynamodb", region_name="eu-west-1").create_table(
             TableName="orders",

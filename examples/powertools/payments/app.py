@@ -1,6 +1,4 @@
-"""The function: Powertools marks the first request of an execution environment as its cold
-start.
-"""
+"""The function: Powertools marks the first request of an environment as its cold start."""
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit

@@ -9,9 +9,7 @@ def payments(lambda_lifecycle):
 
 
 def records(invocation):
-    """What the function wrote, line by line: the logger's records and the metrics in Embedded
-    Metric Format.
-    """
+    """Return the JSON lines of the log: the records of the logger and the metrics."""
     return [json.loads(line) for line in invocation.log.splitlines() if line.startswith("{")]
 
 

@@ -1,1 +1,1 @@
-"""A function beside which an extension listens to telemetry."""
+"""A function with an extension that listens to telemetry."""

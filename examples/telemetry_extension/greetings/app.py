@@ -1,4 +1,4 @@
-"""The function; it knows nothing of the extension."""
+"""The function; nothing in it is about the extension."""
 
 
 def handler(event, context):

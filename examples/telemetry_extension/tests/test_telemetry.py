@@ -85,7 +85,7 @@ def test_a_crash_of_the_extension_fails_the_next_request(env):
     assert env.invoke({"name": "Grace"}).cold_start  # extensions start again as well
 
 
-def test_a_deaf_listener_loses_records_and_holds_nothing_up(env):
+def test_telemetry_that_is_not_delivered_is_dropped_and_delays_nothing(env):
     env.invoke({"name": "Ada"})
     env.drop_telemetry(NAME)
     env.invoke({"name": "Grace"})

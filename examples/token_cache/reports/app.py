@@ -2,8 +2,8 @@ import time
 
 from reports import issuer
 
-EARLY = 60  # s before its end, a token is replaced
-RESERVE_MS = 150  # what it takes to save the rest
+EARLY = 60  # s before a token expires, it is replaced
+RESERVE_MS = 150  # the time that it takes to save the rest
 
 token = issuer.fetch_token()
 

@@ -1,4 +1,4 @@
-"""Stands for the service that gives out tokens, and for the one that makes pages."""
+"""Stands in for a service that issues tokens, and for one that makes pages."""
 
 import time
 

@@ -31,7 +31,7 @@ def test_work_is_saved_when_250_ms_remain(env):
     assert saved.duration_ms == 200
 
 
-def test_what_takes_longer_than_the_timeout_is_cut_and_the_next_request_is_cold(env):
+def test_a_page_that_takes_longer_than_the_timeout_is_cut_and_the_next_request_is_cold(env):
     env.latency("reports.issuer.make_page", 5000)
 
     with pytest.raises(FunctionTimeout, match=r"Task timed out after 3\.00 seconds"):

@@ -1,0 +1,82 @@
+"""README, docs/ and examples/ agree: each Python snippet is part of a test of an example, links
+lead somewhere, and both indexes of the examples are complete.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted(EXAMPLES.glob("*.md")),
+    *sorted(EXAMPLES.glob("*/*.md")),
+]
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _snippets(page: Path) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _rows(page: Path) -> list[str]:
+    """Return the rows of the table of examples, with links as from the root."""
+    table = page.read_text(encoding="utf-8").partition("| example |")[2].partition("\n\n")[0]
+    return [row.replace("](examples/", "](") for row in table.splitlines()[2:]]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if _snippets(page)], ids=_name)
+def test_each_snippet_is_part_of_an_example(page: Path) -> None:
+    """Word for word; only the indentation may differ, for a part of a function."""
+    code = "\n".join(path.read_text(encoding="utf-8") for path in EXAMPLES.rglob("*.py"))
+    for snippet in _snippets(page):
+        assert any(textwrap.indent(snippet, " " * depth) in code for depth in (0, 4)), snippet
+
+
+def test_each_test_of_a_readme_is_in_the_readme_or_the_docs() -> None:
+    published = "\n".join(snippet for page in PAGES for snippet in _snippets(page))
+    for path in EXAMPLES.glob("*/tests/test_readme.py"):
+        source = path.read_text(encoding="utf-8")
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.FunctionDef):
+                assert str(ast.get_source_segment(source, node)) in published, node.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_each_link_leads_somewhere(page: Path) -> None:
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), target
+        assert not anchor or anchor in _anchors(linked), target
+
+
+def test_both_indexes_list_each_example() -> None:
+    rows = _rows(EXAMPLES / "README.md")
+    assert rows == _rows(ROOT / "README.md")
+    listed = [re.findall(r"^\| \[`(\w+)`\]\((\w+)\) \|", row)[0] for row in rows]
+    projects = {path.parent.name for path in EXAMPLES.glob("*/pyproject.toml")}
+    assert sorted(listed) == sorted((name, name) for name in projects)

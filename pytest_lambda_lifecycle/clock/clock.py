@@ -1,34 +1,62 @@
-"""Time as the conductor knows it, the real one, and how it is replaced.  The only module that
-imports freezegun.
-"""
+"""The clock as conductor and extensions see it: moments, spans, and the time that a turn takes."""
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 __all__ = ["Clock", "Turn"]
 
-Turn: TypeAlias = tuple[int, "int | None"]
+
+class Turn(Protocol):
+    """One turn of function code, as a clock times it."""
+
+    real_limit: float
+    """Seconds of real time after which the turn is interrupted."""
+
+    @property
+    def cut(self) -> bool:
+        """The deadline was reached: whatever waits from now on is cut there."""
+        ...
+
+    @property
+    def stuck(self) -> str:
+        """Why the turn was given up although its time is not over; ``""`` if it was not."""
+        ...
+
+    def end(self) -> bool:
+        """End the turn; return whether it took longer than it may."""
+        ...
+
+    def real_time_is_up(self) -> None:
+        """Note that `real_limit` has passed."""
+        ...
+
+    def forgive(self) -> None:
+        """Note that a debugger has stopped the turn: it is not late."""
+        ...
 
 
 class Clock(Protocol):
-    """What the conductor knows of time."""
+    """Time as conductor and extensions see it."""
 
     resolution_us: int
-    """Spans that differ by no more say nothing about what came first: that is how much a busy
-    machine blurs them.
-    """
+    """Two moments that differ by no more cannot be ordered: a busy machine blurs them."""
+
+    @property
+    def turn(self) -> Turn:
+        """The turn that runs, or that ran last."""
+        ...
 
     def now_us(self) -> int:
-        """Microseconds since the epoch."""
+        """Return the moment, in microseconds since the epoch."""
         ...
 
     def elapsed(self) -> int:
-        """Nanoseconds on a clock that never goes back, for spans."""
+        """Return nanoseconds on a clock that never goes back, for spans."""
         ...
 
     def function_time_ms(self) -> int:
-        """Milliseconds since the epoch as function code would read them now."""
+        """Return milliseconds since the epoch as function code would read them now."""
         ...
 
     def pass_time(self, span_us: int) -> None:
@@ -36,41 +64,13 @@ class Clock(Protocol):
         ...
 
     def rewind(self, to_us: int) -> None:
-        """Go back for the next participant, which runs beside one that has had its turn since
-        then.
-        """
+        """Go back for the next participant, which runs beside one that had its turn since then."""
         ...
 
     def skip_to(self, to_us: int) -> None:
-        """Let time go on, while participants wait, to a moment that may be over already."""
+        """Go on to a moment while participants wait; do nothing if that moment is over."""
         ...
 
     def begin_turn(self, limit_us: int) -> Turn:
-        """Begin to count what a turn of function code takes; it has ``limit_us`` microseconds."""
-        ...
-
-    def end_turn(self, turn: Turn) -> bool:
-        """Say whether the turn took longer than it may."""
-        ...
-
-    def real_limit(self, limit_us: int) -> float:
-        """Seconds of real time after which the turn is interrupted."""
-        ...
-
-    def real_time_is_up(self) -> None:
-        """Be told that these have passed."""
-        ...
-
-    def forgive(self) -> None:
-        """Be told that a debugger has stopped the turn: it is not late."""
-        ...
-
-    @property
-    def cut(self) -> bool:
-        """The deadline was reached, and whoever waits is to be cut there."""
-        ...
-
-    @property
-    def stuck(self) -> str:
-        """Why the turn was given up although its time is not over; `""` if it was not."""
+        """Begin a turn of function code that may take ``limit_us`` microseconds."""
         ...

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 from pytest_lambda_lifecycle.clock.captured import put_into, put_into_tables, replace_captured
 from pytest_lambda_lifecycle.clock.pydantic_types import explain_to_pydantic
 from pytest_lambda_lifecycle.clock.time_machine import keep_out_time_machine
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.lifecycle.moments import MICROSECOND
 
@@ -174,7 +175,7 @@ def _freezegun_pairs(api: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401
     return [(getattr(api, real), getattr(api, fake)) for real, fake in names if hasattr(api, fake)]
 
 
-class FreezegunNames:
+class FreezegunNames(Part):
     """Keeps names that modules have captured in step with a freeze of the test's own.  A part of
     the process.
 
@@ -196,6 +197,3 @@ class FreezegunNames:
             for module in self._modules().values():
                 put_into(module, wanted)
         return lambda: None
-
-    def discard(self) -> None:
-        """There is nothing of its own."""

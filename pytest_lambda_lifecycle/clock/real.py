@@ -7,13 +7,37 @@ from collections.abc import Iterable
 from datetime import datetime
 from types import ModuleType
 
-from pytest_lambda_lifecycle.clock.clock import Turn
 from pytest_lambda_lifecycle.clock.freeze import Freeze
 from pytest_lambda_lifecycle.isolation.real_time import RealTime
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.moments import EPOCH, MICROSECOND, require_calendar
 
-__all__ = ["RealClock", "now"]
+__all__ = ["RealClock", "RealTurn", "now"]
+
+
+class RealTurn:
+    """A turn in real time.  It is interrupted at its deadline, so nothing inside it asks for one."""
+
+    __slots__ = ("_forgiven", "_until", "real_limit")
+
+    cut = False
+    stuck = ""
+
+    def __init__(self, limit_us: int) -> None:
+        self.real_limit = limit_us / 1_000_000
+        self._until = RealTime.perf_counter_ns() + limit_us * 1000
+        self._forgiven = False
+
+    def end(self) -> bool:
+        """Return whether the turn took longer than it may."""
+        return RealTime.perf_counter_ns() > self._until and not self._forgiven
+
+    def real_time_is_up(self) -> None:
+        """Do nothing: in real time this is the deadline itself."""
+
+    def forgive(self) -> None:
+        """Note that a debugger has stopped the turn: it is not late."""
+        self._forgiven = True
 
 
 class RealClock:
@@ -21,13 +45,11 @@ class RealClock:
     code reads.
     """
 
-    stuck = ""
-    cut = False
     resolution_us = 20_000
     elapsed = staticmethod(RealTime.perf_counter_ns)
     _shift: Freeze | None = None
     _shifted_us = 0
-    _forgiven = False
+    turn = RealTurn(0)
 
     def now_us(self) -> int:
         """Microseconds since the epoch, idle time included."""
@@ -62,30 +84,15 @@ class RealClock:
                 stage.resume(entered)
 
     def rewind(self, to_us: int) -> None:
-        """Nothing to do: real time goes on."""
+        """Do nothing: real time goes on."""
 
     def skip_to(self, to_us: int) -> None:
-        """Nothing to do: nobody has to wait for what he does not do."""
+        """Do nothing: real time passes by itself."""
 
-    def begin_turn(self, limit_us: int) -> Turn:
-        """Count real time, without idle time."""
-        self._forgiven = False
-        return self.elapsed() + limit_us * 1000, None
-
-    def end_turn(self, turn: Turn) -> bool:
-        """Say whether the turn took longer than it may."""
-        return self.elapsed() > turn[0] and not self._forgiven
-
-    def forgive(self) -> None:
-        """Do not call the turn late: a debugger has stopped it."""
-        self._forgiven = True
-
-    def real_limit(self, limit_us: int) -> float:
-        """The limit itself."""
-        return limit_us / 1_000_000
-
-    def real_time_is_up(self) -> None:
-        """Nothing to note: it is the deadline."""
+    def begin_turn(self, limit_us: int) -> RealTurn:
+        """Begin a turn: it is measured in real time, without idle time."""
+        self.turn = turn = RealTurn(limit_us)
+        return turn
 
     @classmethod
     def unshift(cls, modules: Iterable[ModuleType]) -> None:

@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from types import ModuleType
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.clock.clock import Turn
 from pytest_lambda_lifecycle.clock.freeze import Freeze
 from pytest_lambda_lifecycle.clock.real import now
 from pytest_lambda_lifecycle.errors import LifecycleError
@@ -21,7 +20,46 @@ from pytest_lambda_lifecycle.lifecycle.moments import (
     require_calendar,
 )
 
-__all__ = ["VirtualClock"]
+__all__ = ["VirtualClock", "VirtualTurn"]
+
+
+class VirtualTurn:
+    """A turn in virtual time: it is cut where sleeping code runs into its deadline."""
+
+    __slots__ = ("_clock", "_outer", "cut", "deadline_us", "real_limit", "stuck")
+
+    def __init__(
+        self, clock: VirtualClock, deadline_us: int | None, outer: VirtualTurn | None
+    ) -> None:
+        """``outer`` is the turn of the environment whose handler invokes this one, if there is one.
+
+        Without a deadline it stands for the time between turns.
+        """
+        self.real_limit = clock.watchdog
+        self.deadline_us = deadline_us
+        self.cut = False
+        self.stuck = ""
+        self._clock = clock
+        self._outer = outer
+
+    def end(self) -> bool:
+        """End the turn; return whether it reached its deadline and wanted to go on."""
+        self._clock.turn = self._outer or self
+        assert self.deadline_us is not None
+        return self.cut or self._clock.now_us() > self.deadline_us
+
+    def real_time_is_up(self) -> None:
+        """Note that the watchdog has interrupted code that does not move the clock."""
+        if not self.cut:
+            self.stuck = (
+                f"function code ran for {self.real_limit:g} s of real time without moving the "
+                "clock, which stands still under lambda_clock: it loops, or waits for something "
+                "other than time.sleep and asyncio timers; raise lambda_lifecycle_watchdog if it "
+                "needs longer, or test it without lambda_clock"
+            )
+
+    def forgive(self) -> None:
+        """Do nothing: this clock stands still at a debugger's prompt."""
 
 
 class VirtualClock:
@@ -38,15 +76,12 @@ class VirtualClock:
 
     def __init__(self, start: datetime | None = None, *, watchdog: float = 10.0) -> None:
         self._start = start
-        self._watchdog = watchdog
-        self.stuck = ""
+        self.watchdog = watchdog
+        """Seconds of real time that one turn may take."""
         self._freeze: Freeze | None = None
         self._us = 0
         self._moved = threading.Condition()
-        self.deadline_us: int | None = None
-        """Where the phase that runs is cut."""
-        self.cut = False
-        """The deadline was reached: everything that waits from now on is cut again."""
+        self.turn = VirtualTurn(self, None, None)
         self.ended = False
         self.on_deadline: Callable[[], None] = lambda: None
         """Called on the thread that ran into the deadline, if it is not the phase's own."""
@@ -113,44 +148,20 @@ class VirtualClock:
         self.move(self._us + span_us)
         self.passed()
 
-    def begin_turn(self, limit_us: int) -> Turn:
-        """Set the deadline; that of an environment whose handler invokes this one comes back at the
-        end.
-        """
-        outer = self.deadline_us
-        self.deadline_us, self.cut, self.stuck = self._us + limit_us, False, ""
-        return self.deadline_us, outer
-
-    def end_turn(self, turn: Turn) -> bool:
-        """Say whether the turn reached its deadline and wanted to go on."""
-        late, self.cut = self.cut or self._us > turn[0], False
-        self.deadline_us = turn[1]
-        return late
-
-    def real_limit(self, limit_us: int) -> float:
-        """The watchdog's: code that spins does not move this clock."""
-        return self._watchdog
-
-    def forgive(self) -> None:
-        """Nothing to do: this clock stands still at a debugger's prompt anyway."""
-
-    def real_time_is_up(self) -> None:
-        """Note that the watchdog has barked."""
-        if not self.cut:
-            self.stuck = (
-                f"function code ran for {self._watchdog:g} s of real time without moving the clock, which stands still "
-                "under lambda_clock: it loops, or waits for something other than time.sleep and asyncio timers; "
-                "raise lambda_lifecycle_watchdog if it needs longer, or test it without lambda_clock"
-            )
+    def begin_turn(self, limit_us: int) -> VirtualTurn:
+        """Begin a turn with its deadline; the turn around it goes on when it ends."""
+        self.turn = turn = VirtualTurn(self, self._us + limit_us, self.turn)
+        return turn
 
     def reaches_deadline(self, to_us: int) -> bool:
         """Move to a moment, or to the deadline where that comes before; True in the latter case."""
-        deadline = self.deadline_us
-        if deadline is None or (to_us <= deadline and not self.cut):
+        turn = self.turn
+        deadline = turn.deadline_us
+        if deadline is None or (to_us <= deadline and not turn.cut):
             self.move(to_us)
             return False
         self.move(deadline)
-        self.cut = True
+        turn.cut = True
         return True
 
     def wait_on_other_thread(

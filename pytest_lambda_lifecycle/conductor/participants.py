@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_lambda_lifecycle.lifecycle.outcome import (
     Exited,
@@ -13,6 +13,9 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
     Request,
     Returned,
 )
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.lifecycle.rules import Limit
 
 __all__ = ["Extensions", "Process", "Runtime"]
 
@@ -67,11 +70,11 @@ class Extensions(Protocol):
         """What the shutdown may take, in ms."""
         ...
 
-    def start(self, limit_us: int, limit: float) -> Outcome:
+    def start(self, limit: Limit) -> Outcome:
         """Start the external ones and wait until all have registered: extension init."""
         ...
 
-    def settle(self, limit_us: int, limit: float) -> Outcome:
+    def settle(self, limit: Limit) -> Outcome:
         """Close the registration, and wait until all are ready: the end of Init."""
         ...
 
@@ -87,7 +90,7 @@ class Extensions(Protocol):
         """Return how one has ended while the environment was frozen."""
         ...
 
-    def begin_invoke(self, event: dict[str, object], limit_us: int, limit: float) -> int | Outcome:
+    def begin_invoke(self, event: dict[str, object], limit: Limit) -> int | Outcome:
         """Tell of an invoke; returns after how many microseconds the runtime is cut, or why it is
         not to run.
         """
@@ -99,9 +102,7 @@ class Extensions(Protocol):
         """
         ...
 
-    def end_invoke(
-        self, runtime_us: int, limit_us: int, limit: float
-    ) -> tuple[Outcome | None, int]:
+    def end_invoke(self, runtime_us: int, limit: Limit) -> tuple[Outcome | None, int]:
         """Wait until all have finished their share; returns what failed, and the microseconds that
         it took.
         """

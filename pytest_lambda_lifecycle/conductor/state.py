@@ -1,66 +1,86 @@
-"""Where an environment stands, and that it does one thing at a time."""
+"""The state of an environment, and the lock that lets it do one thing at a time."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle.errors import InvalidTransition
-from pytest_lambda_lifecycle.lifecycle import rules
+from pytest_lambda_lifecycle.lifecycle.outcome import Exited
 from pytest_lambda_lifecycle.lifecycle.rules import State
 
-__all__ = ["Standing"]
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.lifecycle.outcome import Outcome
+    from pytest_lambda_lifecycle.lifecycle.phases import Phase
+
+__all__ = ["EnvironmentState"]
 
 
-class Standing:
-    """The state of an environment, and the refusal of what makes no sense in it."""
+class EnvironmentState:
+    """Where an environment stands.  `move` alone changes the state, by the table of transitions."""
 
-    def __init__(self) -> None:
-        self.state = State.NEW
+    def __init__(self, now_us: int) -> None:
+        self.current = State.NEW
         self.cause = ""
-        """Why it is in this state, for messages: ``"shut down (reason spindown) at
-        tests/test_a.py:31"``.
-        """
+        """Why it ended, for messages: ``"shut down (reason spindown) at tests/test_a.py:31"``."""
         self.request_id = ""
-        self._turn = threading.Lock()
+        """The identifier of the latest request."""
+        self.phases: list[Phase] = []
+        self.born_us = now_us
+        self.active_us = now_us
+        """When the latest phase ended, in microseconds since the epoch."""
+        self.alive = False
+        """The runtime's process has started and has not ended."""
+        self.cut = False
+        """The runtime's latest turn was cut: it is inside function code, and waits for no event."""
+        self.crashed: Outcome = Exited(1)
+        """How a process ended while the environment was frozen (state CRASHED)."""
+        self.lock = threading.Lock()
+        """Held while the environment does something."""
+
+    def move(self, to: State) -> None:
+        """Change the state; raise `InvalidTransition` where the lifecycle has no such step."""
+        if to not in self.current.successors:
+            raise InvalidTransition(
+                f"the lifecycle does not go from {self.current.value!r} to {to.value!r}",
+                code="LLC107",
+            )
+        self.current = to
 
     def require_open(self, asked: str) -> None:
-        """Refuse what makes no sense any more after the end; ``asked`` completes "cannot"."""
-        if self.state in {State.SHUTDOWN, State.CLOSED}:
+        """Refuse a call that makes no sense after the end; ``asked`` completes "cannot"."""
+        if self.current is State.SHUTDOWN or self.current is State.CLOSED:
             __tracebackhide__ = True
             raise InvalidTransition(
-                f"cannot {asked}: {self._standing()}; start another with lambda_lifecycle()"
+                f"cannot {asked}: {self.describe()}; start another with lambda_lifecycle()",
+                code="LLC101",
             )
 
     @contextmanager
-    def _taking_turn(self, asked: str) -> Iterator[None]:
-        if not self._turn.acquire(blocking=False):
-            raise self._busy(asked)
+    def doing(self, asked: str) -> Iterator[None]:
+        """Hold the lock; raise `InvalidTransition` if the environment is doing something else."""
+        if not self.lock.acquire(blocking=False):
+            raise self.busy(asked)
         try:
             yield
         finally:
-            self._turn.release()
+            self.lock.release()
 
-    def _busy(self, asked: str) -> InvalidTransition:
-        doing = (
-            f"inside invoke {self.request_id}"
-            if self.state is State.INVOKE
-            else f"inside its {self.state.value} phase"
-        )
+    def busy(self, asked: str) -> InvalidTransition:
+        """Return the error for a call that comes inside a phase."""
+        inside = f"its {self.current.value} phase"
+        if self.current is State.INVOKE:
+            inside = f"invoke {self.request_id}"
         return InvalidTransition(
-            f"cannot {asked}: this environment is {doing}, and one environment handles one event at a time; "
-            "call it when the phase has ended, or use a second environment"
+            f"cannot {asked}: this environment is inside {inside}, and one environment handles one "
+            "event at a time; call it when the phase has ended, or use a second environment",
+            code="LLC102",
         )
 
-    def _standing(self) -> str:
-        if self.state is State.CLOSED:
+    def describe(self) -> str:
+        """Return where the environment stands, as the subject of a message."""
+        if self.current is State.CLOSED:
             return f"this environment was {self.cause}"
-        return f"this environment is in state {self.state.value!r}"
-
-    def _move(self, to: State) -> None:
-        if not rules.allowed(self.state, to):
-            raise InvalidTransition(
-                f"the lifecycle does not go from {self.state.value!r} to {to.value!r}"
-            )
-        self.state = to
+        return f"this environment is in state {self.current.value!r}"

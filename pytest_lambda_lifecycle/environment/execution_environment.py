@@ -213,7 +213,7 @@ class ExecutionEnvironment(Extending, History):
         """Reset the environment, as a crash does: globals go, ``/tmp`` stays, the next invoke inits
         inside itself.
         """
-        self._conductor.reset()
+        self._conductor.endings.reset()
 
     def recycle(self) -> Shutdown:
         """Recycle the environment, as Lambda does every few hours.
@@ -221,7 +221,7 @@ class ExecutionEnvironment(Extending, History):
         It ends with reason ``spindown``; the next invoke is cold, in a new one: empty ``/tmp``, new
         log stream.
         """
-        return self._conductor.recycle()
+        return self._conductor.endings.recycle()
 
     def idle(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
         """Freeze the environment and let time pass: nothing of it runs, and timers that came due
@@ -232,7 +232,7 @@ class ExecutionEnvironment(Extending, History):
         environment spins down.
         """
         require_clock(self._clock, "idle", self.config.handler)
-        self._conductor.idle(idle_span_us(seconds, minutes, hours))
+        self._conductor.endings.idle(idle_span_us(seconds, minutes, hours))
 
     def latency(self, target: str, ms: float) -> None:
         """Declare that each call of ``"package.module.name"`` by a phase takes ``ms`` of virtual
@@ -240,7 +240,7 @@ class ExecutionEnvironment(Extending, History):
 
         Raises `LifecycleError` without ``lambda_clock``.
         """
-        self._conductor.require_open(f"give {target!r} a latency")
+        self._conductor.standing.require_open(f"give {target!r} a latency")
         clock = self._clock
         if clock is None:
             raise LifecycleError(
@@ -265,7 +265,7 @@ class ExecutionEnvironment(Extending, History):
 
     def time_passed(self) -> None:
         """Be told by the clock that time has passed while nothing ran."""
-        self._conductor.time_passed()
+        self._conductor.endings.time_passed()
 
     def frozen_modules(self) -> dict[str, ModuleType]:
         """The modules to which the clock has to give real time back."""
@@ -283,7 +283,9 @@ class ExecutionEnvironment(Extending, History):
             raise LifecycleError(
                 f"cannot shut down with reason {reason!r}: Lambda knows {', '.join(map(repr, _REASONS))}"
             )
-        return self._conductor.shutdown(reason, cause=f"shut down (reason {reason}) at {caller()}")
+        return self._conductor.endings.shutdown(
+            reason, cause=f"shut down (reason {reason}) at {caller()}"
+        )
 
     def close(self) -> None:
         """Shut down (reason ``spindown``) unless that was done, and remove ``/tmp``.  May be called
@@ -291,7 +293,7 @@ class ExecutionEnvironment(Extending, History):
         """
         try:
             if self._conductor.state is not State.CLOSED:
-                self._conductor.shutdown(
+                self._conductor.endings.shutdown(
                     "spindown", cause=f"closed at {self.closed_at or caller()}"
                 )
         finally:
@@ -378,7 +380,7 @@ class ExecutionEnvironment(Extending, History):
         (for a module that is not loaded: when init imports it).
         """
         __tracebackhide__ = True
-        self._conductor.require_open(f"spy on {target!r}")
+        self._conductor.standing.require_open(f"spy on {target!r}")
         record = self._records.setdefault(
             target, recording(target, functools.partial(self._record_call, target))
         )
@@ -390,7 +392,7 @@ class ExecutionEnvironment(Extending, History):
         well.
         """
         __tracebackhide__ = True
-        self._conductor.require_open(f"patch {target!r}")
+        self._conductor.standing.require_open(f"patch {target!r}")
         self._parts.replacements.add(target, lambda owner, name, _: (owner, name, value))
 
     def _record_call(
@@ -419,7 +421,7 @@ class ExecutionEnvironment(Extending, History):
             phases=self._conductor.phases,
             timeline=self.timeline,
             state=self.state,
-            cause=self._conductor.cause,
+            cause=self._conductor.standing.cause,
         )
 
     def __repr__(self) -> str:

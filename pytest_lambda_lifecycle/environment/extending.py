@@ -68,7 +68,7 @@ class Extending:
         ):
             raise ConfigError(f"cannot add {given!r}: it has to be an Extension object or class")
         name, group = extension_name(extension), self._parts.extensions
-        self._conductor.require_open(f"add the extension {name!r}")
+        self._conductor.standing.require_open(f"add the extension {name!r}")
         if self._conductor.state not in {State.NEW, State.RESET}:
             raise InvalidTransition(
                 f"cannot add the extension {name!r}: Init is over, and extensions register in it; "
@@ -98,9 +98,9 @@ class Extending:
         """
         self._require_running(f"crash {participant!r}")
         if participant == "runtime":
-            self._conductor.crash(Exited(1))
+            self._conductor.endings.crash(Exited(1))
         else:
-            self._conductor.crash(self._parts.extensions.kill(participant, 1))
+            self._conductor.endings.crash(self._parts.extensions.kill(participant, 1))
 
     def kill_extension(self, name: str) -> None:
         """Let an extension be killed (SIGKILL) while the environment is frozen; see `crash`."""
@@ -109,7 +109,7 @@ class Extending:
             raise LifecycleError(
                 "cannot kill the extension 'runtime': that is the runtime; use crash()"
             )
-        self._conductor.crash(self._parts.extensions.kill(name, -9))
+        self._conductor.endings.crash(self._parts.extensions.kill(name, -9))
 
     def drop_telemetry(self, name: str) -> None:
         """Let the telemetry listener of an extension go deaf: what it is sent from now on is
@@ -121,7 +121,7 @@ class Extending:
         self._parts.extensions.drop_telemetry(name)
 
     def _require_running(self, asked: str) -> None:
-        self._conductor.require_open(asked)
+        self._conductor.standing.require_open(asked)
         if self._conductor.state not in {State.READY, State.CRASHED}:
             raise InvalidTransition(
                 f"cannot {asked}: the environment is in state {self._conductor.state.value!r}, in which no process is "

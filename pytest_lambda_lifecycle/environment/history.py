@@ -27,7 +27,7 @@ class History:
         """Where the environment stands: ``"new"``, ``"init"``, ``"ready"``, ``"invoke"``,
         ``"reset"``, ``"closed"``…
         """
-        return self._conductor.state.value
+        return str(self._conductor.state.value)
 
     @property
     def timeline(self) -> Timeline:

@@ -19,45 +19,43 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.endpoint import Endpoint
     from pytest_lambda_lifecycle.clock.clock import Clock
-    from pytest_lambda_lifecycle.conductor.turns import Turns
+    from pytest_lambda_lifecycle.conductor.turns import TurnRunner
+    from pytest_lambda_lifecycle.lifecycle.rules import Limit
 
 __all__ = ["Barrier"]
 
 
 class Barrier:
-    """Holds the conductor until all have come as far, or one has ended, or the time is up."""
+    """Holds the conductor until a condition is true, a process has ended, or the time is up."""
 
-    def __init__(self, endpoint: Endpoint, turns: Turns, clock: Clock) -> None:
+    def __init__(self, endpoint: Endpoint, turns: TurnRunner, clock: Clock) -> None:
         self._endpoint = endpoint
         self._turns = turns
         self._clock = clock
 
-    def wait(self, done: Callable[[], bool], *, limit_us: int, limit: float) -> Outcome | None:
-        """Wait until ``done``, for at most ``limit_us`` microseconds; None if all is well.
-
-        ``limit`` is what the limit is called in messages, in s.
-        """
+    def wait(self, done: Callable[[], bool], limit: Limit) -> Outcome | None:
+        """Wait until ``done``, for at most ``limit``; return None if all is well."""
         __tracebackhide__ = True
-        until = RealTime.perf_counter() + self._clock.real_limit(limit_us)
-        outcome = self._turns.run(partial(self._waiting, done, until), limit_us, limit)
+        outcome = self._turns.run(partial(self._waiting, done), limit)
         ended = self.ended()
         if ended is not None and not isinstance(outcome, Interrupted):
             return ended
         return None if type(outcome) is Loaded else outcome
 
-    def _waiting(self, done: Callable[[], bool], until: float) -> Outcome:
-        """Wait inside the environment: threads of the function's may be what is waited for."""
+    def _waiting(self, done: Callable[[], bool]) -> Outcome:
+        """Wait inside the environment, since threads of function code may have to go on."""
         __tracebackhide__ = True
-        clock = self._clock
-        self._endpoint.registry.wait(lambda: done() or self.ended() is not None or clock.cut, until)
+        turn = self._clock.turn
+        until = RealTime.perf_counter() + turn.real_limit
+        self._endpoint.registry.wait(lambda: done() or self.ended() is not None or turn.cut, until)
         if done() or self.ended() is not None:
             return Loaded()
-        if not clock.cut:
-            clock.real_time_is_up()
+        if not turn.cut:
+            turn.real_time_is_up()
         raise DeadlineReached
 
     def ended(self) -> ExtensionFailed | None:
-        """Return how the first process ended that has; what it had posted before says why."""
+        """Return how the first process that ended did so; the error that it had posted says why."""
         registry = self._endpoint.registry
         ended = [agent for agent in registry.agents if agent.exit_code is not None]
         if not ended:

@@ -15,8 +15,8 @@ from pytest_lambda_lifecycle.function.extension import (
     check_extension,
     extension_name,
 )
+from pytest_lambda_lifecycle.isolation.parts.streams import Unbuffered
 from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
-from pytest_lambda_lifecycle.isolation.streams import Unbuffered
 from pytest_lambda_lifecycle.lifecycle.outcome import ExtensionFailed, Loaded
 from pytest_lambda_lifecycle.lifecycle.rules import exit_text
 from pytest_lambda_lifecycle.runtimes.faults import process_exit

@@ -1,8 +1,8 @@
-"""The extensions of an environment that are objects in this process: processes that run beside each
-other, as played.
+"""The extensions of an environment that are objects in this process: simulated processes that run
+side by side.
 
-Each has its turn alone, on the thread of the phase; in virtual time the clock is put back for the
-next one, and what they did takes its place on the timeline when the others have come as far.  Real
+Each has its turn alone, on the thread of the phase.  In virtual time the clock is put back for the
+next one, and its events take their places on the timeline when the others have come as far.  Real
 time cannot be put back.
 """
 
@@ -14,9 +14,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle.api.replies import ApiError
-from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.errors import ConfigError, LifecycleError
 from pytest_lambda_lifecycle.extensions.local import LocalExtension
-from pytest_lambda_lifecycle.function.extension import Extension, extension_name, subscriptions_of
+from pytest_lambda_lifecycle.function.extension import (
+    Extension,
+    check_extension,
+    extension_name,
+    subscriptions_of,
+)
 from pytest_lambda_lifecycle.lifecycle.extension_events import (
     ExtensionDone,
     ExtensionFault,
@@ -31,12 +36,13 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
     ProcessEnd,
     TimedOut,
 )
+from pytest_lambda_lifecycle.lifecycle.rules import Limit
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.endpoint import Endpoint
     from pytest_lambda_lifecycle.api.registry import Agent
     from pytest_lambda_lifecycle.clock.clock import Clock
-    from pytest_lambda_lifecycle.conductor.turns import Turns
+    from pytest_lambda_lifecycle.conductor.turns import TurnRunner
     from pytest_lambda_lifecycle.isolation.patching import Undo
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 
@@ -45,43 +51,44 @@ __all__ = ["Objects", "Round", "fault_of"]
 
 @dataclass(slots=True)
 class Round:
-    """What several turns beside each other came to."""
+    """The result of several turns side by side."""
 
     busy_us: int = 0
-    """How long the longest took."""
+    """How long the longest turn took."""
     failure: Outcome | None = None
-    """How the first ended that failed."""
+    """How the first turn that failed ended."""
     failed_us: int = 0
     """After how long."""
 
     @property
     def interruption(self) -> BaseException | None:
-        """What left one of them that is the test's own control flow."""
+        """The exception in one of the turns that is the test's own control flow."""
         return self.failure.exception if isinstance(self.failure, Interrupted) else None
 
     @property
     def ended_us(self) -> int:
-        """When it was over: the first failure ends it."""
+        """When the round was over: the first failure ends it."""
         return self.busy_us if self.failure is None else self.failed_us
 
     def add(self, outcome: Outcome, busy_us: int) -> None:
-        """Count a turn in."""
+        """Add the outcome of a turn."""
         self.busy_us = max(self.busy_us, busy_us)
         if isinstance(self.failure, Interrupted) or type(outcome) is Loaded:
             return
         if self.failure is None or isinstance(outcome, Interrupted) or busy_us < self.failed_us:
-            self.failure, self.failed_us = outcome, busy_us
+            self.failure = outcome
+            self.failed_us = busy_us
 
 
 class Objects:
-    """Makes them, and gives them their turns."""
+    """Makes the objects, and gives them their turns."""
 
     def __init__(
         self,
         given: Iterable[Extension | type[Extension]],
         *,
         endpoint: Endpoint,
-        turns: Turns,
+        turns: TurnRunner,
         timeline: Timeline,
         clock: Clock,
         apart: Callable[[], Undo],
@@ -99,16 +106,16 @@ class Objects:
         if self.given:
             endpoint.load()
         self.cut: set[str] = set()
-        """Those that overran a limit: they never come back to ask for an event."""
+        """Extensions that overran a limit: they never ask for another event."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """In the order in which they start."""
+        """The names, in the order in which the extensions start."""
         return tuple(map(extension_name, self.given))
 
     @property
     def external(self) -> tuple[str, ...]:
-        """Those that start before the runtime."""
+        """The extensions that start before the runtime."""
         return tuple(extension_name(one) for one in self.given if not one.internal)
 
     @property
@@ -122,7 +129,23 @@ class Objects:
     def __bool__(self) -> bool:
         return bool(self.given)
 
-    # -- Init -----------------------------------------------------------------------------------------------------
+    def add(self, extension: Extension | type[Extension], names: Iterable[str]) -> None:
+        """Add an extension; raise `ConfigError` for one that Lambda would refuse.
+
+        ``names`` are those of the extensions that are no objects in this process.
+        """
+        name = extension_name(extension)
+        problem = check_extension(extension)
+        if problem:
+            raise ConfigError(f"extension {name!r}: {problem}", code="LLC207")
+        if name in {*names, *self.names}:
+            raise ConfigError(
+                f"extension {name!r}: there is one of this name, and names have to differ",
+                code="LLC207",
+            )
+        self.given.append(extension)
+
+    # -- Init -------------------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Begin a generation of processes."""
@@ -139,27 +162,24 @@ class Objects:
         ]
         self._locals = {one.name: one for one in made}
 
-    def start(
-        self, limit_us: int, limit: float, *, internal: bool = False
-    ) -> tuple[Outcome | None, int]:
-        """Start those of one kind; returns what failed, and the moment when all are done with their
-        `on_init`.
+    def start(self, limit: Limit, *, internal: bool = False) -> tuple[Outcome | None, int]:
+        """Start the external or the internal ones.
 
-        Registration comes first, and what follows runs beside the runtime's init: the clock is back
-        there then.
+        Returns the failure, if there was one, and the moment when all are done with their
+        `on_init`.  Registration comes first, and everything after it runs beside the runtime's
+        init: the clock is put back to that moment.
         """
         __tracebackhide__ = True
         clock, began = self._clock, self._clock.elapsed()
         chosen = [one for one in self._locals.values() if one.internal is internal]
-        starts = self._round(
-            chosen, partial(LocalExtension.start, limit_us=limit_us), limit_us, limit
-        )
+        starts = self._round(chosen, partial(LocalExtension.start, limit_us=limit.us), limit)
         clock.skip_to(clock.now_us() + starts.ended_us)
         failure = starts.failure or self._register(chosen)
         if failure is not None:
             return failure, 0
-        left_us, began_us = limit_us - (clock.elapsed() - began) // 1000, clock.now_us()
-        inits = self._round(chosen, LocalExtension.init, left_us, limit)
+        left = limit.less((clock.elapsed() - began) // 1000)
+        began_us = clock.now_us()
+        inits = self._round(chosen, LocalExtension.init, left)
         if inits.failure is not None:
             clock.skip_to(began_us + inits.failed_us)
         return inits.failure, began_us + inits.busy_us
@@ -171,9 +191,8 @@ class Objects:
             try:
                 one.identifier, _ = self._endpoint.registry.register(one.name, events, ())
             except ApiError as refusal:
-                return Interrupted(
-                    LifecycleError(f"extension {one.name!r} cannot register: {refusal.message}")
-                )
+                text = f"extension {one.name!r} cannot register: {refusal.message}"
+                return Interrupted(LifecycleError(text, code="LLC605"))
         return None
 
     def arrive(self) -> None:
@@ -182,15 +201,14 @@ class Objects:
             if one.identifier:
                 self._endpoint.registry.arrive(one.identifier)
 
-    # -- Invoke ---------------------------------------------------------------------------------------------------
+    # -- Invoke -----------------------------------------------------------------------------------
 
-    def tell(self, told: Iterable[Agent], event: bytes, limit_us: int, limit: float) -> Round:
-        """Let those who were told of an invoke do their share; the clock is back then for the
-        runtime's.
-        """
+    def notify(self, agents: Iterable[Agent], event: bytes, limit: Limit) -> Round:
+        """Deliver an invoke to the agents that are objects; afterwards the clock is put back."""
         __tracebackhide__ = True
         registry = self._endpoint.registry
-        chosen = [self._locals[agent.name] for agent in told if agent.name in self._locals]
+        here = [agent for agent in agents if agent.name in self._locals]
+        chosen = [self._locals[agent.name] for agent in here]
         for one in chosen:
             registry.take(one.identifier)
 
@@ -198,31 +216,30 @@ class Objects:
             if type(outcome) is Loaded:
                 registry.arrive(one.identifier)
 
-        turns = self._round(
-            chosen, partial(LocalExtension.deliver, event=event), limit_us, limit, done
-        )
-        if turns.interruption is not None:  # the test's own doing: all go on with the next event
-            for agent in told:
-                if agent.name in self._locals and agent.exit_code is None and not agent.arrived:
+        action = partial(LocalExtension.deliver, event=event)
+        round_ = self._round(chosen, action, limit, done)
+        if round_.interruption is not None:  # the test's own doing: all go on with the next event
+            for agent in here:
+                if agent.exit_code is None and not agent.arrived:
                     registry.arrive(agent.identifier, done=False)
-        return turns
+        return round_
 
-    # -- the end --------------------------------------------------------------------------------------------------
+    # -- the end ----------------------------------------------------------------------------------
 
     def shut_down(
         self, alive: Iterable[Agent], event: bytes, until_us: int
     ) -> tuple[list[str], BaseException | None]:
-        """Let all do what they do at the end, until a moment; returns who was killed, and what is
-        to be raised.
+        """Deliver the shutdown, and let all handle it until a moment.
 
-        Who has not subscribed is killed at once, who has not come back from an event when the time
-        is up.
+        Returns the names of the killed, and an exception that is the test's own control flow.  An
+        extension without a subscription is killed at once; one that has not come back from an
+        earlier event, when the time is up.
         """
         __tracebackhide__ = True
         clock, began_us = self._clock, self._clock.now_us()
-        known = [agent for agent in alive if agent.name in self._locals]
-        subscribed = [agent for agent in known if "SHUTDOWN" in agent.events]
-        killed = [(began_us, agent.name) for agent in known if agent not in subscribed]
+        here = [agent for agent in alive if agent.name in self._locals]
+        subscribed = [agent for agent in here if "SHUTDOWN" in agent.events]
+        killed = [(began_us, agent.name) for agent in here if agent not in subscribed]
         killed += [(until_us, agent.name) for agent in subscribed if agent.name in self.cut]
 
         def ended(one: LocalExtension, outcome: Outcome, busy_us: int) -> None:
@@ -235,43 +252,44 @@ class Objects:
             elif type(outcome) is Loaded:
                 self._endpoint.registry.exited(one.name, 0)
 
-        told = [self._locals[agent.name] for agent in subscribed if agent.name not in self.cut]
+        notified = [self._locals[agent.name] for agent in subscribed if agent.name not in self.cut]
         left_us = max(0, until_us - began_us)
-        turn = partial(LocalExtension.deliver, event=event)
-        turns = self._round(told, turn, left_us, left_us / 1_000_000, ended, goes_on=True)
-        clock.skip_to(max([began_us + turns.busy_us, *(at for at, _ in killed)]))
+        action = partial(LocalExtension.deliver, event=event)
+        limit = Limit(left_us, left_us / 1_000_000)
+        round_ = self._round(notified, action, limit, ended, goes_on=True)
+        clock.skip_to(max([began_us + round_.busy_us, *(at for at, _ in killed)]))
         for at, name in killed:
             self._timeline.append_in_time(Signal(min(at, clock.now_us()), name, "SIGKILL"))
         self._timeline.catch_up(clock.now_us())
-        return [name for _, name in killed], turns.interruption
+        return [name for _, name in killed], round_.interruption
 
-    # -- turns ----------------------------------------------------------------------------------------------------
+    # -- turns ------------------------------------------------------------------------------------
 
     def _round(
         self,
         chosen: Iterable[LocalExtension],
-        turn: Callable[[LocalExtension], Outcome],
-        limit_us: int,
-        limit: float,
+        action: Callable[[LocalExtension], Outcome],
+        limit: Limit,
         ended: Callable[[LocalExtension, Outcome, int], None] = lambda one, outcome, busy_us: None,
         *,
         goes_on: bool = False,
     ) -> Round:
-        """Give each its turn, all from the same moment, at which the clock is again afterwards.
+        """Give each a turn, all from the same moment, to which the clock is put back afterwards.
 
-        ``ended`` is called with how one ended and after how many microseconds, when the clock is
-        there.  What is the test's own control flow keeps the others from their turns, unless the
-        round ``goes_on``.
+        ``ended`` is called with the outcome and the length of each turn, while the clock is at its
+        end.  The test's own control flow keeps the others from their turns, unless the round
+        ``goes_on``.
         """
         __tracebackhide__ = True
-        clock, timeline, turns = self._clock, self._timeline, Round()
+        clock, timeline, round_ = self._clock, self._timeline, Round()
         began_us, all_began = clock.now_us(), clock.elapsed()
         for one in chosen:
             began = clock.elapsed()
-            left_us = max(0, limit_us - (began - all_began) // 1000)  # real time cannot be put back
-            outcome = self._turns.run(partial(turn, one), left_us, limit)
+            spent_us = (began - all_began) // 1000  # real time cannot be put back
+            left = Limit(max(0, limit.us - spent_us), limit.seconds)
+            outcome = self._turns.run(partial(action, one), left)
             busy_us = (clock.elapsed() - began) // 1000
-            turns.add(outcome, busy_us)
+            round_.add(outcome, busy_us)
             if isinstance(outcome, ExtensionFailed) and (one.identifier or not one.internal):
                 self._endpoint.registry.exited(one.name, outcome.exit_code)
             elif isinstance(outcome, TimedOut):
@@ -280,16 +298,15 @@ class Objects:
             timeline.take_in()
             clock.rewind(began_us)
             timeline.catch_up(clock.now_us())
-            if turns.interruption is not None and not goes_on:
+            if round_.interruption is not None and not goes_on:
                 break
-        return turns
+        return round_
 
     def _post(self, name: str, call: str, error_type: str) -> bool:
         registry, identifier = self._endpoint.registry, self._locals[name].identifier
+        post = registry.init_error if call == "init/error" else registry.exit_error
         try:
-            (registry.init_error if call == "init/error" else registry.exit_error)(
-                identifier, error_type
-            )
+            post(identifier, error_type)
         except ApiError:  # not in this state, or not before it has registered
             return False
         return True
@@ -299,7 +316,7 @@ class Objects:
 
 
 def fault_of(outcome: ExtensionFailed, at_us: int) -> ExtensionFault:
-    """Return the event that tells of it."""
+    """Return the event that reports a failure."""
     detail, exception = outcome.message, outcome.exception
     if exception is not None and not isinstance(exception, (SystemExit, ProcessEnd)):
         detail += f" ({type(exception).__name__}: {exception})"

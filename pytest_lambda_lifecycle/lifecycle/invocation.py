@@ -104,7 +104,7 @@ class Invocation(Phase):
     def error_type(self) -> str:
         """``errorType``; ``""`` after a success."""
         failure = self._report.failure
-        return self._done.error_type if failure is None else rules.result(failure)[1]
+        return self._done.error_type if failure is None else failure.error_type
 
     @property
     def exception(self) -> BaseException | None:

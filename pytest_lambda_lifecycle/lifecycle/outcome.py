@@ -1,4 +1,4 @@
-"""How a turn of the runtime ended: a closed union, matched exhaustively.
+"""The outcomes of a turn: a closed union, matched exhaustively.
 
 A *turn* is what the runtime does between two calls of ``/runtime/invocation/next``: it loads the
 function, or it runs the handler once.
@@ -7,9 +7,11 @@ function, or it runs the handler once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 __all__ = [
+    "EXIT_ERROR",
+    "TIMED_OUT",
     "DeadlineReached",
     "Exited",
     "ExtensionFailed",
@@ -22,6 +24,11 @@ __all__ = [
     "Returned",
     "TimedOut",
 ]
+
+
+EXIT_ERROR: Final = "Runtime.ExitError"
+TIMED_OUT: Final = "Sandbox.Timedout"
+"""The platform's error types (Troubleshooting invocation issues; Runtime Interface Emulator)."""
 
 
 class ProcessEnd(
@@ -63,6 +70,9 @@ class Request:
 class Loaded:
     """Function init succeeded; the runtime waits for its first event."""
 
+    status: ClassVar[str] = "success"
+    error_type: ClassVar[str] = ""
+
 
 @dataclass(slots=True)
 class Returned:
@@ -70,6 +80,9 @@ class Returned:
 
     body: bytes
     content_type: str
+
+    status: ClassVar[str] = "success"
+    error_type: ClassVar[str] = ""
 
 
 @dataclass(slots=True)
@@ -95,6 +108,13 @@ class Raised:
     and 65).
     """
 
+    status: ClassVar[str] = "error"
+
+    @property
+    def error_type(self) -> str:
+        """``errorType`` of the error object."""
+        return str(self.error.get("errorType", ""))
+
 
 @dataclass(slots=True)
 class Exited:
@@ -109,12 +129,18 @@ class Exited:
     ``sys.exit("text")``).
     """
 
+    status: ClassVar[str] = "error"
+    error_type: ClassVar[str] = EXIT_ERROR
+
 
 @dataclass(slots=True)
 class TimedOut:
     """The runtime had not finished after ``limit`` seconds, and was killed."""
 
     limit: float
+
+    status: ClassVar[str] = "timeout"
+    error_type: ClassVar[str] = TIMED_OUT
 
 
 @dataclass(slots=True)
@@ -132,15 +158,25 @@ class ExtensionFailed:
     """What an extension in this process raised."""
     exit_code: int = 1
     """As in `subprocess`."""
+    status: ClassVar[str] = "error"
 
 
 @dataclass(slots=True)
 class Interrupted:
-    """Something that is not the function's left the turn: `pytest.fail`, a real Ctrl-C, misuse of
-    this library.
+    """The turn ended with an exception that does not belong to function code.
+
+    Examples are `pytest.fail`, a real Ctrl-C, and misuse of this library.
     """
 
     exception: BaseException
+    stuck: bool = False
+    """The watchdog ended it: its code may still be in the middle of something, so it is reset."""
+    status: ClassVar[str] = "error"
+
+    @property
+    def error_type(self) -> str:
+        """The name of the exception's class."""
+        return type(self.exception).__name__
 
 
 Outcome: TypeAlias = Loaded | Returned | Raised | Exited | TimedOut | ExtensionFailed | Interrupted

@@ -39,7 +39,14 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
     Signal,
     TelemetrySubscription,
 )
-from pytest_lambda_lifecycle.lifecycle.outcome import Exited, ExtensionFailed, Outcome, TimedOut
+from pytest_lambda_lifecycle.lifecycle.outcome import (
+    EXIT_ERROR,
+    TIMED_OUT,
+    Exited,
+    ExtensionFailed,
+    Outcome,
+    TimedOut,
+)
 
 __all__ = ["log_text", "platform_error", "render", "report_line"]
 
@@ -49,12 +56,12 @@ def platform_error(request_id: str, outcome: Outcome) -> tuple[str, str]:
     was up.
     """
     if isinstance(outcome, TimedOut):
-        kind, message = rules.TIMED_OUT, rules.timeout_message(outcome.limit)
+        kind, message = TIMED_OUT, rules.timeout_message(outcome.limit)
     elif isinstance(outcome, ExtensionFailed):
         kind, message = outcome.error_type, outcome.message
     else:
         code = outcome.exit_code if isinstance(outcome, Exited) else 1
-        kind, message = rules.EXIT_ERROR, rules.exit_message(code)
+        kind, message = EXIT_ERROR, rules.exit_message(code)
     return kind, f"RequestId: {request_id} Error: {message}"
 
 

@@ -1,6 +1,6 @@
 """The rules of the lifecycle as data and pure functions: states, transitions, limits and texts.
 
-Each number of AWS lives here once, with its source.
+Each limit of a phase lives here once, with its source.
 """
 
 from __future__ import annotations
@@ -8,25 +8,20 @@ from __future__ import annotations
 import json
 import re
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from pytest_lambda_lifecycle.lifecycle.outcome import (
     Exited,
     ExtensionFailed,
-    Interrupted,
-    Loaded,
     Outcome,
     Raised,
-    Returned,
-    TimedOut,
 )
 
 __all__ = [
     "EVENT_LIMIT",
-    "EXIT_ERROR",
+    "Limit",
     "RESPONSE_LIMIT",
     "RESTORE_LIMIT_US",
-    "TIMED_OUT",
     "State",
     "allowed",
     "billed_ms",
@@ -38,18 +33,26 @@ __all__ = [
     "invoke_event",
     "reported_error_type",
     "response_too_large",
-    "result",
     "runtime_share_ms",
     "shutdown_budget_ms",
     "shutdown_event",
     "timeout_message",
 ]
 
-EXIT_ERROR: Final = "Runtime.ExitError"
-TIMED_OUT: Final = "Sandbox.Timedout"
-"""Error types of the platform's own (Troubleshooting invocation issues; Runtime Interface
-Emulator).
-"""
+
+class Limit(NamedTuple):
+    """The time that a turn may take."""
+
+    us: int
+    """The time that is left, in microseconds."""
+    seconds: float
+    """The whole limit as messages name it, in s."""
+
+    def less(self, spent_us: int) -> Limit:
+        """Return this limit after ``spent_us`` microseconds of it are used up."""
+        return Limit(self.us - spent_us, self.seconds)
+
+
 EVENT_LIMIT: Final = 6_291_456
 """Bytes of a synchronous event: 6 MB (Lambda quotas, "Invocation payload")."""
 
@@ -86,6 +89,13 @@ class State(str, Enum):
     SHUTDOWN = "shutdown"
     CLOSED = "closed"
 
+    successors: tuple[State, ...]
+    """The states that may follow in one step.
+
+    An attribute and not a table, since the hash of an enum's member is computed in Python: looking
+    two members up costs more than the rest of a transition, of which a warm invoke has two.
+    """
+
 
 _TRANSITIONS: Final = {
     State.NEW: {State.INIT, State.RESET, State.SHUTDOWN},
@@ -101,26 +111,13 @@ _TRANSITIONS: Final = {
 }
 
 
+for _state, _successors in _TRANSITIONS.items():
+    _state.successors = tuple(_successors)
+
+
 def allowed(state: State, to: State) -> bool:
     """Say whether the lifecycle goes from ``state`` to ``to`` in one step."""
-    return to in _TRANSITIONS[state]
-
-
-def result(outcome: Outcome) -> tuple[str, str]:
-    """Status and error type of a turn's outcome."""
-    match outcome:
-        case Returned() | Loaded():
-            return "success", ""
-        case Raised(error=error):
-            return "error", str(error.get("errorType", ""))
-        case Exited():
-            return "error", EXIT_ERROR
-        case TimedOut():
-            return "timeout", TIMED_OUT
-        case ExtensionFailed(error_type=error_type):
-            return "error", error_type
-        case Interrupted(exception=exception):
-            return "error", type(exception).__name__
+    return to in state.successors
 
 
 def invoke_event(
@@ -226,10 +223,10 @@ def reported_error_type(outcome: Outcome) -> str:
     Interface Emulator).
     """
     if isinstance(outcome, (Exited, ExtensionFailed)):
-        return result(outcome)[1]
+        return outcome.error_type
     if not isinstance(outcome, Raised):
         return ""  # a timeout has a status and no type
-    kind = outcome.fault_type or str(outcome.error.get("errorType", ""))
+    kind = outcome.fault_type or outcome.error_type
     if re.search(r"(Runtime|Function)\.[A-Z][a-zA-Z]+", kind):
         return kind
     return "Function.Unknown" if kind.startswith("Function.") else "Runtime.Unknown"

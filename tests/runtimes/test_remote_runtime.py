@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from pytest_lambda_lifecycle.clock.real import RealClock
+from pytest_lambda_lifecycle.conductor.cast import Cast
 from pytest_lambda_lifecycle.conductor.conductor import Conductor
-from pytest_lambda_lifecycle.conductor.turns import Turns
+from pytest_lambda_lifecycle.conductor.turns import TurnRunner
 from pytest_lambda_lifecycle.isolation.real_time import RealTime
 from pytest_lambda_lifecycle.lifecycle.outcome import (
     Exited,
@@ -129,7 +130,7 @@ class NoExtensions:
     names = ()
     budget_ms = 0
 
-    def start(self, limit_us: int, limit: float) -> Loaded:
+    def start(self, limit: object) -> Loaded:
         return Loaded()
 
     settle = start
@@ -152,15 +153,18 @@ class Platform:
         )
         self.apis = apis
         clock = RealClock()
+        self.process = process
         self.conductor = Conductor(
-            apis.config,
-            runtime=runtime,
-            extensions=NoExtensions(),
-            process=process,
-            turns=Turns(process, clock),
-            timeline=Timeline(),
-            clock=clock,
-            renew=lambda: "",
+            Cast(
+                apis.config,
+                runtime=runtime,
+                extensions=NoExtensions(),
+                process=process,
+                turns=TurnRunner(process, clock),
+                timeline=Timeline(),
+                clock=clock,
+                renew=lambda: "",
+            )
         )
         self.count = 0
 
@@ -191,7 +195,7 @@ def platform(make_apis):
         process.close()
 
 
-# -- what a runtime lives through -------------------------------------------------------------------------------------
+# -- what a runtime lives through
 
 
 def test_a_bare_runtime_in_a_process_of_its_own(platform):
@@ -277,7 +281,7 @@ def test_an_error_leaves_the_runtime_as_it_is(platform):
     assert len(lives) == 1
 
 
-# -- how it fails -----------------------------------------------------------------------------------------------------
+# -- how it fails
 
 
 def test_a_runtime_that_ends_amid_an_invoke(platform):
@@ -334,13 +338,13 @@ def test_a_runtime_that_takes_too_long(platform, until):
     here = platform(life)
     here.conductor.initialize()
     outcomes: list[Any] = []
-    process_discard = here.conductor._process.discard
+    process_discard = here.process.discard
 
     def discard() -> None:
         killed.set()
         process_discard()
 
-    here.conductor._process.discard = discard  # type: ignore[method-assign]
+    here.process.discard = discard
     outcomes.append(here.invoke(remaining_us=50_000))
     assert outcomes == [TimedOut(3)]
     assert (here.apis.runtime.answer is not None) == (until == "answer")
@@ -374,7 +378,7 @@ def test_init_ends_without_a_report(platform):
     assert platform(lambda client: 3).conductor.initialize().outcome == Exited(3)
 
 
-# -- SnapStart --------------------------------------------------------------------------------------------------------
+# -- SnapStart
 
 
 def serve(client: Client) -> int:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pytest_lambda_lifecycle.function.config import FunctionConfig
-from pytest_lambda_lifecycle.function.settings import MAX_ENVIRONMENT_BYTES, RANGES
+from pytest_lambda_lifecycle.function.settings import MAX_ENVIRONMENT_BYTES, SETTINGS
 from pytest_lambda_lifecycle.lifecycle import rules
 from pytest_lambda_lifecycle.processes.output import OUTPUT_LIMIT
 
@@ -192,7 +192,7 @@ def _s(microseconds: int) -> str:
     return f"{microseconds // 1_000_000:,} s"
 
 
-LONGEST = RANGES["timeout"][1]
+LONGEST = SETTINGS["timeout"].kind.high
 FIGURES = {
     "An event may have": {f"{rules.EVENT_LIMIT:,} bytes"},
     "A response may have": {f"{rules.RESPONSE_LIMIT:,} bytes"},

@@ -1,12 +1,10 @@
-"""`FunctionConfig`: everything that is configured about a function, checked, with the source of
-each value.
-"""
+"""`FunctionConfig`: the settings of one function, checked, with the source of each value."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +12,7 @@ from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.function.extension import Extension
 from pytest_lambda_lifecycle.function.settings import (
     MAX_ENVIRONMENT_BYTES,
+    SETTINGS,
     FunctionSettings,
     InitializationType,
     LogFormat,
@@ -21,8 +20,6 @@ from pytest_lambda_lifecycle.function.settings import (
     Settings,
     SettingsLayer,
     refuse_unknown,
-    running_runtime,
-    setting_names,
     validate,
 )
 
@@ -40,39 +37,40 @@ _PUBLISHED_ONLY: Final = ("provisioned-concurrency", "snap-start")
 class FunctionConfig:
     """A function's configuration, as ``GetFunctionConfiguration`` would return it.  Immutable.
 
+    The settings and their defaults are described at `Settings`.
+
     >>> FunctionConfig("orders.app.handler", timeout=30).memory_size
     128
     """
 
+    # Type checkers need the fields; their defaults are those of the table of settings.
     handler: str
-    code_dir: Path | None = None
-    layers: tuple[Path, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    timeout: int = 3
-    memory_size: int = 128
-    ephemeral_storage: int = 512
-    function_name: str = "function"
-    function_version: str = "$LATEST"
-    region: str = "us-east-1"
-    account_id: str = "123456789012"
-    runtime: str = field(default_factory=running_runtime)
-    initialization_type: InitializationType = "on-demand"
-    extensions: tuple[Extension | type[Extension] | Path, ...] = ()
-    log_format: LogFormat = "Text"
-    application_log_level: LogLevel | None = None
-    idle_timeout: float | None = None
-    max_lifetime: float | None = None
-    fresh_packages: tuple[str, ...] = ()
-    _sources: Mapping[str, str] = field(
-        default_factory=dict[str, str], init=False, repr=False, compare=False
-    )
+    code_dir: Path | None
+    layers: tuple[Path, ...]
+    environment: Mapping[str, str]
+    timeout: int
+    memory_size: int
+    ephemeral_storage: int
+    function_name: str
+    function_version: str
+    region: str
+    account_id: str
+    runtime: str
+    initialization_type: InitializationType
+    extensions: tuple[Extension | type[Extension] | Path, ...]
+    log_format: LogFormat
+    application_log_level: LogLevel | None
+    idle_timeout: float | None
+    max_lifetime: float | None
+    fresh_packages: tuple[str, ...]
+    _sources: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
     def __init__(self, handler: str | None = None, **settings: Unpack[FunctionSettings]) -> None:
         self._fill([SettingsLayer(_DIRECT, {"handler": handler, **settings})])
 
     @classmethod
     def resolve(cls, *layers: SettingsLayer) -> Self:
-        """Merge what several sources say, lowest precedence first.
+        """Merge the values of several sources, lowest precedence first.
 
         ``environment`` is merged key by key; of every other setting the last value counts.
         """
@@ -81,14 +79,15 @@ class FunctionConfig:
         return config
 
     def replace(self, **settings: Unpack[Settings]) -> Self:
-        """Return a copy with other values.  ``environment`` is replaced as a whole here, not
-        merged.
+        """Return a copy with other values.
+
+        ``environment`` is replaced as a whole here, not merged.
         """
         changed: dict[str, object] = dict(settings)
         kept = [
             SettingsLayer(source, {name: getattr(self, name)})
             for name, source in self._sources.items()
-            if name in _FIELDS and name not in changed and name != "environment"
+            if name in SETTINGS and name not in changed and name != "environment"
         ]
         if "environment" not in changed:
             kept += [
@@ -105,15 +104,15 @@ class FunctionConfig:
         return config
 
     def source_of(self, name: str) -> str:
-        """Where the value of a setting came from, in words.
+        """Return the source of a setting's value, in words.
 
         For one variable of ``environment``, ask for ``"environment.KEY"``.
         """
-        if name.split(".")[0] not in _FIELDS:
+        if name.split(".")[0] not in SETTINGS:
             refuse_unknown(name, "FunctionConfig.source_of")
         return self._sources.get(name, BUILT_IN)
 
-    def _fill(self, layers: tuple[SettingsLayer, ...] | list[SettingsLayer]) -> None:
+    def _fill(self, layers: Iterable[SettingsLayer]) -> None:
         values, sources = _merge(layers)
         values["handler"] = _handler_of(values, sources)
         _check_version(values, sources)
@@ -123,17 +122,13 @@ class FunctionConfig:
         object.__setattr__(self, "_sources", sources)
 
 
-_FIELDS: Final = frozenset(setting_names())
-
-
-def _merge(
-    layers: tuple[SettingsLayer, ...] | list[SettingsLayer],
-) -> tuple[dict[str, Any], dict[str, str]]:
-    values = _built_in_values()
+def _merge(layers: Iterable[SettingsLayer]) -> tuple[dict[str, Any], dict[str, str]]:
+    values: dict[str, Any] = {name: setting.default for name, setting in SETTINGS.items()}
+    values["environment"] = {}
     sources: dict[str, str] = {}
     for layer in layers:
         for name, raw in layer.values.items():
-            if name not in _FIELDS:
+            if name not in SETTINGS:
                 refuse_unknown(name, layer.source)
             value: Any = validate(name, raw, layer.source, layer.directory)
             if name == "environment":
@@ -147,24 +142,15 @@ def _merge(
     return values, sources
 
 
-def _built_in_values() -> dict[str, Any]:
-    values: dict[str, Any] = {"handler": None}
-    for setting in fields(FunctionConfig):
-        if setting.default is not MISSING:
-            values[setting.name] = setting.default
-        elif setting.default_factory is not MISSING and setting.name in _FIELDS:
-            values[setting.name] = setting.default_factory()
-    return values
-
-
 def _handler_of(values: dict[str, Any], sources: dict[str, str]) -> str:
     handler: str | None = values["handler"]
     if handler is None:
         asked = f" ({', '.join(sorted(set(sources.values())))} gave none)" if sources else ""
         raise ConfigError(
-            f"no handler{asked}: name the function as on Lambda, 'module.function', in the call "
-            '(lambda_lifecycle("app.handler"), FunctionConfig("app.handler")) or in the marker '
-            '(@pytest.mark.lambda_lifecycle("app.handler"))'
+            f"no handler{asked}: name it as on Lambda, in the call "
+            'lambda_lifecycle("app.handler") or FunctionConfig("app.handler")',
+            'A marker can name it too: @pytest.mark.lambda_lifecycle("app.handler").',
+            code="LLC203",
         )
     return handler
 
@@ -178,24 +164,26 @@ def _check_version(values: dict[str, Any], sources: dict[str, str]) -> None:
         values["function_version"] = "1"
         return
     raise ConfigError(
-        f"function_version='$LATEST' (from {sources['function_version']}) cannot have initialization_type={kind!r} "
-        f"(from {sources['initialization_type']}): Lambda offers it for published versions only, such as '1'"
+        f"function_version='$LATEST' (from {sources['function_version']}) cannot have "
+        f"initialization_type={kind!r} (from {sources['initialization_type']})",
+        "Lambda offers it for published versions only, such as function_version='1'.",
+        code="LLC208",
     )
 
 
 def _check_environment_size(environment: Mapping[str, str], sources: Mapping[str, str]) -> None:
-    size = sum(
-        len(text.encode("utf-8", "surrogateescape"))
-        for pair in environment.items()
-        for text in pair
-    )
+    size = sum(_bytes(name) + _bytes(value) for name, value in environment.items())
     if size <= MAX_ENVIRONMENT_BYTES:
         return
-    largest = max(
-        environment, key=lambda key: len(environment[key].encode("utf-8", "surrogateescape"))
-    )
+    largest = max(environment, key=lambda name: _bytes(environment[name]))
     raise ConfigError(
-        f"environment: the names and values have {size} bytes together, Lambda's limit is {MAX_ENVIRONMENT_BYTES}; "
-        f"the largest is {largest!r} with {len(environment[largest])} characters "
-        f"(from {sources['environment.' + largest]})"
+        f"environment: the names and values have {size} bytes together, "
+        f"Lambda's limit is {MAX_ENVIRONMENT_BYTES}; the largest is {largest!r}",
+        f"{largest!r} has {_bytes(environment[largest])} bytes "
+        f"(from {sources[f'environment.{largest}']}).",
+        code="LLC205",
     )
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogateescape"))

@@ -23,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_lambda_lifecycle.function.settings import RESERVED_VARIABLES
+from pytest_lambda_lifecycle.function.reserved import RESERVED_VARIABLES
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig

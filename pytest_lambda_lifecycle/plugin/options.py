@@ -1,25 +1,24 @@
 """The ini options and the command line: settings for a whole suite.
 
-Each is one setting of `FunctionConfig`; the command line's default is None, so that "not given" is
-visible.
+pytest loads this module in every run, so it imports nothing of the package before an option is
+set.  That is why `OPTIONS` repeats the table of settings instead of reading it: ``python
+docs/generate.py`` writes the rows, and a test compares them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import pytest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_lambda_lifecycle.function.kinds import IniType
     from pytest_lambda_lifecycle.function.settings import SettingsLayer
 
-__all__ = ["check", "code_dir_candidate", "header", "layers", "register"]
-
-IniType: TypeAlias = Literal["string", "paths", "args", "linelist", "int", "float"]
+__all__ = ["check", "clock_options", "code_dir_candidate", "header", "layers", "register"]
 
 
 class Option(NamedTuple):
@@ -40,47 +39,77 @@ class Option(NamedTuple):
         """Name on the command line."""
         return "--" + self.ini.replace("_", "-")
 
+    @property
+    def many(self) -> bool:
+        """Whether it takes several values."""
+        return self.ini_type in ("paths", "args", "linelist")
 
-# pytest 8.4 brought these types; before, a number is read from a string.
-_NUMBER: Final[IniType] = "int" if pytest.version_tuple >= (8, 4) else "string"
-_SPAN: Final[IniType] = "float" if pytest.version_tuple >= (8, 4) else "string"
 
+# <generated: options>
 OPTIONS: Final = (
-    Option("code_dir", "DIR", "directory that holds the functions' code, as /var/task does"),
-    Option("layers", "DIR", "unpacked Lambda layers", "paths"),
-    Option("environment", "NAME=VALUE", "environment variables of the functions", "linelist"),
-    Option("timeout", "SECONDS", "function timeout, 1..900 (default: 3)", _NUMBER),
-    Option("memory_size", "MB", "memory size, 128..10240 (default: 128)", _NUMBER),
-    Option("ephemeral_storage", "MB", "size of /tmp, 512..10240 (default: 512)", _NUMBER),
-    Option("region", "REGION", "AWS region (default: us-east-1)"),
-    Option("account_id", "ID", "AWS account, 12 digits (default: 123456789012)"),
+    Option(
+        "code_dir",
+        "DIR",
+        "directory that holds the function's code, as /var/task does (default: where the "
+        "handler's module lies)",
+    ),
+    Option(
+        "layers",
+        "DIR",
+        "unpacked layers, whose content would be in /opt: directories, at most 5",
+        "paths",
+    ),
+    Option(
+        "environment",
+        "NAME=VALUE",
+        "environment variables of the function, merged key by key over those of lower precedence",
+        "linelist",
+    ),
+    Option("timeout", "SECONDS", "time that an invoke may take: 1..900 (default: 3)", "int"),
+    Option(
+        "memory_size",
+        "MB",
+        "memory that the function's context and REPORT line show: 128..10240 (default: 128)",
+        "int",
+    ),
+    Option("ephemeral_storage", "MB", "declared size of /tmp: 512..10240 (default: 512)", "int"),
+    Option("region", "REGION", "AWS region of the function (default: us-east-1)"),
+    Option("account_id", "ID", "AWS account of the function: 12 digits (default: 123456789012)"),
     Option(
         "runtime",
         "ID",
-        "identifier of the Lambda runtime (default: that of the running interpreter)",
+        "runtime that the function is told of, whatever interpreter runs it: "
+        "python3.10..python3.15 (default: that of the running interpreter)",
     ),
-    Option("extensions", "FILE", "executables that are extensions of every function", "paths"),
-    Option("log_format", "FORMAT", "Text or JSON (default: Text)"),
-    Option("application_log_level", "LEVEL", "TRACE, DEBUG, INFO, WARN, ERROR or FATAL"),
+    Option("extensions", "FILE", "extensions that run beside the function: executables", "paths"),
+    Option("log_format", "FORMAT", "format of the function's log: Text or JSON (default: Text)"),
+    Option(
+        "application_log_level",
+        "LEVEL",
+        "lowest level that the function logs: TRACE, DEBUG, INFO, WARN, ERROR or FATAL (default: "
+        "INFO with JSON, Python's WARNING with Text)",
+    ),
     Option(
         "idle_timeout",
         "SECONDS",
-        "idleness after which environments spin down (default: none, for never)",
-        _SPAN,
+        "idleness after which the environment spins down (default: never)",
+        "float",
     ),
     Option(
         "max_lifetime",
         "SECONDS",
-        "age at which environments are recycled (default: none, for never)",
-        _SPAN,
+        "age after which the next invoke recycles the environment (default: never)",
+        "float",
     ),
     Option(
         "fresh_packages",
         "NAME",
-        "shared packages that each cold start imports afresh, or *",
+        "shared packages that each cold start imports afresh: import names, or *",
         "args",
     ),
 )
+# </generated: options>
+
 CLOCK_OPTIONS: Final = (
     Option(
         "clock_start",
@@ -91,45 +120,43 @@ CLOCK_OPTIONS: Final = (
         "watchdog",
         "SECONDS",
         "real time that a phase may take under lambda_clock (default: 10)",
-        _SPAN,
+        "float",
     ),
 )
-"""They are no settings of a function, but of the fixture ``lambda_clock``."""
-_MANY: Final = frozenset({"paths", "args", "linelist"})
-_NUMBERS: Final = frozenset({"timeout", "memory_size", "ephemeral_storage"})
-_SPANS: Final = frozenset({"idle_timeout", "max_lifetime"})
-_TAKES: Final = {
-    **dict.fromkeys((*_SPANS, "watchdog"), "; it takes a number of seconds above 0"),
-    "clock_start": "; it takes text such as '2030-01-31T12:00:00Z'",
+"""Settings of the fixture ``lambda_clock``, not of a function."""
+_CLOCK_TAKES: Final = {
+    "clock_start": "text such as '2030-01-31T12:00:00Z'",
+    "watchdog": "a number of seconds above 0",
 }
 
 _layers_key: Final[pytest.StashKey[list[SettingsLayer]]] = pytest.StashKey()
+"""On the config: the settings that `layers` has read."""
 
 
 def register(parser: pytest.Parser) -> None:
     """Add the options to pytest's parser."""
     group = parser.getgroup("lambda_lifecycle", "AWS Lambda lifecycle")
+    typed = pytest.version_tuple >= (8, 4)  # which brought numbers; before, they are read from text
     for option in (*OPTIONS, *CLOCK_OPTIONS):
-        many = option.ini_type in _MANY
         group.addoption(
             option.flag,
-            action="append" if many else "store",
-            default=None,
+            action="append" if option.many else "store",
+            default=None,  # so that "not given" is visible
             metavar=option.metavar,
             dest=option.ini,
-            help=option.help + (" (repeatable)" if many else ""),
+            help=option.help + (" (repeatable)" if option.many else ""),
         )
-        parser.addini(option.ini, option.help, type=option.ini_type, default=None)
+        ini_type = option.ini_type if typed or option.many else "string"
+        parser.addini(option.ini, option.help, type=ini_type, default=None)
 
 
 def check(config: pytest.Config) -> None:
-    """Raise `pytest.UsageError` for a value that Lambda would refuse.  Costs nothing where nothing
-    is set.
+    """Raise `pytest.UsageError` for a value that Lambda would refuse.
+
+    It costs nothing where nothing is set.
     """
-    for_functions, for_the_clock = (
-        any(True for _ in _given(config)),
-        any(True for _ in clock_options(config)),
-    )
+    for_functions = any(True for _ in _given(config, OPTIONS))
+    for_the_clock = any(True for _ in clock_options(config))
     if not for_functions and not for_the_clock:
         return
     from pytest_lambda_lifecycle.errors import ConfigError
@@ -153,12 +180,6 @@ def _check_settings(config: pytest.Config) -> None:
     code_dir_candidate(config)
 
 
-def clock_options(config: pytest.Config) -> Iterator[tuple[str, object, str]]:
-    """Yield what is set for ``lambda_clock``: name, value and source, lowest precedence first."""
-    for option, on_command_line, value in _given(config, CLOCK_OPTIONS):
-        yield option.setting, value, option.flag if on_command_line else _ini_source(config, option)
-
-
 def header(config: pytest.Config) -> str | None:
     """Return the line of the report's head, if anything is set."""
     given = [
@@ -168,8 +189,20 @@ def header(config: pytest.Config) -> str | None:
     return f"lambda_lifecycle: {', '.join(given)}" if given else None
 
 
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, cast("list[object]", value)))
+    return str(value)
+
+
+def clock_options(config: pytest.Config) -> Iterator[tuple[str, object, str]]:
+    """Yield the values for ``lambda_clock``: name, value and source, lowest precedence first."""
+    for option, on_command_line, value in _given(config, CLOCK_OPTIONS):
+        yield option.setting, value, option.flag if on_command_line else _ini_source(config, option)
+
+
 def layers(config: pytest.Config) -> list[SettingsLayer]:
-    """What the ini file and the command line say, lowest precedence first."""
+    """Return the settings of the ini file and the command line, lowest precedence first."""
     found = config.stash.get(_layers_key, None)
     if found is None:
         config.stash[_layers_key] = found = list(_read(config))
@@ -177,23 +210,26 @@ def layers(config: pytest.Config) -> list[SettingsLayer]:
 
 
 def code_dir_candidate(config: pytest.Config) -> tuple[Path, str] | None:
-    """Return the directory of the ini option ``lambda_lifecycle_code_dir``: the first place to look
-    for a handler.
+    """Return the directory of the ini option ``lambda_lifecycle_code_dir``, and its source.
+
+    It is the first place where handlers are looked for.
     """
-    value = _ini_value(config, OPTIONS[0])
+    (option,) = (option for option in OPTIONS if option.setting == "code_dir")
+    value = _ini_value(config, option)
     if value is None:
         return None
     from pytest_lambda_lifecycle.function.settings import validate
 
-    source = _ini_source(config, OPTIONS[0])
+    source = _ini_source(config, option)
     return cast("Path", validate("code_dir", value, source, _ini_directory(config))), source
 
 
 def _given(
-    config: pytest.Config, options: tuple[Option, ...] = OPTIONS
+    config: pytest.Config, options: Iterable[Option]
 ) -> Iterator[tuple[Option, bool, object]]:
-    """Yield what is set: the option, whether by the command line, the value.  The ini file comes
-    first.
+    """Yield each option that is set, whether the command line set it, and its value.
+
+    The ini file comes first.
     """
     for option in options:
         value = _ini_value(config, option)
@@ -206,31 +242,36 @@ def _given(
 
 
 def _read(config: pytest.Config) -> Iterator[SettingsLayer]:
-    from pytest_lambda_lifecycle.function.settings import SettingsLayer
+    from pytest_lambda_lifecycle.function.settings import SETTINGS, SettingsLayer
 
-    for option, on_command_line, value in _given(config):
+    for option, on_command_line, text in _given(config, OPTIONS):
         if on_command_line:
-            source, directory = option.flag, config.invocation_params.dir
+            source = option.flag
+            directory = config.invocation_params.dir
         elif option.setting == "code_dir":
-            continue  # not a setting but a place to look first: see `code_dir_candidate`
+            continue  # no setting in the ini file but a place to look first: `code_dir_candidate`
         else:
-            source, directory = _ini_source(config, option), _ini_directory(config)
-        yield SettingsLayer(source, {option.setting: _parsed(option, value, source)}, directory)
+            source = _ini_source(config, option)
+            directory = _ini_directory(config)
+        value = SETTINGS[option.setting].kind.read(text, source)
+        yield SettingsLayer(source, {option.setting: value}, directory)
 
 
 def _ini_value(config: pytest.Config, option: Option) -> object:
     try:
         return config.getini(option.ini)
     except (TypeError, ValueError, pytest.UsageError) as error:
-        from pytest_lambda_lifecycle.function.settings import RANGES
+        source = _ini_source(config, option)
+        raise pytest.UsageError(f"{source}: {error}; it takes {_takes(option)}") from error
 
-        low, high, _, units = RANGES.get(option.setting, ("", "", "", ""))
-        takes = (
-            f"; it takes a whole number of {units}, {low}..{high}"
-            if units
-            else _TAKES.get(option.setting, "")
-        )
-        raise pytest.UsageError(f"{_ini_source(config, option)}: {error}{takes}") from error
+
+def _takes(option: Option) -> str:
+    """Return the values of an option, in words."""
+    from pytest_lambda_lifecycle.function.settings import SETTINGS
+
+    if option.setting in SETTINGS:
+        return SETTINGS[option.setting].kind.takes
+    return _CLOCK_TAKES[option.setting]
 
 
 def _ini_source(config: pytest.Config, option: Option) -> str:
@@ -241,38 +282,3 @@ def _ini_source(config: pytest.Config, option: Option) -> str:
 
 def _ini_directory(config: pytest.Config) -> Path:
     return config.inipath.parent if config.inipath else config.rootpath
-
-
-def _parsed(option: Option, value: object, source: str) -> object:
-    """Turn text into the setting's type where it can be; what cannot be is refused with the
-    setting's own message.
-    """
-    if option.setting in _SPANS:
-        text = str(value).strip()
-        try:
-            return None if text.lower() == "none" else float(text)
-        except ValueError:
-            return value
-    if option.setting in _NUMBERS:
-        text = str(value).strip()
-        return int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else value
-    if option.setting == "environment":
-        return dict(_pair(entry, source) for entry in cast("Iterable[str]", value))
-    return value
-
-
-def _pair(entry: str, source: str) -> tuple[str, str]:
-    name, equals, value = entry.partition("=")
-    if not equals:
-        from pytest_lambda_lifecycle.errors import ConfigError
-
-        raise ConfigError(f"environment: {entry!r} is not of the form NAME=VALUE (from {source})")
-    return name.strip(), value.strip()
-
-
-def _shown(value: object) -> str:
-    return (
-        ",".join(map(str, cast("Iterable[object]", value)))
-        if isinstance(value, list)
-        else str(value)
-    )

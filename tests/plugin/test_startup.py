@@ -58,7 +58,16 @@ def test_it_adds_four_modules_and_nothing_heavy(pytester, monkeypatch, arguments
 def test_options_load_the_settings_alone(pytester):
     with_options = loaded(pytester, "--lambda-lifecycle-timeout=5")
     ours = {name for name in with_options if name.startswith("pytest_lambda_lifecycle.")}
-    settings = ("errors", "function", "function.config", "function.extension", "function.settings")
+    settings = {
+        "errors",
+        "function",
+        "function.config",
+        "function.extension",
+        "function.kinds",
+        "function.path_kinds",
+        "function.reserved",
+        "function.settings",
+    }
     assert ours - OURS == {f"pytest_lambda_lifecycle.{name}" for name in settings}
 
 

@@ -20,7 +20,7 @@ def not_allowed(before: str, after: str, who: str) -> tuple[int, str, str]:
     return 403, "Extension.InvalidExtensionState", text
 
 
-# -- register ---------------------------------------------------------------------------------------------------------
+# -- register
 
 
 def test_register(apis, notes):
@@ -162,7 +162,7 @@ def test_closed_to_internal_extensions_after_init(apis):
     assert answer.error == (403, "Extension.RegistrationClosed", text)
 
 
-# -- identifiers ------------------------------------------------------------------------------------------------------
+# -- identifiers
 
 
 @pytest.mark.parametrize("call", ["event/next", "init/error", "exit/error"])
@@ -198,7 +198,7 @@ def test_identifiers_end_with_their_generation(apis):
     assert apis.register("agent") != identifier
 
 
-# -- event/next -------------------------------------------------------------------------------------------------------
+# -- event/next
 
 
 def test_an_event_that_was_waited_for(apis):
@@ -273,7 +273,7 @@ def test_the_end_of_a_process_releases_its_call(apis):
     assert apis.registry.fatal == ("agent", "Extension.Crash")
 
 
-# -- errors -----------------------------------------------------------------------------------------------------------
+# -- errors
 
 FAILED = {"Lambda_Extension_Function_Error_Type": "Extension.ConfigInvalid"}
 
@@ -354,7 +354,7 @@ def test_how_an_extension_ends_in_shutdown(apis, exit_code, state):
     assert agent.exited_at_us > agent.done_at_us
 
 
-# -- subscriptions and metadata ---------------------------------------------------------------------------------------
+# -- subscriptions and metadata
 
 
 @pytest.mark.parametrize(

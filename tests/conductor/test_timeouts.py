@@ -7,7 +7,11 @@ import time
 
 import pytest
 
-from pytest_lambda_lifecycle import FunctionTimeout, InitError, LifecycleError
+from pytest_lambda_lifecycle import (
+    FunctionTimeout,
+    InitError,
+    LifecycleError,
+)
 from pytest_lambda_lifecycle.isolation import alarm
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.real_time import RealTime
@@ -351,3 +355,29 @@ def test_cuts_a_result_that_is_slow_to_encode(environment):
     with pytest.raises(FunctionTimeout):
         env.invoke()
     assert RealTime.perf_counter() - began < 10
+
+
+needs_signals = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="needs POSIX signals and timers"
+)
+
+
+@needs_signals
+def test_one_call_in_c_is_judged_when_it_returns(environment):
+    env = environment("def handler(event, context): return sum(range(10_000_000))")
+    env.initialize()
+    late = env.invoke(remaining_ms=20, check=False)
+    assert late.status == "timeout"
+    assert late.duration_ms > 20
+
+
+@needs_signals
+def test_function_code_can_see_its_timeout(environment):
+    env = environment("""
+        import time
+        def handler(event, context):
+            try: time.sleep(30)
+            finally: print("on Lambda this is never printed")
+    """)
+    assert env.invoke(remaining_ms=50, check=False).status == "timeout"
+    assert "never printed" in env.log

@@ -1,6 +1,7 @@
 """The lifecycle as a test sees it: init once, invoke again and again, reset, recycle, shut down."""
 
-import gc
+from __future__ import annotations
+
 import os
 import sys
 
@@ -13,11 +14,9 @@ from pytest_lambda_lifecycle import (
     FunctionError,
     InitError,
     InvalidTransition,
-    InvokeStart,
     LifecycleError,
     PayloadTooLarge,
     RuntimeExit,
-    ShutdownStart,
 )
 
 COUNTER = """
@@ -574,136 +573,6 @@ def test_repr_says_where_it_stands(environment):
     assert repr(env.invocations[0]).startswith("<Invocation cold success, ")
 
 
-class TestLog:
-    def test_what_cloudwatch_shows(self, environment):
-        env = environment("print('loading')\ndef handler(event, context): print('hello'); return 1")
-        one = env.invoke(request_id="r-1")
-        lines = env.log.splitlines()
-        assert lines[:4] == [
-            f"INIT_START Runtime Version: python:3.{sys.version_info.minor}",
-            "loading",
-            "START RequestId: r-1 Version: $LATEST",
-            "hello",
-        ]
-        assert lines[4] == "END RequestId: r-1"
-        assert lines[5] == one.report
-        assert one.report.startswith("REPORT RequestId: r-1\tDuration: ")
-        assert "\tMemory Size: 128 MB\t" in one.report
-        assert one.report.endswith(f"\tInit Duration: {env.init.duration_ms:.2f} ms")
-        assert "Init Duration" not in env.invoke().report
-        assert one.log.startswith("START RequestId: r-1")
-        assert "loading" in env.init.log
-
-    def test_billed_duration_is_duration_plus_init_rounded_up(self, environment):
-        env = environment("def handler(event, context): return 1")
-        one = env.invoke()
-        total = one.duration_ms + one.init_duration_ms
-        assert total <= one.billed_duration_ms < total + 1
-
-    def test_a_failed_init_writes_init_report(self, environment):
-        env = environment("import nope")
-        env.invoke(check=False, request_id="r-1")
-        lines = [line.split("\t") for line in env.log.splitlines()]
-        reports = [line for line in lines if line[0].startswith("INIT_REPORT")]
-        tail = ["Status: error", "Error Type: Runtime.ImportModuleError"]
-        assert [report[1:] for report in reports] == [
-            ["Phase: init", *tail],
-            ["Phase: invoke", *tail],
-        ]
-        start = next(i for i, line in enumerate(lines) if line[0].startswith("START"))
-        assert lines.index(reports[1]) < start
-        assert lines[-1][-2:] == tail
-
-    def test_a_coroutine_that_nobody_awaits_is_reported_in_its_own_invoke(
-        self, environment, recwarn
-    ):
-        """As on Lambda, where it is collected at once, and not in some later test."""
-        env = environment("""
-            async def handler(event, context):
-                return {}
-        """)
-        failed = env.invoke(check=False)
-        assert failed.error["errorType"] == "Runtime.MarshalError"
-        assert "RuntimeWarning: coroutine 'handler' was never awaited\n" in env.log
-        del failed, env
-        gc.collect()
-        assert [str(one.message) for one in recwarn if "awaited" in str(one.message)] == []
-
-    def test_output_reaches_the_tests_streams_too(self, environment, capsys, caplog):
-        env = environment("""
-            import logging, sys
-            print("out at init")
-            def handler(event, context):
-                print("out"); print("err", file=sys.stderr); logging.getLogger("svc").warning("logged")
-        """)
-        env.invoke(request_id="r-1")
-        captured = capsys.readouterr()
-        assert "out at init\nout\n" in captured.out
-        assert captured.err == "err\n"
-        assert "\tr-1\tlogged\n" in captured.out
-        assert caplog.messages == ["logged"]
-
-    def test_a_kept_stream_writes_to_todays_stdout(self, environment, capsys):
-        env = environment("""
-            import logging, sys
-            logger = logging.getLogger("svc"); logger.addHandler(logging.StreamHandler(sys.stdout))
-            logger.setLevel("INFO"); logger.propagate = False
-            def handler(event, context): logger.info("kept")
-        """)
-        env.invoke()
-        assert capsys.readouterr().out == "kept\n"
-        env.invoke()
-        assert capsys.readouterr().out == "kept\n"
-        assert env.log.count("kept") == 2
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "os.chdir('/nowhere')",
-        "socket.create_connection(('127.0.0.1', 1))",
-        "fail()",
-        "threading.stack_size(-1)",
-    ],
-)
-def test_what_stands_in_for_something_shows_in_no_stack(environment, statement):
-    env = environment(f"""
-        import os, socket, threading
-        def fail(): raise ValueError
-        def handler(event, context): {statement}
-    """)
-    env.spy("app.fail")
-    error = env.invoke(check=False).error
-    assert not [entry for entry in error["stackTrace"] if "pytest_lambda_lifecycle" in entry]
-    assert "in handler" in error["stackTrace"][0]
-
-
-def test_names_are_found_in_phases_and_timeline(environment):
-    env = environment("def handler(event, context): print('x')")
-    env.invoke({})
-    env.invoke({})
-    assert "invoke" in env.phases
-    assert env.phases[1] in env.phases
-    assert "restore" not in env.phases
-    assert (env.phases.count("init"), env.phases.count("invoke"), env.phases.count("shutdown")) == (
-        1,
-        2,
-        0,
-    )
-    assert env.phases[1:] == ["invoke", "invoke"]
-    assert env.phases[-1].name == "invoke"
-    assert "invoke_start" in env.timeline
-    assert InvokeStart in env.timeline
-    assert env.timeline[0] in env.timeline
-    assert "shutdown_start" not in env.timeline
-    assert ShutdownStart not in env.timeline
-    assert (
-        env.timeline.count("invoke_start"),
-        env.timeline.count(InvokeStart),
-        env.timeline.count("x"),
-    ) == (2, 2, 0)
-
-
 @pytest.mark.parametrize(
     "config", ["app.handler", None, {"handler": "app.handler"}, FunctionConfig]
 )
@@ -712,3 +581,21 @@ def test_anything_but_a_configuration_is_refused(config):
         ConfigError, match="cannot make an environment of .*: it takes a FunctionConfig, as Func"
     ):
         ExecutionEnvironment(config)
+
+
+def test_a_second_request_does_not_start_a_second_environment(environment, invoke_meanwhile):
+    env = environment("""
+        import threading
+        entered, leave = threading.Event(), threading.Event()
+        def handler(event, context): entered.set(); leave.wait(10)
+    """)
+    _, refused = invoke_meanwhile(env, env)
+    assert [type(problem) for problem in refused] == [InvalidTransition]
+
+
+def test_the_runtime_setting_tells_but_does_not_choose_the_interpreter(environment):
+    env = environment(
+        "import os, sys\ndef handler(e, c): return [os.environ['AWS_EXECUTION_ENV'], list(sys.version_info[:2])]",
+        runtime="python3.15",
+    )
+    assert env.invoke().payload == ["AWS_Lambda_python3.15", list(sys.version_info[:2])]

@@ -155,3 +155,14 @@ def test_log_goes_to_the_runtimes_handler_or_else_to_stdout(capsys, monkeypatch)
     make().log("plain")
     assert written == ["1"]
     assert capsys.readouterr().out == "plain"
+
+
+def test_the_context_is_no_instance_of_the_real_class(environment):
+    lambda_context = pytest.importorskip("awslambdaric.lambda_context")
+    env = environment("""
+        def handler(event, context):
+            import awslambdaric.lambda_context as real
+            cls = type(context)
+            return [cls.__module__, cls.__name__, isinstance(context, real.LambdaContext)]
+    """)
+    assert env.invoke().payload == [lambda_context.__name__, "LambdaContext", False]

@@ -2,12 +2,13 @@
 log.
 """
 
+from __future__ import annotations
+
 import gc
 import io
 import os
 import re
 import sys
-import textwrap
 
 import pytest
 
@@ -219,45 +220,76 @@ class TestPlatformLines:
         assert "\nabc\nEND" in env.invoke().log
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize(
-    ("end", "code"),
-    [
-        ("return 1", 0),
-        ("raise SystemExit(5)", 5),
-        ("sys.exit()", 0),
-        ("sys.exit('text')", 1),
-        ("1/0", 1),
-        ("raise KeyboardInterrupt", 130),
-        ("os._exit(7)", 7),
-    ],
-)
-def test_exit_code_of_a_forked_child(environment, end, code):
-    env = environment(
-        textwrap.dedent("""
-        import os, sys
-        def handler(event, context):
-            child = os.fork()
-            if child == 0:
-                {}
-            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        """).format(end)
-    )
-    assert env.invoke().payload == code
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_what_a_thread_raises_is_in_the_log(environment):
+def test_a_thread_that_prints_between_phases_writes_to_the_tests_stream(environment, capsys):
     env = environment("""
         import threading
-        def work(): raise ValueError("on a thread")
+        go, done = threading.Event(), threading.Event()
+        def work():
+            go.wait(10); print("from the thread"); done.set()
         def handler(event, context):
-            thread = threading.Thread(target=work, name="worker")
-            thread.start()
-            thread.join()
+            threading.Thread(target=work, daemon=True).start()
     """)
-    log = env.invoke().log
-    assert "Exception in thread worker:\nTraceback (most recent call last):\n" in log
-    assert "in work\n" in log
-    assert "ValueError: on a thread\n" in log
+    env.invoke()
+    env.module.go.set()
+    assert env.module.done.wait(10)
+    assert "from the thread" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "os.write(1, b'unheard')",
+        "subprocess.run([sys.executable, '-c', 'print(\"unheard\")'])",
+    ],
+)
+def test_output_below_pythons_streams_is_not_in_the_log(environment, capfd, statement):
+    env = environment(
+        f"import os, subprocess, sys\ndef handler(event, context): {statement}; print('heard')"
+    )
+    env.invoke()
+    assert "heard" in env.log
+    assert "unheard" not in env.log
+    assert "unheard" in capfd.readouterr().out
+
+
+def test_a_coroutine_that_nobody_awaits_is_reported_in_its_own_invoke(environment, recwarn):
+    """As on Lambda, where it is collected at once, and not in some later test."""
+    env = environment("""
+        async def handler(event, context):
+            return {}
+    """)
+    failed = env.invoke(check=False)
+    assert failed.error["errorType"] == "Runtime.MarshalError"
+    assert "RuntimeWarning: coroutine 'handler' was never awaited\n" in env.log
+    del failed, env
+    gc.collect()
+    assert [str(one.message) for one in recwarn if "awaited" in str(one.message)] == []
+
+
+def test_output_reaches_the_tests_streams_too(environment, capsys, caplog):
+    env = environment("""
+        import logging, sys
+        print("out at init")
+        def handler(event, context):
+            print("out"); print("err", file=sys.stderr); logging.getLogger("svc").warning("logged")
+    """)
+    env.invoke(request_id="r-1")
+    captured = capsys.readouterr()
+    assert "out at init\nout\n" in captured.out
+    assert captured.err == "err\n"
+    assert "\tr-1\tlogged\n" in captured.out
+    assert caplog.messages == ["logged"]
+
+
+def test_a_kept_stream_writes_to_todays_stdout(environment, capsys):
+    env = environment("""
+        import logging, sys
+        logger = logging.getLogger("svc"); logger.addHandler(logging.StreamHandler(sys.stdout))
+        logger.setLevel("INFO"); logger.propagate = False
+        def handler(event, context): logger.info("kept")
+    """)
+    env.invoke()
+    assert capsys.readouterr().out == "kept\n"
+    env.invoke()
+    assert capsys.readouterr().out == "kept\n"
+    assert env.log.count("kept") == 2

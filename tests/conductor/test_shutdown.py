@@ -523,3 +523,20 @@ def test_what_fails_at_the_end_of_a_test_is_a_warning(pytester):
     result.stdout.fnmatch_lines(
         "*extension 'Faulty' failed in its shutdown: exit status 1 (ValueError: nobody there)"
     )
+
+
+needs_signals = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="needs POSIX signals and timers"
+)
+
+
+@needs_signals
+def test_a_sigterm_handler_hears_nothing_of_a_shutdown_without_extensions(environment):
+    env = environment("""
+        import signal
+        signal.signal(signal.SIGTERM, lambda *_: print("terminated"))
+        def handler(event, context): return 1
+    """)
+    env.invoke()
+    assert env.shutdown().signals == []
+    assert "terminated" not in env.log

@@ -3,13 +3,18 @@ back.
 """
 
 import importlib
-import re
+import json
 import sys
 from unittest import mock
 
 import pytest
 
-from pytest_lambda_lifecycle import InitError, LifecycleError, LifecycleWarning
+from pytest_lambda_lifecycle import (
+    ExecutionEnvironment,
+    FunctionConfig,
+    InitError,
+    LifecycleError,
+)
 
 
 def test_the_outside_keeps_its_own_copies(environment, write, outside):
@@ -108,7 +113,6 @@ def test_pickles_and_dataclasses_of_function_code(environment):
 
 
 def test_two_functions_with_modules_of_the_same_names(write, tmp_path):
-    from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
 
     for name in ("one", "two"):
         write(f"{name}/utils.py", f"NAME = {name!r}")
@@ -211,81 +215,7 @@ def test_an_in_tree_virtual_environment_is_shared(environment, write, tmp_path, 
     assert sys.modules.pop("thirdparty") is shared
 
 
-def test_fresh_packages_are_imported_again(environment, write, tmp_path, monkeypatch):
-    folder = tmp_path / "lib" / "site-packages" / "stateful"
-    folder.mkdir(parents=True)
-    (folder / "__init__.py").write_text("STATE = []")
-    monkeypatch.syspath_prepend(str(folder.parent))
-    source = "import stateful\ndef handler(event, context): stateful.STATE.append(1); return len(stateful.STATE)"
-    shared = environment(source)
-    assert [shared.invoke().payload, shared.invoke().payload] == [1, 2]
-    shared.close()
-    outside = sys.modules["stateful"]
-    fresh = environment(fresh_packages=["stateful"])
-    assert fresh.invoke().payload == 1
-    fresh.close()
-    assert sys.modules.pop("stateful") is outside
-
-
-@pytest.mark.parametrize("name", ["stateful_nope", "json.nope"])
-def test_an_unknown_fresh_package_is_a_warning_that_names_the_source(environment, name):
-    with pytest.warns(LifecycleWarning, match=f"fresh_packages has '{name}'.*FunctionConfig"):
-        environment(
-            "def handler(event, context): ...", fresh_packages=[name, "json", "json.decoder"]
-        )
-
-
-def test_layers_are_importable_and_fresh_and_the_task_root_comes_first(
-    environment, write, tmp_path
-):
-    minor = f"python3.{sys.version_info.minor}"
-    write("../layer1/python/layered.py", "WHO = 'layer 1'")
-    write("../layer2/python/layered.py", "WHO = 'layer 2'")
-    write(f"../layer1/python/lib/{minor}/site-packages/deep.py", "WHO = 'deep'")
-    write("../layer1/python/both.py", "WHO = 'layer'")
-    write("both.py", "WHO = 'task root'")
-    env = environment(
-        "import layered, deep, both\ndef handler(event, context): return [layered.WHO, deep.WHO, both.WHO]",
-        layers=[tmp_path / "layer1", tmp_path / "layer2"],
-    )
-    assert env.invoke().payload == ["layer 2", "deep", "task root"]
-    env.close()
-    assert not {"layered", "deep", "both"} & set(sys.modules)
-
-
-def test_a_compiled_package_is_imported_once_and_the_timeline_says_so(environment, write, tmp_path):
-    import shutil
-    import sysconfig
-    from pathlib import Path
-
-    # A compiled module of the standard library, copied under another package, stands for a vendored
-    # numpy.
-    folder = Path(str(sysconfig.get_config_var("DESTSHARED")))
-    compiled = next(
-        file for name in ("_statistics", "_csv", "_json") for file in folder.glob(f"{name}.*.so")
-    )
-    write("vendored/__init__.py", f"from vendored import {compiled.name.partition('.')[0]}")
-    shutil.copy(compiled, tmp_path / "task" / "vendored" / compiled.name)
-    source = "import vendored\nX = 1\ndef handler(event, context): return id(vendored)"
-    first = environment(source)
-    identity = first.invoke().payload
-    first.close()
-    assert [event.module for event in first.timeline.of(shared_module())] == ["vendored"]
-    second = environment()
-    assert second.invoke().payload == identity
-    second.close()
-    for name in [name for name in sys.modules if name.partition(".")[0] == "vendored"]:
-        del sys.modules[name]
-
-
-def shared_module():
-    from pytest_lambda_lifecycle.lifecycle.events import SharedModule
-
-    return SharedModule
-
-
 def test_what_a_function_replaces_in_sys_modules_is_put_back(environment):
-    import json
 
     env = environment("""
         import sys, types
@@ -299,19 +229,6 @@ def test_what_a_function_replaces_in_sys_modules_is_put_back(environment):
     assert sys.modules["json"] is json
 
 
-def test_sys_path_of_the_function(environment, tmp_path):
-    before, entries = sys.path, list(sys.path)
-    env = environment("""
-        import sys
-        sys.path.append("/added")
-        def handler(event, context): return [sys.path[0], "/added" in sys.path]
-    """)
-    assert env.invoke().payload == [str(tmp_path / "task"), True]
-    env.close()
-    assert sys.path is before
-    assert sys.path == entries
-
-
 def test_a_half_finished_import_leaves_nothing(environment, write):
     write("half.py", "import quarter\nraise RuntimeError('half-way')")
     write("quarter.py", "")
@@ -319,107 +236,6 @@ def test_a_half_finished_import_leaves_nothing(environment, write):
     with pytest.raises(InitError, match="half-way"):
         env.initialize()
     assert not {"app", "half", "quarter"} & set(sys.modules)
-
-
-@pytest.mark.parametrize(
-    ("source", "handler", "error_type"),
-    [
-        ("def broken(:", "app.handler", "Runtime.UserCodeSyntaxError"),
-        ("import nope_nope", "app.handler", "Runtime.ImportModuleError"),
-        ("", "app.handler", "Runtime.HandlerNotFound"),
-        ("", "nope.handler", "Runtime.ImportModuleError"),
-        ("", "handler", "Runtime.MalformedHandlerName"),
-        ("", "sys.exit", "Runtime.BuiltInModuleConflict"),
-    ],
-)
-def test_a_handler_that_cannot_be_loaded(environment, source, handler, error_type):
-    env = environment(source, handler=handler)
-    with pytest.raises(InitError) as caught:
-        env.invoke()
-    assert caught.value.error_type == error_type
-
-
-@pytest.mark.parametrize(
-    ("file", "handler", "neighbour", "remedy"),
-    [
-        (
-            "src/app.py",
-            "src/app.handler",
-            "src/shop.py",
-            r"from src import shop.*with the handler 'app\.handler'",
-        ),
-        (
-            "a/b/app.py",
-            "a.b.app.handler",
-            "a/b/shop/x.py",
-            r"from a\.b import shop.*with the handler 'app\.handler'",
-        ),
-        ("pkg/__init__.py", "pkg.handler", "pkg/shop.py", "from pkg import shop"),
-    ],
-)
-def test_a_module_beside_the_handlers_file_is_hinted_at(
-    environment, write, file, handler, neighbour, remedy
-):
-    write(file, "import shop\ndef handler(event, context): ...")
-    write(neighbour, "")
-    env = environment(handler=handler)
-    with pytest.raises(InitError) as caught:
-        env.invoke()
-    told = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
-    assert re.search(f"shop lies beside the handler's file, in .*{remedy}", told)
-    assert "beside" not in str(env.invocations[0].error) + caught.value.error_message + env.log
-    with pytest.raises(InitError, match="No module named") as caught:
-        environment(handler=handler).initialize()
-    assert "beside" in "".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
-
-
-@pytest.mark.parametrize(
-    ("file", "handler"), [("queue.py", "queue.handler"), ("email/shop.py", "email/shop.handler")]
-)
-def test_a_handler_whose_module_is_hidden_by_a_loaded_library_is_hinted_at(
-    environment, write, file, handler
-):
-    library = importlib.import_module(handler.partition(".")[0].partition("/")[0])
-    write(file, "def handler(event, context): ...")
-    env = environment(handler=handler)
-    with pytest.raises(InitError) as caught:
-        env.invoke()
-    told = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
-    assert f"{library.__name__} is {library.__file__} here: the test process has loaded it" in told
-    assert told.endswith("is not imported; give it another name")
-    assert "loaded it" not in str(env.invocations[0].error) + caught.value.error_message + env.log
-
-
-def test_a_handler_that_its_own_module_does_not_have_is_no_matter_of_names(environment, write):
-    write("app/__init__.py", "def other(event, context): ...")
-    write("shop.py", "")
-    for handler in ("app.handler", "shop.handler"):
-        with pytest.raises(InitError, match="Handler 'handler' missing on module") as caught:
-            environment(handler=handler).invoke()
-        assert not getattr(caught.value, "__notes__", ())
-        assert str(caught.value).endswith("missing on module '" + handler.partition(".")[0] + "'")
-
-
-@pytest.mark.parametrize("handler", ["app.handler", "src/app.handler"])
-def test_a_module_that_lies_nowhere_is_not_hinted_at(environment, write, handler):
-    write("app.py", "import shop_nope\ndef handler(event, context): ...")
-    write("src/app.py", "import shop_nope\ndef handler(event, context): ...")
-    with pytest.raises(InitError) as caught:
-        environment(handler=handler).invoke()
-    assert not getattr(caught.value, "__notes__", ())
-    assert str(caught.value).endswith("No module named 'shop_nope'")
-
-
-@pytest.mark.parametrize(
-    ("definition", "message"), [("handler = 3", "not callable"), ("def handler(): ...", "takes 0")]
-)
-def test_a_handler_that_cannot_be_called(environment, definition, message):
-    from pytest_lambda_lifecycle import FunctionError
-
-    env = environment(definition)
-    with pytest.raises(FunctionError, match=message):
-        env.invoke()
-    assert env.init_count == 1
 
 
 def test_a_module_that_function_code_makes_by_hand_does_not_stay(environment):
@@ -444,3 +260,43 @@ def test_a_stub_that_a_test_puts_in_sys_modules_is_what_function_code_imports(
     monkeypatch.setitem(sys.modules, "heavy", types.SimpleNamespace(load=lambda: "stub"))
     env = environment("import heavy\ndef handler(event, context): return heavy.load()")
     assert env.invoke().payload == "stub"
+
+
+def test_a_stub_in_sys_modules_that_is_undone_inside(environment, monkeypatch):
+    import types
+
+    monkeypatch.setitem(sys.modules, "not_installed", types.ModuleType("not_installed"))
+    env = environment("import not_installed\ndef handler(event, context): return 1")
+    env.invoke()
+    monkeypatch.undo()
+    env.close()
+    assert "not_installed" not in sys.modules
+
+
+def test_patch_dict_of_sys_modules_does_not_throw_the_function_out(environment, write):
+    write("helper.py", "CALLS = []")
+    env = environment(
+        "import helper\ndef handler(event, context):\n import helper as h\n return h is helper"
+    )
+    with mock.patch.dict(sys.modules, {"not_installed": mock.Mock()}):
+        assert env.invoke().payload is True
+    assert env.invoke().payload is True
+    env.close()
+    assert not {"app", "helper", "not_installed"} & set(sys.modules)
+
+
+def test_a_module_that_is_reloaded_moves_to_the_end_of_sys_modules(
+    environment, tmp_path, monkeypatch
+):
+    import importlib
+
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "lastlib.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+    last = importlib.import_module("lastlib")
+    env = environment("def handler(event, context): return 1")
+    env.invoke()
+    importlib.reload(last)
+    env.close()
+    del sys.modules["lastlib"]
+    assert "app" not in sys.modules

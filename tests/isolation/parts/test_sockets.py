@@ -1,22 +1,21 @@
 """What function code reaches by name and port, and that `socket` is left as it was."""
 
 import functools
+import gc
 import http.server
 import socket
-import subprocess
-import sys
 import threading
-from pathlib import Path
+import warnings
 from unittest import mock
 
 import pytest
 
-import pytest_lambda_lifecycle.isolation.sandbox
 from pytest_lambda_lifecycle.isolation.parts.sockets import Reach
 from pytest_lambda_lifecycle.isolation.patching import replace_attributes
 
-SANDBOX = str(Path(pytest_lambda_lifecycle.isolation.sandbox.__file__).parent)
 NAMES = ["sandbox", "sandbox.localdomain", "Sandbox.LocalDomain", "sandbox.localdomain."]
+
+
 FUNCTIONS = (
     "getaddrinfo",
     "gethostbyname",
@@ -273,53 +272,101 @@ def test_attributes_that_tools_deleted_meanwhile():
     assert not hasattr(Owner, "one")
 
 
-# -- in the Python of an extension ------------------------------------------------------------------------------------
+class TestSocketsOfTheFunction:
+    """They end with its process, as the kernel ends them: a peer hears of it, and a port is free
+    for the next one.
+    """
 
+    def test_a_port_is_free_after_a_reset(self, environment):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        env = environment(f"""
+            import socket
+            server = socket.create_server(("127.0.0.1", {port}))
+            def handler(event, context): return server.getsockname()[1]
+        """)
+        assert env.invoke().payload == port
+        env.reset()
+        assert env.invoke().payload == port
 
-def run(code, *folders, flags=()):
-    path = ":".join([SANDBOX, *map(str, folders)])
-    done = subprocess.run(
-        [sys.executable, *flags, "-c", code],
-        env={"PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert not done.stderr, done.stderr
-    return done.stdout.split()
+    @pytest.mark.parametrize("end", ["reset", "recycle", "close", "shutdown"])
+    @pytest.mark.parametrize("kind", ["connect", "connect_ex"])
+    def test_a_peer_hears_of_the_end(self, environment, end, kind):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            env = environment(f"""
+                import socket
+                connection = socket.socket()
+                connection.{kind}({server.getsockname()!r})
+                def handler(event, context): connection.sendall(b"x")
+            """)
+            env.invoke()
+            peer, _ = server.accept()
+            with peer:
+                peer.settimeout(5)
+                assert peer.recv(10) == b"x"
+                getattr(env, end)()
+                assert peer.recv(10) == b""
 
+    @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no such sockets")
+    def test_a_peer_at_a_path_hears_of_the_end(self, environment, tmp_path):
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(tmp_path / "s"))
+            server.listen()
+            env = environment(f"""
+                import socket
+                connection = socket.socket(socket.AF_UNIX)
+                connection.connect({str(tmp_path / "s")!r})
+                def handler(event, context): pass
+            """)
+            env.invoke()
+            peer, _ = server.accept()
+            with peer:
+                peer.settimeout(5)
+                env.close()
+                assert peer.recv(10) == b""
 
-NAMES_OF_MODULES = (
-    "import sys, socket; print(socket.gethostbyname('sandbox'), 'sitecustomize' in sys.modules)"
-)
+    def test_python_does_not_complain_of_what_nobody_closed(self, environment):
+        env = environment("""
+            import socket
+            plain, other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
+            plain.sendto(b"x", ("127.0.0.1", 2000))
+            plain.sendto(b"x", 0, ("127.0.0.1", 2000))
+            other.bind(("127.0.0.1", 0))
+            def handler(event, context): pass
+        """)
+        env.invoke()
+        env.close()
+        del env
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            gc.collect()
+        assert list(map(str, caught)) == []
 
+    def test_a_thread_that_waits_at_one_ends(self, environment):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            env = environment(f"""
+                import socket, threading
+                connection = socket.create_connection({server.getsockname()!r})
+                listener = socket.create_server(("127.0.0.1", 0))
+                threads = [threading.Thread(target=wait) for wait in (lambda: connection.recv(1), listener.accept)]
+                for thread in threads: thread.start()
+                def handler(event, context): pass
+            """)
+            env.invoke()
+            threads = env.module.threads
+            assert all(thread.is_alive() for thread in threads)
+            env.close()
+            for thread in threads:
+                thread.join(5)
+            assert not any(thread.is_alive() for thread in threads)
 
-def test_an_extension_knows_the_names(tmp_path):
-    assert run(NAMES_OF_MODULES) == ["127.0.0.1", "False"]
-    assert run("import sys; print(*sys.path)") == run(
-        "import sys; print(*sys.path)", flags=["-W", "error"]
-    )
-    assert SANDBOX not in run("import sys; print(*sys.path)")
-
-
-def test_another_sitecustomize_runs_as_well(tmp_path):
-    (tmp_path / "sitecustomize.py").write_text("import sys; sys.other = __file__")
-    code = "import sys, sitecustomize; print(sys.other, sitecustomize.__file__)"
-    file = str(tmp_path / "sitecustomize.py")
-    assert run(code, tmp_path) == [file, file]
-    assert run(NAMES_OF_MODULES, tmp_path) == ["127.0.0.1", "True"]
-
-
-def test_another_sitecustomize_fails_as_it_would_alone(tmp_path):
-    (tmp_path / "sitecustomize.py").write_text("1 / 0")
-    with pytest.raises(
-        AssertionError, match="Error in sitecustomize; set PYTHONVERBOSE for traceback"
-    ):
-        run("print('goes on')", tmp_path)
-
-
-def test_children_of_an_extension_know_them_too():
-    child = "import socket; print(socket.gethostbyname('sandbox.localdomain'))"
-    assert run(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])") == [
-        "127.0.0.1"
-    ]
+    def test_those_of_the_test_stay_open(self, environment):
+        env = environment("def handler(event, context): pass")
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            env.invoke()
+            with socket.create_connection(server.getsockname()) as connection:
+                env.close()
+                peer, _ = server.accept()
+                with peer:
+                    peer.sendall(b"x")
+                    assert connection.recv(1) == b"x"

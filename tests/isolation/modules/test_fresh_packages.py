@@ -1,0 +1,62 @@
+"""Shared packages that a cold start imports afresh, and compiled ones, which it cannot."""
+
+import sys
+
+import pytest
+
+from pytest_lambda_lifecycle import LifecycleWarning
+
+
+def test_fresh_packages_are_imported_again(environment, write, tmp_path, monkeypatch):
+    folder = tmp_path / "lib" / "site-packages" / "stateful"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("STATE = []")
+    monkeypatch.syspath_prepend(str(folder.parent))
+    source = "import stateful\ndef handler(event, context): stateful.STATE.append(1); return len(stateful.STATE)"
+    shared = environment(source)
+    assert [shared.invoke().payload, shared.invoke().payload] == [1, 2]
+    shared.close()
+    outside = sys.modules["stateful"]
+    fresh = environment(fresh_packages=["stateful"])
+    assert fresh.invoke().payload == 1
+    fresh.close()
+    assert sys.modules.pop("stateful") is outside
+
+
+@pytest.mark.parametrize("name", ["stateful_nope", "json.nope"])
+def test_an_unknown_fresh_package_is_a_warning_that_names_the_source(environment, name):
+    with pytest.warns(LifecycleWarning, match=f"fresh_packages has '{name}'.*FunctionConfig"):
+        environment(
+            "def handler(event, context): ...", fresh_packages=[name, "json", "json.decoder"]
+        )
+
+
+def test_a_compiled_package_is_imported_once_and_the_timeline_says_so(environment, write, tmp_path):
+    import shutil
+    import sysconfig
+    from pathlib import Path
+
+    # A compiled module of the standard library, copied under another package, stands for a vendored
+    # numpy.
+    folder = Path(str(sysconfig.get_config_var("DESTSHARED")))
+    compiled = next(
+        file for name in ("_statistics", "_csv", "_json") for file in folder.glob(f"{name}.*.so")
+    )
+    write("vendored/__init__.py", f"from vendored import {compiled.name.partition('.')[0]}")
+    shutil.copy(compiled, tmp_path / "task" / "vendored" / compiled.name)
+    source = "import vendored\nX = 1\ndef handler(event, context): return id(vendored)"
+    first = environment(source)
+    identity = first.invoke().payload
+    first.close()
+    assert [event.module for event in first.timeline.of(shared_module())] == ["vendored"]
+    second = environment()
+    assert second.invoke().payload == identity
+    second.close()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "vendored"]:
+        del sys.modules[name]
+
+
+def shared_module():
+    from pytest_lambda_lifecycle.lifecycle.events import SharedModule
+
+    return SharedModule

@@ -1,0 +1,165 @@
+"""Environment variables of the function, of the test, and of the machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from unittest import mock
+
+import pytest
+
+from pytest_lambda_lifecycle.isolation.parts import environ
+from pytest_lambda_lifecycle.isolation.stage import stage
+
+SHOW = "import os\nAT_INIT = dict(os.environ)\ndef handler(event, context): return AT_INIT"
+
+
+def test_lambdas_variables_are_there_at_import(environment, tmp_path):
+    env = environment(SHOW, environment={"TABLE": "orders"}, function_name="shop", memory_size=256)
+    seen = env.invoke().payload
+    expected = {
+        "TABLE": "orders",
+        "_HANDLER": "app.handler",
+        "AWS_LAMBDA_FUNCTION_NAME": "shop",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "LAMBDA_TASK_ROOT": str(tmp_path / "task"),
+        "TZ": ":UTC",
+    }
+    assert {name: seen[name] for name in expected} == expected
+
+
+def test_real_credentials_are_never_visible(environment, monkeypatch):
+    for name in (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_PROFILE",
+    ):
+        monkeypatch.setenv(name, "REAL")
+    env = environment(SHOW)
+    seen = env.invoke().payload
+    assert "REAL" not in seen.values()
+    assert "AWS_PROFILE" not in seen
+    env.close()
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "REAL"
+
+
+def test_what_the_test_sets_between_invokes_reaches_both_sides(environment, monkeypatch):
+    env = environment(
+        "import os\ndef handler(event, context): return os.environ.get('SET_BY_TEST')"
+    )
+    env.invoke()
+    monkeypatch.setenv("SET_BY_TEST", "1")
+    assert env.invoke().payload == "1"
+    stage.leave()
+    assert os.environ["SET_BY_TEST"] == "1"
+    assert env.invoke().payload == "1"
+    stage.leave()
+    monkeypatch.undo()
+    assert env.invoke().payload is None
+
+
+@pytest.mark.parametrize("first_left", [True, False])
+def test_monkeypatch_may_undo_before_or_after_the_environment_leaves(
+    environment, monkeypatch, first_left
+):
+    monkeypatch.syspath_prepend("/by-the-test")
+    env = environment("def handler(event, context): return 1")
+    env.invoke()
+    monkeypatch.setenv("SET_BY_TEST", "1")
+    if first_left:
+        stage.leave()
+    monkeypatch.undo()
+    env.close()
+    assert "/by-the-test" not in sys.path
+    assert "SET_BY_TEST" not in os.environ
+
+
+def test_time_is_utc(environment, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        env = environment(
+            "import time\ndef handler(event, context): return [time.tzname[0], time.timezone]"
+        )
+        assert env.invoke().payload == ["UTC", 0]
+        env.close()
+        assert time.timezone == -9 * 3600
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+SHOW_NOW = "import os\ndef handler(event, context): return dict(os.environ)"
+
+
+def test_patch_dict_of_the_environment_brings_no_real_credentials(environment, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "REAL")
+    env = environment(SHOW_NOW, environment={"TABLE": "orders"})
+    with mock.patch.dict(os.environ, {"AWS_ACCESS_KEY_ID": "mocked", "ADDED": "1"}):
+        assert env.invoke().payload["ADDED"] == "1"
+    seen = env.invoke().payload
+    assert seen["AWS_ACCESS_KEY_ID"].startswith("ASIA")
+    assert (seen["TABLE"], seen["AWS_LAMBDA_FUNCTION_NAME"]) == ("orders", "function")
+    assert "ADDED" not in seen
+    stage.leave()
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "REAL"
+    assert "ADDED" not in os.environ
+
+
+def test_an_emptied_environment_comes_back_whole(environment, monkeypatch):
+    monkeypatch.setenv(
+        "AWS_REGION", "us-east-1"
+    )  # as inside, so nothing changes when it comes back
+    before = dict(os.environ)
+    env = environment(SHOW_NOW, environment={"TABLE": "orders"})
+    with mock.patch.dict(os.environ, {"ADDED": "1"}, clear=True):
+        assert "HOME" not in env.invoke().payload
+    assert env.invoke().payload["AWS_LAMBDA_FUNCTION_NAME"] == "function"
+    stage.leave()
+    environ.sweep()
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("undone", ["inside", "after leaving", "after coming back"])
+def test_a_variable_of_the_function_that_a_test_sets(environment, monkeypatch, undone):
+    env = environment(SHOW_NOW, environment={"TABLE": "orders"})
+    env.invoke()
+    monkeypatch.setenv("TABLE", "patched")
+    assert env.invoke().payload["TABLE"] == "patched"
+    if undone != "inside":
+        left = stage.leave()
+        assert "TABLE" not in os.environ
+        if undone == "after coming back":
+            stage.resume(left)
+    monkeypatch.undo()
+    stage.leave()
+    environ.sweep()
+    assert "TABLE" not in os.environ
+
+
+def test_moto_that_ends_while_the_environment_is_entered_puts_no_real_keys_back(
+    environment, monkeypatch
+):
+    moto = pytest.importorskip("moto")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "REAL")
+    env = environment(
+        "import os\ndef handler(event, context): return os.environ['AWS_ACCESS_KEY_ID']"
+    )
+    with moto.mock_aws():
+        env.invoke()
+    assert env.invoke().payload.startswith("ASIA")
+    stage.leave()
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "REAL"
+
+
+def test_changed_variables_end_with_the_process(environment):
+    env = environment("""
+        import os
+        def handler(event, context): os.environ["N"] = os.environ.get("N", "") + "1"; return os.environ["N"]
+    """)
+    assert [env.invoke().payload, env.invoke().payload] == ["1", "11"]
+    env.reset()
+    assert env.invoke().payload == "1"

@@ -1,0 +1,70 @@
+"""The interval timer, which function, test and deadline share."""
+
+import signal
+import time
+
+import pytest
+
+
+def timer_is_set() -> bool:
+    return signal.getitimer(signal.ITIMER_REAL)[0] > 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+def test_a_timer_left_running_is_frozen_and_goes_on(environment):
+    before = timer_is_set()
+    env = environment("""
+        import signal, time
+        rang = []
+        signal.signal(signal.SIGALRM, lambda *_: rang.append(1))
+        def handler(event, context):
+            if event == "set": signal.setitimer(signal.ITIMER_REAL, 0.05)
+            if event == "wait": time.sleep(0.2)
+            return len(rang)
+    """)
+    assert env.invoke("set").payload == 0
+    assert timer_is_set() == before
+    time.sleep(0.1)
+    assert env.module.rang == []
+    assert env.invoke("wait").payload == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+def test_the_tests_own_timer_fires_at_its_moment(environment):
+    env = environment("""
+        import signal
+        def handler(event, context):
+            signal.signal(signal.SIGALRM, lambda *_: None); signal.alarm(100); signal.alarm(0)
+    """)
+    rang: list[float] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rang.append(time.perf_counter()))
+    try:
+        began = time.perf_counter()
+        signal.setitimer(signal.ITIMER_REAL, 0.15)
+        env.invoke()
+        left, _ = signal.getitimer(signal.ITIMER_REAL)
+        assert 0 < left <= 0.15
+        while not rang and time.perf_counter() < began + 5:
+            time.sleep(0.01)
+        assert 0.14 < rang[0] - began < 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+def test_the_traceback_of_the_tests_handler_shows_none_of_our_frames(environment):
+    env = environment("import time\ndef handler(event, context): time.sleep(5)")
+    env.initialize()
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("Timeout"))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(pytest.fail.Exception) as caught:
+            env.invoke()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    inside = caught.traceback[[entry.path.name for entry in caught.traceback].index("app.py") + 1 :]
+    assert [
+        entry.name for entry in inside if not entry.frame.f_locals.get("__tracebackhide__")
+    ] == ["<lambda>"]

@@ -1,0 +1,74 @@
+"""An environment that is closed is freed, with the modules that it has imported."""
+
+import gc
+import weakref
+
+import pytest
+
+from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "",
+        "import os, time, json; os.own, time.own, json.own = Big(), Big(), Big()",
+        "import logging; logging.getLogger('own').addHandler(logging.StreamHandler(Big()))",
+        "import gc, signal; signal.signal(signal.SIGTERM, big.__eq__); gc.set_threshold(99)",
+        "import socket; connection = socket.socket(); connection.bind(('127.0.0.1', 0))",
+        "import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', '']); child.wait()",
+        "import sys; sys.modules['json'] = big; sys.path.append('own'); sys.meta_path.append(big)",
+        "import asyncio; loop = asyncio.new_event_loop(); asyncio.set_event_loop(loop); loop.close()",
+        "import contextvars; contextvars.ContextVar('own').set(big)",
+        "import threading; local = threading.local(); local.big = big",
+    ],
+)
+def test_nothing_keeps_an_environment_that_is_closed(tmp_path, code):
+    """Its modules go with it: they may hold much, and Python complains of files and loops that
+    nobody has closed.
+    """
+    (tmp_path / "app.py").write_text(
+        f"class Big: find_spec = write = lambda *_: None\nbig = Big()\n{code}\ndef handler(event, context): return 1\n"
+    )
+    env = ExecutionEnvironment(FunctionConfig("app.handler", code_dir=tmp_path))
+    spy = env.spy("app.Big") if code == "" else None
+    env.invoke()
+    env.invoke()
+    left = [weakref.ref(one) for one in (env, env.module, env.module.big)]
+    env.close()
+    del env, spy
+    gc.collect()
+    assert [one() for one in left] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "",
+        "import os, urllib.request as r; r.urlopen(f'http://{os.environ[\"AWS_LAMBDA_RUNTIME_API\"]}/2018-06-01/ping').read()",
+        "import tempfile; tempfile.mkdtemp()",
+        "import threading; one = threading.Thread(target=print); one.start(); one.join(); del one",
+    ],
+)
+def test_an_environment_that_is_closed_is_freed_at_once(tmp_path, code):
+    """Not by the garbage collector, whose runs would come amid the next cold starts."""
+    (tmp_path / "app.py").write_text(f"{code}\ndef handler(event, context): return 1\n")
+    config = FunctionConfig("app.handler", code_dir=tmp_path)
+    misplaced, around = lambda copies: list(copies()) and (), lambda event, invoke: invoke()
+    gc.collect()
+    gc.disable()
+    try:
+        env = ExecutionEnvironment(config, misplaced=misplaced, around_invoke=around)
+        env.invoke()
+        env.recycle()
+        env.invoke()
+        parts = env._parts
+        left = [
+            weakref.ref(one)
+            for one in (env, parts.conductor, parts.process, parts.world, parts.runtime)
+        ]
+        env.close()
+        del env, parts
+        assert [one() for one in left] == [None] * len(left)
+    finally:
+        gc.enable()

@@ -28,7 +28,7 @@ from pytest_lambda_lifecycle.extensions.group import ExtensionGroup
 from pytest_lambda_lifecycle.extensions.objects import Objects
 from pytest_lambda_lifecycle.extensions.programs import Programs, extension_programs
 from pytest_lambda_lifecycle.function.config import FunctionConfig
-from pytest_lambda_lifecycle.function.layers import _layer_folders, opt_layers
+from pytest_lambda_lifecycle.function.layers import import_folders, opt_layers
 from pytest_lambda_lifecycle.function.task_root import find_task_root, working_directory_candidates
 from pytest_lambda_lifecycle.function.variables import function_variables, is_withheld
 from pytest_lambda_lifecycle.isolation.alarm import Alarm
@@ -108,7 +108,7 @@ def assemble(
     ).resolve()
     programs = extension_programs(config, clock)
     timeline = Timeline(observer=observer)
-    import_path = [str(folder) for folder in (task_root, *_layer_folders(config.layers))]
+    import_path = [str(folder) for folder in (task_root, *import_folders(config.layers))]
     world = World(import_path, fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
     _warn_of_unknown(config, world)
     storage, log_stream = EphemeralStorage(), _new_log_stream(config, clock.now_us())

@@ -17,6 +17,7 @@ from pytest_lambda_lifecycle.environment.extending import Extending
 from pytest_lambda_lifecycle.environment.history import History
 from pytest_lambda_lifecycle.environment.request import make_request, remaining_us
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError, caller
+from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.function.task_root import hint_at_namesake, hint_at_neighbour
 from pytest_lambda_lifecycle.isolation.modules.world import Keep, World, is_rewritten
 from pytest_lambda_lifecycle.isolation.stage import stage
@@ -347,7 +348,7 @@ class ExecutionEnvironment(Extending, History):
     @property
     def module(self) -> ModuleType:
         """The module that holds the handler, as this environment imported it."""
-        return self.import_module(self.config.handler.rpartition(".")[0].replace("/", "."))
+        return self.import_module(HandlerName.parse(self.config.handler).module)
 
     def import_module(self, name: str) -> ModuleType:
         """Return a module as the function sees it, imported if it was not yet.

@@ -1,4 +1,4 @@
-"""Where the extensions of layers are."""
+"""Layers: the folders of their modules, and the extensions in them."""
 
 from __future__ import annotations
 
@@ -8,22 +8,30 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_lambda_lifecycle.function.config import FunctionConfig
-
 if TYPE_CHECKING:
-    pass
+    from pytest_lambda_lifecycle.function.config import FunctionConfig
+
+__all__ = ["find_extensions", "import_folders", "opt_layers"]
 
 
-__all__ = ["find_extensions", "opt_layers"]
+def import_folders(layers: Iterable[Path]) -> list[Path]:
+    """Return the folders of layers from which function code imports, in the order of the search.
+
+    Layers are unpacked over each other in ``/opt``, so a later layer comes first.
+    """
+    minor = f"python3.{sys.version_info.minor}"
+    ordered = [layer.resolve() for layer in layers][::-1]
+    folders = [layer / "python" / "lib" / minor / "site-packages" for layer in ordered]
+    folders += [layer / "python" for layer in ordered]
+    return [folder for folder in folders if os.path.isdir(folder)]
 
 
 def find_extensions(layers: Iterable[Path]) -> list[tuple[str, Path]]:
-    """Return name and path of what Lambda would start: the files in the layers' ``extensions``
-    folders, by name.
+    """Return name and path of each extension that Lambda would start, sorted by name.
 
-    As in the Runtime Interface Emulator folders are no extensions, and hidden files and symbolic
-    links are.  Layers are unpacked over each other, so of two files with one name the later layer's
-    counts.
+    They are the files in the ``extensions`` folders of the layers.  As in the Runtime Interface
+    Emulator folders are no extensions, and hidden files and symbolic links are.  Layers are
+    unpacked over each other, so of two files with one name the later layer's counts.
     """
     found: dict[str, Path] = {}
     for layer in layers:
@@ -39,22 +47,11 @@ def find_extensions(layers: Iterable[Path]) -> list[tuple[str, Path]]:
 
 
 def opt_layers(config: FunctionConfig) -> list[Path]:
-    """Return what is in ``/opt``: the layers, and the folders around ``extensions`` folders whose
-    files were named.
+    """Return the directories whose content is in ``/opt``.
+
+    They are the layers, and the folders around each ``extensions`` folder of which the setting
+    ``extensions`` names a file.
     """
     paths = [path for path in config.extensions if isinstance(path, Path)]
-    return [
-        *config.layers,
-        *dict.fromkeys(path.parents[1] for path in paths if path.parent.name == "extensions"),
-    ]
-
-
-def _layer_folders(layers: Iterable[Path]) -> list[Path]:
-    """Return the import folders of layers, unpacked over each other in ``/opt``: what comes later
-    wins.
-    """
-    minor = f"python3.{sys.version_info.minor}"
-    ordered = [layer.resolve() for layer in layers][::-1]
-    folders = [layer / "python" / "lib" / minor / "site-packages" for layer in ordered]
-    folders += [layer / "python" for layer in ordered]
-    return [folder for folder in folders if folder.is_dir()]
+    named = [path.parents[1] for path in paths if path.parent.name == "extensions"]
+    return [*config.layers, *dict.fromkeys(named)]

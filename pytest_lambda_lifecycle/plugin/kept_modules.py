@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.isolation.modules.world import Keep, is_rewritten
 
 __all__ = ["keep_for"]
@@ -80,10 +81,11 @@ def keep_for(session: pytest.Session, task_root: Path, handler_file: Path | None
 
 def handler_file(task_root: Path, handler: str) -> Path | None:
     """Return the real path of the handler's module, if it lies in the task root."""
-    path = task_root.joinpath(*handler.rpartition(".")[0].replace("/", ".").strip(".").split("."))
-    for file in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
-        if os.path.isfile(file):
-            return _real(file)
+    name = HandlerName.parse(handler)
+    if name.is_importable:
+        for source in name.sources:
+            if os.path.isfile(task_root / source):
+                return _real(task_root / source)
     return None
 
 

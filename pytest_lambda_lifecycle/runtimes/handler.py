@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable
 from typing import Any
 
+from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.runtimes.codec import RuntimeFault
 
 __all__ = ["load_handler"]
@@ -22,31 +22,25 @@ def load_handler(handler: str) -> Callable[[Any, Any], Any]:
     error texts keep it as it was written.
     """
     __tracebackhide__ = __function_code_above__ = True
-    module_name, attribute = _split(handler)
-    if module_name.split(".")[0] in sys.builtin_module_names:
-        message = f"Cannot use built-in module {module_name} as a handler module"
+    if "." not in handler:  # the runtime adds the words of Python's ValueError
+        message = f"Bad handler '{handler}': not enough values to unpack (expected 2, got 1)"
+        raise RuntimeFault("Runtime.MalformedHandlerName", message)
+    name = HandlerName.parse(handler)
+    if name.is_built_in:
+        message = f"Cannot use built-in module {name.path} as a handler module"
         raise RuntimeFault("Runtime.BuiltInModuleConflict", message)
     try:
-        module = importlib.import_module(module_name.replace("/", "."))
+        module = importlib.import_module(name.module)
     except ImportError as error:
-        message = f"Unable to import module '{module_name}': {error}"
+        message = f"Unable to import module '{name.path}': {error}"
         raise RuntimeFault("Runtime.ImportModuleError", message) from error
     except SyntaxError as error:
         place = f'  File "{error.filename}" Line {error.lineno}\n    {error.text}'
-        message = f"Syntax error in module '{module_name}': {error}"
+        message = f"Syntax error in module '{name.path}': {error}"
         raise RuntimeFault("Runtime.UserCodeSyntaxError", message, (place,)) from error
     try:
-        found: Callable[[Any, Any], Any] = getattr(module, attribute)
+        found: Callable[[Any, Any], Any] = getattr(module, name.attribute)
     except AttributeError as error:
-        message = f"Handler '{attribute}' missing on module '{module_name}'"
+        message = f"Handler '{name.attribute}' missing on module '{name.path}'"
         raise RuntimeFault("Runtime.HandlerNotFound", message) from error
     return found
-
-
-def _split(handler: str) -> tuple[str, str]:
-    try:
-        module_name, attribute = handler.rsplit(".", 1)
-    except ValueError as error:
-        message = f"Bad handler '{handler}': {error}"
-        raise RuntimeFault("Runtime.MalformedHandlerName", message) from None
-    return module_name, attribute

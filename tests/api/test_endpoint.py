@@ -49,10 +49,11 @@ def test_the_servers_own_imports_are_no_modules_of_the_function(tmp_path):
 import sys
 sys.path[:] = {[entry for entry in sys.path if entry]!r}
 from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
-assert "http.server" not in sys.modules
+SERVER = "pytest_lambda_lifecycle.api.connection"
+assert SERVER not in sys.modules
 with ExecutionEnvironment(FunctionConfig("app.handler", code_dir={str(tmp_path)!r})) as env:
     assert env.invoke().payload.endswith("pong")
     path = list(sys.path)
-assert "http.server" in sys.modules and {str(tmp_path)!r} in path
+assert SERVER in sys.modules and {str(tmp_path)!r} in path
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd="/")

@@ -93,12 +93,18 @@ def test_targets_with_more_than_a_path(apis, target):
         (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nA: " + b"a" * 70_000 + b"\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n", 431),
+        (b"GET /2018-06-01/ping\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n: no name\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nA : b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nA: b\r\n folded: c\r\n\r\n", 400),
         (REGISTER + b"Content-Length: x\r\n\r\n", 400),
         (REGISTER + b"Content-Length: -1\r\n\r\n", 400),
         (REGISTER + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
         (REGISTER + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}", 400),
         (REGISTER + b"Transfer-Encoding: gzip\r\n\r\n{}", 501),
         (REGISTER + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (REGISTER + b"Transfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n", 400),
         (REGISTER + b"Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n", 400),
         (REGISTER + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}}}\r\n0\r\n\r\n", 400),
         (REGISTER + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 70_000, 400),
@@ -461,9 +467,25 @@ def test_the_parser_is_loaded_when_somebody_connects():
         "import sys\n"
         "from pytest_lambda_lifecycle.api.server import ApiServer\n"
         "server = ApiServer(print); server.bind(); server.close()\n"
-        "server.serve()\n"
-        "libraries = {'http', 'http.server', 'http.client', 'email', 'asyncio'}\n"
-        "assert not libraries & set(sys.modules), sorted(sys.modules)\n"
+        "unwanted = {'http', 'http.server', 'http.client', 'email', 'asyncio'} & set(sys.modules)\n"
+        "assert not unwanted, unwanted\n"
+    )
+    path = f"import sys; sys.path[:] = {sys.path!r}\n"
+    subprocess.run([sys.executable, "-W", "error", "-c", path + code], check=True)
+
+
+def test_a_served_request_loads_no_large_library():
+    code = (
+        "import socket, sys\n"
+        "from pytest_lambda_lifecycle.api.replies import Reply\n"
+        "from pytest_lambda_lifecycle.api.server import ApiServer\n"
+        "server = ApiServer(lambda call: Reply(200, b'ok')); server.bind(); server.serve()\n"
+        "with socket.create_connection(server._listener.getsockname()) as client:\n"
+        "    client.sendall(b'GET / HTTP/1.1\\r\\nConnection: close\\r\\n\\r\\n')\n"
+        "    assert client.recv(1000).endswith(b'ok')\n"
+        "server.close()\n"
+        "unwanted = {'http.server', 'http.client', 'email', 'asyncio'} & set(sys.modules)\n"
+        "assert not unwanted, unwanted\n"
     )
     path = f"import sys; sys.path[:] = {sys.path!r}\n"
     subprocess.run([sys.executable, "-W", "error", "-c", path + code], check=True)

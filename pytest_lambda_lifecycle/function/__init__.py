@@ -1,5 +1,4 @@
-"""The declared function: settings and their sources, task root, layers, environment variables,
-extension objects.
+"""The declared function: its settings, task root, layers, environment variables and extensions.
 
 Nothing here runs function code.
 """

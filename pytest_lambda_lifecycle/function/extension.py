@@ -1,5 +1,6 @@
-"""`Extension`: an extension as an object in this process, for test doubles and to run a real
-extension's logic.
+"""`Extension`: an extension as an object in this process.
+
+It serves as a test double, and runs the logic of a real extension.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ __all__ = [
 __stands_for__ = "bootstrap"
 
 EVENTS: Final = ("INVOKE", "SHUTDOWN")
-"""What an extension may register for, an internal one for the first alone (Extensions API,
-"Register").
+"""The events that an extension may register for (Extensions API, "Register").
+
+An internal extension may register for the first alone.
 """
 
 
@@ -44,36 +46,37 @@ class PostedError(SystemExit):
 
 
 class Extension:
-    """An extension: it registers when Init begins, is told of each invoke and of the shutdown, and
-    may take time.
+    """An extension: it registers when Init begins, and receives each invoke and the shutdown.
 
-    Override `on_init`, `on_invoke` and `on_shutdown`.  What they raise is ``Extension.Crash``, as
-    if the process had ended; so is `sys.exit`.  What they write is the extension's log.  Under
-    ``lambda_clock`` their sleeping takes virtual time, beside the function's.  The object stands
-    for an *external* extension, a process of its own that gets 2,000 ms to shut down; with
-    ``internal=True`` for one in the runtime's process.
+    Override `on_init`, `on_invoke` and `on_shutdown`.  An exception in one of them, `SystemExit`
+    included, is ``Extension.Crash``, as if the process had ended.  Their output is the extension's
+    log.  Under ``lambda_clock`` their sleeping takes virtual time, side by side with the function.
+    The object stands for an *external* extension, a process of its own that gets 2,000 ms to shut
+    down; with ``internal=True`` for one in the runtime's process.
 
-    Given as a class (``extensions=[Flusher]``) it is made anew for each init, as the process would
-    be.
+    A class (``extensions=[Flusher]``) is instantiated anew for each init, as a process would be
+    started anew.
     """
 
-    __test__: ClassVar[bool] = False  # not a test class, whatever it is called where it is imported
+    # pytest would collect a subclass that a test module calls TestSomething.
+    __test__: ClassVar[bool] = False
 
     name: str = ""
-    """The name under which it registers: by default that of the class."""
+    """The name under which it registers; by default the name of the class."""
     subscriptions: tuple[str, ...] = EVENTS
-    """What it registers for; by default ``INVOKE`` and, unless internal, ``SHUTDOWN``.
+    """The events for which it registers; by default ``INVOKE`` and, unless internal, ``SHUTDOWN``.
 
-    Without any it is told nothing, but must be ready for Init to end.
+    Without any it receives no event, but must be ready for Init to end.
     """
     internal: bool = False
-    """It lives in the runtime's process: registers after function init, hears of no shutdown
-    (Extensions API).
+    """Whether it lives in the runtime's process.
+
+    Such an extension registers after function init and receives no shutdown (Extensions API).
     """
     delay_ms: float = 0
-    """Time that it takes for each event, before `on_invoke` or `on_shutdown`, in ms."""
+    """The time that each event takes before `on_invoke` or `on_shutdown` is called, in ms."""
     registers: bool = True
-    """False: it starts and never registers, so that Init runs into its limit."""
+    """False: the extension starts and never registers, so that Init runs into its limit."""
 
     def __init__(
         self,
@@ -84,7 +87,7 @@ class Extension:
         delay_ms: float | None = None,
         registers: bool | None = None,
     ) -> None:
-        """What is not given is as the class says; a subclass need not call this."""
+        """Set what is given; the rest is as the class has it.  A subclass need not call this."""
         self.name = extension_name(self) if name is None else name
         self.internal = self.internal if internal is None else internal
         if events is not None:
@@ -97,34 +100,37 @@ class Extension:
         super().__init_subclass__(**keywords)
         if "events" in vars(cls):
             raise ConfigError(
-                f"class {cls.__qualname__} sets events, which are what the extension has received; "
-                "what it registers for is called subscriptions"
+                f"class {cls.__qualname__} sets events, the list of the received events; the tuple "
+                "of events for which it registers is called subscriptions",
+                code="LLC207",
             )
 
     @property
     def events(self) -> list[dict[str, object]]:
-        """The events it has received, as the Extensions API gives them: ``eventType``,
-        ``deadlineMs``, …
+        """The events that it has received, as the Extensions API gives them.
+
+        Each has ``eventType``, ``deadlineMs`` and so on.
         """
         received: list[dict[str, object]] = self.__dict__.setdefault("_events", [])
         return received
 
     def on_init(self) -> None:
-        """Start: registration comes first, and the runtime starts when all have registered."""
+        """Start; it has registered, and the runtime starts when all extensions have."""
 
     def on_invoke(self, event: dict[str, object]) -> None:
-        """Be told of an invoke, when the runtime is; the event has no payload.  Return when done
-        with it.
+        """Receive an invoke, at the same time as the runtime; the event has no payload.
+
+        The extension is ready for the next event when this returns.
         """
 
     def on_shutdown(self, event: dict[str, object]) -> None:
-        """Be told of the end (``shutdownReason``), until ``deadlineMs``."""
+        """Receive the shutdown, with its ``shutdownReason``; it may take until ``deadlineMs``."""
 
     def init_error(self, error_type: str) -> NoReturn:
         """Report that it cannot start (``/extension/init/error``), and exit.
 
-        ``error_type`` is free text, such as ``"Extension.ConfigInvalid"``.  Only before the first
-        event, as on Lambda.
+        Call it before the first event only, as on Lambda.  ``error_type`` is free text, such as
+        ``"Extension.ConfigInvalid"``.
         """
         raise PostedError("init/error", error_type)
 
@@ -140,30 +146,39 @@ class RecordingExtension(Extension):
     """An extension that does nothing but record: `events`."""
 
 
-# Whoever calls an extension's own code is one of these: what runs above them can be interrupted
-# (see `interruption`).
-
-
 def extension_name(extension: Extension | type[Extension]) -> str:
-    """Return the name under which it will register."""
-    return (
-        extension.name or (extension if isinstance(extension, type) else type(extension)).__name__
-    )
+    """Return the name under which an extension will register."""
+    cls = extension if isinstance(extension, type) else type(extension)
+    return extension.name or cls.__name__
 
 
 def subscriptions_of(extension: Extension | type[Extension]) -> tuple[str, ...]:
-    """Return what it will register for: an internal one cannot for SHUTDOWN, and does not unless it
-    says so.
+    """Return the events for which an extension will register.
+
+    An internal one cannot register for ``SHUTDOWN``, so it does not by default.
     """
     default = extension.subscriptions is EVENTS
     return ("INVOKE",) if default and extension.internal else tuple(extension.subscriptions)
 
 
 def check_extension(extension: Extension | type[Extension]) -> str:
-    """Return what Lambda would refuse about it, or what is no value at all; or ``""``."""
+    """Return the problem that Lambda, or Python, has with an extension; ``""`` if there is none."""
+    return (
+        _problem_with_name(extension)
+        or _problem_with_subscriptions(extension)
+        or _problem_with_delay(extension.delay_ms)
+        or _problem_with_methods(extension)
+    )
+
+
+def _problem_with_name(extension: Extension | type[Extension]) -> str:
     name: object = extension.name
-    if not isinstance(name, str) or extension_name(extension) == "runtime":
-        return f"name={name!r} has to be text, and not 'runtime', which is what the runtime is called here"
+    if isinstance(name, str) and extension_name(extension) != "runtime":
+        return ""
+    return f"name={name!r} has to be text, and not 'runtime', the name of the runtime itself"
+
+
+def _problem_with_subscriptions(extension: Extension | type[Extension]) -> str:
     given: object = extension.subscriptions
     if isinstance(given, str):
         return f"subscriptions={given!r} has to be a tuple of names"
@@ -175,14 +190,17 @@ def check_extension(extension: Extension | type[Extension]) -> str:
         return (
             "an internal extension cannot register for SHUTDOWN: it ends with the runtime's process"
         )
-    delay_ms: object = extension.delay_ms
-    number = (
-        delay_ms
-        if isinstance(delay_ms, (int, float)) and not isinstance(delay_ms, bool)
-        else math.nan
-    )
-    if not math.isfinite(number) or number < 0:
-        return f"delay_ms={delay_ms!r} has to be a number of milliseconds, and not negative"
+    return ""
+
+
+def _problem_with_delay(delay_ms: object) -> str:
+    is_number = isinstance(delay_ms, int | float) and not isinstance(delay_ms, bool)
+    if is_number and math.isfinite(delay_ms) and delay_ms >= 0:
+        return ""
+    return f"delay_ms={delay_ms!r} has to be a number of milliseconds, and not negative"
+
+
+def _problem_with_methods(extension: Extension | type[Extension]) -> str:
     for method in ("on_init", "on_invoke", "on_shutdown"):
         if inspect.iscoroutinefunction(getattr(extension, method)):
             return (

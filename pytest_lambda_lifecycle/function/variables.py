@@ -1,17 +1,19 @@
 """The environment variables that a function finds.
 
-They are the developer's, minus everything that leads to a real AWS account or speaks of an outer
-Lambda, plus what Lambda defines (Developer Guide, "Defined runtime environment variables"), plus
-the function's own.
+They are the developer's variables without those that lead to a real AWS account or belong to an
+outer Lambda, the variables that Lambda defines (Developer Guide, "Defined runtime environment
+variables"), and those that the function declares.
 
 Some values differ from Lambda's on purpose.  The first two, so that nothing here can reach AWS:
 
-* ``AWS_CONFIG_FILE`` and ``AWS_SHARED_CREDENTIALS_FILE`` exist and name an empty file; without them an SDK would read
-  ``~/.aws``.
-* With SnapStart, Lambda gives credentials through a local HTTP server and sets no access keys.  Here the (fake) access
-  keys are set as well, since an SDK that finds none would try that server, and then the instance metadata of the
-  machine that runs the tests.  ``AWS_SESSION_TOKEN`` is absent, as on Lambda.
-* Under virtual time ``AWS_CREDENTIAL_EXPIRATION`` tells SDKs when the keys expire, and they are rotated before.
+* ``AWS_CONFIG_FILE`` and ``AWS_SHARED_CREDENTIALS_FILE`` exist and name an empty file; without them
+  an SDK would read ``~/.aws``.
+* With SnapStart, Lambda gives credentials through a local HTTP server and sets no access keys.
+  Here the (fake) access keys are set as well, since an SDK that finds none would try that server,
+  and then the instance metadata of the machine that runs the tests.  ``AWS_SESSION_TOKEN`` is
+  absent, as on Lambda.
+* Under virtual time ``AWS_CREDENTIAL_EXPIRATION`` tells SDKs when the keys expire, and they are
+  rotated before.
 """
 
 from __future__ import annotations
@@ -31,37 +33,42 @@ if TYPE_CHECKING:
 __all__ = ["NO_LISTENER", "Credentials", "function_variables", "is_withheld", "log_group_name"]
 
 NO_LISTENER: Final = "127.0.0.1:1"
-"""An address that refuses a connection at once: nothing listens on port 1 (tcpmux), and only root
-could.
+"""An address that refuses a connection at once.
+
+Nothing listens on port 1 (tcpmux), and only root could.
 """
 
 RUNTIME_DIR: Final = "/var/runtime"
 
-# Sources of credentials, profiles and configuration (botocore's and the other SDKs' names), and
-# everything of a Lambda function inside which the tests may run themselves.
+# Sources of credentials, profiles and configuration (by their names in botocore and other SDKs),
+# and the variables of a Lambda function inside which the tests may run themselves.
 _WITHHELD: Final = re.compile(
     r"""
       AWS_ACCESS_KEY.* | AWS_SECRET.* | AWS_SESSION_TOKEN | AWS_SECURITY_TOKEN | AWS_BEARER_TOKEN.*
-    | AWS_PROFILE | AWS_DEFAULT_PROFILE | AWS_VAULT | AWS_CONFIG_FILE | AWS_SHARED_CREDENTIALS_FILE | BOTO_CONFIG
-    | AWS_ROLE_.* | AWS_WEB_IDENTITY_TOKEN.* | AWS_CONTAINER_.* | AWS_CREDENTIAL_.* | AWS_SSO.* | AWS_LOGIN_.*
-    | AWS_EC2_METADATA_SERVICE_ENDPOINT.*
-    | AWS_LAMBDA_.* | LAMBDA_TASK_ROOT | LAMBDA_RUNTIME_DIR | _LAMBDA_.* | _HANDLER | _X_AMZN_.* | _AWS_XRAY_.*
+    | AWS_PROFILE | AWS_DEFAULT_PROFILE | AWS_VAULT
+    | AWS_CONFIG_FILE | AWS_SHARED_CREDENTIALS_FILE | BOTO_CONFIG
+    | AWS_ROLE_.* | AWS_WEB_IDENTITY_TOKEN.* | AWS_CONTAINER_.* | AWS_CREDENTIAL_.* | AWS_SSO.*
+    | AWS_LOGIN_.* | AWS_EC2_METADATA_SERVICE_ENDPOINT.*
+    | AWS_LAMBDA_.* | LAMBDA_TASK_ROOT | LAMBDA_RUNTIME_DIR | _LAMBDA_.*
+    | _HANDLER | _X_AMZN_.* | _AWS_XRAY_.*
     """,
     re.VERBOSE,
 )
 
 
 class Credentials(NamedTuple):
-    """What an SDK signs requests with.  The defaults are recognisably fake and accepted by moto and
-    LocalStack.
+    """The keys with which an SDK signs requests.
+
+    The defaults are recognisably fake, and accepted by moto and LocalStack.
     """
 
     access_key_id: str = "ASIAIOSFODNN7EXAMPLE"
     secret_access_key: str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
     session_token: str = "fake-session-token"
     expiration: str | None = None
-    """ISO 8601; None outside virtual time, since a test that freezes time far ahead would find them
-    expired.
+    """ISO 8601; None outside virtual time.
+
+    A test that freezes time far ahead would otherwise find them expired.
     """
 
 
@@ -75,7 +82,7 @@ def function_variables(
     api: str = NO_LISTENER,
     metadata_token: str = "",
 ) -> dict[str, str]:
-    """Return all that ``os.environ`` holds when the function's first module is imported.
+    """Return the content of ``os.environ`` when the function's first module is imported.
 
     ``api`` is the address of the Runtime API, ``metadata_token`` opens the metadata endpoint there.
     ``_X_AMZN_TRACE_ID`` is not among them: the runtime sets it for each invoke.
@@ -103,13 +110,13 @@ def function_variables(
 
 
 def log_group_name(config: FunctionConfig) -> str:
-    """The name of the CloudWatch log group that Lambda creates for a function."""
+    """Return the name of the CloudWatch log group that Lambda creates for a function."""
     return f"/aws/lambda/{config.function_name}"
 
 
 @lru_cache(maxsize=1024)
 def is_withheld(name: str) -> bool:
-    """Say whether a variable of the outside never reaches function code, whoever sets it."""
+    """Say whether a variable of the test's process never reaches function code."""
     return name in RESERVED_VARIABLES or _WITHHELD.fullmatch(name) is not None
 
 

@@ -131,7 +131,8 @@ def test_wrong_values_show_at_the_call(suite):
     result.stdout.fnmatch_lines(
         [
             ">*lambda_lifecycle()",
-            "E*timeout=901 s is outside Lambda's range 1..900 s (from the marker at test_it.py:3 (test_it))",
+            "E*timeout=901 s is outside Lambda's range 1..900 s "
+            "(from the marker at test_it.py:3 (test_it)) ?LLC202?",
             "test_it.py:5: ConfigError",
         ]
     )

@@ -1,15 +1,16 @@
-"""The pytest plugin: what pytest loads in every run.
+"""The pytest plugin: the only folder that imports pytest.
 
-It imports pytest alone.  Everything else of the package is imported by the first test that uses one
-of the fixtures.
+pytest loads this module in every run, and it imports pytest alone.  The first test that uses one of
+the fixtures imports everything else of the package.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Generator, Mapping
+from functools import partial
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -26,27 +27,27 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.plugin.wide_scopes import WideEnvironments
 
 MARKER: Final = (
-    "lambda_lifecycle(handler=None, **settings): settings of the environments that the lambda_lifecycle fixture makes "
-    "for the test; the same keywords as its call (timeout=3, memory_size=128, environment={...}, ...)."
+    "lambda_lifecycle(handler=None, **settings): "
+    "settings of the environments that the lambda_lifecycle fixture makes for the test; "
+    "the same keywords as its call (timeout=3, memory_size=128, environment={...}, ...)."
 )
 
 CLOCK_MARKER: Final = (
-    "lambda_clock(start=None): when the virtual time of the lambda_clock fixture begins, as an aware datetime or as "
+    "lambda_clock(start=None): "
+    "when the virtual time of the lambda_clock fixture begins, as an aware datetime or as "
     "ISO 8601 text; now, on the whole second, by default."
 )
 
 _journal_key: Final[pytest.StashKey[Journal]] = pytest.StashKey()
 """On the config: the environments of this run, from the first one on."""
 _item_key: Final[pytest.StashKey[pytest.Item | None]] = pytest.StashKey()
-"""On the config: the item that runs."""
+"""On the config: the running item."""
 _watch_key: Final[pytest.StashKey[PatchWatch]] = pytest.StashKey()
-"""On the config: how function modules looked when that item began, from the first one on that uses
-a fixture.
-"""
+"""On the config: the watch for patches, from the first item on that uses a fixture."""
 _wide_key: Final[pytest.StashKey[WideEnvironments]] = pytest.StashKey()
-"""On the config: environments that are wider than a test, from the first one on."""
+"""On the config: the environments of class, module and session scope, from the first one on."""
 _entered_key: Final[pytest.StashKey[Slice | None]] = pytest.StashKey()
-"""On an item: the environment that is put back at its next phase."""
+"""On an item: the environment to enter again in the item's next phase (setup, call, teardown)."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,16 +58,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Make the plugin's own hooks known."""
+    """Register the plugin's own hooks."""
     from pytest_lambda_lifecycle.plugin import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker; check the options while a mistake can still end the run with a usage
-    error.
-    """
+    """Register the markers, and check the options: a mistake ends the run with a usage error."""
     config.addinivalue_line("markers", MARKER)
     config.addinivalue_line("markers", CLOCK_MARKER)
     from pytest_lambda_lifecycle.plugin import options
@@ -75,69 +74,60 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say what the ini file and the command line set; nothing otherwise."""
+    """Return the settings of the ini file and the command line, or None without any."""
     from pytest_lambda_lifecycle.plugin import options
 
     return options.header(config)
 
 
-# -- fixtures -------------------------------------------------------------------------------------------------------
-
-_SCOPES: Final[Mapping[str, Literal["function", "class", "module", "session"]]] = {
-    "lambda_lifecycle": "function",
-    "class_lambda_lifecycle": "class",
-    "module_lambda_lifecycle": "module",
-    "session_lambda_lifecycle": "session",
-}
-_FIXTURES: Final = frozenset(_SCOPES)
+# -- fixtures --------------------------------------------------------------------------------------
 
 
-def _fixture(name: str, scope: Literal["function", "class", "module", "session"]) -> object:
-    def make(
-        request: pytest.FixtureRequest, lambda_lifecycle_config: Settings
-    ) -> Generator[LambdaLifecycle, None, None]:
-        from pytest_lambda_lifecycle.plugin.fixtures import LambdaLifecycle
-        from pytest_lambda_lifecycle.plugin.journal import Journal
+@pytest.fixture
+def lambda_lifecycle(
+    request: pytest.FixtureRequest, lambda_lifecycle_config: Settings
+) -> Generator[LambdaLifecycle, None, None]:
+    """Call it to make a Lambda environment that lives until the test ends:
+    lambda_lifecycle("orders.app.handler", timeout=3).invoke({"id": 1}).
 
-        __tracebackhide__ = True
-        config = request.config
-        journal = config.stash.setdefault(_journal_key, Journal())
-        watch = _watch(config)  # with getfixturevalue() the item has begun already
-
-        def patched(module: ModuleType) -> list[str]:
-            return _watch(config).patched(module)
-
-        lifecycle = LambdaLifecycle(
-            request,
-            lambda_lifecycle_config,
-            journal=journal,
-            patched=patched,
-            misplaced=watch.misplaced,
-        )
-        if scope == "function":
-            yield lifecycle
-        else:
-            wide = _wide_environments(config)
-            wide.add(name, lifecycle)
-            yield lifecycle
-            wide.remove(name)
-        lifecycle.close()
-
-    ends = "the test" if scope == "function" else f"the {scope}"
-    make.__name__ = name
-    make.__doc__ = f"Call it to make a Lambda environment that lives until {ends} ends."
-    return pytest.fixture(scope=scope, name=name)(make)
+    The keywords are the settings of the function.
+    """
+    __tracebackhide__ = True
+    yield from _lifecycle(request, lambda_lifecycle_config)
 
 
-lambda_lifecycle = _fixture("lambda_lifecycle", "function")
-class_lambda_lifecycle = _fixture("class_lambda_lifecycle", "class")
-module_lambda_lifecycle = _fixture("module_lambda_lifecycle", "module")
-session_lambda_lifecycle = _fixture("session_lambda_lifecycle", "session")
+@pytest.fixture(scope="class")
+def class_lambda_lifecycle(
+    request: pytest.FixtureRequest, lambda_lifecycle_config: Settings
+) -> Generator[LambdaLifecycle, None, None]:
+    """Call it to make a Lambda environment that lives until the class ends."""
+    __tracebackhide__ = True
+    yield from _wide_lifecycle(request, lambda_lifecycle_config)
+
+
+@pytest.fixture(scope="module")
+def module_lambda_lifecycle(
+    request: pytest.FixtureRequest, lambda_lifecycle_config: Settings
+) -> Generator[LambdaLifecycle, None, None]:
+    """Call it to make a Lambda environment that lives until the module ends."""
+    __tracebackhide__ = True
+    yield from _wide_lifecycle(request, lambda_lifecycle_config)
+
+
+@pytest.fixture(scope="session")
+def session_lambda_lifecycle(
+    request: pytest.FixtureRequest, lambda_lifecycle_config: Settings
+) -> Generator[LambdaLifecycle, None, None]:
+    """Call it to make a Lambda environment that lives until the session ends."""
+    __tracebackhide__ = True
+    yield from _wide_lifecycle(request, lambda_lifecycle_config)
 
 
 @pytest.fixture
 def lambda_clock(request: pytest.FixtureRequest) -> Generator[LambdaClock, None, None]:
-    """Virtual time for the test and its Lambda environments: nothing sleeps."""
+    """Virtual time for the test and its Lambda environments: nothing sleeps.
+    It moves when function code sleeps, by env.idle(hours=1), and by lambda_clock.advance(1).
+    """
     from pytest_lambda_lifecycle.plugin import options
     from pytest_lambda_lifecycle.plugin.clock_fixture import clock_for
 
@@ -148,81 +138,67 @@ def lambda_clock(request: pytest.FixtureRequest) -> Generator[LambdaClock, None,
 
 @pytest.fixture(scope="session")
 def lambda_lifecycle_config() -> Settings:
-    """Override it to give all Lambda environments of a suite their settings."""
+    """Override it in a conftest.py to give all Lambda environments of a suite their settings:
+    it returns a mapping, such as {"timeout": 5, "environment": {"STAGE": "test"}}.
+    """
     return {}
 
 
-# -- one test item --------------------------------------------------------------------------------------------------
-# These wrappers are innermost (trylast), inside those of pytest's logging and capture: an
-# environment enters and leaves the process under the same handlers and streams.
+_LIFECYCLE_FIXTURES: Final = frozenset(
+    {
+        "lambda_lifecycle",
+        "class_lambda_lifecycle",
+        "module_lambda_lifecycle",
+        "session_lambda_lifecycle",
+    }
+)
 
 
-@pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Note how function modules look before any fixture or patch of this test acts on them."""
+def _lifecycle(
+    request: pytest.FixtureRequest, settings: Settings
+) -> Generator[LambdaLifecycle, None, None]:
+    """Yield the value of a fixture, and end its environments afterwards."""
+    from pytest_lambda_lifecycle.plugin.fixtures import LambdaLifecycle
+    from pytest_lambda_lifecycle.plugin.journal import Journal
+
     __tracebackhide__ = True
-    item.config.stash[_item_key] = item
-    if not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
-        _put_own_modules_back()
-        _watch(item.config)
-    return (yield from _one_phase(item))
+    config = request.config
+    journal = config.stash.setdefault(_journal_key, Journal())
+    watch = _patch_watch(config)  # by getfixturevalue() an item may ask long after it has begun
+    lifecycle = LambdaLifecycle(
+        request,
+        settings,
+        journal=journal,
+        patched=partial(_patched, config),
+        misplaced=watch.misplaced,
+    )
+    yield lifecycle
+    lifecycle.close()
 
 
-@pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Put the environment in place that was entered when setup ended."""
+def _wide_lifecycle(
+    request: pytest.FixtureRequest, settings: Settings
+) -> Generator[LambdaLifecycle, None, None]:
+    """Yield the value of a fixture whose environments serve several tests."""
     __tracebackhide__ = True
-    wide = item.config.stash.get(_wide_key, None)
-    if wide is not None and item.stash.get(_entered_key, None) is None:
-        item.stash[_entered_key] = wide.latest(item)
-    return (yield from _one_phase(item))
+    wide = _wide_environments(request.config)
+    fixture = str(request.fixturename)
+    for lifecycle in _lifecycle(request, settings):
+        wide.add(fixture, lifecycle)
+        yield lifecycle
+        wide.remove(fixture)
 
 
-@pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Put the environment in place that was entered when the test ended; afterwards nothing of it
-    is left.
+def _patched(config: pytest.Config, module: ModuleType) -> list[str]:
+    """Return the names in a module that the running item has patched."""
+    return _patch_watch(config).patched(module)
+
+
+def _patch_watch(config: pytest.Config) -> PatchWatch:
+    """Return the watch for patches; it has looked at the modules when the running item began.
+
+    For an item that uses no fixture of ours by name, it looks now.
     """
-    __tracebackhide__ = True
-    try:
-        return (yield from _one_phase(item))
-    finally:
-        item.stash[_entered_key] = None
-        item.config.stash[_item_key] = None
-        watch = item.config.stash.get(_watch_key, None)
-        if "pytest_lambda_lifecycle.environment.execution_environment" in sys.modules:
-            _sweep(None if watch is None else watch.variables)
-        if watch is not None:
-            watch.end()
-
-
-def _sweep(variables: Mapping[str, str] | None) -> None:
-    """Undo what came back after the environments of a test had left."""
-    from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
-    from pytest_lambda_lifecycle.isolation import after_test
-
-    after_test.sweep(variables, any_open=ExecutionEnvironment.any_open())
-    ExecutionEnvironment.unshift_time()
-
-
-def _put_own_modules_back() -> None:
-    """Undo that a tool has put back a copy of `sys.modules` that did not have what of ours was
-    loaded meanwhile.
-
-    Imported a second time, our modules would not know the classes that those which are left know.
-    """
-    packages = [sys.modules[__name__.partition(".")[0]]]
-    for package in packages:
-        for name, module in vars(package).items():
-            full = f"{package.__name__}.{name}"
-            if isinstance(module, ModuleType) and module.__name__ == full:
-                sys.modules.setdefault(full, module)
-                if "__path__" in vars(module):
-                    packages.append(module)
-
-
-def _watch(config: pytest.Config) -> PatchWatch:
-    """Return what knows of the running item's patches; it looks now if it has not yet."""
     watch = config.stash.get(_watch_key, None)
     if watch is None:
         from pytest_lambda_lifecycle.plugin.patch_watch import PatchWatch
@@ -243,7 +219,53 @@ def _wide_environments(config: pytest.Config) -> WideEnvironments:
     return wide
 
 
+# -- one test item ---------------------------------------------------------------------------------
+# These wrappers are innermost (trylast), inside those of pytest's logging and capture: an
+# environment enters and leaves the process under the same handlers and streams.
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Look at the function's modules before any fixture or patch of the test acts on them."""
+    __tracebackhide__ = True
+    item.config.stash[_item_key] = item
+    if not _LIFECYCLE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+        _restore_own_modules()
+        _patch_watch(item.config)
+    return (yield from _one_phase(item))
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Enter again the environment that was entered when setup ended."""
+    __tracebackhide__ = True
+    wide = item.config.stash.get(_wide_key, None)
+    if wide is not None and item.stash.get(_entered_key, None) is None:
+        item.stash[_entered_key] = wide.latest(item)
+    return (yield from _one_phase(item))
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Enter again the environment that was entered when the test ended; leave nothing of it."""
+    __tracebackhide__ = True
+    try:
+        return (yield from _one_phase(item))
+    finally:
+        item.stash[_entered_key] = None
+        item.config.stash[_item_key] = None
+        watch = item.config.stash.get(_watch_key, None)
+        if "pytest_lambda_lifecycle.environment.execution_environment" in sys.modules:
+            _sweep(None if watch is None else watch.variables)
+        if watch is not None:
+            watch.end()
+
+
 def _one_phase(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Enter the environment of an item for one of its phases.
+
+    The module of the stage is looked up twice: the phase itself may be the first to import it.
+    """
     __tracebackhide__ = True
     module = sys.modules.get("pytest_lambda_lifecycle.isolation.stage")
     if module is not None:
@@ -256,7 +278,35 @@ def _one_phase(item: pytest.Item) -> Generator[None, Any, Any]:
             item.stash[_entered_key] = module.stage.leave()
 
 
-# -- reports --------------------------------------------------------------------------------------------------------
+def _sweep(variables: Mapping[str, str] | None) -> None:
+    """Undo what came back after the environments of a test had left."""
+    from pytest_lambda_lifecycle.environment import open_environments
+    from pytest_lambda_lifecycle.isolation import after_test
+
+    after_test.sweep(variables, any_open=open_environments.any_open())
+    open_environments.unshift_time()
+
+
+def _restore_own_modules() -> None:
+    """Put modules of this package back that a tool has taken out of `sys.modules`.
+
+    Some tools replace `sys.modules` by a copy that they took earlier (pytester does, and
+    `mock.patch.dict`).  Modules of this package that were imported since then are missing from the
+    copy.  Were they imported a second time, two copies of our classes would meet, and `isinstance`
+    would deny what it should affirm.  The packages still hold their modules as attributes, so each
+    one that is missing is found there.
+    """
+    packages = [sys.modules[__name__.partition(".")[0]]]
+    for package in packages:
+        for name, module in vars(package).items():
+            full_name = f"{package.__name__}.{name}"
+            if isinstance(module, ModuleType) and module.__name__ == full_name:
+                sys.modules.setdefault(full_name, module)
+                if "__path__" in vars(module):
+                    packages.append(module)
+
+
+# -- reports ---------------------------------------------------------------------------------------
 
 
 @pytest.hookimpl(wrapper=True)
@@ -278,11 +328,9 @@ def pytest_runtest_makereport(
 def pytest_exception_interact(call: pytest.CallInfo[Any]) -> None:
     """Let a debugger reach the frames of the handler."""
     failures = sys.modules.get("pytest_lambda_lifecycle.lifecycle.failures")
-    if (
-        failures is not None
-        and call.excinfo is not None
-        and isinstance(call.excinfo.value, failures.FunctionError)
-    ):
+    if failures is None or call.excinfo is None:
+        return
+    if isinstance(call.excinfo.value, failures.FunctionError):
         from pytest_lambda_lifecycle.plugin import journal
 
         call.excinfo = journal.with_frames_of_cause(call.excinfo)
@@ -291,18 +339,17 @@ def pytest_exception_interact(call: pytest.CallInfo[Any]) -> None:
 def pytest_assertrepr_compare(
     config: pytest.Config, op: str, left: object, right: object
 ) -> list[str] | None:
-    """Explain how a timeline or phases differ from what a test expected."""
+    """Explain how a timeline or phases differ from the expectation of a test."""
     if "pytest_lambda_lifecycle.lifecycle.timeline" not in sys.modules:
         return None
     from pytest_lambda_lifecycle.plugin import assertions
 
-    return assertions.explain(
-        op, left, right, verbose=config.get_verbosity(config.VERBOSITY_ASSERTIONS) > 1
-    )
+    verbose = config.get_verbosity(config.VERBOSITY_ASSERTIONS) > 1
+    return assertions.explain(op, left, right, verbose=verbose)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_lambda_lifecycle_invoke(proceed: Callable[[], Invocation]) -> Invocation:
-    """Run the invoke; whoever wants to act around it wraps this."""
+    """Run the invoke, after all other implementations of this hook."""
     __tracebackhide__ = True
     return proceed()

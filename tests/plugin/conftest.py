@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from clock.conftest import project
 
-__all__ = ["project", "suite"]
+pytest.register_assert_rewrite("plugin.option_checks")
+
+__all__ = ["option_suite", "project", "suite"]
 
 COUNTING = """
     import os
@@ -21,4 +23,20 @@ COUNTING = """
 @pytest.fixture
 def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makepyfile(app=COUNTING)
+    return pytester
+
+
+@pytest.fixture
+def option_suite(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A suite that prints one setting of an environment made without any."""
+    pytester.makepyfile(
+        app="def handler(event, context): return None",
+        test_suite="""
+            import os
+            def test_shows(lambda_lifecycle):
+                config = lambda_lifecycle("app.handler").config
+                name = os.environ["SETTING"]
+                print(f"<{getattr(config, name)!r} from {config.source_of(name)}>")
+        """,
+    )
     return pytester

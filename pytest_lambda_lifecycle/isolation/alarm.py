@@ -13,11 +13,11 @@ from __future__ import annotations
 import _signal as _fast  # type: ignore[import-not-found]  # `signal` makes enum members of all answers: 20 times slower
 import signal
 import threading
-from functools import partial
 from types import FrameType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.real_time import RealTime
 from pytest_lambda_lifecycle.lifecycle.outcome import ProcessEnd
@@ -33,10 +33,11 @@ _SOON: Final = 1e-6
 _RINGING: Final = 0.05
 """Seconds; a timer that has more left has not rung, however coarse its clock."""
 _get_ident: Final = threading.get_ident
-_set_real_timer: Final[Any] = partial(_fast.setitimer, _fast.ITIMER_REAL) if AVAILABLE else None
+_setitimer: Final[Any] = getattr(_fast, "setitimer", None)
+_REAL: Final[Any] = getattr(_fast, "ITIMER_REAL", None)
 
 
-class Alarm:
+class Alarm(Part):
     """One timer for three: the deadline of a phase, the timer that function code sets, and the
     test's own.
 
@@ -85,10 +86,14 @@ class Alarm:
             return
         self._fire.count = 0
         now = RealTime.perf_counter()
-        self._deadline_at = now + limit if limit else 0.0
+        if limit is None:
+            limit = self._deadline_at = 0.0
+        else:
+            limit = limit if limit > _SOON else _SOON
+            self._deadline_at = now + limit
         self._own_at = self._test_at = 0.0
         self._active = True  # before the timer is ours: from then on, a signal is
-        left, self._test_interval = _set_real_timer(limit or 0.0, _REPEAT)
+        left, self._test_interval = _setitimer(_REAL, limit, _REPEAT)
         if left or self._own_left:
             self._test_at = now + left if left else 0.0
             self._own_at = now + self._own_left if self._own_left else 0.0
@@ -103,7 +108,7 @@ class Alarm:
             return
         with self._ending:
             self._dropping = True
-            _set_real_timer(0)
+            _setitimer(_REAL, 0)
             now = RealTime.perf_counter()
             if (
                 self._own_at
@@ -115,7 +120,7 @@ class Alarm:
         if self._own_at or self._test_at:
             self._own_left = max(self._own_at - now, _SOON) if self._own_at else 0.0
             if self._test_at:
-                _set_real_timer(max(self._test_at - now, _SOON), self._test_interval)
+                _setitimer(_REAL, max(self._test_at - now, _SOON), self._test_interval)
             self._own_at = self._test_at = 0.0
 
     def cut(self) -> None:
@@ -127,7 +132,7 @@ class Alarm:
         ):  # a timer that is set when our handler is gone would end the test session
             if self._active and self._deadline_at:
                 self._deadline_at = RealTime.perf_counter()
-                _set_real_timer(_SOON, _REPEAT)
+                _setitimer(_REAL, _SOON, _REPEAT)
 
     def discard(self) -> None:
         """Forget the function's handler and timer."""
@@ -184,7 +189,7 @@ class Alarm:
             self._deadline_at
         ):  # once it has passed, the code that outlives it is given time to unwind
             delays.append(self._deadline_at - now if self._deadline_at > now else _REPEAT)
-        _set_real_timer(min(delays, default=0.0), _REPEAT)
+        _setitimer(_REAL, min(delays, default=0.0), _REPEAT)
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True

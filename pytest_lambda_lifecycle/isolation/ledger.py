@@ -1,84 +1,82 @@
-"""What function code may change in this process, taken over and given back: the ledger.
+"""The ledger: everything that function code may change in this process, and the undo of each change.
 
 An environment *enters* the process at its first phase and *leaves* it at the end of the pytest
-phase; meanwhile its modules, variables, logging tree and so on are the process's.  Each change is
-one `Part`: entering it returns its undo in the same statement, so whatever raises in between, what
-was changed is given back, last change first.  At most one environment is entered at a time.
-Streams, working directory, folder for temporary files, warnings filters and event loop are the
-environment's only while function code runs (`ProcessSlice.run`).
+phase; in between, the process has its modules, variables, loggers and so on.  Each kind of state is
+one `Part`.  Entering a part returns its undo in the same statement, so that everything is restored,
+last change first, whatever raises in between.  At most one environment is entered at a time.  The
+values of a `PhasePart` that only function code may see (streams, working directory) are in place
+during a phase alone; they are taken over and restored in the same way.
 """
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
-import io
 import os
-import sys
-import tempfile
 import threading
-import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
-from pytest_lambda_lifecycle.isolation.event_loop import NO_LOOP, hide_loop, restore_loop
+from pytest_lambda_lifecycle.isolation.part import Part, PhasePart
 from pytest_lambda_lifecycle.isolation.patching import UNSETTLED, Undo, renew_attributes
-from pytest_lambda_lifecycle.isolation.stage import Part, Surrounding, stage
+from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Raised
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.isolation.alarm import Alarm
-    from pytest_lambda_lifecycle.isolation.streams import Unbuffered
+    from pytest_lambda_lifecycle.isolation.parts.streams import Streams
 
 __all__ = ["ProcessSlice"]
 
 T = TypeVar("T")
-_real_exit, _getpid = os._exit, os.getpid  # a test may have replaced them
+
+# A test may replace these.
+_real_exit = os._exit
+_getpid = os.getpid
+_get_ident = threading.get_ident
+
+_UNFINISHED: Any = object()
 
 
 class ProcessSlice:
     """One environment's share of the process."""
 
-    def __init__(
-        self,
-        parts: Sequence[Part],
-        surroundings: Sequence[Surrounding],
-        alarm: Alarm,
-        streams: Sequence[Unbuffered],
-        label: str,
-    ) -> None:
+    def __init__(self, label: str) -> None:
+        """``label`` names it in messages."""
         self.label = label
         self.closed = False
         self.entry = 0
-        """Which entry of all environments its latest was; 0: it never was in the process."""
+        """The number of its latest entry, counted over all environments; 0 before the first."""
         self.exit_code: int | None = None
-        """Set when a thread of the function's ended the process, while the handler itself runs
-        on.
-        """
+        """Set when a thread of the function has ended the process while the handler runs on."""
         self._pid = _getpid()
-        self._parts = tuple(parts)
-        self._begins = tuple(one.phase_begins for one in surroundings)
-        self._ends = tuple(one.phase_ends for one in surroundings)
-        self._alarm = alarm
+        self._parts: tuple[Part, ...] = ()
+        self._phase_begins: tuple[Callable[[], Undo], ...] = ()
         self._undo: list[Undo] = []
-        self._streams = tuple(streams)
-        self._held = False
-        self._start_afresh()
-
-    def _start_afresh(self) -> None:
         self._context = contextvars.Context()
-        self._stdout: Any = self._streams[0]
-        self._stderr: Any = self._streams[1]
-        self._filters: list[Any] = []
-        self._loop = NO_LOOP
-        self._tempdir: str | None = None
+
+    def furnish(self, parts: Sequence[Part], *, alarm: Alarm, streams: Streams) -> None:
+        """Give it its parts, which may refer to it; ``alarm`` and ``streams`` are two of them."""
+        self._parts = tuple(parts)
+        self._phase_begins = tuple(
+            part.begin_phase for part in parts if isinstance(part, PhasePart)
+        )
+        self._alarm = alarm
+        self._streams = streams
+
+    def runs(self) -> bool:
+        """Say whether a phase of this environment runs, and of no other inside it."""
+        return bool(stage.running) and stage.running[-1] is self
+
+    def runs_here(self) -> bool:
+        """Say whether such a phase runs on the current thread."""
+        return stage.on_phase_thread() and stage.running[-1] is self
 
     # -- the process as a whole -----------------------------------------------------------------------------------
 
     def take_process(self) -> None:
-        """Enter every part; if one raises, those before it are given back."""
+        """Enter every part; if one raises, restore those before it."""
         try:
             for part in self._parts:
                 self._undo.append(part.enter())
@@ -96,32 +94,28 @@ class ProcessSlice:
                 problems.append(problem)
         if problems:
             raise LifecycleError(
-                f"{self.label}: not everything could be restored: {problems!r}"
+                f"{self.label}: not everything could be restored: {problems!r}", code="LLC112"
             ) from problems[0]
 
     def discard(self) -> None:
-        """End the function's process: what it had changed is gone."""
-        if stage.current is self:
-            stage.leave()
-        self._discard_parts()
+        """End the function's process: all that it has changed is gone."""
+        self._leave_and_discard()
         self.exit_code = None
-        self._streams = tuple(stream.afresh() for stream in self._streams)
-        self._start_afresh()
+        self._context = contextvars.Context()
 
     def close(self) -> None:
         """Leave for good."""
         self.closed = True
-        if stage.current is self:
-            stage.leave()
-        self._discard_parts()
-        self._parts = self._begins = (
-            self._ends
-        ) = ()  # they know us: what is closed and forgotten is freed at once
-        for stream in self._streams:
-            stream.release()
+        self._leave_and_discard()
+        # Parts refer to us, directly or not: without these circles, an environment that is closed
+        # and forgotten is freed at once.
+        self._parts = ()
+        self._phase_begins = ()
         self._context = contextvars.Context()
 
-    def _discard_parts(self) -> None:
+    def _leave_and_discard(self) -> None:
+        if stage.current is self:
+            stage.leave()
         with freeing():
             for part in self._parts:
                 part.discard()
@@ -129,133 +123,80 @@ class ProcessSlice:
     # -- one phase ------------------------------------------------------------------------------------------------
 
     def run(self, function: Callable[[], T], /, limit: float | None = None) -> T:
-        """Run function code as the environment's own: on this thread, in its context, directory and
-        streams.
+        """Run function code on this thread: in its own context, working directory and streams.
 
-        After ``limit`` s of real time it is interrupted by `DeadlineReached`, where that is
-        possible.
+        After ``limit`` s of real time `DeadlineReached` interrupts it, where that is possible.
         """
         __tracebackhide__ = True
         self._claim_thread()
         before = stage.current
+        undo: list[Undo] = []
+        ended = _UNFINISHED
         try:
             if before is not self:
                 stage.enter(self)
-            outside, ended = self._phase_begins(), _UNFINISHED
+            if UNSETTLED:
+                renew_attributes()
             try:
-                self._alarm.begin(None if limit is None else max(limit, 1e-6))
+                for begin_phase in self._phase_begins:
+                    undo.append(begin_phase())
+                self._alarm.begin(limit)
                 ended = self._context.run(function)
                 return ended
             finally:
-                try:
-                    self._alarm.end()
-                except (
-                    BaseException
-                ):  # raised by a handler of the test's: pytest-timeout's, or that of Ctrl-C
-                    self._alarm.end()
-                    raise
-                finally:
-                    if (
-                        _getpid() != self._pid
-                    ):  # a child that function code forked must not go on as a second pytest
-                        _real_exit(_exit_code(ended))
-                    self._phase_ends(outside)
+                self._end_phase(undo, ended)
         finally:
             stage.running.pop()
             if stage.running and before is not None and before is not self:
-                stage.enter(before)  # the environment whose handler invoked this one goes on
+                stage.enter(before)  # the environment whose handler has invoked this one goes on
+
+    def _end_phase(self, undo: list[Undo], ended: object) -> None:
+        __tracebackhide__ = True
+        try:
+            self._alarm.end()
+        except BaseException:
+            # A signal handler of the test has raised, that of pytest-timeout or of Ctrl-C.
+            self._alarm.end()
+            raise
+        finally:
+            if _getpid() != self._pid:
+                # Function code has forked: the child must not go on as a second pytest.
+                _real_exit(_exit_code(ended))
+            _undo_all(undo)
 
     def _claim_thread(self) -> None:
-        running, thread = stage.running, threading.get_ident()
+        running = stage.running
+        thread = _get_ident()
         if running and stage.thread != thread:
             raise InvalidTransition(
                 f"cannot run a phase of {self.label} on thread {threading.current_thread().name!r}: "
-                f"{running[-1].label} is inside a phase on another thread, and environments share this process; "
-                "invoke them one after another"
+                f"{running[-1].label} is inside a phase on another thread",
+                "Environments share this process; invoke them one after another.",
+                code="LLC109",
             )
         stage.thread = thread
         running.append(self)
 
     def hold_streams(self) -> Undo:
-        """Keep the function's streams in place between turns, as its threads go on; the returned
-        call ends that.
+        """Keep the function's streams in place between turns, as its threads go on.
+
+        The returned call ends that.
         """
-        if (
-            stage.running and not stage.on_phase_thread()
-        ):  # of another thread: the turn will be refused
-            return lambda: None
-        outside, self._held = self._take_streams(), True
-
-        def release() -> None:
-            self._held = False
-            self._return_streams(outside)
-
-        return release
-
-    def _take_streams(self) -> tuple[Any, Any]:
-        outside = sys.stdout, sys.stderr
-        stdout, stderr = self._streams
-        if (
-            len(stage.running) > 1
-        ):  # what a handler invokes is another function: its output is no part of the handler's
-            outer = cast(ProcessSlice, stage.running[-2])._streams
-            stdout.outside, stderr.outside = outer[0].outside, outer[1].outside
-        else:
-            stdout.outside, stderr.outside = outside
-        sys.stdout, sys.stderr = self._stdout, self._stderr
-        return outside
-
-    def _return_streams(self, outside: tuple[Any, Any]) -> None:
-        stdout, stderr = self._streams
-        self._stdout, self._stderr = sys.stdout, sys.stderr
-        if self._stdout is not stdout:
-            _flush(self._stdout)
-        if self._stderr is not stderr:
-            _flush(self._stderr)
-        sys.stdout, sys.stderr = outside
-        stdout.outside = stderr.outside = None
-
-    def _phase_begins(self) -> tuple[Any, ...]:
-        if UNSETTLED:
-            renew_attributes()
-        for begins in self._begins:  # before the rest: the folder may be gone
-            begins()
-        streams, filters = None if self._held else self._take_streams(), warnings.filters
-        warnings.filters = inside = [*self._filters, *filters]
-        # Between phases it is the test's: pytest would put `tmp_path` of the whole run where it
-        # ends with us.
-        tempdir, tempfile.tempdir = tempfile.tempdir, self._tempdir
-        return streams, filters, inside, len(inside), tempdir, hide_loop(self._loop)
-
-    def _phase_ends(self, outside: tuple[Any, ...]) -> None:
-        streams, filters, inside, count, tempdir, loop = outside
-        self._loop = restore_loop(loop)
-        self._tempdir, tempfile.tempdir = tempfile.tempdir, tempdir
-        if streams is not None:
-            self._return_streams(streams)
-        if warnings.filters is not inside or len(inside) != count:
-            self._filters = [entry for entry in warnings.filters if entry not in filters]
-            getattr(warnings, "_filters_mutated", lambda: None)()
-        warnings.filters = filters
-        for ends in self._ends:
-            ends()
+        return self._streams.hold()
 
 
-_UNFINISHED: Any = object()
+def _undo_all(undo: list[Undo]) -> None:
+    """Undo the last change first, and all of them even if one raises."""
+    try:
+        while undo:
+            undo.pop()()
+    except BaseException:
+        _undo_all(undo)
+        raise
 
 
 def _exit_code(ended: object) -> int:
-    """Return the exit code of a forked child: what a runtime that ends so would have."""
+    """Return the exit code of a forked child, which is that of a runtime that ends so."""
     if isinstance(ended, Exited):
         return ended.exit_code if ended.exit_code >= 0 else 128 - ended.exit_code
     return 1 if ended is _UNFINISHED or isinstance(ended, Raised) else 0
-
-
-def _flush(stream: object) -> None:
-    """Write out what waits in a wrapper that function code has put in place of its stream.
-
-    On Lambda it waits on, until there are 8 KB of it: a test would look for it in vain.
-    """
-    if isinstance(stream, io.TextIOWrapper):
-        with contextlib.suppress(ValueError, OSError):  # closed, or a full disk
-            stream.flush()

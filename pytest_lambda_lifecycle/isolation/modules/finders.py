@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_lambda_lifecycle import _FINDERS_AT_START
 from pytest_lambda_lifecycle.isolation.modules.import_hook import ImportHook
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["Finders"]
@@ -18,7 +19,7 @@ __all__ = ["Finders"]
 _IMPORT_SYSTEM = ("importlib", "_frozen_importlib", "_frozen_importlib_external", "zipimport")
 
 
-class Finders:
+class Finders(Part):
     """Takes out with the environment what its function has added, and puts it back with it;
     `ImportHook` comes first.
 

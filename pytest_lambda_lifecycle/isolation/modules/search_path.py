@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["SearchPath", "sweep"]
@@ -17,7 +18,7 @@ _PATHS: Final[list[tuple[list[str], list[str]]]] = []
 """For each search path: the environment's own entries, and the outside's."""
 
 
-class SearchPath:
+class SearchPath(PhasePart):
     """`sys.path`: the task root and the layers come first, then what the outside has."""
 
     def __init__(self, first: Sequence[str]) -> None:
@@ -68,10 +69,12 @@ class SearchPath:
         finally:
             sys.path[:] = inside
 
-    def phase_begins(self) -> None:
+    def begin_phase(self) -> Undo:
         """Take what has changed since the last phase as the test's."""
-        self._look()
+        if sys.path != self._seen:
+            self._look()
         self._in_phase = True
+        return self._end_phase
 
     def _look(self) -> None:
         if not self._in_phase and sys.path != self._seen:
@@ -79,7 +82,7 @@ class SearchPath:
             self._test_removed |= {e for e in self._seen if e not in sys.path}
             self._test_added = [e for e in self._test_added if e not in self._test_removed]
 
-    def phase_ends(self) -> None:
+    def _end_phase(self) -> None:
         """Remember what function code leaves."""
         self._in_phase = False
         self._seen = list(sys.path)

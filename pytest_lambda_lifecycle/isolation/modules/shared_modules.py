@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from pytest_lambda_lifecycle.isolation.frames import is_own_value
 from pytest_lambda_lifecycle.isolation.modules.import_hook import ImportHook
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["SharedNamespaces"]
@@ -63,7 +64,7 @@ _ALWAYS_OTHER: Final = frozenset({"logging.Logger", "os"})
 """Those in which each environment puts functions of its own."""
 
 
-class SharedNamespaces:
+class SharedNamespaces(Part):
     """What function code replaces in shared modules while it is being imported (``builtins.print =
     …``).
 

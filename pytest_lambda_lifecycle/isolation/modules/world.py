@@ -22,6 +22,7 @@ from pytest_lambda_lifecycle.isolation.folders import (
     real,
 )
 from pytest_lambda_lifecycle.isolation.modules.import_hook import ImportHook, find_spec, list_again
+from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.unclosed import ended
 
@@ -43,7 +44,7 @@ _FOREIGN: dict[str, ModuleType] = {}
 follow each of its references in each of its runs as long as it was new."""
 
 
-class World:
+class World(PhasePart):
     """The modules of one environment.
 
     ``import_path`` are the folders that Lambda would put first on `sys.path` (task root, layers).
@@ -76,7 +77,11 @@ class World:
         self._by_function: set[str] = set()
         self._kept: set[str] = set()
         """Names under which modules would belong here, and stay the tests'."""
-        self._shape = (0, "")
+        self._count = 0
+        self._newest_name = ""
+        self._sample = ""
+        self._sample_module: ModuleType | None = None
+        """One of those modules: a whole copy of `sys.modules` that was made outside hides it."""
         self.parked: dict[str, ModuleType] = {}
         """While entered: the outside modules that this world's names hide."""
         self._replaced: dict[str, ModuleType] = {}
@@ -137,15 +142,17 @@ class World:
 
     # -- what the test does between phases ---------------------------------------------------------------------------
 
-    def phase_begins(self) -> None:
-        """Take what has changed in `sys.modules` since the last phase as the test's."""
+    def begin_phase(self) -> Undo:
+        """Take changes of `sys.modules` since the last phase for changes of the test."""
         self._look()
         self._in_phase = True
+        return self._end_phase
 
-    def phase_ends(self) -> None:
-        """Remember what function code leaves."""
+    def _end_phase(self) -> None:
+        """Remember the modules that function code leaves."""
         self._in_phase = False
-        if (len(sys.modules), next(reversed(sys.modules))) != self._shape:
+        modules = sys.modules
+        if len(modules) != self._count or next(reversed(modules)) is not self._newest_name:
             self._remember(self.own_modules(), self._foreign)
 
     def _remember(self, own: dict[str, ModuleType], changed: Collection[str]) -> None:
@@ -153,7 +160,10 @@ class World:
         is of others.
         """
         self._remembered = own
-        self._shape = len(sys.modules), next(reversed(sys.modules))
+        self._count = len(sys.modules)
+        self._newest_name = next(reversed(sys.modules))
+        self._sample = next(iter(own), "")
+        self._sample_module = own.get(self._sample)
         foreign = self._foreign
         if changed is foreign and self._first(foreign) == self._first(
             sys.modules
@@ -168,18 +178,20 @@ class World:
         """Return those that were there when this world entered, if none has been taken out."""
         return list(islice(modules.values(), self._base))
 
+    def _looks_unchanged(self) -> bool:
+        """Say whether `sys.modules` is as it was remembered, as far as that can be said at once."""
+        modules = sys.modules
+        return (
+            len(modules) == self._count
+            and next(reversed(modules)) is self._newest_name
+            and modules.get(self._sample) is self._sample_module
+        )
+
     def _look(self) -> None:
         """Accept what the test stubs and unstubs; put own modules back that
         ``patch.dict(sys.modules)`` threw out.
         """
-        if self._in_phase:
-            return
-        one = next(
-            iter(self._remembered), ""
-        )  # a whole copy that was made outside replaces each of them
-        if (len(sys.modules), next(reversed(sys.modules))) == self._shape and (
-            not one or sys.modules.get(one) is self._remembered[one]
-        ):
+        if self._in_phase or self._looks_unchanged():
             return
         for name, module in self._remembered.items():
             current = sys.modules.get(name)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
 
 __all__ = ["Children"]
 
 
-class Children:
+class Children(Part):
     """Watches `subprocess.Popen` while the environment is entered.  A part of the process."""
 
     def __init__(self, in_phase: Callable[[], bool]) -> None:

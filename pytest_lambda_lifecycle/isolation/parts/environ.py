@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.parts.environ_bytes import (
     DATA,
     change_variables,
@@ -25,7 +26,7 @@ __all__ = ["Variables", "sweep"]
 _putenv, _unsetenv = os.putenv, os.unsetenv
 
 
-class Variables:
+class Variables(PhasePart):
     """`os.environ`, and with it the time zone of the C library.
 
     A name is *managed* where the environment's value differs from the outside's: Lambda's own
@@ -85,15 +86,16 @@ class Variables:
     def discard(self) -> None:
         self._own = {}
 
-    def phase_begins(self) -> None:
+    def begin_phase(self) -> Undo:
         """Take what has changed since the last phase as the test's; cover what is withheld."""
         if self._written:
             self._look()
         self._in_phase = True
         if self._covered:
             self._show({name: self._inside.get(name) for name in self._covered})
+        return self._end_phase
 
-    def phase_ends(self) -> None:
+    def _end_phase(self) -> None:
         """Show the test what is withheld from function code."""
         if self._covered:
             self._show(self._covered)

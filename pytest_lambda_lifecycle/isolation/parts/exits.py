@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn, cast
 
 from pytest_lambda_lifecycle.isolation.frames import globals_of_caller
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
 from pytest_lambda_lifecycle.lifecycle.outcome import ProcessEnd
 
 __all__ = ["Exits", "ThreadExits"]
 
 
-class ThreadExits:
+class ThreadExits(Part):
     """`threading.excepthook`: an exit on a thread is harmless in Python, but pytest's hook reports
     it as an error.
 
@@ -58,7 +59,7 @@ class ThreadExits:
         self._own = None
 
 
-class Exits:
+class Exits(Part):
     """What would end this process: `os._exit` and its like become `ProcessEnd`, `atexit`
     registrations are noted.
 
@@ -96,9 +97,6 @@ class Exits:
             (atexit, "register", self._replace_register),
             yielding=True,
         )
-
-    def discard(self) -> None:
-        """Nothing of a process's end outlives it."""
 
     def _applies(self) -> bool:
         if os.getpid() != self._pid:

@@ -10,12 +10,13 @@ import signal
 import sys
 from typing import Any
 
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["ForkServer"]
 
 
-class ForkServer:
+class ForkServer(Part):
     """The environment's own server, since it hands its variables (Lambda's) to each of its
     children.
 

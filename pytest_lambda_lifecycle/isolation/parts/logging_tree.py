@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
 from pytest_lambda_lifecycle.isolation.stage import stage
 
 __all__ = ["LoggingTree", "sweep"]
 
 
-class LoggingTree:
+class LoggingTree(Part):
     """The logging tree: loggers that function code makes, and what it does to those that exist.
 
     pytest's own handlers stay on the root logger, so that `caplog` and the report sections hear the

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, ClassVar, Final, NamedTuple
 
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Replacement, Undo, replace_attributes
 from pytest_lambda_lifecycle.isolation.stage import stage
 
@@ -35,7 +36,7 @@ class _Value(NamedTuple):
     write: Write
 
 
-class WatchedSetters:
+class WatchedSetters(Part):
     """All such values: what function code sets is the environment's own, what a test sets between
     phases stays its own.
 
@@ -89,16 +90,13 @@ class WatchedSetters:
         return watched
 
 
-class FaultHandler:
+class FaultHandler(Part):
     """`faulthandler` is pytest's: which file it writes to cannot be asked, so what function code
     takes is not given.
     """
 
     def enter(self) -> Undo:
         return replace_attributes(*_IGNORING)
-
-    def discard(self) -> None:
-        """There is nothing of its own."""
 
 
 def _ignoring(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,12 +11,13 @@ from types import FrameType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.alarm import Alarm
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
 
 __all__ = ["Signals"]
 
 
-class Signals:
+class Signals(Part):
     """Python signal handlers that function code installs; and a real Ctrl-C is told from a raised
     one.
 

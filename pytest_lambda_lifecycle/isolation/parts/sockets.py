@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
 from pytest_lambda_lifecycle.isolation.sandbox.lambda_sandbox_names import stand_ins
 
 __all__ = ["Reach"]
 
 
-class Reach:
+class Reach(Part):
     """Resolves ``sandbox`` and ``sandbox.localdomain``, and watches connects to our address.  A
     part of the process.
 
@@ -48,9 +49,6 @@ class Reach:
             undo()
 
         return leave
-
-    def discard(self) -> None:
-        """There is nothing of its own."""
 
 
 # A tool that captured one of our functions calls it also later: it asks who is entered then.

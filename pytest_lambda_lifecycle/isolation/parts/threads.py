@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
 from pytest_lambda_lifecycle.isolation.real_time import RealTime
 
@@ -81,7 +82,7 @@ def is_worker(thread: threading.Thread) -> bool:
     )
 
 
-class StartedThreads:
+class StartedThreads(Part):
     """Watches `threading.Thread.start` while the environment is entered.  A part of the process."""
 
     def __init__(self, owner: Callable[[], Any], in_phase: Callable[[], bool]) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
 from pytest_lambda_lifecycle.isolation.stage import stage
 
@@ -30,13 +31,16 @@ _find_outside: Final[Callable[..., str]] = getattr(tempfile, _FIND)
 _mkdir = os.mkdir  # a test may replace it
 
 
-class EphemeralStorage:
-    """The folder, and what `tempfile` does to find it.  A part of the process."""
+class EphemeralStorage(PhasePart):
+    """The folder, and `tempfile.tempdir`, which leads to it during a phase."""
 
     def __init__(self) -> None:
         self._path = os.path.join(OUTSIDE_TMP, f"lambda-tmp-{secrets.token_hex(8)}")
         self._made: weakref.finalize[[str], EphemeralStorage] | None = None
         self._closed = False
+        self._tempdir: str | None = None
+        """`tempfile.tempdir` as function code has left it; None in a fresh process."""
+        self._tests_tempdir: str | None = None
 
     @property
     def path(self) -> Path:
@@ -49,8 +53,20 @@ class EphemeralStorage:
     def enter(self) -> Undo:
         return replace_attributes((tempfile, _FIND, self._find))
 
+    def begin_phase(self) -> Undo:
+        # Between phases `tempfile.tempdir` is the test's: pytest would otherwise put `tmp_path` of
+        # the whole run into a folder that ends with the environment.
+        self._tests_tempdir = tempfile.tempdir
+        tempfile.tempdir = self._tempdir
+        return self._end_phase
+
+    def _end_phase(self) -> None:
+        self._tempdir = tempfile.tempdir
+        tempfile.tempdir = self._tests_tempdir
+
     def discard(self) -> None:
-        """It survives a reset."""
+        """Forget the function's setting; the folder survives a reset."""
+        self._tempdir = None
 
     def empty(self) -> None:
         """Remove what is in it."""

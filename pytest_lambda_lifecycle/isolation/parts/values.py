@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["Slots"]
@@ -34,7 +35,7 @@ class _Slot(NamedTuple):
     same: Callable[[Any, Any], bool] = operator.is_
 
 
-class Slots:
+class Slots(Part):
     """The values that function code is known to change.  A part of the process.
 
     One part for all of them: with an object and a closure for each, the garbage collector would run

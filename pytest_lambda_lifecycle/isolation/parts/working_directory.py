@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
 
 __all__ = ["WorkingDirectory"]
@@ -56,7 +57,7 @@ class _Place:
             self._fd = None
 
 
-class WorkingDirectory:
+class WorkingDirectory(PhasePart):
     """Goes where the function was when a phase begins, and back to where the test was when it ends.
 
     `os.chdir` is watched, since asking where we are costs as much as going there.
@@ -91,7 +92,7 @@ class WorkingDirectory:
         self._path = self._start
         self._drop_functions()
 
-    def phase_begins(self) -> None:
+    def begin_phase(self) -> Undo:
         """Go where the function was; raises `OSError` if that and the task root are gone."""
         if self._tests is None:
             self._tests = _Place.here()
@@ -102,8 +103,9 @@ class WorkingDirectory:
                 self._functions = _Place(self._start)
         self._functions.go()
         self._in_phase = True
+        return self._end_phase
 
-    def phase_ends(self) -> None:
+    def _end_phase(self) -> None:
         """Go where the test was."""
         self._in_phase = False
         if self._moved:

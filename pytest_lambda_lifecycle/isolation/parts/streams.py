@@ -1,4 +1,4 @@
-"""Function output: recorded on the timeline, and passed on to wherever the test's output goes."""
+"""`sys.stdout` and `sys.stderr`: output of function code goes to the timeline and to the test."""
 
 from __future__ import annotations
 
@@ -9,16 +9,103 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
+
+from pytest_lambda_lifecycle.isolation.part import PhasePart, nothing_to_undo
+from pytest_lambda_lifecycle.isolation.patching import Undo
+from pytest_lambda_lifecycle.isolation.stage import stage
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Unbuffered"]
+__all__ = ["Streams", "Unbuffered"]
 
 __stands_for__ = "bootstrap_streams"
 
-Record = Callable[[str, str], None]
+RecordOutput = Callable[[str, str], None]
+"""Records text on the timeline; takes the name of the stream and the text."""
+
+
+class Streams(PhasePart):
+    """Puts the streams of the function in place during a phase, those of the test otherwise."""
+
+    _in_place: ClassVar[list[Streams]] = []
+    """Those whose streams are in place, outermost first: a handler may invoke an environment."""
+
+    def __init__(self, record: RecordOutput) -> None:
+        self._record = record
+        self._held = False
+        self._before: tuple[Any, Any] = (None, None)
+        self._stdout = Unbuffered("stdout", record)
+        self._stderr = Unbuffered("stderr", record)
+        self._current: tuple[Any, Any] = (self._stdout, self._stderr)
+        """The objects that function code has left in `sys.stdout` and `sys.stderr`."""
+
+    def begin_phase(self) -> Undo:
+        if self._held:
+            return nothing_to_undo
+        self._put_in_place()
+        return self._restore
+
+    def hold(self) -> Undo:
+        """Keep the streams in place between turns, as threads of the function go on.
+
+        The returned call ends that.
+        """
+        if stage.running and not stage.on_phase_thread():
+            return nothing_to_undo  # this turn will be refused
+        self._put_in_place()
+        self._held = True
+        return self._release
+
+    def _release(self) -> None:
+        self._held = False
+        self._restore()
+
+    def discard(self) -> None:
+        ended = self._stdout, self._stderr
+        self._stdout = Unbuffered("stdout", self._record)
+        self._stderr = Unbuffered("stderr", self._record)
+        self._current = self._stdout, self._stderr
+        if self in self._in_place:
+            self._stdout.outside, self._stderr.outside = ended[0].outside, ended[1].outside
+            sys.stdout, sys.stderr = self._current
+        for stream in ended:
+            stream.outside = None
+            stream.release()
+
+    def _put_in_place(self) -> None:
+        before = self._before = sys.stdout, sys.stderr
+        if self._in_place:
+            # A handler invokes this environment.  It is another function, so that its output is no
+            # part of the output of that handler.
+            outer = self._in_place[-1]
+            before = outer._stdout.outside, outer._stderr.outside
+        self._stdout.outside, self._stderr.outside = before
+        self._in_place.append(self)
+        sys.stdout, sys.stderr = self._current
+
+    def _restore(self) -> None:
+        current = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = self._before
+        self._in_place.remove(self)
+        self._current = current
+        if current[0] is not self._stdout:
+            _flush(current[0])
+        if current[1] is not self._stderr:
+            _flush(current[1])
+        self._stdout.outside = None
+        self._stderr.outside = None
+
+
+def _flush(stream: object) -> None:
+    """Write out the text that waits in a wrapper around a stream of the function.
+
+    On Lambda it waits until there are 8 KB of it: a test would look for it in vain.
+    """
+    if isinstance(stream, io.TextIOWrapper):
+        with contextlib.suppress(ValueError, OSError):  # closed, or a full disk
+            stream.flush()
 
 
 class Unbuffered:
@@ -31,7 +118,7 @@ class Unbuffered:
     runtime installs (awslambdaric ``bootstrap.py``).
     """
 
-    def __init__(self, name: str, record: Record) -> None:
+    def __init__(self, name: str, record: RecordOutput) -> None:
         self._name = name
         self._record = record
         self._errors = "strict" if name == "stdout" else "backslashreplace"
@@ -40,11 +127,6 @@ class Unbuffered:
         self._descriptor = _Descriptor()
         self.outside: TextIO | None = None
         """The stream of the test, set for the length of a phase."""
-
-    def afresh(self) -> Unbuffered:
-        """Return the stream of the function's next process; this one's process has ended."""
-        self.release()
-        return Unbuffered(self._name, self._record)
 
     def release(self) -> None:
         """Close the file descriptor, at the end of the process."""

@@ -1,0 +1,39 @@
+"""The base classes of `parts/` and `modules/`: one kind of process state each."""
+
+from __future__ import annotations
+
+from pytest_lambda_lifecycle.isolation.patching import Undo
+
+__all__ = ["Part", "PhasePart", "nothing_to_undo"]
+
+
+def nothing_to_undo() -> None:
+    """Do nothing: the `Undo` of a step that has changed nothing."""
+
+
+class Part:
+    """One kind of process state that an environment takes over on entering the process.
+
+    A part keeps the environment's values while the environment is out of the process.
+    """
+
+    def enter(self) -> Undo:
+        """Put the environment's values in place.
+
+        The returned call saves them and restores the values of the test.
+        """
+        return nothing_to_undo
+
+    def discard(self) -> None:
+        """Forget the environment's values, because its process has ended."""
+
+
+class PhasePart(Part):
+    """A part that the test may change as well, between phases."""
+
+    def begin_phase(self) -> Undo:
+        """Tell apart the test's changes since the last phase from those of the function.
+
+        The returned call ends the phase: it saves the state that function code leaves.
+        """
+        raise NotImplementedError

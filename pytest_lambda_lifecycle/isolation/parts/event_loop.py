@@ -1,0 +1,71 @@
+"""asyncio's current loop and policy: the function's during a phase, the test's otherwise."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+from pytest_lambda_lifecycle.isolation.part import PhasePart
+from pytest_lambda_lifecycle.isolation.patching import Undo
+
+__all__ = ["EventLoop"]
+
+_NO_LOOP: Final[Any] = (None, None, False)
+"""Policy, current loop, and whether somebody has set that one: as in a fresh process."""
+
+
+class EventLoop(PhasePart):
+    """Hides the loop that runs around the test, and gives function code the loop that it has set.
+
+    asyncio is not imported for this: where nobody has imported it there is no loop.
+    """
+
+    def __init__(self) -> None:
+        self._own = _NO_LOOP
+
+    def begin_phase(self) -> Undo:
+        events: Any = sys.modules.get("asyncio.events")
+        if events is None:
+            return self._end_without_outside
+        running = events._get_running_loop()
+        if running is None and self._own is _NO_LOOP and events._event_loop_policy is None:
+            return self._end_without_outside  # nobody uses asyncio: the usual case
+        outside = _state_of(events)
+
+        def end() -> None:
+            self._own = _state_of(events)
+            _set_state(events, outside)
+            if running is not None:
+                events._set_running_loop(running)
+
+        _set_state(events, self._own)
+        if running is not None:
+            events._set_running_loop(None)
+        return end
+
+    def _end_without_outside(self) -> None:
+        """Take away the loop that function code has set, where there was none before."""
+        events: Any = sys.modules.get("asyncio.events")
+        if events is None or events._event_loop_policy is None:
+            self._own = _NO_LOOP
+        else:
+            self._own = _state_of(events)
+            _set_state(events, _NO_LOOP)
+
+    def discard(self) -> None:
+        self._own = _NO_LOOP
+
+
+def _state_of(events: Any) -> Any:  # noqa: ANN401  # asyncio's private state
+    policy = events._event_loop_policy
+    local = getattr(policy, "_local", None)
+    return (policy, None, False) if local is None else (policy, local._loop, local._set_called)
+
+
+def _set_state(events: Any, state: Any) -> None:  # noqa: ANN401
+    policy, loop, set_called = state
+    events._event_loop_policy = policy
+    local = getattr(policy, "_local", None)
+    if local is not None:
+        local._loop = loop
+        local._set_called = set_called

@@ -1,10 +1,11 @@
-"""Misuse of this library: `LifecycleError` and its kin, their codes, and the line that is to blame.
+"""Misuse of this library: `LifecycleError` and its subclasses, their codes, and the caller's line.
 
 A failure of the *function* is no misuse: see `lifecycle/failures.py`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import warnings
@@ -24,35 +25,35 @@ CODES: Final = {
     "LLC105": "A snapshot needs SnapStart.",
     "LLC106": "No process of the environment is frozen.",
     "LLC107": "The lifecycle has no such transition.",
-    "LLC108": "Lambda knows no such reason for a shutdown.",
+    "LLC108": "Lambda has no such reason for a shutdown.",
     "LLC109": "Another environment is inside a phase on another thread.",
     "LLC110": "The function's modules are not loaded in this state.",
     "LLC111": "There was no Init yet.",
     "LLC112": "Not everything in the process could be restored.",
-    "LLC113": "An environment is made of a FunctionConfig.",
+    "LLC113": "An environment was not made of a FunctionConfig.",
     "LLC201": "There is no such setting.",
     "LLC202": "A setting has a value that Lambda refuses.",
-    "LLC203": "The handler is missing, or is no text.",
+    "LLC203": "The handler is missing, or is not text.",
     "LLC204": "The handler's module was not found.",
     "LLC205": "Lambda refuses an environment variable.",
-    "LLC206": "A path does not lead to what the setting needs.",
+    "LLC206": "A path does not lead to a file or folder that the setting needs.",
     "LLC207": "Lambda refuses an extension.",
     "LLC208": "Two settings contradict each other.",
     "LLC209": "The marker was given arguments that it does not take.",
     "LLC210": "The configuration fixture or hook returned no mapping.",
     "LLC301": "The target of a spy or a patch does not exist.",
     "LLC302": "The target cannot be spied on or patched.",
-    "LLC303": "The target was bound by init before the spy or the patch.",
-    "LLC304": "An assertion could not see what it was asked about.",
+    "LLC303": "Init bound the target before the spy or the patch was placed.",
+    "LLC304": "An assertion has nothing to check.",
     "LLC305": "A test patched the function before its environment existed.",
     "LLC306": "A test patched another copy of the function's module.",
     "LLC307": "Looking for patches of the test raised an exception.",
-    "LLC401": "A moment or a length of time is not one that a clock can take.",
-    "LLC402": "A clock cannot be started twice, nor beside another one.",
+    "LLC401": "A clock cannot take this moment or length of time.",
+    "LLC402": "A clock cannot be started twice, or beside another one.",
     "LLC403": "The clock cannot be moved now, or not in this direction.",
     "LLC404": "The environment and the clock do not belong together.",
     "LLC405": "time-machine and virtual time exclude each other.",
-    "LLC406": "Function code ran on without moving the virtual clock.",
+    "LLC406": "Function code ran without moving the virtual clock.",
     "LLC501": "The event has no JSON form.",
     "LLC502": "An argument of invoke has a value that Lambda refuses.",
     "LLC503": "Lambda never sends such a header.",
@@ -61,20 +62,20 @@ CODES: Final = {
     "LLC603": "The extension has not subscribed to telemetry.",
     "LLC604": "An extension that is a program cannot run here.",
     "LLC605": "The Extensions API refused an extension of the test.",
-    "LLC701": "An implementation of a hook returned or raised something that it must not.",
+    "LLC701": "An implementation of a hook failed, or did not return a result.",
 }
 """The code of each kind of misuse, and its meaning; ``docs/errors.md`` has an entry for each."""
 
 
 class LifecycleWarning(UserWarning):
-    """Something that a test should hear about although nothing failed."""
+    """A remark for the author of a test, although nothing failed."""
 
 
 class LifecycleError(Exception):
     """The library was asked for something that it cannot do.
 
-    It is never caught on behalf of function code.  The first line of its text says what was asked;
-    further lines say what the state was, where a value came from and what to do next.
+    It is never caught on behalf of function code.  The first line of its text names the request;
+    further lines have the state, the source of a value and the remedy.
     """
 
     def __init__(self, *lines: str, code: str = "") -> None:
@@ -102,13 +103,11 @@ class ConfigError(LifecycleError, ValueError):
 def caller() -> str:
     """Return ``file:line`` of the nearest frame outside this library, for messages."""
     frame, _ = _nearest_outside()
-    try:
-        shown = str(Path(frame.f_code.co_filename).relative_to(Path.cwd()))
-    except (
-        Exception
-    ):  # no relative path; or function code has put something else in the place of os.getcwd
-        shown = frame.f_code.co_filename
-    return f"{shown}:{frame.f_lineno}"
+    file = frame.f_code.co_filename
+    # The file may lie elsewhere, and function code may have replaced `os.getcwd`.
+    with contextlib.suppress(Exception):
+        file = str(Path(file).relative_to(Path.cwd()))
+    return f"{file}:{frame.f_lineno}"
 
 
 def warn(text: str) -> None:
@@ -118,12 +117,12 @@ def warn(text: str) -> None:
 
 
 def _nearest_outside() -> tuple[FrameType, int]:
-    """Return the nearest frame outside this library, and how many levels up from the caller it is
-    (itself is 1).
-    """
-    frame, level = sys._getframe(1), 1
+    """Return the nearest frame outside this library, and its distance from the caller plus one."""
+    frame = sys._getframe(1)
+    level = 1
     while frame.f_back is not None and _is_in_between(frame.f_code.co_filename):
-        frame, level = frame.f_back, level + 1
+        frame = frame.f_back
+        level += 1
     return frame, level
 
 

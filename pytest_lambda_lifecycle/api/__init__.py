@@ -1,5 +1,5 @@
 """Lambda's HTTP APIs on loopback: runtime, extensions, telemetry, logs and metadata.
 
-A thread that serves a request answers from the registry: it never touches the environment, and
-never waits for it.
+A thread that serves a request answers from the registry.  No module here touches the environment or
+waits for it, and none starts a process.
 """

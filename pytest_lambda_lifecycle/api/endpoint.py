@@ -1,6 +1,4 @@
-"""The APIs of one environment: an address from the beginning, a server as soon as somebody needs
-one.
-"""
+"""The APIs of one environment: an address from the beginning, and a server for the first client."""
 
 from __future__ import annotations
 
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Endpoint"]
 
 _ENDING_S: Final = 1.0
-"""Seconds that the function's threads get to end with their process."""
+"""Seconds in which threads of the function have to end with their process."""
 
 
 class Endpoint:
@@ -50,13 +48,14 @@ class Endpoint:
         is_functions: Callable[[], bool],
         importing: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        """``view`` tells how the runtime stands; it is asked from the server's threads.
+        """Take the parts of the environment that the APIs need.
 
-        ``threads`` are the function's; ``is_functions`` says whether what runs now on this thread
-        is function code. ``importing`` is entered around imports, which happen amid function code.
+        ``view`` is called on threads of the server, ``now_us`` on any thread.  ``threads`` returns
+        those of the function, and ``is_functions`` says whether the present thread runs function
+        code.  ``importing`` is entered around imports of ours, since function code may be running.
         """
         self.note: Callable[[Event], None] = timeline.append
-        """Takes what threads of ours report; they exist only once it is `opened`."""
+        """Takes the events that our threads report, once this is `opened`."""
         self.opened = False
         self.token = str(uuid.uuid4())
         """``AWS_LAMBDA_METADATA_TOKEN``."""
@@ -67,10 +66,9 @@ class Endpoint:
         self._threads = threads
         self._is_functions = is_functions
         self._importing = importing
+        # It has one element once this is opened.  The server refers to the list and not to this
+        # object: without a circle of references, a closed environment is freed at once.
         self._routes = routes = list["Routes"]()
-        """One, once this is `opened`.  The server knows the list alone: what is forgotten is freed
-        at once.
-        """
         self._server = ApiServer(lambda call: routes[0](call))
         self._opening = threading.Lock()
         self._externals: tuple[str, ...] = ()
@@ -80,9 +78,7 @@ class Endpoint:
 
     @property
     def address(self) -> str:
-        """``"host:port"``; until it is bound, and where that is not possible, one that refuses
-        every connection.
-        """
+        """``"host:port"``; an address that refuses every connection if it is not bound."""
         return self._server.address or NO_LISTENER
 
     @property
@@ -92,8 +88,10 @@ class Endpoint:
         return (host, int(port)) if port else None
 
     def bind(self) -> None:
-        """Take an address.  Where sockets are forbidden there is none, and function code is refused
-        as before.
+        """Take an address.
+
+        If sockets are forbidden here, there is none, and connections are refused; with external
+        extensions that is an `OSError`.
         """
         try:
             self._server.bind()
@@ -103,16 +101,15 @@ class Endpoint:
 
     def begin(self, externals: tuple[str, ...], first: int) -> None:
         """Begin a generation of processes, whose Init starts at index ``first`` of the timeline."""
-        self._externals, self._first = externals, first
+        self._externals = externals
+        self._first = first
         self.bind()
         if self.opened:
             self.registry.begin(externals)
             self.hub.begin(first)
 
     def open(self, *, serve: bool = True) -> None:
-        """Make what is behind the address, and serve it, unless all extensions are in this process
-        so far.
-        """
+        """Make the objects behind the address; without ``serve`` only this process uses them."""
         with self._opening:
             if not self.opened:
                 with self._importing():
@@ -122,21 +119,23 @@ class Endpoint:
                 self._server.serve()
 
     def load(self) -> None:
-        """Import what will be needed, so that it takes no time of an Init."""
+        """Import the modules that `open` needs, so that no Init spends time on it."""
         with self._importing():
             import pytest_lambda_lifecycle.api.registry
             import pytest_lambda_lifecycle.api.routes
             import pytest_lambda_lifecycle.api.telemetry.hub  # noqa: F401
 
     def _make(self) -> None:
-        import pytest_lambda_lifecycle.api.connection  # noqa: F401  # the server's threads import it otherwise
+        # Otherwise a thread of the server would import it, beside function code.
+        import pytest_lambda_lifecycle.api.connection  # noqa: F401
         from pytest_lambda_lifecycle.api.registry import Registry
         from pytest_lambda_lifecycle.api.routes import Routes
         from pytest_lambda_lifecycle.api.runtime_api import LocalRuntimeApi
         from pytest_lambda_lifecycle.api.telemetry.hub import TelemetryHub
         from pytest_lambda_lifecycle.api.telemetry.records import records
 
-        config, self.note = self._config, self._timeline.open_inbox()
+        config = self._config
+        self.note = self._timeline.open_inbox()
         self.registry = Registry(config, note=self.note, now_us=self._now_us)
         self.hub = TelemetryHub(
             timeline=self._timeline,
@@ -149,9 +148,12 @@ class Endpoint:
         self.registry.begin(self._externals)
         self.hub.begin(self._first)
 
-    def connected(self, connection: Any) -> None:  # noqa: ANN401  # a socket, or what a tool has in its place
-        """Be told that somebody connects; a thread of the function's may be an extension, and ends
-        with the process.
+    # The sockets are `Any`, since a tool may have replaced the class.
+
+    def connected(self, connection: Any) -> None:  # noqa: ANN401
+        """Note that a socket connects to this address.
+
+        A thread of the function that does so may be an extension: it ends with the process.
         """
         self.open()
         self.bound(connection)
@@ -159,41 +161,38 @@ class Endpoint:
             self._callers.add(threading.current_thread())
 
     def bound(self, connection: Any) -> None:  # noqa: ANN401
-        """Be told of a socket of the function's at which somebody may wait, to end it with the
-        process.
-        """
+        """Note a socket at which a thread of the function may wait, to end the wait in time."""
         if self.used(connection):
             watch_line(connection)
 
     def used(self, connection: Any) -> bool:  # noqa: ANN401
-        """Be told of a socket, to close it with the process if it is the function's; returns
-        whether it is.
-        """
+        """Note a socket; return whether function code made it, so that it ends with the process."""
         if not self._is_functions():
             return False
-        with contextlib.suppress(TypeError):  # a tool's own
+        with contextlib.suppress(TypeError):  # the class of a tool may have no weak references
             self._sockets.add(connection)
         return True
 
+    def drop_telemetry(self, extension: str) -> None:
+        """Stop delivering telemetry to an extension; see `TelemetryHub.drop_destination`."""
+        self.open(serve=False)  # without a hub nobody has subscribed, as with a new one
+        self.hub.drop_destination(extension)
+
     def resting(self) -> set[threading.Thread]:
-        """Return the function's threads that wait for an answer of ours: as extensions do."""
+        """Return the threads of the function that wait for an answer, as extensions do."""
         return self._threads().waiting_at(self.port[1]) if self.opened and self.port else set()
 
     @property
     def in_use(self) -> bool:
-        """Whether the function has called us, or has sockets of its own."""
+        """Whether function code has called an API, or has sockets of its own."""
         return self.opened or len(self._sockets) > 0
 
     def end(self) -> None:
-        """End a generation: nobody is answered any more, and the function's threads that called
-        end.
-        """
+        """End a generation: no call is answered any more, and the threads that called end."""
         if self.opened:
             self.hub.end()
-        threads, callers = (
-            self._threads(),
-            [thread for thread in self._callers if thread.is_alive()],
-        )
+        threads = self._threads()
+        callers = [thread for thread in self._callers if thread.is_alive()]
         sockets = list(self._sockets)
         self._sockets.clear()
 
@@ -205,9 +204,8 @@ class Endpoint:
 
         end_threads(threads.alive(), self.resting().union(callers), release, _ENDING_S)
         self._callers.clear()
-        close_lines(
-            sockets
-        )  # a port must be free for the next process, and Python complains of what nobody closes
+        # The next process may need the port, and Python warns of a socket that nobody closes.
+        close_lines(sockets)
 
     def close(self) -> None:
         """Free the address."""

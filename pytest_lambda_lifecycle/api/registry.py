@@ -1,8 +1,8 @@
-"""Who has registered as an extension, and how each one stands.
+"""The registered extensions, and the state of each.
 
-Threads of the HTTP server, threads that wait for processes and the conductor meet here and nowhere
-else: one lock, held for moments.  Nothing here waits for the environment, whose thread may itself
-be inside function code that is calling.
+Threads of the HTTP server, threads that wait for processes and the conductor share this object
+alone, under one lock that is held for moments.  Nothing here waits for the environment: its thread
+may be inside function code that calls this API.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ class Agent:
     state: str = "Started"
     """As in `states.EXTENSION`.  It is ``Running`` from the moment an event is published for it."""
     error_type: str = ""
-    """What it posted, or why it could not be launched."""
+    """The error type that it posted, or the reason why it could not be launched."""
     exit_code: int | None = None
     """As in `subprocess`, once its process has ended."""
     exited_at_us: int | None = None
     told_at_us: int | None = None
-    """When it was last told of an event."""
+    """The moment of the latest event that was published for it."""
     done_at_us: int | None = None
-    """When it last asked for its next event."""
+    """The moment at which it last asked for its next event."""
     pending: tuple[bytes, str | None] | None = None
-    """The event that waits for it, with the event's identifier."""
+    """The event that waits for it, and the identifier of the event."""
     arrived: bool = False
     """It has asked for an event and has none yet."""
 
@@ -67,36 +67,40 @@ class Registry:
         self._config = config
         self._note = note
         self._now_us = now_us
-        # The lock is entered itself, as an exception out of a signal handler cannot fall between
-        # its two halves.
+        # Methods enter the lock and not the condition, which is written in Python: an exception out
+        # of a signal handler could fall between the two halves of its `__enter__`.
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._external: dict[str, Agent] = {}
         self._internal: dict[str, Agent] = {}
         self._by_identifier: dict[str, Agent] = {}
         self._over = True
-        self._open = self._shutting_down = False
+        self._open = False
+        self._shutting_down = False
         self._fatal: tuple[str, str] | None = None
 
-    # -- the conductor's ------------------------------------------------------------------------------------------
+    # -- calls of the conductor -------------------------------------------------------------------
 
     def begin(self, externals: Sequence[str]) -> None:
-        """Begin a generation: these external extensions are being started; earlier identifiers are
-        unknown.
+        """Begin a generation, whose external extensions are being started.
+
+        Identifiers of earlier generations become unknown.
         """
         with self._lock:
             self._external = {name: Agent(name, internal=False) for name in externals}
             self._internal = {}
             self._by_identifier = {agent.identifier: agent for agent in self._external.values()}
-            self._over, self._open, self._shutting_down, self._fatal = False, True, False, None
+            self._over = False
+            self._open = True
+            self._shutting_down = False
+            self._fatal = None
             self._changed.notify_all()
 
     def end(self) -> None:
-        """End the generation: whoever waits for an event, or still calls, is `Gone`.  `agents` can
-        still be read.
-        """
+        """End the generation: its calls, also waiting ones, raise `Gone`; `agents` can be read."""
         with self._lock:
-            self._over, self._open = True, False
+            self._over = True
+            self._open = False
             self._changed.notify_all()
 
     def close_registration(self) -> None:
@@ -105,11 +109,14 @@ class Registry:
             self._open = False
 
     def shutting_down(self) -> None:
-        """From now on crashes are expected; what was fatal before is settled (emulator,
-        ``rapid/shutdown.go``).
+        """Expect ends of processes from now on, and forget an earlier fatal error.
+
+        Source: emulator, ``rapid/shutdown.go``.
         """
         with self._lock:
-            self._shutting_down, self._open, self._fatal = True, False, None
+            self._shutting_down = True
+            self._open = False
+            self._fatal = None
 
     @property
     def agents(self) -> tuple[Agent, ...]:
@@ -119,18 +126,15 @@ class Registry:
 
     @property
     def fatal(self) -> tuple[str, str] | None:
-        """The first fatal error: the extension, and ``Extension.InitError``, ``ExitError``,
-        ``Crash``, ``LaunchError``.
+        """The first fatal error: the name of the extension, and the error type.
 
-        An error that was posted is fatal for the phase only when the process has ended
-        (``exit_code``; emulator).
+        That is ``Extension.InitError``, ``ExitError``, ``Crash`` or ``LaunchError``.  An error that
+        was posted is fatal for the phase only when the process has ended (``exit_code``; emulator).
         """
         return self._fatal
 
     def publish(self, names: Iterable[str], event: bytes, with_id: bool) -> None:
-        """Hand *event* to each of the extensions; one that asks later finds it waiting, unless
-        another replaced it.
-        """
+        """Hand *event* to extensions; it waits for one that asks later, until the next event."""
         with self._lock:
             for agent in map(self._named, names):
                 agent.told_at_us = self._now_us()
@@ -140,14 +144,13 @@ class Registry:
             self._changed.notify_all()
 
     def exited(self, name: str, exit_code: int) -> None:
-        """Note that an extension's process has ended.  Not to be called for one of an earlier
-        generation.
-        """
+        """Note that the process of an extension of the present generation has ended."""
         with self._lock:
             agent = self._named(name)
             if agent.exit_code is not None:
                 return
-            agent.exit_code, agent.exited_at_us = exit_code, self._now_us()
+            agent.exit_code = exit_code
+            agent.exited_at_us = self._now_us()
             if not self._shutting_down:
                 self._fail(agent, "Extension.Crash")
             elif agent.state == "Running" and not agent.internal:
@@ -155,8 +158,9 @@ class Registry:
             self._changed.notify_all()
 
     def launch_failed(self, name: str, error_type: str) -> None:
-        """Note that one could not be started: ``PermissionDenied``, ``TooManyExtensions``,
-        ``UnknownError``.
+        """Note that an extension could not be started.
+
+        ``error_type`` is ``PermissionDenied``, ``TooManyExtensions`` or ``UnknownError``.
         """
         with self._lock:
             agent = self._named(name)
@@ -166,21 +170,19 @@ class Registry:
             self._changed.notify_all()
 
     def wait(self, done: Callable[[], bool], until: float) -> bool:
-        """Wait for ``done()``, asked under the lock at each change; False at ``until``
-        (`RealTime.perf_counter`).
-        """
+        """Wait as `wait_until` does; ``done`` is called under the lock."""
         with self._lock:
             return wait_until(self._changed, done, until)
 
-    # -- the extensions' ------------------------------------------------------------------------------------------
+    # -- calls of the extensions ------------------------------------------------------------------
 
     def register(
         self, name: str, body: object, features: Iterable[str]
     ) -> tuple[str, dict[str, str]]:
-        """Register an extension; returns its identifier and the answer's body.
+        """Register an extension; return its identifier and the body of the answer.
 
-        *body* is the request's, decoded.  Raises `ApiError` in the emulator's order of checks and
-        words.
+        *body* is the decoded body of the request.  Raises `ApiError`, by the checks of the emulator
+        in their order, and in its words.
         """
         if not name:
             raise ApiError(403, *states.NO_NAME)
@@ -199,30 +201,21 @@ class Registry:
             subscribed = tuple(dict.fromkeys(events))
             self._note(ExtensionRegistered(self._now_us(), name, subscribed, agent.internal))
             self._changed.notify_all()
-        config = self._config
-        answer = (
-            {"accountId": config.account_id}
-            if "accountId" in features and config.account_id
-            else {}
-        )
-        answer["functionName"] = config.function_name
-        answer["functionVersion"] = config.function_version
-        answer["handler"] = config.handler
-        return agent.identifier, answer
+        return agent.identifier, self._facts("accountId" in features)
 
     def arrive(self, identifier: str, *, done: bool = True) -> None:
-        """Take the first half of `next_event`: the extension is ``done`` with what it had.  Raises
-        `ApiError`.
+        """Take the first half of `next_event`: the extension is ``done`` with its latest event.
+
+        Raises `ApiError`.
         """
         with self._lock:
             agent = self._identified(identifier)
-            if agent.arrived:  # also if its event is published, but on its way yet
+            if agent.arrived:  # an event may be published, but not taken yet
                 raise states.extension_refusal("Ready", "next", identifier)
-            worked, agent.state = (
-                agent.state == "Running",
-                states.step_extension(agent.state, "next", identifier),
-            )
-            agent.arrived, agent.done_at_us = True, self._now_us()
+            worked = agent.state == "Running"
+            agent.state = states.step_extension(agent.state, "next", identifier)
+            agent.arrived = True
+            agent.done_at_us = self._now_us()
             if worked and done and agent.told_at_us is not None and not self._shutting_down:
                 busy_us = max(0, agent.done_at_us - agent.told_at_us)
                 self._note(ExtensionDone(agent.done_at_us, agent.name, busy_us))
@@ -237,22 +230,18 @@ class Registry:
             return None if taken is None else taken[0]
 
     def next_event(self, identifier: str) -> tuple[bytes, str | None]:
-        """Wait for the extension's next event; returns it with its identifier (None: SHUTDOWN has
-        none).
+        """Wait for the next event of an extension; return it with its identifier.
 
-        Raises `ApiError`, and `Gone` when the generation or the extension's process has ended
-        meanwhile.
+        SHUTDOWN has no identifier.  Raises `ApiError`, and `Gone` if the generation or the process
+        of the extension ends while it waits.
         """
         with self._lock:
             self.arrive(identifier)
             agent = self._identified(identifier)
             while (taken := self._take(agent)) is None:
                 self._changed.wait()
-                if (
-                    self._by_identifier.get(identifier) is not agent
-                    or self._over
-                    or agent.exit_code is not None
-                ):
+                is_known = self._by_identifier.get(identifier) is agent
+                if not is_known or self._over or agent.exit_code is not None:
                     raise Gone
             return taken
 
@@ -277,21 +266,29 @@ class Registry:
             if before == agent.state:
                 return
             agent.error_type = error_type
-            if not self._shutting_down:  # by then it has no effect (emulator)
+            if not self._shutting_down:  # during a shutdown it has no effect (emulator)
                 self._fail(agent, fatal)
                 self._note(ExtensionFault(self._now_us(), agent.name, fatal, error_type))
             self._changed.notify_all()
 
-    # -- under the lock -------------------------------------------------------------------------------------------
+    def _facts(self, with_account: bool) -> dict[str, str]:
+        """Return the body of the answer to a registration."""
+        config = self._config
+        facts = {"accountId": config.account_id} if with_account and config.account_id else {}
+        facts["functionName"] = config.function_name
+        facts["functionVersion"] = config.function_version
+        facts["handler"] = config.handler
+        return facts
+
+    # -- under the lock ---------------------------------------------------------------------------
 
     def _named(self, name: str) -> Agent:
         return self._external[name] if name in self._external else self._internal[name]
 
     def _identified(self, identifier: str, refusal: str = "") -> Agent:
         agent = self._by_identifier.get(identifier)
-        if agent is None or (
-            agent.state == "Started" and not agent.internal
-        ):  # nobody has been told this identifier
+        # An external extension that has not registered was not told its identifier.
+        if agent is None or (agent.state == "Started" and not agent.internal):
             message = refusal or f"Unknown extension {identifier}"
             raise ApiError(403, "Extension.UnknownExtensionIdentifier", message)
         if self._over:
@@ -300,9 +297,8 @@ class Registry:
 
     def _new_internal(self, name: str) -> Agent:
         if not self._open:
-            raise ApiError(
-                403, "Extension.RegistrationClosed", "Extension registration closed already"
-            )
+            message = "Extension registration closed already"
+            raise ApiError(403, "Extension.RegistrationClosed", message)
         if name in self._internal:
             message = "Extension with this name already registered"
             raise ApiError(403, "Extension.InvalidExtensionState", message)
@@ -316,7 +312,9 @@ class Registry:
     def _take(self, agent: Agent) -> tuple[bytes, str | None] | None:
         if agent.pending is None or not agent.arrived:
             return None
-        agent.arrived, taken, agent.pending = False, agent.pending, None
+        taken = agent.pending
+        agent.arrived = False
+        agent.pending = None
         if agent.state != "Running":
             raise states.extension_refusal(agent.state, "next", agent.identifier, states.MODIFIED)
         return taken
@@ -327,17 +325,12 @@ class Registry:
 
 
 def _events_of(body: object) -> list[str]:
-    """Return what the body of a registration subscribes to; raises `ApiError` for what is no such
-    body.
-    """
+    """Return the events to which the body of a registration subscribes; raises `ApiError`."""
     fields = cast("dict[str, object]", body) if isinstance(body, dict) else {}
     events = fields.get("events") or []
     if (body is not None and not isinstance(body, dict)) or not isinstance(events, list):
-        raise ApiError(
-            403,
-            "InvalidRequestFormat",
-            'the body has to be an object such as {"events": ["INVOKE"]}',
-        )
+        text = 'the body has to be an object such as {"events": ["INVOKE"]}'
+        raise ApiError(403, "InvalidRequestFormat", text)
     if not all(isinstance(event, str) for event in cast("list[object]", events)):
         raise ApiError(403, "InvalidRequestFormat", "each event has to be a string")
     if fields.get("configurationKeys"):

@@ -1,5 +1,4 @@
-"""The Runtime API for a runtime that really uses it: the state machine, and the platform's side of
-it.
+"""The Runtime API of a runtime in a process of its own: its states, and the platform's side of it.
 
 Source: Runtime Interface Emulator, ``rapi/router.go``, ``rapi/handler/*`` and ``core/states.go``;
 the page of the Runtime API for ``Lambda-Runtime-Invocation-Id``.
@@ -10,7 +9,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from pytest_lambda_lifecycle.api import states
@@ -24,7 +23,7 @@ from pytest_lambda_lifecycle.api.replies import (
     decode_json,
     encode_json,
 )
-from pytest_lambda_lifecycle.api.runtime_api import check_request_id
+from pytest_lambda_lifecycle.api.runtime_api import SNAP_START_ONLY, check_request_id
 from pytest_lambda_lifecycle.api.waiting import wait_until
 from pytest_lambda_lifecycle.lifecycle import rules
 from pytest_lambda_lifecycle.lifecycle.outcome import Raised, Request, Returned
@@ -38,13 +37,15 @@ _INVOCATION_ID: Final = "Lambda-Runtime-Invocation-Id"
 _ERROR_TYPE: Final = "Lambda-Runtime-Function-Error-Type"
 _CAUSE_TYPE: Final = "application/vnd.aws.lambda.error.cause+json"
 _CAUSE_FIELDS: Final = {"errorMessage": str, "errorType": str, "stackTrace": list}
-"""What the caller sees of an error with a cause; the cause itself is for X-Ray."""
+"""The fields of an error with a cause that the caller sees; the cause itself is for X-Ray."""
+
+_INVALID_CAUSE: Final = b'"Invalid error body"'
 
 Answer = Returned | Raised
 
 
 class RemoteRuntimeApi:
-    """One runtime process after another; between `begin` and `end` lies the life of one."""
+    """Serves one runtime process after another: each of them lives from `begin` to `end`."""
 
     def __init__(self, config: FunctionConfig, *, now_us: Callable[[], int]) -> None:
         self._snap_start = config.initialization_type == "snap-start"
@@ -59,18 +60,18 @@ class RemoteRuntimeApi:
         self.posted: Raised | None = None
         """An error of Init or Restore."""
         self.answer: Answer | None = None
-        """What the runtime has posted for the latest request; kept when the runtime fails after
-        it.
-        """
+        """The post of the runtime for the latest request, also if the runtime fails after it."""
         self.answered_at_us: int | None = None
         self.exit_code: int | None = None
         """As in `subprocess`, once the runtime's process has ended."""
-        self._request_id = self._invocation_id = ""
+        self._request_id = ""
+        self._invocation_id = ""
         self._event = Reply(500)
         self._waiting: deque[object] = deque()
-        self._released = self._restored = False
+        self._released = False
+        self._restored = False
 
-    # -- the platform's -------------------------------------------------------------------------------------------
+    # -- calls of the platform --------------------------------------------------------------------
 
     def begin(self) -> None:
         """Expect a new runtime process."""
@@ -80,7 +81,7 @@ class RemoteRuntimeApi:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """The process is gone, and all its calls with it: who waits for an event is `Gone`."""
+        """End the process's calls: one that waits for an event raises `Gone`."""
         with self._lock:
             self._life = None
             self._changed.notify_all()
@@ -98,13 +99,13 @@ class RemoteRuntimeApi:
         return self.state in {"Ready", "RestoreReady"}
 
     def publish(self, request: Request) -> None:
-        """Hand a request to the runtime; one that asks later finds it waiting."""
-        headers = {
-            name: value for name, value in request.headers.items() if value
-        }  # the emulator sends no empty one
+        """Hand a request to the runtime, which may wait for it already or ask later."""
+        # The emulator sends no empty header.
+        headers = {name: value for name, value in request.headers.items() if value}
         invocation_id = headers.setdefault(_INVOCATION_ID, str(uuid.uuid4()))
         with self._lock:
-            self.answer, self.answered_at_us = None, None
+            self.answer = None
+            self.answered_at_us = None
             self._request_id = headers.get("Lambda-Runtime-Aws-Request-Id", "")
             self._invocation_id = invocation_id
             self._event = Reply(200, request.body, tuple(headers.items()))
@@ -124,105 +125,103 @@ class RemoteRuntimeApi:
         with self._lock:
             return wait_until(self._changed, done, until)
 
-    # -- the runtime's --------------------------------------------------------------------------------------------
+    # -- calls of the runtime ---------------------------------------------------------------------
 
-    def next(self) -> Reply:
-        """Wait for an event.  Of several that wait each event wakes one; while one is in work it is
-        given again.
-        """
-        with self._lock:
-            life, before = self._alive(), self.state
-            self._step("next")
-            if before == "Running":
-                return self._event
-            queue, ticket = self._waiting, object()
-            queue.append(ticket)
-            try:
-                while not (self._released and queue[0] is ticket):
-                    self._wait(life)
-            finally:
-                queue.remove(ticket)
-            self._released = False
-            if self.state != "Ready":
-                raise states.runtime_refusal(self.state, "next", states.MODIFIED)
-            self._step("event")
-            return self._event
-
-    def response(self, request_id: str, call: Call) -> Reply:
-        """Take the response of the current request."""
-        with self._lock:
-            self._check(request_id, call)
-            self._step(
-                "response"
-            )  # before the rest is looked at: a wrong mode leaves the runtime stuck
-            mode = call.header("Lambda-Runtime-Function-Response-Mode")
-            if mode not in {"", "streaming"}:
-                self._take(Raised(b"", {"errorType": "Runtime.InvalidResponseModeHeader"}))
-                raise ApiError(400, "InvalidFunctionResponseMode", "Invalid function response mode")
-            if len(call.body) > rules.RESPONSE_LIMIT:
-                raise self._too_large()
-            self._take(Returned(call.body, call.header("Content-Type")))
-            self._step("sent")
-            return ACCEPTED
-
-    def error(self, request_id: str, call: Call) -> Reply:
-        """Take the error object that answers the current request."""
-        with self._lock:
-            self._check(request_id, call)
-            self._step("error")
-            if len(call.body) > rules.RESPONSE_LIMIT:
-                raise self._too_large()
-            body = call.body
-            if call.header("Content-Type") == _CAUSE_TYPE:
-                body = _without_cause(body)
-            self._take(Raised(body, _error_object(body)))
-            self._step("sent")
-            return ACCEPTED
-
-    def init_error(self, call: Call) -> Reply:
-        """Take the report of a failed Init; while a restore runs, of that."""
-        return self._failed("init/error", call)
-
-    def restore_next(self) -> Reply:
-        """Wait for the restore: the hooks before the snapshot have run."""
-        if not self._snap_start:
+    def handle(self, asked: str, call: Call, request_id: str = "") -> Reply:
+        """Answer a call; see `RuntimeApi`."""
+        if asked in SNAP_START_ONLY and not self._snap_start:
             return NOT_FOUND
         with self._lock:
-            life = self._alive()
-            self._step("restore/next")
-            while not self._restored:
-                self._wait(life)
-            self._step("restore")
-            return Reply(200)
+            if self._life is None:
+                raise Gone
+            match asked:
+                case "next":
+                    return self._next()
+                case "response":
+                    return self._response(request_id, call)
+                case "error":
+                    return self._error(request_id, call)
+                case "restore/next":
+                    return self._restore_next()
+                case _:
+                    return self._failed(asked, call)
 
-    def restore_error(self, call: Call) -> Reply:
-        """Take the report of a failed hook."""
-        return self._failed("restore/error", call) if self._snap_start else NOT_FOUND
+    # -- under the lock ---------------------------------------------------------------------------
+
+    def _next(self) -> Reply:
+        """Wait for an event; an event that is being handled is given again.
+
+        If several calls wait, each event wakes the one that has waited longest.
+        """
+        before = self.state
+        self._step("next")
+        if before == "Running":
+            return self._event
+        queue = self._waiting
+        ticket = object()
+        queue.append(ticket)
+        try:
+            self._wait(lambda: self._released and queue[0] is ticket)
+        finally:
+            queue.remove(ticket)
+        self._released = False
+        if self.state != "Ready":
+            raise states.runtime_refusal(self.state, "next", states.MODIFIED)
+        self._step("event")
+        return self._event
+
+    def _response(self, request_id: str, call: Call) -> Reply:
+        """Take the response of the current request."""
+        self._check(request_id, call)
+        # The emulator looks at the mode after this step: a wrong one leaves the runtime stuck.
+        self._step("response")
+        mode = call.header("Lambda-Runtime-Function-Response-Mode")
+        if mode not in {"", "streaming"}:
+            self._take(Raised(b"", {"errorType": "Runtime.InvalidResponseModeHeader"}))
+            raise ApiError(400, "InvalidFunctionResponseMode", "Invalid function response mode")
+        if len(call.body) > rules.RESPONSE_LIMIT:
+            raise self._too_large()
+        self._take(Returned(call.body, call.header("Content-Type")))
+        self._step("sent")
+        return ACCEPTED
+
+    def _error(self, request_id: str, call: Call) -> Reply:
+        """Take the error object that answers the current request."""
+        self._check(request_id, call)
+        self._step("error")
+        if len(call.body) > rules.RESPONSE_LIMIT:
+            raise self._too_large()
+        body = call.body
+        if call.header("Content-Type") == _CAUSE_TYPE:
+            body = _without_cause(body)
+        self._take(Raised(body, _error_object(body)))
+        self._step("sent")
+        return ACCEPTED
+
+    def _restore_next(self) -> Reply:
+        """Wait for the restore: the hooks before the snapshot have run."""
+        self._step("restore/next")
+        self._wait(lambda: self._restored)
+        self._step("restore")
+        return Reply(200)
 
     def _failed(self, asked: str, call: Call) -> Reply:
-        with self._lock:
-            self._alive()
-            self._step(asked)
-            self.posted = Raised(
-                call.body, _error_object(call.body), None, call.header(_ERROR_TYPE)
-            )
-            self._changed.notify_all()
-            return ACCEPTED
+        """Take the report of a failed Init, or of a failed restore."""
+        self._step(asked)
+        error_type = call.header(_ERROR_TYPE)
+        self.posted = Raised(call.body, _error_object(call.body), None, error_type)
+        self._changed.notify_all()
+        return ACCEPTED
 
-    # -- under the lock -------------------------------------------------------------------------------------------
-
-    def _alive(self) -> object:
-        if self._life is None:
-            raise Gone
-        return self._life
-
-    def _wait(self, life: object) -> None:
-        self._changed.wait()
-        if self._life is not life:
-            raise Gone
+    def _wait(self, done: Callable[[], bool]) -> None:
+        """Wait for ``done()``; raise `Gone` if the process ends before."""
+        life = self._life
+        while not done():
+            self._changed.wait()
+            if self._life is not life:
+                raise Gone
 
     def _check(self, request_id: str, call: Call) -> None:
-        self._alive()
         check_request_id(request_id, self._request_id)
         echoed = call.header(_INVOCATION_ID)
         if echoed and echoed != self._invocation_id:
@@ -233,10 +232,11 @@ class RemoteRuntimeApi:
         self._changed.notify_all()
 
     def _take(self, answer: Answer) -> None:
-        self.answer, self.answered_at_us = answer, self._now_us()
+        self.answer = answer
+        self.answered_at_us = self._now_us()
 
     def _too_large(self) -> ApiError:
-        """Answer the caller in the runtime's place: the runtime goes on to its next event."""
+        """Answer the request in place of the runtime, which goes on to its next event."""
         self._take(rules.response_too_large())
         self._step("sent")
         message = f"Exceeded maximum allowed payload size ({rules.RESPONSE_LIMIT} bytes)."
@@ -256,10 +256,10 @@ def _error_object(body: bytes) -> dict[str, object]:
 
 
 def _without_cause(body: bytes) -> bytes:
-    found: Mapping[str, object] | None = _object(body)
-    if found is None or not all(
-        isinstance(found.get(name, kind()), kind) for name, kind in _CAUSE_FIELDS.items()
-    ):
-        return b'"Invalid error body"'
+    found = _object(body)
+    if found is None:
+        return _INVALID_CAUSE
     kept = {name: found[name] for name in _CAUSE_FIELDS if name in found}
+    if not all(isinstance(value, _CAUSE_FIELDS[name]) for name, value in kept.items()):
+        return _INVALID_CAUSE
     return encode_json(kept)

@@ -1,4 +1,4 @@
-"""What goes into the APIs and what comes out of them, as values."""
+"""Requests and answers of the APIs as values, and their JSON."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ __all__ = [
     "text_reply",
 ]
 
-_encode = json.JSONEncoder(
-    separators=(",", ":")
-).encode  # a test may have replaced json.dumps and json.loads
-_decode = json.JSONDecoder().decode
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is not JSON, although Python reads it")
+
+
+# A test may replace `json.dumps` and `json.loads`.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 
 def encode_json(value: object) -> bytes:
@@ -31,10 +35,10 @@ def encode_json(value: object) -> bytes:
     return _encode(value).encode()
 
 
-def decode_json(body: bytes) -> object:
-    """Return what *body* says; raises `ValueError`, also for what is nested too deeply."""
+def decode_json(body: bytes | str) -> object:
+    """Return the value of *body*; raises `ValueError`, also if it is nested too deeply."""
     try:
-        return _decode(body.decode())
+        return _decode(body if isinstance(body, str) else body.decode())
     except RecursionError:
         raise ValueError("exceeded max depth") from None
 
@@ -47,18 +51,19 @@ class Call:
     path: str
     """Without host and query."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    """By their names in lower case; of a repeated one the first.  A character stands for a byte
-    (Latin-1).
+    """By their names in lower case; the first if one is repeated.
+
+    A character stands for a byte (Latin-1).
     """
     body: bytes = b""
-    """What is over the limit of a response is missing but for one byte."""
+    """Cut off one byte after the limit of a response."""
 
     def header(self, name: str) -> str:
         """Return a header, whatever the case of ``name``; "" if it is missing."""
         return self.headers.get(name.lower(), "")
 
     def json(self) -> object:
-        """Return the body decoded; raises `ValueError`, also for what is nested too deeply."""
+        """Return the value of the body; raises `ValueError`, also if it is nested too deeply."""
         return decode_json(self.body)
 
 
@@ -81,30 +86,24 @@ class ApiError(Exception):
         self.message = message
 
     def reply(self) -> Reply:
-        """Return the answer as the Runtime Interface Emulator writes it: the message first, a
-        newline at the end.
-        """
+        """Return the answer as the Runtime Interface Emulator writes it."""
         return json_reply(self.status, {"errorMessage": self.message, "errorType": self.error_type})
 
 
 class Gone(Exception):
-    """The processes of the caller's generation have ended: its connection is closed without an
-    answer.
-    """
+    """The process of the caller has ended: its connection is closed without an answer."""
 
 
 def json_reply(status: int, value: object, *headers: tuple[str, str]) -> Reply:
     """Return *value* as compact JSON with a newline at its end, as Go's encoder writes it."""
-    return Reply(
-        status, encode_json(value) + b"\n", (("Content-Type", "application/json"), *headers)
-    )
+    content_type = ("Content-Type", "application/json")
+    return Reply(status, encode_json(value) + b"\n", (content_type, *headers))
 
 
 def text_reply(status: int, text: str, *headers: tuple[str, str]) -> Reply:
     """Return *text* as Go's ``http.Error`` writes it."""
-    return Reply(
-        status, f"{text}\n".encode(), (("Content-Type", "text/plain; charset=utf-8"), *headers)
-    )
+    content_type = ("Content-Type", "text/plain; charset=utf-8")
+    return Reply(status, f"{text}\n".encode(), (content_type, *headers))
 
 
 ACCEPTED: Final = json_reply(202, {"status": "OK"})

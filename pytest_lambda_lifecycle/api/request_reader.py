@@ -103,7 +103,7 @@ class RequestReader:
         """Drop the buffer; the socket stays open."""
         self._input.close()
 
-    # -- the head
+    # -- the head ---------------------------------------------------------------------------------
 
     def _headers(self) -> Iterator[tuple[str, str]]:
         """Yield names, in lower case, and values."""
@@ -119,7 +119,7 @@ class RequestReader:
             yield name.lower(), value.strip(" \t\r\n")
         raise Malformed(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
-    # -- the body
+    # -- the body ---------------------------------------------------------------------------------
 
     def _body(self, encoding: str | None, lengths: set[str]) -> bytes:
         if encoding is not None:

@@ -1,12 +1,11 @@
-"""The Runtime API as a runtime meets it: what each call does to the runtime's state, and what it is
-answered.
+"""The Runtime API: its six calls, and their answers beside a runtime that needs no HTTP.
 
 Source: Runtime Interface Emulator, ``rapi/router.go`` and ``core/states.go``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_lambda_lifecycle.api import states
 from pytest_lambda_lifecycle.api.replies import NOT_FOUND, ApiError, Call, Reply
@@ -14,39 +13,28 @@ from pytest_lambda_lifecycle.api.replies import NOT_FOUND, ApiError, Call, Reply
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
 
-__all__ = ["LocalRuntimeApi", "RuntimeApi", "View", "check_request_id"]
+__all__ = ["SNAP_START_ONLY", "LocalRuntimeApi", "RuntimeApi", "View", "check_request_id"]
+
+SNAP_START_ONLY: Final = frozenset({"restore/next", "restore/error"})
+"""The calls that exist with SnapStart alone."""
+_ABOUT_A_REQUEST: Final = frozenset({"response", "error"})
 
 
 class RuntimeApi(Protocol):
-    """What the routes ask.  Each call returns an answer, or raises `ApiError` or `Gone`."""
+    """The Runtime API as the routes call it."""
 
-    def next(self) -> Reply:
-        """``GET /runtime/invocation/next``."""
-        ...
+    def handle(self, asked: str, call: Call, request_id: str = "") -> Reply:
+        """Answer a call, or raise `ApiError` or `Gone`.
 
-    def response(self, request_id: str, call: Call) -> Reply:
-        """``POST /runtime/invocation/{id}/response``."""
-        ...
-
-    def error(self, request_id: str, call: Call) -> Reply:
-        """``POST /runtime/invocation/{id}/error``."""
-        ...
-
-    def init_error(self, call: Call) -> Reply:
-        """``POST /runtime/init/error``."""
-        ...
-
-    def restore_next(self) -> Reply:
-        """``GET /runtime/restore/next``."""
-        ...
-
-    def restore_error(self, call: Call) -> Reply:
-        """``POST /runtime/restore/error``."""
+        ``asked`` is its name: ``"next"``, ``"response"``, ``"error"``, ``"init/error"``,
+        ``"restore/next"`` or ``"restore/error"``.  ``request_id`` is the one in the path of
+        ``"response"`` and ``"error"``.
+        """
         ...
 
 
 class View(Protocol):
-    """How the runtime in this process stands.  Read from any thread."""
+    """The state of the runtime in this process, which any thread may read."""
 
     def state(self) -> str:
         """Return ``"Started"`` (in Init), ``"Ready"`` (it waits for an event) or ``"Running"``."""
@@ -58,49 +46,29 @@ class View(Protocol):
 
 
 class LocalRuntimeApi:
-    """Stands beside a runtime that lives in this process and needs no HTTP.
+    """Refuses all calls: the runtime in this process needs none, and no other client is allowed.
 
-    The runtime is the only client that the Runtime API allows; function code that calls it is
-    refused, and nothing changes.
+    Function code that calls gets the refusal of the state in which the runtime is; the state stays
+    as it is.
     """
 
     def __init__(self, config: FunctionConfig, view: View) -> None:
         self._snap_start = config.initialization_type == "snap-start"
         self._view = view
 
-    def next(self) -> Reply:
-        """Refuse: the runtime itself takes the events."""
-        return self._refuse("next")
-
-    def response(self, request_id: str, call: Call) -> Reply:
-        """Refuse: the runtime itself answers."""
-        check_request_id(request_id, self._view.request_id())
-        return self._refuse("response")
-
-    def error(self, request_id: str, call: Call) -> Reply:
-        """Refuse: the runtime itself reports errors."""
-        check_request_id(request_id, self._view.request_id())
-        return self._refuse("error")
-
-    def init_error(self, call: Call) -> Reply:
-        """Refuse: the runtime itself reports errors."""
-        return self._refuse("init/error")
-
-    def restore_next(self) -> Reply:
-        """Refuse: the runtime itself runs the hooks of SnapStart."""
-        return self._refuse("restore/next") if self._snap_start else NOT_FOUND
-
-    def restore_error(self, call: Call) -> Reply:
-        """Refuse: the runtime itself runs the hooks of SnapStart."""
-        return self._refuse("restore/error") if self._snap_start else NOT_FOUND
-
-    def _refuse(self, asked: str) -> NoReturn:
+    def handle(self, asked: str, call: Call, request_id: str = "") -> Reply:
+        """Raise `ApiError`, or return the answer to a path that does not exist."""
+        if asked in SNAP_START_ONLY and not self._snap_start:
+            return NOT_FOUND
+        if asked in _ABOUT_A_REQUEST:
+            check_request_id(request_id, self._view.request_id())
         raise states.runtime_refusal(self._view.state(), asked)
 
 
 def check_request_id(request_id: str, current: str) -> None:
-    """Raise `ApiError` 400 unless the call is about the current request; asked before the state is
-    looked at.
+    """Raise `ApiError` 400 unless the call is about the current request.
+
+    The emulator asks this before it looks at the state.
     """
     if not request_id or request_id != current:
         raise ApiError(400, "InvalidRequestID", "Invalid request ID")

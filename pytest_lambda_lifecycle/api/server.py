@@ -1,6 +1,6 @@
-"""The listener on loopback: bound early for its address, serving when somebody needs it.
+"""The listener on loopback: bound early for its address, and serving from the first client on.
 
-Binding takes microseconds and no thread, so each environment can tell its address in
+Binding takes microseconds and no thread, so each environment can name its address in
 ``AWS_LAMBDA_RUNTIME_API``.
 """
 
@@ -22,23 +22,16 @@ if TYPE_CHECKING:
 
 __all__ = ["ApiServer"]
 
-
 _POLL: Final = 0.01
-"""Seconds after which the accepting thread looks whether to stop; on Linux it is woken."""
+"""Seconds after which the accepting thread looks whether to stop; Linux wakes it at once."""
 _BACKLOG: Final = 1024
-"""Connections that may wait to be accepted; more than the 1,000 descriptors that Lambda gives a
-function.
-"""
+"""Connections that may wait to be accepted: Lambda gives a function 1,000 file descriptors."""
 _PATIENCE: Final = 2.0
-"""Seconds that closing waits for threads: for one that does not end, its handler must be at
-fault.
-"""
+"""Seconds that closing waits for threads; a thread that lives on has a faulty handler."""
 
 
 def _socket_class() -> type[socket.socket]:
-    """Return the real class, whatever a test (pytest-socket, HTTPretty, gevent) has put in its
-    place.
-    """
+    """Return the real class; pytest-socket, HTTPretty and gevent replace `socket.socket`."""
     for found in _socket.socket.__subclasses__():
         if found.__module__ == "socket":
             return cast("type[socket.socket]", found)
@@ -63,7 +56,7 @@ class ApiServer:
         self.address = ""
         """``"127.0.0.1:port"`` once bound."""
         self.problems: deque[BaseException] = deque(maxlen=20)
-        """What ``handle`` raised by mistake; its callers got 500."""
+        """Exceptions that ``handle`` should not raise; the client got status 500."""
 
     def bind(self) -> str:
         """Bind and listen; returns `address`."""
@@ -78,7 +71,8 @@ class ApiServer:
                 except BaseException:
                     listener.close()
                     raise
-                self._listener, self._closing = listener, False
+                self._listener = listener
+                self._closing = False
                 self.address = "%s:%d" % listener.getsockname()  # noqa: UP031
             return self.address
 
@@ -96,15 +90,16 @@ class ApiServer:
             start_unwatched(self._accepting)
 
     def drop_connections(self) -> None:
-        """Close every connection; who waits in ``handle`` ends when that returns."""
+        """Close every connection; its thread ends when ``handle`` returns."""
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
             _shut(connection)
 
     def close(self) -> None:
-        """Stop serving and free the port; idempotent.  Whoever waits in ``handle`` has to be
-        released first.
+        """Stop serving and free the port; idempotent.
+
+        Threads that wait in ``handle`` have to be released before.
         """
         with self._lock:
             self._closing = True
@@ -124,16 +119,17 @@ class ApiServer:
         for thread in threads:
             thread.join(max(0.0, until - RealTime.perf_counter()))
 
-    # -- threads --------------------------------------------------------------------------------------------------
+    # -- threads ----------------------------------------------------------------------------------
 
     def _accept(self, listener: socket.socket) -> None:
         while not self._closing:
             try:
-                descriptor, _ = listener._accept()  # type: ignore[attr-defined]  # accept() asks for the replaced class
+                # `accept` would ask for `socket.socket`, which a test may have replaced.
+                descriptor, _ = listener._accept()  # type: ignore[attr-defined]
             except TimeoutError:
                 continue
-            except OSError:  # shut down; or out of descriptors, until some are closed
-                if not self._closing:
+            except OSError:
+                if not self._closing:  # no descriptor is left, until one is closed
                     RealTime.sleep(_POLL)
                 continue
             self._begin(self._class(socket.AF_INET, socket.SOCK_STREAM, fileno=descriptor))
@@ -152,7 +148,7 @@ class ApiServer:
                 return
             self._connections[connection] = thread
             ended, self._ending = self._ending, []
-        for last in ended:  # these have nothing left to do
+        for last in ended:  # these threads have nothing left to do
             last.join(_PATIENCE)
         try:
             start_unwatched(thread)
@@ -160,7 +156,6 @@ class ApiServer:
             self._forget(connection)
 
     def _converse(self, connection: socket.socket) -> None:
-        # http.server is loaded here, by the first who connects.
         from pytest_lambda_lifecycle.api.connection import Connection
 
         try:
@@ -179,7 +174,6 @@ class ApiServer:
 
 
 def _shut(connection: socket.socket) -> None:
-    with contextlib.suppress(
-        OSError
-    ):  # it is closed already, or is a listener on a system that cannot shut one down
+    # It may be closed already; and not every system can shut a listener down.
+    with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)

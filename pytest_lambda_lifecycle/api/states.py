@@ -1,5 +1,4 @@
-"""The state tables of the Runtime API and the Extensions API as data, and the words of their
-refusals.
+"""The state tables of the Runtime API and the Extensions API, and the words of their refusals.
 
 Source: Runtime Interface Emulator, ``core/states.go``, ``core/externalagent_states.go``,
 ``core/internalagent_states.go``; its texts were recorded from the binary.
@@ -29,7 +28,7 @@ Table = Mapping[str, Mapping[str, str]]
 RUNTIME: Final[Table] = {
     "Started": {"next": "Ready", "init/error": "InitError", "restore/next": "RestoreReady"},
     "InitError": {},
-    "Ready": {"next": "Ready", "event": "Running"},  # a second one waits for the second event
+    "Ready": {"next": "Ready", "event": "Running"},  # a second call waits for a second event
     "Running": {
         "next": "Running",
         "response": "InvocationResponse",
@@ -46,8 +45,10 @@ RUNTIME: Final[Table] = {
     },
     "RuntimeRestoreErrorState": {},
 }
-"""State, then call, then the state after it.  What is missing is refused; ``sent``, ``event`` and
-``restore`` are the platform's own steps."""
+"""State, then call, then the state after it; any other call is refused.
+
+``sent``, ``event`` and ``restore`` are steps of the platform.
+"""
 
 _RUNTIME_AIMS: Final = {
     "next": "Ready",
@@ -57,7 +58,7 @@ _RUNTIME_AIMS: Final = {
     "error": "InvocationErrorResponse",
     "restore/error": "RuntimeRestoreErrorState",
 }
-"""What a refusal calls the state that a call would have led to."""
+"""The state to which a call would have led, as a refusal names it."""
 
 EXTENSION: Final[Table] = {
     "Started": {"register": "Registered", "launch": "LaunchError"},
@@ -75,8 +76,10 @@ EXTENSION: Final[Table] = {
     "Exited": {},
     "LaunchError": {},
 }
-"""The same for extensions; ``launch``, ``event``, ``exit`` and ``kill`` are the platform's.  The
-last three states are an external extension's only."""
+"""The same for extensions; ``launch``, ``event``, ``exit`` and ``kill`` are steps of the platform.
+
+Only an external extension reaches the last three states.
+"""
 
 _EXTENSION_AIMS: Final = {
     "register": "Registered",
@@ -103,22 +106,27 @@ def step_runtime(state: str, call: str) -> str:
 
 
 def runtime_refusal(state: str, call: str, reason: str = NOT_ALLOWED) -> ApiError:
-    """Return the refusal of a call of the runtime's."""
-    text = f"State transition from {state} to {_RUNTIME_AIMS[call]} failed for runtime. Error: {reason}"
+    """Return the refusal of a call of the runtime."""
+    text = _refusal(state, _RUNTIME_AIMS[call], "runtime", reason)
     return ApiError(403, "InvalidStateTransition", text)
 
 
-def step_extension(state: str, call: str, who: str) -> str:
+def step_extension(state: str, call: str, extension: str) -> str:
     """Return an extension's state after a call; raises `ApiError` 403 where the table has none."""
     after = EXTENSION[state].get(call)
     if after is None:
-        raise extension_refusal(state, call, who)
+        raise extension_refusal(state, call, extension)
     return after
 
 
-def extension_refusal(state: str, call: str, who: str, reason: str = NOT_ALLOWED) -> ApiError:
-    """Return the refusal of a call of an extension's; ``who`` is its name in ``register``, else its
-    identifier.
+def extension_refusal(state: str, call: str, extension: str, reason: str = NOT_ALLOWED) -> ApiError:
+    """Return the refusal of a call of an extension.
+
+    ``extension`` is its name if the call is ``register``, else its identifier.
     """
-    text = f"State transition from {state} to {_EXTENSION_AIMS[call]} failed for extension {who}. Error: {reason}"
+    text = _refusal(state, _EXTENSION_AIMS[call], f"extension {extension}", reason)
     return ApiError(403, "Extension.InvalidExtensionState", text)
+
+
+def _refusal(before: str, after: str, subject: str, reason: str) -> str:
+    return f"State transition from {before} to {after} failed for {subject}. Error: {reason}"

@@ -1,4 +1,4 @@
-"""How the conductor waits for what other threads report."""
+"""The way in which the conductor waits for reports of other threads."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from pytest_lambda_lifecycle.isolation.real_time import RealTime
 __all__ = ["wait_until"]
 
 _LOOK_UP_S: Final = 0.05
-"""The main thread waits no longer at a time: signals are handled, and no lost wake-up can hold it
-for long.
-"""
+"""The longest single wait: signals are handled after it, and no lost wake-up lasts longer."""
 
 
 def wait_until(changed: threading.Condition, done: Callable[[], bool], until: float) -> bool:
     """Wait for ``done()``, asked at each change; False at ``until`` (`RealTime.perf_counter`).
 
-    Whoever calls holds the lock of ``changed``.
+    The caller holds the lock of ``changed``.
     """
     while not done():
         left = until - RealTime.perf_counter()

@@ -19,7 +19,6 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
     ExtensionNotified,
     ExtensionState,
     Signal,
-    TelemetrySubscription,
 )
 from pytest_lambda_lifecycle.lifecycle.outcome import ExtensionFailed, Interrupted, Loaded, Outcome
 from pytest_lambda_lifecycle.lifecycle.rules import Limit
@@ -295,14 +294,7 @@ class ExtensionGroup:
 
         Raises `LifecycleError` if there is none of this name.
         """
-        subscribers = sorted({one.extension for one in self._timeline.of(TelemetrySubscription)})
-        if name not in subscribers:
-            there = f"there are {', '.join(subscribers)}" if subscribers else "nobody has"
-            raise LifecycleError(
-                f"cannot drop the telemetry of {name!r}: it has not subscribed; {there}",
-                code="LLC603",
-            )
-        self._endpoint.hub.drop_destination(name)
+        self._endpoint.drop_telemetry(name)
 
     # -- Shutdown ---------------------------------------------------------------------------------
 

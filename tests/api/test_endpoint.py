@@ -1,9 +1,13 @@
-"""What stands behind ``AWS_LAMBDA_RUNTIME_API``."""
+"""The endpoint that ``AWS_LAMBDA_RUNTIME_API`` names."""
 
 import subprocess
 import sys
 import textwrap
 import threading
+
+import pytest
+
+from pytest_lambda_lifecycle import LifecycleError
 
 ASKS = """
     import os, socket
@@ -16,12 +20,12 @@ ASKS = """
 """
 
 
-def test_it_answers_function_code_that_connects(environment):
+def test_function_code_can_connect(environment):
     env = environment(ASKS)
     assert str(env.invoke().payload).endswith("pong")
 
 
-def test_without_a_caller_there_is_no_thread_and_at_the_end_none_is_left(environment):
+def test_threads_run_from_the_first_call_to_the_end_of_the_environment(environment):
     def ours():
         return [
             thread.name
@@ -41,7 +45,18 @@ def test_without_a_caller_there_is_no_thread_and_at_the_end_none_is_left(environ
     assert not ours()
 
 
-def test_the_servers_own_imports_are_no_modules_of_the_function(tmp_path):
+@pytest.mark.parametrize("extensions", [(), ("listener",)], ids=len)
+def test_dropping_the_telemetry_of_an_extension_that_has_not_subscribed(environment, extensions):
+    env = environment("def handler(event, context): return 1")
+    for name in extensions:
+        env.extension(name)
+    env.initialize()
+    with pytest.raises(LifecycleError, match="the telemetry of 'listener': it has not subscribed"):
+        env.drop_telemetry("listener")
+    assert env.invoke().payload == 1
+
+
+def test_the_server_does_not_import_modules_of_the_function(tmp_path):
     (tmp_path / "app.py").write_text(textwrap.dedent(ASKS))
     for name in ("html", "mimetypes", "hmac", "email"):
         (tmp_path / f"{name}.py").write_text("raise SystemError('this is the function\\'s')")

@@ -51,9 +51,7 @@ def project(events, schema):
 
 
 class Listener:
-    """An extension's HTTP listener: it keeps what it was sent and answers with ``statuses``, then
-    with 200.
-    """
+    """An extension's HTTP listener: it keeps requests, and answers with `statuses`, then 200."""
 
     def __init__(self, port: int = 0) -> None:
         self.requests: list[tuple[str, str, list[Any]]] = []
@@ -186,7 +184,7 @@ PATIENT = {"timeoutMs": 30_000, "maxItems": 1000}
 
 
 class TestBatches:
-    def test_who_comes_late_gets_everything_since_the_start_of_init(
+    def test_a_late_subscriber_gets_all_records_since_the_start_of_init(
         self, hub, timeline, notes, listener
     ):
         write(timeline, "of another generation")
@@ -203,7 +201,7 @@ class TestBatches:
         ]
 
     @pytest.mark.parametrize("type_", ["platform", "function", "extension"])
-    def test_only_the_types_that_were_asked_for(self, hub, timeline, listener, type_):
+    def test_a_subscriber_gets_the_requested_types_only(self, hub, timeline, listener, type_):
         timeline.append(InitStart(AT, "on-demand", "init", "python3.13"))
         write(timeline, "a")
         timeline.append(ExtensionLog(AT, "probe", "b\n"))
@@ -211,7 +209,7 @@ class TestBatches:
         assert hub.flush(5)
         assert [record["type"].split(".")[0] for record in listener.records] == [type_]
 
-    def test_the_number_of_items(self, hub, timeline, listener):
+    def test_a_batch_ends_at_its_limit_of_records(self, hub, timeline, listener):
         hub.subscribe("telemetry", "probe", wish(listener.port, buffering=PATIENT))
         write(timeline, *map(str, range(2300)))
         eventually(lambda: len(listener.requests) == 2)
@@ -219,7 +217,7 @@ class TestBatches:
         assert [len(body) for *_, body in listener.requests] == [1000, 1000, 300]
         assert listener.texts == [f"{number}\n" for number in range(2300)]
 
-    def test_the_number_of_bytes(self, hub, timeline, listener):
+    def test_a_batch_ends_at_its_limit_of_bytes(self, hub, timeline, listener):
         hub.subscribe(
             "telemetry",
             "probe",
@@ -230,13 +228,13 @@ class TestBatches:
         assert hub.flush(5)
         assert [len(body) for *_, body in listener.requests] == [3, 1]
 
-    def test_many_lines_of_one_write_are_many_records_and_batches(self, hub, timeline, listener):
+    def test_each_line_of_a_write_is_a_record(self, hub, timeline, listener):
         hub.subscribe("telemetry", "probe", wish(listener.port, buffering=PATIENT))
         timeline.append(FunctionLog(AT, "stdout", "x\n" * 1500))
         assert hub.flush(5)
         assert [len(body) for *_, body in listener.requests] == [1000, 500]
 
-    def test_one_batch_at_a_time_in_order(self, hub, timeline, listener):
+    def test_batches_are_sent_one_at_a_time_in_order(self, hub, timeline, listener):
         listener.gate.clear()
         hub.subscribe("telemetry", "probe", wish(listener.port))
         for number in range(4):
@@ -248,7 +246,7 @@ class TestBatches:
         assert listener.texts == ["0\n", "1\n", "2\n", "3\n"]
         assert listener.most_at_once == 1
 
-    def test_an_unfinished_line_is_waited_for(self, hub, timeline, listener):
+    def test_an_unfinished_line_is_sent_once_it_ends(self, hub, timeline, listener):
         hub.subscribe("telemetry", "probe", wish(listener.port))
         write(timeline, "whole")
         timeline.write(AT, "stdout", "half")
@@ -257,19 +255,19 @@ class TestBatches:
         eventually(lambda: len(listener.texts) == 2)
         assert listener.texts[1] == "half and half\n"
 
-    def test_a_line_that_something_else_follows_is_finished(self, hub, timeline, listener):
+    def test_an_unfinished_line_ends_at_the_next_event(self, hub, timeline, listener):
         hub.subscribe("telemetry", "probe", wish(listener.port))
         timeline.write(AT, "stdout", "half")
         write(timeline, "next")
         eventually(lambda: listener.texts == ["half", "next\n"])
 
-    def test_flush_takes_an_unfinished_line_too(self, hub, timeline, listener):
+    def test_flush_sends_an_unfinished_line(self, hub, timeline, listener):
         hub.subscribe("telemetry", "probe", wish(listener.port, buffering=PATIENT))
         timeline.write(AT, "stdout", "the last words")
         assert hub.flush(5)
         assert listener.texts == ["the last words"]
 
-    def test_a_report_in_a_later_batch_knows_its_invoke(self, hub, timeline, listener):
+    def test_a_report_in_a_later_batch_has_the_trace_of_its_invoke(self, hub, timeline, listener):
         hub.subscribe("telemetry", "probe", wish(listener.port))
         timeline.append(InvokeStart(AT, "r-1", "$LATEST", 0, "Root=1-5", False))
         eventually(lambda: listener.requests)
@@ -287,13 +285,13 @@ class TestBatches:
         assert hub.flush(5)
         assert [one.texts for one in listeners] == [["a\n", "b\n"]] * 3
 
-    def test_nobody_to_flush_for(self, hub, timeline):
+    def test_flush_without_subscribers(self, hub, timeline):
         write(timeline, "a")
         assert hub.flush(5)
 
 
 class TestFrozen:
-    def test_what_happens_meanwhile_arrives_with_the_next_invoke(self, hub, timeline, listener):
+    def test_records_of_a_frozen_time_arrive_with_the_next_invoke(self, hub, timeline, listener):
         hub.subscribe("telemetry", "probe", wish(listener.port))
         hub.pause()
         write(timeline, "late")
@@ -302,14 +300,14 @@ class TestFrozen:
         hub.resume()
         eventually(lambda: listener.texts == ["late\n"])
 
-    def test_or_at_shutdown(self, hub, timeline, listener):
+    def test_records_of_a_frozen_time_arrive_at_shutdown(self, hub, timeline, listener):
         hub.subscribe("telemetry", "probe", wish(listener.port))
         hub.pause()
         write(timeline, "late")
         assert hub.flush(5)
         assert listener.texts == ["late\n"]
 
-    def test_a_failure_while_frozen_is_no_attempt(
+    def test_a_failure_while_frozen_does_not_count_as_an_attempt(
         self, hub, timeline, notes, listener, monkeypatch
     ):
         monkeypatch.setattr(delivery, "_RETRY_AFTER_S", ())
@@ -334,7 +332,9 @@ class TestFrozen:
 
 
 class TestFailures:
-    def test_an_error_status_is_tried_again(self, hub, timeline, notes, listener, impatient):
+    def test_a_batch_is_sent_again_after_an_error_status(
+        self, hub, timeline, notes, listener, impatient
+    ):
         listener.statuses = [500, 404]
         hub.subscribe("telemetry", "probe", wish(listener.port))
         write(timeline, "a")
@@ -343,7 +343,9 @@ class TestFailures:
         assert [type(note) for note in notes] == [TelemetrySubscription]
 
     @pytest.mark.usefixtures("impatient")
-    def test_what_cannot_be_delivered_is_dropped_and_reported(self, hub, timeline, notes, listen):
+    def test_records_that_cannot_be_delivered_are_dropped_and_reported(
+        self, hub, timeline, notes, listen
+    ):
         port = free_port()
         hub.subscribe("telemetry", "probe", wish(port))
         write(timeline, "a", "b")
@@ -354,7 +356,7 @@ class TestFailures:
         )
         assert "refused" in lost.reason
 
-        listener = listen(port)  # it has come back
+        listener = listen(port)  # the listener has come back
         timeline.append(lost)
         timeline.append(LogsDropped(AT, "another", 9, 9, "not its business"))
         write(timeline, "c")
@@ -366,7 +368,7 @@ class TestFailures:
         ] == [{"reason": lost.reason, "droppedRecords": 2, "droppedBytes": lost.size}]
 
     @pytest.mark.usefixtures("impatient")
-    def test_the_report_of_a_loss_is_not_reported_when_it_is_lost(self, hub, timeline, notes):
+    def test_the_loss_of_a_report_of_a_loss_is_not_reported(self, hub, timeline, notes):
         hub.subscribe("telemetry", "probe", wish(free_port()))
         timeline.append(LogsDropped(AT, "probe", 9, 9, "slow"))
         assert hub.flush(5)
@@ -374,7 +376,7 @@ class TestFailures:
 
     @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 2000 OK\r\n\r\n"])
     @pytest.mark.usefixtures("impatient")
-    def test_an_answer_that_is_no_http(self, hub, timeline, notes, answer):
+    def test_an_answer_that_is_not_http(self, hub, timeline, notes, answer):
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.settimeout(5)
 
@@ -394,7 +396,7 @@ class TestFailures:
         assert isinstance(notes[-1], LogsDropped)
         assert notes[-1].reason == "the listener's answer is not HTTP"
 
-    def test_a_test_drops_the_destination(self, hub, timeline, notes, listener):
+    def test_a_destination_that_the_test_drops(self, hub, timeline, notes, listener):
         hub.subscribe("telemetry", "probe", wish(listener.port))
         write(timeline, "a")
         assert hub.flush(5)
@@ -404,7 +406,9 @@ class TestFailures:
         assert listener.texts == ["a\n"]
         assert (notes[-1].records, notes[-1].reason) == (2, "the destination was dropped")
 
-    def test_it_may_be_dropped_in_the_middle_of_a_delivery(self, hub, timeline, notes, listener):
+    def test_a_destination_that_the_test_drops_during_a_delivery(
+        self, hub, timeline, notes, listener
+    ):
         listener.gate.clear()
         hub.subscribe("telemetry", "probe", wish(listener.port))
         write(timeline, "a")
@@ -413,14 +417,16 @@ class TestFailures:
         assert hub.flush(5)
         assert (notes[-1].records, notes[-1].reason) == (1, "the destination was dropped")
 
-    def test_who_has_not_subscribed_has_no_destination(self, hub, listener):
+    def test_a_destination_of_an_extension_that_has_not_subscribed(self, hub, listener):
         hub.subscribe("telemetry", "probe", wish(listener.port))
-        with pytest.raises(
-            LifecycleError, match="'prob': it has not subscribed .subscribed: 'probe'"
-        ):
+        with pytest.raises(LifecycleError, match="'prob': it has not subscribed") as caught:
             hub.drop_destination("prob")
+        assert "Subscribed in this generation of processes: 'probe'." in str(caught.value)
+        assert caught.value.code == "LLC603"
 
-    def test_a_fault_of_our_own_is_told_and_ends_quietly(self, timeline, notes, listener, capfd):
+    def test_an_exception_of_the_library_is_reported_as_a_loss(
+        self, timeline, notes, listener, capfd
+    ):
         def broken(events, schema):
             raise RuntimeError("no such record")
 
@@ -435,7 +441,7 @@ class TestFailures:
 
 
 class TestTcp:
-    def test_lines_over_one_connection_and_a_new_one_when_it_is_closed(self, hub, timeline):
+    def test_a_closed_connection_is_replaced(self, hub, timeline):
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.settimeout(5)
             port = server.getsockname()[1]
@@ -454,7 +460,7 @@ class TestTcp:
                 assert json.loads(lines.readline())["record"] == "c\n"
 
     @pytest.mark.usefixtures("impatient")
-    def test_nobody_listens(self, hub, timeline, notes):
+    def test_a_port_without_listener(self, hub, timeline, notes):
         port = free_port()
         hub.subscribe(
             "telemetry", "probe", wish(port, destination={"protocol": "TCP", "port": port})
@@ -488,7 +494,7 @@ class TestEnds:
         hub.end()
         assert own_threads() == []
 
-    def test_a_new_generation_knows_nobody_and_may_use_the_other_api(self, hub, timeline, listen):
+    def test_a_new_generation_begins_without_subscriptions(self, hub, timeline, listen):
         old, new = listen(), listen()
         hub.subscribe("telemetry", "probe", wish(old.port))
         hub.close_subscriptions()
@@ -500,7 +506,7 @@ class TestEnds:
 
 
 class TestSubscribing:
-    def test_again_it_is_the_same(self, hub, timeline, notes, listener):
+    def test_the_same_subscription_again(self, hub, timeline, notes, listener):
         for _ in range(2):
             assert hub.subscribe("telemetry", "probe", wish(listener.port)).status == 200
         write(timeline, "a")
@@ -508,7 +514,7 @@ class TestSubscribing:
         assert listener.texts == ["a\n"]
         assert len(notes) == 1
 
-    def test_again_with_other_wishes_it_is_replaced(self, hub, timeline, notes, listen):
+    def test_another_subscription_replaces_the_first(self, hub, timeline, notes, listen):
         old, new = listen(), listen()
         hub.subscribe("telemetry", "probe", wish(old.port))
         write(timeline, "a")
@@ -529,20 +535,20 @@ class TestSubscribing:
             ("logs", ..., "Logs.SubscriptionClosed"),
         ],
     )
-    def test_after_init_it_is_refused(self, hub, api, schema, error_type):
+    def test_subscriptions_after_init_are_refused(self, hub, api, schema, error_type):
         hub.close_subscriptions()
         with pytest.raises(ApiError) as refused:
             hub.subscribe(api, "probe", wish(4243, schemaVersion=schema))
         assert (refused.value.status, refused.value.error_type) == (403, error_type)
         assert refused.value.message == f"{api.capitalize()} API subscription is closed"
 
-    def test_one_of_the_two_apis(self, hub, listener):
+    def test_an_extension_uses_one_of_the_two_apis(self, hub, listener):
         hub.subscribe("telemetry", "probe", wish(listener.port))
         with pytest.raises(ApiError, match="Telemetry API is in use") as refused:
             hub.subscribe("logs", "other", wish(listener.port, schemaVersion=...))
         assert (refused.value.status, refused.value.error_type) == (400, "Logs.ValidationError")
 
-    def test_the_logs_api_may_be_told_to_put(self, hub, timeline, listener):
+    def test_the_method_of_the_logs_api(self, hub, timeline, listener):
         where = {"protocol": "HTTP", "URI": f"http://sandbox:{listener.port}", "method": "PUT"}
         hub.subscribe(
             "logs", "probe", wish(listener.port, schemaVersion="2021-03-18", destination=where)
@@ -602,7 +608,7 @@ class TestSubscribing:
             ),
         ],
     )
-    def test_what_is_not_valid(self, hub, notes, changes, problem):
+    def test_invalid_subscriptions(self, hub, notes, changes, problem):
         with pytest.raises(ApiError) as refused:
             hub.subscribe("telemetry", "probe", wish(4243, **changes))
         assert (refused.value.status, refused.value.error_type) == (400, "ValidationError")
@@ -626,14 +632,14 @@ class TestSubscribing:
             ("http://sandbox@example.com:4243", "destination.URI host must be sandbox.localdomain"),
         ],
     )
-    def test_where_nothing_can_be_delivered(self, hub, uri, problem):
+    def test_invalid_destinations(self, hub, uri, problem):
         with pytest.raises(ApiError) as refused:
             hub.subscribe(
                 "telemetry", "probe", wish(0, destination={"protocol": "HTTP", "URI": uri})
             )
         assert refused.value.message == problem
 
-    def test_all_that_is_wrong_is_told_at_once(self, hub):
+    def test_all_problems_are_reported_at_once(self, hub):
         body = {"types": [], "destination": {"protocol": "HTTP", "URI": "http://sandbox"}}
         with pytest.raises(ApiError) as refused:
             hub.subscribe("logs", "probe", json.dumps(body).encode())
@@ -641,12 +647,12 @@ class TestSubscribing:
         assert refused.value.message == "types should not be empty; URI port is not provided"
 
     @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000])
-    def test_a_body_that_is_no_json(self, hub, body):
+    def test_a_body_that_is_not_json(self, hub, body):
         with pytest.raises(ApiError, match="the body is not valid JSON"):
             hub.subscribe("telemetry", "probe", body)
 
     @pytest.mark.parametrize("body", [b"[]", b"null", b'"OK"'])
-    def test_a_body_that_is_no_object(self, hub, body):
+    def test_a_body_that_is_not_an_object(self, hub, body):
         with pytest.raises(ApiError, match="the body should be a JSON object"):
             hub.subscribe("telemetry", "probe", body)
 
@@ -658,7 +664,7 @@ class TestSubscribing:
         assert listener.requests[0][1] == "/a%20b%20HTTP/1.1X:%20y?%C3%A9"
 
 
-class TestWhateverATestReplaces:
+class TestReplacementsOfTheTest:
     def test_time(self, hub, timeline, listener, monkeypatch):
         monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("slept"))
         for name in ("time", "monotonic", "perf_counter"):
@@ -693,7 +699,7 @@ class TestWhateverATestReplaces:
         assert listener.texts == ["a\n"]
         assert asked == []
 
-    def test_the_start_of_threads(self, hub, timeline, listen, monkeypatch):
+    def test_starting_threads(self, hub, timeline, listen, monkeypatch):
         listener = listen()
         with monkeypatch.context() as patch:
             patch.setattr(

@@ -1,6 +1,6 @@
-"""The connection to a subscriber's listener, which is on this machine whatever its URI calls it.
+"""The connection to the listener of a subscriber, which is on this machine.
 
-Its sockets are of the C type, whatever a test or function code does to `socket`, and no name is
+Its sockets are of the C type, since tests and function code may replace `socket.socket`; no name is
 resolved.  Source: Developer Guide, "Lambda Telemetry API", "Destination protocols".
 """
 
@@ -30,21 +30,21 @@ class Channel:
     """The way to the destination of one subscription."""
 
     def __init__(self, subscription: Subscription, ended: Callable[[], bool]) -> None:
-        """No connection is made any more once ``ended`` says so."""
+        """``ended`` returns True once no connection may be made any more."""
         self.subscription = subscription
         self._ended = ended
         self._lock = threading.Lock()
         self._socket: _socket.socket | None = None
 
     def send(self, texts: list[bytes]) -> None:
-        """Raise `OSError` or `ValueError` if it did not get through."""
+        """Send records; raise `OSError` or `ValueError` if they did not arrive."""
         if self.subscription.protocol == "TCP":
             self._write(b"".join(text + b"\n" for text in texts))
         else:
             self._post(b"[" + b",".join(texts) + b"]")
 
     def _write(self, lines: bytes) -> None:
-        """Newline-delimited JSON over one connection, which nobody acknowledges."""
+        """Write newline-delimited JSON to one connection; there is no acknowledgement."""
         try:
             if self._socket is None or _closed_by_peer(self._socket):
                 self._connect()
@@ -55,13 +55,17 @@ class Channel:
             raise
 
     def _post(self, body: bytes) -> None:
-        """One connection per request: a listener with a single thread would wait for the next on an
-        idle one.
+        """Send one request on a connection of its own.
+
+        A listener with a single thread would wait at an idle connection for the next request.
         """
         wanted = self.subscription
         head = (
-            f"{wanted.method} {wanted.target} HTTP/1.1\r\nHost: sandbox.localdomain:{wanted.port}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            f"{wanted.method} {wanted.target} HTTP/1.1\r\n"
+            f"Host: sandbox.localdomain:{wanted.port}\r\n"
+            "Content-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n"
+            "Connection: close\r\n\r\n"
         )
         try:
             self._connect()
@@ -89,20 +93,19 @@ class Channel:
                 raise ConnectionAbortedError("the environment has ended")
         made.settimeout(_ANSWER_WITHIN_S)
         made.connect((_LOOPBACK, self.subscription.port))
-        if (
-            made.getsockname() == made.getpeername()
-        ):  # TCP lets a socket connect to itself if nobody listens
+        # TCP lets a socket connect to itself if nobody listens.
+        if made.getsockname() == made.getpeername():
             raise ConnectionRefusedError("nobody listens")
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close the connection, if there is one."""
         with self._lock:
             if self._socket is not None:
                 self._socket.close()
             self._socket = None
 
     def interrupt(self) -> None:
-        """Let what another thread waits for on this connection end."""
+        """End the wait of another thread on this connection."""
         with self._lock, contextlib.suppress(OSError):
             if self._socket is not None:
                 self._socket.shutdown(_socket.SHUT_RDWR)
@@ -117,11 +120,10 @@ def _closed_by_peer(connection: _socket.socket) -> bool:
 
 
 def _read_status(connection: _socket.socket) -> int:
-    """Return the status of the answer; the rest is read too, so that the listener can write it in
-    peace.
-    """
+    """Return the status of the answer; read the rest too, so that the listener can write it."""
     end = RealTime.perf_counter() + _ANSWER_WITHIN_S
-    answer = received = b""
+    answer = b""
+    received = b""
     while b"\r\n\r\n" not in answer and len(answer) < _ANSWER_LIMIT:
         connection.settimeout(max(end - RealTime.perf_counter(), 0.001))
         received = connection.recv(_ANSWER_LIMIT)

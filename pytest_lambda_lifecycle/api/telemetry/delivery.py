@@ -1,8 +1,7 @@
-"""Telemetry on its way to one subscriber: a thread that reads the timeline, makes batches and sends
-them.
+"""The way of telemetry to one subscriber: a thread that reads the timeline and sends batches.
 
-Real time only, whatever a test does to `time`.  Source: Developer Guide, "Lambda Telemetry API",
-"Buffering".
+All of it is in real time, also under a virtual clock.  Source: Developer Guide, "Lambda Telemetry
+API", "Buffering".
 """
 
 from __future__ import annotations
@@ -29,19 +28,15 @@ __all__ = ["Control", "Feed", "Project", "Subscriber"]
 Project: TypeAlias = Callable[[Sequence[Event], str], "list[dict[str, Any]]"]
 
 _POLL_S: Final = 0.01
-"""How often the timeline is looked at: its writers signal nothing, since they must not wait for
-anybody.
-"""
+"""Seconds between two looks at the timeline: its writers must not wait, so they signal nothing."""
 _RETRY_AFTER_S: Final = (0.05, 0.1, 0.2, 0.4)
-"""Pauses between attempts; AWS says that it backs off, not how.  After the last attempt the batch
-is dropped.
-"""
+"""Pauses between attempts, of which AWS says only that they grow; then the batch is dropped."""
 _DROPPED: Final = "the destination was dropped"
 _EVENTS_AT_ONCE: Final = 500
 
 
 class Control:
-    """What the hub tells its subscribers' threads; guarded by `changed`."""
+    """The orders of the hub to the threads of its subscribers; `changed` guards them."""
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
@@ -58,7 +53,7 @@ class Control:
 
     @property
     def frozen(self) -> bool:
-        """Nobody can be reached now."""
+        """Whether the processes of the subscribers are stopped."""
         return self.paused and not self.flushing
 
     def rest(self, seconds: float, *, until: Callable[[], bool] = lambda: False) -> None:
@@ -74,32 +69,27 @@ class Item(NamedTuple):
 
     text: bytes
     counts: bool
-    """False for ``platform.logsDropped`` itself: losing it is not reported, or the reports would
-    never end.
-    """
+    """False for ``platform.logsDropped``: a report of its loss would lead to another report."""
 
 
 class Feed:
-    """The records of the timeline that one subscriber is to get, in order, from event number
-    ``first`` on.
-    """
+    """The records of the timeline for one subscriber, in order, from event number ``first`` on."""
 
     def __init__(self, timeline: Sequence[Event], project: Project, first: int) -> None:
         self.position = first
-        """How many events of the timeline have been read."""
+        """The number of events that have been read."""
         self._timeline = timeline
         self._project = project
         self._phase: list[Event] = []
-        """The last start of a phase: records of later events take something from it."""
+        """The last start of a phase, from which records of later events take some fields."""
 
     def read(self, name: str, subscription: Subscription, *, unfinished: bool) -> list[Item]:
-        """Return what has come; a last line that function code may go on writing only if
-        ``unfinished``.
-        """
-        timeline, first = self._timeline, self.position
+        """Return new records; a last line that function code may continue if ``unfinished``."""
+        timeline = self._timeline
+        first = self.position
         last = min(len(timeline), first + _EVENTS_AT_ONCE)
         if last > first and not unfinished and _may_go_on(timeline[last - 1]):
-            last -= 1  # if it is not the timeline's last any more, the next look will tell
+            last -= 1
         if last == first:
             return []
         events = [event for event in timeline[first:last] if not _of_another(event, name)]
@@ -117,7 +107,7 @@ class Feed:
 
     @property
     def behind(self) -> bool:
-        """More than one unfinished line is left to read."""
+        """Whether more than one unfinished line is left to read."""
         return len(self._timeline) - self.position > 1
 
 
@@ -141,10 +131,10 @@ class Subscriber:
         control: Control,
         lost: Callable[[str, int, int, str], None],
     ) -> None:
-        """``lost`` is told the name, how many records, how many bytes, and why."""
+        """``lost`` takes the name, the numbers of lost records and bytes, and the reason."""
         self.subscription = subscription
         self.dropped = False
-        """A test has taken the destination away."""
+        """A test has dropped the destination."""
         self.delivered = 0
         """All events of the timeline before this one are delivered or lost."""
         self._name = name
@@ -155,9 +145,8 @@ class Subscriber:
         self._waiting: deque[Item] = deque()
         self._waiting_bytes = 0
         self._waiting_since = 0.0
-        self._thread = threading.Thread(
-            target=self._serve, name=f"telemetry for {name}", daemon=True
-        )
+        title = f"telemetry for {name}"
+        self._thread = threading.Thread(target=self._serve, name=title, daemon=True)
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -171,7 +160,7 @@ class Subscriber:
         """Wait for the end of the thread."""
         self._thread.join(timeout_s)
 
-    # -- the thread -----------------------------------------------------------------------------------------------
+    # -- the thread -------------------------------------------------------------------------------
 
     def _serve(self) -> None:
         try:
@@ -183,16 +172,11 @@ class Subscriber:
                     self._report_progress()
                     if not self._feed.behind:
                         self._control.rest(_POLL_S)
-        except (
-            Exception
-        ) as problem:  # nobody would see it, and a traceback on the terminal helps nobody
+        except Exception as problem:
+            # The timeline names it: a traceback on the terminal would not belong to any test.
             with contextlib.suppress(Exception):
-                self._lost(
-                    self._name,
-                    len(self._waiting),
-                    self._waiting_bytes,
-                    f"{type(problem).__name__}: {problem}",
-                )
+                reason = f"{type(problem).__name__}: {problem}"
+                self._lost(self._name, len(self._waiting), self._waiting_bytes, reason)
         finally:
             self._channel.close()
             with self._control.changed:
@@ -213,20 +197,19 @@ class Subscriber:
         subscription = self.subscription
         if not self._waiting:
             return False
-        if (
-            len(self._waiting) >= subscription.max_items
-            or self._waiting_bytes >= subscription.max_bytes
-        ):
+        is_long = len(self._waiting) >= subscription.max_items
+        if is_long or self._waiting_bytes >= subscription.max_bytes:
             return True
         late = RealTime.perf_counter() - self._waiting_since >= subscription.timeout_ms / 1000
         return (late or self._control.flushing) and not self._feed.behind
 
     def _next_batch(self) -> list[Item]:
-        subscription, size = self.subscription, 0
+        subscription = self.subscription
         batch: list[Item] = []
-        while (
-            self._waiting and len(batch) < subscription.max_items and size < subscription.max_bytes
-        ):
+        size = 0
+        while self._waiting and len(batch) < subscription.max_items:
+            if size >= subscription.max_bytes:
+                break
             batch.append(self._waiting.popleft())
             size += len(batch[-1].text)
         self._waiting_bytes -= size
@@ -242,7 +225,7 @@ class Subscriber:
     def _has_ended(self) -> bool:
         return self._control.ended
 
-    # -- one batch ------------------------------------------------------------------------------------------------
+    # -- one batch --------------------------------------------------------------------------------
 
     def _deliver(self, batch: list[Item]) -> None:
         pauses = iter(_RETRY_AFTER_S)
@@ -251,7 +234,7 @@ class Subscriber:
             if not problem:
                 return
             if self._control.frozen and not self.dropped:
-                continue  # who is frozen cannot answer: no attempt at all
+                continue  # a frozen listener could not answer: this was no attempt
             pause = None if self.dropped else next(pauses, None)
             if pause is None:
                 self._drop(batch, _DROPPED if self.dropped else problem)
@@ -259,10 +242,8 @@ class Subscriber:
             self._control.rest(pause, until=lambda: self.dropped)
 
     def _attempt(self, batch: list[Item]) -> str:
-        """Send once; return what went wrong."""
-        if (
-            self._channel.subscription is not self.subscription
-        ):  # the extension has subscribed again
+        """Send once; return the problem, or ""."""
+        if self._channel.subscription is not self.subscription:  # the extension subscribed again
             self._channel.close()
             self._channel = Channel(self.subscription, self._has_ended)
         if self.dropped:

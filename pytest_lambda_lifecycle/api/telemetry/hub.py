@@ -1,7 +1,7 @@
-"""Who has subscribed to telemetry, and when something may be delivered to them.
+"""The subscribers of telemetry, and the times at which records may be delivered to them.
 
-Calls come from the conductor's thread and, for `subscribe`, from those that answer HTTP requests.
-None of them waits for a subscriber but `flush` and `end`, and these not for long.
+The conductor's thread calls all methods but `subscribe`, which threads of the server call.  Only
+`flush` and `end` wait for a subscriber, and only for a limited time.
 """
 
 from __future__ import annotations
@@ -35,9 +35,7 @@ class TelemetryHub:
         note: Callable[[Event], None],
         now_us: Callable[[], int],
     ) -> None:
-        """``project`` makes records of events and a schema version; ``note`` takes events from any
-        thread.
-        """
+        """``project`` makes records of events, by a schema; ``note`` takes events on any thread."""
         self._timeline = timeline
         self._project = project
         self._note = note
@@ -49,8 +47,9 @@ class TelemetryHub:
         self._open = False
 
     def begin(self, first: int) -> None:
-        """New processes: nobody has subscribed; who does gets everything from event number
-        ``first`` on.
+        """Begin a generation of processes, without subscribers.
+
+        A new subscriber gets everything from event number ``first`` on.
         """
         self.end()
         with self._lock:
@@ -70,9 +69,10 @@ class TelemetryHub:
             if not self._open:
                 raise ApiError(403, words.closed_error, f"{words.title} subscription is closed")
             used = next((one.subscription.api for one in self._subscribers.values()), api)
-            if used != api:  # the guide: an error; which one it does not say
-                other = f"the {APIS[used].title} is in use in this environment, and only one of the two can be"
-                raise ApiError(400, words.validation_error, other)
+            if used != api:  # the guide calls it an error, and does not say which
+                other = f"the {APIS[used].title} is in use in this environment"
+                message = f"{other}, and only one of the two can be"
+                raise ApiError(400, words.validation_error, message)
             subscriber = self._subscribers.get(extension)
             if subscriber is not None and subscriber.subscription == wanted:
                 return _OK
@@ -89,23 +89,21 @@ class TelemetryHub:
         return _OK
 
     def close_subscriptions(self) -> None:
-        """Init has ended: who has not subscribed by now cannot any more."""
+        """Refuse further subscriptions: Init has ended."""
         with self._lock:
             self._open = False
 
     def _lost(self, extension: str, records: int, size: int, reason: str) -> None:
         self._note(LogsDropped(self._now_us(), extension, records, size, reason))
 
-    # -- frozen and thawed ----------------------------------------------------------------------------------------
+    # -- frozen and thawed ------------------------------------------------------------------------
 
     def pause(self) -> None:
-        """The environment is frozen: what has not been delivered waits for the next invoke or for
-        `flush`.
-        """
+        """Hold deliveries until the next invoke or `flush`: the environment is frozen."""
         self._control.paused = True
 
     def resume(self) -> None:
-        """The environment is thawed: deliver what is due."""
+        """Deliver the records that are due: the environment is thawed."""
         control = self._control
         if control.paused:
             with control.changed:
@@ -113,17 +111,14 @@ class TelemetryHub:
                 control.changed.notify_all()
 
     def flush(self, timeout_s: float) -> bool:
-        """Deliver all that has happened so far, frozen or not; return False if ``timeout_s`` were
-        not enough.
+        """Deliver all events so far, also if paused; return False after ``timeout_s`` of real time.
 
-        Real time.  Extensions have to be running meanwhile.
+        The extensions have to be running while this waits.
         """
         with self._lock:
-            subscribers, control, wanted = (
-                list(self._subscribers.values()),
-                self._control,
-                len(self._timeline),
-            )
+            subscribers = list(self._subscribers.values())
+            control = self._control
+            wanted = len(self._timeline)
         if not subscribers:
             return True
         end = RealTime.perf_counter() + timeout_s
@@ -139,21 +134,22 @@ class TelemetryHub:
             finally:
                 control.flushing = False
 
-    # -- ends -----------------------------------------------------------------------------------------------------
+    # -- ends -------------------------------------------------------------------------------------
 
     def drop_destination(self, extension: str) -> None:
-        """Take a subscriber's destination away, as if its listener had died: what would go there is
-        dropped.
+        """Drop all further records for a subscriber, as if its listener had died.
 
         Raises `LifecycleError` if that extension has not subscribed.
         """
         with self._lock:
             subscriber = self._subscribers.get(extension)
             if subscriber is None:
-                known = ", ".join(map(repr, self._subscribers)) or "nobody has"
+                known = ", ".join(map(repr, self._subscribers)) or "no extension"
                 raise LifecycleError(
-                    f"cannot drop the telemetry destination of {extension!r}: it has not subscribed (subscribed: "
-                    f"{known}); extensions subscribe during Init, so initialize the environment first"
+                    f"cannot drop the telemetry of {extension!r}: it has not subscribed.",
+                    f"Subscribed in this generation of processes: {known}.",
+                    "Extensions subscribe during Init.",
+                    code="LLC603",
                 )
         subscriber.dropped = True
         subscriber.interrupt()
@@ -161,11 +157,10 @@ class TelemetryHub:
             self._control.changed.notify_all()
 
     def end(self) -> None:
-        """The processes have ended: so do all threads and connections, whatever is still to be
-        delivered.
-        """
+        """End all threads and connections, also if records are left: the processes have ended."""
         with self._lock:
-            subscribers, control = list(self._subscribers.values()), self._control
+            subscribers = list(self._subscribers.values())
+            control = self._control
             self._subscribers = {}
             self._open = False
         with control.changed:

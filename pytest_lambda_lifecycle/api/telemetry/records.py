@@ -6,10 +6,10 @@ API".  Durations are in ms with three decimals, billed ones whole; times are UTC
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from pytest_lambda_lifecycle.api.replies import decode_json
 from pytest_lambda_lifecycle.lifecycle import rules
 from pytest_lambda_lifecycle.lifecycle.events import (
     Event,
@@ -42,9 +42,12 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
 
-__all__ = ["LOGS_SCHEMAS", "TELEMETRY_SCHEMAS", "Record", "records"]
+__all__ = ["LOGS_SCHEMAS", "TELEMETRY_SCHEMAS", "TelemetryRecord", "records"]
 
-Record: TypeAlias = dict[str, Any]
+TelemetryRecord: TypeAlias = dict[str, Any]
+
+_Pairs: TypeAlias = Iterator[tuple[str, object]]
+"""Types of records, each with its record."""
 
 TELEMETRY_SCHEMAS: Final = ("2022-07-01", "2022-12-13", "2025-01-29")
 LOGS_SCHEMAS: Final = ("2020-08-15", "2021-03-18")
@@ -54,21 +57,14 @@ _OBJECTS_SINCE: Final = "2022-12-13"
 _BYTES_PER_MB: Final = 1024 * 1024
 
 
-def _no_json(text: str) -> None:
-    raise ValueError(f"{text} is not JSON, although Python reads it")
-
-
-_decode = json.JSONDecoder(parse_constant=_no_json).decode  # a test may have replaced json.loads
-
-
 def records(
     events: Sequence[Event], config: FunctionConfig, *, schema: str = "2022-12-13"
-) -> list[Record]:
+) -> list[TelemetryRecord]:
     """Return the ``{"time", "type", "record"}`` of these events, in order.
 
-    ``schema`` is one of `TELEMETRY_SCHEMAS` or `LOGS_SCHEMAS`.  Reports and ``runtimeDone`` take
-    what the platform told at the start of their phase (tracing, the phase of init) from the last
-    start among ``events``.
+    ``schema`` is one of `TELEMETRY_SCHEMAS` or `LOGS_SCHEMAS`.  Reports and ``runtimeDone`` repeat
+    some fields of the start of their phase (tracing, the phase of init); they take them from the
+    last start among ``events``.
     """
     projection = _LogsRecords if schema in LOGS_SCHEMAS else _TelemetryRecords
     return list(projection(config, schema).of(events))
@@ -82,9 +78,9 @@ class _TelemetryRecords:
         self._schema = schema
         self._json_logs = config.log_format == "JSON" and schema >= _OBJECTS_SINCE
         self._init_phase = "init"
-        self._tracing: Record = {}
+        self._tracing: TelemetryRecord = {}
 
-    def of(self, events: Sequence[Event]) -> Iterator[Record]:
+    def of(self, events: Sequence[Event]) -> Iterator[TelemetryRecord]:
         for event in events:
             if isinstance(event, InitStart):
                 self._init_phase = event.phase
@@ -94,7 +90,7 @@ class _TelemetryRecords:
             for kind, record in self._of_one(event):
                 yield {"time": _time(event.at), "type": kind, "record": record}
 
-    def _of_one(self, event: Event) -> Iterator[tuple[str, object]]:
+    def _of_one(self, event: Event) -> _Pairs:
         match event:
             case FunctionLog(text=text):
                 yield from (("function", line) for line in self._lines(text))
@@ -113,30 +109,20 @@ class _TelemetryRecords:
             case ExtensionState(
                 extension=name, state=state, events=subscribed, error_type=error_type
             ):
-                failed = _unless_empty(errorType=error_type)
-                yield (
-                    "platform.extension",
-                    {"name": name, "state": state, "events": list(subscribed), **failed},
-                )
+                record = {"name": name, "state": state, "events": list(subscribed)}
+                yield "platform.extension", {**record, **_unless_empty(errorType=error_type)}
             case TelemetrySubscription(extension=name, api=api, types=types):
-                kind = (
-                    "platform.logsSubscription"
-                    if api == "logs"
-                    else "platform.telemetrySubscription"
-                )
-                yield kind, {"name": name, "state": "Subscribed", "types": list(types)}
+                kind = "logsSubscription" if api == "logs" else "telemetrySubscription"
+                record = {"name": name, "state": "Subscribed", "types": list(types)}
+                yield f"platform.{kind}", record
             case LogsDropped(records=count, size=size, reason=reason):
-                yield (
-                    "platform.logsDropped",
-                    {"reason": reason, "droppedRecords": count, "droppedBytes": size},
-                )
+                record = {"reason": reason, "droppedRecords": count, "droppedBytes": size}
+                yield "platform.logsDropped", record
 
-    # -- output ---------------------------------------------------------------------------------------------------
+    # -- output -----------------------------------------------------------------------------------
 
     def _lines(self, text: str) -> Iterator[object]:
-        """One record per line, with its line end; a carriage return ends none (the runtime puts
-        some inside).
-        """
+        """Yield one record per line, with its line end; a carriage return ends no line."""
         *whole, rest = text.split("\n")
         for line in whole:
             yield self._line(f"{line}\n")
@@ -144,50 +130,32 @@ class _TelemetryRecords:
             yield self._line(rest)
 
     def _line(self, line: str) -> object:
-        """With JSON logs, the object that the line is; what is no object (a plain `print`) stays
-        text.
-        """
+        """Return the line; with JSON logs its object, if it is one (a plain `print` is none)."""
         if self._json_logs and line.startswith("{"):
             try:
-                return _decode(line)
-            except (ValueError, RecursionError):
+                return decode_json(line)
+            except ValueError:
                 return line
         return line
 
-    # -- init and restore -----------------------------------------------------------------------------------------
+    # -- init and restore -------------------------------------------------------------------------
 
-    def _init(
-        self, event: InitStart | InitRuntimeDone | InitReport
-    ) -> Iterator[tuple[str, object]]:
-        kind = self._config.initialization_type
+    def _init(self, event: InitStart | InitRuntimeDone | InitReport) -> _Pairs:
         if isinstance(event, InitStart):
-            yield (
-                "platform.initStart",
-                {
-                    "initializationType": event.initialization_type,
-                    "phase": event.phase,
-                    **self._instance(),
-                },
-            )
+            record = {"initializationType": event.initialization_type, "phase": event.phase}
+            yield "platform.initStart", {**record, **self._instance()}
         elif isinstance(event, InitRuntimeDone):
-            verdict = _verdict(event.outcome)
-            yield (
-                "platform.initRuntimeDone",
-                {"initializationType": kind, "phase": self._init_phase, **verdict},
-            )
+            kind = self._config.initialization_type
+            record = {"initializationType": kind, "phase": self._init_phase}
+            yield "platform.initRuntimeDone", {**record, **_verdict(event.outcome)}
         else:
-            report = {
-                "initializationType": event.initialization_type,
-                "phase": event.phase,
-                "status": event.status,
-            }
+            record = {"initializationType": event.initialization_type, "phase": event.phase}
+            record["status"] = event.status
+            failed = _unless_empty(errorType=event.error_type)
             metrics = {"durationMs": _ms(event.duration_us)}
-            yield (
-                "platform.initReport",
-                {**report, **_unless_empty(errorType=event.error_type), "metrics": metrics},
-            )
+            yield "platform.initReport", {**record, **failed, "metrics": metrics}
 
-    def _restore(self, event: RestoreStart | RestoreReport) -> Iterator[tuple[str, object]]:
+    def _restore(self, event: RestoreStart | RestoreReport) -> _Pairs:
         if isinstance(event, RestoreStart):
             yield "platform.restoreStart", self._instance()
         else:
@@ -196,8 +164,8 @@ class _TelemetryRecords:
             metrics = {"durationMs": _ms(event.duration_us)}
             yield "platform.restoreReport", {"status": event.status, **failed, "metrics": metrics}
 
-    def _instance(self) -> Record:
-        """What is known of function and instance; memory in bytes, as the service sends it."""
+    def _instance(self) -> TelemetryRecord:
+        """Return the facts about function and instance; memory in bytes, as from the service."""
         config = self._config
         return {
             "functionName": config.function_name,
@@ -206,19 +174,18 @@ class _TelemetryRecords:
             "instanceMaxMemory": config.memory_size * _BYTES_PER_MB,
         }
 
-    # -- invoke ---------------------------------------------------------------------------------------------------
+    # -- invoke -----------------------------------------------------------------------------------
 
-    def _start(self, event: InvokeStart) -> Record:
+    def _start(self, event: InvokeStart) -> TelemetryRecord:
         return {"requestId": event.request_id, "version": event.version, **self._tracing}
 
-    def _runtime_done(self, event: RuntimeDone) -> Iterator[tuple[str, object]]:
+    def _runtime_done(self, event: RuntimeDone) -> _Pairs:
         outcome = event.outcome
         produced = len(outcome.body) if isinstance(outcome, Returned) else 0
-        record: Record = {"requestId": event.request_id, **_invoke_verdict(outcome)}
+        record: TelemetryRecord = {"requestId": event.request_id, **_invoke_verdict(outcome)}
         record["metrics"] = {"durationMs": _ms(event.duration_us), "producedBytes": produced}
-        if isinstance(
-            outcome, Returned
-        ):  # the runtime posts its answer whole and asks for the next event at once
+        # The runtime posts its answer in one piece, and asks for the next event at once.
+        if isinstance(outcome, Returned):
             record["spans"] = [
                 _span("responseLatency", event.at - event.duration_us, event.duration_us),
                 _span("responseDuration", event.at, 0),
@@ -226,8 +193,8 @@ class _TelemetryRecords:
             ]
         yield "platform.runtimeDone", {**record, **self._tracing}
 
-    def _report(self, event: InvokeReport) -> Iterator[tuple[str, object]]:
-        record: Record = {"requestId": event.request_id, "status": event.status}
+    def _report(self, event: InvokeReport) -> _Pairs:
+        record: TelemetryRecord = {"requestId": event.request_id, "status": event.status}
         record |= _unless_empty(errorType=event.error_type)
         record["metrics"] = _metrics(event)
         if event.overhead_us is not None:
@@ -243,23 +210,15 @@ class _LogsRecords(_TelemetryRecords):
     ``platform.fault`` has the new style of the guide's two.
     """
 
-    def _init(
-        self, event: InitStart | InitRuntimeDone | InitReport
-    ) -> Iterator[tuple[str, object]]:
+    def _init(self, event: InitStart | InitRuntimeDone | InitReport) -> _Pairs:
         if isinstance(event, InitRuntimeDone):
-            kind = self._config.initialization_type
-            yield (
-                "platform.initRuntimeDone",
-                {"initializationType": kind, **_logs_status(_verdict(event.outcome))},
-            )
+            record = {"initializationType": self._config.initialization_type}
+            yield "platform.initRuntimeDone", {**record, **_logs_status(_verdict(event.outcome))}
         elif isinstance(event, InitReport):
-            metrics = _billed(event.duration_us)
-            yield (
-                "platform.initReport",
-                {"initializationType": event.initialization_type, "metrics": metrics},
-            )
+            record = {"initializationType": event.initialization_type}
+            yield "platform.initReport", {**record, "metrics": _billed(event.duration_us)}
 
-    def _restore(self, event: RestoreStart | RestoreReport) -> Iterator[tuple[str, object]]:
+    def _restore(self, event: RestoreStart | RestoreReport) -> _Pairs:
         if isinstance(event, RestoreStart):
             yield "platform.restoreStart", {}
             return
@@ -267,48 +226,43 @@ class _LogsRecords(_TelemetryRecords):
             yield "platform.restoreRuntimeDone", _logs_status(_verdict(event.outcome))
         yield "platform.restoreReport", {"metrics": _billed(event.duration_us)}
 
-    def _start(self, event: InvokeStart) -> Record:
+    def _start(self, event: InvokeStart) -> TelemetryRecord:
         return {"requestId": event.request_id, "version": event.version}
 
-    def _runtime_done(self, event: RuntimeDone) -> Iterator[tuple[str, object]]:
+    def _runtime_done(self, event: RuntimeDone) -> _Pairs:
         if self._schema != LOGS_SCHEMAS[0]:
             verdict = _logs_status(_invoke_verdict(event.outcome))
             yield "platform.runtimeDone", {"requestId": event.request_id, **verdict}
 
-    def _report(self, event: InvokeReport) -> Iterator[tuple[str, object]]:
+    def _report(self, event: InvokeReport) -> _Pairs:
         if event.status != "success":
             fault = f"RequestId: {event.request_id} Status: {event.status}"
-            yield (
-                "platform.fault",
-                fault + (f"\tErrorType: {event.error_type}" if event.error_type else ""),
-            )
+            error_type = f"\tErrorType: {event.error_type}" if event.error_type else ""
+            yield "platform.fault", f"{fault}{error_type}"
         yield "platform.end", {"requestId": event.request_id}
         yield "platform.report", {"requestId": event.request_id, "metrics": _metrics(event)}
 
 
-# -- values ---------------------------------------------------------------------------------------------------------
+# -- values ---------------------------------------------------------------------------------------
 
 
-def _verdict(outcome: Outcome) -> Record:
+def _verdict(outcome: Outcome) -> TelemetryRecord:
     """Return ``status`` and ``errorType`` of a turn of the runtime."""
     if isinstance(outcome, (Loaded, Returned)):
         return {"status": "success"}
     if isinstance(outcome, TimedOut):
         return {"status": "timeout"}
-    error_type = (
-        outcome.error_type
-        if isinstance(outcome, ExtensionFailed)
-        else rules.reported_error_type(outcome)
-    )
-    status = (
-        "failure" if error_type.startswith("Sandbox.") else "error"
-    )  # Runtime Interface Emulator
+    if isinstance(outcome, ExtensionFailed):
+        error_type = outcome.error_type
+    else:
+        error_type = rules.reported_error_type(outcome)
+    # Source: Runtime Interface Emulator.
+    status = "failure" if error_type.startswith("Sandbox.") else "error"
     return {"status": status, **_unless_empty(errorType=error_type)}
 
 
-def _invoke_verdict(outcome: Outcome) -> Record:
-    """The same for an invoke, where an error that the handler raised and the runtime posted is a
-    ``"success"``.
+def _invoke_verdict(outcome: Outcome) -> TelemetryRecord:
+    """Return the same for an invoke, where an error that the runtime posted is a ``"success"``.
 
     The runtime did its work (aws-samples/aws-lambda-extensions issue 85, where AWS calls it
     intended; Runtime Interface Emulator).  Where the runtime ended after its post, it was an init
@@ -318,15 +272,15 @@ def _invoke_verdict(outcome: Outcome) -> Record:
     return {"status": "success"} if posted else _verdict(outcome)
 
 
-def _logs_status(verdict: Record) -> Record:
-    """The Logs API has three: ``success``, ``failure`` and ``timeout``."""
+def _logs_status(verdict: TelemetryRecord) -> TelemetryRecord:
+    """Return the status for the Logs API: ``success``, ``failure`` or ``timeout``."""
     status = verdict["status"]
     return {"status": "failure" if status == "error" else status}
 
 
-def _metrics(report: InvokeReport) -> Record:
-    """``maxMemoryUsedMB`` repeats the memory size, as REPORT does here: memory is not measured."""
-    metrics: Record = {
+def _metrics(report: InvokeReport) -> TelemetryRecord:
+    """Return the metrics of an invoke; ``maxMemoryUsedMB`` is the memory size, as in REPORT."""
+    metrics: TelemetryRecord = {
         "durationMs": _ms(report.duration_us),
         "billedDurationMs": rules.billed_ms(report.duration_us, report.init_us),
         "memorySizeMB": report.memory_size,
@@ -339,15 +293,15 @@ def _metrics(report: InvokeReport) -> Record:
     return metrics
 
 
-def _billed(duration_us: int) -> Record:
+def _billed(duration_us: int) -> TelemetryRecord:
     return {"durationMs": _ms(duration_us), "billedDurationMs": rules.billed_ms(duration_us, None)}
 
 
-def _span(name: str, start_us: int, duration_us: int) -> Record:
+def _span(name: str, start_us: int, duration_us: int) -> TelemetryRecord:
     return {"name": name, "start": _time(start_us), "durationMs": _ms(duration_us)}
 
 
-def _unless_empty(**fields: str) -> Record:
+def _unless_empty(**fields: str) -> TelemetryRecord:
     return {name: text for name, text in fields.items() if text}
 
 

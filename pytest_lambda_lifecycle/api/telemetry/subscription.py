@@ -1,4 +1,4 @@
-"""What an extension asks for when it subscribes to telemetry, checked.
+"""The wishes of an extension that subscribes to telemetry, and their checks.
 
 Sources: Developer Guide, "Lambda Telemetry API reference" and "Using the Lambda Logs API"; the JSON
 schema of the Runtime Interface Emulator where the guide is silent.  As in the guide's example, one
@@ -38,14 +38,15 @@ APIS: Final[Mapping[str, Api]] = {
 _TYPES: Final = ("platform", "function", "extension")
 _HOSTS: Final = ("sandbox.localdomain", "sandbox")
 _RESERVED_PORT: Final = 9001
-"""The runtime API's own on Lambda."""
+"""The port of the Runtime API on Lambda."""
 _BUFFERING: Final = {
     "maxItems": (1_000, 10_000, 10_000),
     "maxBytes": (262_144, 1_048_576, 262_144),
     "timeoutMs": (25, 30_000, 1_000),
 }
-"""Lowest and highest value, and the default.  The guide has two defaults of ``maxItems``; the
-emulator has this one.
+"""Lowest value, highest value and default.
+
+The guide names two defaults of ``maxItems``; the emulator has this one.
 """
 
 
@@ -67,9 +68,7 @@ class Subscription(NamedTuple):
 
 
 def parse(api: str, body: bytes) -> Subscription:
-    """Return what ``body`` asks for.  Raises `ApiError` 400 with everything that is wrong with
-    it.
-    """
+    """Return the subscription in ``body``; raises `ApiError` 400, which lists all problems."""
     words = APIS[api]
     problems: list[str] = []
     try:
@@ -114,10 +113,11 @@ def _types(value: object, problems: list[str]) -> tuple[str, ...]:
 
 def _destination(value: object, problems: list[str]) -> tuple[str, int, str, str]:
     nowhere = ("HTTP", 0, "", "POST")
+    if value is None:
+        problems.append("destination is not provided")
+        return nowhere
     if not isinstance(value, dict):
-        problems.append(
-            "destination is not provided" if value is None else "destination should be an object"
-        )
+        problems.append("destination should be an object")
         return nowhere
     fields = cast("dict[str, Any]", value)
     protocol: object = fields.get("protocol")
@@ -139,7 +139,8 @@ def _uri(value: object, problems: list[str]) -> tuple[int, str]:
         return 0, ""
     try:
         parts = urlsplit(value)
-        host, port = parts.hostname, parts.port
+        host = parts.hostname
+        port = parts.port
     except ValueError:
         problems.append("destination.URI is not valid")
         return 0, ""
@@ -151,20 +152,22 @@ def _uri(value: object, problems: list[str]) -> tuple[int, str]:
         problems.append("URI port is not provided")
     else:
         _port(port, "URI port", problems)
-    path, query = (
-        quote(part, safe="/%:=&?~+!$,;'@()*", errors="replace")
-        for part in (parts.path, parts.query)
-    )
-    return port or 0, (path or "/") + (f"?{query}" if query else "")
+    path = _quoted(parts.path) or "/"
+    query = _quoted(parts.query)
+    return port or 0, f"{path}?{query}" if query else path
 
 
-def _port(value: object, what: str, problems: list[str]) -> int:
+def _quoted(part: str) -> str:
+    return quote(part, safe="/%:=&?~+!$,;'@()*", errors="replace")
+
+
+def _port(value: object, field: str, problems: list[str]) -> int:
     if value is None:
-        problems.append(f"{what} is not provided")
+        problems.append(f"{field} is not provided")
     elif not _is_int(value) or not 1 <= cast(int, value) <= 65_535:
-        problems.append(f"{what} should be an integer from 1 to 65535")
+        problems.append(f"{field} should be an integer from 1 to 65535")
     elif value == _RESERVED_PORT:
-        problems.append(f"{what} {_RESERVED_PORT} is reserved")
+        problems.append(f"{field} {_RESERVED_PORT} is reserved")
     else:
         return cast(int, value)
     return 0

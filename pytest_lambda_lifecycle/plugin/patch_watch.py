@@ -1,13 +1,18 @@
-"""What a test had patched before its environment existed.
+"""Patches that a test made before its environment existed.
 
-A patch of ``orders.app.table`` that is already active when init imports ``orders.app`` afresh has
-hit another module object: the function would run with the real thing.  Three witnesses are asked:
-the patchers that are in force, the mocks found in a module, and a photograph of the module taken
-before the test's fixtures ran.
+A patch of ``orders.app.table`` that is active already when init imports ``orders.app`` afresh has
+replaced an attribute of another module object.  The function would run with the real thing, and the
+test would pass or fail for the wrong reason.  So each module that init imports is compared with the
+copy that the test has:
 
-A module also changes by its own doing (a counter, a cached client, a reload), which is no patch; so
-the photograph speaks up only where a function, a class or an object of one type has given way to
-something foreign.
+1. Patchers of `unittest.mock` and pytest that are in force name their targets (see `Patchers`).
+2. Mocks are found in the module's namespace and in its classes, whoever put them there.
+3. A snapshot of the namespace from the beginning of the test, before its fixtures ran, shows plain
+   assignments (``app.connect = fake``).
+
+A module also changes by its own doing: a counter, a cached client, a reload.  So the snapshot only
+counts where the new value is of another kind than the old one: another function or class in the
+place of a function or class, or an object of another type.
 """
 
 from __future__ import annotations
@@ -23,12 +28,12 @@ import pytest
 from pytest_lambda_lifecycle.isolation.folders import folder_of_module, inside, is_installed
 from pytest_lambda_lifecycle.plugin.patchers import Patchers
 
-__all__ = ["Copies", "Misplaced", "PatchWatch"]
+__all__ = ["Copies", "MisplacedPatches", "PatchWatch"]
 
 Copies: TypeAlias = Callable[[], Iterable[tuple[str, ModuleType]]]
-"""Returns modules with their names."""
-Misplaced: TypeAlias = Callable[[Copies], Iterable[str]]
+"""Returns copies of the function's modules that it does not use, with their names."""
 
+# The values of these types say nothing about their origin.
 _PLAIN: Final = (
     type(None),
     bool,
@@ -48,20 +53,21 @@ _CODE: Final = (FunctionType, BuiltinFunctionType, type, ModuleType)
 
 
 class PatchWatch:
-    """Holds a photograph of the modules under the rootdir while a test item runs."""
+    """Holds a snapshot of the modules under the rootdir while a test item runs."""
 
     def __init__(self, rootdir: os.PathLike[str]) -> None:
         self._folder = os.path.realpath(rootdir)
         self._seen: dict[str, ModuleType] = {}
-        """Modules that were looked at and do not lie under the rootdir."""
+        """Modules that were looked at, and do not lie under the rootdir."""
         self._item: pytest.Item | None = None
         self._patchers = Patchers()
         self._namespaces: dict[int, dict[str, object]] = {}
+        """The snapshot: the namespace of each module, by its id."""
         self.variables: dict[str, str] | None = None
-        """`os.environ` as the item began."""
+        """`os.environ` when the item began."""
 
     def begin(self, item: pytest.Item | None) -> None:
-        """Photograph the namespaces as they are now, unless that was done when the item began."""
+        """Take the snapshot of an item, unless it has been taken already."""
         self._patchers.watch()
         if item is None or self._item is item:
             return
@@ -74,62 +80,32 @@ class PatchWatch:
         }
 
     def end(self) -> None:
-        """Forget the item: what it had patched says nothing about the next one."""
+        """Forget the item: its snapshot says nothing about the next one."""
         self._item = None
         self.variables = None
         self._namespaces = {}
 
     def close(self) -> None:
-        """Watch no longer, at the end of the run."""
+        """Stop watching, at the end of the run."""
         self._patchers.close()
 
     def patched(self, module: ModuleType) -> list[str]:
-        """Return the names, with dots below the module, whose values have been replaced from
-        outside.
-        """
-        namespace = module.__dict__
-        before = self._namespaces.get(id(module), {})
-        names = {name for name, value in list(namespace.items()) if _is_mock(value)}
-        names.update(
-            name
-            for name, old in before.items()
-            if not name.startswith("__") and _is_replacement(old, namespace.get(name, old))
-        )
-        names.update(
-            f"{name}.{attribute}"
-            for name, value in list(namespace.items())
-            if _is(value, type) and value.__module__ == module.__name__
-            for attribute, inner in list(vars(value).items())
-            if _is_mock(inner)
-        )
+        """Return the names in a module that have been patched, with dots below the module."""
+        names = {*_mocks_in(module), *self._replaced_in(module)}
         for target, attribute in self._patchers.in_force():
             names.update(f"{prefix}{attribute}" for prefix in _paths_to(target, module))
         return sorted(names)
 
-    def misplaced(self) -> Misplaced:
-        """Return what finds the names in some modules that are patched just now, by patchers that
-        began in a test.
+    def _replaced_in(self, module: ModuleType) -> Iterator[str]:
+        """Yield the names whose values have been replaced since the snapshot."""
+        namespace = module.__dict__
+        for name, old in self._namespaces.get(id(module), {}).items():
+            if not name.startswith("__") and _is_replacement(old, namespace.get(name, old)):
+                yield name
 
-        It looks again only after something else was patched.
-        """
-        latest: object = None
-
-        def find(copies: Copies) -> list[str]:
-            nonlocal latest
-            now = self._patchers.latest()
-            if now == latest:
-                return []
-            noted = list(self._patchers.noted())
-            found = [
-                f"{name}.{prefix}{attribute}"
-                for name, module in (copies() if noted else ())
-                for target, attribute in noted
-                for prefix in _paths_to(target, module)
-            ]
-            latest = None if found else now
-            return found
-
-        return find
+    def misplaced(self) -> MisplacedPatches:
+        """Return a search for misplaced patches, for one fixture."""
+        return MisplacedPatches(self._patchers)
 
     def _lies_here(self, name: str, module: ModuleType) -> bool:
         folder = folder_of_module(module)
@@ -139,11 +115,50 @@ class PatchWatch:
         return False
 
 
+class MisplacedPatches:
+    """Finds patches on copies of the function's modules that the function does not use.
+
+    Environments ask before each invoke, so it looks again only after something else was patched.
+    """
+
+    def __init__(self, patchers: Patchers) -> None:
+        self._patchers = patchers
+        self._clean: object = None
+        """The state of the patchers in which nothing was misplaced."""
+
+    def __call__(self, copies: Copies) -> list[str]:
+        """Return the dotted names that are patched now, by patchers that began in a test."""
+        state = self._patchers.state()
+        if state == self._clean:
+            return []
+        noted = list(self._patchers.noted())
+        found = [
+            f"{name}.{prefix}{attribute}"
+            for name, module in (copies() if noted else ())
+            for target, attribute in noted
+            for prefix in _paths_to(target, module)
+        ]
+        self._clean = None if found else state
+        return found
+
+
 def _is(value: Any, kinds: type | tuple[type, ...]) -> bool:  # noqa: ANN401  # no narrowing is wanted
-    """Ask for the type itself: `isinstance` also asks ``__class__``, where a lazy proxy would run
-    the test's code.
+    """Say whether a value is of a type, by the type alone.
+
+    `isinstance` also asks ``__class__``, which a lazy proxy computes by code of the test.
     """
     return issubclass(type(value), kinds)
+
+
+def _mocks_in(module: ModuleType) -> Iterator[str]:
+    """Yield the names of mocks in a module, and in the classes that it defines."""
+    for name, value in list(module.__dict__.items()):
+        if _is_mock(value):
+            yield name
+        if _is(value, type) and value.__module__ == module.__name__:
+            for attribute, inner in list(vars(value).items()):
+                if _is_mock(inner):
+                    yield f"{name}.{attribute}"
 
 
 def _is_mock(value: Any) -> bool:  # noqa: ANN401
@@ -167,13 +182,14 @@ def _is_replacement(old: object, new: object) -> bool:
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401
-    """Return the dotted name of a class, or of a value's class."""
+    """Return the dotted name of a class, or of a value's class, after the value's module."""
     cls = value if _is(value, type) else type(value)
-    return f"{getattr(value, '__module__', None) or cls.__module__}:{cls.__module__}.{cls.__qualname__}"
+    module = getattr(value, "__module__", None) or cls.__module__
+    return f"{module}:{cls.__module__}.{cls.__qualname__}"
 
 
 def _identity(value: object) -> tuple[object, ...]:
-    """Return what stays the same when a module is executed once more."""
+    """Return the facts of a value that stay the same when its module is executed once more."""
     return (
         type(value),
         getattr(value, "__module__", None),

@@ -1,0 +1,82 @@
+"""The plugin's hooks, called for one environment."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING, TextIO
+
+from pytest_lambda_lifecycle.errors import LifecycleError
+
+if TYPE_CHECKING:
+    from pluggy import HookRelay
+
+    from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
+    from pytest_lambda_lifecycle.lifecycle.events import Event
+    from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
+
+__all__ = ["EnvironmentHooks"]
+
+
+class EnvironmentHooks:
+    """Calls the hooks of invokes and events, with the environment in which they happen.
+
+    The environment needs its callbacks when it is made, so `environment` is set afterwards.
+    """
+
+    def __init__(self, relay: HookRelay) -> None:
+        self._relay = relay
+        self._announcing = False
+        self.environment: ExecutionEnvironment | None = None
+
+    @property
+    def around_invoke(self) -> Callable[[object, Callable[[], Invocation]], Invocation] | None:
+        """The call of the hook around an invoke; None if nobody but the plugin implements it."""
+        implementations = self._relay.pytest_lambda_lifecycle_invoke.get_hookimpls()
+        return self._invoke if len(implementations) > 1 else None
+
+    @property
+    def observer(self) -> Callable[[Event], None] | None:
+        """The call of the hook for an event; None if nobody implements it.
+
+        A call costs microseconds for each event.
+        """
+        return self._announce if self._relay.pytest_lambda_lifecycle_event.get_hookimpls() else None
+
+    def _invoke(self, event: object, proceed: Callable[[], Invocation]) -> Invocation:
+        __tracebackhide__ = True
+        result: Invocation | None = self._relay.pytest_lambda_lifecycle_invoke(
+            environment=self.environment, event=event, proceed=proceed
+        )
+        if result is None:
+            raise LifecycleError(
+                "no implementation of the hook pytest_lambda_lifecycle_invoke returned an "
+                "Invocation; a wrapper has to return the value that `yield` gave it",
+                code="LLC701",
+            )
+        return result
+
+    def _announce(self, event: Event) -> None:
+        """Pass an event on to the hook; an error of an implementation is an error of the test."""
+        __tracebackhide__ = True
+        if self._announcing or self.environment is None:
+            return  # events that an implementation itself causes are not announced
+        self._announcing = True
+        try:
+            # The output of an implementation during a phase is not the function's.
+            with redirect_stdout(_outside(sys.stdout)), redirect_stderr(_outside(sys.stderr)):
+                self._relay.pytest_lambda_lifecycle_event(environment=self.environment, event=event)
+        except Exception as error:
+            raise LifecycleError(
+                "an implementation of the hook pytest_lambda_lifecycle_event raised at "
+                f"{event.name}: {error!r}",
+                code="LLC701",
+            ) from error
+        finally:
+            self._announcing = False
+
+
+def _outside(stream: TextIO) -> TextIO:
+    """Return the stream that stands outside the environment, behind the function's stream."""
+    return getattr(stream, "outside", None) or stream

@@ -22,23 +22,23 @@ from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, Invoca
 
 pytest_plugins = ["pytester"]
 
-# A shell without job control starts what it starts in the background with SIGINT ignored: no Ctrl-C
-# could be tested.
+# A shell without job control starts background processes with SIGINT ignored, and then no test
+# could press Ctrl-C.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MakeEnvironment = Callable[..., ExecutionEnvironment]
 
-# A run inside this process removes from sys.modules what it has imported, but not from the
-# attributes of packages: the next one would mix two copies of our modules, or of unittest.mock.  So
-# all are here before the first.
+# A run inside this process removes its imports from sys.modules, but not from the attributes of
+# packages: the next run would mix two copies of our modules, or of unittest.mock.  So all of them
+# are imported before the first run.
 importlib.import_module("unittest.mock")
 for _module in pkgutil.walk_packages(pytest_lambda_lifecycle.__path__, "pytest_lambda_lifecycle."):
     importlib.import_module(_module.name)
 
 
-class ProcessPhotograph:
-    """What function code, and the library itself, might leave behind in this process."""
+class ProcessSnapshot:
+    """State that function code, or the library itself, might leave behind in this process."""
 
     def __init__(self) -> None:
         root = logging.getLogger()
@@ -46,8 +46,7 @@ class ProcessPhotograph:
             "os.environ": {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"},
             "sys.path": list(sys.path),
             "the object sys.path": id(sys.path),
-            # A first import of six (botocore has a copy) adds a finder for good, and is no leak of
-            # ours.
+            # The first import of six (botocore has a copy) adds a finder for good.
             "sys.meta_path": [
                 id(finder) for finder in sys.meta_path if "Six" not in type(finder).__name__
             ],
@@ -76,7 +75,7 @@ class ProcessPhotograph:
         self.modules = dict(sys.modules)
         self.threads = {thread for thread in threading.enumerate() if not _of_xdist(thread)}
 
-    def differences(self, later: ProcessPhotograph) -> list[str]:
+    def differences(self, later: ProcessSnapshot) -> list[str]:
         found = [
             f"{name}: {before!r} -> {later.facts[name]!r}"
             for name, before in self.facts.items()
@@ -100,13 +99,14 @@ def _of_xdist(thread: threading.Thread) -> bool:
 
 @pytest.fixture(autouse=True)
 def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Compare the process before and after a test, other fixtures included; ``@pytest.mark.leaks``
-    exempts a test.
+    """Compare the process before and after a test and its other fixtures.
+
+    ``@pytest.mark.leaks`` exempts a test.
     """
-    before = ProcessPhotograph()
+    before = ProcessSnapshot()
     yield
     if request.node.get_closest_marker("leaks") is None:
-        differences = before.differences(ProcessPhotograph())
+        differences = before.differences(ProcessSnapshot())
         assert not differences, "the test left in the process: " + "; ".join(differences)
 
 
@@ -146,7 +146,7 @@ def outside(
 def environment(
     write: Callable[[str, str], Path], tmp_path: Path, outside: object
 ) -> Iterator[MakeEnvironment]:
-    """Make an environment from the source of ``app.py``; settings as keywords."""
+    """Make an environment from the source of ``app.py``, with settings as keywords."""
     made: list[ExecutionEnvironment] = []
 
     def make(
@@ -169,14 +169,14 @@ def environment(
 
 
 @pytest.fixture
-def invoke_meanwhile() -> Callable[..., tuple[Invocation, list[LifecycleError]]]:
-    """Invoke ``other`` on a second thread while the handler of ``waiting`` waits between its
-    ``entered`` and ``leave``.
+def invoke_during() -> Callable[..., tuple[Invocation, list[LifecycleError]]]:
+    """Invoke ``other`` on a second thread while the handler of ``waiting`` runs.
 
-    Returns the invocation that waited, and what the other one was refused with.
+    The handler sets ``entered`` and waits for ``leave``.  Return its invocation, and the errors
+    with which the other invoke was refused.
     """
 
-    def invoke_meanwhile(
+    def invoke_during(
         waiting: ExecutionEnvironment, other: ExecutionEnvironment
     ) -> tuple[Invocation, list[LifecycleError]]:
         waiting.initialize()
@@ -197,16 +197,16 @@ def invoke_meanwhile() -> Callable[..., tuple[Invocation, list[LifecycleError]]]
         thread.join()
         return invocation, refused
 
-    return invoke_meanwhile
+    return invoke_during
 
 
 @pytest.fixture
 def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """Runs with this plugin alone: others cost time, and a test that wants one loads it by name."""
+    """Run with this plugin alone: others cost time, and a test that needs one loads it by name."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTEST_PLUGINS", "pytest_lambda_lifecycle.plugin")
-    # A test that writes another file of the same size within a second would run the compiled first
-    # one.
+    # A test that writes another file of the same size within a second would run the first one,
+    # compiled.
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     return pytester

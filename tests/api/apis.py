@@ -1,6 +1,4 @@
-"""An environment's APIs without the environment: a registry, the routes and a server, called as
-clients call them.
-"""
+"""The APIs of an environment without the environment: registry, routes and server."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ from pytest_lambda_lifecycle.isolation.real_time import RealTime
 
 @dataclass
 class Answer:
-    """What a client got."""
+    """The response that a client got."""
 
     status: int
     headers: dict[str, str]
@@ -41,7 +39,7 @@ class Answer:
 
 @dataclass
 class View:
-    """How a runtime in this process stands, as a test says."""
+    """The state of a runtime in this process, as the test sets it."""
 
     now: str = "Running"
     current: str = "r-1"
@@ -55,7 +53,7 @@ class View:
 
 @dataclass
 class Hub:
-    """Takes subscriptions, and writes them down."""
+    """A hub that records subscriptions."""
 
     asked: list[tuple[str, str, bytes]] = field(default_factory=list)
 
@@ -100,7 +98,7 @@ class Apis:
     ) -> Future[Answer]:
         return self.pool.submit(self, method, path, body, **headers)
 
-    # -- the calls that most tests begin with
+    # -- the calls that most tests begin with -----------------------------------------------------
 
     def register(self, name: str, *events: str) -> str:
         body = json.dumps({"events": events}).encode()
@@ -116,7 +114,7 @@ class Apis:
         )
 
     def next_later(self, identifier: str) -> Future[Answer]:
-        """Call event/next on another thread; returns when the call has been taken."""
+        """Call event/next on another thread, and return once the call has arrived."""
         agent = next(agent for agent in self.registry.agents if agent.identifier == identifier)
         future = self.later(
             "GET", "/2020-01-01/extension/event/next", Lambda_Extension_Identifier=identifier
@@ -150,7 +148,7 @@ def make(
     remote: bool = False,
     view: View | None = None,
 ) -> Apis:
-    """Serve, with the first generation begun and no external extension."""
+    """Serve the APIs: the first generation has begun, without an external extension."""
     ticks = iter(range(1, 10**9))
     runtime = (
         RemoteRuntimeApi(config, now_us=lambda: next(ticks))

@@ -1,4 +1,4 @@
-"""What the tests of the APIs begin with."""
+"""Fixtures of the tests of the APIs."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ def make_apis(notes: list[Any]) -> Iterator[Callable[..., Apis]]:
 
 @pytest.fixture
 def apis(make_apis: Callable[..., Apis]) -> Apis:
-    """With a runtime in this process, which is handling request r-1, and the external extension
-    "agent".
-    """
+    """A runtime in this process that handles request r-1, and the external extension "agent"."""
     apis = make_apis()
     apis.registry.begin(["agent"])
     return apis
@@ -44,7 +42,7 @@ def apis(make_apis: Callable[..., Apis]) -> Apis:
 
 @pytest.fixture
 def remote(make_apis: Callable[..., Apis]) -> Apis:
-    """With a runtime elsewhere, of which nothing was heard yet."""
+    """A runtime outside this process that has not called yet."""
     apis = make_apis(remote=True)
     apis.runtime.begin()
     return apis

@@ -1,6 +1,6 @@
-"""Whatever is called, in whatever order: the answer is the table's, and nobody waits for ever.
+"""Any calls in any order: the responses follow the tables of states, and no call waits for ever.
 
-The models are written down a second time, from the reference, and know nothing of `states`.
+The models repeat the tables from the reference; they do not import `states`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KINDS = st.sampled_from(["init", "exit"])
 
 @dataclass
 class Known:
-    """What the model knows of one extension."""
+    """One extension in the model."""
 
     state: str = "Started"
     identifier: str = ""
@@ -38,7 +38,7 @@ class Known:
     gone: bool = False
 
     def next(self) -> str:
-        """Ask for an event; returns the state that refuses, or ""."""
+        """Ask for an event; return the state that refuses it, or ""."""
         if self.asking:
             return "Ready"
         if self.state not in {"Registered", "Running"}:
@@ -47,7 +47,7 @@ class Known:
         return ""
 
     def report(self, kind: str) -> bool:
-        """Post an error; returns whether that is allowed."""
+        """Post an error; return whether that is allowed."""
         allowed = {
             "init": {"Registered", "InitError"},
             "exit": {"Registered", "Ready", "Running", "ExitError"},
@@ -76,7 +76,7 @@ def refusal(model: dict[str, Known], name: str, events: list[str], is_open: bool
 
 
 class RegistryMachine(RuleBasedStateMachine):
-    """The registry without threads: an extension's two halves of event/next are two steps."""
+    """The registry without threads: a call of event/next takes two steps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -226,11 +226,11 @@ class RegistryMachine(RuleBasedStateMachine):
             name: known.state for name, known in self.model.items()
         }
         assert self.registry.fatal == (self.fatal if self.model else None)
-        assert self.registry.wait(lambda: True, 0.0)  # nobody holds the lock
+        assert self.registry.wait(lambda: True, 0.0)  # no thread holds the lock
 
 
 class HttpMachine(RuleBasedStateMachine):
-    """Both APIs over HTTP, with clients that wait on threads of their own."""
+    """Both APIs over HTTP; each client waits on its own thread."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -253,7 +253,7 @@ class HttpMachine(RuleBasedStateMachine):
             assert isinstance(future.exception(20), ConnectionError)
         assert not self.apis.server.problems
 
-    # -- extensions
+    # -- extensions -------------------------------------------------------------------------------
 
     @rule(name=NAMES, events=EVENT_LISTS)
     def register(self, name: str, events: list[str]) -> None:
@@ -308,7 +308,7 @@ class HttpMachine(RuleBasedStateMachine):
         answer = self.apis.extension(f"{kind}/error", known.identifier, **headers)
         assert answer.status == (202 if known.report(kind) else 403)
 
-    # -- the runtime
+    # -- the runtime ------------------------------------------------------------------------------
 
     @precondition(lambda self: len(self.asked) < 3)
     @rule()
@@ -321,7 +321,7 @@ class HttpMachine(RuleBasedStateMachine):
             self.asked.append(self.apis.later("GET", path))
             assert self.apis.runtime.wait(lambda: len(queue) == len(self.asked), self.apis.soon())
             self.runtime = "Ready"
-        elif allowed and self.asked:  # who has waited longest gets it
+        elif allowed and self.asked:  # the client that has waited longest gets it
             self.asked.append(self.apis.later("GET", path))
             self.serve_one()
         else:
@@ -333,7 +333,7 @@ class HttpMachine(RuleBasedStateMachine):
     def serve_one(self) -> None:
         if (
             self.runtime == "Running"
-        ):  # the event that is in work is given to who asks, not to who waits
+        ):  # a new caller gets the event that is being handled, not a waiting one
             assert self.asked.pop().result(20).status == 200
             return
         assert (

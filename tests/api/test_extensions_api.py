@@ -16,11 +16,12 @@ NOBODY = "5f3b1f4e-8c2a-4a57-9d5e-1d7d6c3f2a10"
 
 
 def not_allowed(before: str, after: str, who: str) -> tuple[int, str, str]:
-    text = f"State transition from {before} to {after} failed for extension {who}. Error: State transition is not allowed"
+    failed = f"State transition from {before} to {after} failed for extension {who}."
+    text = f"{failed} Error: State transition is not allowed"
     return 403, "Extension.InvalidExtensionState", text
 
 
-# -- register
+# -- register -------------------------------------------------------------------------------------
 
 
 def test_register(apis, notes):
@@ -43,7 +44,7 @@ def test_register(apis, notes):
 
 
 @pytest.mark.parametrize("features", ["accountId", "foo, accountId ,bar"])
-def test_the_account_comes_first_where_it_is_asked_for(apis, features):
+def test_the_account_id_comes_first_on_request(apis, features):
     answer = apis(
         "POST",
         REGISTER,
@@ -55,7 +56,7 @@ def test_the_account_comes_first_where_it_is_asked_for(apis, features):
 
 
 @pytest.mark.parametrize("features", ["", "foo", "accountid"])
-def test_no_account_for_other_features(apis, features):
+def test_other_features_bring_no_account_id(apis, features):
     answer = apis(
         "POST",
         REGISTER,
@@ -70,13 +71,13 @@ def test_no_account_for_other_features(apis, features):
 @pytest.mark.parametrize(
     "body", [b"{}", b'{"events":[]}', b'{"events":null}', b'{"other":1}', b"null"]
 )
-def test_no_events_are_fine(apis, body):
+def test_registering_for_no_events(apis, body):
     assert apis("POST", REGISTER, body, Lambda_Extension_Name="agent").status == 200
     assert apis.registry.agents[0].events == frozenset()
 
 
 @pytest.mark.parametrize("headers", [{}, {"Lambda_Extension_Name": ""}])
-def test_without_a_name_the_body_is_not_looked_at(apis, headers):
+def test_a_missing_name_is_refused_before_the_body_is_read(apis, headers):
     answer = apis("POST", REGISTER, b"xx", **headers)
     assert answer.error == (403, "Extension.InvalidExtensionName", "Empty extension name")
 
@@ -97,7 +98,7 @@ def test_without_a_name_the_body_is_not_looked_at(apis, headers):
         (b'{"events":[],"configurationKeys":["a"]}', "configurationKeys"),
     ],
 )
-def test_bodies_that_are_no_registration(apis, body, message):
+def test_malformed_registrations(apis, body, message):
     status, kind, text = apis("POST", REGISTER, body, Lambda_Extension_Name="agent").error
     assert (status, kind) == (403, "InvalidRequestFormat")
     assert message in text
@@ -116,14 +117,14 @@ def test_unknown_events(apis, name, event):
     assert answer.error == (403, "Extension.InvalidEventType", f"{event}: ErrorInvalidEventType")
 
 
-def test_internal_extensions_get_no_shutdown_and_keep_their_name(apis):
+def test_internal_extensions_cannot_register_for_shutdown(apis):
     answer = apis("POST", REGISTER, b'{"events":["SHUTDOWN"]}', Lambda_Extension_Name="internal")
     text = "SHUTDOWN: ShutdownEventNotSupportedForInternalExtension"
     assert answer.error == (403, "Extension.InvalidEventType", text)
     assert apis.register("internal", "INVOKE")
 
 
-def test_a_name_that_is_no_files_is_an_internal_extensions(apis):
+def test_a_name_without_an_external_extension_registers_an_internal_one(apis):
     apis.register("other", "INVOKE")
     assert [(agent.name, agent.internal, agent.state) for agent in apis.registry.agents] == [
         ("agent", False, "Started"),
@@ -131,7 +132,7 @@ def test_a_name_that_is_no_files_is_an_internal_extensions(apis):
     ]
 
 
-def test_an_internal_name_is_taken_once(apis):
+def test_an_internal_extension_registers_once(apis):
     apis.register("internal")
     answer = apis("POST", REGISTER, b"{}", Lambda_Extension_Name="internal")
     text = "Extension with this name already registered"
@@ -147,26 +148,26 @@ def test_an_external_extension_registers_once(apis):
     assert again.error == not_allowed("Ready", "Registered", "agent")
 
 
-def test_ten_extensions_and_no_more(apis):
+def test_the_limit_of_ten_extensions(apis):
     for number in range(9):
         apis.register(f"internal-{number}")
     answer = apis("POST", REGISTER, b"{}", Lambda_Extension_Name="one-more")
     assert answer.error == (403, "Extension.TooManyExtensions", "Extension limit (10) reached")
-    assert apis.register("agent")  # it was counted already
+    assert apis.register("agent")  # already counted
 
 
-def test_closed_to_internal_extensions_after_init(apis):
+def test_internal_extensions_cannot_register_after_init(apis):
     apis.registry.close_registration()
     answer = apis("POST", REGISTER, b"{}", Lambda_Extension_Name="internal")
     text = "Extension registration closed already"
     assert answer.error == (403, "Extension.RegistrationClosed", text)
 
 
-# -- identifiers
+# -- identifiers ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("call", ["event/next", "init/error", "exit/error"])
-def test_identifiers(apis, call):
+def test_missing_invalid_and_unknown_identifiers(apis, call):
     missing = apis.extension(call)
     text = "Missing Lambda-Extension-Identifier header"
     assert missing.error == (403, "Extension.MissingExtensionIdentifier", text)
@@ -183,12 +184,12 @@ def test_identifiers(apis, call):
 
 
 @pytest.mark.parametrize("call", ["init/error", "exit/error"])
-def test_the_error_type_is_asked_for_before_the_identifier_is_looked_up(apis, call):
+def test_a_missing_error_type_is_refused_before_the_identifier(apis, call):
     text = "Lambda-Extension-Function-Error-Type not found"
     assert apis.extension(call, NOBODY).error == (403, "Extension.MissingHeader", text)
 
 
-def test_identifiers_end_with_their_generation(apis):
+def test_identifiers_are_unknown_to_the_next_generation(apis):
     identifier = apis.register("agent")
     apis.registry.end()
     apis.registry.begin(["agent"])
@@ -198,10 +199,10 @@ def test_identifiers_end_with_their_generation(apis):
     assert apis.register("agent") != identifier
 
 
-# -- event/next
+# -- event/next -----------------------------------------------------------------------------------
 
 
-def test_an_event_that_was_waited_for(apis):
+def test_next_waits_for_an_event(apis):
     waiting = apis.next_later(apis.register("agent", "INVOKE"))
     assert apis.registry.agents[0].state == "Ready"
     apis.registry.publish(["agent"], b'{"eventType":"INVOKE"}', with_id=True)
@@ -220,14 +221,14 @@ def test_a_shutdown_event_has_no_identifier(apis):
     assert "Lambda-Extension-Event-Identifier" not in answer.headers
 
 
-def test_an_event_waits_for_who_is_late(apis):
+def test_a_late_extension_gets_the_latest_event(apis):
     identifier = apis.register("agent", "INVOKE")
     apis.registry.publish(["agent"], b"first", with_id=True)
     apis.registry.publish(["agent"], b"second", with_id=True)
     assert apis.extension("event/next", identifier).body == b"second"
 
 
-def test_an_event_is_for_those_it_was_published_for(apis):
+def test_an_event_reaches_only_the_named_extensions(apis):
     identifier, other = apis.register("agent", "INVOKE"), apis.register("internal")
     waiting, idle = apis.next_later(identifier), apis.next_later(other)
     apis.registry.publish(["agent"], b"{}", with_id=True)
@@ -246,11 +247,11 @@ def test_a_second_next_is_refused_and_the_first_is_served(apis):
     assert waiting.result().status == 200
 
 
-def test_nobody_takes_the_event_of_who_asked_first(apis):
+def test_a_second_next_does_not_take_the_event_of_the_first(apis):
     registry, identifier = apis.registry, apis.register("agent", "INVOKE")
     registry.arrive(identifier)
     assert registry.take(identifier) is None
-    registry.publish(["agent"], b"{}", with_id=True)  # on its way to who asked
+    registry.publish(["agent"], b"{}", with_id=True)  # on its way to the first caller
     assert apis.extension("event/next", identifier).error == not_allowed(
         "Ready", "Ready", identifier
     )
@@ -258,7 +259,7 @@ def test_nobody_takes_the_event_of_who_asked_first(apis):
     assert registry.take(identifier) is None
 
 
-def test_the_end_of_a_generation_closes_the_connections_of_those_who_wait(apis):
+def test_the_end_of_a_generation_closes_waiting_connections(apis):
     waiting = apis.next_later(apis.register("agent"))
     apis.registry.end()
     with pytest.raises(ConnectionError):
@@ -273,7 +274,7 @@ def test_the_end_of_a_process_releases_its_call(apis):
     assert apis.registry.fatal == ("agent", "Extension.Crash")
 
 
-# -- errors
+# -- errors ---------------------------------------------------------------------------------------
 
 FAILED = {"Lambda_Extension_Function_Error_Type": "Extension.ConfigInvalid"}
 
@@ -295,7 +296,7 @@ def test_init_error(apis, notes):
     ]
 
 
-def test_init_error_is_for_init(apis):
+def test_init_error_is_refused_after_init(apis):
     identifier = apis.register("agent", "INVOKE")
     waiting = apis.next_later(identifier)
     assert apis.extension("init/error", identifier, **FAILED).error == not_allowed(
@@ -343,7 +344,7 @@ def test_errors_have_no_effect_during_shutdown(apis, notes):
 @pytest.mark.parametrize(
     ("exit_code", "state"), [(0, "Exited"), (1, "ShutdownFailed"), (-9, "ShutdownFailed")]
 )
-def test_how_an_extension_ends_in_shutdown(apis, exit_code, state):
+def test_ends_of_extensions_during_shutdown(apis, exit_code, state):
     identifier = apis.register("agent", "SHUTDOWN")
     apis.registry.shutting_down()
     apis.registry.publish(["agent"], b"{}", with_id=False)
@@ -354,13 +355,13 @@ def test_how_an_extension_ends_in_shutdown(apis, exit_code, state):
     assert agent.exited_at_us > agent.done_at_us
 
 
-# -- subscriptions and metadata
+# -- subscriptions and metadata -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("path", "api"), [("/2022-07-01/telemetry", "telemetry"), ("/2020-08-15/logs", "logs")]
 )
-def test_subscriptions_are_taken_elsewhere(apis, path, api):
+def test_subscriptions_are_passed_to_the_hub(apis, path, api):
     assert apis("PUT", path, b"{}").error[1] == "Extension.MissingExtensionIdentifier"
     text = f"Unknown extension {NOBODY}"
     unknown = apis("PUT", path, b"{}", Lambda_Extension_Identifier=NOBODY)

@@ -18,7 +18,8 @@ OK = (202, b'{"status":"OK"}\n')
 
 
 def not_allowed(before: str, after: str) -> tuple[int, str, str]:
-    text = f"State transition from {before} to {after} failed for runtime. Error: State transition is not allowed"
+    failed = f"State transition from {before} to {after} failed for runtime."
+    text = f"{failed} Error: State transition is not allowed"
     return 403, "InvalidStateTransition", text
 
 
@@ -43,7 +44,7 @@ def begin(remote, request_id: str = "r-1") -> None:
     assert remote("GET", NEXT).status == 200
 
 
-# -- a runtime in this process
+# -- a runtime in this process --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", ["Started", "Ready", "Running"])
@@ -58,7 +59,7 @@ def begin(remote, request_id: str = "r-1") -> None:
         ("POST", f"{RESTORE}error", "RuntimeRestoreErrorState"),
     ],
 )
-def test_function_code_is_no_runtime(make_apis, state, method, call, aim):
+def test_function_code_cannot_act_as_the_runtime(make_apis, state, method, call, aim):
     apis = make_apis(initialization_type="snap-start")
     apis.runtime._view.now = state
     for _ in range(2):
@@ -68,7 +69,7 @@ def test_function_code_is_no_runtime(make_apis, state, method, call, aim):
 
 
 @pytest.mark.parametrize("current", ["r-1", ""])
-def test_function_code_that_answers_for_another_request(make_apis, current):
+def test_function_code_cannot_answer_another_request(make_apis, current):
     apis = make_apis()
     apis.runtime._view.current = current
     for kind in ("response", "error"):
@@ -76,14 +77,14 @@ def test_function_code_that_answers_for_another_request(make_apis, current):
 
 
 @pytest.mark.parametrize("remote", [True, False])
-def test_no_restore_without_snap_start(make_apis, remote):
+def test_restore_is_unknown_without_snap_start(make_apis, remote):
     apis = make_apis(remote=remote)
     for method, call in (("GET", "next"), ("POST", "error")):
         answer = apis(method, RESTORE + call, b"")
         assert (answer.status, answer.body) == (404, b"404 page not found\n")
 
 
-# -- next
+# -- next -----------------------------------------------------------------------------------------
 
 
 def test_an_event_and_its_headers(remote):
@@ -115,7 +116,7 @@ def test_empty_and_missing_headers_are_not_sent(remote):
     )
 
 
-def test_a_header_cannot_become_two(remote):
+def test_line_breaks_in_headers_are_removed(remote):
     remote.runtime.publish(
         request(Lambda_Runtime_Trace_Id="a\r\nX-More: b", Lambda_Runtime_Client_Context="\u20ac")
     )
@@ -131,7 +132,7 @@ def test_next_while_running_gives_the_same_event(remote):
     assert remote.runtime.state == "Running"
 
 
-def test_of_two_that_wait_each_event_wakes_one(remote):
+def test_each_event_wakes_one_of_two_waiting_calls(remote):
     queue = remote.runtime._waiting
     first = remote.later("GET", NEXT)
     assert remote.runtime.wait(lambda: len(queue) == 1, remote.soon())
@@ -161,7 +162,7 @@ def test_the_end_of_the_process_closes_its_connections(remote):
     assert remote.runtime.state == "Started"
 
 
-# -- response and error
+# -- response and error ---------------------------------------------------------------------------
 
 
 def test_a_response(remote):
@@ -174,8 +175,8 @@ def test_a_response(remote):
     assert remote.runtime.state == "RuntimeResponseSentState"
 
 
-def test_the_request_id_is_looked_at_before_the_state(remote):
-    assert remote("POST", path("r-1"), b"1").error == WRONG_ID  # there is none yet
+def test_the_request_id_is_checked_before_the_state(remote):
+    assert remote("POST", path("r-1"), b"1").error == WRONG_ID  # no request yet
     begin(remote)
     for wrong in ("abc", "r-0"):
         assert remote("POST", path(wrong), b"1").error == WRONG_ID
@@ -188,7 +189,7 @@ def test_the_request_id_is_looked_at_before_the_state(remote):
     assert remote("POST", path("r-2"), b"1").status == 202
 
 
-def test_an_answer_before_the_event_was_taken(remote):
+def test_a_response_before_the_event_was_taken(remote):
     remote.runtime.publish(request())
     assert remote("POST", path("r-1"), b"1").error == not_allowed("Started", "InvocationResponse")
 
@@ -197,7 +198,7 @@ def test_an_answer_before_the_event_was_taken(remote):
 @pytest.mark.parametrize(
     ("second", "aim"), [("response", "InvocationResponse"), ("error", "InvocationErrorResponse")]
 )
-def test_one_answer_to_each_request(remote, first, second, aim):
+def test_a_request_takes_one_response(remote, first, second, aim):
     begin(remote)
     assert remote("POST", path("r-1", first), b"{}").status == 202
     kept = remote.runtime.answer
@@ -207,7 +208,7 @@ def test_one_answer_to_each_request(remote, first, second, aim):
     assert remote.runtime.answer is kept
 
 
-def test_the_invocation_id_is_an_optional_echo(remote):
+def test_a_response_may_repeat_the_invocation_id(remote):
     remote.runtime.publish(request())
     given = remote("GET", NEXT).headers["Lambda-Runtime-Invocation-Id"]
     wrong = remote("POST", path("r-1"), b"1", Lambda_Runtime_Invocation_Id="other")
@@ -237,7 +238,7 @@ def test_a_wrong_response_mode_leaves_the_runtime_stuck(remote, mode):
 
 @pytest.mark.parametrize("kind", ["response", "error"])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_response_over_the_limit_is_an_answer_as_well(remote, kind, chunked):
+def test_a_response_over_the_limit_ends_the_invoke(remote, kind, chunked):
     begin(remote)
     body, headers = bytes(RESPONSE_LIMIT + 1), {}
     if chunked:
@@ -268,7 +269,7 @@ def test_an_error_is_passed_on_as_it_is(remote):
 
 
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b"\xff", b"[" * 100_000])
-def test_an_error_that_is_none(remote, body):
+def test_a_malformed_error(remote, body):
     begin(remote)
     assert remote("POST", path("r-1", "error"), body).status == 202
     assert remote.runtime.answer == Raised(body, {})
@@ -292,7 +293,7 @@ def test_an_error_with_a_cause(remote, body, passed):
     assert remote.runtime.answer.body == passed
 
 
-# -- init and restore
+# -- init and restore -----------------------------------------------------------------------------
 
 
 def test_init_error(remote):
@@ -320,14 +321,14 @@ def test_init_error(remote):
         ("Function.lower", "Function.Unknown"),
     ],
 )
-def test_which_error_types_are_kept(remote, header, kept):
+def test_error_types_that_are_kept(remote, header, kept):
     assert (
         remote("POST", INIT_ERROR, b"{}", Lambda_Runtime_Function_Error_Type=header).status == 202
     )
     assert reported_error_type(remote.runtime.posted) == kept
 
 
-def test_init_error_is_for_init(remote):
+def test_init_error_is_refused_after_init(remote):
     waiting = remote.later("GET", NEXT)
     assert remote.runtime.wait(lambda: remote.runtime.ready, remote.soon())
     assert remote("POST", INIT_ERROR, b"").error == not_allowed("Ready", "InitError")

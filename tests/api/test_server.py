@@ -1,4 +1,4 @@
-"""The listener and its connections: odd requests, odd clients, and what is left when it closes."""
+"""The listener and its connections: odd requests, odd clients, and closing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def raw(apis, sent: bytes) -> bytes:
         return received(client)
 
 
-# -- paths and methods
+# -- paths and methods ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/", "/2018-06-01", "/2018-06-01/ping/", "/2018-06-01/nothing"])
@@ -81,7 +81,7 @@ def test_targets_with_more_than_a_path(apis, target):
     assert apis("GET", target).body == b"pong"
 
 
-# -- requests that are none
+# -- malformed requests ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_malformed_requests(apis, capfd, sent, status):
         REGISTER + b"Transfer-Encoding: chunked\r\n\r\n20\r\n{}",
     ],
 )
-def test_a_client_that_closes_its_half_amid_a_body(apis, sent):
+def test_a_client_that_closes_its_half_within_a_body(apis, sent):
     answer = raw(apis, sent)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"TruncatedHTTPRequest" in answer
@@ -158,7 +158,7 @@ def test_http_1_0(apis):
         assert received(client).endswith(b"pong")
 
 
-def test_a_client_that_waits_to_be_asked_for_the_body(apis):
+def test_a_client_that_waits_for_100_continue(apis):
     with connected(apis) as client:
         client.sendall(REGISTER + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
         assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -166,24 +166,23 @@ def test_a_client_that_waits_to_be_asked_for_the_body(apis):
         assert client.recv(15) == b"HTTP/1.1 200 OK"
 
 
-def test_no_body_after_head(apis):
+def test_head_returns_no_body(apis):
     answer = raw(apis, b"HEAD / HTTP/1.1\r\n\r\n" + PING)
     head, _, rest = answer.partition(b"\r\n\r\n")
     assert b"Content-Length: 19" in head
     assert rest.startswith(b"HTTP/1.1 200 OK")
 
 
-def test_a_body_that_nobody_wants_to_read(apis, monkeypatch):
+def test_a_long_body_that_is_not_read(apis, monkeypatch):
     monkeypatch.setattr(request_reader, "_READ", 1000)
-    sent = b" " * (
-        request_reader._KEPT + 3_000_000
-    )  # that much is not read: it must not cost the client its answer
+    # The server does not read that much; the client gets its response all the same.
+    sent = b" " * (request_reader._KEPT + 3_000_000)
     answer = raw(apis, REGISTER + b"Content-Length: 99999999999\r\n\r\n" + sent)
     assert answer.startswith(b"HTTP/1.1 403 ")
     assert b"Connection: close" in answer
 
 
-def test_of_a_long_body_no_more_is_kept_than_shows_that_it_is_too_long(server):
+def test_a_long_body_is_kept_up_to_the_limit_of_memory(server):
     server._handle = lambda call: Reply(200, b"%d" % len(call.body))
     server.bind()
     server.serve()
@@ -194,7 +193,7 @@ def test_of_a_long_body_no_more_is_kept_than_shows_that_it_is_too_long(server):
     client.close()
 
 
-def test_a_mistake_of_ours(apis, capfd):
+def test_an_exception_of_the_library(apis, capfd):
     identifier = apis.register("agent")
     answer = apis("PUT", "/2022-07-01/telemetry", b"fail", Lambda_Extension_Identifier=identifier)
     assert (
@@ -206,11 +205,11 @@ def test_a_mistake_of_ours(apis, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-# -- slow clients
+# -- slow clients ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sent", [b"GET /", PING[:-2], REGISTER + b"Content-Length: 20\r\n\r\n{}"])
-def test_a_request_that_does_not_come_to_its_end(apis, monkeypatch, sent):
+def test_a_request_that_stays_incomplete(apis, monkeypatch, sent):
     monkeypatch.setattr(request_reader, "HEAD_SECONDS", 0.05)
     monkeypatch.setattr(request_reader, "PAUSE_SECONDS", 0.05)
     with connected(apis) as client:
@@ -228,7 +227,7 @@ def test_an_idle_connection_has_no_limit(apis, monkeypatch):
     client.close()
 
 
-def test_a_client_that_breaks_off(apis, capfd):
+def test_a_client_that_resets_its_connection(apis, capfd):
     for sent in (b"GET /", PING, REGISTER + b"Content-Length: 20\r\n\r\n"):
         with connected(apis) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -238,10 +237,10 @@ def test_a_client_that_breaks_off(apis, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-# -- many of them
+# -- many of them ---------------------------------------------------------------------------------
 
 
-def test_a_thousand_at_once(apis):
+def test_a_thousand_clients_at_once(apis):
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 2500:
@@ -257,7 +256,7 @@ def test_a_thousand_at_once(apis):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-# -- the listener
+# -- the listener ---------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -276,7 +275,7 @@ def ask(server, path="/x"):
         client.close()
 
 
-def test_binding_takes_no_thread_and_no_library(server):
+def test_binding_starts_no_thread_and_loads_no_library(server):
     threads = threading.active_count()
     assert server.bind() == server.bind() == server.address
     assert server.address.startswith("127.0.0.1:")
@@ -284,7 +283,7 @@ def test_binding_takes_no_thread_and_no_library(server):
     assert threading.active_count() == threads
 
 
-def test_a_client_that_was_there_before_is_served(server):
+def test_a_client_that_connects_before_serve_is_served(server):
     server.bind()
     host, port = server.address.split(":")
     with socket.create_connection((host, int(port)), timeout=20) as client:
@@ -293,7 +292,7 @@ def test_a_client_that_was_there_before_is_served(server):
         assert client.recv(1000).endswith(b"/early")
 
 
-def test_serving_twice_is_serving_once(server):
+def test_a_second_call_of_serve_does_nothing(server):
     server.bind()
     threads = threading.active_count()
     for _ in range(3):
@@ -312,7 +311,7 @@ def test_closing_frees_the_port(server):
     assert threading.active_count() == threads
     with socket.socket() as again:
         again.bind((host, int(port)))
-    server.serve()  # there is nothing to serve
+    server.serve()  # nothing to serve
     assert threading.active_count() == threads
 
 
@@ -335,7 +334,7 @@ def test_closing_ends_every_kind_of_connection(apis):
 
 
 def test_closing_ends_a_client_that_does_not_read(server):
-    big = b"x" * 50_000_000  # more than the buffers of both ends hold
+    big = b"x" * 50_000_000  # more than the buffers of both ends
     server._handle = lambda call: Reply(200, big)
     server.bind()
     server.serve()
@@ -356,7 +355,7 @@ def test_dropped_connections(apis):
     assert apis("GET", "/2018-06-01/ping").body == b"pong"
 
 
-def test_nobody_is_left_to_answer_to(server):
+def test_a_call_that_raises_gone_gets_no_response(server):
     def gone(call):
         raise Gone
 
@@ -369,21 +368,21 @@ def test_nobody_is_left_to_answer_to(server):
 
 
 class Refusing(socket.socket):
-    """What pytest-socket puts in place of the class."""
+    """Replaces the class as pytest-socket does."""
 
     def __new__(cls, *args, **kwargs):
         raise RuntimeError("no sockets in this test")
 
 
 class Unrelated:
-    """What HTTPretty and gevent put in place of the class."""
+    """Replaces the class as HTTPretty and gevent do."""
 
     def __init__(self, *args, **kwargs):
         raise RuntimeError("no sockets in this test")
 
 
 @pytest.mark.parametrize("replacement", [Refusing, Unrelated])
-def test_a_test_without_sockets(server, monkeypatch, replacement):
+def test_a_test_that_blocks_sockets(server, monkeypatch, replacement):
     real = socket.socket
     monkeypatch.setattr(socket, "socket", replacement)
     server.bind()
@@ -395,7 +394,7 @@ def test_a_test_without_sockets(server, monkeypatch, replacement):
         assert client.recv(1000).endswith(b"/works")
 
 
-def test_a_default_timeout_of_function_code_is_not_ours(server):
+def test_the_server_ignores_a_default_timeout_of_function_code(server):
     socket.setdefaulttimeout(0.001)
     try:
         server.bind()
@@ -406,7 +405,7 @@ def test_a_default_timeout_of_function_code_is_not_ours(server):
         socket.setdefaulttimeout(None)
 
 
-def test_our_threads_are_not_the_functions(server, monkeypatch):
+def test_threads_of_the_server_do_not_count_as_threads_of_the_function(server, monkeypatch):
     started = []
     original = threading.Thread.start
 
@@ -426,7 +425,7 @@ def test_our_threads_are_not_the_functions(server, monkeypatch):
     )
 
 
-def test_no_more_threads(server, monkeypatch):
+def test_a_thread_that_cannot_start(server, monkeypatch):
     from pytest_lambda_lifecycle.api import server as module
 
     def refuse(thread):
@@ -441,8 +440,8 @@ def test_no_more_threads(server, monkeypatch):
     assert ask(server) == b"/x"
 
 
-def test_one_write_for_each_answer(server, monkeypatch):
-    """Two writes, or Nagle's algorithm, cost 40 ms on each round trip."""
+def test_a_response_is_sent_in_one_write(server, monkeypatch):
+    """Two writes, or Nagle's algorithm, add 40 ms to each round trip."""
     sent, options = [], []
 
     class Spied(socket.socket):
@@ -462,7 +461,7 @@ def test_one_write_for_each_answer(server, monkeypatch):
     assert (socket.IPPROTO_TCP, socket.TCP_NODELAY, True) in options
 
 
-def test_the_parser_is_loaded_when_somebody_connects():
+def test_the_parser_is_loaded_on_the_first_connection():
     code = (
         "import sys\n"
         "from pytest_lambda_lifecycle.api.server import ApiServer\n"
@@ -474,7 +473,7 @@ def test_the_parser_is_loaded_when_somebody_connects():
     subprocess.run([sys.executable, "-W", "error", "-c", path + code], check=True)
 
 
-def test_a_served_request_loads_no_large_library():
+def test_serving_a_request_loads_no_large_library():
     code = (
         "import socket, sys\n"
         "from pytest_lambda_lifecycle.api.replies import Reply\n"
@@ -492,7 +491,7 @@ def test_a_served_request_loads_no_large_library():
 
 
 def test_connections_do_not_serve_when_made():
-    """Unlike those of the standard library: what fails is reported by who made them."""
+    """Unlike in the standard library: the caller that makes a connection gets the exception."""
     ours, theirs = socket.socketpair()
-    with ours, theirs, pytest.raises(OSError):  # it is no TCP connection
+    with ours, theirs, pytest.raises(OSError):  # not a TCP connection
         Connection(ours, lambda call: Reply(200), print)

@@ -1,4 +1,4 @@
-"""The timeline as telemetry records, and what of extensions the log and the table show."""
+"""The timeline as telemetry records; events of extensions in the log and in the table."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ TRACING = {"type": "X-Amzn-Trace-Id", "value": "Root=1-5;Sampled=0"}
 
 
 def told(*events, config=CONFIG, schema="2022-12-13"):
-    """The records of events as pairs; their times are checked elsewhere."""
+    """Return the records of events as pairs; other tests check their times."""
     return [(one["type"], one["record"]) for one in records(events, config, schema=schema)]
 
 
@@ -207,18 +207,16 @@ class TestInvoke:
     @pytest.mark.parametrize(
         ("outcome", "verdict"),
         [
-            (POSTED, {"status": "success"}),  # the runtime has done its work
+            (POSTED, {"status": "success"}),  # the runtime has finished
             (rules.response_too_large(), {"status": "success"}),
-            (
-                NOT_LOADED,
-                {"status": "error", "errorType": "Runtime.ImportModuleError"},
-            ),  # a suppressed init
+            # A suppressed init.
+            (NOT_LOADED, {"status": "error", "errorType": "Runtime.ImportModuleError"}),
             (Exited(-9), {"status": "error", "errorType": "Runtime.ExitError"}),
             (CRASH, {"status": "error", "errorType": "Extension.Crash"}),
             (TimedOut(3), {"status": "timeout"}),
         ],
     )
-    def test_how_the_runtime_ended(self, outcome, verdict):
+    def test_the_status_of_the_runtime(self, outcome, verdict):
         [(_, record)] = told(done(outcome))
         assert record == {
             "requestId": "r-1",
@@ -226,7 +224,7 @@ class TestInvoke:
             "metrics": {"durationMs": 1.5, "producedBytes": 0},
         }
 
-    def test_a_report_tells_what_failed_after_the_answer(self):
+    def test_the_report_shows_a_failure_after_the_response(self):
         [_, (_, record)] = told(
             done(Returned(b"1", "")), report("error", "Extension.Crash", failure=CRASH)
         )
@@ -262,7 +260,7 @@ class TestOutput:
         ]
 
     @pytest.mark.parametrize("schema", [*TELEMETRY_SCHEMAS, *LOGS_SCHEMAS])
-    def test_objects_are_for_json_logs_and_newer_schemas(self, schema):
+    def test_json_lines_are_objects_in_newer_schemas(self, schema):
         line = '{"level": "INFO"}\n'
         wanted = {"level": "INFO"} if schema in ("2022-12-13", "2025-01-29") else line
         config = CONFIG.replace(log_format="JSON")
@@ -277,7 +275,7 @@ class TestOutput:
     @pytest.mark.parametrize(
         "line", ["plain\n", "[1]\n", "3\n", '{"a": \n', '{"a": NaN}\n', '{"a":' * 100_000]
     )
-    def test_what_is_no_object_stays_text(self, line):
+    def test_lines_that_are_not_objects_stay_text(self, line):
         config = CONFIG.replace(log_format="JSON")
         assert told(FunctionLog(AT, "stdout", line), config=config) == [("function", line)]
 
@@ -318,7 +316,7 @@ class TestExtensions:
             ),
         ]
 
-    def test_what_telemetry_does_not_know_leaves_no_record(self):
+    def test_events_without_a_record_in_telemetry(self):
         assert (
             told(
                 ExtensionDone(AT, "probe", 3),
@@ -395,7 +393,7 @@ class TestLogsApi:
         )
 
 
-def test_of_a_real_environment(tmp_path):
+def test_records_of_a_real_environment(tmp_path):
     (tmp_path / "app.py").write_text(
         "def handler(event, context):\n    print('working')\n    return event\n"
     )
@@ -433,7 +431,8 @@ class TestText:
             "LOGS\tName: older\tState: Subscribed\tTypes: [Platform]\n"
             "EXTENSION\tName: probe\tState: Ready\tEvents: [INVOKE, SHUTDOWN]\n"
             "EXTENSION\tName: quiet\tState: Ready\tEvents: []\n"
-            "EXTENSION\tName: broken\tState: LaunchError\tEvents: []\tError Type: PermissionDenied\n"
+            "EXTENSION\tName: broken\tState: LaunchError\tEvents: []"
+            "\tError Type: PermissionDenied\n"
             "hello\n"
         )
 
@@ -472,7 +471,7 @@ class TestText:
             "Shutdown ended: success, 2000.00 ms, killed: probe",
         ]
 
-    def test_the_error_of_an_extension_as_the_caller_gets_it(self):
+    def test_the_error_that_the_caller_gets_of_an_extension(self):
         assert platform_error("r-1", CRASH) == (
             "Extension.Crash",
             "RequestId: r-1 Error: exit status 5",

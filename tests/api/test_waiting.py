@@ -1,6 +1,4 @@
-"""How the conductor waits: until something is so, until a moment, or until a signal handler
-raises.
-"""
+"""How the conductor waits: for a condition, for a deadline, or until a signal handler raises."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from pytest_lambda_lifecycle.isolation.real_time import RealTime
 
 
 class Cut(BaseException):
-    """What a deadline raises into a phase."""
+    """Stands for the exception that a deadline raises into a phase."""
 
 
 @pytest.fixture(params=["registry", "runtime"])
@@ -21,17 +19,17 @@ def waiting(remote, request):
     return getattr(remote, request.param)
 
 
-def test_what_is_so_needs_no_time(waiting):
+def test_a_condition_that_holds_needs_no_time(waiting):
     assert waiting.wait(lambda: True, 0.0)
 
 
-def test_what_never_comes(waiting):
+def test_a_condition_that_never_holds(waiting):
     began = RealTime.perf_counter()
     assert not waiting.wait(lambda: False, began + 0.02)
     assert RealTime.perf_counter() >= began + 0.02
 
 
-def test_each_change_wakes_who_waits(remote):
+def test_each_change_wakes_the_waiting_thread(remote):
     registry = remote.registry
     registry.begin(["agent"])
     thread = threading.Thread(target=lambda: registry.exited("agent", 1))
@@ -58,7 +56,7 @@ def test_a_signal_handler_that_raises(waiting, remote):
     thread = threading.Thread(target=lambda: free.append(waiting.wait(lambda: True, 0.0)))
     thread.start()
     thread.join(20)
-    assert free == [True]  # the lock was given back
+    assert free == [True]  # the lock has been released
 
 
 def test_frozen_time_does_not_stop_the_wait(waiting):
@@ -67,7 +65,7 @@ def test_frozen_time_does_not_stop_the_wait(waiting):
         assert not waiting.wait(lambda: False, RealTime.perf_counter() + 0.02)
 
 
-def test_a_server_that_nobody_released_does_not_hold_its_closing_for_ever(remote, monkeypatch):
+def test_closing_does_not_wait_for_ever_for_a_call(remote, monkeypatch):
     from pytest_lambda_lifecycle.api import server
 
     monkeypatch.setattr(server, "_PATIENCE", 0.02)

@@ -42,7 +42,7 @@ def test_init_runs_once_and_globals_stay(environment):
     assert env.phases == ["init", "invoke", "invoke"]
 
 
-def test_nothing_runs_before_the_first_phase(environment):
+def test_no_code_runs_before_the_first_phase(environment):
     env = environment(COUNTER)
     assert env.state == "new"
     assert env.phases == []
@@ -73,7 +73,7 @@ def test_the_default_event_is_an_empty_object_and_none_is_null(environment):
     assert env.invoke(None).payload == [None]
 
 
-def test_a_handler_never_sees_the_tests_own_object(environment):
+def test_the_handler_gets_a_copy_of_the_event(environment):
     env = environment("def handler(event, context): event['list'].append(1); return event")
     event = {"list": []}
     assert env.invoke(event).payload == {"list": [1]}
@@ -224,7 +224,7 @@ def test_reset_drops_globals_and_keeps_tmp(environment):
     assert os.environ["AWS_LAMBDA_LOG_STREAM_NAME"] == stream
 
 
-def test_recycle_brings_a_new_environment(environment):
+def test_recycle_starts_a_new_environment(environment):
     env = environment(COUNTER)
     env.invoke()
     (env.tmp / "cache").write_text("x")
@@ -240,7 +240,7 @@ def test_recycle_brings_a_new_environment(environment):
     assert env.phases == ["init", "invoke", "shutdown", "init", "invoke"]
 
 
-def test_shutdown_ends_it(environment):
+def test_after_shutdown_every_call_is_refused(environment):
     env = environment(COUNTER)
     env.invoke()
     end = env.shutdown()
@@ -272,7 +272,7 @@ def test_shutdown_ends_it(environment):
         env.latency("app.CLIENT", 1)
 
 
-def test_shutdown_before_anything_ran(environment):
+def test_shutdown_before_the_first_phase(environment):
     env = environment(COUNTER)
     env.shutdown("failure")
     assert env.phases == ["shutdown"]
@@ -295,7 +295,7 @@ def test_the_context_manager_closes(write, tmp_path):
     env.close()
 
 
-def test_invoke_from_inside_the_handler_is_refused_and_nothing_is_lost(environment):
+def test_the_handler_cannot_invoke_its_own_environment(environment):
     env = environment("""
         import builtins
         def handler(event, context):
@@ -325,19 +325,19 @@ WAITS = """
 """
 
 
-def test_two_threads_invoking_one_environment(environment, invoke_meanwhile):
+def test_two_threads_invoking_one_environment(environment, invoke_during):
     env = environment(WAITS)
-    invocation, refused = invoke_meanwhile(env, env)
+    invocation, refused = invoke_during(env, env)
     assert invocation.payload == "done"
     assert isinstance(refused[0], InvalidTransition)
     assert "handles one event at a time" in str(refused[0])
 
 
-def test_two_threads_invoking_two_environments(environment, write, invoke_meanwhile):
+def test_two_threads_invoking_two_environments(environment, write, invoke_during):
     slow = environment(WAITS)
     write("quick.py", "def handler(event, context): return 'quick'")
     quick = environment(handler="quick.handler")
-    invocation, refused = invoke_meanwhile(slow, quick)
+    invocation, refused = invoke_during(slow, quick)
     assert invocation.payload == "done"
     assert "inside a phase on another thread" in str(refused[0])
     assert quick.invoke().payload == "quick"
@@ -403,7 +403,7 @@ def test_the_response_limit_to_the_byte(environment, size):
         ({"a": object()}, r"event\[.a.\]"),
     ],
 )
-def test_an_event_that_is_no_json(environment, event, where):
+def test_an_event_that_is_not_json(environment, event, where):
     env = environment(COUNTER)
     with pytest.raises(LifecycleError, match=where):
         env.invoke(event)
@@ -418,13 +418,14 @@ def test_a_circular_event(environment):
         env.invoke(event)
 
 
-def test_the_context_carries_what_the_caller_gave(environment):
+def test_the_context_has_the_arguments_of_the_caller(environment):
     env = environment(
         """
         import os
         def handler(event, context):
             return [context.aws_request_id, context.tenant_id, context.identity.cognito_identity_id,
-                    context.client_context.custom, context.invoked_function_arn, os.environ["_X_AMZN_TRACE_ID"],
+                    context.client_context.custom, context.invoked_function_arn,
+                    os.environ["_X_AMZN_TRACE_ID"],
                     0 < context.get_remaining_time_in_millis() <= 3000]
         """,
         function_name="orders",
@@ -478,7 +479,8 @@ def test_headers_win_and_none_removes_one(environment):
         ),
         (
             {"identity": "me"},
-            "identity='me': it takes a mapping to str with no other keys than 'cognitoIdentityId' and",
+            "identity='me': it takes a mapping to str with no other keys than "
+            "'cognitoIdentityId' and",
         ),
         (
             {"identity": {"cognito_identity_id": "i"}},
@@ -487,9 +489,7 @@ def test_headers_win_and_none_removes_one(environment):
         ({"identity": {"cognitoIdentityId": {1}}}, "identity=.*it takes a mapping to str"),
     ],
 )
-def test_an_argument_that_cannot_be_sent_is_refused_before_anything_runs(
-    environment, arguments, message
-):
+def test_arguments_that_cannot_be_sent_are_refused_before_init(environment, arguments, message):
     env = environment(COUNTER)
     with pytest.raises(LifecycleError, match=f"cannot invoke with {message}"):
         env.invoke(**arguments)
@@ -497,7 +497,7 @@ def test_an_argument_that_cannot_be_sent_is_refused_before_anything_runs(
     assert env.invoke().payload["count"] == 1
 
 
-def test_generated_ids_look_like_lambdas(environment):
+def test_generated_ids_have_the_formats_of_lambda(environment):
     env = environment(
         "import os\ndef handler(event, context): return os.environ['_X_AMZN_TRACE_ID']"
     )
@@ -513,7 +513,7 @@ def test_generated_ids_look_like_lambdas(environment):
     )
 
 
-def test_pytests_control_flow_passes_through(environment):
+def test_control_flow_of_pytest_passes_through(environment):
     env = environment(
         "import pytest\ndef handler(event, context): getattr(pytest, event)('because')"
     )
@@ -556,7 +556,7 @@ def test_module_and_import_module(environment, write):
         _ = env.module
 
 
-def test_a_missing_handler_is_a_config_error_and_an_empty_one_is_the_runtimes():
+def test_a_missing_handler_is_a_config_error_and_an_empty_one_an_init_error():
     with pytest.raises(ConfigError, match="no handler"):
         FunctionConfig()
     with (
@@ -566,7 +566,7 @@ def test_a_missing_handler_is_a_config_error_and_an_empty_one_is_the_runtimes():
         env.invoke()
 
 
-def test_repr_says_where_it_stands(environment):
+def test_the_repr_shows_state_and_phases(environment):
     env = environment(COUNTER)
     env.invoke()
     assert repr(env) == "<ExecutionEnvironment 'app.handler': ready, phases ['init', 'invoke']>"
@@ -576,26 +576,27 @@ def test_repr_says_where_it_stands(environment):
 @pytest.mark.parametrize(
     "config", ["app.handler", None, {"handler": "app.handler"}, FunctionConfig]
 )
-def test_anything_but_a_configuration_is_refused(config):
+def test_an_environment_takes_a_configuration_only(config):
     with pytest.raises(
         ConfigError, match="cannot make an environment of .*: it takes a FunctionConfig, as Func"
     ):
         ExecutionEnvironment(config)
 
 
-def test_a_second_request_does_not_start_a_second_environment(environment, invoke_meanwhile):
+def test_a_second_request_does_not_start_a_second_environment(environment, invoke_during):
     env = environment("""
         import threading
         entered, leave = threading.Event(), threading.Event()
         def handler(event, context): entered.set(); leave.wait(10)
     """)
-    _, refused = invoke_meanwhile(env, env)
+    _, refused = invoke_during(env, env)
     assert [type(problem) for problem in refused] == [InvalidTransition]
 
 
-def test_the_runtime_setting_tells_but_does_not_choose_the_interpreter(environment):
+def test_the_setting_runtime_does_not_choose_the_interpreter(environment):
     env = environment(
-        "import os, sys\ndef handler(e, c): return [os.environ['AWS_EXECUTION_ENV'], list(sys.version_info[:2])]",
+        "import os, sys\n"
+        "def handler(e, c): return [os.environ['AWS_EXECUTION_ENV'], list(sys.version_info[:2])]",
         runtime="python3.15",
     )
     assert env.invoke().payload == ["AWS_Lambda_python3.15", list(sys.version_info[:2])]

@@ -27,7 +27,7 @@ from pytest_lambda_lifecycle.function.variables import NO_LISTENER, function_var
 HERE = Path(__file__).parent
 
 
-def test_the_defaults_are_those_of_the_documentation():
+def test_the_documented_defaults():
     config = FunctionConfig("app.handler")
     assert (config.handler, config.timeout, config.memory_size, config.ephemeral_storage) == (
         "app.handler",
@@ -202,7 +202,7 @@ def test_an_unknown_setting_without_a_near_name_lists_all():
         FunctionConfig("app.handler", zzz=1)
 
 
-def test_a_missing_handler_is_an_error_that_says_what_to_do():
+def test_the_error_of_a_missing_handler_says_how_to_give_one():
     with pytest.raises(ConfigError, match=r"no handler: .*FunctionConfig\(\"app.handler\"\)"):
         FunctionConfig()
     with pytest.raises(ConfigError, match=r"no handler \(the call at a.py:1 gave none\)"):
@@ -212,11 +212,11 @@ def test_a_missing_handler_is_an_error_that_says_what_to_do():
 @pytest.mark.parametrize(
     "handler", ["", "handler", ".x", "a..b", "x/y.z", "app.handler.deep", "ä.b"]
 )
-def test_any_string_is_passed_on_to_the_runtime(handler):
+def test_any_string_is_passed_to_the_runtime(handler):
     assert FunctionConfig(handler).handler == FunctionConfig(handler=handler).handler == handler
 
 
-def test_config_errors_belong_to_both_families():
+def test_config_errors_are_lifecycle_errors_and_value_errors():
     assert issubclass(ConfigError, LifecycleError)
     assert issubclass(ConfigError, ValueError)
 
@@ -245,7 +245,7 @@ class TestEnvironmentSize:
 
 class TestPublishedVersions:
     @pytest.mark.parametrize("kind", ["provisioned-concurrency", "snap-start"])
-    def test_they_default_to_version_1(self, kind):
+    def test_the_default_is_version_1(self, kind):
         assert FunctionConfig("a.b", initialization_type=kind).function_version == "1"
         assert (
             FunctionConfig("a.b", initialization_type=kind, function_version="7").function_version
@@ -265,7 +265,7 @@ class TestPublishedVersions:
 
 
 class TestLayers:
-    def test_the_last_value_counts_and_has_its_source(self):
+    def test_the_last_layer_wins_and_is_the_source(self):
         config = FunctionConfig.resolve(
             SettingsLayer("ini", {"timeout": 5, "memory_size": 256}),
             SettingsLayer("marker", {"handler": "a.b", "timeout": 7}),
@@ -290,7 +290,7 @@ class TestLayers:
         assert config.source_of("environment.STAGE") == "ini"
         assert config.source_of("environment.TABLE") == "call"
 
-    def test_a_value_that_a_later_layer_replaces_is_checked_all_the_same(self):
+    def test_a_value_that_a_later_layer_replaces_is_checked_too(self):
         with pytest.raises(ConfigError, match="from ini"):
             FunctionConfig.resolve(
                 SettingsLayer("ini", {"timeout": 0}),
@@ -309,16 +309,16 @@ class TestLayers:
         monkeypatch.chdir(tmp_path)
         assert FunctionConfig("a.b", code_dir="./code").code_dir == tmp_path / "code"
 
-    def test_a_zip_archive_is_no_directory(self, tmp_path):
+    def test_a_zip_archive_is_not_a_directory(self, tmp_path):
         (tmp_path / "layer.zip").touch()
         with pytest.raises(ConfigError, match="is a file, not a directory; unpack the archive"):
             FunctionConfig("a.b", layers=[tmp_path / "layer.zip"])
 
     @pytest.mark.parametrize("setting", ["code_dir", "layers"])
-    def test_a_directory_that_may_not_be_read(self, tmp_path, monkeypatch, setting):
+    def test_a_directory_without_permission_to_read(self, tmp_path, monkeypatch, setting):
         monkeypatch.setattr(
             "os.access", lambda path, mode: path != tmp_path
-        )  # root may read everything
+        )  # root may read any directory
         value = tmp_path if setting == "code_dir" else [tmp_path]
         with pytest.raises(
             ConfigError,
@@ -326,7 +326,7 @@ class TestLayers:
         ):
             FunctionConfig("a.b", **{setting: value})
 
-    def test_a_path_that_may_not_be_looked_up(self, tmp_path, monkeypatch):
+    def test_a_path_without_permission_to_look_it_up(self, tmp_path, monkeypatch):
         def refuse(path, **keywords):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
@@ -339,19 +339,19 @@ class TestLayers:
             with pytest.raises(ConfigError, match=r"cannot be reached: Permission denied \(from"):
                 FunctionConfig("a.b", **settings)
 
-    def test_asking_for_the_source_of_nothing_is_an_error(self):
+    def test_the_source_of_an_unknown_setting_is_an_error(self):
         with pytest.raises(ConfigError, match="did you mean 'timeout'"):
             FunctionConfig("a.b").source_of("time_out")
 
 
 class TestValue:
-    def test_it_is_frozen_and_slotted(self):
+    def test_a_configuration_is_frozen_and_slotted(self):
         config = FunctionConfig("a.b")
         with pytest.raises(dataclasses.FrozenInstanceError):
             config.timeout = 4
         assert not hasattr(config, "__dict__")
 
-    def test_the_caller_cannot_change_it_afterwards(self):
+    def test_later_changes_of_the_arguments_have_no_effect(self):
         variables = {"AB": "1"}
         config = FunctionConfig("a.b", environment=variables)
         variables["AB"] = "2"
@@ -385,11 +385,11 @@ class TestValue:
         "copied",
         [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c)), dataclasses.replace],
     )
-    def test_it_can_be_copied(self, copied):
+    def test_a_configuration_can_be_copied_and_pickled(self, copied):
         config = FunctionConfig("a.b", environment={"AB": "1"}, layers=[HERE], code_dir=HERE)
         assert copied(config) == config
 
-    def test_its_repr_has_the_settings_only(self):
+    def test_the_repr_has_the_settings_only(self):
         assert "timeout=4" in repr(FunctionConfig("a.b", timeout=4))
         assert "_sources" not in repr(FunctionConfig("a.b"))
 
@@ -415,7 +415,7 @@ class TestVariables:
             task_root=Path("/var/task"),
         )
 
-    def test_the_documented_ones_are_set(self):
+    def test_the_documented_variables_are_set(self):
         variables = self.variables(
             memory_size=256, function_name="orders", region="eu-west-1", runtime="python3.13"
         )
@@ -446,23 +446,23 @@ class TestVariables:
         }
 
     @pytest.mark.parametrize("name", REAL_CREDENTIALS)
-    def test_nothing_real_gets_in(self, name):
+    def test_real_credentials_are_left_out(self, name):
         assert "real" not in self.variables({name: "real"}).values()
 
     @pytest.mark.parametrize(
         "name", [*sorted(RESERVED_VARIABLES), "AWS_LAMBDA_LOG_LEVEL", "_LAMBDA_TELEMETRY_LOG_FD"]
     )
-    def test_an_outer_lambda_does_not_shine_through(self, name):
+    def test_variables_of_an_outer_lambda_are_left_out(self, name):
         assert self.variables({name: "outer"}).get(name) != "outer"
 
     @pytest.mark.parametrize(
         "name",
         ["PATH", "PYTHONPATH", "LANG", "LD_LIBRARY_PATH", "AWS_ENDPOINT_URL", "POWERTOOLS_DEV"],
     )
-    def test_the_developers_own_stay(self, name):
+    def test_other_variables_of_the_machine_stay(self, name):
         assert self.variables({name: "mine"})[name] == "mine"
 
-    def test_the_functions_own_win_over_both(self):
+    def test_variables_of_the_setting_environment_win(self):
         variables = self.variables(
             {"TABLE": "outside"}, environment={"TABLE": "own", "TZ": "Europe/Paris"}
         )
@@ -475,7 +475,7 @@ class TestVariables:
         assert variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"].startswith(f"http://{NO_LISTENER}/")
         assert variables["AWS_LAMBDA_FUNCTION_VERSION"] == "1"
 
-    def test_log_settings_are_told_where_they_differ_from_the_default(self):
+    def test_log_settings_have_variables_where_they_differ_from_the_default(self):
         assert not {"AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL"} & set(self.variables())
         variables = self.variables(log_format="JSON", application_log_level="DEBUG")
         assert (variables["AWS_LAMBDA_LOG_FORMAT"], variables["AWS_LAMBDA_LOG_LEVEL"]) == (
@@ -483,14 +483,14 @@ class TestVariables:
             "DEBUG",
         )
 
-    def test_a_raw_log_variable_wins(self):
+    def test_a_log_variable_of_the_setting_environment_wins(self):
         variables = self.variables(log_format="JSON", environment={"AWS_LAMBDA_LOG_FORMAT": "odd"})
         assert variables["AWS_LAMBDA_LOG_FORMAT"] == "odd"
 
-    def test_the_trace_id_is_left_to_the_runtime(self):
+    def test_the_trace_id_is_left_out(self):
         assert "_X_AMZN_TRACE_ID" not in self.variables({"_X_AMZN_TRACE_ID": "outer"})
 
-    def test_nothing_listens_where_the_runtime_api_is_announced(self):
+    def test_nothing_listens_at_the_address_of_an_api_without_server(self):
         host, port = NO_LISTENER.split(":")
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((host, int(port)), timeout=5)
@@ -514,10 +514,8 @@ class TestVariables:
         assert session.get_config_variable("region") == "us-east-1"
         assert session.available_profiles == []
 
-    def test_the_recorded_variables_of_the_real_runtime_are_there(self):
-        """The real runtime leaves the environment as it is, but for the trace id (recorded case
-        ``proc_env_seen``).
-        """
+    def test_the_recorded_variables_of_the_real_runtime_are_set(self):
+        """The real runtime adds the trace id alone (recorded case ``proc_env_seen``)."""
         recorded = HERE.parent / "conformance" / "data" / "cases-py3.11.json"
         case = next(c for c in json.loads(recorded.read_text()) if c["id"] == "proc_env_seen")
         assert set(case["expected"][0]["payload"]) - {"_X_AMZN_TRACE_ID"} <= set(self.variables())

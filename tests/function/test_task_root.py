@@ -1,4 +1,4 @@
-"""Where a function's code is looked for."""
+"""The search for the directory of a function's code."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def test_a_namespace_package_counts_only_where_no_module_is_found(places):
     assert find_task_root("app.handler", None, places, source="the call") == two
 
 
-def test_a_package_alone_is_not_enough(places):
+def test_a_package_without_the_module_does_not_count(places):
     touch(places[0][0], "pkg/__init__.py")
     with pytest.raises(ConfigError, match=r"pkg/app\.py and pkg/app/__init__\.py"):
         find_task_root("pkg.app.handler", None, places, source="the call")
 
 
-def test_code_dir_wins_and_is_not_searched(places, tmp_path):
+def test_code_dir_wins_without_a_search(places, tmp_path):
     touch(places[0][0], "app.py")
     assert find_task_root("app.handler", tmp_path, places, source="the call") == tmp_path
     assert find_task_root("nowhere.handler", tmp_path, places, source="the call") == tmp_path
@@ -67,7 +67,7 @@ def test_code_dir_wins_and_is_not_searched(places, tmp_path):
     "handler",
     ["", "handler", ".", ".x", "a..b", "/app.x", "./app.x", "../app.x", "sys.x", "sys.path.x"],
 )
-def test_what_the_runtime_refuses_is_left_to_the_runtime(places, handler):
+def test_handlers_that_the_runtime_refuses_are_not_searched_for(places, handler):
     assert find_task_root(handler, None, places, source="the call") == places[0][0]
 
 
@@ -99,7 +99,7 @@ def test_the_error_lists_the_places_with_their_reasons(places, tmp_path):
     assert "lambda_lifecycle_code_dir" in message
 
 
-def test_without_pytest_the_working_directory_is_searched(tmp_path, monkeypatch):
+def test_outside_of_pytest_the_working_directory_is_searched(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     touch(tmp_path, "src/app.py")
     assert (

@@ -1,4 +1,4 @@
-"""Phases and timeline as lists that a test looks into."""
+"""Phases and timeline as lists: membership, counts, comparisons."""
 
 from pytest_lambda_lifecycle import (
     InvokeStart,

@@ -1,4 +1,4 @@
-"""The lines of the platform in the log: INIT_START, START, END, REPORT and their kin."""
+"""Lines of the platform in the log: INIT_START, START, END, REPORT and others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import pytest
 
 
-def test_what_cloudwatch_shows(environment):
+def test_the_log_is_the_text_in_cloudwatch(environment):
     env = environment("print('loading')\ndef handler(event, context): print('hello'); return 1")
     one = env.invoke(request_id="r-1")
     lines = env.log.splitlines()

@@ -1,4 +1,4 @@
-"""What function code leaves running when an invoke ends."""
+"""Threads, processes and tasks that run on when an invoke ends."""
 
 import subprocess
 import sys
@@ -14,17 +14,23 @@ SOURCE = """
     stop = threading.Event()
     kept = []
     def handler(event, context):
-        if event == "thread": kept.append(threading.Thread(target=stop.wait, name="beater")); kept[-1].start()
+        if event == "thread":
+            kept.append(threading.Thread(target=stop.wait, name="beater")); kept[-1].start()
         if event == "timer": kept.append(threading.Timer(60, print)); kept[-1].start()
         if event == "executor": kept.append(ThreadPoolExecutor(1)); kept[-1].submit(print)
-        if event == "process": kept.append(subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE))
+        if event == "process":
+            command = [sys.executable, "-c", "input()"]
+            kept.append(subprocess.Popen(command, stdin=subprocess.PIPE))
         if event == "task":
             kept.append(asyncio.new_event_loop())
             kept[-1].run_until_complete(start())
-        if event == "finished": thread = threading.Thread(target=print); thread.start(); thread.join()
+        if event == "finished":
+            thread = threading.Thread(target=print); thread.start(); thread.join()
         if event == "clean": clean()
     async def background(): await asyncio.sleep(60)
-    async def start(): kept.append(asyncio.ensure_future(background())); kept.reverse(); await asyncio.sleep(0)
+    async def start():
+        kept.append(asyncio.ensure_future(background())); kept.reverse()
+        await asyncio.sleep(0)
     def clean():
         stop.set()
         for one in kept:
@@ -62,9 +68,7 @@ def test_nothing_is_left(environment):
         ("executor", "ThreadPoolExecutor", ""),
     ],
 )
-def test_each_kind_with_its_name_and_where_it_was_started(
-    environment, tmp_path, event, label, started
-):
+def test_each_kind_of_leftover_has_its_name_and_place(environment, tmp_path, event, label, started):
     env = environment(SOURCE)
     (one,) = env.invoke(event).leftovers
     clean = env.invoke("clean").leftovers
@@ -74,7 +78,7 @@ def test_each_kind_with_its_name_and_where_it_was_started(
     assert clean == []
 
 
-def test_they_are_told_again_while_they_live_and_shown_on_the_timeline(environment):
+def test_leftovers_are_reported_while_they_live(environment):
     env = environment(SOURCE)
     env.invoke("thread")
     again = kinds(env.invoke("none"))
@@ -83,7 +87,7 @@ def test_they_are_told_again_while_they_live_and_shown_on_the_timeline(environme
     assert "left running: thread beater, started at " in repr(env.timeline)
 
 
-def test_what_the_test_itself_runs_is_not_the_functions(environment):
+def test_threads_of_the_test_do_not_count(environment):
     stop = threading.Event()
     thread = threading.Thread(target=stop.wait)
     thread.start()
@@ -95,7 +99,7 @@ def test_what_the_test_itself_runs_is_not_the_functions(environment):
         thread.join()
 
 
-def test_a_test_may_have_replaced_popen(environment, monkeypatch):
+def test_popen_that_the_test_has_replaced(environment, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", mock.MagicMock())
     env = environment("""
         import subprocess

@@ -1,4 +1,4 @@
-"""Spies, replacements, and what init made."""
+"""Spies, patches, and the objects that init has made."""
 
 import gc
 import importlib
@@ -51,7 +51,7 @@ def env(environment, write):
     return environment(APP)
 
 
-def test_a_function_is_spied_on_before_anyone_binds_it(env):
+def test_a_spy_is_in_place_before_a_module_binds_the_function(env):
     connect = env.spy("db.connect")
     env.invoke()
     env.invoke({"connect": "late"})
@@ -67,14 +67,14 @@ def test_a_function_is_spied_on_before_anyone_binds_it(env):
     assert env.invocations[1].spy_calls == [last]
 
 
-def test_an_exception_is_recorded_and_goes_on(env):
+def test_an_exception_is_recorded_and_raised(env):
     connect = env.spy("db.connect")
     with pytest.raises(FunctionError, match="no url"):
         env.invoke({"connect": ""})
     assert isinstance(connect.last.exception, ValueError)
 
 
-def test_one_says_what_there_was_instead(env):
+def test_the_error_of_one_shows_the_calls(env):
     connect = env.spy("db.connect")
     with pytest.raises(AssertionError, match=r"expected one call of db\.connect, there were none"):
         _ = connect.one
@@ -99,7 +99,7 @@ def test_a_count_of_a_phase_that_does_not_exist_is_refused(env, phase):
         spy.count(phase=phase)
 
 
-def test_classes_methods_and_their_kinds(env):
+def test_classes_and_kinds_of_methods(env):
     spies = {name: env.spy(f"db.Client{name}") for name in ("", ".get", ".make", ".ping")}
     env.invoke()
     assert spies[""].phases == ["init", "invoke"]
@@ -112,7 +112,7 @@ def test_classes_methods_and_their_kinds(env):
     assert isinstance(env.module.client, env.module.Client)
 
 
-def test_a_shared_library_is_spied_on_only_while_entered(environment):
+def test_calls_of_the_test_are_not_recorded(environment):
     original = json.dumps
     env = environment(
         "from json import dumps\nX = dumps([1])\ndef handler(event, context): return dumps(event)"
@@ -121,7 +121,7 @@ def test_a_shared_library_is_spied_on_only_while_entered(environment):
     assert json.dumps is original
     env.invoke({"a": 1})
     assert [call.args for call in spy.calls] == [([1],), ({"a": 1},)]
-    json.dumps("between phases")  # passes through, unrecorded
+    json.dumps("between phases")  # not recorded
     assert spy.count() == 2
     env.close()
     assert json.dumps is original
@@ -129,7 +129,7 @@ def test_a_shared_library_is_spied_on_only_while_entered(environment):
 
 @pytest.fixture
 def user_of_laterlib(environment, tmp_path, monkeypatch):
-    """An environment whose function uses an installed library that nobody has imported yet."""
+    """An environment whose function uses an installed library that is not imported yet."""
     (tmp_path / "site-packages").mkdir()
     (tmp_path / "site-packages" / "laterlib.py").write_text("VALUE = 1\ndef call(): return VALUE")
     monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
@@ -171,7 +171,7 @@ def test_several_targets_in_a_shared_library_that_the_test_imports_later(user_of
     assert not hasattr(laterlib.call, "__wrapped__")
 
 
-def test_a_name_that_a_late_library_does_not_have_is_told_at_each_invoke(user_of_laterlib):
+def test_a_name_that_a_late_library_does_not_have_is_an_error_of_each_invoke(user_of_laterlib):
     user_of_laterlib.spy("laterlib.cal")
     importlib.import_module("laterlib")
     for _ in range(2):
@@ -181,11 +181,11 @@ def test_a_name_that_a_late_library_does_not_have_is_told_at_each_invoke(user_of
             user_of_laterlib.invoke()
 
 
-def test_a_module_that_no_phase_imports_is_a_warning_once(environment, write):
+def test_a_module_that_no_phase_imports_is_one_warning(environment, write):
     write("db.py", "def connect(): ...")
     env = environment("def handler(event, context):\n if event: import db")
     spy = env.spy("db.connekt")
-    assert spy.calls == []  # nothing has run: nobody would conclude anything
+    assert spy.calls == []  # nothing has run: no warning yet
     assert env.invoke().status == "success"
     with pytest.warns(
         LifecycleWarning, match=r"'db\.connekt'.*: db was never imported by a phase"
@@ -197,7 +197,7 @@ def test_a_module_that_no_phase_imports_is_a_warning_once(environment, write):
         env.invoke({"import": "it"})
 
 
-def test_a_module_that_was_imported_and_not_called_is_no_warning(env):
+def test_an_imported_function_without_calls_is_no_warning(env):
     get = env.spy("db.Client.get")
     env.initialize()
     assert get.count() == 0
@@ -211,7 +211,7 @@ def test_spies_survive_a_reset(env):
     assert connect.phases == ["init", "init"]
 
 
-def test_patch_replaces_for_init_as_well(env):
+def test_patch_acts_in_init_too(env):
     env.patch(
         "db.connect",
         lambda url, retries: type("Fake", (), {"get": lambda self, key: f"fake {key}"})(),
@@ -223,7 +223,7 @@ def test_patch_replaces_for_init_as_well(env):
 
 @pytest.mark.parametrize("when", ["before", "entered", "left"])
 @pytest.mark.parametrize("target", ["json.loads", "db.connect"])
-def test_a_spy_on_what_was_patched_sees_the_calls_of_the_patch(environment, write, target, when):
+def test_a_spy_on_a_patched_function_sees_the_calls(environment, write, target, when):
     write("db.py", "def connect(x): return x")
     module, _, name = target.partition(".")
     env = environment(f"import {module}\ndef handler(event, context): return {module}.{name}('1')")
@@ -258,9 +258,7 @@ def test_two_spies_on_one_target_see_each_call_once(environment, write, target):
 @pytest.mark.parametrize(
     "target", ["app.json.dumps", "app.JSONEncoder.encode", "app.JSONEncoder", "app.default.encode"]
 )
-def test_a_shared_library_that_is_reached_through_function_code_is_restored(
-    environment, target, when
-):
+def test_a_spy_on_a_shared_library_through_function_code_is_undone(environment, target, when):
     def state():
         return json.dumps, encoder.encode, encoder.__init__, dict(vars(json._default_encoder))
 
@@ -297,7 +295,7 @@ def test_a_patch_of_a_shared_library_through_function_code_is_undone(environment
     assert json.dumps is dumps
 
 
-def test_patch_of_a_shared_library_is_undone(environment):
+def test_a_patch_of_a_shared_library_is_undone(environment):
     env = environment("import json\ndef handler(event, context): return json.loads")
     original = json.loads
     env.patch("json.loads", "patched")
@@ -318,7 +316,7 @@ def test_patch_of_a_shared_library_is_undone(environment):
         ("json.dumbs", r"json has no attribute 'dumbs'; did you mean 'dumps'\?"),
     ],
 )
-def test_a_target_that_cannot_be(env, target, message):
+def test_targets_that_are_refused(env, target, message):
     with pytest.raises(LifecycleError, match=message):
         env.spy(target)
     assert env.invoke().payload == "db://x/k"
@@ -333,15 +331,13 @@ def test_a_target_that_cannot_be(env, target, message):
         ("db.Client.size", "it is a property, and not callable"),
     ],
 )
-def test_a_target_in_function_code_that_does_not_exist_is_told_when_init_imports_it(
-    env, target, message
-):
+def test_a_missing_target_in_function_code_is_an_error_of_init(env, target, message):
     env.spy(target)
     with pytest.raises(LifecycleError, match=message):
         env.invoke()
 
 
-def test_a_spy_after_init_on_a_name_that_is_bound_elsewhere(env):
+def test_a_late_spy_on_a_name_that_another_module_has_bound(env):
     env.invoke()
     with pytest.raises(
         LifecycleError, match=r"init has already bound the same object as app\.connect"
@@ -353,7 +349,7 @@ def test_a_spy_after_init_on_a_name_that_is_bound_elsewhere(env):
 
 
 @pytest.mark.parametrize("handler", ["pkg.app.handler", "pkg/app.handler"])
-def test_the_handler_can_be_spied_on_until_the_runtime_has_bound_it(environment, write, handler):
+def test_a_spy_on_the_handler_has_to_come_before_init(environment, write, handler):
     write("pkg/app.py", "def handler(event, context): pass")
     env = environment(handler=handler)
     spy = env.spy("pkg.app.handler")
@@ -400,9 +396,7 @@ def test_a_builtin_type_cannot_be_spied_on(env):
         ("threading.Thread.start", "threading.Thread(target=pow, args=(1, 1)).start()", "success"),
     ],
 )
-def test_a_spy_on_what_the_environment_watches_sees_the_call_and_the_watch_goes_on(
-    environment, target, code, status
-):
+def test_a_spy_on_a_function_that_the_environment_replaces(environment, target, code, status):
     env = environment(f"""
         import atexit, logging, os, signal, socket, subprocess, sys, tempfile, threading
         def handler(event, context):
@@ -410,7 +404,7 @@ def test_a_spy_on_what_the_environment_watches_sees_the_call_and_the_watch_goes_
     """)
     before = os.getcwd(), signal.getsignal(signal.SIGUSR1), os.environ.copy()
     spy = env.spy(target)
-    for count in (1, 2):  # the second time the environment has been out of the process
+    for count in (1, 2):  # before the second invoke the environment has left the process
         assert env.invoke(check=False).status == status
         assert spy.count(phase="invoke") == count
         assert os.getcwd() == before[0]
@@ -420,19 +414,19 @@ def test_a_spy_on_what_the_environment_watches_sees_the_call_and_the_watch_goes_
 
 
 @pytest.mark.parametrize("builtin", ["len", "isinstance", "getattr", "hash", "print"])
-def test_a_spy_on_what_everybody_uses(environment, builtin):
+def test_a_spy_on_a_builtin_function(environment, builtin):
     env = environment(f"def handler(event, context): return str({builtin}('x', *([str] * event)))")
     spy = env.spy(f"builtins.{builtin}")
     env.invoke({"isinstance": 1, "getattr": 1}.get(builtin, 0), check=False)
     assert [call.args[0] for call in spy.calls].count("x") == 1
 
 
-def test_our_own_calls_are_no_calls_of_the_function(environment):
+def test_calls_of_the_library_are_not_recorded(environment):
     env = environment(
         "import os\ndef handler(event, context): os.environ['OWN'] = '1'; getattr(os, 'own', None)"
     )
     putenv, get = env.spy("os.putenv"), env.spy("builtins.getattr")
-    env.invoke()  # the runtime sets a variable as well, for X-Ray
+    env.invoke()  # the runtime sets a variable too, for X-Ray
     assert putenv.one.args == (b"OWN", b"1")
     assert ("own",) in [call.args[1:2] for call in get.calls]
     assert "handler" not in [call.args[1] for call in get.calls]
@@ -471,7 +465,7 @@ class TestReuse:
         env.invoke()
         env.assert_reused("app.table", "app.Pool", "app.Pool.instance")
 
-    def test_another_object_fails_with_both_and_the_invocation(self, environment):
+    def test_another_object_fails_and_names_the_invocation(self, environment):
         env = environment(self.SOURCE)
         env.invoke()
         env.invoke("replace", request_id="r-7")
@@ -480,7 +474,8 @@ class TestReuse:
             env.assert_reused("app.table")
         lines = str(caught.value).splitlines()
         assert lines[0] == (
-            "app.table was not reused: it is another object than init made (replaced by invocation 1, request r-7)"
+            "app.table was not reused: it is another object than init made "
+            "(replaced by invocation 1, request r-7)"
         )
         assert lines[1].startswith("  after init: <object object at ")
         assert lines[2].startswith("  now:        <object object at ")
@@ -495,14 +490,14 @@ class TestReuse:
         with pytest.raises(AssertionError, match="was not reused"):
             env.assert_reused(target)
 
-    def test_it_compares_with_the_latest_init(self, environment):
+    def test_objects_are_compared_with_those_of_the_latest_init(self, environment):
         env = environment(self.SOURCE)
         env.invoke("replace")
         env.reset()
         env.invoke()
         env.assert_reused("app.table")
 
-    def test_nothing_to_compare(self, environment):
+    def test_an_error_before_the_first_invoke(self, environment):
         env = environment(self.SOURCE)
         for prepare in (lambda: None, env.initialize):
             prepare()
@@ -514,7 +509,8 @@ class TestReuse:
         [
             (
                 "shutdown",
-                r"what init made is gone, .* was shut down \(reason spindown\) at .*test_spies.py:.*; ask before",
+                r"what init made is gone, .* was shut down \(reason spindown\)"
+                r" at .*test_spies.py:.*; ask before",
             ),
             ("close", r"what init made is gone, .* was closed at .*test_spies.py:.*; ask before"),
             (
@@ -527,7 +523,7 @@ class TestReuse:
             ),
         ],
     )
-    def test_nothing_to_compare_any_more(self, environment, end, message):
+    def test_an_error_after_the_end_of_the_process(self, environment, end, message):
         env = environment(self.SOURCE)
         env.invoke()
         getattr(env, end)()
@@ -536,7 +532,7 @@ class TestReuse:
         ):
             env.assert_reused("app.table")
 
-    def test_no_target_at_all(self, environment):
+    def test_an_error_without_targets(self, environment):
         env = environment(self.SOURCE)
         env.invoke()
         with pytest.raises(LifecycleError, match="whether nothing was reused: name targets"):
@@ -552,14 +548,14 @@ class TestReuse:
             (5, "names nothing inside a module"),
         ],
     )
-    def test_a_target_that_means_nothing(self, environment, target, message):
+    def test_targets_outside_of_function_code(self, environment, target, message):
         env = environment(self.SOURCE)
         env.invoke()
         with pytest.raises(LifecycleError, match=message):
             env.assert_reused(target)
 
 
-def test_what_a_test_replaces_between_invokes_is_not_blamed_on_an_invoke(environment):
+def test_a_replacement_of_the_test_does_not_name_an_invocation(environment):
     env = environment("table = object()\ndef handler(event, context): ...")
     env.invoke()
     env.module.table = object()

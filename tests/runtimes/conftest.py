@@ -1,4 +1,4 @@
-"""The fixtures of the APIs, which the tests of the remote runtime need too."""
+"""Fixtures of the APIs that the tests of the remote runtime need too."""
 
 from api.conftest import make_apis, notes
 

@@ -39,11 +39,11 @@ def _no_runtime_named(monkeypatch):
     monkeypatch.delenv("AWS_EXECUTION_ENV", raising=False)
 
 
-# --- events, decoded
+# -- events, decoded -----------------------------------------------------------------------------
 
 
 @given(JSON_VALUES)
-def test_decodes_what_simplejson_writes(value):
+def test_decoding_is_the_inverse_of_simplejson(value):
     assert codec.decode(simplejson.dumps(value).encode(), "application/json") == value
 
 
@@ -64,7 +64,7 @@ def test_any_other_content_type_is_left_as_bytes(content_type):
         (b"\xff", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
     ],
 )
-def test_refuses_with_the_runtimes_words(body, detail):
+def test_malformed_json_is_refused_with_the_message_of_the_runtime(body, detail):
     with pytest.raises(codec.RuntimeFault) as caught:
         codec.decode(body, "application/json")
     assert caught.value.error_type == "Runtime.UnmarshalError"
@@ -80,7 +80,7 @@ def test_numbers_beyond_doubles_become_infinite():
     assert codec.decode(b"1e400", "application/json") == math.inf
 
 
-# --- results, encoded
+# -- results, encoded ----------------------------------------------------------------------------
 
 Point = collections.namedtuple("Point", "x y")
 
@@ -119,7 +119,7 @@ class Name(str):
         ("\ud800", '"\\ud800"'),
     ],
 )
-def test_encodes_as_the_runtime_does(result, text):
+def test_results_are_encoded_as_by_the_runtime(result, text):
     assert encoded(result) == text
 
 
@@ -142,14 +142,14 @@ def test_bytes_are_posted_as_they_are():
         ([b"\xff"], "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
     ],
 )
-def test_refuses_results_with_the_runtimes_words(result, detail):
+def test_other_results_are_refused_with_the_message_of_the_runtime(result, detail):
     with pytest.raises(codec.RuntimeFault) as caught:
         encoded(result)
     assert caught.value.error_type == "Runtime.MarshalError"
     assert caught.value.message == f"Unable to marshal response: {detail}"
 
 
-def test_refuses_a_result_that_contains_itself_and_encodes_the_next_one():
+def test_a_result_that_contains_itself_does_not_spoil_the_next_one():
     loop: list[object] = []
     loop.append(loop)
     with pytest.raises(codec.RuntimeFault, match="Circular reference detected"):
@@ -158,13 +158,13 @@ def test_refuses_a_result_that_contains_itself_and_encodes_the_next_one():
 
 
 @pytest.mark.parametrize("minor", [12, 13, 14, 15])
-def test_newer_runtimes_write_letters_as_they_are(monkeypatch, minor):
+def test_newer_runtimes_do_not_escape_letters(monkeypatch, minor):
     monkeypatch.setenv("AWS_EXECUTION_ENV", f"AWS_Lambda_python3.{minor}")
     assert encoded("é\u2028\x7f") == '"é\u2028\x7f"'
     assert codec.encode_error({"errorMessage": "é"}) == '{"errorMessage": "é"}'
 
 
-def test_the_variable_decides_for_responses_once_and_for_errors_each_time(monkeypatch):
+def test_the_variable_is_read_once_for_responses_and_each_time_for_errors(monkeypatch):
     encode = codec.response_encoder()
     monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.12")
     assert encode("é") == '"\\u00e9"'
@@ -172,19 +172,19 @@ def test_the_variable_decides_for_responses_once_and_for_errors_each_time(monkey
 
 
 @given(JSON_VALUES)
-def test_results_are_what_simplejson_writes(value):
+def test_results_are_encoded_as_by_simplejson(value):
     assert encoded(value) == simplejson.dumps(value)
 
 
-# --- events, encoded
+# -- events, encoded -----------------------------------------------------------------------------
 
 
 @given(JSON_VALUES)
-def test_events_are_what_simplejson_writes(value):
+def test_events_are_encoded_as_by_simplejson(value):
     assert codec.encode_event(value) == simplejson.dumps(value).encode()
 
 
-def test_bytes_pass_unchanged():
+def test_bytes_are_delivered_unchanged():
     assert codec.encode_event(b"not json \xff") == b"not json \xff"
 
 
@@ -215,7 +215,7 @@ def _loop() -> dict[str, object]:
         (_loop(), 'event["down"][0] contains itself'),
     ],
 )
-def test_an_event_without_json_form_is_refused_by_its_path(event, complaint):
+def test_the_refusal_of_an_event_names_the_path(event, complaint):
     with pytest.raises(LifecycleError) as caught:
         codec.encode_event(event)
     assert complaint in str(caught.value)
@@ -230,5 +230,6 @@ def test_an_event_that_is_too_deep_is_refused():
         with pytest.raises(LifecycleError, match="recursion limit"):
             codec.encode_event(event)
     finally:
-        while event:  # level by level: the interpreter's own way of freeing it may run out of stack
+        # Level by level: the interpreter may run out of stack when it frees all of it at once.
+        while event:
             event = event.pop()

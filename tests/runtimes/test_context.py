@@ -59,23 +59,24 @@ def test_variables_are_read_at_every_invoke(monkeypatch):
     assert make().function_name is None
 
 
-def test_variables_are_read_from_whatever_stands_for_os_environ(monkeypatch):
+def test_variables_are_read_from_a_replaced_os_environ(monkeypatch):
     monkeypatch.setattr("os.environ", {"AWS_LAMBDA_FUNCTION_NAME": "replaced"})
     context = make()
     assert context.function_name == "replaced"
     assert context.function_version is None
 
 
-def test_shows_what_the_runtime_shows():
+def test_the_repr_is_that_of_the_runtime():
     assert repr(make()) == (
-        "LambdaContext([aws_request_id=req-1,log_group_name=/aws/lambda/fn,log_stream_name=2026/01/01/[7]abc,"
-        f"function_name=fn,memory_limit_in_mb=256,function_version=7,invoked_function_arn={ARN},client_context=None,"
-        "identity=CognitoIdentity([cognito_identity_id=None,cognito_identity_pool_id=None]),tenant_id=None])"
+        "LambdaContext([aws_request_id=req-1,log_group_name=/aws/lambda/fn,"
+        "log_stream_name=2026/01/01/[7]abc,function_name=fn,memory_limit_in_mb=256,"
+        f"function_version=7,invoked_function_arn={ARN},client_context=None,identity="
+        "CognitoIdentity([cognito_identity_id=None,cognito_identity_pool_id=None]),tenant_id=None])"
     )
     assert type(make()).__module__ == "awslambdaric.lambda_context"
 
 
-def test_the_context_is_a_plain_object_and_its_parts_are_not():
+def test_the_context_takes_attributes_and_its_parts_do_not():
     context = make({"custom": {}})
     context.anything = 1  # type: ignore[attr-defined]
     assert vars(context)["anything"] == 1
@@ -84,7 +85,7 @@ def test_the_context_is_a_plain_object_and_its_parts_are_not():
             part.anything = 1
 
 
-def test_remaining_time_is_an_int_from_time_as_it_is_at_the_call(monkeypatch):
+def test_remaining_time_is_an_int_and_reads_time_at_the_call(monkeypatch):
     context = make(deadline=5000)
     monkeypatch.setattr(time, "time", lambda: 0.0015)
     assert context.get_remaining_time_in_millis() == 4999
@@ -113,7 +114,7 @@ def test_client_context():
     )
 
 
-def test_trace_context_is_taken_out_of_the_client_context():
+def test_the_trace_context_comes_from_the_client_context():
     w3c = {"traceparent": "00-a-b-01", "tracestate": 1, "baggage": "k=v", "other": "z"}
     context = make({"w3c": w3c, "custom": None})
     assert context.w3c() == {"traceparent": "00-a-b-01", "baggage": "k=v"}
@@ -131,7 +132,7 @@ def test_json_of_a_wrong_type_fails_as_in_the_runtime(value):
         make(client_context=value)
 
 
-def test_headers_are_decoded_by_the_standard_library():
+def test_headers_are_decoded_with_the_module_json():
     assert decode_header('{"a": NaN}', "Client Context")["a"] != 0
     with pytest.raises(RuntimeFault) as caught:
         decode_header("{", "Client Context")
@@ -141,7 +142,7 @@ def test_headers_are_decoded_by_the_standard_library():
     assert caught.value.message == f"Unable to parse Client Context JSON: {expected.value}"
 
 
-def test_log_goes_to_the_runtimes_handler_or_else_to_stdout(capsys, monkeypatch):
+def test_log_writes_to_the_handler_of_the_runtime_or_to_stdout(capsys, monkeypatch):
     class Sink:
         def log(self, text: str) -> None:
             written.append(text)
@@ -157,7 +158,7 @@ def test_log_goes_to_the_runtimes_handler_or_else_to_stdout(capsys, monkeypatch)
     assert capsys.readouterr().out == "plain"
 
 
-def test_the_context_is_no_instance_of_the_real_class(environment):
+def test_the_context_is_not_an_instance_of_the_real_class(environment):
     lambda_context = pytest.importorskip("awslambdaric.lambda_context")
     env = environment("""
         def handler(event, context):

@@ -44,7 +44,7 @@ def test_a_handler_that_cannot_be_loaded(environment, source, handler, error_typ
         ("pkg/__init__.py", "pkg.handler", "pkg/shop.py", "from pkg import shop"),
     ],
 )
-def test_a_module_beside_the_handlers_file_is_hinted_at(
+def test_the_error_names_a_module_beside_the_handler(
     environment, write, file, handler, neighbour, remedy
 ):
     write(file, "import shop\ndef handler(event, context): ...")
@@ -63,9 +63,7 @@ def test_a_module_beside_the_handlers_file_is_hinted_at(
 @pytest.mark.parametrize(
     ("file", "handler"), [("queue.py", "queue.handler"), ("email/shop.py", "email/shop.handler")]
 )
-def test_a_handler_whose_module_is_hidden_by_a_loaded_library_is_hinted_at(
-    environment, write, file, handler
-):
+def test_the_error_names_a_loaded_library_that_hides_the_handler(environment, write, file, handler):
     library = importlib.import_module(handler.partition(".")[0].partition("/")[0])
     write(file, "def handler(event, context): ...")
     env = environment(handler=handler)
@@ -77,7 +75,7 @@ def test_a_handler_whose_module_is_hidden_by_a_loaded_library_is_hinted_at(
     assert "loaded it" not in str(env.invocations[0].error) + caught.value.error_message + env.log
 
 
-def test_a_handler_that_its_own_module_does_not_have_is_no_matter_of_names(environment, write):
+def test_a_missing_handler_in_a_module_that_was_found_has_no_hint(environment, write):
     write("app/__init__.py", "def other(event, context): ...")
     write("shop.py", "")
     for handler in ("app.handler", "shop.handler"):
@@ -88,7 +86,7 @@ def test_a_handler_that_its_own_module_does_not_have_is_no_matter_of_names(envir
 
 
 @pytest.mark.parametrize("handler", ["app.handler", "src/app.handler"])
-def test_a_module_that_lies_nowhere_is_not_hinted_at(environment, write, handler):
+def test_a_module_that_does_not_exist_has_no_hint(environment, write, handler):
     write("app.py", "import shop_nope\ndef handler(event, context): ...")
     write("src/app.py", "import shop_nope\ndef handler(event, context): ...")
     with pytest.raises(InitError) as caught:

@@ -1,4 +1,4 @@
-"""The encoder that is kept says what a new one would say."""
+"""An encoder that is kept writes the same text as a new one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pair(**options):
     "options", [{}, {"ensure_ascii": False}, {"use_decimal": False, "default": str}], ids=str
 )
 @given(value=JSON_VALUES)
-def test_the_same_text(options, value):
+def test_a_kept_encoder_writes_the_same_text(options, value):
     kept, anew = pair(**options)
     for _ in range(2):
         assert kept(value) == anew(value)
@@ -60,7 +60,7 @@ Point = collections.namedtuple("Point", "x y")
         {},
     ],
 )
-def test_what_json_has_no_word_for(value):
+def test_values_beyond_json(value):
     kept, anew = pair()
     assert kept(value) == anew(value)
 
@@ -69,12 +69,12 @@ def test_what_json_has_no_word_for(value):
 @pytest.mark.parametrize(
     "encode", [codec._encode_strict, codec._encode_ascii, codec._encode_unescaped]
 )
-def test_it_is_in_force(encode):
+def test_the_codec_uses_kept_encoders(encode):
     assert encode.__module__ == kept.__name__
 
 
 @pytest.mark.parametrize("made", ["nowhere", "in another way"])
-def test_where_nothing_can_be_kept(monkeypatch, made):
+def test_without_a_compiled_encoder_nothing_is_kept(monkeypatch, made):
     if made == "nowhere":
         monkeypatch.setattr(simplejson_encoder, "c_make_encoder", None)
     else:
@@ -84,7 +84,7 @@ def test_where_nothing_can_be_kept(monkeypatch, made):
     assert kept([]) == "[]"
 
 
-def test_after_an_error_it_goes_on():
+def test_a_kept_encoder_works_after_an_error():
     kept, _ = pair()
     circular: list[object] = []
     circular.append(circular)
@@ -99,7 +99,7 @@ def test_after_an_error_it_goes_on():
     assert kept([circular, broken]) == '[[], {"a": 1}]'
 
 
-def test_an_encoder_that_is_asked_while_it_encodes():
+def test_a_kept_encoder_that_is_called_while_it_encodes():
     class Nested(Point):
         def _asdict(self):
             return {"inner": kept({"x": [self.x]}), "again": inner}

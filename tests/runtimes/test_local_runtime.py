@@ -46,11 +46,11 @@ _modules = (f"task_{number}" for number in itertools.count())
 
 
 class Stop(BaseException):
-    """Stands for a test's own control flow."""
+    """Stands for the control flow of a test."""
 
 
 class Function:
-    """A handler module in a task root of its own, and the runtime that runs it."""
+    """A handler module in its own task root, and the runtime that runs it."""
 
     def __init__(self, root, monkeypatch) -> None:
         self.root = root
@@ -73,15 +73,14 @@ class Function:
 
 @pytest.fixture
 def function(tmp_path, capsys, monkeypatch):
-    """A function, and the process state that a runtime changes given back at the end.
+    """A function; at the end, the process state that a runtime changes is restored.
 
-    `capsys` comes first, so that what a test put in place of a stream is taken back before the
-    capture ends.
+    `capsys` comes first, so that replaced streams are restored before the capture ends.
     """
     root = logging.getLogger()
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    # What the runtime itself sets must be undone too.
+    # Changes of the runtime itself have to be undone too.
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "before")
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
@@ -89,7 +88,7 @@ def function(tmp_path, capsys, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield Function(tmp_path, monkeypatch)
-    root.setLevel(root.level)  # empties the loggers' cache of enabled levels
+    root.setLevel(root.level)  # empties the cache of enabled levels of the loggers
 
 
 def request(body: bytes = b"{}", **headers: str | None) -> Request:
@@ -99,7 +98,7 @@ def request(body: bytes = b"{}", **headers: str | None) -> Request:
     )
 
 
-# --- init
+# -- init ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -166,7 +165,7 @@ def test_init_errors_are_posted_as_latin_1(function, capsys):
 @pytest.mark.parametrize(
     "source", ["class Э(Exception): pass\nraise Э", "raise type('a\\nb', (Exception,), {})"]
 )
-def test_an_init_error_that_no_header_can_hold_ends_the_process(function, source):
+def test_an_init_error_that_does_not_fit_a_header_ends_the_process(function, source):
     outcome = function.runtime(source).init()
     assert isinstance(outcome, Exited)
     assert outcome.exit_code == 1
@@ -181,7 +180,7 @@ def test_a_preview_runtime_warns(function, capsys):
     assert "https://docs.amazonaws.cn/lambda/" in out
 
 
-def test_each_init_is_that_of_a_new_process(function, capsys):
+def test_each_init_begins_as_in_a_new_process(function, capsys):
     runtime = function.loaded(
         "import logging\nlogging.warning('at init')\ndef handler(event, context): pass"
     )
@@ -193,10 +192,10 @@ def test_each_init_is_that_of_a_new_process(function, capsys):
     assert capsys.readouterr().out.endswith("Z\t\tat init\n")
 
 
-# --- invoke
+# -- invoke --------------------------------------------------------------------------------------
 
 
-def test_returns_what_the_handler_returns(function):
+def test_the_result_of_the_handler_is_returned(function):
     runtime = function.loaded("def handler(event, context): return [event, context.aws_request_id]")
     assert runtime.invoke(request(b'{"a": 1}')) == Returned(
         b'[{"a": 1}, "req-1"]', "application/json"
@@ -245,7 +244,8 @@ def test_an_exception_becomes_an_error_object_and_a_log_line(function, capsys):
     assert capsys.readouterr().out == (
         "[ERROR] ValueError: boom\rTraceback (most recent call last):"
         f'\r{indent}File "{function.path}", line 4, in handler\r{indent}{indent}f()'
-        f"\r{indent}File \"{function.path}\", line 2, in f\r{indent}{indent}raise ValueError('boom')\n"
+        f'\r{indent}File "{function.path}", line 2, in f'
+        f"\r{indent}{indent}raise ValueError('boom')\n"
     )
     assert isinstance(outcome.exception, ValueError)
     assert outcome.exception.__traceback__ is not None
@@ -320,10 +320,10 @@ def test_ends_of_the_process(function, capsys, turn, statement, exit_code, text)
     assert outcome.stderr.endswith(text)
     assert bool(outcome.stderr) == bool(text)
     assert capsys.readouterr() == ("", outcome.stderr)
-    assert "runtimes" not in outcome.stderr  # no frames of ours
+    assert "runtimes" not in outcome.stderr  # no frames of this package
 
 
-def test_process_end_is_an_exit_without_words(function, monkeypatch):
+def test_process_end_is_an_exit_without_output(function, monkeypatch):
     def leave(code: int) -> None:
         raise ProcessEnd(code)
 
@@ -360,7 +360,7 @@ def test_an_error_in_the_error_report_ends_the_process(function, monkeypatch, bo
     assert outcome.stderr
 
 
-def test_a_closed_stderr_does_not_hide_an_end(function, monkeypatch):
+def test_a_closed_stderr_does_not_hide_an_exit(function, monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     outcome = function.loaded("def handler(event, context): raise SystemExit('bye')").invoke(
         request()
@@ -379,12 +379,13 @@ def test_a_lone_surrogate_that_is_not_escaped_ends_the_process(function, capsys)
 
 
 @pytest.mark.parametrize("turn", ["init", "invoke", "str"])
-def test_what_passes_through_is_not_touched(function, turn):
+def test_control_flow_of_the_test_passes_through(function, turn):
     stop = f"import sys\nStop = sys.modules[{__name__!r}].Stop\n"
     sources = {
         "init": f"{stop}raise Stop('now')",
         "invoke": f"{stop}def handler(event, context): raise Stop('now')",
-        "str": f"{stop}def s(self): raise Stop('now')\nE = type('E', (Exception,), dict(__str__=s))\n"
+        "str": f"{stop}def s(self): raise Stop('now')\n"
+        "E = type('E', (Exception,), dict(__str__=s))\n"
         "def handler(event, context): raise E",
     }
     runtime = function.runtime(sources[turn])
@@ -412,17 +413,17 @@ def test_a_marshaller_of_function_code_is_used(function):
         assert runtime.invoke(request(b"x")) == Returned(
             b"['x', 'application/json']", "text/x-repr"
         )
-        other = function.loaded("")  # the module is loaded already: this init replaces nothing
+        other = function.loaded("")  # the module is loaded: this init replaces nothing
         assert other.invoke(request(b"1")) == Returned(b"1", "application/json")
     finally:
         del LambdaRuntimeClient.marshaller
     assert LambdaRuntimeClient.marshaller is stock
 
 
-# --- headers
+# -- headers -------------------------------------------------------------------------------------
 
 
-def test_a_header_that_is_no_utf_8_ends_the_process():
+def test_a_header_that_is_not_utf_8_ends_the_process():
     outcome = run(Lambda_Runtime_Aws_Tenant_Id="caf\xe9")
     assert isinstance(outcome, Exited)
     assert outcome.exit_code == 1
@@ -436,7 +437,7 @@ def run(**headers: str | None) -> Exited | Returned | Raised:
 
 
 def tenant_id(text: str) -> str | None:
-    """Return the last of what the runtime reads."""
+    """Return the last value that the runtime reads from the headers."""
     return read_headers(request(Lambda_Runtime_Aws_Tenant_Id=text).headers)[-1]
 
 
@@ -454,15 +455,16 @@ def test_optional_headers():
     assert read_headers({**request().headers, "Lambda-Runtime-Deadline-Ms": None})[2] == 0
 
 
-# --- logging
+# -- logging -------------------------------------------------------------------------------------
 
 
-def test_the_root_logger_is_lambdas(function, capsys):
+def test_the_root_logger_has_the_handler_and_level_of_lambda(function, capsys):
     root = logging.getLogger()
     root.handlers.append(logging.NullHandler())
     root.setLevel(logging.DEBUG)
     runtime = function.loaded(
-        "import logging\nlogging.warning('w')\ndef handler(e, c): logging.info('i'); logging.error('e %s', 1)"
+        "import logging\nlogging.warning('w')\n"
+        "def handler(e, c): logging.info('i'); logging.error('e %s', 1)"
     )
     runtime.invoke(request())
     first, second = capsys.readouterr().out.splitlines()
@@ -530,7 +532,7 @@ def test_a_bad_log_call_fails_the_invoke(function):
     assert outcome.error["errorType"] == "TypeError"
 
 
-def test_stdout_is_looked_up_when_it_is_written(function, monkeypatch):
+def test_stdout_is_looked_up_at_each_write(function, monkeypatch):
     runtime = function.loaded(
         "import logging\ndef handler(e, c): logging.error('e'); c.log('direct')"
     )
@@ -540,7 +542,7 @@ def test_stdout_is_looked_up_when_it_is_written(function, monkeypatch):
     assert written.getvalue().endswith("\treq-1\te\ndirect")
 
 
-# --- SnapStart
+# -- SnapStart -----------------------------------------------------------------------------------
 
 HOOKS = """
     from snapshot_restore_py import register_after_restore, register_before_snapshot
@@ -555,7 +557,7 @@ HOOKS = """
 
 @pytest.fixture
 def registry(monkeypatch):
-    """The library of the hooks, with nothing registered."""
+    """The library of hooks, with no hook registered."""
     library = pytest.importorskip("snapshot_restore_py")
     library.get_before_snapshot().clear()
     library.get_after_restore().clear()
@@ -565,7 +567,7 @@ def registry(monkeypatch):
 
 
 @pytest.mark.usefixtures("registry")
-def test_hooks_run_in_the_runtimes_order(function):
+def test_hooks_run_in_the_order_of_the_runtime(function):
     runtime = function.loaded(HOOKS)
     assert runtime.before_snapshot() == runtime.before_snapshot() == Loaded()
     assert runtime.after_restore() == runtime.after_restore() == Loaded()
@@ -606,4 +608,4 @@ def test_a_hook_that_raises_anything_is_reported(
     assert own.endswith(f"in run_{turn}\n    func(*args, **kwargs)\n")
     assert user.startswith(f'  File "{function.path}", line 3, in hook\n')
     out = capsys.readouterr().out
-    assert out.startswith("[ERROR] ")  # and no LAMBDA_WARNING before it
+    assert out.startswith("[ERROR] ")  # without a LAMBDA_WARNING before it

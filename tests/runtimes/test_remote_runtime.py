@@ -1,6 +1,4 @@
-"""A runtime outside this process: the conductor leads it through its phases by the Runtime API
-alone.
-"""
+"""A runtime outside this process, which the conductor runs through the Runtime API alone."""
 
 from __future__ import annotations
 
@@ -51,7 +49,7 @@ while True:
 
 
 class Client:
-    """A runtime's connection."""
+    """The connection of a runtime."""
 
     def __init__(self, address: str) -> None:
         self.connection = http.client.HTTPConnection(address, timeout=20)
@@ -76,9 +74,7 @@ class Client:
 
 
 class Process:
-    """Runs a runtime on a thread, which is all that the conductor and `RemoteRuntime` need to know
-    of a process.
-    """
+    """A process as the conductor and `RemoteRuntime` see one; it runs a runtime on a thread."""
 
     exit_code: int | None = None
 
@@ -104,7 +100,7 @@ class Process:
         return self.until
 
     def terminate(self) -> None:
-        """Do nothing: without extensions nobody asks for it."""
+        """Do nothing: without extensions this is not called."""
 
     def run(self, turn: Callable[[], Any], /, limit: float | None = None) -> Any:
         assert limit is not None
@@ -124,7 +120,7 @@ class Process:
 
 
 class NoExtensions:
-    """An environment without any; what is asked only of those that are present is left out."""
+    """The group of extensions of an environment without extensions."""
 
     present = False
     names = ()
@@ -195,10 +191,10 @@ def platform(make_apis):
         process.close()
 
 
-# -- what a runtime lives through
+# -- phases -----------------------------------------------------------------
 
 
-def test_a_bare_runtime_in_a_process_of_its_own(platform):
+def test_a_bare_runtime_in_its_own_process(platform):
     class Spawned(Process):
         def live(self) -> None:
             path = f"import sys; sys.path[:] = {sys.path!r}\n"
@@ -230,7 +226,7 @@ def test_a_bare_runtime_in_a_process_of_its_own(platform):
     assert json.loads(here.invoke().body)["pid"] not in pids
 
 
-def test_the_deadline_crosses(platform):
+def test_the_deadline_reaches_the_runtime(platform):
     def life(client: Client) -> int:
         response = client("GET", "invocation/next")
         client.request_id = response.headers["Lambda-Runtime-Aws-Request-Id"]
@@ -242,7 +238,7 @@ def test_the_deadline_crosses(platform):
     assert 30_000 <= int(outcome.body) - before < 60_000
 
 
-def test_a_response_counts_when_the_runtime_asks_for_more(platform):
+def test_a_response_counts_once_the_runtime_calls_next(platform):
     answered, go_on = threading.Event(), threading.Event()
 
     def life(client: Client) -> int:
@@ -257,14 +253,14 @@ def test_a_response_counts_when_the_runtime_asks_for_more(platform):
     thread = threading.Thread(target=lambda: outcomes.append(here.invoke()))
     thread.start()
     assert answered.wait(20)
-    assert here.apis.runtime.answer == Returned(b"1", "")  # the caller may have it already
+    assert here.apis.runtime.answer == Returned(b"1", "")  # the API has the response
     assert outcomes == []
     go_on.set()
     thread.join(20)
     assert outcomes == [Returned(b"1", "")]
 
 
-def test_an_error_leaves_the_runtime_as_it_is(platform):
+def test_an_error_does_not_end_the_runtime(platform):
     lives = []
 
     def life(client: Client) -> int:
@@ -281,16 +277,16 @@ def test_an_error_leaves_the_runtime_as_it_is(platform):
     assert len(lives) == 1
 
 
-# -- how it fails
+# -- failures ---------------------------------------------------------------------------------
 
 
-def test_a_runtime_that_ends_amid_an_invoke(platform):
+def test_a_runtime_that_ends_during_an_invoke(platform):
     here = platform(lambda client: client.next() and None)
     assert here.invoke() == Exited(0)
     assert here.conductor.state is State.RESET
 
 
-def test_a_runtime_that_ends_after_its_answer(platform):
+def test_a_runtime_that_ends_after_its_response(platform):
     def life(client: Client) -> int:
         client.next()
         client.answer(b"1")
@@ -307,9 +303,8 @@ def test_a_runtime_that_ends_between_invokes(platform):
     def life(client: Client) -> int:
         client.next()
         client.answer(b"1")
-        client.connection.request(
-            "GET", f"{RUNTIME}invocation/next"
-        )  # it is frozen before it reads the answer
+        # The runtime is frozen before it reads the answer.
+        client.connection.request("GET", f"{RUNTIME}invocation/next")
         leave.wait(20)
         return 5
 
@@ -351,7 +346,7 @@ def test_a_runtime_that_takes_too_long(platform, until):
     assert here.conductor.state is State.RESET
 
 
-def test_init_fails_with_a_report_and_an_end(platform):
+def test_init_reports_an_error_and_exits(platform):
     def life(client: Client) -> int:
         kind = {"Lambda_Runtime_Function_Error_Type": "Runtime.ImportModuleError"}
         assert (
@@ -374,11 +369,11 @@ def test_init_fails_with_a_report_and_an_end(platform):
     assert here.conductor.state is State.RESET
 
 
-def test_init_ends_without_a_report(platform):
+def test_init_exits_without_a_report(platform):
     assert platform(lambda client: 3).conductor.initialize().outcome == Exited(3)
 
 
-# -- SnapStart
+# -- SnapStart ------------------------------------------------------------------------------------
 
 
 def serve(client: Client) -> int:
@@ -403,7 +398,7 @@ def test_a_restore(platform):
     assert steps == ["before", "after"]
 
 
-def test_a_runtime_that_knows_nothing_of_restores(platform):
+def test_a_runtime_that_does_not_call_restore(platform):
     here = platform(serve, initialization_type="snap-start")
     here.conductor.initialize()
     assert here.conductor.restore().status == "success"

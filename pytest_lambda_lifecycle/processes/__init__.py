@@ -1,5 +1,5 @@
-"""Real processes of ours: start, read, freeze, kill, and the guard that ends them with the test
-session.
+"""The processes that this package starts: start, read, freeze, kill, and the guard that ends them.
 
-The only folder that starts a process; it knows nothing of extensions, runtimes or phases.
+Only this folder starts a process.  States, APIs and phases of the environment live elsewhere: these
+modules report through callbacks.
 """

@@ -1,7 +1,7 @@
-"""External extensions: executables that run beside the runtime, each in a process group of its own.
+"""External extensions: programs that run beside the runtime, each in a process group of its own.
 
-No thread here touches the environment: what happens is told by callbacks.  All waiting is real,
-whatever clock a test has installed.  Processes need a POSIX system.
+No thread here touches the environment: they report through callbacks.  All waiting is in real time,
+also under a virtual clock.  Processes need a POSIX system.
 """
 
 from __future__ import annotations
@@ -24,24 +24,30 @@ from pytest_lambda_lifecycle.processes.output import Output
 
 __all__ = ["Child", "ExtensionProcess", "LaunchError", "signal_group", "succeeds"]
 
-
 _HINTS: Final = {
     errno.EACCES: "make it executable: chmod +x",
     errno.ENOENT: "is the interpreter there that its first line (#!) names?",
-    errno.ENOEXEC: "its first line has to name an interpreter (#!/bin/sh), or it was built for another machine",
+    errno.ENOEXEC: (
+        "its first line has to name an interpreter (#!/bin/sh), or it was built for another machine"
+    ),
 }
 _CHUNK: Final = 65_536
 _CATCH_UP_S: Final = 0.5
+_CHUNKS_AFTER_THE_END: Final = 16
+"""Chunks that are read after the end of a process: a pipe may hold as much."""
 
-# An environment that is entered watches these for what function code starts; a test may replace
-# them as well.
+# An environment that is entered replaces these functions, and a test may do so as well.
 _kill_group: Any = getattr(os, "killpg", None)
 _wait_for: Any = getattr(os, "waitid", None)  # macOS has it since Python 3.13
 _new_poll: Any = getattr(select, "poll", None)
 
 
 class Child(subprocess.Popen[bytes]):
-    """A process of ours: never taken for one that function code has started."""
+    """A process that this package starts.
+
+    Its constructor is that of `Popen` at import time: the environment replaces it later, to find
+    the processes that function code starts.
+    """
 
     __init__ = subprocess.Popen.__init__
 
@@ -54,15 +60,13 @@ class LaunchError(Exception):
         self.error_type = error_type
         """As in ``platform.extension``: ``"PermissionDenied"`` or ``"UnknownError"``."""
         self.message = message
-        """As the platform's own, for example ``fork/exec /opt/extensions/agent: permission
-        denied``.
-        """
+        """The words of the platform: ``fork/exec /opt/extensions/agent: permission denied``."""
         self.hint = hint
-        """What may be wrong with the file, or ``""``."""
+        """A guess at the cause, or ``""``."""
 
 
 class Watch(Protocol):
-    """Ends process groups when this process dies: `guard.Guard`."""
+    """The part of `guard.Guard` that is needed here."""
 
     def add(self, group: int) -> None:
         """Begin to watch a group."""
@@ -74,12 +78,12 @@ class Watch(Protocol):
 
 
 class ExtensionProcess:
-    """One extension's process.
+    """The process of one extension.
 
-    ``wrote`` gets its output (both streams, a line at a time), ``dropped`` the lines and bytes of
-    it that were too many to keep, ``exited`` its exit code, last of all.  They are called on
-    threads of this object and must not wait.  As in Lambda, where it resets the environment, the
-    end of the process is also that of the others in its group.
+    ``wrote`` gets its output (both streams, a line at a time), ``dropped`` the numbers of lines and
+    bytes that were too many to keep, and ``exited``, as the last call, the exit code.  They are
+    called on threads of this object and must not wait.  When the process ends, the others in its
+    group are killed, as by the reset of the environment on Lambda.
     """
 
     def __init__(
@@ -116,26 +120,25 @@ class ExtensionProcess:
         return None if self._child is None else self._child.pid
 
     def start(self) -> None:
-        """Start it; raises `LaunchError`, and `LifecycleError` where there are no process
-        groups.
-        """
+        """Start it; raises `LaunchError`, and `LifecycleError` if the system is not POSIX."""
         if os.name != "posix":
             raise LifecycleError(
-                f"cannot start the extension {self.name!r} ({self.path}): extension processes need a POSIX system; "
-                "pass an Extension object, which runs in this process"
+                f"cannot start the extension {self.name!r} ({self.path}): extension processes need "
+                "a POSIX system; pass an Extension object, which runs in this process",
+                code="LLC604",
             )
         self._child = child = self._launch()
         if self._guard is not None:
             self._guard.add(child.pid)
         awake, wake = os.pipe()
-        reader = threading.Thread(
-            target=self._read, args=(child, awake), name=f"output of {self.name}", daemon=True
-        )
-        self._waiter = threading.Thread(
-            target=self._wait, args=(child, reader, wake), name=f"end of {self.name}", daemon=True
-        )
+        reader = self._thread("output", self._read, child, awake)
+        self._waiter = self._thread("end", self._wait, child, reader, wake)
         start_unwatched(reader)
         start_unwatched(self._waiter)
+
+    def _thread(self, kind: str, target: Callable[..., None], *args: object) -> threading.Thread:
+        title = f"{kind} of {self.name}"
+        return threading.Thread(target=target, args=args, name=title, daemon=True)
 
     def _launch(self) -> Child:
         try:
@@ -151,18 +154,17 @@ class ExtensionProcess:
             )
         except OSError as problem:
             number = problem.errno or 0
-            error_type = (
-                "PermissionDenied" if isinstance(problem, PermissionError) else "UnknownError"
-            )
+            is_denied = isinstance(problem, PermissionError)
+            error_type = "PermissionDenied" if is_denied else "UnknownError"
             hint = "it is a folder" if self.path.is_dir() else _HINTS.get(number, "")
             message = f"fork/exec {self.path}: {os.strerror(number).lower()}"
             raise LaunchError(error_type, message, hint) from problem
         return child
 
-    # -- what is done to it ---------------------------------------------------------------------------------------
+    # -- calls of the environment -----------------------------------------------------------------
 
     def terminate(self) -> None:
-        """Send SIGTERM to the group; to one that is frozen it arrives when it is thawed."""
+        """Send SIGTERM to the group; in a frozen group it arrives with the thaw."""
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
@@ -181,21 +183,19 @@ class ExtensionProcess:
         self._signal(signal.SIGCONT)
 
     def _catch_up(self) -> None:
-        """Wait until what it has written before it stopped is read, however busy the machine is."""
+        """Wait until all output is read that it wrote before it stopped."""
         until = RealTime.perf_counter() + _CATCH_UP_S
-        with contextlib.suppress(
-            ValueError, AttributeError
-        ):  # it has ended, and its pipe is closed
+        # These errors mean that it has ended, so that its pipe is closed.
+        with contextlib.suppress(ValueError, AttributeError):
             poll = _new_poll()
             poll.register(self._child.stdout.fileno(), select.POLLIN)  # type: ignore[union-attr]
-            while (
-                self._reading or dict(poll.poll(0)).values()
-            ) and RealTime.perf_counter() < until:
+            while (self._reading or poll.poll(0)) and RealTime.perf_counter() < until:
                 RealTime.sleep(0.0002)
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait up to ``timeout`` s until ``exited`` was called; returns whether it was.  True if it
-        never started.
+        """Wait up to ``timeout`` s for the call of ``exited``; return False if there was none.
+
+        A process that never started needs no wait.
         """
         if self._waiter is None:
             return True
@@ -207,17 +207,17 @@ class ExtensionProcess:
             if self._child is not None and self._child.returncode is None:
                 signal_group(self._child.pid, number)
 
-    # -- its threads ----------------------------------------------------------------------------------------------
+    # -- the two threads --------------------------------------------------------------------------
 
     def _wait(self, child: Child, reader: threading.Thread, wake: int) -> None:
         if _wait_for is None:
             child.wait()
         else:
-            with contextlib.suppress(
-                ChildProcessError
-            ):  # function code has reaped it: os.wait(), or SIGCHLD ignored
+            # Function code may have reaped it: by `os.wait()`, or by ignoring SIGCHLD.
+            with contextlib.suppress(ChildProcessError):
                 _wait_for(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        with self._lock:  # it is not reaped yet, so that no other process can have its number
+        # It is not reaped yet, so that no other process can have its number.
+        with self._lock:
             signal_group(child.pid, signal.SIGKILL)
             if self._guard is not None:
                 self._guard.remove(child.pid)
@@ -228,15 +228,14 @@ class ExtensionProcess:
         self._exited(code)
 
     def _read(self, child: Child, awake: int) -> None:
-        """Read until the last writer has closed, or the process is gone: one that detached may hold
-        the pipe.
+        """Read until the last writer has closed the pipe, or the process has ended.
+
+        A process that detached from the group may hold the pipe open.
         """
         assert child.stdout is not None
-        out, poll, chunks_left = (
-            child.stdout.fileno(),
-            _new_poll(),
-            16,
-        )  # as much as a pipe may hold
+        out = child.stdout.fileno()
+        chunks_left = _CHUNKS_AFTER_THE_END
+        poll = _new_poll()
         poll.register(out, select.POLLIN)
         poll.register(awake, select.POLLIN)
         while True:
@@ -250,7 +249,7 @@ class ExtensionProcess:
             if not chunk:
                 break
             if not self._output.feed(chunk) and awake not in ready:
-                RealTime.sleep(0.001)  # a flood: let others have the processor
+                RealTime.sleep(0.001)  # leave the processor to others during a flood
             self._reading = False
         self._output.end()
         self._reading = False
@@ -259,15 +258,13 @@ class ExtensionProcess:
 
 
 def succeeds(command: Sequence[str]) -> bool:
-    """Run a command to its end, silently; returns whether it succeeded."""
+    """Run a command to its end, without output; return whether it succeeded."""
     quiet = subprocess.DEVNULL
     with Child(command, stdin=quiet, stdout=quiet, stderr=quiet, cwd="/") as child:
         return bool(child.wait() == 0)
 
 
 def signal_group(group: int, number: int) -> None:
-    """Send a signal to a process group, if it still is there (macOS refuses it for one of
-    zombies).
-    """
+    """Send a signal to a process group, if there is one; macOS refuses it for zombies."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         _kill_group(group, number)

@@ -1,11 +1,13 @@
-"""Ends extension processes that would outlive us: when this process dies, by whatever signal, and
-those that detached.
+"""The end of extension processes that would live longer than this process, or that detached.
 
-The guard is a shell in a session of its own, which Ctrl-C does not reach.  It reads from a pipe
-which process groups there are; when the pipe ends before it was told to go, this process has died,
-and the groups have to die too. Processes that left their group (``setsid``, a double fork) are
-known by ``AWS_LAMBDA_RUNTIME_API`` in their environment; that takes ``/proc``, so on Linux alone,
-and one that cleared its environment is not found.
+Nothing in this process can end them if a signal kills it, so the guard is another process: a shell,
+in a session of its own, which Ctrl-C does not reach.  It reads from a pipe which process groups
+exist.  If the pipe ends without the word ``end``, this process has died, and the guard kills the
+groups.
+
+A process may have left its group (``setsid``, a double fork).  Such a process is found by the value
+of ``AWS_LAMBDA_RUNTIME_API`` in its environment.  That needs ``/proc``, so it works on Linux alone,
+and it does not find a process that has cleared its environment.
 """
 
 from __future__ import annotations
@@ -30,7 +32,10 @@ groups=
 while read -r word group; do
     case $word in
         add) groups="$groups $group" ;;
-        remove) rest=; for one in $groups; do [ "$one" = "$group" ] || rest="$rest $one"; done; groups=$rest ;;
+        remove)
+            rest=
+            for one in $groups; do [ "$one" = "$group" ] || rest="$rest $one"; done
+            groups=$rest ;;
         end) exit 0 ;;
     esac
 done
@@ -43,9 +48,7 @@ done
 """
 _PROC: Final = Path("/proc")
 _PATIENCE: Final = 2.0
-"""Seconds until a killed process must be gone.  Only one that waits in the kernel (a dead network
-drive) is not.
-"""
+"""Seconds in which a killed process ends, unless it waits in the kernel (a dead network drive)."""
 
 _kill = os.kill
 _open_process: Any = getattr(os, "pidfd_open", None)
@@ -54,15 +57,15 @@ _guards: weakref.WeakSet[Guard] = weakref.WeakSet()
 
 
 class Guard:
-    """Watches the extension processes of one environment; it starts with the first of them."""
+    """Watches the extension processes of one environment; the first of them starts the shell."""
 
     def __init__(self, address: str) -> None:
-        """``address`` is what the processes have as ``AWS_LAMBDA_RUNTIME_API``."""
+        """``address`` is the value of ``AWS_LAMBDA_RUNTIME_API`` of the processes."""
         self._address = address
         self._child: Child | None = None
 
     def add(self, group: int) -> None:
-        """End this group when we die."""
+        """Kill this group if this process dies."""
         if self._child is None:
             self._child = Child(
                 ["/bin/sh", "-c", _SCRIPT, "lambda-extension-guard", self._address],
@@ -78,12 +81,13 @@ class Guard:
         self._tell(f"add {group}")
 
     def remove(self, group: int) -> None:
-        """Forget a group that has ended: another may get its number."""
+        """Forget a group that has ended: another group may get its number."""
         self._tell(f"remove {group}")
 
     def close(self) -> None:
-        """End the guard; what it watched has to be over."""
-        child, self._child = self._child, None
+        """End the guard; the processes have to be over."""
+        child = self._child
+        self._child = None
         if child is not None and child.stdin is not None:
             with contextlib.suppress(OSError, ValueError):
                 child.stdin.write(b"end\n")
@@ -91,25 +95,25 @@ class Guard:
             child.wait()
 
     def end_strays(self) -> list[int]:
-        """Kill the processes that detached, and wait until they are gone; returns their numbers."""
+        """Kill the processes that detached, and wait for their end; return their numbers."""
         ended: list[int] = []
         until = RealTime.perf_counter() + _PATIENCE
         while found := [pid for pid in _processes_of(self._address) if _end(pid, self._address)]:
-            ended += found  # those may have started others meanwhile
+            ended += found  # before their end they may have started others
             if RealTime.perf_counter() > until:
                 break
         return ended
 
     def _tell(self, line: str) -> None:
         if self._child is not None and self._child.stdin is not None:
-            with contextlib.suppress(OSError):  # somebody has killed the guard
+            with contextlib.suppress(OSError):  # the guard may have been killed
                 self._child.stdin.write(f"{line}\n".encode())
 
     def _forget(self) -> None:
-        """In a forked child: let go of the pipe, which must end with our parent."""
+        """Close the pipe in a forked child, since it must end with the parent."""
         if self._child is not None and self._child.stdin is not None:
             self._child.stdin.close()
-            self._child.returncode = 0  # it is not this process's child
+            self._child.returncode = 0  # it is no child of the forked process
             self._child = None
 
 
@@ -125,24 +129,24 @@ if hasattr(os, "register_at_fork"):
 def _processes_of(address: str) -> list[int]:
     if not (_PROC / "self").exists():
         return []
-    return [
-        int(name) for name in os.listdir(_PROC) if name.isdecimal() and _belongs(int(name), address)
-    ]
+    numbers = [int(name) for name in os.listdir(_PROC) if name.isdecimal()]
+    return [pid for pid in numbers if _belongs(pid, address)]
 
 
 def _belongs(pid: int, address: str) -> bool:
-    """Say whether a process is an extension's, and not one that function code has started."""
+    """Say whether an extension started a process, and not function code."""
     try:
         variables = (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
-    except OSError:  # another user's, or gone
+    except OSError:  # it belongs to another user, or has ended
         return False
-    ours = f"AWS_LAMBDA_RUNTIME_API={address}".encode() in variables
-    return ours and not any(one.startswith(b"_HANDLER=") for one in variables)
+    has_address = f"AWS_LAMBDA_RUNTIME_API={address}".encode() in variables
+    return has_address and not any(one.startswith(b"_HANDLER=") for one in variables)
 
 
 def _end(pid: int, address: str) -> bool:
-    """Kill a process and wait for its end, never one that has got its number since; returns whether
-    it was there.
+    """Kill a process and wait for its end; return whether it was there.
+
+    A handle makes sure that the signal does not reach a later process with the same number.
     """
     if _open_process is None:
         return _end_by_number(pid)
@@ -164,7 +168,8 @@ def _end(pid: int, address: str) -> bool:
     finally:
         os.close(handle)
     with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # where we are process 1 of a container, orphans become ours
+        # In a container this process may be number 1, whose children all orphans become.
+        os.waitpid(pid, os.WNOHANG)
     return True
 
 

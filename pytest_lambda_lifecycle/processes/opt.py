@@ -1,9 +1,9 @@
-"""``/opt`` as extensions of layers find it on Lambda, where the system lets a process have mounts
-of its own.
+"""The folder ``/opt`` of an extension, with the content of the layers, as on Lambda.
 
-AWS's samples are launchers that name it: ``exec "/opt/${LAMBDA_EXTENSION_NAME}/extension.py"``.
-Linux's user and mount namespaces give each process another one, without privileges; in many
-containers they are forbidden, and elsewhere there are none.  Then ``/opt`` is the machine's.
+The samples of AWS are launchers that name this folder, as in ``exec
+"/opt/${LAMBDA_EXTENSION_NAME}/extension.py"``.  The user and mount namespaces of Linux give a
+process an ``/opt`` of its own, without privileges.  Many containers forbid them, and other systems
+have none: there, ``/opt`` is the folder of the machine.
 """
 
 from __future__ import annotations
@@ -27,19 +27,16 @@ class Opt:
     """The content of ``/opt``: the layers, unpacked over each other."""
 
     def __init__(self, layers: Sequence[Path], scratch: str) -> None:
-        """Several layers are put together in a folder of ours, made in ``scratch``; what comes
-        later wins.
-        """
+        """Several layers are put together in a folder in ``scratch``; files of later ones win."""
         self._layers = [layer.resolve() for layer in layers]
         self._scratch = scratch
         self._merged: tempfile.TemporaryDirectory[str] | None = None
 
     def command(self, path: Path) -> list[str]:
-        """Return the command that starts a program so that it finds them; the program itself where
-        that cannot be.
-        """
+        """Return the command that starts a program with this ``/opt``, or without if need be."""
+        # The system has to refuse by itself a file that it cannot execute.
         if not self._layers or not _can_be_executed(path):
-            return [str(path)]  # as it is: what is wrong with it has to show
+            return [str(path)]
         prefix = _prefix()
         return [*prefix, self._root(), str(path)] if prefix else [str(path)]
 
@@ -70,24 +67,13 @@ def _prefix() -> tuple[str, ...]:
     if not sys.platform.startswith("linux") or None in tools or not os.path.isdir("/opt"):
         return ()
     unshare, shell, mount, nothing = map(str, tools)
-    prefix = (
-        unshare,
-        "--user",
-        "--map-root-user",
-        "--mount",
-        shell,
-        "-c",
-        _MOUNT,
-        "lambda-extension",
-        mount,
-    )
+    namespaces = ("--user", "--map-root-user", "--mount")
+    prefix = (unshare, *namespaces, shell, "-c", _MOUNT, "lambda-extension", mount)
     return prefix if succeeds([*prefix, "/opt", nothing]) else ()
 
 
 def _can_be_executed(path: Path) -> bool:
-    """Say whether the system would execute it; a shell in between would make the best of what is no
-    program.
-    """
+    """Say whether the system would execute a file; a shell would try to interpret any text file."""
     if not os.access(path, os.X_OK) or path.is_dir():
         return False
     with path.open("rb") as file:

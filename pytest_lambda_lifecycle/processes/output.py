@@ -1,4 +1,4 @@
-"""What an extension process writes, line by line and bounded."""
+"""The output of an extension process, line by line and bounded."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ from typing import Final
 __all__ = ["MAX_LINE", "OUTPUT_LIMIT", "Output"]
 
 MAX_LINE: Final = 262_144
-"""Bytes after which a line is cut in two: the largest event that CloudWatch Logs takes
-("PutLogEvents").
-"""
+"""Bytes of the longest line, as of an event of CloudWatch Logs ("PutLogEvents")."""
 OUTPUT_LIMIT: Final = 1_048_576
-"""Bytes of one extension that are kept for each stretch between two freezes.  Ours: Lambda
-documents none.
-"""
+"""Bytes of one extension that are kept between two freezes; Lambda documents no limit."""
 
 
 class Output:
-    """Cuts a stream of bytes into lines for ``wrote``, and drops what is too much.
+    """Cuts a stream of bytes into lines for ``wrote``, and drops bytes over the limit.
 
-    What was dropped is told to ``dropped``, as numbers of lines and of bytes, when the stretch or
-    the process ends. Both may be called on the reader's thread and on the one that calls `settle`.
+    When the time between two freezes or the process ends, ``dropped`` gets the numbers of dropped
+    lines and bytes.  The thread of the reader and the one that calls `settle` call both.
     """
 
     def __init__(self, wrote: Callable[[str], None], dropped: Callable[[int, int], None]) -> None:
@@ -31,11 +27,12 @@ class Output:
         self._lock = threading.Lock()
         self._pending = b""
         self._room = OUTPUT_LIMIT
-        self._lost_lines = self._lost_bytes = 0
+        self._lost_lines = 0
+        self._lost_bytes = 0
         self._within_lost_line = False
 
     def feed(self, chunk: bytes) -> bool:
-        """Take what was read; returns whether it was kept."""
+        """Take bytes that were read; return whether they were kept."""
         with self._lock:
             kept = self._room > 0
             if kept:
@@ -47,13 +44,13 @@ class Output:
             return kept
 
     def settle(self) -> None:
-        """Say what was dropped, and keep as much again from now on."""
+        """Report dropped bytes, and begin with a limit anew."""
         with self._lock:
             self._report()
             self._room = OUTPUT_LIMIT
 
     def end(self) -> None:
-        """Hand over a last line that does not end; there will be no more."""
+        """Hand over a last line without a line end; nothing follows."""
         with self._lock:
             if self._pending:
                 self._write(self._pending)
@@ -68,8 +65,19 @@ class Output:
                 return
         *lines, self._pending = (self._pending + chunk).split(b"\n")
         for line in lines:
-            self._write(_but_for_the_end(line, self._write) + b"\n")
-        self._pending = _but_for_the_end(self._pending, self._write)
+            self._write(self._last_piece(line) + b"\n")
+        self._pending = self._last_piece(self._pending)
+
+    def _last_piece(self, line: bytes) -> bytes:
+        """Write a line in pieces, cut between characters; return the last piece."""
+        while len(line) > MAX_LINE:
+            cut = MAX_LINE
+            # A byte of this form continues a character of UTF-8.
+            while cut > MAX_LINE - 4 and line[cut] & 0xC0 == 0x80:
+                cut -= 1
+            self._write(line[:cut])
+            line = line[cut:]
+        return line
 
     def _write(self, line: bytes) -> None:
         self._wrote(line.decode("utf-8", "replace"))
@@ -82,17 +90,5 @@ class Output:
     def _report(self) -> None:
         if self._lost_bytes:
             self._dropped(self._lost_lines + self._within_lost_line, self._lost_bytes)
-            self._lost_lines = self._lost_bytes = 0
-
-
-def _but_for_the_end(line: bytes, write: Callable[[bytes], None]) -> bytes:
-    """Write a line that is too long in pieces, between characters; returns the last piece."""
-    while len(line) > MAX_LINE:
-        cut = MAX_LINE
-        while (
-            cut > MAX_LINE - 4 and line[cut] & 0xC0 == 0x80
-        ):  # not the first byte of a UTF-8 character
-            cut -= 1
-        write(line[:cut])
-        line = line[cut:]
-    return line
+            self._lost_lines = 0
+            self._lost_bytes = 0

@@ -91,6 +91,7 @@ class _TelemetryRecords:
                 yield {"time": _time(event.at), "type": kind, "record": record}
 
     def _of_one(self, event: Event) -> _Pairs:
+        record: TelemetryRecord
         match event:
             case FunctionLog(text=text):
                 yield from (("function", line) for line in self._lines(text))
@@ -141,6 +142,7 @@ class _TelemetryRecords:
     # -- init and restore -------------------------------------------------------------------------
 
     def _init(self, event: InitStart | InitRuntimeDone | InitReport) -> _Pairs:
+        record: TelemetryRecord
         if isinstance(event, InitStart):
             record = {"initializationType": event.initialization_type, "phase": event.phase}
             yield "platform.initStart", {**record, **self._instance()}
@@ -211,6 +213,7 @@ class _LogsRecords(_TelemetryRecords):
     """
 
     def _init(self, event: InitStart | InitRuntimeDone | InitReport) -> _Pairs:
+        record: TelemetryRecord
         if isinstance(event, InitRuntimeDone):
             record = {"initializationType": self._config.initialization_type}
             yield "platform.initRuntimeDone", {**record, **_logs_status(_verdict(event.outcome))}

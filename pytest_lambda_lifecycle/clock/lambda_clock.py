@@ -49,7 +49,8 @@ class LambdaClock(VirtualClock):
         super().__init__(start, watchdog=watchdog)
         self._sleep = VirtualSleep(self)
         self._undo: Undo = lambda: None
-        self._listeners: WeakSet[_Listener] = WeakSet()
+        self._environments: WeakSet[_Idling] = WeakSet()
+        self._worlds: WeakSet[_World] = WeakSet()
 
     def __enter__(self) -> Self:
         if LambdaClock.current is not None:
@@ -78,14 +79,13 @@ class LambdaClock(VirtualClock):
         LambdaClock.current = None
         self._undo()
         entered = stage.leave()
-        self.stop([module for one in self._listeners for module in one.frozen_modules().values()])
+        self.stop([module for one in self._worlds for module in one.own_modules().values()])
         stage.resume(entered)
 
-    def attach(self, listener: _Listener) -> None:
-        """Tell an environment when time has passed, and give real time back to its modules at the
-        end.
-        """
-        self._listeners.add(listener)
+    def attach(self, environment: _Idling, world: _World) -> None:
+        """Notify an environment when time has passed; restore real time in its modules at the end."""
+        self._environments.add(environment)
+        self._worlds.add(world)
 
     @property
     def now(self) -> datetime:
@@ -130,10 +130,10 @@ class LambdaClock(VirtualClock):
         self.pass_time(span_us)
 
     def pass_time(self, span_us: int) -> None:
-        """Let time pass while nothing runs, and tell the environments."""
+        """Let time pass while nothing runs, and notify the environments."""
         super().pass_time(span_us)
-        for listener in list(self._listeners):
-            listener.time_passed()
+        for environment in list(self._environments):
+            environment.time_passed()
 
 
 def require_clock(own: LambdaClock | None, asked: str, handler: str) -> None:
@@ -161,9 +161,13 @@ def _require_aware(moment: object, asked: str) -> None:
         )
 
 
-class _Listener(Protocol):
-    """An environment under the clock."""
+class _Idling(Protocol):
+    """The ends of an environment: one that was idle for too long spins down."""
 
     def time_passed(self) -> None: ...
 
-    def frozen_modules(self) -> dict[str, ModuleType]: ...
+
+class _World(Protocol):
+    """The modules of an environment, in which real time is restored when the clock stops."""
+
+    def own_modules(self) -> dict[str, ModuleType]: ...

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from pytest_lambda_lifecycle.conductor.ending import Endings
 from pytest_lambda_lifecycle.conductor.init import InitSequence, Start
 from pytest_lambda_lifecycle.conductor.invoke import InvokeSequence
+from pytest_lambda_lifecycle.conductor.runtime_turns import RuntimeTurns
 from pytest_lambda_lifecycle.conductor.state import EnvironmentState
-from pytest_lambda_lifecycle.conductor.turns import RuntimeTurns
 from pytest_lambda_lifecycle.errors import InvalidTransition
 from pytest_lambda_lifecycle.lifecycle.rules import Limit, State
 
@@ -71,8 +71,8 @@ class Conductor:
         with standing.doing("restore"):
             if standing.current is not State.SNAPSHOT:
                 raise InvalidTransition(
-                    f"cannot restore: {standing.describe()}; a snapshot is taken by initialize() or "
-                    'snapshot() with initialization_type="snap-start", and restored once',
+                    f"cannot restore: {standing.describe()}; a snapshot is taken by initialize() "
+                    'or snapshot() with initialization_type="snap-start", and restored once',
                     code="LLC104",
                 )
             return self._init.restore()

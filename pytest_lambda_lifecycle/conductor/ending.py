@@ -165,7 +165,7 @@ class Endings:
             raise interruption
 
     def take_away_if_due(self) -> None:
-        """Recycle an environment that was idle, or that exists, for longer than its settings say."""
+        """Recycle an environment that was idle or has existed for longer than its settings say."""
         config, state, now = self._cast.config, self._state, self._cast.clock.now_us()
         idle, age = now - state.active_us, now - state.born_us
         too_idle = config.idle_timeout is not None and idle >= config.idle_timeout * 1_000_000

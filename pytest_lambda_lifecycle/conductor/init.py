@@ -23,8 +23,8 @@ from pytest_lambda_lifecycle.lifecycle.rules import Limit, State
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.conductor.cast import Cast
     from pytest_lambda_lifecycle.conductor.ending import Endings
+    from pytest_lambda_lifecycle.conductor.runtime_turns import RuntimeTurns
     from pytest_lambda_lifecycle.conductor.state import EnvironmentState
-    from pytest_lambda_lifecycle.conductor.turns import RuntimeTurns
 
 __all__ = ["InitSequence", "Start"]
 
@@ -60,6 +60,7 @@ class InitSequence:
 
     def init(self) -> Init:
         """Run Init with the time that it has on its own."""
+        __tracebackhide__ = True
         config = self._cast.config
         limit_us = rules.init_limit_us(config.initialization_type, config.timeout)
         return self._init("init", Limit(limit_us, limit_us / 1_000_000))

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.conductor.cast import Cast
     from pytest_lambda_lifecycle.conductor.ending import Endings
     from pytest_lambda_lifecycle.conductor.init import Start
+    from pytest_lambda_lifecycle.conductor.runtime_turns import RuntimeTurns
     from pytest_lambda_lifecycle.conductor.state import EnvironmentState
-    from pytest_lambda_lifecycle.conductor.turns import RuntimeTurns
 
 __all__ = ["InvokeSequence"]
 

@@ -1,6 +1,4 @@
-"""Puts an environment together: the world, the parts of the process, the runtime and the
-conductor.
-"""
+"""Puts an environment together, in the order in which its objects need each other."""
 
 from __future__ import annotations
 
@@ -9,19 +7,18 @@ import secrets
 import signal
 import sys
 import weakref
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.api.endpoint import Endpoint
 from pytest_lambda_lifecycle.clock.clock import Clock
 from pytest_lambda_lifecycle.clock.freeze import FreezegunNames
 from pytest_lambda_lifecycle.clock.virtual import VirtualClock
+from pytest_lambda_lifecycle.conductor.cast import Cast
 from pytest_lambda_lifecycle.conductor.conductor import Conductor
-from pytest_lambda_lifecycle.conductor.turns import Turns
+from pytest_lambda_lifecycle.conductor.turns import TurnRunner
 from pytest_lambda_lifecycle.environment.credentials import Rotation
 from pytest_lambda_lifecycle.errors import ConfigError, warn
 from pytest_lambda_lifecycle.extensions.group import ExtensionGroup
@@ -29,7 +26,10 @@ from pytest_lambda_lifecycle.extensions.objects import Objects
 from pytest_lambda_lifecycle.extensions.programs import Programs, extension_programs
 from pytest_lambda_lifecycle.function.config import FunctionConfig
 from pytest_lambda_lifecycle.function.layers import import_folders, opt_layers
-from pytest_lambda_lifecycle.function.task_root import find_task_root, working_directory_candidates
+from pytest_lambda_lifecycle.function.task_root import (
+    find_task_root,
+    working_directory_candidates,
+)
 from pytest_lambda_lifecycle.function.variables import function_variables, is_withheld
 from pytest_lambda_lifecycle.isolation.alarm import Alarm
 from pytest_lambda_lifecycle.isolation.control_flow import passes_through
@@ -42,253 +42,340 @@ from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNames
 from pytest_lambda_lifecycle.isolation.modules.world import Keep, World
 from pytest_lambda_lifecycle.isolation.parts.children import Children
 from pytest_lambda_lifecycle.isolation.parts.environ import Variables
+from pytest_lambda_lifecycle.isolation.parts.event_loop import EventLoop
 from pytest_lambda_lifecycle.isolation.parts.exits import Exits, ThreadExits
 from pytest_lambda_lifecycle.isolation.parts.forkserver import ForkServer
 from pytest_lambda_lifecycle.isolation.parts.logging_tree import LoggingTree
 from pytest_lambda_lifecycle.isolation.parts.setters import FaultHandler, WatchedSetters
 from pytest_lambda_lifecycle.isolation.parts.signals import Signals
 from pytest_lambda_lifecycle.isolation.parts.sockets import Reach
+from pytest_lambda_lifecycle.isolation.parts.streams import Streams
 from pytest_lambda_lifecycle.isolation.parts.threads import StartedThreads, function_thread
 from pytest_lambda_lifecycle.isolation.parts.tmp import OUTSIDE_TMP, EphemeralStorage
 from pytest_lambda_lifecycle.isolation.parts.values import Slots
+from pytest_lambda_lifecycle.isolation.parts.warnings_filters import WarningsFilters
 from pytest_lambda_lifecycle.isolation.parts.working_directory import WorkingDirectory
-from pytest_lambda_lifecycle.isolation.stage import stage
-from pytest_lambda_lifecycle.isolation.streams import Unbuffered
 from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 from pytest_lambda_lifecycle.observation.leftovers import Leftovers
-from pytest_lambda_lifecycle.observation.replacements import Replacements
+from pytest_lambda_lifecycle.observation.patches import Patches
+from pytest_lambda_lifecycle.observation.probes import Probes
 from pytest_lambda_lifecycle.observation.watching import WatchedRuntime
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import Event
+    from pytest_lambda_lifecycle.observation.watching import FindMisplaced, FindTampered
 
-__all__ = ["Assembly", "assemble"]
+__all__ = ["Assembly"]
 
 
-@dataclass
 class Assembly:
-    """What an `ExecutionEnvironment` is made of."""
+    """The objects that an environment is made of, made in named steps.
 
-    conductor: Conductor
-    process: ProcessSlice
-    world: World
-    runtime: WatchedRuntime
-    extensions: ExtensionGroup
-    replacements: Replacements
-    storage: EphemeralStorage
-    task_root: Path
-
-
-def assemble(
-    config: FunctionConfig,
-    *,
-    clock: Clock,
-    keep: Keep,
-    tampered: Callable[[ModuleType], Iterable[str]],
-    misplaced: Callable[[World], Iterable[str]] | None,
-    observer: Callable[[Event], None] | None,
-) -> Assembly:
-    """Build an environment that has not begun: nothing in the process changes before its first
-    phase.
+    Nothing in the process changes before the first phase.  No object below refers to the assembly,
+    and none but the ledger's parts refer to each other in a circle, which `ProcessSlice.close`
+    breaks: an environment that is closed and forgotten is freed at once.
     """
-    if not isinstance(config, FunctionConfig):
-        raise ConfigError(
-            f"cannot make an environment of {config!r}: it takes a FunctionConfig, as FunctionConfig('app.handler')"
+
+    def __init__(
+        self,
+        config: FunctionConfig,
+        *,
+        clock: Clock,
+        keep: Keep,
+        tampered: FindTampered,
+        misplaced: FindMisplaced | None,
+        observer: Callable[[Event], None] | None,
+    ) -> None:
+        if not isinstance(config, FunctionConfig):
+            raise ConfigError(
+                f"cannot make an environment of {config!r}: it takes a FunctionConfig, as "
+                "FunctionConfig('app.handler')",
+                code="LLC113",
+            )
+        self._config = config
+        self._clock = clock
+        self._timeline = Timeline(observer=observer)
+        self._programs = extension_programs(config, clock)
+        self._locate_function(keep)
+        self._make_process()
+        self._make_endpoint()
+        self._furnish_process()
+        self._make_runtime(tampered, misplaced)
+        self._make_extensions()
+        self._make_conductor()
+
+    def _locate_function(self, keep: Keep) -> None:
+        """Find the task root, and prepare the modules that are imported from it."""
+        config = self._config
+        places = [] if config.code_dir else working_directory_candidates()
+        source = config.source_of("handler")
+        found = find_task_root(
+            config.handler, config.code_dir, places, config.layers, source=source
         )
-    places, source = (
-        [] if config.code_dir else working_directory_candidates(),
-        config.source_of("handler"),
-    )
-    task_root = find_task_root(
-        config.handler, config.code_dir, places, config.layers, source=source
-    ).resolve()
-    programs = extension_programs(config, clock)
-    timeline = Timeline(observer=observer)
-    import_path = [str(folder) for folder in (task_root, *import_folders(config.layers))]
-    world = World(import_path, fresh=fresh_rule(frozenset(config.fresh_packages)), keep=keep)
-    _warn_of_unknown(config, world)
-    storage, log_stream = EphemeralStorage(), _new_log_stream(config, clock.now_us())
-    namespaces, replacements = (
-        SharedNamespaces(world.hook, world.own),
-        Replacements(world, config.handler),
-    )
+        self.task_root = found.resolve()
+        folders = (self.task_root, *import_folders(config.layers))
+        import_path = [str(folder) for folder in folders]
+        fresh = fresh_rule(frozenset(config.fresh_packages))
+        self.world = World(import_path, fresh=fresh, keep=keep)
+        self._search_path = SearchPath(import_path)
+        self._namespaces = SharedNamespaces(self.world.hook, self.world.own)
+        self._patches = Patches(self.world, config.handler)
+        _warn_of_unknown(config, self.world)
 
-    endpoint = Endpoint(
-        config,
-        timeline=timeline,
-        view=_RuntimeView(lambda: conducting()),
-        now_us=clock.now_us,
-        threads=lambda: threads,
-        is_functions=lambda: in_phase() or function_thread() is process,
-        importing=lambda: path.outside(),
-    )
-    rotation = Rotation(clock.now_us) if isinstance(clock, VirtualClock) else None
+    def _make_process(self) -> None:
+        """Make the function's share of the process, and the parts that others have to refer to."""
+        clock = self._clock
+        self.process = process = ProcessSlice(f"the environment of {self._config.handler!r}")
+        self._threads = StartedThreads(lambda: process, process.runs_here)
+        self._children = Children(process.runs_here)
+        interruption = Interruption(
+            time_is_up=lambda: clock.turn.real_time_is_up(),
+            forgive=lambda: clock.turn.forgive(),
+        )
+        self._alarm = Alarm(interruption)
+        self._signals = Signals(process.runs_here, self._alarm)
+        self.storage = EphemeralStorage()
 
-    def inside(outside: dict[str, str]) -> dict[str, str]:
-        return function_variables(
-            config,
-            outside=outside,
-            log_stream_name=log_stream,
-            task_root=task_root,
-            credentials=rotation.current() if rotation is not None else None,
-            api=endpoint.address,
-            metadata_token=endpoint.token,
+    def _make_endpoint(self) -> None:
+        """Make the HTTP APIs: their address is among the function's variables."""
+        process, threads, search_path = self.process, self._threads, self._search_path
+        self._view = _RuntimeView()
+        self._endpoint = Endpoint(
+            self._config,
+            timeline=self._timeline,
+            view=self._view,
+            now_us=self._clock.now_us,
+            threads=lambda: threads,
+            is_functions=lambda: process.runs_here() or function_thread() is process,
+            importing=search_path.outside,
+        )
+        virtual = isinstance(self._clock, VirtualClock)
+        self._rotation = Rotation(self._clock.now_us) if virtual else None
+        self._lambda_variables = _LambdaVariables(
+            self._config, self.task_root, self._endpoint, self._rotation, self._clock.now_us
         )
 
-    variables = Variables(inside, withheld=is_withheld)
-    path, directory = SearchPath(import_path), WorkingDirectory(str(task_root))
-    alarm = Alarm(Interruption(time_is_up=clock.real_time_is_up, forgive=clock.forgive))
-
-    def in_phase() -> bool:
-        return stage.on_phase_thread() and stage.running[-1] is process
-
-    signals = Signals(in_phase, alarm)
-    threads, children = StartedThreads(lambda: process, in_phase), Children(in_phase)
-
-    def is_function_code(namespace: dict[str, Any]) -> bool:
-        module = world.own(str(namespace.get("__name__")))
-        return module is not None and vars(module) is namespace
-
-    def record(stream: str, text: str) -> None:
-        timeline.write(clock.now_us(), stream, text)
-
-    process = ProcessSlice(
-        [
+    def _furnish_process(self) -> None:
+        """List the parts: they are entered in this order, and left in the opposite one."""
+        process, world, endpoint = self.process, self.world, self._endpoint
+        recorder = _Recorder(self._timeline, self._clock)
+        streams = Streams(recorder.write)
+        parts = [
             world,
             Finders(world.hook, world.own),
             FreezegunNames(world.own_modules),
-            variables,
-            path,
-            directory,
-            alarm,
+            Variables(self._lambda_variables, withheld=is_withheld),
+            self._search_path,
+            WorkingDirectory(str(self.task_root)),
+            streams,
+            WarningsFilters(),
+            EventLoop(),
+            self._alarm,
             LoggingTree(),
-            signals,
-            ThreadExits(lambda: function_thread() is process, partial(record, "stderr")),
-            WatchedSetters(in_phase),
+            self._signals,
+            ThreadExits(lambda: function_thread() is process, partial(recorder.write, "stderr")),
+            WatchedSetters(process.runs_here),
             FaultHandler(),
             ForkServer(),
             Reach(lambda: endpoint.port, endpoint.connected, endpoint.bound, endpoint.used),
-            threads,
-            children,
+            self._threads,
+            self._children,
             Slots(),
-            storage,
-            namespaces,
+            self.storage,
+            self._namespaces,
             Exits(
-                in_phase=in_phase,
-                is_function_code=is_function_code,
-                ended=lambda code: setattr(process, "exit_code", code),
-                ignored=lambda function: timeline.append(AtexitIgnored(clock.now_us(), function)),
+                in_phase=process.runs_here,
+                is_function_code=partial(_is_function_code, world),
+                ended=partial(setattr, process, "exit_code"),
+                ignored=recorder.atexit_ignored,
             ),
-            replacements,  # last: a spy sees also what is called of ours
-        ],
-        [world, variables, path, directory],
-        alarm,
-        [Unbuffered("stdout", record), Unbuffered("stderr", record)],
-        f"the environment of {config.handler!r}",
-    )
+            self._patches,  # last, so that a spy sees calls of the stand-ins above as well
+        ]
+        process.furnish(parts, alarm=self._alarm, streams=streams)
 
-    def is_tests_own(exception: BaseException) -> bool:
-        return passes_through(exception, interrupted=signals.interrupted)
+    def _make_runtime(self, tampered: FindTampered, misplaced: FindMisplaced | None) -> None:
+        """Make the runtime, with its turns watched."""
+        signals, rotation = self._signals, self._rotation
+        self._is_tests_own = partial(_is_tests_own, signals)
+        runtime = LocalRuntime(
+            self._config.handler,
+            passes_through=self._is_tests_own,
+            sigterm=partial(signals.functions_own, signal.SIGTERM),
+        )
+        self.runtime = WatchedRuntime(
+            runtime,
+            world=self.world,
+            namespaces=self._namespaces,
+            timeline=self._timeline,
+            clock=self._clock,
+            tampered=tampered,
+            misplaced=misplaced,
+            leftovers=Leftovers(self._threads, self._children, self._endpoint.resting),
+            renew_credentials=rotation.renew if rotation is not None else None,
+        )
 
-    runtime = WatchedRuntime(
-        LocalRuntime(
-            config.handler,
-            passes_through=is_tests_own,
-            sigterm=lambda: signals.functions_own(signal.SIGTERM),
-        ),
-        world=world,
-        namespaces=namespaces,
-        timeline=timeline,
-        clock=clock,
-        tampered=tampered,
-        misplaced=misplaced,
-        leftovers=Leftovers(threads, children, endpoint.resting),
-        renew_credentials=rotation.renew if rotation is not None else None,
-    )
-
-    def program_exited(name: str, exit_code: int) -> None:
-        endpoint.registry.exited(name, exit_code)
-        conductor = conducting()
-        if (
-            in_own_turn() and conductor and conductor.state in {State.INIT, State.INVOKE}
-        ):  # at the end it is expected
-            alarm.cut()
-
-    def in_own_turn() -> bool:
-        return bool(stage.running) and stage.running[-1] is process
-
-    turns = Turns(process, clock)
-    extensions = ExtensionGroup(
-        Objects(
+    def _make_extensions(self) -> None:
+        """Make the extensions: objects in this process, and programs."""
+        config, clock, endpoint = self._config, self._clock, self._endpoint
+        storage, variables = self.storage, self._lambda_variables
+        self._turns = TurnRunner(self.process, clock)
+        objects = Objects(
             (one for one in config.extensions if not isinstance(one, Path)),
             endpoint=endpoint,
-            turns=turns,
-            timeline=timeline,
+            turns=self._turns,
+            timeline=self._timeline,
             clock=clock,
-            apart=signals.apart,
-            passes_through=is_tests_own,
-        ),
-        Programs(
-            programs,
-            variables=lambda: inside(dict(os.environ)),
+            apart=self._signals.apart,
+            passes_through=self._is_tests_own,
+        )
+        programs = Programs(
+            self._programs,
+            variables=lambda: variables(dict(os.environ)),
             directory=lambda: storage.path,
             layers=opt_layers(config),
             scratch=OUTSIDE_TMP,
             note=lambda event: endpoint.note(event),
             now_us=clock.now_us,
-            exited=program_exited,
-        ),
-        endpoint=endpoint,
-        turns=turns,
-        timeline=timeline,
-        clock=clock,
-    )
+            exited=partial(_program_exited, endpoint, self.process, self._view, self._alarm),
+        )
+        self.extensions = ExtensionGroup(
+            objects,
+            programs,
+            endpoint=endpoint,
+            turns=self._turns,
+            timeline=self._timeline,
+            clock=clock,
+        )
 
-    def renew() -> str:
-        nonlocal log_stream
-        storage.empty()
-        log_stream = _new_log_stream(config, clock.now_us())
-        return log_stream
+    def _make_conductor(self) -> None:
+        """Make the conductor, and the probes, which record the phase of each call."""
+        self.conductor = Conductor(
+            Cast(
+                self._config,
+                runtime=self.runtime,
+                extensions=self.extensions,
+                process=self.process,
+                turns=self._turns,
+                timeline=self._timeline,
+                clock=self._clock,
+                renew=partial(_renew, self.storage, self._lambda_variables),
+            )
+        )
+        self._view.conductor = weakref.ref(self.conductor)
+        self.probes = Probes(self.world, self._patches, self.conductor, self.process)
 
-    conductor = Conductor(
-        config,
-        runtime=runtime,
-        extensions=extensions,
-        process=process,
-        turns=turns,
-        timeline=timeline,
-        clock=clock,
-        renew=renew,
-    )
-    conducting = weakref.ref(conductor)  # no circle: what is closed and forgotten is freed at once
-    return Assembly(
-        conductor, process, world, runtime, extensions, replacements, storage, task_root
-    )
+
+class _LambdaVariables:
+    """Makes the variables of the function's process from those outside it."""
+
+    def __init__(
+        self,
+        config: FunctionConfig,
+        task_root: Path,
+        endpoint: Endpoint,
+        rotation: Rotation | None,
+        now_us: Callable[[], int],
+    ) -> None:
+        self._config = config
+        self._task_root = task_root
+        self._endpoint = endpoint
+        self._rotation = rotation
+        self._now_us = now_us
+        self.renew_log_stream()
+
+    def __call__(self, outside: dict[str, str]) -> dict[str, str]:
+        """Return the variables."""
+        rotation = self._rotation
+        return function_variables(
+            self._config,
+            outside=outside,
+            log_stream_name=self.log_stream,
+            task_root=self._task_root,
+            credentials=rotation.current() if rotation is not None else None,
+            api=self._endpoint.address,
+            metadata_token=self._endpoint.token,
+        )
+
+    def renew_log_stream(self) -> str:
+        """Begin another log stream; return its name.
+
+        Lambda's names have the date, the version and 32 hexadecimal digits.
+        """
+        date = moment_at(self._now_us()).strftime("%Y/%m/%d")
+        self.log_stream = f"{date}/[{self._config.function_version}]{secrets.token_hex(16)}"
+        return self.log_stream
+
+
+class _Recorder:
+    """Records on the timeline what parts of the process observe."""
+
+    def __init__(self, timeline: Timeline, clock: Clock) -> None:
+        self._timeline = timeline
+        self._clock = clock
+
+    def write(self, stream: str, text: str) -> None:
+        """Record output of function code."""
+        self._timeline.write(self._clock.now_us(), stream, text)
+
+    def atexit_ignored(self, function: str) -> None:
+        """Record a function that function code has registered with `atexit`."""
+        self._timeline.append(AtexitIgnored(self._clock.now_us(), function))
 
 
 class _RuntimeView:
-    """What the Runtime API tells function code of the runtime in this process, as long as there is
-    one.
-    """
+    """The runtime in this process as the Runtime API shows it to function code."""
 
     _STATES: Final = {State.READY: "Ready", State.INVOKE: "Running"}
 
-    def __init__(self, conductor: Callable[[], Conductor | None]) -> None:
-        self._conductor = conductor
+    conductor: Callable[[], Conductor | None] = staticmethod(lambda: None)
+    """Returns the conductor as long as there is one."""
 
     def state(self) -> str:
         """Return the state by its name in the emulator."""
-        conductor = self._conductor()
+        conductor = self.conductor()
         return "Started" if conductor is None else self._STATES.get(conductor.state, "Started")
 
     def request_id(self) -> str:
         """Return the identifier of the latest request."""
-        conductor = self._conductor()
-        return "" if conductor is None else conductor.request_id
+        conductor = self.conductor()
+        return "" if conductor is None else conductor.standing.request_id
+
+
+def _is_function_code(world: World, namespace: dict[str, Any]) -> bool:
+    module = world.own(str(namespace.get("__name__")))
+    return module is not None and vars(module) is namespace
+
+
+def _is_tests_own(signals: Signals, exception: BaseException) -> bool:
+    return passes_through(exception, interrupted=signals.interrupted)
+
+
+def _program_exited(
+    endpoint: Endpoint,
+    process: ProcessSlice,
+    view: _RuntimeView,
+    alarm: Alarm,
+    name: str,
+    exit_code: int,
+) -> None:
+    """Register the exit of a program, and cut the phase that cannot go on without it."""
+    endpoint.registry.exited(name, exit_code)
+    conductor = view.conductor()
+    # In the phase Shutdown an exit is expected.
+    if conductor is None or conductor.state not in {State.INIT, State.INVOKE}:
+        return
+    if process.runs():
+        alarm.cut()
+
+
+def _renew(storage: EphemeralStorage, variables: _LambdaVariables) -> str:
+    """Make new whatever a recycled environment has of its own; return its log stream."""
+    storage.empty()
+    return variables.renew_log_stream()
 
 
 def _warn_of_unknown(config: FunctionConfig, world: World) -> None:
@@ -297,12 +384,6 @@ def _warn_of_unknown(config: FunctionConfig, world: World) -> None:
         if name != EVERY and name not in sys.modules and world.module_length(steps) < len(steps):
             source = config.source_of("fresh_packages")
             warn(
-                f"fresh_packages has {name!r}, and there is no such module on the import path (from {source})"
+                f"fresh_packages has {name!r}, and there is no such module on the import path "
+                f"(from {source})"
             )
-
-
-def _new_log_stream(config: FunctionConfig, now: int) -> str:
-    """Return a name as Lambda makes them: date, version, 32 hexadecimal digits."""
-    return (
-        f"{moment_at(now).strftime('%Y/%m/%d')}/[{config.function_version}]{secrets.token_hex(16)}"
-    )

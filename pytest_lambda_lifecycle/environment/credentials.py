@@ -1,6 +1,4 @@
-"""Fake credentials that expire by the virtual clock, and are replaced in time, as a platform
-would.
-"""
+"""Fake credentials that expire by the virtual clock, and are renewed in time, as by Lambda."""
 
 from __future__ import annotations
 
@@ -15,12 +13,12 @@ from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 __all__ = ["LIFETIME_US", "Rotation"]
 
 LIFETIME_US: Final = 12 * 3600 * 1_000_000
-"""Microseconds for which credentials are valid.  Lambda does not document its own; ours are those
-of a role session.
+"""Microseconds for which credentials are valid: those of a role session, since Lambda documents no
+number of its own.
 """
 ROTATE_BEFORE_US: Final = 3600 * 1_000_000
-"""Microseconds before their end from which an invoke finds new ones: more than the SDKs' own margin
-of 15 minutes.
+"""Microseconds before their end at which an invoke finds new ones: more than the SDKs' margin of 15
+minutes.
 """
 
 
@@ -44,7 +42,7 @@ class Rotation:
         return self._current
 
     def renew(self) -> None:
-        """Put new ones into `os.environ` if those in it are about to expire."""
+        """Put new credentials into `os.environ` if the present ones are about to expire."""
         before, now = self._current, self.current()
         if now is not before:
             os.environ["AWS_ACCESS_KEY_ID"] = now.access_key_id

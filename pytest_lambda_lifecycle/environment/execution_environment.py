@@ -1,4 +1,7 @@
-"""`ExecutionEnvironment`: what a test holds."""
+"""`ExecutionEnvironment`: the object that a test holds.
+
+One class in one file: most of it is signatures and docstrings, since this is the public API.
+"""
 
 from __future__ import annotations
 
@@ -7,54 +10,57 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from pytest_lambda_lifecycle.api.telemetry.records import records
 from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock, idle_span_us, require_clock
 from pytest_lambda_lifecycle.clock.real import RealClock
-from pytest_lambda_lifecycle.environment.assembly import assemble
-from pytest_lambda_lifecycle.environment.extending import Extending
-from pytest_lambda_lifecycle.environment.history import History
-from pytest_lambda_lifecycle.environment.request import make_request, remaining_us
-from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError, caller
+from pytest_lambda_lifecycle.environment import open_environments
+from pytest_lambda_lifecycle.environment.assembly import Assembly
+from pytest_lambda_lifecycle.environment.request import NO_EVENT, make_request, remaining_us
+from pytest_lambda_lifecycle.errors import (
+    ConfigError,
+    InvalidTransition,
+    LifecycleError,
+    caller,
+)
+from pytest_lambda_lifecycle.function.extension import (
+    EVENTS,
+    Extension,
+    RecordingExtension,
+    extension_name,
+)
 from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.function.task_root import hint_at_namesake, hint_at_neighbour
-from pytest_lambda_lifecycle.isolation.modules.world import Keep, World, is_rewritten
-from pytest_lambda_lifecycle.isolation.stage import stage
+from pytest_lambda_lifecycle.isolation.modules.world import Keep, is_rewritten
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
-from pytest_lambda_lifecycle.lifecycle import failures, rules
-from pytest_lambda_lifecycle.lifecycle.events import Event, SpyCall
+from pytest_lambda_lifecycle.lifecycle import failures, projections
+from pytest_lambda_lifecycle.lifecycle.events import Event
 from pytest_lambda_lifecycle.lifecycle.failures import FunctionError, InitError
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
 from pytest_lambda_lifecycle.lifecycle.moments import microseconds
-from pytest_lambda_lifecycle.lifecycle.phases import Init, Restore, Shutdown
+from pytest_lambda_lifecycle.lifecycle.outcome import Exited
+from pytest_lambda_lifecycle.lifecycle.phases import Init, Phases, Restore, Shutdown
 from pytest_lambda_lifecycle.lifecycle.rules import State
-from pytest_lambda_lifecycle.observation.reuse_assertion import assert_reused
-from pytest_lambda_lifecycle.observation.spies import Record, Spy, recording, spying
-from pytest_lambda_lifecycle.runtimes.codec import encode_event
+from pytest_lambda_lifecycle.observation.reuse import assert_reused
+from pytest_lambda_lifecycle.observation.spies import Spy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from pytest_lambda_lifecycle.environment.open_environments import FindInTwins
     from pytest_lambda_lifecycle.function.config import FunctionConfig
+    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+    from pytest_lambda_lifecycle.observation.watching import FindTampered
 
 __all__ = ["ExecutionEnvironment"]
 
-FindMisplaced: TypeAlias = Callable[[Callable[[], Iterable[tuple[str, ModuleType]]]], Iterable[str]]
-
-_NO_EVENT: Final = b"{}"
+X = TypeVar("X", bound="Extension | type[Extension]")
 _REASONS: Final = ("spindown", "timeout", "failure")
-_PHASE_NAMES: Final = {
-    State.INIT: "init",
-    State.RESTORE: "restore",
-    State.INVOKE: "invoke",
-    State.SHUTDOWN: "shutdown",
-}
 
 
-class ExecutionEnvironment(Extending, History):
-    """One Lambda execution environment, in this process: init once, invoke again and again, shut
-    down.
+class ExecutionEnvironment:
+    """One Lambda execution environment, in this process: init once, invoke repeatedly, shut down.
 
     Use it through the fixture ``lambda_lifecycle``, or as a context manager:
 
@@ -62,7 +68,6 @@ class ExecutionEnvironment(Extending, History):
             assert env.invoke({"id": 1}).cold_start
     """
 
-    _open: ClassVar[WeakSet[ExecutionEnvironment]] = WeakSet()
     __test__ = False  # not a test class, whatever it is called where it is imported
     closed_at = ""
     """Where `close` is called, for messages; by default the line of its caller."""
@@ -73,41 +78,41 @@ class ExecutionEnvironment(Extending, History):
         *,
         clock: LambdaClock | None = None,
         keep: Keep | None = None,
-        tampered: Callable[[ModuleType], Iterable[str]] | None = None,
-        misplaced: FindMisplaced | None = None,
+        tampered: FindTampered | None = None,
+        misplaced: FindInTwins | None = None,
         around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
         observer: Callable[[Event], None] | None = None,
     ) -> None:
-        """Prepare an environment; nothing runs, and nothing in the process changes, before its
-        first phase.
+        """Prepare an environment; nothing in the process changes before its first phase.
 
-        ``clock`` is a running `LambdaClock`, by default the one of the test.  ``keep`` says which
-        modules are never imported afresh, ``tampered`` which names of a module a test has patched,
-        ``misplaced`` which patches in force are on other copies of the function's modules;
-        ``around_invoke`` wraps each invoke, and ``observer`` sees each event: the pytest plugin
-        passes them.
+        ``clock`` is a running `LambdaClock`, by default the one of the test.  The pytest plugin
+        passes the others.  ``keep`` says which modules are never imported afresh, ``tampered``
+        which names of a module a test has patched, ``misplaced`` which patches in force are on
+        other copies of the function's modules; ``around_invoke`` wraps each invoke, and
+        ``observer`` is called with each event.
         """
         self.config = config
         self._clock = LambdaClock.current if clock is None else clock
-        self._parts = assemble(
+        find = open_environments.find_misplaced
+        self._parts = Assembly(
             config,
             clock=self._clock or RealClock(),
             keep=keep or (lambda name, module, namesake: namesake and is_rewritten(module)),
             tampered=tampered or (lambda module: ()),
-            misplaced=None if misplaced is None else functools.partial(self._misplaced, misplaced),
+            misplaced=None if misplaced is None else functools.partial(find, misplaced),
             observer=observer,
         )
         self._conductor = self._parts.conductor
-        self._open.add(self)
-        if self._clock is not None:
-            self._clock.attach(self)
-        self._records: dict[str, Record] = {}
+        self._endings = self._conductor.endings
         self._around_invoke = around_invoke
         self._arn = (
             f"arn:aws:lambda:{config.region}:{config.account_id}:function:{config.function_name}"
         )
+        open_environments.add(self, self._parts.world)
+        if self._clock is not None:
+            self._clock.attach(self._endings, self._parts.world)
 
-    # -- the lifecycle --------------------------------------------------------------------------------------------
+    # -- the lifecycle ----------------------------------------------------------------------------
 
     def initialize(self) -> Init:
         """Run Init ahead of the first invoke, as provisioned concurrency does.
@@ -124,19 +129,20 @@ class ExecutionEnvironment(Extending, History):
     def snapshot(self) -> Init:
         """Run Init and the before-snapshot hooks, as publishing a version with SnapStart does."""
         __tracebackhide__ = True
-        if self.config.initialization_type != "snap-start":
-            kind, source = (
-                self.config.initialization_type,
-                self.config.source_of("initialization_type"),
-            )
+        kind = self.config.initialization_type
+        if kind != "snap-start":
+            source = self.config.source_of("initialization_type")
             raise InvalidTransition(
-                f'cannot take a snapshot: initialization_type is {kind!r} (from {source}); set it to "snap-start"'
+                f"cannot take a snapshot: initialization_type is {kind!r} (from {source}); "
+                'set it to "snap-start"',
+                code="LLC105",
             )
         return self.initialize()
 
     def restore(self) -> Restore:
-        """Restore the snapshot: the after-restore hooks run.  The first invoke does it by
-        itself.
+        """Restore the snapshot: the after-restore hooks run.
+
+        The first invoke restores the snapshot unless that was done.
         """
         __tracebackhide__ = True
         require_clock(self._clock, "restore", self.config.handler)
@@ -147,7 +153,7 @@ class ExecutionEnvironment(Extending, History):
 
     def invoke(
         self,
-        event: object = _NO_EVENT,
+        event: object = NO_EVENT,
         *,
         check: bool = True,
         request_id: str | None = None,
@@ -162,7 +168,7 @@ class ExecutionEnvironment(Extending, History):
         """Invoke the function; a cold environment inits first.
 
         ``event`` crosses as JSON, so the handler never sees the test's own object; `bytes` are the
-        payload as it is. Without one the function gets ``{}``, as from Lambda.  ``identity`` has
+        payload as it is.  Without one the function gets ``{}``, as from Lambda.  ``identity`` has
         the keys ``cognitoIdentityId`` and ``cognitoIdentityPoolId``.  ``headers`` are those of the
         Runtime API and win over the other arguments; a header of None is left out.
         ``remaining_ms`` shortens the function's time for this invoke.  A failed invoke raises
@@ -172,27 +178,23 @@ class ExecutionEnvironment(Extending, History):
         __tracebackhide__ = True
         if LambdaClock.current is not self._clock:
             require_clock(self._clock, "invoke", self.config.handler)
-        body = encode_event(event)
-        if len(body) > rules.EVENT_LIMIT:
-            raise failures.event_too_large(len(body))
         request = make_request(
-            body,
+            event,
             self._arn,
-            request_id,
-            trace_id,
-            content_type,
-            tenant_id,
-            client_context,
-            identity,
-            headers,
+            request_id=request_id,
+            trace_id=trace_id,
+            content_type=content_type,
+            tenant_id=tenant_id,
+            client_context=client_context,
+            identity=identity,
+            headers=headers,
         )
         limit_us = None if remaining_ms is None else remaining_us(remaining_ms, self.config)
         if self._around_invoke is None:
             invocation = self._conductor.invoke(request, limit_us)
         else:
-            invocation = self._around_invoke(
-                event, functools.partial(self._conductor.invoke, request, limit_us)
-            )
+            proceed = functools.partial(self._conductor.invoke, request, limit_us)
+            invocation = self._around_invoke(event, proceed)
         if check and invocation.status != "success":
             not_ready = failures.failed_before_handler(self._conductor.phases, invocation)
             raise self._failure(invocation, not_ready=not_ready) from invocation.exception
@@ -201,112 +203,68 @@ class ExecutionEnvironment(Extending, History):
     def _failure(self, phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
         error = failures.function_error(phase, not_ready=not_ready)
         cause, root, handler = phase.exception, self._parts.task_root, self.config.handler
-        if isinstance(error, InitError) and isinstance(
-            cause, (ModuleNotFoundError, AttributeError)
-        ):
+        unfound = isinstance(cause, (ModuleNotFoundError, AttributeError))
+        if isinstance(error, InitError) and unfound:
             missing = cause.name or "" if isinstance(cause, ModuleNotFoundError) else ""
             hint = hint_at_namesake(root, handler) or hint_at_neighbour(root, handler, missing)
             if hint:
                 error.explain(hint)
         return error
 
-    def reset(self) -> None:
-        """Reset the environment, as a crash does: globals go, ``/tmp`` stays, the next invoke inits
-        inside itself.
+    def idle(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
+        """Freeze the environment and let time pass: timers that came due fire late.
+
+        Under ``lambda_clock`` it takes no time; without it, wall and monotonic time are shifted for
+        the whole process until the test ends.  Past the setting ``idle_timeout`` the environment
+        spins down.
         """
-        self._conductor.endings.reset()
+        require_clock(self._clock, "idle", self.config.handler)
+        self._endings.idle(idle_span_us(seconds, minutes, hours))
+
+    def reset(self) -> None:
+        """Reset the environment, as a crash does.
+
+        Globals go, ``/tmp`` stays, and the next invoke inits inside itself.
+        """
+        self._endings.reset()
 
     def recycle(self) -> Shutdown:
         """Recycle the environment, as Lambda does every few hours.
 
-        It ends with reason ``spindown``; the next invoke is cold, in a new one: empty ``/tmp``, new
-        log stream.
+        It ends with reason ``spindown``.  The next invoke is cold, in a new environment with an
+        empty ``/tmp`` and a new log stream.
         """
-        return self._conductor.endings.recycle()
-
-    def idle(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
-        """Freeze the environment and let time pass: nothing of it runs, and timers that came due
-        fire late.
-
-        Under ``lambda_clock`` it takes no time; without it, what everybody reads of wall and
-        monotonic time is shifted until the test ends.  Past the setting ``idle_timeout`` the
-        environment spins down.
-        """
-        require_clock(self._clock, "idle", self.config.handler)
-        self._conductor.endings.idle(idle_span_us(seconds, minutes, hours))
-
-    def latency(self, target: str, ms: float) -> None:
-        """Declare that each call of ``"package.module.name"`` by a phase takes ``ms`` of virtual
-        time, before it runs.
-
-        Raises `LifecycleError` without ``lambda_clock``.
-        """
-        self._conductor.standing.require_open(f"give {target!r} a latency")
-        clock = self._clock
-        if clock is None:
-            raise LifecycleError(
-                f"cannot give {target!r} a latency: this environment runs in real time; make it under lambda_clock"
-            )
-        span_us = microseconds(ms, f"cannot give {target!r} a latency of ms:") // 1000
-        spend = recording(target, lambda args, kwargs: self._spend(clock, span_us))
-        self._parts.replacements.add(target, spying(target, spend))
-
-    def _spend(self, clock: LambdaClock, span_us: int) -> None:
-        if stage.running:
-            clock.spend(span_us)
-
-    @classmethod
-    def unshift_time(cls) -> None:
-        """Give real time back after `idle` without a clock: at the end of a test, or with the last
-        environment.
-        """
-        RealClock.unshift([module for one in cls._open for module in one.frozen_modules().values()])
-
-    # -- what a clock asks of an environment ------------------------------------------------------------------------
-
-    def time_passed(self) -> None:
-        """Be told by the clock that time has passed while nothing ran."""
-        self._conductor.endings.time_passed()
-
-    def frozen_modules(self) -> dict[str, ModuleType]:
-        """The modules to which the clock has to give real time back."""
-        return self._parts.world.own_modules()
+        return self._endings.recycle()
 
     def shutdown(self, reason: str = "spindown") -> Shutdown:
-        """Shut the environment down for good; ``reason`` is ``"spindown"``, ``"timeout"`` or
-        ``"failure"``.
+        """Shut the environment down for good.
 
-        Without an extension the function's process ends at once: no signal, no `atexit`.  With one
-        the function gets SIGTERM, and extensions that registered for it the event SHUTDOWN (Lambda
-        execution environment, "Shutdown phase").
+        ``reason`` is ``"spindown"``, ``"timeout"`` or ``"failure"``.  Without an extension the
+        function's process ends at once: no signal, no `atexit`.  With one the function gets
+        SIGTERM, and extensions that registered for it get the event SHUTDOWN (Lambda execution
+        environment, "Shutdown phase").
         """
         if reason not in _REASONS:
+            known = ", ".join(map(repr, _REASONS))
             raise LifecycleError(
-                f"cannot shut down with reason {reason!r}: Lambda knows {', '.join(map(repr, _REASONS))}"
+                f"cannot shut down with reason {reason!r}: Lambda knows {known}", code="LLC108"
             )
-        return self._conductor.endings.shutdown(
-            reason, cause=f"shut down (reason {reason}) at {caller()}"
-        )
+        cause = f"shut down (reason {reason}) at {caller()}"
+        return self._endings.shutdown(reason, cause=cause)
 
     def close(self) -> None:
-        """Shut down (reason ``spindown``) unless that was done, and remove ``/tmp``.  May be called
-        again.
+        """Shut down (reason ``spindown``) unless that was done, and remove ``/tmp``.
+
+        It may be called again.
         """
         try:
             if self._conductor.state is not State.CLOSED:
-                self._conductor.endings.shutdown(
-                    "spindown", cause=f"closed at {self.closed_at or caller()}"
-                )
+                cause = f"closed at {self.closed_at or caller()}"
+                self._endings.shutdown("spindown", cause=cause)
         finally:
             self._parts.storage.close()
             self._parts.world.hook.clear()
-            self._open.discard(self)
-            if not self._open:
-                self.unshift_time()
-
-    def __del__(self) -> None:
-        with freeing():  # what it knows of the function: its handler, results, the frames of errors
-            self.__dict__.clear()
+            open_environments.remove(self)
 
     def __enter__(self) -> Self:
         return self
@@ -319,30 +277,72 @@ class ExecutionEnvironment(Extending, History):
     ) -> None:
         self.close()
 
-    @classmethod
-    def any_open(cls) -> bool:
-        """Say whether some environment has not ended."""
-        return bool(cls._open)
+    def __del__(self) -> None:
+        # The handler, results, and frames of errors go with it: some of them would warn that nobody
+        # has closed them, in whichever test runs then.
+        with freeing():
+            self.__dict__.clear()
 
-    @classmethod
-    def _misplaced(cls, find: FindMisplaced, world: World) -> Iterable[str]:
-        """Find patches on the copies that the test and other environments have of the modules of a
-        world.
-        """
-        worlds = [one._parts.world for one in cls._open]
-        return find(
-            lambda: world.twins(
-                [world.parked, *(one.modules for one in worlds if one is not world)]
+    # -- history ----------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """The present state: ``"new"``, ``"init"``, ``"ready"``, ``"invoke"``, ``"closed"``…"""
+        return str(self._conductor.state.value)
+
+    @property
+    def timeline(self) -> Timeline:
+        """All events so far; its ``repr`` is a readable table."""
+        return self._conductor.timeline
+
+    @property
+    def phases(self) -> Phases:
+        """All phases so far; compares equal to a list of names."""
+        return Phases(self._conductor.phases)
+
+    @property
+    def inits(self) -> list[Init]:
+        """All runs of Init."""
+        return [phase for phase in self._conductor.phases if isinstance(phase, Init)]
+
+    @property
+    def init_count(self) -> int:
+        """How often the function's module-level code was run (or tried)."""
+        return len(self.inits)
+
+    @property
+    def init(self) -> Init:
+        """The latest Init; raises `LifecycleError` if there was none."""
+        inits = self.inits
+        if not inits:
+            raise LifecycleError(
+                "there was no Init yet: the first invoke() runs it, or initialize()", code="LLC111"
             )
-        )
+        return inits[-1]
 
-    # -- the function's world -------------------------------------------------------------------------------------
+    @property
+    def invocations(self) -> list[Invocation]:
+        """All invokes, also failed ones."""
+        return [phase for phase in self._conductor.phases if isinstance(phase, Invocation)]
+
+    @property
+    def log(self) -> str:
+        """The text that CloudWatch shows: the function's output, and START, END, REPORT lines."""
+        return projections.log_text(self.timeline)
+
+    @property
+    def telemetry(self) -> list[dict[str, object]]:
+        """The records of the Telemetry API so far.
+
+        Each is ``{"time": ..., "type": "platform.start", "record": {...}}``.
+        """
+        return records(self.timeline, self.config)
+
+    # -- the function's world ---------------------------------------------------------------------
 
     @property
     def tmp(self) -> Path:
-        """The function's ``/tmp``: `tempfile` uses it; it survives a reset, and ends with a
-        recycle.
-        """
+        """The function's ``/tmp``, which `tempfile` uses; it survives a reset, not a recycle."""
         return self._parts.storage.path
 
     @property
@@ -355,57 +355,57 @@ class ExecutionEnvironment(Extending, History):
 
         Raises `LifecycleError` before Init and after the end: until then there is no such module.
         """
-        if self._conductor.state is State.INVOKE or self._conductor.state is State.INIT:
+        state = self._conductor.state
+        if state is State.INVOKE or state is State.INIT:
             return importlib.import_module(name)
-        if self._conductor.state not in {State.READY, State.SNAPSHOT}:
-            own = self._parts.world.modules.get(name)
-            if own is not None:
-                return own
-            remedy = (
-                "it has ended"
-                if self._conductor.state is State.CLOSED
-                else "call initialize() or invoke() first"
-            )
-            raise LifecycleError(
-                f"cannot import {name!r} as the function sees it: the environment is in state {self.state!r}; {remedy}"
-            )
-        return self._parts.process.run(functools.partial(importlib.import_module, name))
+        if state is State.READY or state is State.SNAPSHOT:
+            return self._parts.process.run(functools.partial(importlib.import_module, name))
+        own = self._parts.world.modules.get(name)
+        if own is not None:
+            return own
+        remedy = "it has ended" if state is State.CLOSED else "call initialize() or invoke() first"
+        raise LifecycleError(
+            f"cannot import {name!r} as the function sees it: the environment is in state "
+            f"{self.state!r}; {remedy}",
+            code="LLC110",
+        )
+
+    # -- observation ------------------------------------------------------------------------------
 
     def spy(self, target: str) -> Spy:
-        """Record the calls of ``"package.module.name"`` that phases make; they go through to the
-        real thing.
+        """Record the calls of ``"package.module.name"`` that phases make.
 
-        Ask before the first phase: then the spy is in place before function code can bind the
-        name.  Functions, classes (their construction) and methods can be spied on, the function's
-        own and those of shared libraries.  Raises `LifecycleError` if the target does not exist
-        (for a module that is not loaded: when init imports it).
+        The calls go through to the original.  Ask before the first phase: then the spy is in place
+        before function code can bind the name.  Functions, classes (their construction) and methods
+        can be spied on, in the function's modules and in shared libraries.  Raises `LifecycleError`
+        if the target does not exist (for a module that is not loaded: when init imports it).
         """
         __tracebackhide__ = True
-        self._conductor.standing.require_open(f"spy on {target!r}")
-        record = self._records.setdefault(
-            target, recording(target, functools.partial(self._record_call, target))
-        )
-        unseen = self._parts.replacements.add(target, spying(target, record))
-        return Spy(target, lambda: self.timeline.of(SpyCall), lambda: bool(self.inits) and unseen())
+        self._require_open(f"spy on {target!r}")
+        return self._parts.probes.spy(target)
 
     def patch(self, target: str, value: object) -> None:
-        """Replace ``"package.module.name"`` by ``value`` until the environment ends, for init as
-        well.
+        """Replace ``"package.module.name"`` by ``value`` until the environment ends."""
+        __tracebackhide__ = True
+        self._require_open(f"patch {target!r}")
+        self._parts.probes.patch(target, value)
+
+    def latency(self, target: str, ms: float) -> None:
+        """Declare that a call of ``"package.module.name"`` by a phase takes ``ms`` of virtual time.
+
+        The time passes before the call runs.  Raises `LifecycleError` without ``lambda_clock``.
         """
         __tracebackhide__ = True
-        self._conductor.standing.require_open(f"patch {target!r}")
-        self._parts.replacements.add(target, lambda owner, name, _: (owner, name, value))
-
-    def _record_call(
-        self, target: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> SpyCall | None:
-        phase = _PHASE_NAMES.get(self._conductor.state)
-        if phase is None or self._parts.process not in stage.running:
-            return None  # between phases, or our own code calls what is spied on
-        index = len(self.invocations) if phase == "invoke" else None
-        call = SpyCall(self._conductor.clock.now_us(), target, phase, index, args, kwargs)
-        self.timeline.append(call)
-        return call
+        self._require_open(f"give {target!r} a latency")
+        clock = self._clock
+        if clock is None:
+            raise LifecycleError(
+                f"cannot give {target!r} a latency: this environment runs in real time; "
+                "make it under lambda_clock",
+                code="LLC404",
+            )
+        span_us = microseconds(ms, f"cannot give {target!r} a latency of ms:") // 1000
+        self._parts.probes.latency(target, functools.partial(clock.spend, span_us))
 
     def assert_reused(self, *targets: str) -> None:
         """Assert that each ``"package.module.name"`` is the very object that the latest init made.
@@ -415,15 +415,107 @@ class ExecutionEnvironment(Extending, History):
         there is nothing to compare.
         """
         __tracebackhide__ = True
-        assert_reused(
-            targets,
-            photograph=self._parts.runtime.photograph,
-            world=self._parts.world,
-            phases=self._conductor.phases,
-            timeline=self.timeline,
-            state=self.state,
-            cause=self._conductor.standing.cause,
+        parts = self._parts
+        assert_reused(targets, parts.runtime.snapshot, parts.world, self._conductor)
+
+    def _require_open(self, asked: str) -> None:
+        __tracebackhide__ = True
+        self._conductor.standing.require_open(asked)
+
+    # -- extensions -------------------------------------------------------------------------------
+
+    def extension(
+        self,
+        name: str,
+        events: Iterable[str] = EVENTS,
+        *,
+        internal: bool = False,
+        delay_ms: float = 0,
+        registers: bool = True,
+    ) -> RecordingExtension:
+        """Add an extension that records its events (`RecordingExtension.events`); ask before Init.
+
+        ``delay_ms`` is how long each event keeps it busy: virtual time under ``lambda_clock``.
+        With ``registers=False`` it starts and never registers.  An ``internal`` one lives in the
+        runtime's process and gets no SHUTDOWN.  Raises `ConfigError` for an extension that Lambda
+        would refuse.
+        """
+        if not name:
+            raise ConfigError(f"name={name!r}: an extension has to have a name", code="LLC207")
+        wanted = None if events is EVENTS else events
+        made = RecordingExtension(
+            name, wanted, internal=internal, delay_ms=delay_ms, registers=registers
         )
+        return self.add_extension(made)
+
+    def add_extension(self, extension: X) -> X:
+        """Add an extension of your own (see `Extension`), or a class that each init makes anew.
+
+        Returns it.  Ask before Init.  Raises `ConfigError` for one that Lambda would refuse.
+        """
+        given: object = extension
+        is_class = isinstance(given, type) and issubclass(given, Extension)
+        if not is_class and not isinstance(given, Extension):
+            raise ConfigError(
+                f"cannot add {given!r}: it has to be an Extension object or class", code="LLC207"
+            )
+        name = extension_name(extension)
+        self._require_open(f"add the extension {name!r}")
+        if self._conductor.state not in {State.NEW, State.RESET}:
+            raise InvalidTransition(
+                f"cannot add the extension {name!r}: Init is over, and extensions register in it; "
+                "add it before the first phase, or after reset()",
+                code="LLC601",
+            )
+        group = self._parts.extensions
+        group.objects.add(extension, group.names)
+        return extension
+
+    @property
+    def extensions(self) -> tuple[Extension, ...]:
+        """The extensions in this process, as the latest Init made them."""
+        return self._parts.extensions.objects.made
+
+    def crash(self, participant: str = "runtime") -> None:
+        """End a process of the frozen environment: the runtime's, or that of an extension by name.
+
+        As on Lambda nobody notices until the next invoke: that fails (`RuntimeExit`,
+        `ExtensionError`) and resets the environment.  The exit status is 1; an extension that is a
+        program gets SIGKILL.
+        """
+        self._require_frozen(f"crash {participant!r}")
+        if participant == "runtime":
+            self._endings.crash(Exited(1))
+        else:
+            self._endings.crash(self._parts.extensions.kill(participant, 1))
+
+    def kill_extension(self, name: str) -> None:
+        """Kill an extension (SIGKILL) while the environment is frozen; see `crash`."""
+        self._require_frozen(f"kill the extension {name!r}")
+        if name == "runtime":
+            raise LifecycleError(
+                "cannot kill the extension 'runtime': that is the runtime; use crash()",
+                code="LLC602",
+            )
+        self._endings.crash(self._parts.extensions.kill(name, -9))
+
+    def drop_telemetry(self, name: str) -> None:
+        """Stop delivering telemetry to an extension, as if its listener had died.
+
+        The timeline then has `LogsDropped`, ``platform.logsDropped`` in telemetry.
+        """
+        self._require_frozen(f"drop the telemetry of {name!r}")
+        self._parts.extensions.drop_telemetry(name)
+
+    def _require_frozen(self, asked: str) -> None:
+        self._require_open(asked)
+        if self._conductor.state not in {State.READY, State.CRASHED}:
+            raise InvalidTransition(
+                f"cannot {asked}: the environment is in state {self.state!r}, in which no process "
+                "is frozen; call initialize() or invoke() first",
+                code="LLC106",
+            )
 
     def __repr__(self) -> str:
-        return f"<ExecutionEnvironment {self.config.handler!r}: {self.state}, phases {self.phases.names}>"
+        handler, phases = self.config.handler, self.phases.names
+        return f"<ExecutionEnvironment {handler!r}: {self.state}, phases {phases}>"

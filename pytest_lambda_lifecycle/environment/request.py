@@ -1,5 +1,6 @@
-"""What a caller gives along with an event: ids, headers, client context, identity; checked before
-anything runs.
+"""The request that an invoke becomes: event, ids, headers, client context, identity.
+
+All of it is checked before anything runs.
 """
 
 from __future__ import annotations
@@ -10,13 +11,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.lifecycle.failures import event_too_large
 from pytest_lambda_lifecycle.lifecycle.outcome import Request
+from pytest_lambda_lifecycle.lifecycle.rules import EVENT_LIMIT
+from pytest_lambda_lifecycle.runtimes.codec import encode_event
 from pytest_lambda_lifecycle.runtimes.headers import check_headers
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
 
-__all__ = ["make_request", "remaining_us"]
+__all__ = ["NO_EVENT", "make_request", "remaining_us"]
+
+NO_EVENT: Final = b"{}"
+"""The payload of an invoke without one."""
 
 _CANONICAL: Final = {
     name.lower(): name
@@ -39,8 +46,9 @@ _random_bits = random.Random().getrandbits
 
 
 def make_request(
-    body: bytes,
+    event: object,
     arn: str,
+    *,
     request_id: str | None,
     trace_id: str | None,
     content_type: str | None,
@@ -49,11 +57,15 @@ def make_request(
     identity: object,
     headers: object,
 ) -> Request:
-    """Return what Lambda sends for an invoke with these arguments, of which None means what it
-    sends by itself.
+    """Return the request that Lambda sends for an invoke with these arguments.
 
-    Raises `LifecycleError` for what cannot be sent.
+    None stands for the value that Lambda sends by itself.  Raises `LifecycleError` for arguments
+    that cannot be sent, and `PayloadTooLarge` for an event over Lambda's limit.
     """
+    __tracebackhide__ = True
+    body = encode_event(event)
+    if len(body) > EVENT_LIMIT:
+        raise event_too_large(len(body))
     ordinary = (
         request_id
         is trace_id
@@ -77,9 +89,8 @@ def make_request(
     }
     request = Request(body, sent, request_id or new_request_id, trace_id or new_trace_id, ordinary)
     if not ordinary:
-        request.request_id = (
-            _complete(sent, client_context, identity, tenant_id, headers) or request.request_id
-        )
+        given_id = _complete(sent, client_context, identity, tenant_id, headers)
+        request.request_id = given_id or request.request_id
         check_headers(sent)
     return request
 
@@ -105,7 +116,7 @@ def _complete(
     tenant_id: str | None,
     headers: object,
 ) -> str | None:
-    """Add what is rarely given; returns the request id if ``headers`` name one."""
+    """Add the arguments that are rarely given; return the request id if ``headers`` name one."""
     if client_context is not None:
         request["Lambda-Runtime-Client-Context"] = _client_context(client_context)
     if identity is not None:
@@ -118,7 +129,7 @@ def _complete(
 
 
 def remaining_us(remaining_ms: object, config: FunctionConfig) -> int:
-    """Return the function's time for one invoke, in µs."""
+    """Return the time of the function for one invoke, in microseconds."""
     limit = config.timeout * 1000
     if type(remaining_ms) is not int or not 1 <= remaining_ms <= limit:
         source = config.source_of("timeout")
@@ -140,13 +151,15 @@ def _client_context(value: object) -> str:
 
 
 def _identity(value: object) -> str:
-    if (
-        not isinstance(value, Mapping)
-        or not all(key in _IDENTITY_KEYS for key in value)
-        or not all(isinstance(text, str) for text in value.values())
-    ):
-        takes = f"it takes a mapping to str with no other keys than {' and '.join(map(repr, _IDENTITY_KEYS))}"
-        _refuse("identity", value, f"{takes}; anything else can be sent through headers")
+    known = " and ".join(map(repr, _IDENTITY_KEYS))
+    takes = (
+        f"it takes a mapping to str with no other keys than {known}; "
+        "anything else can be sent through headers"
+    )
+    if not isinstance(value, Mapping) or not all(key in _IDENTITY_KEYS for key in value):
+        _refuse("identity", value, takes)
+    if not all(isinstance(text, str) for text in value.values()):
+        _refuse("identity", value, takes)
     return _dumps(dict(value))
 
 
@@ -163,4 +176,4 @@ def _headers(value: object) -> dict[str, str | None]:
 
 
 def _refuse(name: str, value: object, takes: str) -> NoReturn:
-    raise LifecycleError(f"cannot invoke with {name}={value!r}: {takes}") from None
+    raise LifecycleError(f"cannot invoke with {name}={value!r}: {takes}", code="LLC502") from None

@@ -52,15 +52,17 @@ class ProcessSlice:
         """Set when a thread of the function has ended the process while the handler runs on."""
         self._pid = _getpid()
         self._parts: tuple[Part, ...] = ()
-        self._phase_begins: tuple[Callable[[], Undo], ...] = ()
+        self._phases: tuple[tuple[Callable[[], None], Undo], ...] = ()
         self._undo: list[Undo] = []
         self._context = contextvars.Context()
 
     def furnish(self, parts: Sequence[Part], *, alarm: Alarm, streams: Streams) -> None:
         """Give it its parts, which may refer to it; ``alarm`` and ``streams`` are two of them."""
         self._parts = tuple(parts)
-        self._phase_begins = tuple(
-            part.begin_phase for part in parts if isinstance(part, PhasePart)
+        self._phases = tuple(
+            (part.begin_phase, part.end_phase)
+            for part in parts
+            if isinstance(part, PhasePart) and part is not streams
         )
         self._alarm = alarm
         self._streams = streams
@@ -110,7 +112,7 @@ class ProcessSlice:
         # Parts refer to us, directly or not: without these circles, an environment that is closed
         # and forgotten is freed at once.
         self._parts = ()
-        self._phase_begins = ()
+        self._phases = ()
         self._context = contextvars.Context()
 
     def _leave_and_discard(self) -> None:
@@ -130,6 +132,7 @@ class ProcessSlice:
         __tracebackhide__ = True
         self._claim_thread()
         before = stage.current
+        streams = self._streams
         undo: list[Undo] = []
         ended = _UNFINISHED
         try:
@@ -138,8 +141,12 @@ class ProcessSlice:
             if UNSETTLED:
                 renew_attributes()
             try:
-                for begin_phase in self._phase_begins:
-                    undo.append(begin_phase())
+                for begin_phase, end_phase in self._phases:
+                    begin_phase()
+                    undo.append(end_phase)
+                if not streams.held:
+                    streams.begin_phase()
+                    undo.append(streams.end_phase)
                 self._alarm.begin(limit)
                 ended = self._context.run(function)
                 return ended

@@ -1,5 +1,6 @@
-"""What function code leaves running when an invoke ends: Lambda freezes it, to go on in a later
-invoke, if ever.
+"""Leftovers: threads, processes and tasks of function code that still run when an invoke ends.
+
+Lambda freezes them; they may continue in a later invoke.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from weakref import WeakSet
 
 from pytest_lambda_lifecycle.isolation.parts.children import Children
@@ -17,14 +18,12 @@ from pytest_lambda_lifecycle.isolation.parts.threads import StartedThreads, is_w
 
 __all__ = ["Leftovers"]
 
-Found = tuple[str, str, str]
+Found: TypeAlias = "tuple[str, str, str]"
 """Kind, name, and where it was started."""
 
 
 class Leftovers:
-    """Finds threads, timers, executors, child processes and asyncio tasks of the function that are
-    still alive.
-    """
+    """Finds threads, timers, executors, child processes and asyncio tasks that are still alive."""
 
     def __init__(
         self,
@@ -38,16 +37,17 @@ class Leftovers:
         self._children = children
         self._mine: WeakSet[Any] = WeakSet()
         self._others = _NOBODY
-        # What the weak dictionaries have inside: asking it costs a tenth of asking them.
+        # The plain dictionaries inside the weak ones, whose length is computed in Python: asking
+        # these costs a tenth, in each warm invoke.
         self._started = [vars(one.where)["data"] for one in (threads, children)]
 
     def begin(self) -> None:
-        """Note which tasks and processes there are of others, before function code runs."""
+        """Note the tasks and processes that exist before function code runs."""
         registered = _all_tasks()
         self._others = frozenset(registered).difference(self._mine) if registered else _NOBODY
 
     def end(self) -> Iterable[Found]:
-        """Find what is still alive, after it ran."""
+        """Return the leftovers of function code that has just run."""
         registered = _all_tasks()
         if registered or any(self._started):
             return self._find(registered)
@@ -89,13 +89,11 @@ they are loaded.
 
 
 def _all_tasks() -> Sequence[Any]:
-    """Return what asyncio and multiprocessing know of."""
+    """Return the tasks that asyncio, and the processes that multiprocessing has registered."""
     if len(_REGISTRIES) < 2:
         _find_registries()
     for registry in _REGISTRIES.values():
-        if getattr(
-            registry, "data", registry
-        ):  # what a weak set has inside: cheaper than its length
+        if getattr(registry, "data", registry):  # cheaper than the length of a weak set
             return [one for registry in _REGISTRIES.values() for one in registry]
     return ()
 
@@ -110,7 +108,8 @@ def _find_registries() -> None:
             _REGISTRIES.update((module, known[name]) for name in names if name in known)
 
 
-def _describe(one: Any) -> Found | None:  # noqa: ANN401  # an asyncio.Task or a Process, without importing either
+def _describe(one: Any) -> Found | None:  # noqa: ANN401
+    """Describe an `asyncio.Task` or a `Process`, without importing either."""
     if hasattr(one, "is_alive"):
         ours = one._parent_pid == os.getpid()  # a forked child still knows its parent's children
         return ("process", one.name, "") if ours and one.is_alive() else None

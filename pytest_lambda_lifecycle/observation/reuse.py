@@ -1,25 +1,28 @@
-"""Which objects of the function's modules are still the ones that init made."""
+"""Reuse: which objects of the function's modules are still the ones that init made."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import compress, repeat
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["InitPhotograph"]
+from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.lifecycle.events import Event, Replaced
+from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
 
-_MISSING = object()
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.conductor.conductor import Conductor
+    from pytest_lambda_lifecycle.isolation.modules.world import World
+    from pytest_lambda_lifecycle.lifecycle.phases import Phase
+
+__all__ = ["InitSnapshot", "assert_reused"]
+
+_MISSING: Final = object()
+_GONE: Final = frozenset({"new", "reset", "closed"})
 
 
-def _classes(namespace: dict[str, Any]) -> Iterator[Any]:
-    """Find them by their types: `isinstance` would wake lazy proxies."""
-    return compress(
-        namespace.values(), map(issubclass, map(type, namespace.values()), repeat(type))
-    )
-
-
-class InitPhotograph:
+class InitSnapshot:
     """The names of the function's modules as they were at the end of init.
 
     It holds the objects, so that identity cannot be feigned by a new object at an old address.
@@ -33,7 +36,7 @@ class InitPhotograph:
             (namespace, list(map(id, list(namespace.values()))))
             for _, namespace, _ in self._modules
         ]
-        """By module, as last seen: the identity of what each name is bound to."""
+        """By module, as last seen: the identity of the object that each name is bound to."""
         self._classes = {
             one: vars(one).copy()
             for name, _, before in self._modules
@@ -43,8 +46,9 @@ class InitPhotograph:
         self._reported: set[str] = set()
 
     def compare(self, report: Callable[[str, object, object], None]) -> None:
-        """Report each module global that is bound to another object now, once: target, object of
-        init, object now.
+        """Report each global that is bound to another object now, once.
+
+        ``report`` gets the target, the object that init made, and the present object.
         """
         for index, (namespace, seen) in enumerate(self._bound):
             bound = list(map(id, list(namespace.values())))
@@ -62,11 +66,89 @@ class InitPhotograph:
                 report(target, old, "<deleted>" if now is _MISSING else now)
 
     def at_init(self, module: ModuleType, path: list[str]) -> object:
-        """Return what ``path`` named at the end of init; raises `KeyError` if it named nothing or
-        cannot be known.
+        """Return the object that ``path`` named at the end of init.
+
+        Raises `KeyError` if it named nothing, `StopIteration` or `TypeError` if that is unknown.
         """
         before = next(before for _, namespace, before in self._modules if namespace is vars(module))
         value: Any = before[path[0]]
         for name in path[1:]:
             value = self._classes[value][name]
         return value
+
+
+def _classes(namespace: dict[str, Any]) -> Iterator[Any]:
+    """Find classes by their types: `isinstance` would wake lazy proxies."""
+    values = namespace.values()
+    return compress(values, map(issubclass, map(type, values), repeat(type)))
+
+
+def assert_reused(
+    targets: Sequence[str], snapshot: InitSnapshot | None, world: World, conductor: Conductor
+) -> None:
+    """Assert that each target is the very object that the latest init made."""
+    __tracebackhide__ = True
+    if not targets:
+        raise LifecycleError(
+            "cannot say whether nothing was reused: name targets, each as 'package.module.name'",
+            code="LLC304",
+        )
+    phases, state = conductor.phases, conductor.state.value
+    asked = f"cannot say whether {', '.join(map(str, targets))} was reused"
+    if state in _GONE and phases:
+        how = f"is in state {state!r}; invoke first"
+        if state == "closed":
+            how = f"was {conductor.standing.cause}; ask before"
+        raise LifecycleError(
+            f"{asked}: what init made is gone, as the environment {how}", code="LLC304"
+        )
+    if snapshot is None or not phases or not isinstance(phases[-1], Invocation):
+        raise LifecycleError(
+            f"{asked}: nothing was invoked since init (state {state!r}); invoke first",
+            code="LLC304",
+        )
+    for target in targets:
+        before, now = _then_and_now(target, snapshot, world)
+        if before is not now:
+            replaced = reversed(conductor.timeline.of(Replaced))
+            by = next((_replaced_by(e, phases) for e in replaced if e.target == target), "")
+            raise AssertionError(
+                f"{target} was not reused: it is another object than init made{by}\n"
+                f"  after init: {before!r}\n  now:        {now!r}"
+            )
+
+
+def _then_and_now(target: str, snapshot: InitSnapshot, world: World) -> tuple[object, object]:
+    __tracebackhide__ = True
+    parts = str(target).split(".")
+    length = world.module_length(parts) if len(parts) > 1 else 0
+    module = world.own(".".join(parts[:length]))
+    if module is None or length == len(parts):
+        raise LifecycleError(
+            f"cannot say whether {target!r} was reused: it names nothing inside a module of the "
+            "function that is loaded; name one as 'package.module.name'",
+            code="LLC301",
+        )
+    try:
+        before = snapshot.at_init(module, parts[length:])
+    except (KeyError, StopIteration, TypeError):
+        raise LifecycleError(
+            f"cannot say whether {target!r} was reused: at the end of init {module.__name__} had "
+            "no such name (names of modules and of their classes are remembered)",
+            code="LLC304",
+        ) from None
+    now: object = module
+    for name in parts[length:]:
+        if isinstance(now, type):
+            now = vars(now).get(name, "<deleted>")
+        else:
+            now = getattr(now, name, "<deleted>")
+    return before, now
+
+
+def _replaced_by(event: Event, phases: Sequence[Phase]) -> str:
+    invocations = (phase for phase in phases if isinstance(phase, Invocation))
+    for index, invocation in enumerate(invocations):
+        if any(one is event for one in invocation.events):
+            return f" (replaced by invocation {index}, request {invocation.request_id})"
+    return ""

@@ -1,4 +1,4 @@
-"""Spies: what is set in place of a target, and what a test reads of it."""
+"""Spies: the probe that records calls, and the object that a test reads them from."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pytest_lambda_lifecycle.errors import LifecycleError, warn
 from pytest_lambda_lifecycle.isolation.frames import is_own
 from pytest_lambda_lifecycle.lifecycle.events import SpyCall
+from pytest_lambda_lifecycle.observation.patches import Assignment
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.observation.replacements import Place, Replace
+    from typing import TypeAlias
 
-__all__ = ["Record", "Spy", "recording", "spying"]
+__all__ = ["CallProbe", "RecordCall", "Spy"]
 
 _PHASES: Final = ("init", "restore", "invoke", "shutdown")
 
 
 class Spy:
-    """Records the calls of one target while phases run; the calls go through to the real thing."""
+    """Records the calls of one target while phases run; the calls go through to the original."""
 
     def __init__(
         self,
@@ -34,7 +35,7 @@ class Spy:
         self.target = target
         self._calls = calls
         self._unseen = unseen
-        """Says why no call can have been seen, if that is so."""
+        """Returns why no call can have been seen, if that is so."""
         self._warned = False
 
     @property
@@ -55,13 +56,16 @@ class Spy:
         return [call.phase for call in self.calls]
 
     def count(self, *, phase: str | None = None) -> int:
-        """Return the number of calls: of one phase (``"init"``, ``"restore"``, ``"invoke"``,
-        ``"shutdown"``) or all.
+        """Return the number of calls in one phase, or in all.
+
+        ``phase`` is ``"init"``, ``"restore"``, ``"invoke"`` or ``"shutdown"``.
         """
         if phase not in (None, *_PHASES):  # "no calls" would be true of every misspelled phase
+            known = ", ".join(map(repr, _PHASES))
             raise LifecycleError(
                 f"cannot count the calls of {self.target!r} in phase {phase!r}: the phases are "
-                f"{', '.join(map(repr, _PHASES))}"
+                f"{known}",
+                code="LLC304",
             )
         return len([call for call in self.calls if phase in (None, call.phase)])
 
@@ -70,9 +74,8 @@ class Spy:
         """The only call; an `AssertionError` if there were none or several."""
         calls = self.calls
         if len(calls) != 1:
-            raise AssertionError(
-                f"expected one call of {self.target}, there were {self._summary()}"
-            )
+            found = self._summary()
+            raise AssertionError(f"expected one call of {self.target}, there were {found}")
         return calls[0]
 
     @property
@@ -80,7 +83,8 @@ class Spy:
         """The latest call; an `AssertionError` if there was none."""
         calls = self.calls
         if not calls:
-            raise AssertionError(f"expected a call of {self.target}, there were {self._summary()}")
+            found = self._summary()
+            raise AssertionError(f"expected a call of {self.target}, there were {found}")
         return calls[-1]
 
     def _summary(self) -> str:
@@ -91,121 +95,121 @@ class Spy:
         return f"<Spy {self.target}: {self._summary()} calls>"
 
 
-Record = Callable[[tuple[Any, ...], dict[str, Any]], "SpyCall | None"]
+RecordCall: TypeAlias = "Callable[[str, tuple[Any, ...], dict[str, Any]], SpyCall | None]"
+"""Records a call of a target (its dotted name); returns None for a call that does not count."""
+
+_get_ident: Final = threading.get_ident  # these two may be spied on
+_getframe: Final = sys._getframe
+_HERE: Final = globals()
+_RECORDING: Final[set[int]] = set()
+"""Threads that are recording a call; calls made while recording are not counted."""
 
 
-def spying(target: str, record: Record) -> Replace:
-    """Return how to wrap a target: functions and methods are wrapped, classes have their
-    ``__init__`` wrapped.
+class CallProbe:
+    """Wraps a target so that each call is recorded before it goes through to the original.
+
+    A function or method is wrapped itself.  Of a class ``__init__`` is wrapped, so that the class
+    stays the same object for ``isinstance`` and subclasses.
     """
 
-    def replace(owner: object, name: str, original: object) -> Place:
+    def __init__(self, target: str, record: RecordCall) -> None:
+        self._target = target
+        self._record = record
+        self._is_standard = target.partition(".")[0] in sys.stdlib_module_names
+
+    def wrap(self, owner: object, name: str, original: object) -> Assignment:
+        """Return the attribute to set, and the wrapper as its value."""
         __tracebackhide__ = True
         if isinstance(original, type):
-            return original, "__init__", _spy_on_construction(original, record)
+            return Assignment(original, "__init__", self._on_construction(original))
         if not callable(original):
+            kind = type(original).__name__
             raise LifecycleError(
-                f"cannot spy on {target!r}: it is a {type(original).__name__}, and not callable"
+                f"cannot spy on {self._target!r}: it is a {kind}, and not callable", code="LLC302"
             )
         raw = inspect.getattr_static(owner, name)
         if isinstance(raw, staticmethod):
-            return owner, name, staticmethod(_spy_on_function(raw.__func__, record))
+            return Assignment(owner, name, staticmethod(self._on_function(raw.__func__)))
         if isinstance(raw, classmethod):
-            return owner, name, classmethod(_spy_on_function(raw.__func__, record, skip=1))
+            return Assignment(owner, name, classmethod(self._on_function(raw.__func__, skip=1)))
         if isinstance(owner, type):
-            return owner, name, _spy_on_function(raw, record, skip=1)
-        return owner, name, _spy_on_function(original, record)
+            return Assignment(owner, name, self._on_function(raw, skip=1))
+        return Assignment(owner, name, self._on_function(original))
 
-    return replace
+    def record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpyCall | None:
+        """Record a call of function code.
 
-
-_get_ident, _getframe = threading.get_ident, sys._getframe  # they may be spied on
-_HERE: Final = globals()
-_RECORDING: Final[set[int]] = set()
-"""Threads that record a call: what they call for that is not the function's."""
-
-
-def recording(target: str, record: Record) -> Record:
-    """Return ``record`` without what our own code calls of the standard library: that is no doing
-    of the function's.
-    """
-    standard = target.partition(".")[0] in sys.stdlib_module_names
-
-    def recorded(args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpyCall | None:
+        Calls of the standard library by this package's own code are no doing of function code, and
+        neither are calls made while a call is being recorded.
+        """
         thread = _get_ident()
-        if thread in _RECORDING or (standard and _called_by_us(_getframe(1))):
+        if thread in _RECORDING or (self._is_standard and _called_by_us(_getframe(1))):
             return None
         _RECORDING.add(thread)
         try:
-            return record(args, kwargs)
+            return self._record(self._target, args, kwargs)
         finally:
             _RECORDING.discard(thread)
 
-    return recorded
+    def _on_function(self, function: Any, *, skip: int = 0) -> Callable[..., Any]:  # noqa: ANN401
+        if self._is_wrapper(function):
+            return function  # type: ignore[no-any-return]
+        record = self.record
+
+        @functools.wraps(function)
+        def spy(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            __tracebackhide__ = __function_code_above__ = True
+            call = record(args[skip:], kwargs)
+            if call is None:
+                return function(*args, **kwargs)
+            try:
+                call.result = function(*args, **kwargs)
+            except BaseException as exception:
+                call.exception = exception
+                raise
+            return call.result
+
+        return self._marked(spy)
+
+    def _on_construction(self, cls: type) -> Callable[..., None]:
+        original: Any = cls.__init__  # type: ignore[misc]
+        if self._is_wrapper(original):
+            return original  # type: ignore[no-any-return]
+        record = self.record
+
+        @functools.wraps(original)
+        def __init__(self: object, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+            __tracebackhide__ = __function_code_above__ = True
+            call = record(args, kwargs)
+            try:
+                if original is not object.__init__:  # it refuses arguments that __new__ took
+                    original(self, *args, **kwargs)
+            except BaseException as exception:
+                if call is not None:
+                    call.exception = exception
+                raise
+            if call is not None:
+                call.result = self
+
+        return self._marked(__init__)
+
+    def _marked(self, wrapper: F) -> F:
+        """Mark a wrapper: a second spy on the same target must not record each call twice.
+
+        `functools.wraps` copies marks, so the identity tells the wrapper from a copy.
+        """
+        vars(wrapper)["_lambda_spy"] = self, id(wrapper)
+        return wrapper
+
+    def _is_wrapper(self, function: object) -> bool:
+        mark: object = getattr(function, "_lambda_spy", None)
+        return mark == (self, id(function))
+
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _called_by_us(frame: FrameType | None) -> bool:
     while frame is not None and frame.f_globals is _HERE:  # a spy on a spy
         frame = frame.f_back
     return frame is not None and is_own(frame)
-
-
-def _spy_on_function(function: Any, record: Record, *, skip: int = 0) -> Callable[..., Any]:  # noqa: ANN401
-    if _is_spy(function, record):
-        return function  # type: ignore[no-any-return]
-
-    @functools.wraps(function)
-    def spy(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        __tracebackhide__ = __function_code_above__ = True
-        call = record(args[skip:], kwargs)
-        if call is None:
-            return function(*args, **kwargs)
-        try:
-            call.result = function(*args, **kwargs)
-        except BaseException as exception:
-            call.exception = exception
-            raise
-        return call.result
-
-    return _marked(spy, record)
-
-
-def _spy_on_construction(cls: type, record: Record) -> Callable[..., None]:
-    original: Any = cls.__init__  # type: ignore[misc]
-    if _is_spy(original, record):
-        return original  # type: ignore[no-any-return]
-
-    @functools.wraps(original)
-    def __init__(self: object, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        __tracebackhide__ = __function_code_above__ = True
-        call = record(args, kwargs)
-        try:
-            if original is not object.__init__:  # it refuses arguments that __new__ took
-                original(self, *args, **kwargs)
-        except BaseException as exception:
-            if call is not None:
-                call.exception = exception
-            raise
-        if call is not None:
-            call.result = self
-
-    return _marked(__init__, record)
-
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _marked(spy: F, record: Record) -> F:
-    """Mark a spy, so that a second one on the same target (a hook's and the test's) does not record
-    each call twice.
-    """
-    vars(spy)["_lambda_spy"] = (
-        record,
-        id(spy),
-    )  # `functools.wraps` copies marks: the id tells the spy from a copy
-    return spy
-
-
-def _is_spy(function: object, record: Record) -> bool:
-    mark: object = getattr(function, "_lambda_spy", None)
-    return mark == (record, id(function))

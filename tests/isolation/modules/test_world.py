@@ -172,7 +172,7 @@ def test_patched_before_the_environment_existed(environment, outside):
         mock.patch("app.TABLE"),
         pytest.raises(
             LifecycleError,
-            match=r"app\.TABLE was patched before this environment.*env\.patch\('app",
+            match=r"(?s)app\.TABLE was patched before this environment.*env\.patch\('app",
         ),
     ):
         env.invoke()
@@ -183,7 +183,7 @@ def test_a_failure_of_the_search_for_patches_is_not_the_functions(environment, o
     env = environment("def handler(event, context): ...", tampered=lambda module: 1 / 0)
     outside("app")
     with pytest.raises(
-        LifecycleError, match="whether a test has patched app .*ZeroDivisionError.* no fault of the"
+        LifecycleError, match="(?s)whether a test has patched app .*ZeroDivisionError.* no fault of function"
     ):
         env.invoke()
     assert env.init_count == 1

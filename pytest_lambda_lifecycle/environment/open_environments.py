@@ -1,0 +1,49 @@
+"""The environments of this process that are open: time, and copies of modules, that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import TYPE_CHECKING, Final, TypeAlias
+from weakref import WeakKeyDictionary
+
+from pytest_lambda_lifecycle.clock.real import RealClock
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.isolation.modules.world import World
+
+__all__ = ["FindInTwins", "add", "any_open", "find_misplaced", "remove", "unshift_time"]
+
+FindInTwins: TypeAlias = "Callable[[Callable[[], Iterable[tuple[str, ModuleType]]]], Iterable[str]]"
+"""Given a call that yields copies of modules by their names, finds the patches in them."""
+
+_open: Final[WeakKeyDictionary[object, World]] = WeakKeyDictionary()
+
+
+def add(environment: object, world: World) -> None:
+    """Register an environment that has been made."""
+    _open[environment] = world
+
+
+def remove(environment: object) -> None:
+    """Unregister an environment that has ended; with the last one, real time is restored."""
+    _open.pop(environment, None)
+    if not _open:
+        unshift_time()
+
+
+def any_open() -> bool:
+    """Say whether some environment has not ended."""
+    return bool(_open)
+
+
+def unshift_time() -> None:
+    """Restore real time after `idle` without a clock, when a test or the last environment ends."""
+    worlds = list(_open.values())
+    RealClock.unshift([module for world in worlds for module in world.own_modules().values()])
+
+
+def find_misplaced(find: FindInTwins, world: World) -> Iterable[str]:
+    """Find patches on the copies that the test and other environments have of a world's modules."""
+    others = [one for one in list(_open.values()) if one is not world]
+    return find(lambda: world.twins([world.parked, *(one.modules for one in others)]))

@@ -1,0 +1,87 @@
+"""The probes of an environment: spies, patches, and calls that take virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_lambda_lifecycle.isolation.stage import stage
+from pytest_lambda_lifecycle.lifecycle.events import SpyCall
+from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
+from pytest_lambda_lifecycle.lifecycle.rules import State
+from pytest_lambda_lifecycle.observation.patches import Patches, Probe, Substitute
+from pytest_lambda_lifecycle.observation.spies import CallProbe, Spy
+from pytest_lambda_lifecycle.observation.targets import Target
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.conductor.conductor import Conductor
+    from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
+    from pytest_lambda_lifecycle.isolation.modules.world import World
+
+__all__ = ["Probes"]
+
+_PHASE_NAMES: Final = {
+    State.INIT: "init",
+    State.RESTORE: "restore",
+    State.INVOKE: "invoke",
+    State.SHUTDOWN: "shutdown",
+}
+
+
+class Probes:
+    """Makes the probes that a test asks for, and records the calls that they see."""
+
+    def __init__(
+        self, world: World, patches: Patches, conductor: Conductor, process: ProcessSlice
+    ) -> None:
+        self._world = world
+        self._patches = patches
+        self._conductor = conductor
+        self._process = process
+        self._spied: dict[str, CallProbe] = {}
+
+    def spy(self, target: str) -> Spy:
+        """Record the calls of a target while phases run."""
+        __tracebackhide__ = True
+        probe = self._spied.get(target)
+        if probe is None:
+            probe = self._spied[target] = CallProbe(target, self._record)
+        placement = self._patches.add(Target.parse(target, self._world), probe)
+        conductor = self._conductor
+
+        def unseen() -> str:
+            ran = any(phase.name == "init" for phase in conductor.phases)
+            return placement.unseen() if ran else ""
+
+        return Spy(target, lambda: conductor.timeline.of(SpyCall), unseen)
+
+    def patch(self, target: str, value: object) -> None:
+        """Replace a target by a value."""
+        __tracebackhide__ = True
+        self._add(target, Substitute(value))
+
+    def latency(self, target: str, spend: Callable[[], None]) -> None:
+        """Call ``spend`` before each call of a target by a phase."""
+        __tracebackhide__ = True
+
+        def record(target: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            if stage.running:
+                spend()
+
+        self._add(target, CallProbe(target, record))
+
+    def _add(self, target: str, probe: Probe) -> None:
+        __tracebackhide__ = True
+        self._patches.add(Target.parse(target, self._world), probe)
+
+    def _record(self, target: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpyCall | None:
+        conductor = self._conductor
+        phase = _PHASE_NAMES.get(conductor.state)
+        if phase is None or self._process not in stage.running:
+            return None  # between phases, or this package calls the target itself
+        index = None
+        if phase == "invoke":
+            index = sum(isinstance(one, Invocation) for one in conductor.phases)
+        call = SpyCall(conductor.clock.now_us(), target, phase, index, args, kwargs)
+        conductor.timeline.append(call)
+        return call

@@ -1,0 +1,77 @@
+"""Targets: dotted names inside modules, by which a test says where to look."""
+
+from __future__ import annotations
+
+import difflib
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_lambda_lifecycle.errors import LifecycleError
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.isolation.modules.world import World
+
+__all__ = ["MISSING", "Target"]
+
+MISSING = object()
+
+
+class Target(NamedTuple):
+    """A name inside a module: a function, a class, or something inside a class."""
+
+    module: str
+    path: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ".".join((self.module, *self.path))
+
+    @classmethod
+    def parse(cls, text: str, world: World) -> Target:
+        """Split a dotted name after the longest part that is a module; import nothing.
+
+        Raises `LifecycleError` for text that names nothing inside a module.
+        """
+        __tracebackhide__ = True
+        parts = str(text).split(".")
+        if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+            raise LifecycleError(
+                f"cannot spy on or patch {text!r}: a target is a dotted name such as "
+                "'orders.db.connect' or 'boto3.client'",
+                code="LLC301",
+            )
+        length = world.module_length(parts)
+        if length == 0:
+            raise LifecycleError(
+                f"cannot spy on or patch {text!r}: there is no module {parts[0]!r} on the import "
+                "path",
+                code="LLC301",
+            )
+        if length == len(parts):
+            raise LifecycleError(
+                f"cannot spy on or patch {text!r}: it is a module; name something inside it",
+                code="LLC302",
+            )
+        return cls(".".join(parts[:length]), tuple(parts[length:]))
+
+    def owner(self, module: ModuleType) -> object:
+        """Return the object whose attribute the target is: the module, or a class inside it."""
+        __tracebackhide__ = True
+        owner: object = module
+        for name in self.path[:-1]:
+            owner = self.attribute(owner, name)
+        return owner
+
+    def attribute(self, owner: object, name: str) -> object:
+        """Return an attribute; raise `LifecycleError` with the nearest name if there is none."""
+        __tracebackhide__ = True
+        value = getattr(owner, name, MISSING)
+        if value is MISSING:
+            near = difflib.get_close_matches(name, dir(owner), 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            named = isinstance(owner, (ModuleType, type))
+            where = owner.__name__ if named else type(owner).__name__  # type: ignore[attr-defined]
+            raise LifecycleError(
+                f"cannot spy on or patch {str(self)!r}: {where} has no attribute {name!r}{hint}",
+                code="LLC301",
+            )
+        return value

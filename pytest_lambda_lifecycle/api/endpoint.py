@@ -52,7 +52,7 @@ class Endpoint:
 
         ``view`` is called on threads of the server, ``now_us`` on any thread.  ``threads`` returns
         those of the function, and ``is_functions`` says whether the present thread runs function
-        code.  ``importing`` is entered around imports of ours, since function code may be running.
+        code.  ``importing`` is entered around imports, since function code may be running.
         """
         self.note: Callable[[Event], None] = timeline.append
         """Takes the events that our threads report, once this is `opened`."""

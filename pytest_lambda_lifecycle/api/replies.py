@@ -59,7 +59,7 @@ class Call:
     """Cut off one byte after the limit of a response."""
 
     def header(self, name: str) -> str:
-        """Return a header, whatever the case of ``name``; "" if it is missing."""
+        """Return a header by its name in any case; "" if it is missing."""
         return self.headers.get(name.lower(), "")
 
     def json(self) -> object:

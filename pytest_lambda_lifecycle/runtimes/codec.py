@@ -55,7 +55,7 @@ class RuntimeFault(Exception):
         self.stack_trace = stack_trace
 
 
-# --- events, as the runtime reads them
+# --- events, as the runtime reads them -----------------------------------------------------------
 
 # `simplejson.loads(body)` ends in this method, which calls the compiled scanner below.
 _decode_json: Final = cast("Callable[[bytes], Any]", JSONDecoder().decode)
@@ -85,7 +85,7 @@ def decode(body: bytes, content_type: str) -> Any:  # noqa: ANN401  # any JSON v
         raise RuntimeFault("Runtime.UnmarshalError", message) from error
 
 
-# --- results and error objects, as the runtime writes them
+# --- results and error objects, as the runtime writes them ---------------------------------------
 
 
 def _fallback(value: object) -> object:
@@ -140,7 +140,7 @@ def encode_error(error: object) -> str:
     return response_encoder()(error)
 
 
-# --- events, as a test writes them
+# --- events, as a test writes them ---------------------------------------------------------------
 
 
 def _strict_fallback(value: object) -> object:

@@ -79,7 +79,7 @@ def _is_bootstrap(frame: FrameType) -> bool:
     return stands_for(frame) == "bootstrap" or "/bootstrap.py" in frame.f_code.co_filename
 
 
-# --- ends
+# --- ends ----------------------------------------------------------------------------------------
 
 
 def process_exit(error: BaseException) -> Exited:

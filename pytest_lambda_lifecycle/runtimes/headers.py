@@ -1,6 +1,6 @@
 """The headers of an event: which of them Lambda can send, and how the Python runtime reads them.
 
-Source: `awslambdaric` 4.2.2, whose HTTP client is native code, and what it was recorded to do.
+Source: `awslambdaric` 4.2.2, whose HTTP client is native code, and its recorded behaviour.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ARN: Final = "Lambda-Runtime-Invoked-Function-Arn"
 _TRACE_ID: Final = "Lambda-Runtime-Trace-Id"
 
 
-# --- the headers that a test gives
+# --- the headers that a test gives ---------------------------------------------------------------
 
 _is_name: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+").fullmatch
 _is_positive: Final = re.compile(r"0*[1-9][0-9]{0,17}").fullmatch
@@ -64,15 +64,15 @@ def _refuse_value(name: str, value: str, rule: str) -> NoReturn:
     _refuse(f"with the header {name}={value!r}", f"Lambda never sends it so, {rule}")
 
 
-def _refuse(what: str, reason: str) -> NoReturn:
+def _refuse(header: str, reason: str) -> NoReturn:
     raise LifecycleError(
-        f"cannot invoke {what}: {reason}.",
+        f"cannot invoke {header}: {reason}.",
         "A header that the test does not name is sent as Lambda sends it.",
         code="LLC503",
     )
 
 
-# --- the headers as the runtime reads them
+# --- the headers as the runtime reads them -------------------------------------------------------
 
 NextHeaders: TypeAlias = "tuple[str, str, int, str, str | None, str | None, str | None, str | None]"
 """Request id, content type, deadline in ms and ARN of the function; then trace id, client context,
@@ -83,7 +83,7 @@ A plain tuple, since each invoke makes one: a named tuple takes 0.2 µs more.
 
 
 def read_headers(headers: Mapping[str, str | None], *, ordinary: bool = False) -> NextHeaders:
-    """Return what the runtime learns from headers that `check_headers` lets through.
+    """Return the values of headers that `check_headers` accepts.
 
     ``ordinary`` headers are those that each event has, as Lambda makes them: they are taken as they
     are.  A header of None is missing.
@@ -128,7 +128,7 @@ def _reread(value: str) -> str:
     return encoded.decode()
 
 
-# --- a header that the runtime sends
+# --- a header that the runtime sends -------------------------------------------------------------
 
 _BAD_LINE_END: Final = re.compile(rb"\n(?![ \t])|\r(?![ \t\n])").search
 

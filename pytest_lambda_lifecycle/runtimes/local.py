@@ -77,7 +77,7 @@ class LocalRuntime:
             codec.encode_response, codec.response_encoder()
         )
 
-    # --- turns
+    # --- turns -----------------------------------------------------------------------------------
 
     def init(self) -> Loaded | Raised | Exited:
         """Set up logging, then import and find the handler; each call starts as a new process."""
@@ -168,13 +168,13 @@ class LocalRuntime:
             return self._failed(error, self._post_after_restore_error, catches=BaseException)
         return Loaded()
 
-    def terminate(self, hears: bool) -> Loaded | Exited:
+    def terminate(self, handles_signals: bool) -> Loaded | Exited:
         """Receive SIGTERM: without a handler the process ends; after a handler it goes on."""
         __tracebackhide__ = __function_code_above__ = True
         handler = self._sigterm()
         if handler is None or handler == signal.SIG_DFL:
             return Exited(-signal.SIGTERM)
-        if not callable(handler) or not hears:
+        if not callable(handler) or not handles_signals:
             return Loaded()
         try:
             handler(int(signal.SIGTERM), sys._getframe())
@@ -184,7 +184,7 @@ class LocalRuntime:
             return process_exit(error)
         return Loaded()
 
-    # --- what follows an exception
+    # --- after an exception ----------------------------------------------------------------------
 
     def _failed(
         self,
@@ -250,7 +250,7 @@ class LocalRuntime:
     ) -> Raised:
         __function_code_above__ = True
         logs.write_error(body, as_json=self._json_logs)
-        encode_header(fault_type)  # raises what `http.client` raises, and the process ends
+        encode_header(fault_type)  # where it raises, `http.client` does, and the process ends
         # `http.client` sends these posts, and encodes text as Latin-1: unescaped letters become
         # invalid UTF-8, and a letter outside Latin-1 ends the process before anything is posted.
         posted = codec.encode_error(body).encode("latin-1")
@@ -269,7 +269,7 @@ class LocalRuntime:
             self._encode = marshaller.marshal_response
 
 
-def _client_marshaller() -> Any:  # noqa: ANN401  # whatever function code has put there
+def _client_marshaller() -> Any:  # noqa: ANN401  # function code may have replaced it
     module = sys.modules.get("awslambdaric.lambda_runtime_client")
     client = getattr(module, "LambdaRuntimeClient", None)
     return getattr(client, "marshaller", None)
@@ -280,7 +280,7 @@ def _not_loaded(*_: object) -> Any:  # noqa: ANN401  # stands for the handler
 
 
 def _forget_unawaited(response: CoroutineType[Any, Any, Any]) -> None:
-    """Write what Python writes when the coroutine is collected.
+    """Write the warning of Python that comes when the coroutine is collected.
 
     On Lambda that happens at once; here the traceback of the error still refers to the coroutine.
     """

@@ -172,7 +172,7 @@ def _log_level() -> str:
     return "DEBUG" if level == "TRACE" else level.upper()
 
 
-# --- what the runtime writes by itself
+# --- lines of the runtime itself -----------------------------------------------------------------
 
 
 def write_error(error: Mapping[str, Any], *, as_json: bool) -> None:

@@ -78,7 +78,7 @@ class RemoteRuntime:
         api.publish(request)
         return self._turn(lambda: api.answer if api.state == "Ready" else None)
 
-    def terminate(self, hears: bool) -> Loaded | Exited:
+    def terminate(self, handles_signals: bool) -> Loaded | Exited:
         """Send SIGTERM, and wait for the end of the process, whatever its handler does."""
         api = self._api
         self._terminate()

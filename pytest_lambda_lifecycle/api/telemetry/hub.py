@@ -60,7 +60,7 @@ class TelemetryHub:
     def subscribe(self, api: str, extension: str, body: bytes) -> Reply:
         """Answer a subscription through ``api``: ``"telemetry"`` or ``"logs"``.
 
-        Raises `ApiError`: 400 for what is not valid, or if another API is in use; 403 after Init.
+        Raises `ApiError`: 400 if it is not valid or another API is in use, 403 after Init.
         To subscribe again replaces the subscription; nothing is sent twice.
         """
         wanted = parse(api, body)

@@ -31,9 +31,13 @@ class Part:
 class PhasePart(Part):
     """A part that the test may change as well, between phases."""
 
-    def begin_phase(self) -> Undo:
-        """Tell apart the test's changes since the last phase from those of the function.
+    def begin_phase(self) -> None:
+        """Take changes since the last phase for the test's; put the function's values in place.
 
-        The returned call ends the phase: it saves the state that function code leaves.
+        A part that raises here has changed nothing.
         """
+        raise NotImplementedError
+
+    def end_phase(self) -> None:
+        """Save the state that function code leaves, and restore the values of the test."""
         raise NotImplementedError

@@ -69,12 +69,11 @@ class SearchPath(PhasePart):
         finally:
             sys.path[:] = inside
 
-    def begin_phase(self) -> Undo:
+    def begin_phase(self) -> None:
         """Take what has changed since the last phase as the test's."""
         if sys.path != self._seen:
             self._look()
         self._in_phase = True
-        return self._end_phase
 
     def _look(self) -> None:
         if not self._in_phase and sys.path != self._seen:
@@ -82,7 +81,7 @@ class SearchPath(PhasePart):
             self._test_removed |= {e for e in self._seen if e not in sys.path}
             self._test_added = [e for e in self._test_added if e not in self._test_removed]
 
-    def _end_phase(self) -> None:
+    def end_phase(self) -> None:
         """Remember what function code leaves."""
         self._in_phase = False
         self._seen = list(sys.path)

@@ -142,13 +142,12 @@ class World(PhasePart):
 
     # -- what the test does between phases ---------------------------------------------------------------------------
 
-    def begin_phase(self) -> Undo:
+    def begin_phase(self) -> None:
         """Take changes of `sys.modules` since the last phase for changes of the test."""
         self._look()
         self._in_phase = True
-        return self._end_phase
 
-    def _end_phase(self) -> None:
+    def end_phase(self) -> None:
         """Remember the modules that function code leaves."""
         self._in_phase = False
         modules = sys.modules
@@ -178,20 +177,16 @@ class World(PhasePart):
         """Return those that were there when this world entered, if none has been taken out."""
         return list(islice(modules.values(), self._base))
 
-    def _looks_unchanged(self) -> bool:
-        """Say whether `sys.modules` is as it was remembered, as far as that can be said at once."""
-        modules = sys.modules
-        return (
-            len(modules) == self._count
-            and next(reversed(modules)) is self._newest_name
-            and modules.get(self._sample) is self._sample_module
-        )
-
     def _look(self) -> None:
         """Accept what the test stubs and unstubs; put own modules back that
         ``patch.dict(sys.modules)`` threw out.
         """
-        if self._in_phase or self._looks_unchanged():
+        modules = sys.modules
+        if self._in_phase or (
+            len(modules) == self._count
+            and next(reversed(modules)) is self._newest_name
+            and modules.get(self._sample) is self._sample_module
+        ):
             return
         for name, module in self._remembered.items():
             current = sys.modules.get(name)

@@ -86,16 +86,15 @@ class Variables(PhasePart):
     def discard(self) -> None:
         self._own = {}
 
-    def begin_phase(self) -> Undo:
+    def begin_phase(self) -> None:
         """Take what has changed since the last phase as the test's; cover what is withheld."""
         if self._written:
             self._look()
         self._in_phase = True
         if self._covered:
             self._show({name: self._inside.get(name) for name in self._covered})
-        return self._end_phase
 
-    def _end_phase(self) -> None:
+    def end_phase(self) -> None:
         """Show the test what is withheld from function code."""
         if self._covered:
             self._show(self._covered)

@@ -22,35 +22,33 @@ class EventLoop(PhasePart):
 
     def __init__(self) -> None:
         self._own = _NO_LOOP
+        self._running: Any = None
+        self._outside = _NO_LOOP
 
-    def begin_phase(self) -> Undo:
+    def begin_phase(self) -> None:
+        self._outside = _NO_LOOP
         events: Any = sys.modules.get("asyncio.events")
         if events is None:
-            return self._end_without_outside
-        running = events._get_running_loop()
+            return
+        running = self._running = events._get_running_loop()
         if running is None and self._own is _NO_LOOP and events._event_loop_policy is None:
-            return self._end_without_outside  # nobody uses asyncio: the usual case
-        outside = _state_of(events)
-
-        def end() -> None:
-            self._own = _state_of(events)
-            _set_state(events, outside)
-            if running is not None:
-                events._set_running_loop(running)
-
+            return  # nobody uses asyncio: the usual case
+        self._outside = _state_of(events)
         _set_state(events, self._own)
         if running is not None:
             events._set_running_loop(None)
-        return end
 
-    def _end_without_outside(self) -> None:
-        """Take away the loop that function code has set, where there was none before."""
+    def end_phase(self) -> None:
         events: Any = sys.modules.get("asyncio.events")
-        if events is None or events._event_loop_policy is None:
+        if events is None or (self._outside is _NO_LOOP and events._event_loop_policy is None):
             self._own = _NO_LOOP
-        else:
-            self._own = _state_of(events)
-            _set_state(events, _NO_LOOP)
+            return
+        self._own = _state_of(events)
+        _set_state(events, self._outside)
+        self._outside = _NO_LOOP
+        if self._running is not None:
+            events._set_running_loop(self._running)
+            self._running = None
 
     def discard(self) -> None:
         self._own = _NO_LOOP

@@ -34,18 +34,13 @@ class Streams(PhasePart):
 
     def __init__(self, record: RecordOutput) -> None:
         self._record = record
-        self._held = False
+        self.held = False
+        """The streams stay in place between turns."""
         self._before: tuple[Any, Any] = (None, None)
         self._stdout = Unbuffered("stdout", record)
         self._stderr = Unbuffered("stderr", record)
         self._current: tuple[Any, Any] = (self._stdout, self._stderr)
         """The objects that function code has left in `sys.stdout` and `sys.stderr`."""
-
-    def begin_phase(self) -> Undo:
-        if self._held:
-            return nothing_to_undo
-        self._put_in_place()
-        return self._restore
 
     def hold(self) -> Undo:
         """Keep the streams in place between turns, as threads of the function go on.
@@ -54,13 +49,13 @@ class Streams(PhasePart):
         """
         if stage.running and not stage.on_phase_thread():
             return nothing_to_undo  # this turn will be refused
-        self._put_in_place()
-        self._held = True
+        self.begin_phase()
+        self.held = True
         return self._release
 
     def _release(self) -> None:
-        self._held = False
-        self._restore()
+        self.held = False
+        self.end_phase()
 
     def discard(self) -> None:
         ended = self._stdout, self._stderr
@@ -74,7 +69,7 @@ class Streams(PhasePart):
             stream.outside = None
             stream.release()
 
-    def _put_in_place(self) -> None:
+    def begin_phase(self) -> None:
         before = self._before = sys.stdout, sys.stderr
         if self._in_place:
             # A handler invokes this environment.  It is another function, so that its output is no
@@ -85,7 +80,7 @@ class Streams(PhasePart):
         self._in_place.append(self)
         sys.stdout, sys.stderr = self._current
 
-    def _restore(self) -> None:
+    def end_phase(self) -> None:
         current = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = self._before
         self._in_place.remove(self)

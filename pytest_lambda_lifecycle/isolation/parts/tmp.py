@@ -53,14 +53,13 @@ class EphemeralStorage(PhasePart):
     def enter(self) -> Undo:
         return replace_attributes((tempfile, _FIND, self._find))
 
-    def begin_phase(self) -> Undo:
+    def begin_phase(self) -> None:
         # Between phases `tempfile.tempdir` is the test's: pytest would otherwise put `tmp_path` of
         # the whole run into a folder that ends with the environment.
         self._tests_tempdir = tempfile.tempdir
         tempfile.tempdir = self._tempdir
-        return self._end_phase
 
-    def _end_phase(self) -> None:
+    def end_phase(self) -> None:
         self._tempdir = tempfile.tempdir
         tempfile.tempdir = self._tests_tempdir
 

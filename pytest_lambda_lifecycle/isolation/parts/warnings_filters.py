@@ -20,14 +20,13 @@ class WarningsFilters(PhasePart):
         self._inside: list[Any] = []
         self._count = 0
 
-    def begin_phase(self) -> Undo:
+    def begin_phase(self) -> None:
         outside = self._outside = warnings.filters
         inside = self._inside = [*self._own, *outside]
         self._count = len(inside)
         warnings.filters = inside
-        return self._end_phase
 
-    def _end_phase(self) -> None:
+    def end_phase(self) -> None:
         inside = warnings.filters
         outside = self._outside
         if inside is not self._inside or len(inside) != self._count:

@@ -92,7 +92,7 @@ class WorkingDirectory(PhasePart):
         self._path = self._start
         self._drop_functions()
 
-    def begin_phase(self) -> Undo:
+    def begin_phase(self) -> None:
         """Go where the function was; raises `OSError` if that and the task root are gone."""
         if self._tests is None:
             self._tests = _Place.here()
@@ -103,9 +103,8 @@ class WorkingDirectory(PhasePart):
                 self._functions = _Place(self._start)
         self._functions.go()
         self._in_phase = True
-        return self._end_phase
 
-    def _end_phase(self) -> None:
+    def end_phase(self) -> None:
         """Go where the test was."""
         self._in_phase = False
         if self._moved:

@@ -1,4 +1,4 @@
-"""What the tests of clocks begin with."""
+"""Fixtures of the tests of clocks."""
 
 from __future__ import annotations
 

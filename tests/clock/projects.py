@@ -1,4 +1,4 @@
-"""A suite that runs inside a test: one function, and the head of its test file."""
+"""A suite that runs inside a test: one function, and the imports of its test file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Virtual time: it stands still until somebody moves it, and nothing of it stays."""
+"""Virtual time: it stands still until it is moved, and leaves no replacement behind."""
 
 import asyncio
 import datetime as dt
@@ -47,15 +47,20 @@ CLOCKS = """
     from time import monotonic, sleep, time as now
     def read():
         return [
-            time.time(), time.time_ns() / 1e9, now(), captured.now(datetime.timezone.utc).timestamp(),
+            time.time(), time.time_ns() / 1e9, now(),
+            captured.now(datetime.timezone.utc).timestamp(),
             datetime.datetime.utcnow().replace(tzinfo=datetime.timezone.utc).timestamp(),
         ]
     def handler(event, context):
-        if event == "spans": return [time.monotonic(), monotonic(), time.perf_counter(), time.monotonic_ns() / 1e9]
-        if event == "dates": return [str(date.today()), time.strftime("%Y-%m-%d %H:%M"), str(datetime.date.today())]
+        if event == "spans":
+            return [time.monotonic(), monotonic(), time.perf_counter(), time.monotonic_ns() / 1e9]
+        if event == "dates":
+            text = time.strftime("%Y-%m-%d %H:%M")
+            return [str(date.today()), text, str(datetime.date.today())]
         if event == "thread":
             seen = []
-            thread = threading.Thread(target=lambda: seen.extend(read())); thread.start(); thread.join()
+            thread = threading.Thread(target=lambda: seen.extend(read()))
+            thread.start(); thread.join()
             with ThreadPoolExecutor(1) as pool: return seen + pool.submit(read).result()
         if event == "uuid1": return uuid.uuid1().time
         if event == "remaining": return context.get_remaining_time_in_millis()
@@ -73,7 +78,7 @@ def clock():
 
 
 class TestReading:
-    def test_it_stands_still_and_everything_agrees(self, clock, environment):
+    def test_time_stands_still_for_all_functions(self, clock, environment):
         env = environment(CLOCKS)
         assert set(env.invoke().payload) == {START.timestamp()}
         assert set(env.invoke("thread").payload) == {START.timestamp()}
@@ -81,12 +86,11 @@ class TestReading:
         assert env.invoke("dates").payload == ["2030-05-17", "2030-05-17 12:00", "2030-05-17"]
         assert datetime.now(timezone.utc) == START == clock.now
         assert date.today() == START.date()
-        assert (
-            abs(uuid.uuid1().time - env.invoke("uuid1").payload) <= 1
-        )  # it counts what it gives out in one moment
+        # uuid1() counts the identifiers that it makes at one moment.
+        assert abs(uuid.uuid1().time - env.invoke("uuid1").payload) <= 1
         assert env.invoke("remaining").payload == 3000
 
-    def test_sleeping_moves_it_to_the_microsecond(self, clock, environment):
+    def test_sleeping_moves_the_clock_to_the_microsecond(self, clock, environment):
         env = environment(CLOCKS)
         assert set(env.invoke(1.5).payload) == {START.timestamp() + 1.5}
         assert env.invocations[0].duration_ms == 1500
@@ -97,7 +101,8 @@ class TestReading:
     def test_modules_imported_later_and_the_durations_of_the_log(self, clock, environment, write):
         write(
             "late.py",
-            "from time import time\nfrom datetime import datetime\ndef read(): return time(), datetime.now().year",
+            "from time import time\nfrom datetime import datetime\n"
+            "def read(): return time(), datetime.now().year",
         )
         env = environment(
             "def handler(event, context):\n import late, time; time.sleep(2); return late.read()"
@@ -106,7 +111,7 @@ class TestReading:
         assert "\tDuration: 2000.00 ms\tBilled Duration: 2000 ms\t" in env.invocations[0].report
         assert env.timeline[0].at == START.timestamp() * 1_000_000
 
-    def test_environments_that_are_not_current(self, clock, environment, write):
+    def test_the_clock_moves_for_all_environments(self, clock, environment, write):
         write("other.py", CLOCKS.replace("    import", "import", 1).replace("\n    ", "\n"))
         one, two = environment(CLOCKS), environment(handler="other.handler")
         one.invoke()
@@ -114,7 +119,7 @@ class TestReading:
         clock.advance(60)
         assert set(one.invoke().payload) == set(two.invoke().payload) == {START.timestamp() + 60}
 
-    def test_the_default_start_is_now_on_the_whole_second(self):
+    def test_the_default_start_is_the_current_second(self):
         before = time.time()
         with LambdaClock() as clock:
             assert clock.now.microsecond == 0
@@ -130,7 +135,7 @@ class TestMoving:
         clock.move_to(clock.now)
 
     @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "1", True, None])
-    def test_a_span_that_cannot_be(self, clock, environment, seconds):
+    def test_spans_that_are_refused(self, clock, environment, seconds):
         env = environment(CLOCKS)
         env.invoke()
         for ask in (clock.advance, env.idle):
@@ -140,7 +145,7 @@ class TestMoving:
                 ask(seconds)
         assert clock.now == START
 
-    def test_never_backwards_and_never_naive(self, clock):
+    def test_moving_backwards_and_naive_moments_are_refused(self, clock):
         with pytest.raises(
             LifecycleError, match=r"cannot move the clock back to 2030-05-17 11:59:59.*goes forward"
         ):
@@ -150,7 +155,7 @@ class TestMoving:
         with pytest.raises(LifecycleError, match="give an aware datetime"):
             LambdaClock(datetime(2031, 1, 1))
 
-    def test_two_clocks_and_one_after_its_end(self, clock):
+    def test_a_second_clock_and_one_that_was_not_started(self, clock):
         with pytest.raises(LifecycleError, match="one runs already"), LambdaClock():
             pass
         with pytest.raises(LifecycleError, match="was not started"):
@@ -201,7 +206,7 @@ class TestEndOfTheCalendar:
     LAST = datetime(9999, 12, 31, tzinfo=timezone.utc)
     CENTURY = 100 * 365.25 * 24
 
-    def test_it_is_not_passed(self, clock, environment):
+    def test_the_clock_does_not_move_beyond_it(self, clock, environment):
         env = environment(CLOCKS)
         env.invoke()
         for ask in (clock.advance, env.idle):
@@ -226,7 +231,7 @@ class TestEndOfTheCalendar:
                 ask(seconds)
         assert clock.now == START
 
-    def test_up_to_it_everything_works(self, clock, environment):
+    def test_the_last_moments_before_it(self, clock, environment):
         env = environment(CLOCKS)
         clock.move_to(self.LAST - timedelta(seconds=2))
         assert set(env.invoke(1).payload) == {self.LAST.timestamp() - 1}
@@ -251,7 +256,7 @@ class TestEndOfTheCalendar:
             <= before.year + 3001
         )
 
-    def test_without_a_clock_in_a_freeze_of_the_tests_own(self, environment):
+    def test_without_a_clock_in_a_freeze_of_the_test(self, environment):
         env = environment(CLOCKS)
         with freeze_time("9000-01-01"), freeze_time("2040-01-01"):
             with pytest.raises(LifecycleError, match="from 9000-01-01 00:00:00.00:00: Python"):
@@ -261,7 +266,7 @@ class TestEndOfTheCalendar:
             }
 
     @pytest.mark.parametrize("zone", [timezone.utc, timezone(timedelta(hours=-5))])
-    def test_a_clock_does_not_start_behind_it(self, zone):
+    def test_a_clock_does_not_start_after_it(self, zone):
         late = datetime.max.replace(tzinfo=zone)
         with pytest.raises(
             LifecycleError, match="cannot start the clock at 9999-12-31 23:59:59.*: .*the year 9999"
@@ -285,7 +290,7 @@ class TestDeadline:
         assert env.invocations[0].duration_ms == 3000
         assert "\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\t" in env.invocations[0].report
 
-    def test_one_that_ends_exactly_at_it_is_not(self, clock, environment):
+    def test_a_sleep_that_ends_at_the_deadline_is_not_cut(self, clock, environment):
         env = environment(CLOCKS, timeout=3)
         assert env.invoke(3).status == "success"
         with pytest.raises(FunctionTimeout):
@@ -302,7 +307,7 @@ class TestDeadline:
         assert clock.now == START + timedelta(milliseconds=150)
 
     @pytest.mark.parametrize("exception", ["Exception", "BaseException"])
-    def test_code_that_swallows_is_cut_again(self, clock, environment, exception):
+    def test_code_that_swallows_exceptions_is_cut_again(self, clock, environment, exception):
         env = environment(f"""
             import time
             def handler(event, context):
@@ -315,7 +320,7 @@ class TestDeadline:
             env.invoke()
         assert clock.now == START + timedelta(seconds=3)
 
-    def test_the_reset_after_it(self, clock, environment):
+    def test_the_reset_after_a_timeout(self, clock, environment):
         env = environment(CLOCKS + "    time.sleep(1)\n")
         env.invoke()
         assert env.init.duration_ms == 1000
@@ -324,7 +329,7 @@ class TestDeadline:
         again = env.invoke(1.5)
         assert again.duration_ms == 2500
         assert again.init_duration_ms is None
-        with pytest.raises(FunctionTimeout):  # the init leaves two of the three seconds
+        with pytest.raises(FunctionTimeout):  # init leaves two of the three seconds
             env.reset()
             env.invoke(2.1)
 
@@ -372,9 +377,8 @@ class TestDeadline:
             began = REAL[3]()
             env.invoke(check=False)
             spans.append(REAL[3]() - began)
-        assert (
-            min(spans) < 0.02
-        )  # of a busy machine the mean says nothing; the benchmark has the figure
+        # The mean depends on how busy the machine is; the benchmark has that figure.
+        assert min(spans) < 0.02
 
 
 class TestLatency:
@@ -396,7 +400,7 @@ class TestLatency:
 
 
 class TestIdle:
-    def test_it_takes_no_time_and_stays_warm(self, clock, environment):
+    def test_idling_takes_no_time_and_stays_warm(self, clock, environment):
         env = environment(CLOCKS)
         env.invoke()
         env.idle(hours=24)
@@ -404,7 +408,7 @@ class TestIdle:
         assert not later.cold_start
         assert set(later.payload) == {START.timestamp() + 86400}
 
-    def test_past_idle_timeout_it_spins_down(self, clock, environment):
+    def test_idling_past_idle_timeout_spins_down(self, clock, environment):
         env = environment(CLOCKS, idle_timeout=600)
         env.invoke()
         (env.tmp / "cache").touch()
@@ -415,7 +419,7 @@ class TestIdle:
         assert env.phases[-1].reason == "spindown"
         assert env.invoke().cold_start
         assert not (env.tmp / "cache").exists()
-        clock.advance(minutes=10)  # counts as idleness
+        clock.advance(minutes=10)  # counts as idling
         assert env.phases.names[-1] == "shutdown"
 
     def test_max_lifetime_recycles_under_constant_traffic(self, clock, environment):
@@ -425,7 +429,7 @@ class TestIdle:
             env.idle(minutes=5)
         assert [one.cold_start for one in env.invocations] == [True] + [False] * 11 + [True]
 
-    def test_nothing_began(self, clock, environment):
+    def test_idling_before_the_first_phase(self, clock, environment):
         env = environment(CLOCKS, idle_timeout=1)
         env.idle(hours=1)
         assert env.phases == []
@@ -503,13 +507,14 @@ class TestEventLoops:
         assert START.timestamp() + 3600 <= fired < START.timestamp() + 3601
         env.invoke("close")
 
-    def test_executors_and_children_in_flight_are_waited_for(self, clock, environment):
+    def test_running_executors_and_children_are_waited_for(self, clock, environment):
         env = environment("""
             import asyncio, sys, threading
             done = threading.Event()
             async def main(event):
                 if event == "child":
-                    child = await asyncio.create_subprocess_exec(sys.executable, "-c", "print('hello')", stdout=-1)
+                    command = sys.executable, "-c", "print('hello')"
+                    child = await asyncio.create_subprocess_exec(*command, stdout=-1)
                     return (await asyncio.wait_for(child.communicate(), 2))[0].decode()
                 threading.Timer(0.03, done.set).start()
                 return await asyncio.wait_for(asyncio.to_thread(done.wait), 2)
@@ -518,7 +523,7 @@ class TestEventLoops:
         assert env.invoke("thread").payload is True
         assert clock.now - START < timedelta(seconds=2.9)
 
-    def test_the_tests_own_loop_stays_real(self, clock, environment):
+    def test_the_loop_of_the_test_stays_real(self, clock, environment):
         env = environment(CLOCKS)
 
         async def test():
@@ -536,7 +541,7 @@ class TestThreads:
         env = environment("""
             import threading, time
             from concurrent.futures import ThreadPoolExecutor
-            start = threading.Barrier(3)  # or a busy machine starts a thread when another has slept already
+            start = threading.Barrier(3)  # or one thread might start after another has slept
             def sleep(seconds): start.wait(); time.sleep(seconds)
             def handler(event, context):
                 with ThreadPoolExecutor(3) as pool: list(pool.map(sleep, [1, 1, 1]))
@@ -544,9 +549,7 @@ class TestThreads:
         """)
         assert env.invoke().payload == START.timestamp() + 1
 
-    def test_a_sleeper_beside_the_handler_does_not_run_away_with_the_clock(
-        self, clock, environment
-    ):
+    def test_a_sleeping_thread_does_not_move_the_clock_on_its_own(self, clock, environment):
         env = environment("""
             import threading, time
             beats = []
@@ -571,7 +574,8 @@ class TestThreads:
         env = environment("""
             import threading, time
             def handler(event, context):
-                thread = threading.Thread(target=time.sleep, args=[10]); thread.start(); thread.join()
+                thread = threading.Thread(target=time.sleep, args=[10])
+                thread.start(); thread.join()
         """)
         with pytest.raises(FunctionTimeout):
             env.invoke()
@@ -586,7 +590,7 @@ class TestCredentials:
             return [os.environ[name] for name in names]
     """
 
-    def test_they_expire_by_the_clock_and_are_rotated_before(self, clock, environment):
+    def test_credentials_expire_by_the_clock_and_are_rotated_before(self, clock, environment):
         env = environment(self.SHOW)
         first = env.invoke().payload
         assert first[2] == "2030-05-18T00:00:00Z"
@@ -598,7 +602,7 @@ class TestCredentials:
         assert not set(first) & set(second)
         assert env.init_count == 1
 
-    def test_botocore_refreshes_them(self, clock, environment):
+    def test_botocore_refreshes_credentials(self, clock, environment):
         pytest.importorskip("botocore")
         env = environment("""
             import botocore.session
@@ -612,15 +616,16 @@ class TestCredentials:
         assert first != second
         assert second.startswith("ASIA")
 
-    def test_without_a_clock_they_have_no_end(self, environment):
+    def test_without_a_clock_credentials_do_not_expire(self, environment):
         env = environment(
-            "import os\ndef handler(event, context): return 'AWS_CREDENTIAL_EXPIRATION' in os.environ"
+            "import os\n"
+            "def handler(event, context): return 'AWS_CREDENTIAL_EXPIRATION' in os.environ"
         )
         assert env.invoke().payload is False
 
 
 class TestTogether:
-    def test_with_a_users_own_freeze_time_inside(self, clock, environment):
+    def test_with_freeze_time_inside(self, clock, environment):
         env = environment(CLOCKS)
         with freeze_time("2040-01-01"):
             assert set(env.invoke().payload) == {
@@ -628,7 +633,7 @@ class TestTogether:
             }
         assert set(env.invoke().payload) == {START.timestamp()}
 
-    def test_with_a_users_own_freeze_time_outside(self, environment):
+    def test_with_freeze_time_outside(self, environment):
         with freeze_time("2040-01-01"):
             with LambdaClock() as clock:
                 env = environment(CLOCKS)
@@ -636,7 +641,7 @@ class TestTogether:
                 assert set(env.invoke(1).payload) == {clock.now.timestamp()}
             assert datetime.now().year == 2040
 
-    def test_nothing_fake_stays_in_modules_that_were_imported_meanwhile(
+    def test_modules_imported_under_the_clock_keep_nothing_fake(
         self, tmp_path, monkeypatch, environment
     ):
         folder = tmp_path / "site-packages"
@@ -658,10 +663,11 @@ class TestTogether:
         assert shared.function.__kwdefaults__ == {"clock": REAL[0]}
         assert shared.function().year == datetime.now().year
 
-    def test_an_environment_that_outlives_the_clock_is_given_real_time(self, write, tmp_path):
+    def test_an_environment_that_outlives_the_clock_gets_real_time(self, write, tmp_path):
         write(
             "app.py",
-            "from datetime import datetime\ndef handler(event, context): return datetime.now().year",
+            "from datetime import datetime\n"
+            "def handler(event, context): return datetime.now().year",
         )
         with ExecutionEnvironment(FunctionConfig("app.handler", code_dir=tmp_path / "task")) as env:
             env.close()
@@ -685,7 +691,7 @@ class TestTogether:
         assert threading.Event().wait(0.001) is False
 
 
-def test_a_clock_that_is_interrupted_while_it_starts_leaves_real_time(monkeypatch):
+def test_an_interrupted_start_of_a_clock_leaves_real_time(monkeypatch):
     def interrupted(*_arguments: object, **_keywords: object) -> None:
         raise KeyboardInterrupt
 

@@ -9,7 +9,8 @@ def test_an_environment_of_the_session(project):
     test = """
 REAL = [time.time]
 @pytest.fixture(scope="session")
-def env(session_lambda_lifecycle): return session_lambda_lifecycle("app.handler", idle_timeout=7200, max_lifetime=9999)
+def env(session_lambda_lifecycle):
+    return session_lambda_lifecycle("app.handler", idle_timeout=7200, max_lifetime=9999)
 
 def test_shifted(env, lambda_lifecycle):
     before = time.time()
@@ -19,7 +20,8 @@ def test_shifted(env, lambda_lifecycle):
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_real_again(env, n):
-    assert time.time is REAL[0] is env.module.time.time and abs(env.invoke(0).payload[0] - time.time()) < 60
+    assert time.time is REAL[0] is env.module.time.time
+    assert abs(env.invoke(0).payload[0] - time.time()) < 60
     env.idle(minutes=119)
     assert not env.invoke(0).cold_start
 
@@ -38,7 +40,8 @@ def test_modules_of_open_environments_get_real_time_back(project):
         from time import monotonic
         class Cache: timer = time.monotonic
         def fetch(clock=time.monotonic): return clock()
-        def handler(event, context): return [monotonic(), Cache.timer(), fetch(), datetime.now().timestamp()]
+        def handler(event, context):
+                return [monotonic(), Cache.timer(), fetch(), datetime.now().timestamp()]
         """
     )
     test = """

@@ -23,11 +23,13 @@ import pytest
 def fakes():
     for name, module in list(sys.modules.items()):
         if name.startswith("freezegun") or not issubclass(type(module), ModuleType): continue
-        for owner in [module, *(one for one in list(vars(module).values()) if issubclass(type(one), type))]:
+        classes = [one for one in list(vars(module).values()) if issubclass(type(one), type)]
+        for owner in [module, *classes]:
             for key, value in list(vars(owner).items()):
                 held = [value.__func__ if type(value) in (staticmethod, classmethod) else value]
                 if type(held[0]) is FunctionType:
-                    held += [*(held[0].__defaults__ or ()), *(held[0].__kwdefaults__ or {}).values()]
+                    held += held[0].__defaults__ or ()
+                    held += (held[0].__kwdefaults__ or {}).values()
                 yield from (f"{name}: {owner}.{key}" for one in held if is_fake(one))
 
 def is_fake(value):
@@ -54,13 +56,16 @@ from freezegun import freeze_time
 def frozen():
     with freeze_time("2040-01-01"): yield
 @pytest.mark.parametrize("n", range(700))
-def test_virtual(lambda_clock, n): lambda_clock.advance(1); assert time.time() == lambda_clock.now.timestamp()
+def test_virtual(lambda_clock, n):
+    lambda_clock.advance(1)
+    assert time.time() == lambda_clock.now.timestamp()
 @pytest.mark.parametrize("n", range(100))
 def test_frozen_outside(frozen, lambda_clock, n): assert lambda_clock.now.year == 2040
 @pytest.mark.parametrize("n", range(100))
 def test_frozen_inside(lambda_clock, frozen, n): assert datetime.now().year == 2040
 @pytest.mark.parametrize("n", range(30))
-def test_environment(lambda_clock, lambda_lifecycle, n): lambda_lifecycle(f"app{n % 9}.handler").invoke(1)
+def test_environment(lambda_clock, lambda_lifecycle, n):
+    lambda_lifecycle(f"app{n % 9}.handler").invoke(1)
 @pytest.mark.parametrize("n", range(70))
 def test_idle(lambda_lifecycle, n): lambda_lifecycle(f"app{n % 9}.handler").idle(hours=1)
 """
@@ -68,7 +73,7 @@ def test_idle(lambda_lifecycle, n): lambda_lifecycle(f"app{n % 9}.handler").idle
 
 def test_a_thousand_tests_in_random_order_leave_nothing_fake(project, monkeypatch):
     libraries = project.mkdir("site-packages")
-    for number in range(9):  # each is imported first by whichever test comes first
+    for number in range(9):  # the first test that needs one imports it
         (libraries / f"lib{number}.py").write_text(LIBRARY)
         (project.path / f"app{number}.py").write_text(
             f"import lib{number}\n{LIBRARY}\ndef handler(e, c): sleep(e)"

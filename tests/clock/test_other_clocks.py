@@ -39,7 +39,7 @@ def test_freeze_time_before_the_plugin_was_first_used(project):
     project.runpytest_subprocess(timeout=60).assert_outcomes(passed=2)
 
 
-def test_freeze_time_as_a_decorator_is_inside(project):
+def test_freeze_time_as_a_decorator_counts_as_inside(project):
     test = """
 from freezegun import freeze_time
 @freeze_time("2040-01-01")
@@ -76,7 +76,7 @@ def test_real(): assert time.time.__module__ == "time" and datetime.now().year <
     run(project, test, "-p", "freezer", "-p", "no:randomly", passed=2)
 
 
-def test_idling_without_a_clock_moves_a_frozen_one(project):
+def test_idling_without_a_clock_moves_a_frozen_time(project):
     test = """
 from freezegun import freeze_time
 def test(lambda_lifecycle):
@@ -90,7 +90,9 @@ def test(lambda_lifecycle):
         assert env.invoke(0).payload[0] == datetime(2041, 1, 1, 1, tzinfo=timezone.utc).timestamp()
         env.close()
         assert datetime.now().hour == 1
-def test_real(): assert time.time.__module__ == "time" and abs(datetime.now().timestamp() - time.time()) < 60
+def test_real():
+    assert time.time.__module__ == "time"
+    assert abs(datetime.now().timestamp() - time.time()) < 60
 """
     run(project, test, "-p", "no:randomly", passed=2)
 
@@ -103,7 +105,8 @@ import time_machine
 def test(request, lambda_lifecycle):
     env = lambda_lifecycle("app.handler")
     with time_machine.travel("2041-01-01"):
-        with pytest.raises(Exception, match="lambda_clock.*time-machine is travelling in this test.*freezegun"): {ask}
+        match = "lambda_clock.*time-machine is travelling in this test.*freezegun"
+        with pytest.raises(Exception, match=match): {ask}
         assert env.invoke(0).payload[1] == 2041
     env.idle(1)
 """
@@ -135,7 +138,8 @@ def test_moto_and_signing_use_the_same_time(project):
         def handler(event, context):
             s3.create_bucket(Bucket="bucket"); s3.put_object(Bucket="bucket", Key="k", Body=b"x")
             written = s3.head_object(Bucket="bucket", Key="k")["LastModified"].timestamp()
-            return [written, s3.generate_presigned_url("get_object", {"Bucket": "bucket", "Key": "k"}, ExpiresIn=60)]
+            bucket = {"Bucket": "bucket", "Key": "k"}
+            return [written, s3.generate_presigned_url("get_object", bucket, ExpiresIn=60)]
         """
     )
     test = """
@@ -153,7 +157,7 @@ def test(lambda_lifecycle, lambda_clock):
     run(project, test)
 
 
-def test_a_freeze_of_the_tests_own_reaches_modules_that_are_not_entered(environment, write):
+def test_freeze_time_between_phases_reaches_modules_of_the_function(environment, write):
     env = environment("""
         from datetime import datetime
         import time

@@ -1,6 +1,4 @@
-"""Libraries under virtual time: what they keep expires at its moment, and nothing fake stays in
-them.
-"""
+"""Libraries under virtual time: their caches expire at the right moment, nothing fake stays."""
 
 import importlib
 import sys
@@ -16,7 +14,7 @@ INSTANT = timedelta(microseconds=1)
 
 
 class Real:
-    """What a test puts aside in a class of its own stays real."""
+    """Functions that a test keeps in a class stay real."""
 
     stopwatch = staticmethod(time.perf_counter)
     sleep = staticmethod(time.sleep)
@@ -29,7 +27,7 @@ def clock():
 
 
 def moment(clock, **span):
-    """Go to a moment after the start, one microsecond before it first."""
+    """Move to one microsecond before a moment after the start, then to the moment itself."""
     clock.move_to(START + timedelta(**span) - INSTANT)
     yield
     clock.advance(0.000001)
@@ -37,9 +35,9 @@ def moment(clock, **span):
 
 
 class TestExpiry:
-    """Each was loaded before the clock began, as libraries are."""
+    """The libraries were loaded before the clock began."""
 
-    def test_a_cache_that_has_captured_its_clock_as_a_default_value(self, clock, environment):
+    def test_a_cache_with_the_clock_as_a_default_value(self, clock, environment):
         pytest.importorskip("cachetools")
         env = environment("""
             import cachetools, cachetools.func
@@ -66,9 +64,8 @@ class TestExpiry:
             def handler(event, context): provider.get("name", max_age=60); return len(fetched)
         """)
         assert env.invoke().payload == 1
-        clock.move_to(
-            START + timedelta(seconds=60)
-        )  # Powertools: the last moment at which it is valid
+        # For Powertools, this is the last moment at which the value is valid.
+        clock.move_to(START + timedelta(seconds=60))
         assert env.invoke().payload == 1
         clock.advance(0.000001)
         assert env.invoke().payload == 2
@@ -91,7 +88,7 @@ class TestExpiry:
         """)
         with moto.mock_aws():
             assert env.invoke({"id": 1}).payload == 1
-            # Powertools compares whole seconds: a record lives for one more than it says.
+            # Powertools compares whole seconds: a record lives for one second longer.
             seen = [env.invoke({"id": 1}).payload for _ in moment(clock, seconds=61)]
             assert seen == [1, 2]
 
@@ -104,14 +101,14 @@ class TestExpiry:
             def refresh():
                 refreshed.append(datetime.datetime.now(datetime.timezone.utc))
                 end = refreshed[-1] + datetime.timedelta(hours=1)
-                return dict(access_key=f"key {len(refreshed)}", secret_key="s", token="t", expiry_time=end.isoformat())
+                key = dict(access_key=f"key {len(refreshed)}", secret_key="s", token="t")
+                return dict(key, expiry_time=end.isoformat())
             credentials = RefreshableCredentials.create_from_metadata(refresh(), refresh, "test")
             def handler(event, context): return credentials.get_frozen_credentials().access_key
         """)
         assert env.invoke().payload == "key 1"
-        clock.move_to(
-            START + timedelta(minutes=45)
-        )  # botocore: it refreshes when less than 15 minutes remain
+        # botocore refreshes when less than 15 minutes remain.
+        clock.move_to(START + timedelta(minutes=45))
         assert env.invoke().payload == "key 1"
         clock.advance(0.000001)
         assert env.invoke().payload == "key 2"
@@ -124,11 +121,12 @@ class TestExpiry:
             early = cachetools.TTLCache(maxsize=8, ttl=60)
             class Own: timer = time.monotonic
             def own(timer=time.monotonic): return timer()
-            def handler(event, context): return [time.monotonic(), monotonic(), Own.timer(), own(), early.timer()]
+            def handler(event, context):
+                return [time.monotonic(), monotonic(), Own.timer(), own(), early.timer()]
         """)
         before = env.invoke().payload
         env.idle(seconds=61)
-        # An object of before holds the real clock, as the cache does here: that wants lambda_clock.
+        # An older object, such as the cache, holds the real clock; only lambda_clock replaces that.
         after = [61 <= now - before[0] < 121 for now in env.invoke().payload]
         assert after == [True, True, True, True, False]
         env.close()
@@ -155,17 +153,20 @@ class TestSleeping:
         assert standard.RetryHandler.__init__.__defaults__[-1] is Real.sleep
 
     @pytest.mark.parametrize("shift_first", [False, True])
-    def test_a_library_imported_by_the_function_under_one_clock_and_used_under_the_next(
+    def test_a_library_imported_under_one_clock_and_used_under_the_next(
         self, tmp_path, monkeypatch, environment, shift_first
     ):
         folder = tmp_path / "site-packages"
         folder.mkdir()
-        source = "import time\nfrom time import sleep\ndef nap(sleep=time.sleep): sleep(1)\ndef doze(): sleep(1)\n"
+        source = (
+            "import time\nfrom time import sleep\n"
+            "def nap(sleep=time.sleep): sleep(1)\ndef doze(): sleep(1)\n"
+        )
         (folder / "naplib.py").write_text(source)
         monkeypatch.syspath_prepend(str(folder))
         source = "import naplib\ndef handler(event, context): naplib.nap(); naplib.doze()"
         for number in range(3):
-            if number == 0 and shift_first:  # a shift looks for other functions than a clock does
+            if number == 0 and shift_first:  # a shift replaces other functions than a clock
                 importlib.import_module("naplib")
                 shifted = environment(source)
                 shifted.idle(1)
@@ -176,15 +177,14 @@ class TestSleeping:
         naplib = sys.modules.pop("naplib")
         assert naplib.sleep is naplib.nap.__defaults__[0] is time.sleep is Real.sleep
 
-    def test_a_library_that_fills_its_tables_under_a_clock(
-        self, tmp_path, monkeypatch, environment
-    ):
+    def test_tables_that_a_library_fills_under_a_clock(self, tmp_path, monkeypatch, environment):
         folder = tmp_path / "site-packages"
         folder.mkdir()
         (folder / "tablelib.py").write_text(
             "import datetime, time\nfrom datetime import date\n"
             "class Writer:\n    writers = {str: 1, datetime.datetime: 2, int: time.time}\n"
-            "TYPES = frozenset({datetime.datetime, int})\nORDER = (int, date)\nLIST, SET = [int, date], {int, date}\n"
+            "TYPES = frozenset({datetime.datetime, int})\nORDER = (int, date)\n"
+            "LIST, SET = [int, date], {int, date}\n"
         )
         monkeypatch.syspath_prepend(str(folder))
         with LambdaClock(START):
@@ -228,7 +228,7 @@ class TestSleeping:
             "subprocess.run([*CHILD])",
         ],
     )
-    def test_children_take_their_time(self, clock, environment, wait):
+    def test_children_take_real_time(self, clock, environment, wait):
         env = environment(f"""
             import subprocess, sys
             CHILD = sys.executable, "-c", "import time; time.sleep(0.2)"
@@ -239,13 +239,14 @@ class TestSleeping:
         assert Real.stopwatch() - before > 0.2
         assert clock.now == START
 
-    def test_pipes_and_queues_wait_for_real(self, clock, environment):
+    def test_pipes_and_queues_wait_in_real_time(self, clock, environment):
         env = environment("""
             import multiprocessing.connection, queue
             def handler(event, context):
                 one, other = multiprocessing.Pipe()
                 try: queue.Queue().get(timeout=0.05)
-                except queue.Empty: return one.poll(0.05), multiprocessing.connection.wait([other], 0.05)
+                except queue.Empty: pass
+                return one.poll(0.05), multiprocessing.connection.wait([other], 0.05)
         """)
         before = Real.stopwatch()
         assert env.invoke().payload == [False, []]
@@ -256,7 +257,8 @@ class TestSleeping:
         env = environment("""
             import subprocess, sys
             def handler(event, context):
-                try: subprocess.run([sys.executable, "-c", "import time; time.sleep(30)"], timeout=0.1)
+                command = [sys.executable, "-c", "import time; time.sleep(30)"]
+                try: subprocess.run(command, timeout=0.1)
                 except subprocess.TimeoutExpired: return "expired"
         """)
         assert env.invoke().payload == "expired"

@@ -1,4 +1,4 @@
-"""The clocks of the extensions, which the tests of shutdown need too."""
+"""Fixtures of the tests of extensions that the tests of shutdown need too."""
 
 from extensions.conftest import clock, either_time
 

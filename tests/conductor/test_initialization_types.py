@@ -1,9 +1,9 @@
-"""On demand and provisioned concurrency: whose time Init is."""
+"""Initialization types: whether Init is a part of the first request."""
 
 from __future__ import annotations
 
 
-def test_with_other_types_init_is_no_part_of_the_request(environment):
+def test_with_other_types_init_is_not_a_part_of_the_request(environment):
     env = environment(
         "def handler(event, context): return 1", initialization_type="provisioned-concurrency"
     )

@@ -1,4 +1,4 @@
-"""Shutdown: SIGTERM, budgets, who is told and who is killed, and what causes it."""
+"""Shutdown: SIGTERM, budgets, events of extensions, kills, and causes."""
 
 import signal
 
@@ -13,6 +13,10 @@ from pytest_lambda_lifecycle import (
     LifecycleError,
     Recycled,
     Signal,
+)
+
+needs_signals = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="needs POSIX signals and timers"
 )
 
 SIGTERM = """
@@ -33,7 +37,7 @@ SIGTERM = """
 
 
 class Told(Extension):
-    """Notes the order of things in its log."""
+    """An extension that logs its event."""
 
     name = "told"
 
@@ -43,7 +47,7 @@ class Told(Extension):
 
 @pytest.fixture
 def make(environment):
-    """Make an environment with one extension; ``then`` is what the signal handler does."""
+    """Make an environment with one extension; ``then`` is the code of the signal handler."""
 
     def make(then="", install="yes", extensions=(Told,), runtime="python3.13", **settings):
         variables = {"THEN": then, "INSTALL": install}
@@ -54,7 +58,7 @@ def make(environment):
     return make
 
 
-# -- SIGTERM --------------------------------------------------------------------------------------------------------
+# -- SIGTERM
 
 
 def test_without_extensions_there_is_no_signal_and_no_time(make, either_time):
@@ -73,7 +77,7 @@ def test_without_extensions_there_is_no_signal_and_no_time(make, either_time):
     assert "atexit" not in env.log.replace("atexit:", "")
 
 
-def test_the_handler_first_then_the_extensions(make, clock):
+def test_the_handler_runs_first_then_the_extensions(make, clock):
     env = make("time.sleep(0.25); sys.exit(0)", extensions=[Told(delay_ms=500), Extension("quick")])
     env.invoke({})
     end = env.shutdown()
@@ -106,7 +110,7 @@ def test_the_handler_first_then_the_extensions(make, clock):
         ("time.sleep(10)", "still running", ("runtime",), 600),
     ],
 )
-def test_what_the_handler_does(make, clock, then, outcome, killed, runtime_ms):
+def test_ends_of_the_handler(make, clock, then, outcome, killed, runtime_ms):
     env = make(then)
     env.invoke({})
     end = env.shutdown()
@@ -128,7 +132,7 @@ def test_what_the_handler_does(make, clock, then, outcome, killed, runtime_ms):
         ("raise ValueError('x')", "ValueError: x", ()),
     ],
 )
-def test_in_real_time(make, then, outcome, killed):
+def test_ends_of_the_handler_in_real_time(make, then, outcome, killed):
     env = make(then)
     env.invoke({})
     end = env.shutdown()
@@ -153,7 +157,7 @@ def test_an_internal_extension_gives_the_runtime_500_ms(make, clock):
     ("install", "killed", "runtime_ms"),
     [("no", (), 0), ("SIG_DFL", (), 0), ("SIG_IGN", ("runtime",), 600)],
 )
-def test_without_a_handler_of_its_own(make, clock, install, killed, runtime_ms):
+def test_without_a_handler_of_the_function(make, clock, install, killed, runtime_ms):
     env = make(install=install)
     env.invoke({})
     end = env.shutdown()
@@ -162,7 +166,7 @@ def test_without_a_handler_of_its_own(make, clock, install, killed, runtime_ms):
     assert (end.killed, end.durations_ms) == (killed, {"runtime": runtime_ms, "told": 0})
 
 
-def test_a_handler_that_a_test_has_installed_is_not_the_functions(make, clock):
+def test_a_handler_of_the_test_is_not_called(make, clock):
     heard = []
     before = signal.signal(signal.SIGTERM, lambda *arguments: heard.append(arguments))
     try:
@@ -176,12 +180,8 @@ def test_a_handler_that_a_test_has_installed_is_not_the_functions(make, clock):
 
 @pytest.mark.parametrize("install", ["yes", "no"])
 @pytest.mark.parametrize("when", ["on_init", "on_invoke"])
-def test_a_handler_that_an_extension_installs_is_not_the_functions(
-    make, either_time, install, when
-):
-    """Extensions that are run as programs usually install one (AWS's samples do): there it is their
-    own process's.
-    """
+def test_a_handler_that_an_extension_installs_is_not_called(make, either_time, install, when):
+    """Extensions install handlers, as AWS's samples do; on Lambda each has its own process."""
     heard = []
 
     class Installing(Extension):
@@ -210,7 +210,7 @@ def test_a_handler_that_an_extension_installs_is_not_the_functions(
         ("python3.14", True),
     ],
 )
-def test_an_idle_runtime_hears_it_from_python_3_12_on(make, clock, runtime, heard):
+def test_an_idle_runtime_handles_the_signal_from_python_3_12_on(make, clock, runtime, heard):
     env = make("sys.exit(0)", runtime=runtime)
     env.invoke({})
     end = env.shutdown()
@@ -224,7 +224,7 @@ def test_an_idle_runtime_hears_it_from_python_3_12_on(make, clock, runtime, hear
 
 
 @pytest.mark.parametrize("runtime", ["python3.11", "python3.13"])
-def test_a_busy_runtime_always_hears_it(make, clock, runtime):
+def test_a_busy_runtime_always_handles_the_signal(make, clock, runtime):
     env = make("sys.exit(0)", runtime=runtime, timeout=2)
     with pytest.raises(FunctionTimeout):
         env.invoke({"do": "time.sleep(10)"})
@@ -238,14 +238,15 @@ def test_a_runtime_that_has_answered_is_idle_when_an_extension_overruns(make, cl
     with pytest.raises(FunctionTimeout):
         env.invoke({})
     assert env.phases[-1].killed == ("runtime", "slow")
-    assert "told SHUTDOWN" not in repr(env.timeline)  # it never came back to hear of it
+    assert "told SHUTDOWN" not in repr(env.timeline)  # it never asked for an event again
     assert "heard" not in env.log
 
 
 def test_sigterm_after_an_init_that_timed_out(environment, write, clock):
     write(
         "late.py",
-        "import signal, sys, time\nsignal.signal(15, lambda *a: sys.exit(print('heard')))\ntime.sleep(11)\n",
+        "import signal, sys, time\n"
+        "signal.signal(15, lambda *a: sys.exit(print('heard')))\ntime.sleep(11)\n",
     )
     env = environment("", handler="late.handler", runtime="python3.11", extensions=[Told])
     env.invoke({}, check=False)
@@ -273,7 +274,7 @@ def test_no_signal_to_a_runtime_that_posted_an_init_error(environment, either_ti
     assert [phase.signals for phase in env.phases if phase.name == "shutdown"] == [[], []]
 
 
-def test_what_the_handler_prints_is_the_functions_log(make, either_time, capsys):
+def test_output_of_the_handler_is_in_the_log(make, either_time, capsys):
     env = make("print('flushing', file=sys.stderr); sys.exit(0)")
     env.invoke({})
     end = env.shutdown()
@@ -295,7 +296,7 @@ def test_atexit_does_not_run(make, either_time, capsys):
 
 
 @pytest.mark.parametrize("leave", ["fail", "skip"])
-def test_the_tests_own_control_flow_passes_through_the_handler(make, either_time, leave):
+def test_control_flow_of_the_test_passes_through_the_handler(make, either_time, leave):
     env = make(f"import pytest; pytest.{leave}('the test')")
     env.invoke({})
     with pytest.raises(getattr(pytest, leave).Exception, match="the test"):
@@ -307,10 +308,10 @@ def test_the_tests_own_control_flow_passes_through_the_handler(make, either_time
         env.invoke({})
 
 
-# -- extensions at the end ------------------------------------------------------------------------------------------
+# -- extensions at the end
 
 
-def test_they_share_what_the_runtime_has_left(make, clock):
+def test_extensions_share_the_time_that_the_runtime_has_left(make, clock):
     env = make(
         install="SIG_IGN",
         extensions=[Told(delay_ms=1400), Extension("b", delay_ms=1401), Extension("c", [])],
@@ -340,7 +341,7 @@ def test_they_share_what_the_runtime_has_left(make, clock):
         ("self.exit_error('Extension.Own')", "exit status 1"),
     ],
 )
-def test_how_an_extension_ends_in_the_end_changes_nothing(make, either_time, end, detail):
+def test_ends_of_an_extension_do_not_change_the_status(make, either_time, end, detail):
     class Ending(Extension):
         def on_shutdown(self, event):
             exec("import os, sys\n" + end, {"self": self})
@@ -355,7 +356,7 @@ def test_how_an_extension_ends_in_the_end_changes_nothing(make, either_time, end
     assert [event["eventType"] for event in env.extensions[1].events] == ["INVOKE", "SHUTDOWN"]
 
 
-def test_a_budget_in_real_time(make):
+def test_the_budget_in_real_time(make):
     env = make(install="no", extensions=[Told(delay_ms=20), Extension("b", delay_ms=20)])
     env.invoke({})
     end = env.shutdown()
@@ -363,7 +364,7 @@ def test_a_budget_in_real_time(make):
     assert all(15 <= end.durations_ms[name] < 1400 for name in ("told", "b"))
 
 
-# -- what causes it -------------------------------------------------------------------------------------------------
+# -- causes
 
 
 @pytest.mark.parametrize("reason", ["spindown", "timeout", "failure"])
@@ -374,7 +375,7 @@ def test_reasons(make, either_time, reason):
     assert env.extensions[0].events[-1]["shutdownReason"] == reason
 
 
-def test_an_unknown_reason_and_a_second_end(make, either_time):
+def test_an_unknown_reason_and_a_second_shutdown(make, either_time):
     env = make(install="no")
     env.invoke({})
     with pytest.raises(LifecycleError, match="cannot shut down with reason 'TIMEOUT'"):
@@ -385,7 +386,7 @@ def test_an_unknown_reason_and_a_second_end(make, either_time):
     assert len(env.extensions[0].events) == 2
 
 
-def test_before_anything_has_run(make, either_time):
+def test_shutdown_before_the_first_phase(make, either_time):
     env = make("sys.exit(0)")
     end = env.shutdown()
     assert (end.budget_ms, end.signals, end.killed, end.duration_ms) == (
@@ -434,10 +435,8 @@ def test_reset(make, either_time):
     env = make("sys.exit(0)")
     env.invoke({})
     env.reset()
-    assert (env.phases[-1].reason, env.phases[-1].signals) == (
-        "failure",
-        [],
-    )  # as after a crash of the runtime
+    # As after a crash of the runtime.
+    assert (env.phases[-1].reason, env.phases[-1].signals) == ("failure", [])
     assert env.extensions[0].events[-1]["shutdownReason"] == "failure"
     assert env.invoke({}).cold_start
     assert env.init.phase == "invoke"
@@ -496,7 +495,7 @@ def test_two_environments_end_in_any_order(make, either_time):
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-def test_done_is_noted_for_each(make, either_time):
+def test_each_extension_has_an_event_of_its_end(make, either_time):
     env = make("sys.exit(0)", extensions=[Told, Extension("b")])
     env.invoke({})
     end = env.shutdown()
@@ -506,7 +505,7 @@ def test_done_is_noted_for_each(make, either_time):
     ]
 
 
-def test_what_fails_at_the_end_of_a_test_is_a_warning(pytester):
+def test_a_failing_extension_at_the_end_of_a_test_is_a_warning(pytester):
     pytester.makepyfile(app="def handler(event, context): pass")
     pytester.makepyfile("""
         from pytest_lambda_lifecycle import Extension
@@ -525,13 +524,8 @@ def test_what_fails_at_the_end_of_a_test_is_a_warning(pytester):
     )
 
 
-needs_signals = pytest.mark.skipif(
-    not hasattr(signal, "setitimer"), reason="needs POSIX signals and timers"
-)
-
-
 @needs_signals
-def test_a_sigterm_handler_hears_nothing_of_a_shutdown_without_extensions(environment):
+def test_a_sigterm_handler_is_not_called_without_extensions(environment):
     env = environment("""
         import signal
         signal.signal(signal.SIGTERM, lambda *_: print("terminated"))

@@ -34,7 +34,7 @@ SNAP = """
 
 
 @needs_snap_start
-def test_snap_start_takes_a_snapshot_and_restores_it_by_itself(environment):
+def test_the_first_invoke_takes_a_snapshot_and_restores_it(environment):
     env = environment(SNAP, initialization_type="snap-start")
     first = env.invoke()
     assert first.payload == ["before 2", "before 1", "after 1", "after 2"]
@@ -52,7 +52,7 @@ def test_snap_start_step_by_step(environment):
     assert env.state == "ready"
     assert env.module.calls == ["before 2", "before 1", "after 1", "after 2"]
     with pytest.raises(InvalidTransition, match="cannot restore"):
-        env.restore()  # a second one of the same snapshot would need a copy of the memory
+        env.restore()  # a second restore of the same snapshot would need a copy of the memory
     first = env.invoke()
     assert not first.cold_start
 
@@ -129,7 +129,7 @@ def test_the_limit_of_restore(environment, monkeypatch):
 
 @needs_signals
 @needs_snap_start
-def test_a_hook_written_in_c_is_cut_and_its_timeout_names_no_error_type(environment, monkeypatch):
+def test_a_hook_written_in_c_is_cut(environment, monkeypatch):
     monkeypatch.setattr("pytest_lambda_lifecycle.lifecycle.rules.RESTORE_LIMIT_US", 200_000)
     env = environment(
         """
@@ -148,7 +148,7 @@ def test_a_hook_written_in_c_is_cut_and_its_timeout_names_no_error_type(environm
 
 
 @needs_snap_start
-def test_modules_can_be_looked_at_between_snapshot_and_restore(environment):
+def test_modules_can_be_read_between_snapshot_and_restore(environment):
     env = environment(SNAP, initialization_type="snap-start")
     env.snapshot()
     assert env.module.calls

@@ -1,4 +1,4 @@
-"""The function's timeout and the limit of Init, in real time."""
+"""The timeout of the function and the limit of Init, in real time."""
 
 import signal
 import sys
@@ -50,7 +50,7 @@ HANDLER = """
 
 
 def timer_is_set() -> bool:
-    """Say whether somebody else, such as pytest-timeout, uses the timer in this test."""
+    """Return whether another tool, such as pytest-timeout, uses the timer in this test."""
     return signal.getitimer(signal.ITIMER_REAL)[0] > 0
 
 
@@ -90,12 +90,12 @@ def test_a_handler_that_does_not_end_is_cut(environment, do):
     }
     assert env.state == "reset"
     assert timer_is_set() == before
-    for thread in threading.enumerate():  # what runs on other threads is not interrupted
+    for thread in threading.enumerate():  # other threads are not interrupted
         if thread is not threading.current_thread():
             thread.join(5)
 
 
-def test_the_timeout_resets_and_the_next_invoke_inits_inside_itself(environment):
+def test_after_a_timeout_the_next_invoke_includes_init(environment):
     env = environment(HANDLER)
     env.invoke("")
     (env.tmp / "kept").touch()
@@ -118,7 +118,7 @@ def test_a_whole_second_of_timeout(environment):
     assert 1 <= time.perf_counter() - began < 1.5
 
 
-def test_what_ends_in_time_is_not_cut(environment):
+def test_a_handler_that_ends_in_time_is_not_cut(environment):
     env, before, handler = (
         environment(HANDLER, timeout=1),
         timer_is_set(),
@@ -129,7 +129,7 @@ def test_what_ends_in_time_is_not_cut(environment):
     assert signal.getsignal(signal.SIGALRM) == handler
 
 
-def test_remaining_time_and_the_deadline_header_follow(environment):
+def test_remaining_time_follows_timeout_and_remaining_ms(environment):
     env = environment(
         "def handler(event, context): return context.get_remaining_time_in_millis()", timeout=30
     )
@@ -138,7 +138,7 @@ def test_remaining_time_and_the_deadline_header_follow(environment):
 
 
 @pytest.mark.parametrize("remaining", [0, -1, 3001, 1.5, True, "250"])
-def test_a_remaining_time_that_cannot_be(environment, remaining):
+def test_remaining_times_that_are_refused(environment, remaining):
     env = environment(HANDLER)
     with pytest.raises(
         LifecycleError, match=r"whole number of ms from 1 to 3000, the function's timeout \(from"
@@ -173,7 +173,7 @@ class TestInit:
         report = next(line for line in env.log.splitlines() if line.startswith("INIT_REPORT"))
         assert report.endswith("\tPhase: init\tStatus: timeout")
 
-    def test_an_init_that_eats_the_whole_timeout_means_the_handler_never_ran(self, environment):
+    def test_an_init_that_takes_the_whole_timeout(self, environment):
         env = environment(self.SLOW)
         env.reset()
         with pytest.raises(FunctionTimeout, match="Task timed out after 3.00 seconds"):
@@ -215,14 +215,15 @@ class TestSharedTimer:
 
     def test_an_alarm_without_a_handler_ends_the_process(self, environment):
         env = environment(
-            "import signal, time\ndef handler(e, c): signal.setitimer(signal.ITIMER_REAL, .05); time.sleep(9)"
+            "import signal, time\n"
+            "def handler(e, c): signal.setitimer(signal.ITIMER_REAL, .05); time.sleep(9)"
         )
         failed = env.invoke(check=False)
         assert failed.error["errorMessage"].endswith(
             "Runtime exited with error: signal: alarm clock"
         )
 
-    def test_the_tests_timer_fires_inside_the_handler_at_its_moment(self, environment):
+    def test_a_timer_of_the_test_fires_inside_the_handler(self, environment):
         env = environment(HANDLER)
         env.initialize()
 
@@ -238,15 +239,14 @@ class TestSharedTimer:
             began = time.perf_counter()
             failed = env.invoke("time.sleep(30)", check=False)
             assert time.perf_counter() - began < 1
-            assert (
-                failed.error_type == "Runtime.ExitError"
-            )  # a stranger's BaseException ends the process
+            # The runtime treats it as any other BaseException.
+            assert failed.error_type == "Runtime.ExitError"
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
 
 
-def test_off_the_main_thread_it_is_judged_when_the_handler_returns(environment):
+def test_outside_the_main_thread_a_timeout_shows_when_the_handler_returns(environment):
     env = environment(HANDLER)
     seen: list[object] = []
 
@@ -261,27 +261,27 @@ def test_off_the_main_thread_it_is_judged_when_the_handler_returns(environment):
 
 
 class TestTheEndOfAPhase:
-    """The timer's signals come until it is set to nothing, and Python calls the handler some time
-    after that.
-    """
+    """A signal may come as the timer is being cleared; Python calls its handler a little later."""
 
     @pytest.fixture
-    def heard(self):
-        heard = []
-        before = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
-        yield heard
+    def received(self):
+        received = []
+        before = signal.signal(signal.SIGALRM, lambda *_: received.append(1))
+        yield received
         signal.signal(signal.SIGALRM, before)
 
     @pytest.fixture
-    def own(self, heard):
+    def own(self, received):
         own = alarm.Alarm(Interruption(time_is_up=lambda: None, forgive=lambda: None))
         leave = own.enter()
         yield own
         leave()
         signal.raise_signal(signal.SIGALRM)
-        assert heard.pop() == 1
+        assert received.pop() == 1
 
-    def test_a_signal_of_the_deadline_is_not_the_tests(self, own, heard, monkeypatch):
+    def test_a_late_signal_of_the_deadline_does_not_reach_the_test(
+        self, own, received, monkeypatch
+    ):
         real = alarm._set_real_timer
 
         def set_timer(*arguments):
@@ -294,21 +294,21 @@ class TestTheEndOfAPhase:
         own.begin(10)
         own._deadline_at = RealTime.perf_counter()
         own.end()
-        assert not heard
+        assert not received
         signal.raise_signal(signal.SIGALRM)
-        assert heard == [1]
+        assert received == [1]
 
-    def test_whenever_it_comes(self, own, heard):
+    def test_a_signal_at_any_moment(self, own, received):
         for number in range(200):
             own.begin(0.0005)
             until = RealTime.perf_counter() + 0.0004 + number / 1_000_000
             while RealTime.perf_counter() < until:
                 pass
             own.end()
-        assert not heard
+        assert not received
         assert signal.getitimer(signal.ITIMER_REAL)[1] == 0  # pytest-timeout may have set it once
 
-    def test_the_tests_own_that_comes_now_comes_once_the_phase_is_over(self, own, heard):
+    def test_a_signal_for_the_test_is_delivered_after_the_phase(self, own, received):
         signal.setitimer(signal.ITIMER_REAL, 0.01)
         own.begin(None)
         until = RealTime.perf_counter() + 0.0099
@@ -316,11 +316,9 @@ class TestTheEndOfAPhase:
             pass
         own.end()
         RealTime.sleep(0.01)
-        assert heard == [1]
+        assert received == [1]
 
-    def test_a_handler_of_the_tests_that_raises_amid_it_does_no_harm(
-        self, environment, monkeypatch, capsys
-    ):
+    def test_an_interrupt_at_the_end_of_a_phase(self, environment, monkeypatch, capsys):
         env = environment("def handler(event, context): print(event)")
         env.initialize()
         real, raised = alarm.Alarm.end, []
@@ -341,7 +339,7 @@ class TestTheEndOfAPhase:
         assert capsys.readouterr().out.count("second") == 1
 
 
-def test_cuts_a_result_that_is_slow_to_encode(environment):
+def test_a_result_that_is_slow_to_encode_is_cut(environment):
     env = environment(
         """
         import time
@@ -357,13 +355,7 @@ def test_cuts_a_result_that_is_slow_to_encode(environment):
     assert RealTime.perf_counter() - began < 10
 
 
-needs_signals = pytest.mark.skipif(
-    not hasattr(signal, "setitimer"), reason="needs POSIX signals and timers"
-)
-
-
-@needs_signals
-def test_one_call_in_c_is_judged_when_it_returns(environment):
+def test_the_timeout_of_a_call_in_c_shows_when_it_returns(environment):
     env = environment("def handler(event, context): return sum(range(10_000_000))")
     env.initialize()
     late = env.invoke(remaining_ms=20, check=False)
@@ -371,7 +363,6 @@ def test_one_call_in_c_is_judged_when_it_returns(environment):
     assert late.duration_ms > 20
 
 
-@needs_signals
 def test_function_code_can_see_its_timeout(environment):
     env = environment("""
         import time

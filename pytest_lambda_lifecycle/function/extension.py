@@ -194,8 +194,11 @@ def _problem_with_subscriptions(extension: Extension | type[Extension]) -> str:
 
 
 def _problem_with_delay(delay_ms: object) -> str:
-    is_number = isinstance(delay_ms, int | float) and not isinstance(delay_ms, bool)
-    if is_number and math.isfinite(delay_ms) and delay_ms >= 0:
+    if isinstance(delay_ms, bool) or not isinstance(delay_ms, int | float):
+        fits = False
+    else:
+        fits = math.isfinite(delay_ms) and delay_ms >= 0
+    if fits:
         return ""
     return f"delay_ms={delay_ms!r} has to be a number of milliseconds, and not negative"
 

@@ -1,10 +1,10 @@
-"""Explanations of failed comparisons of a timeline or of phases."""
+"""The explanation of a failed comparison with a timeline or with phases."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
 from pytest_lambda_lifecycle.lifecycle.phases import Phase, Phases
@@ -12,71 +12,96 @@ from pytest_lambda_lifecycle.lifecycle.timeline import Timeline, matches
 
 __all__ = ["explain"]
 
-# pytest cuts an explanation after about eight lines unless it runs with -vv.
-_BEFORE, _AFTER = 1, 2
+Recorded: TypeAlias = Timeline | Phases
+
+# pytest cuts an explanation after about eight lines unless it runs with -vv, so few rows are shown
+# around the first difference.
+_ROWS_BEFORE: Final = 1
+_ROWS_AFTER: Final = 2
+_MISSING: Final = object()
+"""The item of the shorter side."""
+
+
+class _Row(NamedTuple):
+    """One index of both sides."""
+
+    number: int
+    equal: bool
+    actual: str
+    expected: str
+
+    def line(self, width: int) -> str:
+        mark = " " if self.equal else ">"
+        return f"{mark} {self.number:>4}  {self.actual:<{width}}  {self.expected}"
 
 
 def explain(op: str, left: object, right: object, *, verbose: bool) -> list[str] | None:
-    """Return the lines that pytest shows for ``left op right``; None if neither side is ours."""
+    """Return the lines that pytest shows for ``left op right``.
+
+    None if neither side is a timeline or phases, or for another operator than ``==``.
+    """
     if op != "==":
         return None
-    if isinstance(left, (Timeline, Phases)):
-        actual, expected, swapped = left, right, False
-    elif isinstance(right, (Timeline, Phases)):
-        actual, expected, swapped = right, left, True
-    else:
-        return None
-    kind = "timeline" if isinstance(actual, Timeline) else "phases"
-    summary = f"expected == {kind}" if swapped else f"{kind} == expected"
-    if not isinstance(expected, (Timeline, Phases, list, tuple)):
-        return [
-            summary,
-            f"{kind} can be compared with a list, not with {type(expected).__name__}: {expected!r}",
-        ]
-    return [
-        summary,
-        *_comparison(actual, list(cast("Sequence[object]", expected)), verbose=verbose),
-    ]
+    if isinstance(left, Recorded):
+        kind = _kind(left)
+        return [f"{kind} == expected", *_explanation(left, right, kind, verbose=verbose)]
+    if isinstance(right, Recorded):
+        kind = _kind(right)
+        return [f"expected == {kind}", *_explanation(right, left, kind, verbose=verbose)]
+    return None
 
 
-def _comparison(
-    actual: Timeline | Phases, expected: Sequence[object], *, verbose: bool
-) -> list[str]:
-    same = _same(actual, expected)
-    first = same.index(False) if False in same else len(same)
+def _kind(actual: Recorded) -> str:
+    return "timeline" if isinstance(actual, Timeline) else "phases"
+
+
+def _explanation(actual: Recorded, expected: object, kind: str, *, verbose: bool) -> list[str]:
+    if isinstance(expected, (Timeline, Phases, list, tuple)):
+        items = list(cast("Sequence[object]", expected))
+        return _comparison(actual, items, verbose=verbose)
+    given = type(expected).__name__
+    return [f"{kind} can be compared with a list, not with {given}: {expected!r}"]
+
+
+def _comparison(actual: Recorded, expected: Sequence[object], *, verbose: bool) -> list[str]:
+    equal = _equal_items(actual, expected)
+    first = equal.index(False) if False in equal else len(equal)
     rows = [
-        (index, "" if index < len(same) and same[index] else ">", _text(have), _text(want))
+        _Row(index, index < len(equal) and equal[index], _text(have), _text(want))
         for index, (have, want) in enumerate(zip_longest(actual, expected, fillvalue=_MISSING))
     ]
-    width = max([len("actual"), *(len(have) for _, _, have, _ in rows)])
+    width = max([len("actual"), *(len(row.actual) for row in rows)])
+    start = 0 if verbose else max(0, first - _ROWS_BEFORE)
+    stop = len(rows) if verbose else first + _ROWS_AFTER + 1
     lines = [_headline(actual, expected, first), f"  {'':>4}  {'actual':<{width}}  expected"]
-    start, stop = (0, len(rows)) if verbose else (max(0, first - _BEFORE), first + _AFTER + 1)
     if start:
         lines.append(f"  ({start} equal ones before; -vv shows all)")
-    lines += [
-        f"{mark:<1} {index:>4}  {have:<{width}}  {want}"
-        for index, mark, have, want in rows[start:stop]
-    ]
+    lines += [row.line(width) for row in rows[start:stop]]
     if stop < len(rows):
         lines.append(f"  ({len(rows) - stop} more; -vv shows all)")
     return lines
 
 
-def _same(actual: Timeline | Phases, expected: Sequence[object]) -> list[bool]:
+def _equal_items(actual: Recorded, expected: Sequence[object]) -> list[bool]:
+    """Say of each index that both sides have whether its items are equal."""
     if isinstance(actual, Timeline):
         return matches(actual, expected)
     return [Phases([phase]) == [want] for phase, want in zip(actual, expected, strict=False)]
 
 
-def _headline(actual: Timeline | Phases, expected: Sequence[object], first: int) -> str:
+def _headline(actual: Recorded, expected: Sequence[object], first: int) -> str:
     if first < min(len(actual), len(expected)):
         return f"At index {first}: {_text(actual[first])}, not {_text(expected[first])}"
-    more, fewer = ("actual", "expected") if len(actual) > len(expected) else ("expected", "actual")
-    surplus = (actual if more == "actual" else expected)[first]
-    return f"The {more} side goes on where the {fewer} side ends, at index {first}, with {_text(surplus)}"
+    if len(actual) > len(expected):
+        return _surplus("actual", "expected", first, actual[first])
+    return _surplus("expected", "actual", first, expected[first])
 
 
-_MISSING = object()
+def _surplus(longer: str, shorter: str, index: int, item: object) -> str:
+    return (
+        f"The {longer} side goes on where the {shorter} side ends, at index {index}, "
+        f"with {_text(item)}"
+    )
 
 
 def _text(item: object) -> str:

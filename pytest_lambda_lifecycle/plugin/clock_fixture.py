@@ -1,4 +1,4 @@
-"""What stands behind the fixture ``lambda_clock``: its options and its marker."""
+"""The fixture ``lambda_clock``: its options and its marker."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _WATCHDOG: Final = 10.0
 
 
 def clock_for(request: pytest.FixtureRequest, options: Given) -> LambdaClock:
-    """Return the clock that a test asks for, not yet running: by the options, then by the closest
-    marker.
+    """Return the clock of a test, not yet running.
 
-    Raises `ConfigError` for a value that is no moment, or no length of time.
+    The closest marker says when it starts, or else the options.  Raises `ConfigError` for a value
+    that is no moment, or no length of time.
     """
     from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock
 
@@ -36,17 +36,19 @@ def clock_for(request: pytest.FixtureRequest, options: Given) -> LambdaClock:
         start, watchdog = _parsed(options)
         marked = _marked(cast("pytest.Item", request.node))  # pyright: ignore[reportUnknownMemberType]
     except ConfigError as error:
-        raise error.with_traceback(None) from None  # where our code noticed it is of no interest
+        # The frames that noticed the mistake say nothing more.
+        raise error.with_traceback(None) from None
     return LambdaClock(marked or start, watchdog=watchdog)
 
 
 def check(options: Given) -> None:
-    """Raise `ConfigError` for an option that cannot be."""
+    """Raise `ConfigError` for an option whose value is no moment, or no length of time."""
     _parsed(options)
 
 
 def _parsed(options: Given) -> tuple[datetime | None, float]:
-    start, watchdog = None, _WATCHDOG
+    start: datetime | None = None
+    watchdog = _WATCHDOG
     for name, value, source in options:
         if name == "clock_start":
             start = _moment(value, name, source)
@@ -56,42 +58,50 @@ def _parsed(options: Given) -> tuple[datetime | None, float]:
 
 
 def _marked(item: pytest.Item) -> datetime | None:
+    """Return the start that the closest marker gives, if there is a marker."""
     for node in cast("list[pytest.Item | pytest.Collector]", item.listchain()[::-1]):
         for mark in own_marks(node, "lambda_clock"):
-            source = f"the marker lambda_clock at {location(node)}"
-            values = list(mark.args) + [
-                value for name, value in mark.kwargs.items() if name == "start"
-            ]
-            if len(values) != len(mark.args) + len(mark.kwargs) or len(values) > 1:
-                named = [f"{name}={value!r}" for name, value in mark.kwargs.items()]
-                given = ", ".join([*map(repr, mark.args), *named])
-                raise ConfigError(
-                    f"the marker takes one argument, start, and was given {given} (from {source})"
-                )
-            return _moment(values[0], "start", source) if values else None
+            return _start_of(mark, f"the marker lambda_clock at {location(node)}")
     return None
 
 
+def _start_of(mark: pytest.Mark, source: str) -> datetime | None:
+    values = [*mark.args, *(value for name, value in mark.kwargs.items() if name == "start")]
+    if len(values) != len(mark.args) + len(mark.kwargs) or len(values) > 1:
+        named = [f"{name}={value!r}" for name, value in mark.kwargs.items()]
+        given = ", ".join([*map(repr, mark.args), *named])
+        raise ConfigError(
+            f"the marker takes one argument, start, and was given {given} (from {source})",
+            code="LLC209",
+        )
+    return _moment(values[0], "start", source) if values else None
+
+
 def _moment(value: object, name: str, source: str) -> datetime | None:
-    moment = value
-    if isinstance(value, str):
-        text = value.strip()
-        try:  # Python 3.10 does not know the Z
-            moment = datetime.fromisoformat(
-                text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text
-            )
-        except ValueError:
-            moment = ""
+    moment = _from_text(value) if isinstance(value, str) else value
     if moment is None:
         return None
-    if isinstance(moment, datetime) and moment.utcoffset() is not None:
-        if moment > LAST:
-            raise ConfigError(f"{name}={value!r} is too late: {WHY_LAST} (from {source})")
+    takes = "it takes an aware datetime, or text such as '2030-01-31T12:00:00Z'"
+    if not isinstance(moment, datetime):
+        problem = f"is no moment: {takes}"
+    elif moment.utcoffset() is None:
+        problem = f"has no time zone: {takes}"
+    elif moment > LAST:
+        problem = f"is too late: {WHY_LAST}"
+    else:
         return moment
-    zone = "has no time zone: it" if isinstance(moment, datetime) else "is no moment: it"
-    raise ConfigError(
-        f"{name}={value!r} {zone} takes an aware datetime, or text such as '2030-01-31T12:00:00Z' (from {source})"
-    )
+    raise ConfigError(f"{name}={value!r} {problem} (from {source})", code="LLC401")
+
+
+def _from_text(value: str) -> object:
+    """Return the moment that a text names; the text itself if it names none."""
+    text = value.strip()
+    if text[-1:] in ("Z", "z"):  # which Python 3.10 cannot parse
+        text = f"{text[:-1]}+00:00"
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return text
 
 
 def _seconds(value: object, name: str, source: str) -> float:
@@ -100,5 +110,7 @@ def _seconds(value: object, name: str, source: str) -> float:
     except ValueError:
         seconds = math.nan
     if not math.isfinite(seconds) or seconds <= 0:
-        raise ConfigError(f"{name}={value!r} has to be a number of seconds above 0 (from {source})")
+        raise ConfigError(
+            f"{name}={value!r} has to be a number of seconds above 0 (from {source})", code="LLC401"
+        )
     return seconds

@@ -51,8 +51,9 @@ class EnvironmentHooks:
         )
         if result is None:
             raise LifecycleError(
-                "no implementation of the hook pytest_lambda_lifecycle_invoke returned an "
-                "Invocation; a wrapper has to return the value that `yield` gave it",
+                "no implementation of the hook pytest_lambda_lifecycle_invoke returned "
+                "an Invocation",
+                "A wrapper has to return the value that `yield` gave it.",
                 code="LLC701",
             )
         return result

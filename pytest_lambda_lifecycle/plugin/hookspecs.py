@@ -1,7 +1,7 @@
 """Hooks of the plugin, for plugins and for ``conftest.py`` files.
 
 A ``conftest.py`` implements one by defining a function of the same name; it may take any of the
-arguments, by name. A plugin that should also work where this one is not installed decorates with
+arguments, by name.  A plugin that should also work where this one is not installed decorates with
 ``@pytest.hookimpl(optionalhook=True)``.
 """
 
@@ -25,18 +25,22 @@ def pytest_lambda_lifecycle_config(
 ) -> Settings | None:
     """Return settings for an environment that is about to be made, or None.
 
-    Called each time one of the ``lambda_lifecycle`` fixtures is called.  What it returns counts for
-    more than the ini file, the command line and the ``lambda_lifecycle_config`` fixture, and for
-    less than markers and the call.  Every implementation is called; where several set the same
-    value, the one nearest to the test counts (conftest files of deeper directories before those
-    above them, before plugins).
+    Called each time one of the ``lambda_lifecycle`` fixtures is called.  The returned settings
+    count for more than the ini file, the command line and the ``lambda_lifecycle_config`` fixture,
+    and for less than markers and the call.  Every implementation is called; where several set the
+    same value, the one nearest to the test counts (conftest files of deeper directories before
+    those above them, before plugins).
 
-    :param request: The request of the fixture; ``request.node`` is the test, or the class, module or session.
-    :param settings: What all other sources say, markers and call included: to look at, not to change.
+    :param request:
+        The request of the fixture; ``request.node`` is the test, or the class, module or session.
+    :param settings:
+        The settings of all other sources, markers and call included: to look at, not to change.
 
-    Use in conftest plugins ----------------------- Any conftest file can implement this hook.  For
-    a given test, only the conftest files in its directory and above are consulted; for the session
-    form of the fixture, those of the root directory.
+    Use in conftest plugins
+    -----------------------
+    Any conftest file can implement this hook.  For a given test, only the conftest files in its
+    directory and above are consulted; for the session form of the fixture, those of the root
+    directory.
     """
 
 
@@ -44,11 +48,10 @@ def pytest_lambda_lifecycle_config(
 def pytest_lambda_lifecycle_environment(
     environment: ExecutionEnvironment, request: pytest.FixtureRequest
 ) -> None:
-    """Prepare an environment that was just made: no phase has run, so spies and patches can still
-    be placed.
+    """Prepare an environment that was just made.
 
-    Called once for each environment that a ``lambda_lifecycle`` fixture makes.  Return values are
-    ignored.
+    Called once for each environment that a ``lambda_lifecycle`` fixture makes, before its first
+    phase: spies and patches can still be placed.  Return values are ignored.
 
     :param environment: The new environment.
     :param request: The request of the fixture that made it.
@@ -77,8 +80,9 @@ def pytest_lambda_lifecycle_invoke(
 
     :param environment: The environment that is invoked.
     :param event: The event as the test gave it.
-    :param proceed: Runs the invoke and returns its `Invocation`, also a failed one: whether a failure is raised is
-        decided after the hook.
+    :param proceed:
+        Runs the invoke and returns its `Invocation`, also a failed one: whether a failure is raised
+        is decided after the hook.
 
     Use in conftest plugins
     -----------------------
@@ -88,14 +92,14 @@ def pytest_lambda_lifecycle_invoke(
 
 @pytest.hookspec
 def pytest_lambda_lifecycle_event(environment: ExecutionEnvironment, event: Event) -> None:
-    """Observe what happens in an environment.
+    """Observe an event of an environment.
 
     Called for each event at the moment when it is put on the timeline, also while function code
     runs.  Return values are ignored; an exception ends the phase as an error of the test.  Events
     that an implementation itself causes are not announced.
 
-    :param environment: The environment in which it happened.
-    :param event: The event, a member of ``pytest_lambda_lifecycle.lifecycle.events``.
+    :param environment: The environment of the event.
+    :param event: The event, such as `InvokeStart` or `FunctionLog`.
 
     Use in conftest plugins
     -----------------------

@@ -1,4 +1,4 @@
-"""What a failed test shows of its environments, and how a debugger gets into them."""
+"""The report of a failed test: a section on its environments, and the frames of the handler."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ if TYPE_CHECKING:
 __all__ = ["Journal", "with_frames_of_cause"]
 
 TITLE: Final = "Lambda lifecycle"
+_ENDED: Final = "closed"
 _MAX_EVENTS: Final = 60
 _MAX_LOG_LINES: Final = 25
 
 
 class Journal:
-    """The environments of a test run, and up to where the timeline of each has been told."""
+    """The environments of a test run, each with the events that earlier reports had."""
 
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
 
     def add(self, environment: ExecutionEnvironment, made_at: str) -> None:
-        """Note a new environment, and where a test made it."""
+        """Add a new environment, and the line of the test that made it."""
         self._entries.append(_Entry(environment, made_at))
 
     def item_ends(self) -> None:
-        """Forget what belongs to the item that ends, and environments that have ended."""
-        self._entries = [entry for entry in self._entries if not entry.ended()]
+        """Forget the events of the item that ends, and environments that have ended."""
+        self._entries = [entry for entry in self._entries if entry.environment.state != _ENDED]
         for entry in self._entries:
-            entry.told = len(entry.environment.timeline)
+            entry.item_ends()
 
     def show_on(self, report: pytest.TestReport) -> None:
         """Add a section on the environments that the item used."""
@@ -50,54 +51,69 @@ class Journal:
 
 
 class _Entry:
+    """One environment, and the number of its events that belong to earlier items."""
+
     def __init__(self, environment: ExecutionEnvironment, made_at: str) -> None:
         self.environment = environment
-        self.made_at = made_at
-        self.told = 0
-        self.new = True
+        self._made_at = made_at
+        self._earlier = 0
+        self._is_new = True
+
+    def item_ends(self) -> None:
+        """Count the events up to now as those of earlier items."""
+        self._is_new = False
+        self._earlier = len(self.environment.timeline)
 
     def used(self) -> bool:
-        return self.new or len(self.environment.timeline) > self.told
-
-    def ended(self) -> bool:
-        self.new = False
-        return self.environment.state == "closed"
+        """Say whether the running item made or used the environment."""
+        return self._is_new or len(self.environment.timeline) > self._earlier
 
     def text(self) -> str:
-        config = self.environment.config
-        events = list(self.environment.timeline)[self.told :]
-        head = (
-            f"{config.handler} ({config.function_name}, {config.runtime}, {config.memory_size} MB, "
-            f"timeout {config.timeout} s), made at {self.made_at}"
-        )
-        lines = [head]
-        if self.told:
-            lines.append(f"  (the {self.told} events of earlier tests are not shown)")
-        told = projections.render(e for e in events if not isinstance(e, FunctionLog)).splitlines()
-        lines += _shortened(told or ["  no phase has run"], _MAX_EVENTS)
+        """Return the environment's part of the section: a headline, its timeline and its log."""
+        events = list(self.environment.timeline)[self._earlier :]
+        lines = [self._headline()]
+        if self._earlier:
+            lines.append(f"  (the {self._earlier} events of earlier tests are not shown)")
+        shown = [event for event in events if not isinstance(event, FunctionLog)]
+        rows = projections.render(shown).splitlines()
+        lines += _shortened(rows or ["  no phase has run"], _MAX_EVENTS)
         log = projections.log_text(events).splitlines()
         if log:
-            lines += ["log:", *(f"  {line}" for line in _tail(log))]
+            lines += ["log:", *(f"  {line}" for line in _tail(log, _MAX_LOG_LINES))]
         return "\n".join(lines)
+
+    def _headline(self) -> str:
+        config = self.environment.config
+        facts = (
+            config.function_name,
+            config.runtime,
+            f"{config.memory_size} MB",
+            f"timeout {config.timeout} s",
+        )
+        return f"{config.handler} ({', '.join(facts)}), made at {self._made_at}"
 
 
 def _shortened(lines: list[str], limit: int) -> list[str]:
+    """Leave out lines in the middle; most of the kept ones are the last."""
     if len(lines) <= limit:
         return lines
-    begin, end = lines[: limit // 4], lines[-(limit - limit // 4) :]
-    return [*begin, f"  ({len(lines) - limit} lines left out)", *end]
+    first = limit // 4
+    last = limit - first
+    return [*lines[:first], f"  ({len(lines) - limit} lines left out)", *lines[-last:]]
 
 
-def _tail(lines: list[str]) -> list[str]:
-    hidden = len(lines) - _MAX_LOG_LINES
-    return lines if hidden <= 0 else [f"({hidden} lines before these)", *lines[-_MAX_LOG_LINES:]]
+def _tail(lines: list[str], limit: int) -> list[str]:
+    hidden = len(lines) - limit
+    return lines if hidden <= 0 else [f"({hidden} lines before these)", *lines[-limit:]]
 
 
 def with_frames_of_cause(
     excinfo: pytest.ExceptionInfo[BaseException],
 ) -> pytest.ExceptionInfo[BaseException]:
-    """Let the traceback go on from the test's frames into the function's, where its failure
-    began.
+    """Return the information with a traceback that goes on into the frames of the function.
+
+    A `FunctionError` is raised at the test's line, and its cause has the frames of the handler.
+    pytest and pdb look at one traceback, so the frames of the test are put before those.
     """
     error = excinfo.value
     joined = error.__cause__.__traceback__ if error.__cause__ is not None else None

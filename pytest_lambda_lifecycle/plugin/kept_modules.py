@@ -1,9 +1,10 @@
-"""Which modules are pytest's: tests, conftest files, plugins and what lies in the tests' folders.
+"""The modules that belong to pytest: tests, conftest files, plugins, and helpers beside them.
 
-They stay in `sys.modules` although they may lie under a function's task root.  No single source
-knows them all: the loader tells of rewritten modules only (nothing under ``--assert=plain``), the
-plugin manager of conftest files and plugins, the collected items of test modules, and helper
-modules in a test folder are known to none of them.
+They stay in `sys.modules` although they may lie under a function's task root: imported afresh, a
+test would no longer hold the objects that it compares.  No single source lists them all.  The
+loader marks rewritten modules only, and none under ``--assert=plain``.  The plugin manager has
+conftest files and plugins, the collected items have test modules, and helper modules in a test
+folder are in none of these.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import pytest
 from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.isolation.modules.world import Keep, is_rewritten
 
-__all__ = ["keep_for"]
+__all__ = ["handler_file", "keep_for"]
 
 _TEST_FOLDER: Final = re.compile(
     r"(.*[_.-])?(tests?|testing|testsuite|specs?)([_.-].*)?", re.IGNORECASE
@@ -29,54 +30,17 @@ _TEST_FOLDER: Final = re.compile(
 
 
 class _Collected(NamedTuple):
-    """What the collection found, once per session."""
+    """The tests of a session."""
 
     modules: frozenset[int]
+    """The ids of the test modules."""
     folders: frozenset[Path]
+    """The folders of test modules and conftest files, as real paths."""
     patterns: tuple[str, ...]
+    """The ini option ``python_files``."""
 
 
 _collected_key: Final = pytest.StashKey[_Collected]()
-
-
-def keep_for(session: pytest.Session, task_root: Path, handler_file: Path | None) -> Keep:
-    """Return the predicate that says of a module whether it has to stay shared."""
-    collected = session.stash.get(_collected_key, None) or _collect(session)
-    plugins = session.config.pluginmanager.get_plugins()
-    folders = tuple(
-        {
-            f"{folder}{os.sep}"
-            for test_folder in collected.folders
-            if (
-                folder := _test_tree(
-                    test_folder, _real(task_root), _real(session.config.rootpath), handler_file
-                )
-            )
-        }
-    )
-    # With python_files=*.py function code is rewritten and looks like a test, too: then only what
-    # was collected counts.
-    named = tuple(
-        p for p in collected.patterns if handler_file is None or not fnmatch(handler_file.name, p)
-    )
-
-    def keep(name: str, module: ModuleType, namesake: bool) -> bool:
-        if id(module) in collected.modules or module in plugins:
-            return True
-        path = _path_of(module)
-        if path is None or (handler_file is not None and path == str(handler_file)):
-            return False
-        helper = "." not in name and "__path__" not in vars(module)
-        if f"{path}{os.sep}".startswith(folders) and not (
-            helper and namesake
-        ):  # the function imports its own
-            return True
-        base = os.path.basename(path)
-        if base == "conftest.py" or any(fnmatch(base, pattern) for pattern in named):
-            return True
-        return len(named) == len(collected.patterns) and is_rewritten(module)
-
-    return keep
 
 
 def handler_file(task_root: Path, handler: str) -> Path | None:
@@ -89,15 +53,60 @@ def handler_file(task_root: Path, handler: str) -> Path | None:
     return None
 
 
+def keep_for(session: pytest.Session, task_root: Path, handler_file: Path | None) -> Keep:
+    """Return the predicate that says of a module whether it has to stay shared."""
+    return _KeptModules(session, task_root, handler_file).keep
+
+
+class _KeptModules:
+    """The modules that belong to pytest, as seen from one function."""
+
+    def __init__(self, session: pytest.Session, task_root: Path, handler_file: Path | None) -> None:
+        collected = session.stash.get(_collected_key, None) or _collect(session)
+        tops = (_real(task_root), _real(session.config.rootpath))
+        trees = {_test_tree(folder, tops, handler_file) for folder in collected.folders}
+        self._handler = None if handler_file is None else str(handler_file)
+        self._modules = collected.modules
+        self._plugins = session.config.pluginmanager.get_plugins()
+        self._folders = tuple(f"{tree}{os.sep}" for tree in trees if tree)
+        # With python_files=*.py function code is rewritten, and looks like a test, too.  Then its
+        # name and its loader say nothing, and only collected modules count.
+        self._patterns = [
+            pattern
+            for pattern in collected.patterns
+            if handler_file is None or not fnmatch(handler_file.name, pattern)
+        ]
+        self._rewriting_counts = len(self._patterns) == len(collected.patterns)
+
+    def keep(self, name: str, module: ModuleType, namesake: bool) -> bool:
+        """Say whether a module has to stay shared.
+
+        ``namesake`` says whether the function would import another file under this name.
+        """
+        if id(module) in self._modules or module in self._plugins:
+            return True
+        path = _path_of(module)
+        if path is None or path == self._handler:
+            return False
+        # A helper beside tests stays, unless the function has a module of the same name.
+        is_helper = "." not in name and "__path__" not in vars(module)
+        if f"{path}{os.sep}".startswith(self._folders) and not (is_helper and namesake):
+            return True
+        base = os.path.basename(path)
+        if base == "conftest.py" or any(fnmatch(base, pattern) for pattern in self._patterns):
+            return True
+        return self._rewriting_counts and is_rewritten(module)
+
+
 def _collect(session: pytest.Session) -> _Collected:
+    """Look through the collected items, once per session."""
     # Doctest items do not count: they lie in the code under test.
     functions = [item for item in session.items if isinstance(item, pytest.Function)]
     files = {item.path for item in functions}
-    files.update(
-        Path(file)
-        for plugin in session.config.pluginmanager.get_plugins()
-        if os.path.basename(file := getattr(plugin, "__file__", None) or "") == "conftest.py"
-    )
+    for plugin in session.config.pluginmanager.get_plugins():
+        file = getattr(plugin, "__file__", None) or ""
+        if os.path.basename(file) == "conftest.py":
+            files.add(Path(file))
     patterns: Iterable[str] = session.config.getini("python_files")
     collected = session.stash[_collected_key] = _Collected(
         modules=frozenset({id(item.module) for item in functions}),
@@ -107,25 +116,26 @@ def _collect(session: pytest.Session) -> _Collected:
     return collected
 
 
-def _test_tree(folder: Path, task_root: Path, rootdir: Path, handler: Path | None) -> Path | None:
-    """Return the folder above a test file of which everything is the tests': the highest one that
-    is named like one.
+def _test_tree(folder: Path, tops: tuple[Path, Path], handler: Path | None) -> Path | None:
+    """Return the highest folder above a test file that holds nothing but tests, if there is one.
 
-    A folder that merely *contains* test files is none: tests may lie beside function code.  Nor is
-    one that contains the handler.
+    It is one with a name such as ``tests``.  A folder that merely *contains* test files is none:
+    tests may lie beside function code.  Nor is one that contains the task root, the first of
+    ``tops``, or the handler.
     """
-    base = next((top for top in (task_root, rootdir) if folder.is_relative_to(top)), None)
+    task_root = tops[0]
+    base = next((top for top in tops if folder.is_relative_to(top)), None)
     if base is None:
         return folder if _TEST_FOLDER.fullmatch(folder.name) else None
-    tree, named = base, False
+    tree = base
+    named = False
     for part in folder.relative_to(base).parts:
         tree /= part
         named = named or _TEST_FOLDER.fullmatch(part) is not None
-        if (
-            named
-            and not task_root.is_relative_to(tree)
-            and (handler is None or not handler.is_relative_to(tree))
-        ):
+        holds_code = task_root.is_relative_to(tree) or (
+            handler is not None and handler.is_relative_to(tree)
+        )
+        if named and not holds_code:
             return tree
     return None
 
@@ -140,6 +150,6 @@ def _path_of(module: ModuleType) -> str | None:
         file = module.__dict__.get("__file__")
         if not isinstance(file, str):
             file = next(iter(module.__dict__.get("__path__") or ()), None)
-    except Exception:  # anything may sit in sys.modules
+    except Exception:  # an entry of sys.modules may be any object
         return None
     return os.path.realpath(file) if isinstance(file, str) else None

@@ -1,4 +1,4 @@
-"""Markers: which ones a node has of its own, and where they stand."""
+"""The markers of a node, and their place in the source."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ __all__ = ["location", "own_marks"]
 
 
 def own_marks(node: pytest.Item | pytest.Collector, name: str) -> list[pytest.Mark]:
-    """Return a node's own markers of a name, closest first."""
+    """Return the markers of a name that stand on the node itself, closest first."""
     marks = [mark for mark in node.own_markers if mark.name == name]
     if len(marks) > 1 and isinstance(node, pytest.Class):
-        # pytest lists those of base classes first, as if they were closer than the class's own.
+        # pytest lists the markers of base classes first, as if they were closer than those of the
+        # class itself.
         own = {id(mark) for mark in _class_marks(node.obj)}
         marks.sort(key=lambda mark: id(mark) not in own)
     return marks

@@ -184,7 +184,10 @@ class TestInvoke:
         result = suite.runpytest()
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(
-            ["E*LifecycleError: no implementation of*a wrapper has to return what `yield` gave it"]
+            [
+                "E*LifecycleError: no implementation of the hook * returned an Invocation",
+                "*A wrapper has to return the value that `yield` gave it. ?LLC701?",
+            ]
         )
 
     def test_an_assertion_of_a_wrapper_fails_the_test(self, suite):

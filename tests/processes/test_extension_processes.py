@@ -133,7 +133,7 @@ def open_files():
     return len(os.listdir("/dev/fd"))
 
 
-# -- started, written, ended
+# -- started, written, ended ----------------------------------------------------------------------
 
 
 def test_a_shell_script(extension, tmp_path, address):
@@ -297,7 +297,7 @@ def test_one_that_floods_and_exits_is_recorded_to_its_end(extension):
     assert one.lost == []
 
 
-# -- what cannot be started
+# -- what cannot be started -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -368,7 +368,7 @@ def test_importing_takes_nothing_that_windows_lacks():
     subprocess.run([sys.executable, "-c", path + textwrap.dedent(code)], check=True)
 
 
-# -- in the company of function code and of tools
+# -- in the company of function code and of tools -------------------------------------------------
 
 
 def test_it_is_not_taken_for_the_functions(extension):
@@ -404,7 +404,7 @@ def test_function_code_that_reaps_every_child(extension):
     assert one.text.startswith("ready\n")
 
 
-# -- none outlives us
+# -- none outlives us -----------------------------------------------------------------------------
 
 DETACHES = f"""\
     #!{sys.executable}
@@ -585,7 +585,7 @@ def test_the_guard_forgets_a_group_that_has_ended(extension, guard, monkeypatch)
     assert told[1][1] == "Z"
 
 
-# -- which, and with what
+# -- which, and with what -------------------------------------------------------------------------
 
 
 def test_find_extensions(tmp_path):

@@ -139,7 +139,7 @@ class LocalRuntime:
             if type(response) is CoroutineType:
                 _forget_unawaited(response)
             return failed
-        # Nor this: a lone surrogate in the response ends the process.
+        # Here, too, the runtime has no guard: a lone surrogate in the response ends its process.
         try:
             body = result.encode() if isinstance(result, str) else bytes(memoryview(result))
         except Exception as error:

@@ -40,16 +40,16 @@ def check_headers(headers: Mapping[str, str | None]) -> None:
         if value is None:
             _refuse(f"without the header {name}", "Lambda sends it with each event")
         if not value.strip(" \t"):
-            _refuse_value(name, value, "it is never empty")
+            _refuse_value(name, value, "Lambda never sends it empty")
     for name, value in headers.items():
         if not _is_name(name):
             _refuse(f"with the header {name!r}", "HTTP allows no such name")
         if value is not None and (_has_end(value) or not _is_encodable(value)):
-            rule = "a header holds no line end, no NUL character and no lone surrogate"
+            rule = "no header has a line end, a NUL character or a lone surrogate"
             _refuse_value(name, value, rule)
     deadline = headers.get(_DEADLINE)
     if deadline is not None and not _is_positive(deadline):
-        _refuse_value(_DEADLINE, deadline, "it is a positive number: ms since the epoch")
+        _refuse_value(_DEADLINE, deadline, "Lambda sends a positive number, ms since the epoch")
 
 
 def _is_encodable(value: str) -> bool:
@@ -61,7 +61,7 @@ def _is_encodable(value: str) -> bool:
 
 
 def _refuse_value(name: str, value: str, rule: str) -> NoReturn:
-    _refuse(f"with the header {name}={value!r}", f"Lambda never sends it so, {rule}")
+    _refuse(f"with the header {name}={value!r}", rule)
 
 
 def _refuse(header: str, reason: str) -> NoReturn:

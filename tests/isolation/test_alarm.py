@@ -1,4 +1,4 @@
-"""The interval timer, which function, test and deadline share."""
+"""The interval timer, which the function, the test and the deadline share."""
 
 import signal
 import time
@@ -30,7 +30,7 @@ def test_a_timer_left_running_is_frozen_and_goes_on(environment):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
-def test_the_tests_own_timer_fires_at_its_moment(environment):
+def test_a_timer_of_the_test_fires_in_time(environment):
     env = environment("""
         import signal
         def handler(event, context):
@@ -53,7 +53,7 @@ def test_the_tests_own_timer_fires_at_its_moment(environment):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
-def test_the_traceback_of_the_tests_handler_shows_none_of_our_frames(environment):
+def test_the_traceback_of_a_handler_of_the_test_hides_the_library(environment):
     env = environment("import time\ndef handler(event, context): time.sleep(5)")
     env.initialize()
     before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("Timeout"))

@@ -1,4 +1,4 @@
-"""Our frames show in no stack of the function."""
+"""Stack traces of the function do not show frames of the library."""
 
 import pytest
 
@@ -12,7 +12,7 @@ import pytest
         "threading.stack_size(-1)",
     ],
 )
-def test_what_stands_in_for_something_shows_in_no_stack(environment, statement):
+def test_replaced_functions_do_not_show_in_stack_traces(environment, statement):
     env = environment(f"""
         import os, socket, threading
         def fail(): raise ValueError

@@ -16,19 +16,18 @@ from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
         "import logging; logging.getLogger('own').addHandler(logging.StreamHandler(Big()))",
         "import gc, signal; signal.signal(signal.SIGTERM, big.__eq__); gc.set_threshold(99)",
         "import socket; connection = socket.socket(); connection.bind(('127.0.0.1', 0))",
-        "import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', '']); child.wait()",
+        "import subprocess, sys; subprocess.Popen([sys.executable, '-c', '']).wait()",
         "import sys; sys.modules['json'] = big; sys.path.append('own'); sys.meta_path.append(big)",
-        "import asyncio; loop = asyncio.new_event_loop(); asyncio.set_event_loop(loop); loop.close()",
+        "import asyncio as a; loop = a.new_event_loop(); a.set_event_loop(loop); loop.close()",
         "import contextvars; contextvars.ContextVar('own').set(big)",
         "import threading; local = threading.local(); local.big = big",
     ],
 )
-def test_nothing_keeps_an_environment_that_is_closed(tmp_path, code):
-    """Its modules go with it: they may hold much, and Python complains of files and loops that
-    nobody has closed.
-    """
+def test_no_reference_to_a_closed_environment_stays(tmp_path, code):
+    """Modules may hold much memory, and Python warns of files and loops that were not closed."""
     (tmp_path / "app.py").write_text(
-        f"class Big: find_spec = write = lambda *_: None\nbig = Big()\n{code}\ndef handler(event, context): return 1\n"
+        f"class Big: find_spec = write = lambda *_: None\nbig = Big()\n{code}\n"
+        "def handler(event, context): return 1\n"
     )
     env = ExecutionEnvironment(FunctionConfig("app.handler", code_dir=tmp_path))
     spy = env.spy("app.Big") if code == "" else None
@@ -45,13 +44,14 @@ def test_nothing_keeps_an_environment_that_is_closed(tmp_path, code):
     "code",
     [
         "",
-        "import os, urllib.request as r; r.urlopen(f'http://{os.environ[\"AWS_LAMBDA_RUNTIME_API\"]}/2018-06-01/ping').read()",
+        "import os, urllib.request as r; api = os.environ['AWS_LAMBDA_RUNTIME_API']; "
+        "r.urlopen(f'http://{api}/2018-06-01/ping').read()",
         "import tempfile; tempfile.mkdtemp()",
         "import threading; one = threading.Thread(target=print); one.start(); one.join(); del one",
     ],
 )
-def test_an_environment_that_is_closed_is_freed_at_once(tmp_path, code):
-    """Not by the garbage collector, whose runs would come amid the next cold starts."""
+def test_a_closed_environment_is_freed_at_once(tmp_path, code):
+    """Without the garbage collector, which would run during the next cold starts."""
     (tmp_path / "app.py").write_text(f"{code}\ndef handler(event, context): return 1\n")
     config = FunctionConfig("app.handler", code_dir=tmp_path)
     misplaced, around = lambda copies: list(copies()) and (), lambda event, invoke: invoke()

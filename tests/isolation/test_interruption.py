@@ -1,4 +1,4 @@
-"""Function code that does not let itself be interrupted."""
+"""Function code that resists interruption."""
 
 import signal
 import sys
@@ -8,8 +8,8 @@ import pytest
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
-@pytest.mark.leaks  # interrupted within coverage's trace function, Python takes that function out
-def test_a_loop_that_swallows_everything_at_one_place(environment):
+@pytest.mark.leaks  # Python removes coverage's trace function if it is interrupted there
+def test_a_loop_that_swallows_every_exception(environment):
     env = environment("""
         import time
         def handler(event, context):
@@ -29,7 +29,8 @@ def test_a_debugger_stops_the_clock(environment):
     env = environment("""
         import time
         def handler(event, context):
-            exec("time.sleep(0.4)", {"__name__": "pdb", "time": time})  # a prompt that waits for an answer
+            # A prompt of the debugger that waits for input.
+            exec("time.sleep(0.4)", {"__name__": "pdb", "time": time})
             return "went on"
     """)
     env.initialize()

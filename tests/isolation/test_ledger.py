@@ -1,4 +1,4 @@
-"""What function code changes in the process is its own while it runs, and nothing of it stays."""
+"""Process state that function code changes: the function sees it, and nothing of it stays."""
 
 import asyncio
 import atexit
@@ -24,11 +24,11 @@ from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored
 
-# One function that changes everything which one process has one of; the conftest's leak detector
-# looks at the rest.
+# A function that changes every kind of process state.  `snapshot` has the kinds that the leak
+# detector of the conftest leaves out.
 VANDAL = """
-    import asyncio, atexit, builtins, contextvars, decimal, locale, logging, os, random, signal, socket, sys
-    import tempfile, threading, warnings
+    import asyncio, atexit, builtins, contextvars, decimal, locale, logging, os, random, signal
+    import socket, sys, tempfile, threading, warnings
     os.environ["ADDED"] = "1"
     os.environ.pop("HOME", None)
     sys.path.append("/vandal")
@@ -62,8 +62,9 @@ VANDAL = """
     sys.stdout = sys.stderr
     def handler(event, context):
         return {
-            "added": os.environ.get("ADDED"), "home": os.environ.get("HOME"), "path": "/vandal" in sys.path,
-            "argv": sys.argv, "limit": sys.getrecursionlimit(), "timeout": socket.getdefaulttimeout(),
+            "added": os.environ.get("ADDED"), "home": os.environ.get("HOME"),
+            "path": "/vandal" in sys.path, "argv": sys.argv,
+            "limit": sys.getrecursionlimit(), "timeout": socket.getdefaulttimeout(),
             "tempdir": tempfile.tempdir, "builtin": builtins.vandal, "json": json.dumps is print,
             "level": logging.root.level, "prec": decimal.getcontext().prec, "var": VAR.get(),
             "loop": asyncio.get_event_loop_policy().get_event_loop() is loop, "cwd": os.getcwd(),
@@ -94,8 +95,8 @@ SEEN_BY_ITSELF = {
 }
 
 
-def photograph():
-    """What the leak detector of the conftest does not look at."""
+def snapshot():
+    """Return process state that the leak detector of the conftest does not compare."""
     existing = logging.getLogger("existing")
     return {
         "argv": sys.argv,
@@ -124,26 +125,26 @@ def existing_logger():
     logging.getLogger("existing")
 
 
-def test_everything_is_the_functions_own_and_nothing_stays(environment):
-    before = photograph()
+def test_the_function_sees_its_changes_and_none_stays(environment):
+    before = snapshot()
     with tempfile.TemporaryDirectory():
-        callbacks = atexit._ncallbacks()  # the first finalizer of a process registers itself, once
+        callbacks = atexit._ncallbacks()  # the first finalizer of a process registers itself once
     env = environment(VANDAL)
     assert env.invoke().payload == SEEN_BY_ITSELF
     assert env.invoke().payload == SEEN_BY_ITSELF
     env.module.loop.close()
     env.close()
-    assert photograph() == before
+    assert snapshot() == before
     assert atexit._ncallbacks() == callbacks
     assert [event.function for event in env.timeline.of(AtexitIgnored)] == ["print"]
 
 
-def test_it_can_leave_and_come_back(environment):
-    before = photograph()
+def test_an_environment_can_leave_and_enter_again(environment):
+    before = snapshot()
     env = environment(VANDAL)
     env.invoke()
     left = stage.leave()
-    assert photograph() == before
+    assert snapshot() == before
     stage.resume(left)
     assert env.invoke().payload == SEEN_BY_ITSELF
     stage.leave()
@@ -156,20 +157,20 @@ def test_a_reset_begins_a_fresh_process(environment, tmp_path):
     env.invoke()
     env.module.loop.close()
     env.reset()
-    before = photograph()
+    before = snapshot()
     env.invoke()
     assert env.log.count("Runtime Version") == 1
     env.module.loop.close()
     env.close()
-    assert photograph() == before
+    assert snapshot() == before
 
 
-def test_an_init_that_raises_half_way(environment):
-    before = photograph()
+def test_changes_of_a_failed_init_are_undone(environment):
+    before = snapshot()
     env = environment(VANDAL.replace("def handler", "loop.close()\n    1/0\n    def handler"))
     with pytest.raises(InitError, match="division by zero"):
         env.invoke()
-    assert photograph() == before
+    assert snapshot() == before
 
 
 def test_two_open_environments_do_not_see_each_other(environment, write):
@@ -177,7 +178,8 @@ def test_two_open_environments_do_not_see_each_other(environment, write):
     vandal.invoke()
     write(
         "meek.py",
-        "import os, sys\ndef handler(event, context): return ['ADDED' in os.environ, '/vandal' in sys.path]",
+        "import os, sys\n"
+        "def handler(event, context): return ['ADDED' in os.environ, '/vandal' in sys.path]",
     )
     meek = environment(handler="meek.handler")
     assert meek.invoke().payload == [False, False]
@@ -185,8 +187,8 @@ def test_two_open_environments_do_not_see_each_other(environment, write):
     vandal.module.loop.close()
 
 
-def test_what_raises_on_entering_is_undone(environment, monkeypatch):
-    before = photograph()
+def test_a_part_that_raises_on_entering_is_undone(environment, monkeypatch):
+    before = snapshot()
     env = environment("def handler(event, context): return 1")
 
     def fail(self):
@@ -198,11 +200,11 @@ def test_what_raises_on_entering_is_undone(environment, monkeypatch):
     with pytest.raises(OSError, match="no more"):
         env.invoke()
     monkeypatch.undo()
-    assert photograph() == before
+    assert snapshot() == before
     assert env.invoke().payload == 1
 
 
-def test_an_undo_that_raises_does_not_stop_the_others(environment, monkeypatch):
+def test_a_restoration_that_raises_does_not_stop_the_others(environment, monkeypatch):
     env = environment("import os\nos.environ['ADDED'] = '1'\ndef handler(event, context): return 1")
     original = ProcessSlice.take_process
 

@@ -1,4 +1,4 @@
-"""A test's patch that began before the environment entered, and ends before it leaves."""
+"""Patches of the test that begin before the environment enters and end before it leaves."""
 
 import os
 import pkgutil
@@ -8,18 +8,22 @@ import pytest
 
 from pytest_lambda_lifecycle.isolation.stage import stage
 
-HANDLER = "import os\ndef handler(event, context): return [os.environ.get('AWS_REGION'), os.environ.get('MINE')]"
+HANDLER = """
+    import os
+    def handler(event, context):
+        return [os.environ.get("AWS_REGION"), os.environ.get("MINE")]
+"""
 
 
 TARGETS = (
-    "os.kill os.chdir os.putenv os.umask gc.freeze signal.signal threading.Thread.start subprocess.Popen.__init__ "
-    "atexit.register socket.socket.connect sys.setrecursionlimit"
+    "os.kill os.chdir os.putenv os.umask gc.freeze signal.signal threading.Thread.start "
+    "subprocess.Popen.__init__ atexit.register socket.socket.connect sys.setrecursionlimit"
 )
 
 
 @pytest.mark.parametrize("target", TARGETS.split())
 @pytest.mark.parametrize("until", ["inside", "after"])
-def test_the_genuine_function_is_back(environment, target, until):
+def test_the_genuine_function_is_restored(environment, target, until):
     path, _, name = target.rpartition(".")
     owner = pkgutil.resolve_name(path)
     before = vars(owner).get(name)
@@ -37,7 +41,7 @@ def test_the_genuine_function_is_back(environment, target, until):
 
 
 @pytest.mark.parametrize("until", ["inside", "after"])
-def test_another_mapping_in_place_of_the_variables(environment, until, monkeypatch):
+def test_another_mapping_in_place_of_os_environ(environment, until, monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "mine")
     before = dict(os.environ)
     theirs = {"MINE": "1", "AWS_PROFILE": "theirs"}
@@ -53,7 +57,7 @@ def test_another_mapping_in_place_of_the_variables(environment, until, monkeypat
 
 
 @pytest.mark.parametrize("target", ["os.getpid", "os.open", "os.close", "os.getcwd"])
-def test_what_we_need_ourselves(environment, target):
+def test_functions_that_the_library_needs(environment, target):
     env = environment("def handler(event, context): return 1")
     here = os.getcwd()
     with mock.patch(target):
@@ -62,7 +66,7 @@ def test_what_we_need_ourselves(environment, target):
     assert os.getcwd() == here
 
 
-def test_a_session_that_function_code_gives_up(environment, monkeypatch):
+def test_the_default_session_of_boto3_is_restored(environment, monkeypatch):
     boto3 = pytest.importorskip("boto3")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", outside := object())
     env = environment("import boto3\ndef handler(event, context): boto3.DEFAULT_SESSION = event")
@@ -72,7 +76,7 @@ def test_a_session_that_function_code_gives_up(environment, monkeypatch):
         assert boto3.DEFAULT_SESSION is outside
 
 
-def test_an_observer_that_fails_as_init_starts(environment):
+def test_an_observer_that_raises_as_init_starts(environment):
     failing = [True]
 
     def observe(event):

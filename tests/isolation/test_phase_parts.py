@@ -1,4 +1,4 @@
-"""Process state that is the function's during a phase alone is given back, whatever raises."""
+"""Process state that a phase alone changes is restored, whatever raises."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from pytest_lambda_lifecycle.isolation.stage import stage
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 
 
-def photograph():
+def snapshot():
     return {
         "streams": (sys.stdout, sys.stderr),
         "filters": (warnings.filters, list(warnings.filters)),
@@ -26,7 +26,7 @@ def photograph():
 
 
 class TestPhaseThatCannotBegin:
-    """The task root is gone, so that the working directory is the part that raises."""
+    """The task root is gone, so the working directory is the part that raises."""
 
     @pytest.fixture
     def env(self, environment, tmp_path):
@@ -39,23 +39,23 @@ class TestPhaseThatCannotBegin:
         assert not stage.running
         return env
 
-    def test_a_variable_that_the_test_sets_afterwards_is_the_tests(self, env, monkeypatch):
+    def test_a_variable_that_the_test_sets_afterwards_stays(self, env, monkeypatch):
         monkeypatch.setenv("SET_BY_THE_TEST", "1")
         stage.leave()
         assert os.environ["SET_BY_THE_TEST"] == "1"
 
-    def test_a_folder_that_the_test_adds_afterwards_is_the_tests(self, env):
+    def test_a_folder_that_the_test_adds_afterwards_stays(self, env):
         sys.path.append("/added/by/the/test")
         stage.leave()
         assert "/added/by/the/test" in sys.path
         sys.path.remove("/added/by/the/test")
 
-    def test_a_stub_that_the_test_puts_in_afterwards_is_the_tests(self, env, monkeypatch):
+    def test_a_stub_that_the_test_adds_afterwards_stays(self, env, monkeypatch):
         monkeypatch.setitem(sys.modules, "stub_of_the_test", logging)
         stage.leave()
         assert sys.modules.get("stub_of_the_test") is logging
 
-    def test_the_phase_begins_once_it_can(self, env, tmp_path):
+    def test_the_phase_begins_once_the_task_root_is_back(self, env, tmp_path):
         (tmp_path / "task").mkdir()
         assert env.invoke().payload == 1
 
@@ -63,7 +63,7 @@ class TestPhaseThatCannotBegin:
 def test_a_policy_of_asyncio_that_raises_as_the_phase_begins(environment, monkeypatch):
     env = environment("def handler(event, context): return 1")
     env.invoke()
-    before = photograph()
+    before = snapshot()
 
     def fail():
         raise OSError("no loops")
@@ -71,14 +71,16 @@ def test_a_policy_of_asyncio_that_raises_as_the_phase_begins(environment, monkey
     monkeypatch.setattr(asyncio.events, "_get_running_loop", fail)
     with pytest.raises(OSError, match="no loops"):
         env.invoke()
-    assert photograph() == before
+    assert snapshot() == before
     monkeypatch.undo()
     assert env.invoke().payload == 1
 
 
 @on_linux
-def test_a_directory_of_the_test_that_is_gone_as_the_phase_ends(environment, tmp_path, monkeypatch):
-    """Going back there raises; all else is given back."""
+def test_a_directory_of_the_test_that_is_gone_when_the_phase_ends(
+    environment, tmp_path, monkeypatch
+):
+    """Changing back to it raises; all other state is restored."""
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     env = environment("""
@@ -94,11 +96,11 @@ def test_a_directory_of_the_test_that_is_gone_as_the_phase_ends(environment, tmp
             warnings.simplefilter("ignore")
     """)
     env.initialize()
-    before = photograph()
+    before = snapshot()
     with pytest.raises(FileNotFoundError):
         env.invoke(str(tmp_path / "gone"))
     monkeypatch.undo()
-    assert photograph() == before | {"directory": os.getcwd()}
+    assert snapshot() == before | {"directory": os.getcwd()}
     monkeypatch.setenv("SET_BY_THE_TEST", "1")
     stage.leave()
     assert os.environ["SET_BY_THE_TEST"] == "1"

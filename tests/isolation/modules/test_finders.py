@@ -30,7 +30,7 @@ FINDERS = """
 """
 
 
-def test_those_of_function_code_go_with_it(environment):
+def test_finders_of_function_code_are_removed(environment):
     finders, hooks = list(sys.meta_path), list(sys.path_hooks)
     lists = sys.meta_path, sys.path_hooks
     env = environment(FINDERS)
@@ -46,7 +46,7 @@ def test_those_of_function_code_go_with_it(environment):
     assert (sys.meta_path, sys.path_hooks) == (finders, hooks)
 
 
-def test_a_list_that_function_code_binds_anew(environment):
+def test_a_list_that_function_code_replaces(environment):
     finders = sys.meta_path
     before = list(finders)
     env = environment("""
@@ -62,7 +62,7 @@ def test_a_list_that_function_code_binds_anew(environment):
     assert env.invoke().payload
 
 
-def test_those_of_an_init_that_fails_go_as_well(environment):
+def test_finders_of_a_failed_init_are_removed(environment):
     before = list(sys.meta_path), list(sys.path_hooks)
     env = environment(textwrap.dedent(FINDERS).partition("def handler")[0] + "1 / 0")
     for _ in range(2):
@@ -72,7 +72,7 @@ def test_those_of_an_init_that_fails_go_as_well(environment):
         assert (sys.meta_path, sys.path_hooks) == before
 
 
-def test_those_that_function_code_takes_out_are_back(environment):
+def test_finders_that_function_code_removes_are_restored(environment):
     before = list(sys.meta_path), list(sys.path_hooks), dict(sys.path_importer_cache)
     objects = sys.meta_path, sys.path_hooks, sys.path_importer_cache
     env = environment("""
@@ -84,7 +84,8 @@ def test_those_that_function_code_takes_out_are_back(environment):
                 if finder in sys.meta_path:
                     sys.meta_path.remove(finder)
             sys.path_importer_cache["/made/up"] = object()
-            return [importlib.machinery.PathFinder in sys.meta_path, zipimport.zipimporter in sys.path_hooks]
+            return [importlib.machinery.PathFinder in sys.meta_path,
+                    zipimport.zipimporter in sys.path_hooks]
     """)
     for _ in range(2):
         assert env.invoke().payload == [False, False]
@@ -97,7 +98,7 @@ def test_those_that_function_code_takes_out_are_back(environment):
     assert env.invoke().cold_start
 
 
-def test_a_finder_that_function_code_leaves_in_the_cache(environment):
+def test_entries_of_function_code_in_the_cache_are_removed(environment):
     env = environment("""
         import sys
         sys.path_importer_cache["/made/up"] = object()
@@ -108,9 +109,12 @@ def test_a_finder_that_function_code_leaves_in_the_cache(environment):
     assert "/made/up" not in sys.path_importer_cache
 
 
-def test_those_of_tests_and_libraries_stay(environment, monkeypatch, tmp_path):
+def test_finders_of_tests_and_libraries_stay(environment, monkeypatch, tmp_path):
     (tmp_path / "site-packages").mkdir()
-    library = "import sys\nclass Finder: find_spec = staticmethod(lambda *_: None)\nsys.meta_path.append(Finder)"
+    library = (
+        "import sys\nclass Finder: find_spec = staticmethod(lambda *_: None)\n"
+        "sys.meta_path.append(Finder)"
+    )
     (tmp_path / "site-packages" / "finderlib.py").write_text(library)
     monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
     env = environment("import finderlib\ndef handler(event, context): ...")

@@ -1,4 +1,4 @@
-"""Shared packages that a cold start imports afresh, and compiled ones, which it cannot."""
+"""Shared packages that a cold start imports afresh, and compiled packages, which it cannot."""
 
 import sys
 
@@ -12,7 +12,10 @@ def test_fresh_packages_are_imported_again(environment, write, tmp_path, monkeyp
     folder.mkdir(parents=True)
     (folder / "__init__.py").write_text("STATE = []")
     monkeypatch.syspath_prepend(str(folder.parent))
-    source = "import stateful\ndef handler(event, context): stateful.STATE.append(1); return len(stateful.STATE)"
+    source = (
+        "import stateful\n"
+        "def handler(event, context): stateful.STATE.append(1); return len(stateful.STATE)"
+    )
     shared = environment(source)
     assert [shared.invoke().payload, shared.invoke().payload] == [1, 2]
     shared.close()
@@ -24,20 +27,21 @@ def test_fresh_packages_are_imported_again(environment, write, tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("name", ["stateful_nope", "json.nope"])
-def test_an_unknown_fresh_package_is_a_warning_that_names_the_source(environment, name):
+def test_an_unknown_fresh_package_is_a_warning_with_its_source(environment, name):
     with pytest.warns(LifecycleWarning, match=f"fresh_packages has '{name}'.*FunctionConfig"):
         environment(
             "def handler(event, context): ...", fresh_packages=[name, "json", "json.decoder"]
         )
 
 
-def test_a_compiled_package_is_imported_once_and_the_timeline_says_so(environment, write, tmp_path):
+def test_a_compiled_package_is_imported_once_and_shown_on_the_timeline(
+    environment, write, tmp_path
+):
     import shutil
     import sysconfig
     from pathlib import Path
 
-    # A compiled module of the standard library, copied under another package, stands for a vendored
-    # numpy.
+    # A copy of a compiled module of the standard library stands for a vendored numpy.
     folder = Path(str(sysconfig.get_config_var("DESTSHARED")))
     compiled = next(
         file for name in ("_statistics", "_csv", "_json") for file in folder.glob(f"{name}.*.so")

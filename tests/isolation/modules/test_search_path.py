@@ -1,11 +1,9 @@
-"""``sys.path`` of the function: task root, layers, and its own entries."""
+"""``sys.path`` of the function: task root, layers, and entries that function code adds."""
 
 import sys
 
 
-def test_layers_are_importable_and_fresh_and_the_task_root_comes_first(
-    environment, write, tmp_path
-):
+def test_the_task_root_comes_before_the_layers(environment, write, tmp_path):
     minor = f"python3.{sys.version_info.minor}"
     write("../layer1/python/layered.py", "WHO = 'layer 1'")
     write("../layer2/python/layered.py", "WHO = 'layer 2'")
@@ -13,7 +11,8 @@ def test_layers_are_importable_and_fresh_and_the_task_root_comes_first(
     write("../layer1/python/both.py", "WHO = 'layer'")
     write("both.py", "WHO = 'task root'")
     env = environment(
-        "import layered, deep, both\ndef handler(event, context): return [layered.WHO, deep.WHO, both.WHO]",
+        "import layered, deep, both\n"
+        "def handler(event, context): return [layered.WHO, deep.WHO, both.WHO]",
         layers=[tmp_path / "layer1", tmp_path / "layer2"],
     )
     assert env.invoke().payload == ["layer 2", "deep", "task root"]

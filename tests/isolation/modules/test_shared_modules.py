@@ -1,4 +1,4 @@
-"""Modules that all environments and the test share: what function code changes in them."""
+"""Changes of function code in modules that it shares with the test and other environments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.events import SharedChange
 
 
-def test_what_init_changes_is_undone_and_reported(environment):
+def test_changes_of_init_are_undone_and_reported(environment):
     import collections
 
     before = vars(collections.OrderedDict), socket.socket.connect
@@ -24,7 +24,8 @@ def test_what_init_changes_is_undone_and_reported(environment):
         collections.Mapping = dict
         socket.socket.connect = print
         del json.JSONEncoder.item_separator
-        def handler(event, context): return [collections.Mapping is dict, socket.socket.connect is print]
+        def handler(event, context):
+            return [collections.Mapping is dict, socket.socket.connect is print]
     """)
     separator = json.JSONEncoder.item_separator
     for _ in range(2):
@@ -42,7 +43,7 @@ def test_what_init_changes_is_undone_and_reported(environment):
     assert "changed: collections.Mapping, which is shared" in repr(env.timeline)
 
 
-def test_special_names_too(environment):
+def test_changes_of_special_names(environment):
     before = builtins.__import__, socket.socket.__init__
     env = environment("""
         import builtins, socket
@@ -59,7 +60,7 @@ def test_special_names_too(environment):
     assert changed == ["builtins.__import__", "socket.socket.__init__"]
 
 
-def test_a_tool_that_ends_meanwhile_leaves_nothing_of_its_own(environment):
+def test_a_tool_that_ends_while_the_environment_is_entered(environment):
     real = time.time
     env = environment("""
         import time
@@ -78,7 +79,7 @@ def test_a_tool_that_ends_meanwhile_leaves_nothing_of_its_own(environment):
     assert time.time is real
 
 
-def test_a_library_that_init_is_the_first_to_import(environment, monkeypatch):
+def test_changes_in_a_library_that_init_imports_first(environment, monkeypatch):
     saved = {
         name: sys.modules.pop(name)
         for name in list(sys.modules)
@@ -88,7 +89,8 @@ def test_a_library_that_init_is_the_first_to_import(environment, monkeypatch):
         env = environment("""
             import urllib3.connectionpool, urllib3.util.retry
             urllib3.connectionpool.HTTPConnectionPool.urlopen = print
-            def handler(event, context): return urllib3.connectionpool.HTTPConnectionPool.urlopen is print
+            def handler(event, context):
+                return urllib3.connectionpool.HTTPConnectionPool.urlopen is print
         """)
         for _ in range(2):
             assert env.invoke().payload
@@ -105,9 +107,7 @@ def test_a_library_that_init_is_the_first_to_import(environment, monkeypatch):
         sys.modules.update(saved)
 
 
-def test_a_submodule_that_init_is_the_first_to_import_stays_on_its_package(
-    environment, monkeypatch
-):
+def test_a_submodule_that_init_imports_first_stays(environment, monkeypatch):
     monkeypatch.delitem(sys.modules, "json.tool", raising=False)
     monkeypatch.delattr(json, "tool", raising=False)
     env = environment("import json.tool\ndef handler(event, context): ...")
@@ -118,11 +118,11 @@ def test_a_submodule_that_init_is_the_first_to_import_stays_on_its_package(
 
 
 @pytest.mark.parametrize("when", ["init", "invoke"])
-def test_what_function_code_sets_on_shared_modules(environment, when, monkeypatch):
+def test_assignments_of_function_code_to_shared_modules(environment, when, monkeypatch):
     import colorsys
     import json
 
-    monkeypatch.setattr(json, "loads", json.loads)  # to put back what stays
+    monkeypatch.setattr(json, "loads", json.loads)  # to restore the assignments that stay
     monkeypatch.setattr(colorsys, "ONE_THIRD", colorsys.ONE_THIRD)
     before = json.loads, colorsys.ONE_THIRD
     env = environment(f"""
@@ -134,10 +134,9 @@ def test_what_function_code_sets_on_shared_modules(environment, when, monkeypatc
     """)
     env.invoke()
     env.close()
-    assert (json.loads is before[0]) is (
-        when == "init"
-    )  # one of the modules that are looked at, around Init
-    assert before[1] != colorsys.ONE_THIRD  # none of them
+    # Attributes of json are compared around Init, those of colorsys never.
+    assert (json.loads is before[0]) is (when == "init")
+    assert before[1] != colorsys.ONE_THIRD
 
 
 @pytest.mark.parametrize(
@@ -146,7 +145,8 @@ def test_what_function_code_sets_on_shared_modules(environment, when, monkeypatc
         (
             "gc.callbacks.append(lambda *_: None)",
             "any(getattr(one, '__module__', '') == 'app' for one in gc.callbacks)",
-            "gc.callbacks[:] = [one for one in gc.callbacks if getattr(one, '__module__', '') != 'app']",
+            "gc.callbacks[:] = [one for one in gc.callbacks "
+            "if getattr(one, '__module__', '') != 'app']",
         ),
         (
             "mimetypes.add_type('a/b', '.of_the_function')",
@@ -166,7 +166,7 @@ def test_what_function_code_sets_on_shared_modules(environment, when, monkeypatc
         ("sys.ps3 = 1", "hasattr(sys, 'ps3')", "del sys.ps3"),
     ],
 )
-def test_what_else_stays_in_the_process(environment, change, stays, undo):
+def test_changes_that_stay_in_the_process(environment, change, stays, undo):
     names: dict[str, object] = {}
     exec("import __main__, gc, mimetypes, sys", names)
     before = bool(eval(stays, names))

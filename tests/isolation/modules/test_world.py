@@ -1,6 +1,4 @@
-"""Which modules an environment imports afresh, and that the outside gets the very same objects
-back.
-"""
+"""Modules that an environment imports afresh; afterwards the test has its own modules again."""
 
 import importlib
 import json
@@ -17,7 +15,7 @@ from pytest_lambda_lifecycle import (
 )
 
 
-def test_the_outside_keeps_its_own_copies(environment, write, outside):
+def test_the_test_keeps_its_own_copies(environment, write, outside):
     write("orders/__init__.py", "")
     write("orders/db.py", "CONNECTION = object()")
     write(
@@ -40,7 +38,7 @@ def test_the_outside_keeps_its_own_copies(environment, write, outside):
     assert app.db is db
 
 
-def test_nothing_stays_that_was_not_there(environment, write):
+def test_no_module_of_the_function_stays(environment, write):
     write("pkg/__init__.py", "")
     write("pkg/mod.py", "def handler(event, context): import pkg.late; return pkg.late.X")
     write("pkg/late.py", "X = 1")
@@ -50,7 +48,7 @@ def test_nothing_stays_that_was_not_there(environment, write):
     assert not [name for name in sys.modules if name.partition(".")[0] == "pkg"]
 
 
-def test_a_submodule_imported_in_a_later_invoke_is_this_environments(environment, write):
+def test_a_module_imported_in_a_later_invoke_belongs_to_the_environment(environment, write):
     write("late.py", "X = []")
     env = environment(
         "def handler(event, context):\n if event: import late; late.X.append(1); return late.X"
@@ -68,7 +66,7 @@ def test_relative_circular_and_namespace_imports(environment, write):
     assert env.invoke().payload == [1, 2]
 
 
-def test_a_namespace_package_that_stays_hands_out_no_old_modules(
+def test_a_shared_namespace_package_has_the_modules_of_the_test_again(
     environment, write, outside, tmp_path, monkeypatch
 ):
     other = tmp_path / "other" / "shared_ns"
@@ -136,7 +134,7 @@ def test_two_functions_with_modules_of_the_same_names(write, tmp_path):
     assert "utils" not in sys.modules
 
 
-def test_a_helper_of_the_tests_with_the_same_name_does_not_stand_in(
+def test_a_helper_of_the_tests_with_the_same_name_is_not_used(
     environment, write, tmp_path, monkeypatch
 ):
     (tmp_path / "elsewhere").mkdir()
@@ -160,7 +158,7 @@ def test_mock_patch_between_invokes_acts_on_the_environment(environment, monkeyp
     assert env.invoke().payload == "patched"
 
 
-def test_patched_before_the_environment_existed(environment, outside):
+def test_a_patch_before_the_environment_is_an_error(environment, outside):
     env = environment(
         "TABLE = 'real'\ndef handler(event, context): return TABLE",
         tampered=lambda module: [
@@ -179,11 +177,12 @@ def test_patched_before_the_environment_existed(environment, outside):
     assert env.invoke().payload == "real"
 
 
-def test_a_failure_of_the_search_for_patches_is_not_the_functions(environment, outside):
+def test_a_failing_search_for_patches_is_not_an_error_of_the_function(environment, outside):
     env = environment("def handler(event, context): ...", tampered=lambda module: 1 / 0)
     outside("app")
     with pytest.raises(
-        LifecycleError, match="(?s)whether a test has patched app .*ZeroDivisionError.* no fault of function"
+        LifecycleError,
+        match="(?s)whether a test has patched app .*ZeroDivisionError.* no fault of function",
     ):
         env.invoke()
     assert env.init_count == 1
@@ -215,7 +214,7 @@ def test_an_in_tree_virtual_environment_is_shared(environment, write, tmp_path, 
     assert sys.modules.pop("thirdparty") is shared
 
 
-def test_what_a_function_replaces_in_sys_modules_is_put_back(environment):
+def test_modules_that_the_function_replaces_are_restored(environment):
 
     env = environment("""
         import sys, types
@@ -229,7 +228,7 @@ def test_what_a_function_replaces_in_sys_modules_is_put_back(environment):
     assert sys.modules["json"] is json
 
 
-def test_a_half_finished_import_leaves_nothing(environment, write):
+def test_a_failed_import_leaves_nothing(environment, write):
     write("half.py", "import quarter\nraise RuntimeError('half-way')")
     write("quarter.py", "")
     env = environment("import half")
@@ -238,7 +237,7 @@ def test_a_half_finished_import_leaves_nothing(environment, write):
     assert not {"app", "half", "quarter"} & set(sys.modules)
 
 
-def test_a_module_that_function_code_makes_by_hand_does_not_stay(environment):
+def test_a_module_object_made_by_function_code_does_not_stay(environment):
     source = """
         import sys, types
         made = types.ModuleType("app")
@@ -251,9 +250,7 @@ def test_a_module_that_function_code_makes_by_hand_does_not_stay(environment):
     assert "app" not in sys.modules
 
 
-def test_a_stub_that_a_test_puts_in_sys_modules_is_what_function_code_imports(
-    environment, write, monkeypatch
-):
+def test_function_code_imports_a_stub_of_the_test(environment, write, monkeypatch):
     import types
 
     write("heavy.py", "raise RuntimeError('the real one')")
@@ -262,7 +259,7 @@ def test_a_stub_that_a_test_puts_in_sys_modules_is_what_function_code_imports(
     assert env.invoke().payload == "stub"
 
 
-def test_a_stub_in_sys_modules_that_is_undone_inside(environment, monkeypatch):
+def test_a_stub_that_is_undone_while_the_environment_is_entered(environment, monkeypatch):
     import types
 
     monkeypatch.setitem(sys.modules, "not_installed", types.ModuleType("not_installed"))
@@ -273,7 +270,7 @@ def test_a_stub_in_sys_modules_that_is_undone_inside(environment, monkeypatch):
     assert "not_installed" not in sys.modules
 
 
-def test_patch_dict_of_sys_modules_does_not_throw_the_function_out(environment, write):
+def test_patch_dict_of_sys_modules_does_not_remove_the_function(environment, write):
     write("helper.py", "CALLS = []")
     env = environment(
         "import helper\ndef handler(event, context):\n import helper as h\n return h is helper"

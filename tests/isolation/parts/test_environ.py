@@ -15,7 +15,7 @@ from pytest_lambda_lifecycle.isolation.stage import stage
 SHOW = "import os\nAT_INIT = dict(os.environ)\ndef handler(event, context): return AT_INIT"
 
 
-def test_lambdas_variables_are_there_at_import(environment, tmp_path):
+def test_variables_of_lambda_are_set_in_init(environment, tmp_path):
     env = environment(SHOW, environment={"TABLE": "orders"}, function_name="shop", memory_size=256)
     seen = env.invoke().payload
     expected = {
@@ -46,7 +46,7 @@ def test_real_credentials_are_never_visible(environment, monkeypatch):
     assert os.environ["AWS_ACCESS_KEY_ID"] == "REAL"
 
 
-def test_what_the_test_sets_between_invokes_reaches_both_sides(environment, monkeypatch):
+def test_a_variable_of_the_test_reaches_the_function_and_stays(environment, monkeypatch):
     env = environment(
         "import os\ndef handler(event, context): return os.environ.get('SET_BY_TEST')"
     )
@@ -95,7 +95,7 @@ def test_time_is_utc(environment, monkeypatch):
 SHOW_NOW = "import os\ndef handler(event, context): return dict(os.environ)"
 
 
-def test_patch_dict_of_the_environment_brings_no_real_credentials(environment, monkeypatch):
+def test_patch_dict_of_os_environ_brings_no_real_credentials(environment, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "REAL")
     env = environment(SHOW_NOW, environment={"TABLE": "orders"})
     with mock.patch.dict(os.environ, {"AWS_ACCESS_KEY_ID": "mocked", "ADDED": "1"}):
@@ -109,10 +109,8 @@ def test_patch_dict_of_the_environment_brings_no_real_credentials(environment, m
     assert "ADDED" not in os.environ
 
 
-def test_an_emptied_environment_comes_back_whole(environment, monkeypatch):
-    monkeypatch.setenv(
-        "AWS_REGION", "us-east-1"
-    )  # as inside, so nothing changes when it comes back
+def test_patch_dict_with_clear_is_undone_completely(environment, monkeypatch):
+    monkeypatch.setenv("AWS_REGION", "us-east-1")  # the same value as in the environment
     before = dict(os.environ)
     env = environment(SHOW_NOW, environment={"TABLE": "orders"})
     with mock.patch.dict(os.environ, {"ADDED": "1"}, clear=True):
@@ -124,7 +122,7 @@ def test_an_emptied_environment_comes_back_whole(environment, monkeypatch):
 
 
 @pytest.mark.parametrize("undone", ["inside", "after leaving", "after coming back"])
-def test_a_variable_of_the_function_that_a_test_sets(environment, monkeypatch, undone):
+def test_a_variable_of_the_function_that_the_test_sets(environment, monkeypatch, undone):
     env = environment(SHOW_NOW, environment={"TABLE": "orders"})
     env.invoke()
     monkeypatch.setenv("TABLE", "patched")
@@ -140,9 +138,7 @@ def test_a_variable_of_the_function_that_a_test_sets(environment, monkeypatch, u
     assert "TABLE" not in os.environ
 
 
-def test_moto_that_ends_while_the_environment_is_entered_puts_no_real_keys_back(
-    environment, monkeypatch
-):
+def test_moto_does_not_restore_real_keys_for_the_function(environment, monkeypatch):
     moto = pytest.importorskip("moto")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "REAL")
     env = environment(
@@ -155,10 +151,12 @@ def test_moto_that_ends_while_the_environment_is_entered_puts_no_real_keys_back(
     assert os.environ["AWS_ACCESS_KEY_ID"] == "REAL"
 
 
-def test_changed_variables_end_with_the_process(environment):
+def test_changes_of_function_code_end_with_the_process(environment):
     env = environment("""
         import os
-        def handler(event, context): os.environ["N"] = os.environ.get("N", "") + "1"; return os.environ["N"]
+        def handler(event, context):
+            os.environ["N"] = os.environ.get("N", "") + "1"
+            return os.environ["N"]
     """)
     assert [env.invoke().payload, env.invoke().payload] == ["1", "11"]
     env.reset()

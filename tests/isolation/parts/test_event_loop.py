@@ -35,7 +35,7 @@ def test_a_loop_kept_across_invokes(environment):
     env.invoke("close")
 
 
-def test_the_tests_own_loop_is_still_current(environment):
+def test_the_loop_of_the_test_stays_current(environment):
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:

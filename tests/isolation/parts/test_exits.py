@@ -1,4 +1,4 @@
-"""How a process ends: ``os._exit``, ``sys.exit``, signals to oneself, ``atexit``."""
+"""Ends of a process: ``os._exit``, ``sys.exit``, signals to itself, ``atexit``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored
 
 
-def test_atexit_of_shared_libraries_passes_through(environment, monkeypatch):
+def test_atexit_of_shared_libraries_is_registered(environment, monkeypatch):
     registered: list[object] = []
     monkeypatch.setattr(
         "pytest_lambda_lifecycle.isolation.parts.exits.Exits._register",
@@ -33,7 +33,7 @@ def test_atexit_of_shared_libraries_passes_through(environment, monkeypatch):
 
 
 @pytest.mark.parametrize("end", ["os._exit(1)", "os.abort()", "os.kill(os.getpid(), 9)"])
-def test_finally_blocks_run_after_an_exit_that_was_intercepted(environment, end):
+def test_finally_blocks_run_after_an_intercepted_exit(environment, end):
     env = environment(f"""
         import os
         def handler(event, context):
@@ -44,12 +44,12 @@ def test_finally_blocks_run_after_an_exit_that_was_intercepted(environment, end)
     assert "never printed" in env.log
 
 
-def test_an_exit_through_another_name_of_the_function_is_not_intercepted(environment):
+def test_an_exit_through_another_name_is_not_intercepted(environment):
     env = environment("""
         import os, posix
         def handler(event, context): return [posix._exit is os._exit, posix.abort is os.abort]
     """)
-    assert env.invoke().payload == [False, False]  # the real ones: a call would end pytest
+    assert env.invoke().payload == [False, False]  # the real functions: a call would end pytest
 
 
 def test_atexit_does_not_run_after_sys_exit(environment):

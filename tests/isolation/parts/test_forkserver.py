@@ -8,7 +8,7 @@ from pytest_lambda_lifecycle.isolation.stage import stage
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_the_fork_server_of_multiprocessing_goes_with_the_environment(environment, write):
+def test_the_fork_server_ends_with_the_environment(environment, write):
     import multiprocessing.forkserver
     import multiprocessing.util
 

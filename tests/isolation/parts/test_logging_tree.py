@@ -7,7 +7,7 @@ import logging
 from pytest_lambda_lifecycle.isolation.stage import stage
 
 
-def test_lambdas_handler_is_first_and_the_level_is_warning(environment, caplog):
+def test_the_handler_of_lambda_is_first_and_the_level_is_warning(environment, caplog):
     caplog.set_level(logging.DEBUG)
     env = environment("""
         import logging
@@ -29,7 +29,7 @@ def test_caplog_set_level_between_phases_acts(environment, caplog):
     assert caplog.messages == ["quiet"]
 
 
-def test_loggers_of_a_closed_world_are_gone(environment):
+def test_loggers_of_a_closed_environment_are_removed(environment):
     env = environment(
         "import logging\nlogging.getLogger('svc').init = 1\ndef handler(event, context): ..."
     )
@@ -38,7 +38,7 @@ def test_loggers_of_a_closed_world_are_gone(environment):
     assert "svc" not in logging.root.manager.loggerDict
 
 
-def test_loggers_that_the_outside_copy_has_set_up(environment, outside):
+def test_loggers_that_the_test_has_set_up(environment, outside):
     logging.getLogger("orders-service").init = True
     logging.getLogger("orders-service").addHandler(logging.StreamHandler())
     try:
@@ -55,7 +55,9 @@ def test_loggers_that_the_outside_copy_has_set_up(environment, outside):
 
 
 def test_the_level_of_the_root_logger_between_phases(environment, caplog, monkeypatch):
-    monkeypatch.setattr(logging.root, "level", logging.INFO)  # as by pytest's setting log_level
+    monkeypatch.setattr(
+        logging.root, "level", logging.INFO
+    )  # as pytest does for its setting log_level
     env = environment("def handler(event, context): pass")
     env.invoke()
     logging.getLogger("of.the.test").info("lost")

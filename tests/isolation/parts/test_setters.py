@@ -1,4 +1,4 @@
-"""Process state that is set and read by calls: masks, limits, thresholds."""
+"""Process state that calls set and read: masks, limits, thresholds."""
 
 import csv
 import faulthandler
@@ -12,7 +12,7 @@ import time
 from pytest_lambda_lifecycle.isolation.stage import stage
 
 
-def test_what_is_set_by_a_call_is_the_functions_own(environment):
+def test_settings_of_function_code_do_not_stay(environment):
     def values():
         mask, size = os.umask(0o022), threading.stack_size()
         os.umask(mask)
@@ -41,7 +41,7 @@ def test_what_is_set_by_a_call_is_the_functions_own(environment):
     assert values() == before
 
 
-def test_more_that_is_set_by_a_call(environment):
+def test_more_settings_of_function_code(environment):
     def values():
         descriptor = signal.set_wakeup_fd(-1)
         signal.set_wakeup_fd(descriptor)
@@ -74,12 +74,12 @@ def test_more_that_is_set_by_a_call(environment):
         assert values() == before
     for descriptor in env.module.reading, writing:
         os.close(descriptor)
-    env.invoke()  # although its descriptor is closed
+    env.invoke()  # although the descriptor is closed
     env.reset()
     assert values() == before
 
 
-def test_faulthandler_stays_pytests(environment):
+def test_faulthandler_stays_as_pytest_has_set_it(environment):
     before = faulthandler.is_enabled()
     env = environment("""
         import faulthandler, signal
@@ -96,7 +96,7 @@ def test_faulthandler_stays_pytests(environment):
     assert faulthandler.unregister(signal.SIGUSR1) is False
 
 
-def test_what_a_test_sets_by_a_call_stays(environment):
+def test_settings_of_the_test_stay(environment):
     env = environment("def handler(event, context): ...")
     gc.disable()  # as pytest-benchmark does around each round
     mask = os.umask(0o027)

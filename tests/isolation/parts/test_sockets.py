@@ -1,4 +1,4 @@
-"""What function code reaches by name and port, and that `socket` is left as it was."""
+"""Sockets of the function: names of the sandbox, connections to the APIs, and their end."""
 
 import functools
 import gc
@@ -34,7 +34,7 @@ def listener():
 
 @pytest.fixture
 def entered(listener):
-    """A reach that is entered, and how often it was told of a connect."""
+    """The part, entered; a list with the thread of each reported connect."""
     told = []
     undo = Reach(
         listener.getsockname, lambda connection: told.append(threading.get_ident())
@@ -43,12 +43,12 @@ def entered(listener):
     undo()
 
 
-def photograph():
+def snapshot():
     return {name: getattr(socket, name) for name in FUNCTIONS} | dict(vars(socket.socket))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_names_are_this_machine(entered, name):
+def test_the_names_resolve_to_this_machine(entered, name):
     assert socket.getaddrinfo(name, 80, type=socket.SOCK_STREAM)[0][4] == ("127.0.0.1", 80)
     assert socket.getaddrinfo(host=name.encode(), port=None, family=socket.AF_INET)[0][4] == (
         "127.0.0.1",
@@ -70,7 +70,7 @@ def test_sockets_bind_and_connect_by_name(entered, name):
         assert client.getpeername() == other.getpeername() == ("127.0.0.1", port)
 
 
-def test_the_server_of_aws_samples_listens_by_name(entered):
+def test_a_server_as_in_the_samples_of_aws_listens_by_name(entered):
     with http.server.HTTPServer(
         ("sandbox.localdomain", 0), http.server.BaseHTTPRequestHandler
     ) as server:
@@ -91,7 +91,7 @@ def test_other_names_addresses_and_families_are_left_alone(entered, tmp_path):
 
 
 @pytest.mark.parametrize("connect", ["connect", "connect_ex", "create_connection"])
-def test_a_connect_to_our_address_is_told_before_it_happens(entered, listener, connect):
+def test_a_connect_to_the_api_is_reported_before_it_happens(entered, listener, connect):
     address = listener.getsockname()
     if connect == "create_connection":
         socket.create_connection(("sandbox", address[1])).close()
@@ -101,13 +101,13 @@ def test_a_connect_to_our_address_is_told_before_it_happens(entered, listener, c
     assert entered == [threading.get_ident()]
 
 
-def test_a_connect_elsewhere_is_not_told(entered):
+def test_other_connects_are_not_reported(entered):
     with socket.create_server(("127.0.0.1", 0)) as other:
         socket.create_connection(other.getsockname()).close()
     assert entered == []
 
 
-def test_no_address_yet():
+def test_no_connect_is_reported_without_an_address():
     undo = Reach(lambda: None, lambda connection: pytest.fail("nobody can have connected")).enter()
     try:
         with socket.create_server(("127.0.0.1", 0)) as other:
@@ -116,7 +116,7 @@ def test_no_address_yet():
         undo()
 
 
-def test_what_connected_raises_reaches_the_caller(listener):
+def test_an_exception_of_the_report_reaches_the_caller(listener):
     def refuse(connection):
         raise OSError("no more threads")
 
@@ -128,21 +128,19 @@ def test_what_connected_raises_reaches_the_caller(listener):
         undo()
 
 
-def test_leaving_gives_back_the_very_same_objects():
-    before = photograph()
+def test_leaving_restores_the_same_objects():
+    before = snapshot()
     reach = Reach(lambda: None, lambda connection: None)
     for _ in range(3):
         undo = reach.enter()
-        assert photograph() != before
+        assert snapshot() != before
         undo()
-        assert photograph() == before
+        assert snapshot() == before
     assert "connect" not in vars(socket.socket)
 
 
-def test_a_socket_class_that_refuses_is_seen_through(monkeypatch, listener):
-    """As pytest-socket has it: the class in its place refuses, and those made before still
-    connect.
-    """
+def test_a_replaced_class_that_refuses(monkeypatch, listener):
+    """As with pytest-socket: the replacing class refuses, and older sockets still connect."""
     existing = socket.socket()
 
     class Guarded(socket.socket):
@@ -165,7 +163,7 @@ def test_a_socket_class_that_refuses_is_seen_through(monkeypatch, listener):
 
 
 def test_a_socket_class_of_another_library(monkeypatch):
-    """As gevent has it: no subclass, with methods of its own."""
+    """As with gevent: another class, which has its own methods."""
     seen = []
 
     class Other:
@@ -188,7 +186,7 @@ def test_a_socket_class_of_another_library(monkeypatch):
 
 
 def test_a_create_connection_of_another_library(monkeypatch):
-    """gevent's has a `getaddrinfo` of its own."""
+    """The one of gevent calls its own `getaddrinfo`."""
     monkeypatch.setattr(socket, "create_connection", lambda address, timeout=1: (address, timeout))
     undo = Reach(lambda: None, lambda: None).enter()
     try:
@@ -213,7 +211,7 @@ def test_mocks_of_the_test_stay_in_place():
         assert socket.getaddrinfo is getaddrinfo
 
 
-def test_a_tool_that_wraps_our_function_is_wrapped_itself(monkeypatch):
+def test_a_tool_that_has_wrapped_the_replacement(monkeypatch):
     seen = []
     reach = Reach(lambda: None, lambda: None)
     undo = reach.enter()
@@ -234,14 +232,14 @@ def test_a_tool_that_wraps_our_function_is_wrapped_itself(monkeypatch):
     assert seen == ["127.0.0.1"]
 
 
-def test_a_mock_in_place_of_the_class(monkeypatch):
+def test_a_mock_that_replaces_the_class(monkeypatch):
     monkeypatch.setattr(socket, "socket", lambda *arguments: None)
     undo = Reach(lambda: None, lambda connection: None).enter()
     assert socket.gethostbyname("sandbox") == "127.0.0.1"
     undo()
 
 
-def test_a_tool_that_puts_our_function_back_late(monkeypatch, listener):
+def test_a_tool_that_restores_the_replacement_late(monkeypatch, listener):
     told = []
     reach = Reach(listener.getsockname, lambda connection: told.append(1))
     undo = reach.enter()
@@ -251,7 +249,7 @@ def test_a_tool_that_puts_our_function_back_late(monkeypatch, listener):
     try:
         socket.create_connection(listener.getsockname()).close()
         assert told == []
-        reach.enter()()  # does not wrap it a second time
+        reach.enter()()  # not wrapped a second time
         undo = reach.enter()
         assert socket.socket.connect._lambda_original is captured._lambda_original
         socket.create_connection(listener.getsockname()).close()
@@ -262,7 +260,7 @@ def test_a_tool_that_puts_our_function_back_late(monkeypatch, listener):
     assert "connect" not in vars(socket.socket)
 
 
-def test_attributes_that_tools_deleted_meanwhile():
+def test_attributes_that_a_tool_has_deleted():
     class Owner:
         pass
 
@@ -273,9 +271,7 @@ def test_attributes_that_tools_deleted_meanwhile():
 
 
 class TestSocketsOfTheFunction:
-    """They end with its process, as the kernel ends them: a peer hears of it, and a port is free
-    for the next one.
-    """
+    """They end with the process, as the kernel would end them."""
 
     def test_a_port_is_free_after_a_reset(self, environment):
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -291,7 +287,7 @@ class TestSocketsOfTheFunction:
 
     @pytest.mark.parametrize("end", ["reset", "recycle", "close", "shutdown"])
     @pytest.mark.parametrize("kind", ["connect", "connect_ex"])
-    def test_a_peer_hears_of_the_end(self, environment, end, kind):
+    def test_the_connection_of_a_peer_ends(self, environment, end, kind):
         with socket.create_server(("127.0.0.1", 0)) as server:
             env = environment(f"""
                 import socket
@@ -308,7 +304,7 @@ class TestSocketsOfTheFunction:
                 assert peer.recv(10) == b""
 
     @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no such sockets")
-    def test_a_peer_at_a_path_hears_of_the_end(self, environment, tmp_path):
+    def test_the_connection_of_a_peer_at_a_path_ends(self, environment, tmp_path):
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(str(tmp_path / "s"))
             server.listen()
@@ -325,7 +321,7 @@ class TestSocketsOfTheFunction:
                 env.close()
                 assert peer.recv(10) == b""
 
-    def test_python_does_not_complain_of_what_nobody_closed(self, environment):
+    def test_python_does_not_warn_of_open_sockets(self, environment):
         env = environment("""
             import socket
             plain, other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
@@ -342,13 +338,14 @@ class TestSocketsOfTheFunction:
             gc.collect()
         assert list(map(str, caught)) == []
 
-    def test_a_thread_that_waits_at_one_ends(self, environment):
+    def test_a_thread_that_waits_at_a_socket_ends(self, environment):
         with socket.create_server(("127.0.0.1", 0)) as server:
             env = environment(f"""
                 import socket, threading
                 connection = socket.create_connection({server.getsockname()!r})
                 listener = socket.create_server(("127.0.0.1", 0))
-                threads = [threading.Thread(target=wait) for wait in (lambda: connection.recv(1), listener.accept)]
+                waits = [lambda: connection.recv(1), listener.accept]
+                threads = [threading.Thread(target=wait) for wait in waits]
                 for thread in threads: thread.start()
                 def handler(event, context): pass
             """)
@@ -360,7 +357,7 @@ class TestSocketsOfTheFunction:
                 thread.join(5)
             assert not any(thread.is_alive() for thread in threads)
 
-    def test_those_of_the_test_stay_open(self, environment):
+    def test_sockets_of_the_test_stay_open(self, environment):
         env = environment("def handler(event, context): pass")
         with socket.create_server(("127.0.0.1", 0)) as server:
             env.invoke()

@@ -1,6 +1,4 @@
-"""What function code does to its streams stays with the function, and what it writes is in its
-log.
-"""
+"""Streams of the function: its output is in the log, its changes do not reach the test."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 
 
-class TestFunctionsOwnStream:
+class TestStreamOfTheFunction:
     @pytest.mark.parametrize(
         "wrap",
         [
@@ -25,7 +23,7 @@ class TestFunctionsOwnStream:
             "codecs.getwriter('utf-8')(sys.stdout.buffer)",
         ],
     )
-    def test_a_wrapper_that_is_collected_leaves_the_tests_stream_alone(
+    def test_a_collected_wrapper_does_not_close_the_stream_of_the_test(
         self, environment, capsys, wrap
     ):
         env = environment(f"""
@@ -44,7 +42,7 @@ class TestFunctionsOwnStream:
     @pytest.mark.parametrize(
         "close", ["sys.stdout.close()", "sys.stdout.buffer.close()", "sys.stdout.detach()"]
     )
-    def test_closing_it_ends_only_the_functions_own(self, environment, capsys, close):
+    def test_closing_the_stream_does_not_close_that_of_the_test(self, environment, capsys, close):
         env = environment(f"""
             import sys
             def handler(event, context):
@@ -69,7 +67,7 @@ class TestFunctionsOwnStream:
         env = environment("import sys\ndef handler(event, context): sys.stdout.close(); 1/0")
         assert env.invoke(check=False).error_type == "Runtime.ExitError"
 
-    def test_bytes_are_in_the_log_and_reach_the_tests_stream(self, environment, capsysbinary):
+    def test_bytes_are_in_the_log_and_reach_the_test(self, environment, capsysbinary):
         env = environment("""
             import sys
             def handler(event, context):
@@ -88,18 +86,18 @@ class TestFunctionsOwnStream:
         captured = capsysbinary.readouterr()
         assert (captured.out, captured.err) == (b"text\nby\xc3\xa4tes \xff\nraw\n", b"error\n")
 
-    def test_half_a_letter_is_recorded_when_the_stream_ends(self, environment):
+    def test_an_incomplete_letter_is_recorded_when_the_stream_closes(self, environment):
         env = environment(
             "import sys\ndef handler(e, c): sys.stderr.buffer.write(b'\\xc3'); sys.stderr.close()"
         )
         assert "\N{REPLACEMENT CHARACTER}" in env.invoke().log
 
-    def test_an_outside_without_bytes_gets_text(self, environment, monkeypatch):
+    def test_a_stream_of_the_test_without_bytes_gets_text(self, environment, monkeypatch):
         monkeypatch.setattr(sys, "stdout", outside := io.StringIO())
         environment("import sys\ndef handler(e, c): sys.stdout.buffer.write(b'bytes')").invoke()
         assert outside.getvalue() == "bytes"
 
-    def test_what_it_is_is_the_outsides(self, environment, capfd):
+    def test_properties_are_those_of_the_stream_of_the_test(self, environment, capfd):
         env = environment("""
             import sys
             def handler(event, context):
@@ -107,7 +105,8 @@ class TestFunctionsOwnStream:
                 with sys.stdout as stream: pass
                 print("\\ud800", file=sys.stderr)
                 below = stream.buffer
-                return [stream.isatty(), stream.encoding, below.isatty(), stream.fileno(), below.fileno()]
+                return [stream.isatty(), stream.encoding, below.isatty(), stream.fileno(),
+                        below.fileno()]
         """)
         before = [sys.stdout.isatty(), sys.stdout.encoding, sys.stdout.isatty()]
         *answers, number, same = env.invoke().payload
@@ -123,9 +122,7 @@ class TestFunctionsOwnStream:
             "os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())",
         ],
     )
-    def test_function_code_cannot_close_the_descriptor_of_the_tests_stream(
-        self, environment, capfd, close
-    ):
+    def test_function_code_cannot_close_the_descriptor_of_the_test(self, environment, capfd, close):
         env = environment(f"""
             import os, sys
             def handler(event, context):
@@ -146,7 +143,7 @@ class TestFunctionsOwnStream:
             os.fstat(stream.fileno())
         assert re.fullmatch("before(hi)?on(hi)?onbehindtext\n", capfd.readouterr().out)
 
-    def test_a_descriptor_that_is_kept_follows_the_tests_stream(
+    def test_a_kept_descriptor_follows_the_stream_of_the_test(
         self, environment, capfd, tmp_path, monkeypatch
     ):
         env = environment("""
@@ -165,7 +162,7 @@ class TestFunctionsOwnStream:
             assert (tmp_path / "other").read_text() == "two\n"
         assert capfd.readouterr().out == "one\nstill one\n"
 
-    def test_a_descriptor_that_others_have_by_now_stays_open(self, environment, capfd, tmp_path):
+    def test_a_descriptor_that_was_reused_stays_open(self, environment, capfd, tmp_path):
         env = environment(
             "import os, sys\ndef handler(e, c): n = sys.stdout.fileno(); os.close(n); return n"
         )
@@ -175,7 +172,7 @@ class TestFunctionsOwnStream:
             env.close()
             other.write("is open")
 
-    def test_an_error_is_readable_where_carriage_returns_overwrite(self, environment, capsys):
+    def test_an_error_has_line_feeds_in_the_stream_of_the_test(self, environment, capsys):
         env = environment("""
             import sys
             def handler(event, context):
@@ -189,7 +186,7 @@ class TestFunctionsOwnStream:
         assert out.startswith("50 %\rwindows\r\n[ERROR]")
 
 
-def test_output_of_a_function_that_the_handler_invokes_is_its_own(environment, write, capsys):
+def test_output_of_a_nested_invoke_is_in_its_own_log(environment, write, capsys):
     write("inner.py", "def handler(event, context): print('inner')")
     inner = environment(handler="inner.handler")
     outer = environment(
@@ -204,7 +201,7 @@ def test_output_of_a_function_that_the_handler_invokes_is_its_own(environment, w
 
 
 class TestPlatformLines:
-    def test_they_start_on_a_line_of_their_own(self, environment):
+    def test_platform_lines_start_on_a_new_line(self, environment):
         env = environment("print('init', end='')\ndef handler(event, context): print('x', end='')")
         first, second = env.invoke(), env.invoke()
         assert f"init\nSTART RequestId: {first.request_id}" in env.log
@@ -212,15 +209,16 @@ class TestPlatformLines:
             assert f"\nx\nEND RequestId: {invocation.request_id}\nREPORT" in invocation.log
         assert "\n\n" not in env.log
 
-    def test_what_two_streams_write_stays_together(self, environment):
+    def test_output_of_two_streams_stays_in_order(self, environment):
         env = environment("""
             import sys
-            def handler(event, context): print("a", end=""); print("b", end="", file=sys.stderr); print("c")
+            def handler(event, context):
+                print("a", end=""); print("b", end="", file=sys.stderr); print("c")
         """)
         assert "\nabc\nEND" in env.invoke().log
 
 
-def test_a_thread_that_prints_between_phases_writes_to_the_tests_stream(environment, capsys):
+def test_output_of_a_thread_between_phases_goes_to_the_test(environment, capsys):
     env = environment("""
         import threading
         go, done = threading.Event(), threading.Event()
@@ -242,7 +240,7 @@ def test_a_thread_that_prints_between_phases_writes_to_the_tests_stream(environm
         "subprocess.run([sys.executable, '-c', 'print(\"unheard\")'])",
     ],
 )
-def test_output_below_pythons_streams_is_not_in_the_log(environment, capfd, statement):
+def test_output_that_bypasses_sys_stdout_is_not_in_the_log(environment, capfd, statement):
     env = environment(
         f"import os, subprocess, sys\ndef handler(event, context): {statement}; print('heard')"
     )
@@ -252,8 +250,8 @@ def test_output_below_pythons_streams_is_not_in_the_log(environment, capfd, stat
     assert "unheard" in capfd.readouterr().out
 
 
-def test_a_coroutine_that_nobody_awaits_is_reported_in_its_own_invoke(environment, recwarn):
-    """As on Lambda, where it is collected at once, and not in some later test."""
+def test_a_coroutine_that_is_not_awaited_is_reported_in_the_invoke(environment, recwarn):
+    """As on Lambda, where it is collected at once, and not in a later test."""
     env = environment("""
         async def handler(event, context):
             return {}
@@ -266,7 +264,7 @@ def test_a_coroutine_that_nobody_awaits_is_reported_in_its_own_invoke(environmen
     assert [str(one.message) for one in recwarn if "awaited" in str(one.message)] == []
 
 
-def test_output_reaches_the_tests_streams_too(environment, capsys, caplog):
+def test_output_reaches_the_streams_of_the_test(environment, capsys, caplog):
     env = environment("""
         import logging, sys
         print("out at init")
@@ -281,7 +279,7 @@ def test_output_reaches_the_tests_streams_too(environment, capsys, caplog):
     assert caplog.messages == ["logged"]
 
 
-def test_a_kept_stream_writes_to_todays_stdout(environment, capsys):
+def test_a_kept_stream_writes_to_the_current_stdout(environment, capsys):
     env = environment("""
         import logging, sys
         logger = logging.getLogger("svc"); logger.addHandler(logging.StreamHandler(sys.stdout))

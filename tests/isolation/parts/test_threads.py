@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 
-def test_background_threads_run_on_between_invokes(environment):
+def test_threads_run_on_between_invokes(environment):
     env = environment("""
         import threading
         go, done = threading.Event(), threading.Event()
@@ -18,7 +18,7 @@ def test_background_threads_run_on_between_invokes(environment):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_what_a_thread_raises_is_in_the_log(environment):
+def test_an_exception_on_a_thread_is_in_the_log(environment):
     env = environment("""
         import threading
         def work(): raise ValueError("on a thread")

@@ -1,4 +1,4 @@
-"""``tempfile``, /tmp, and other places that function code writes to."""
+"""``tempfile``, /tmp, and other folders that function code writes to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from pytest_lambda_lifecycle.isolation.parts import tmp
 
 
-def test_tempfile_uses_the_environments_tmp(environment):
+def test_tempfile_uses_the_folder_of_the_environment(environment):
     env = environment("""
         import tempfile
         def handler(event, context):
@@ -23,7 +23,7 @@ def test_tempfile_uses_the_environments_tmp(environment):
     assert not env.tmp.exists()
 
 
-def test_the_folder_is_made_when_somebody_asks(environment, monkeypatch, tmp_path):
+def test_the_folder_is_made_on_first_use(environment, monkeypatch, tmp_path):
     machine = tmp_path / "machine"
     machine.mkdir()
     monkeypatch.setattr(tmp, "OUTSIDE_TMP", str(machine))
@@ -32,11 +32,8 @@ def test_the_folder_is_made_when_somebody_asks(environment, monkeypatch, tmp_pat
         def handler(event, context):
             return tempfile.tempdir, event and tempfile.gettempdir(), tempfile.tempdir
     """)
-    assert env.invoke(False).payload == [
-        None,
-        False,
-        None,
-    ]  # as in any process in which nobody has asked
+    # As in any process that has not used tempfile yet.
+    assert env.invoke(False).payload == [None, False, None]
     assert list(machine.iterdir()) == []
     with (
         mock.patch("os.mkdir", side_effect=AssertionError),
@@ -61,14 +58,14 @@ def test_the_folder_of_an_environment_that_has_ended(environment):
     assert not env.tmp.exists()
 
 
-def test_who_asks_first_between_phases_is_the_test(environment, monkeypatch):
+def test_tempfile_between_phases_is_that_of_the_test(environment, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", None)
     env = environment("def handler(event, context): pass")
     env.invoke()
     assert Path(tempfile.gettempdir()) not in [env.tmp, *env.tmp.iterdir()]
 
 
-def test_folders_that_nobody_may_write_to_go_as_well(environment, tmp_path):
+def test_read_only_folders_are_removed(environment, tmp_path):
     (tmp_path / "elsewhere").mkdir(mode=0o500)
     env = environment(f"""
         import os, tempfile
@@ -89,7 +86,7 @@ def test_folders_that_nobody_may_write_to_go_as_well(environment, tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs /tmp")
-def test_a_literal_tmp_is_the_machines(environment):
+def test_a_literal_tmp_is_that_of_the_machine(environment):
     env = environment("import os\ndef handler(event, context): return os.path.realpath('/tmp')")
     assert env.invoke().payload == os.path.realpath("/tmp") != os.path.realpath(env.tmp)
 

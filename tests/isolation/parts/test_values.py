@@ -1,4 +1,4 @@
-"""Process state that is one attribute of a module: ``sys.argv``, hooks, seeds."""
+"""Process state in one attribute of a module: ``sys.argv``, hooks, seeds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def test_the_default_decimal_context_and_the_breakpoint_hook(environment):
         decimal.DefaultContext.traps[decimal.Inexact] = True
         sys.breakpointhook = lambda: None
         def handler(event, context):
-            return [decimal.DefaultContext.prec, decimal.DefaultContext.traps[decimal.Inexact], breakpoint()]
+            context = decimal.DefaultContext
+            return [context.prec, context.traps[decimal.Inexact], breakpoint()]
     """)
     for _ in range(2):
         assert env.invoke().payload == [5, True, None]
@@ -34,9 +35,7 @@ def test_the_default_decimal_context_and_the_breakpoint_hook(environment):
 
 
 @pytest.mark.parametrize("entered_at_its_end", [False, True])
-def test_a_patch_that_ends_after_the_environment_has_entered_is_gone(
-    environment, entered_at_its_end
-):
+def test_a_patch_that_ends_while_the_environment_is_entered(environment, entered_at_its_end):
     def values():
         return (
             sys.argv,
@@ -70,7 +69,7 @@ def test_a_patch_that_ends_after_the_environment_has_entered_is_gone(
     assert env.invoke().payload == [arguments, None]
 
 
-def test_lists_and_mappings_that_are_changed_in_place_or_equal(environment):
+def test_lists_and_mappings_that_are_changed_in_place(environment):
     before, arguments = (sys.argv, os.environ), list(sys.argv)
     env = environment("""
         import os, sys
@@ -117,7 +116,7 @@ def test_hooks_of_threads(environment):
         assert (threading._trace_hook, threading._profile_hook) == before
 
 
-def test_random_numbers_follow_the_tests_seed(environment):
+def test_random_numbers_follow_the_seed_of_the_test(environment):
 
     source = "import random\nFIRST = random.random()\ndef handler(event, context): return FIRST"
     before = random.getstate()

@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 
-def test_warnings_filters(environment):
+def test_filters_of_the_function_do_not_stay(environment):
     before = warnings.filters
     env = environment("""
         import warnings
@@ -20,7 +20,7 @@ def test_warnings_filters(environment):
         warnings.warn("loud", stacklevel=1)
 
 
-def test_warnings_obey_the_tests_filters(environment):
+def test_filters_of_the_test_act_on_the_function(environment):
     env = environment("import warnings\ndef handler(event, context): warnings.warn('careful')")
-    # This suite turns warnings into errors; on Lambda it would be a line on stderr.
+    # This suite turns warnings into errors; on Lambda the warning is a line on stderr.
     assert env.invoke(check=False).error_type == "UserWarning"

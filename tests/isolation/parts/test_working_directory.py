@@ -43,7 +43,7 @@ def test_a_deleted_task_root(environment, tmp_path):
     env = environment("def handler(event, context): return 1")
     env.invoke()
     shutil.rmtree(tmp_path / "task")
-    assert env.invoke().payload == 1  # its process works in that directory still
+    assert env.invoke().payload == 1  # the process still works in that directory
     stage.leave()
     with pytest.raises(FileNotFoundError):
         env.invoke()
@@ -53,7 +53,7 @@ def test_a_deleted_task_root(environment, tmp_path):
 
 
 @on_linux
-def test_a_function_that_closes_every_descriptor_it_does_not_know(environment, tmp_path):
+def test_a_function_that_closes_unknown_descriptors(environment, tmp_path):
     here = os.getcwd()
     env = environment("""
         import os
@@ -70,7 +70,9 @@ def test_a_function_that_closes_every_descriptor_it_does_not_know(environment, t
     assert os.getcwd() == here
 
 
-def test_the_tests_directory_may_be_renamed_meanwhile(environment, tmp_path, monkeypatch):
+def test_the_directory_of_the_test_may_be_renamed_during_a_phase(
+    environment, tmp_path, monkeypatch
+):
     (tmp_path / "before").mkdir()
     monkeypatch.chdir(tmp_path / "before")
     env = environment(

@@ -29,7 +29,7 @@ NAMES_OF_MODULES = (
 )
 
 
-def test_an_extension_knows_the_names(tmp_path):
+def test_an_extension_resolves_the_names(tmp_path):
     assert run(NAMES_OF_MODULES) == ["127.0.0.1", "False"]
     assert run("import sys; print(*sys.path)") == run(
         "import sys; print(*sys.path)", flags=["-W", "error"]
@@ -37,7 +37,7 @@ def test_an_extension_knows_the_names(tmp_path):
     assert SANDBOX not in run("import sys; print(*sys.path)")
 
 
-def test_another_sitecustomize_runs_as_well(tmp_path):
+def test_another_sitecustomize_runs_too(tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.other = __file__")
     code = "import sys, sitecustomize; print(sys.other, sitecustomize.__file__)"
     file = str(tmp_path / "sitecustomize.py")
@@ -45,7 +45,7 @@ def test_another_sitecustomize_runs_as_well(tmp_path):
     assert run(NAMES_OF_MODULES, tmp_path) == ["127.0.0.1", "True"]
 
 
-def test_another_sitecustomize_fails_as_it_would_alone(tmp_path):
+def test_another_sitecustomize_that_fails(tmp_path):
     (tmp_path / "sitecustomize.py").write_text("1 / 0")
     with pytest.raises(
         AssertionError, match="Error in sitecustomize; set PYTHONVERBOSE for traceback"
@@ -53,7 +53,7 @@ def test_another_sitecustomize_fails_as_it_would_alone(tmp_path):
         run("print('goes on')", tmp_path)
 
 
-def test_children_of_an_extension_know_them_too():
+def test_children_of_an_extension_resolve_the_names():
     child = "import socket; print(socket.gethostbyname('sandbox.localdomain'))"
     assert run(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])") == [
         "127.0.0.1"

@@ -1,4 +1,4 @@
-"""What the tests of the plugin begin with: suites that run inside a test."""
+"""Fixtures of the tests of the plugin: suites that run inside a test."""
 
 from __future__ import annotations
 

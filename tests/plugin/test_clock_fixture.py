@@ -11,7 +11,7 @@ from clock.projects import run
 @pytest.mark.parametrize(
     "arguments", ["lambda_lifecycle, lambda_clock", "lambda_clock, lambda_lifecycle"]
 )
-def test_it_runs_for_the_test_in_either_order(project, arguments):
+def test_the_clock_runs_for_the_test_in_either_order_of_fixtures(project, arguments):
     test = f"""
 def test({arguments}):
     env = lambda_lifecycle("app.handler")
@@ -25,7 +25,7 @@ def test_real(): assert abs(time.time() - {time.time()}) < 3600
     run(project, test, "-p", "no:randomly", passed=2)
 
 
-def test_another_fixture_may_use_it(project):
+def test_another_fixture_may_use_the_clock(project):
     test = """
 @pytest.fixture
 def env(lambda_clock, lambda_lifecycle):
@@ -39,7 +39,7 @@ def test_later(request): request.getfixturevalue("env").invoke(1)
     run(project, test, passed=2)
 
 
-def test_an_environment_of_the_session_lives_in_real_time(project):
+def test_an_environment_of_the_session_runs_in_real_time(project):
     test = """
 @pytest.fixture(scope="session")
 def env(session_lambda_lifecycle):
@@ -49,7 +49,8 @@ def env(session_lambda_lifecycle):
 
 def test_before(env): env.invoke(0)
 def test_under(env, lambda_clock):
-    with pytest.raises(Exception, match="was made before lambda_clock .*'app.handler'"): env.invoke(0)
+    with pytest.raises(Exception, match="was made before lambda_clock .*'app.handler'"):
+        env.invoke(0)
 def test_after(env): env.invoke(0)
 """
     run(project, test, "-p", "no:randomly", passed=3)
@@ -65,7 +66,8 @@ def test_makes(session_lambda_lifecycle, lambda_clock):
 @pytest.mark.parametrize("clock", [True, False])
 def test_uses(clock, request):
     if clock: request.getfixturevalue("lambda_clock")
-    with pytest.raises(Exception, match="the lambda_clock of this environment has ended; make both in one test"):
+    match = "the lambda_clock of this environment has ended; make both in one test"
+    with pytest.raises(Exception, match=match):
         kept[0].invoke(1)
 """
     run(project, test, "-p", "no:randomly", passed=3)
@@ -75,13 +77,14 @@ def test_two_clocks_in_one_test(project):
     test = """
 from pytest_lambda_lifecycle import LambdaClock
 def test(lambda_clock):
-    with pytest.raises(Exception, match="cannot start a second clock: one runs already"), LambdaClock(): pass
+    match = "cannot start a second clock: one runs already"
+    with pytest.raises(Exception, match=match), LambdaClock(): pass
     lambda_clock.advance(1)
 """
     run(project, test)
 
 
-def test_a_test_that_fails_under_the_clock_shows_virtual_moments(project):
+def test_a_failing_test_shows_virtual_moments(project):
     test = """
 def test(lambda_lifecycle, lambda_clock):
     lambda_lifecycle("app.handler").invoke(2)
@@ -91,14 +94,14 @@ def test(lambda_lifecycle, lambda_clock):
     result.stdout.fnmatch_lines(["*2000.000 ms  Invoke ended: 2000.00 ms, billed 20?? ms"])
 
 
-def test_its_line_in_the_list_of_fixtures(project):
+def test_the_list_of_fixtures_describes_it(project):
     result = project.runpytest("--fixtures", "-q")
     result.stdout.fnmatch_lines(
         ["lambda_clock -- *plugin*__init__.py:*", "    Virtual time for the test *"]
     )
 
 
-def test_the_closest_marker_counts_and_one_without_the_fixture_does_nothing(project):
+def test_the_closest_marker_wins_and_needs_the_fixture(project):
     test = """
 pytestmark = pytest.mark.lambda_clock("2031-01-01T00:00:00Z")
 @pytest.mark.lambda_clock("2032-01-01T00:00:00Z")
@@ -142,7 +145,7 @@ def test_real(): assert datetime.now().year < 2031
         ("begin=1", "the marker takes one argument, start, and was given begin=1"),
     ],
 )
-def test_a_marker_that_cannot_be(project, marker, message):
+def test_markers_that_are_refused(project, marker, message):
     result = run(
         project, f"@pytest.mark.lambda_clock({marker})\ndef test(lambda_clock): pass", errors=1
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def test_its_settings_are_the_suites_defaults(suite):
+def test_settings_of_the_fixture_are_the_defaults_of_the_suite(suite):
     suite.makeconftest(
         """
         import pytest
@@ -24,7 +24,7 @@ def test_its_settings_are_the_suites_defaults(suite):
     suite.runpytest().assert_outcomes(passed=1)
 
 
-def test_a_directory_or_module_may_have_its_own(suite):
+def test_a_module_may_override_the_fixture(suite):
     suite.makepyfile(
         """
         import pytest
@@ -40,7 +40,7 @@ def test_a_directory_or_module_may_have_its_own(suite):
     suite.runpytest().assert_outcomes(passed=1)
 
 
-def test_anything_but_a_mapping_is_refused(suite):
+def test_the_fixture_has_to_return_a_mapping(suite):
     suite.makepyfile(
         """
         import pytest

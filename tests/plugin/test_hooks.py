@@ -1,4 +1,4 @@
-"""The hooks, from a conftest file as a suite would implement them."""
+"""The hooks, implemented in a conftest file as in a suite."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 class TestConfig:
-    def test_it_sees_all_sources_and_stands_between_fixture_and_marker(self, suite):
+    def test_settings_of_the_hook_win_over_the_fixture_and_not_over_the_marker(self, suite):
         suite.makeini("[pytest]\nlambda_lifecycle_region = eu-west-1")
         suite.makeconftest(
             """
@@ -41,19 +41,22 @@ class TestConfig:
             @pytest.mark.lambda_lifecycle(timeout=4)
             def test_it(lambda_lifecycle):
                 config = lambda_lifecycle("app.handler", environment={"STAGE": "test"}).config
-                assert (config.function_name, config.timeout, config.memory_size) == ("test_it", 4, 1024)
-                assert config.source_of("memory_size") == "hook pytest_lambda_lifecycle_config of conftest.py"
+                assert (config.function_name, config.timeout) == ("test_it", 4)
+                assert config.memory_size == 1024
+                source = config.source_of("memory_size")
+                assert source == "hook pytest_lambda_lifecycle_config of conftest.py"
             """
         )
         result = suite.runpytest("-s")
         result.assert_outcomes(passed=1)
         result.stdout.fnmatch_lines(
             [
-                "*settings {'region': 'eu-west-1', 'timeout': 4, 'handler': 'app.handler', 'environment': *"
+                "*settings {'region': 'eu-west-1', 'timeout': 4, 'handler': 'app.handler', "
+                "'environment': *"
             ]
         )
 
-    def test_the_conftest_nearest_to_the_test_counts_and_only_those_above_it(self, suite):
+    def test_the_nearest_conftest_wins(self, suite):
         hook = "def pytest_lambda_lifecycle_config():\n    return {'timeout': %d, '%s': %d}\n"
         suite.makeconftest(hook % (5, "memory_size", 500))
         for name, timeout in (("near", 6), ("other", 7)):
@@ -62,11 +65,14 @@ class TestConfig:
         (suite.path / "near" / "test_near.py").write_text(
             "def test_it(lambda_lifecycle):\n"
             "    config = lambda_lifecycle('app.handler').config\n"
-            "    assert (config.timeout, config.memory_size, config.ephemeral_storage) == (6, 500, 600)\n"
-            "    assert config.source_of('timeout').endswith('of conftest.py and near/conftest.py')\n"
+            "    assert (config.timeout, config.memory_size) == (6, 500)\n"
+            "    assert config.ephemeral_storage == 600\n"
+            "    source = config.source_of('timeout')\n"
+            "    assert source.endswith('of conftest.py and near/conftest.py')\n"
         )
         (suite.path / "test_above.py").write_text(
-            "def test_it(lambda_lifecycle):\n    assert lambda_lifecycle('app.handler').config.timeout == 5\n"
+            "def test_it(lambda_lifecycle):\n"
+            "    assert lambda_lifecycle('app.handler').config.timeout == 5\n"
         )
         suite.runpytest().assert_outcomes(passed=2)
 
@@ -88,7 +94,7 @@ class TestConfig:
 
 
 class TestEnvironment:
-    def test_it_is_called_before_any_phase_for_every_environment(self, suite):
+    def test_the_hook_is_called_for_each_environment_before_its_first_phase(self, suite):
         suite.makeconftest(
             """
             made = []
@@ -120,7 +126,7 @@ class TestEnvironment:
 
 
 class TestInvoke:
-    def test_a_wrapper_acts_around_every_invoke_also_failing_ones(self, suite):
+    def test_a_wrapper_runs_around_each_invoke(self, suite):
         suite.makeconftest(
             """
             import pytest
@@ -170,7 +176,7 @@ class TestInvoke:
         )
         suite.runpytest().assert_outcomes(passed=1)
 
-    def test_a_wrapper_that_returns_nothing_is_told_so(self, suite):
+    def test_a_wrapper_that_returns_nothing_is_an_error(self, suite):
         suite.makeconftest(
             """
             import pytest
@@ -207,7 +213,7 @@ class TestInvoke:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["E*AssertionError: echo"])
 
-    def test_it_costs_nothing_where_nobody_implements_it(self, suite):
+    def test_without_an_implementation_the_hook_is_not_called(self, suite):
         suite.makepyfile(
             """
             def test_it(lambda_lifecycle):
@@ -218,7 +224,7 @@ class TestInvoke:
 
 
 class TestEvent:
-    def test_it_sees_every_event_when_it_happens(self, suite):
+    def test_the_hook_gets_each_event_as_it_happens(self, suite):
         suite.makeconftest(
             """
             import sys
@@ -239,7 +245,8 @@ class TestEvent:
                 env.invoke(1)
                 env.shutdown()
                 assert conftest.seen == env.timeline.names
-                assert {"invoke_start", "function_log", "invoke_report", "shutdown_report"} <= set(conftest.seen)
+                expected = {"invoke_start", "function_log", "invoke_report", "shutdown_report"}
+                assert expected <= set(conftest.seen)
                 assert "observing" not in env.log
                 printed = capsys.readouterr()
                 assert "observing function_log" in printed.out
@@ -248,7 +255,7 @@ class TestEvent:
         )
         suite.runpytest().assert_outcomes(passed=1)
 
-    def test_its_errors_are_the_tests_errors(self, suite):
+    def test_an_exception_of_the_hook_fails_the_test(self, suite):
         suite.makeconftest(
             """
             def pytest_lambda_lifecycle_event(event):
@@ -261,12 +268,13 @@ class TestEvent:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(
             [
-                "E*LifecycleError: an implementation of the hook pytest_lambda_lifecycle_event raised at*"
+                "E*LifecycleError: an implementation of the hook pytest_lambda_lifecycle_event "
+                "raised at*"
             ]
         )
 
 
-def test_a_directory_conftest_is_heard_by_its_directory_only(suite):
+def test_a_conftest_file_acts_on_its_directory_only(suite):
     folder = suite.mkdir("inner")
     (folder / "conftest.py").write_text(
         "seen = []\n"
@@ -276,12 +284,14 @@ def test_a_directory_conftest_is_heard_by_its_directory_only(suite):
     (folder / "test_inner.py").write_text(
         "def test_it(lambda_lifecycle, request):\n"
         "    lambda_lifecycle('app.handler').invoke()\n"
-        "    plugin = next(p for p in request.config.pluginmanager.get_plugins() if hasattr(p, 'seen'))\n"
+        "    plugins = request.config.pluginmanager.get_plugins()\n"
+        "    plugin = next(p for p in plugins if hasattr(p, 'seen'))\n"
         "    assert plugin.seen[0] == 'made' and 'invoke_start' in plugin.seen\n"
     )
     (suite.path / "test_outer.py").write_text(
         "def test_it(lambda_lifecycle, request):\n"
-        "    plugin = next(p for p in request.config.pluginmanager.get_plugins() if hasattr(p, 'seen'))\n"
+        "    plugins = request.config.pluginmanager.get_plugins()\n"
+        "    plugin = next(p for p in plugins if hasattr(p, 'seen'))\n"
         "    before = list(plugin.seen)\n"
         "    lambda_lifecycle('app.handler').invoke()\n"
         "    assert plugin.seen == before\n"
@@ -289,7 +299,7 @@ def test_a_directory_conftest_is_heard_by_its_directory_only(suite):
     suite.runpytest("inner", "test_outer.py").assert_outcomes(passed=2)
 
 
-def test_a_misspelt_argument_is_refused_by_pluggy(suite):
+def test_a_misspelt_argument_is_refused(suite):
     suite.makeconftest("def pytest_lambda_lifecycle_event(evnt): pass")
     suite.makepyfile("def test_it(): pass")
     result = suite.runpytest()
@@ -300,7 +310,7 @@ def test_a_misspelt_argument_is_refused_by_pluggy(suite):
 @pytest.mark.parametrize(
     "name", [name for name in vars(hookspecs) if name.startswith("pytest_lambda")]
 )
-def test_each_hook_says_when_and_from_where(name):
+def test_each_hook_says_when_it_is_called_and_where_to_implement_it(name):
     text = inspect.getdoc(getattr(hookspecs, name))
     assert "Called " in text
     assert ":param " in text

@@ -1,6 +1,4 @@
-"""Tests, conftest files, helpers and plugins stay the same objects while an environment is
-entered.
-"""
+"""Modules of tests, conftest files, helpers and plugins are never imported afresh."""
 
 from __future__ import annotations
 
@@ -20,20 +18,19 @@ MODES = [
 
 
 def run_in(mode: list[str], pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """Run in a mode.  Inside this process the hook of this run would rewrite what is not to be
-    rewritten.
-    """
+    """Run in a mode: in a new process if this run's import hook would rewrite assertions."""
     run = pytester.runpytest_subprocess if "--assert=plain" in mode else pytester.runpytest
     return run(*mode, *arguments)
 
 
 @pytest.mark.parametrize("mode", MODES, ids=" ".join)
-def test_in_every_mode(pytester, mode):
+def test_modules_are_kept_in_every_mode(pytester, mode):
     if "xdist" in mode:
         pytest.importorskip("xdist")
     pytester.makeini("[pytest]\npythonpath = .")
     pytester.makeconftest(
-        "import sys\nSTATE = []\nME = sys.modules[__name__]\nimport myplugin\npytest_plugins = ['myplugin']"
+        "import sys\nSTATE = []\nME = sys.modules[__name__]\n"
+        "import myplugin\npytest_plugins = ['myplugin']"
     )
     pytester.makepyfile(myplugin="STATE = []")
     orders = pytester.mkpydir("orders")
@@ -96,7 +93,7 @@ def test_tests_beside_the_handler(pytester, mode):
     run_in(mode, pytester).assert_outcomes(passed=1)
 
 
-def test_shared_function_code_with_tests_in_its_folder_is_fresh_all_the_same(pytester):
+def test_shared_function_code_with_tests_in_its_folder_is_fresh(pytester):
     pytester.makeini("[pytest]\npythonpath = functions")
     functions = pytester.mkdir("functions")
     for name in ("orders", "shared"):
@@ -121,7 +118,7 @@ def test_shared_function_code_with_tests_in_its_folder_is_fresh_all_the_same(pyt
 
 
 @pytest.mark.parametrize("mode", [[], ["--assert=plain"]], ids=" ".join)
-def test_names_that_the_function_has_as_well(pytester, mode):
+def test_helpers_whose_names_the_function_has_too(pytester, mode):
     function = pytester.mkdir("function")
     (function / "app.py").write_text("import util\ndef handler(e, c): return util.NAME")
     (function / "util.py").write_text("NAME = 'function'")
@@ -139,7 +136,8 @@ def test_names_that_the_function_has_as_well(pytester, mode):
         "def test_it(lambda_lifecycle):\n"
         "    before = {name: sys.modules.get(name) for name in NAMES}\n"
         "    assert all(before.values())\n"
-        "    assert lambda_lifecycle('app.handler', code_dir='function').invoke().payload == 'function'\n"
+        "    env = lambda_lifecycle('app.handler', code_dir='function')\n"
+        "    assert env.invoke().payload == 'function'\n"
         "    assert {name: sys.modules.get(name) for name in NAMES} == before\n"
         "    assert util.NAME == 'rootdir'\n"
     )
@@ -150,7 +148,7 @@ def test_names_that_the_function_has_as_well(pytester, mode):
     "mode", [[], ["--assert=plain"], ["--import-mode=importlib"]], ids=" ".join
 )
 @pytest.mark.parametrize("folder", [".", "tests", "others"])
-def test_a_test_module_whose_name_the_function_has_as_well(pytester, mode, folder):
+def test_a_test_module_whose_name_the_function_has_too(pytester, mode, folder):
     function, tests = pytester.mkdir("function"), pytester.path / folder
     tests.mkdir(exist_ok=True)
     (function / "app.py").write_text("import util\ndef handler(e, c): return util.NAME")
@@ -158,14 +156,17 @@ def test_a_test_module_whose_name_the_function_has_as_well(pytester, mode, folde
     (function / "test_it.py").touch()
     (function / "myplugin.py").touch()
     (pytester.path / "myplugin.py").touch()
-    (tests / "util.py").write_text("NAME = 'tests'")  # the tests' helper: it makes way
+    (tests / "util.py").write_text(
+        "NAME = 'tests'"
+    )  # a helper of the tests, which makes room for the function's
     (tests / "test_it.py").write_text(
         "import sys\n"
         f"sys.path.insert(0, {str(tests)!r})\n"
         "import util\n"
         "def test_it(lambda_lifecycle):\n"
         "    before = {name: sys.modules[name] for name in (__name__, 'myplugin')}\n"
-        "    assert lambda_lifecycle('app.handler', code_dir='function').invoke().payload == 'function'\n"
+        "    env = lambda_lifecycle('app.handler', code_dir='function')\n"
+        "    assert env.invoke().payload == 'function'\n"
         "    assert {name: sys.modules.get(name) for name in before} == before\n"
         "    assert util.NAME == 'tests'\n"
     )
@@ -173,7 +174,7 @@ def test_a_test_module_whose_name_the_function_has_as_well(pytester, mode, folde
     run_in(mode, pytester, "-p", "myplugin", f"{folder}/test_it.py").assert_outcomes(passed=1)
 
 
-def test_python_files_that_match_everything_and_a_name_that_two_functions_have(pytester):
+def test_python_files_that_match_everything_with_equal_names(pytester):
     pytester.makeini("[pytest]\npython_files = *.py")
     for name in ("one", "two"):
         folder = pytester.mkdir(name)

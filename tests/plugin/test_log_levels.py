@@ -1,6 +1,4 @@
-"""`caplog` and the like belong to the test, whenever they begin and end; no later test sees
-anything of them.
-"""
+"""Levels of loggers that a test sets, such as with `caplog`, do not reach a later test."""
 
 from __future__ import annotations
 
@@ -29,7 +27,8 @@ WITNESS = """
         assert before == (logging.root.level, logging.getLogger("named").level)
     def pytest_runtest_logfinish():
         levels = logging.root.level, logging.getLogger("named").level
-        if levels != (30, 0) or logging.Logger.setLevel.__module__ != "logging": print("LEAK", *levels)
+        watched = logging.Logger.setLevel.__module__ != "logging"
+        if levels != (30, 0) or watched: print("LEAK", *levels)
 """
 
 
@@ -39,23 +38,27 @@ WITNESS = """
         "(env, caplog):\n    with caplog.at_level('DEBUG'): env.invoke({})",
         "(env, caplog):\n    with caplog.at_level('DEBUG', 'named'): env.invoke({})",
         "(env, caplog):\n    caplog.set_level('DEBUG'); env.invoke({})",
-        "(caplog, env):\n    caplog.set_level('DEBUG'); caplog.set_level('DEBUG', 'named'); env.invoke({})",
+        "(caplog, env):\n    caplog.set_level('DEBUG'); "
+        "caplog.set_level('DEBUG', 'named'); env.invoke({})",
         "(caplog, env):\n    env.invoke({}); caplog.set_level('DEBUG'); env.invoke({})\n"
         "    assert caplog.messages == ['quiet']",
-        "(env, caplog):\n    env.invoke({}); caplog.set_level('DEBUG'); caplog.set_level('DEBUG', 'named')\n"
+        "(env, caplog):\n    env.invoke({}); caplog.set_level('DEBUG'); "
+        "caplog.set_level('DEBUG', 'named')\n"
         "    assert env.invoke({}).payload == [10, 10]",
         "(caplog, env):\n    env.invoke({}); caplog.set_level('DEBUG'); env.close()\n"
         "    assert logging.root.level == 10",
         "(env, caplog):\n    env.invoke({})\n    with caplog.at_level('DEBUG'): env.invoke({})\n"
         "    assert env.invoke({}).payload == [20, 40]",
-        "(env, caplog, monkeypatch):\n    env.invoke({}); caplog.set_level('DEBUG'); env.reset(); env.invoke({})",
-        "(shared, caplog):\n    caplog.set_level('DEBUG'); shared.invoke({}); caplog.set_level('DEBUG')\n"
+        "(env, caplog, monkeypatch):\n    env.invoke({}); caplog.set_level('DEBUG'); "
+        "env.reset(); env.invoke({})",
+        "(shared, caplog):\n    caplog.set_level('DEBUG'); shared.invoke({}); "
+        "caplog.set_level('DEBUG')\n"
         "    assert shared.invoke({}).payload == [10, 40]",
         "(shared, deep):\n    assert shared.invoke({}).payload == [10, 40]",
         "(shared, caplog):\n    assert shared.invoke({}).payload == [20, 40]",
     ],
 )
-def test_nothing_stays(pytester, test):
+def test_levels_do_not_reach_a_later_test(pytester, test):
     pytester.makepyfile(app=FUNCTION)
     pytester.makeconftest(WITNESS)
     pytester.makepyfile(
@@ -63,7 +66,8 @@ def test_nothing_stays(pytester, test):
         "@pytest.fixture\n"
         "def deep(shared, caplog): shared.invoke({}); caplog.set_level('DEBUG')\n"
         f"def test_first{test}\n"
-        "def test_second(): assert (logging.root.level, logging.getLogger('named').level) == (30, 0)\n"
+        "def test_second():\n"
+        "    assert (logging.root.level, logging.getLogger('named').level) == (30, 0)\n"
         "def test_third(shared): assert shared.invoke({}).payload == [20, 40]\n"
     )
     result = pytester.runpytest_subprocess("-q", "-s", "-p", "no:randomly")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 
-def test_the_closest_wins_also_when_stacked_or_inherited(suite):
+def test_the_closest_marker_wins(suite):
     suite.makepyfile(
         """
         import pytest
@@ -33,7 +33,7 @@ def test_the_closest_wins_also_when_stacked_or_inherited(suite):
     suite.runpytest().assert_outcomes(passed=3)
 
 
-def test_it_reaches_every_form_but_the_session_form(suite):
+def test_a_marker_acts_on_every_fixture_but_that_of_the_session(suite):
     suite.makepyfile(
         """
         import pytest
@@ -55,7 +55,7 @@ def test_it_reaches_every_form_but_the_session_form(suite):
     suite.runpytest().assert_outcomes(passed=1)
 
 
-def test_a_handler_in_a_marker_that_does_not_reach_the_session_form(suite):
+def test_a_handler_in_a_marker_does_not_reach_the_fixture_of_the_session(suite):
     suite.makepyfile(
         """
         import pytest
@@ -72,7 +72,7 @@ def test_a_handler_in_a_marker_that_does_not_reach_the_session_form(suite):
     )
 
 
-def test_parameters_may_carry_it(suite):
+def test_a_parameter_may_have_a_marker(suite):
     suite.makepyfile(
         """
         import pytest
@@ -98,7 +98,7 @@ def test_parameters_may_carry_it(suite):
         ('"a.b", handler="c.d"', "two handlers: 'a.b' and 'c.d'"),
     ],
 )
-def test_wrong_arguments_are_an_error_of_the_test_that_names_the_marker(suite, arguments, message):
+def test_wrong_arguments_are_an_error_that_names_the_marker(suite, arguments, message):
     suite.makepyfile(
         test_it=f"""
             import pytest
@@ -139,7 +139,7 @@ def test_wrong_values_show_at_the_call(suite):
     assert "config.py" not in result.stdout.str()
 
 
-def test_it_is_documented(suite):
+def test_the_marker_is_documented(suite):
     suite.runpytest("--markers").stdout.fnmatch_lines(
         ["@pytest.mark.lambda_lifecycle(handler=None, [*][*]settings): *"]
     )

@@ -54,7 +54,10 @@ def test_in_native_toml(project):
         "[tool.pytest]\nlambda_lifecycle_watchdog = 1\nlambda_lifecycle_idle_timeout = 600\n"
         "lambda_lifecycle_clock_start = '2031-01-01T00:00:00Z'"
     )
-    test = "def test(lambda_lifecycle): assert lambda_lifecycle('app.handler').config.idle_timeout == 600"
+    test = (
+        "def test(lambda_lifecycle):\n"
+        "    assert lambda_lifecycle('app.handler').config.idle_timeout == 600"
+    )
     run(
         project,
         test + "\ndef test_starts(lambda_clock): assert lambda_clock.now.year == 2031",

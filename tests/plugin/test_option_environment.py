@@ -17,7 +17,7 @@ def test_on_the_command_line(option_suite, monkeypatch):
     assert "<{'STAGE': 'dev', 'TABLE': 'a=b'} from --lambda-lifecycle-environment>" in line
 
 
-def test_environment_is_a_list_of_lines_and_merges_with_the_command_line(option_suite, monkeypatch):
+def test_the_command_line_is_merged_with_the_ini_file(option_suite, monkeypatch):
     option_suite.makeini("[pytest]\nlambda_lifecycle_environment =\n  STAGE = dev\n  TABLE=a=b\n")
     line = shown(
         option_suite, monkeypatch, "environment", "--lambda-lifecycle-environment", "STAGE=prod"

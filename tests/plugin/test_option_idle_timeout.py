@@ -28,7 +28,10 @@ def test(lambda_lifecycle, lambda_clock):
     assert env.config.max_lifetime == 60
 """
     run(project, test, "--lambda-lifecycle-max-lifetime=60")
-    test = "def test(lambda_lifecycle): assert lambda_lifecycle('app.handler').config.idle_timeout is None"
+    test = (
+        "def test(lambda_lifecycle):\n"
+        "    assert lambda_lifecycle('app.handler').config.idle_timeout is None"
+    )
     run(project, test, "--lambda-lifecycle-idle-timeout=None")
     result = project.runpytest("--lambda-lifecycle-max-lifetime=soon")
     result.stderr.fnmatch_lines(["*max_lifetime='soon' has to be a number of seconds above 0*"])

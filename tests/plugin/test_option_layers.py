@@ -3,7 +3,7 @@
 from .option_checks import check_bad_value, shown
 
 
-def test_layers_start_at_the_ini_file_or_at_the_invocation_directory(option_suite, monkeypatch):
+def test_in_the_ini_file_and_on_the_command_line(option_suite, monkeypatch):
     below = option_suite.mkdir("below")
     for name in ("layer-a", "layer-b"):
         option_suite.mkdir(name)

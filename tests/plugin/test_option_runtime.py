@@ -1,4 +1,4 @@
-"""The option ``runtime``: the runtime that functions are told of."""
+"""The option ``runtime``: the identifier of the runtime in the functions' variables."""
 
 from .option_checks import check_bad_value, check_command_line, check_ini_option
 

@@ -19,7 +19,7 @@ def test_a_bad_value_ends_the_run(option_suite):
 
 
 @pytest.mark.parametrize("text", ["three", "3.5", "", "3 s"])
-def test_a_number_that_is_none_ends_the_run(option_suite, text):
+def test_a_value_that_is_not_a_number_ends_the_run(option_suite, text):
     for arguments, ini in [
         (["--lambda-lifecycle-timeout", text], ""),
         ([], f"lambda_lifecycle_timeout = {text}"),

@@ -28,7 +28,8 @@ def test_the_command_line_wins_over_the_ini_file(project):
 def test(lambda_lifecycle, lambda_clock):
     env = lambda_lifecycle("app.handler")
     env.initialize()
-    with pytest.raises(Exception, match=r"0\\.3 s of real time without moving.* raise lambda_lifecycle_watchdog"):
+    match = r"0\\.3 s of real time without moving.* raise lambda_lifecycle_watchdog"
+    with pytest.raises(Exception, match=match):
         env.invoke("hang")
     assert env.invoke(1).cold_start
 """
@@ -36,7 +37,7 @@ def test(lambda_lifecycle, lambda_clock):
 
 
 @pytest.mark.parametrize("value", ["soon", "", "10 s"])
-def test_no_number_ends_the_run(project, value):
+def test_a_value_that_is_not_a_number_ends_the_run(project, value):
     check_bad_clock_value(project, "watchdog", value, "it takes a number of seconds above 0")
 
 

@@ -17,12 +17,12 @@ def test_each_option_has_a_file_of_tests():
     assert files == {f"test_option_{option.setting}" for option in (*OPTIONS, *CLOCK_OPTIONS)}
 
 
-def test_an_override_with_o_says_so(option_suite, monkeypatch):
+def test_the_source_of_an_override_with_o(option_suite, monkeypatch):
     line = shown(option_suite, monkeypatch, "timeout", "-o", "lambda_lifecycle_timeout=9")
     assert "<9 from ini option lambda_lifecycle_timeout given with -o>" in line
 
 
-def test_pyproject_toml_works(option_suite, monkeypatch):
+def test_options_in_pyproject_toml(option_suite, monkeypatch):
     option_suite.makepyprojecttoml("[tool.pytest.ini_options]\nlambda_lifecycle_timeout = '8'")
     assert "<8 from ini option lambda_lifecycle_timeout in pyproject.toml>" in shown(
         option_suite, monkeypatch, "timeout"
@@ -30,9 +30,10 @@ def test_pyproject_toml_works(option_suite, monkeypatch):
 
 
 @pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="pytest 9 brought native TOML")
-def test_native_toml_takes_numbers_and_lists(option_suite, monkeypatch):
+def test_options_in_native_toml(option_suite, monkeypatch):
     option_suite.makepyprojecttoml(
-        "[tool.pytest]\nlambda_lifecycle_timeout = 8\nlambda_lifecycle_environment = ['STAGE=dev', 'TABLE=orders']"
+        "[tool.pytest]\nlambda_lifecycle_timeout = 8\n"
+        "lambda_lifecycle_environment = ['STAGE=dev', 'TABLE=orders']"
     )
     assert "<8 from" in shown(option_suite, monkeypatch, "timeout")
     assert "<{'STAGE': 'dev', 'TABLE': 'orders'} from" in shown(
@@ -40,7 +41,7 @@ def test_native_toml_takes_numbers_and_lists(option_suite, monkeypatch):
     )
 
 
-def test_the_header_tells_what_is_set_and_nothing_otherwise(option_suite, monkeypatch):
+def test_the_header_shows_the_options_that_are_set(option_suite, monkeypatch):
     monkeypatch.setenv("SETTING", "timeout")
     assert "lambda_lifecycle:" not in option_suite.runpytest().stdout.str()
     option_suite.makeini(
@@ -66,6 +67,6 @@ def test_each_option_is_a_setting():
     assert {option.setting for option in OPTIONS} <= set(setting_names())
 
 
-def test_strict_config_knows_the_options(option_suite, monkeypatch):
+def test_options_with_strict_config(option_suite, monkeypatch):
     option_suite.makeini("[pytest]\nlambda_lifecycle_timeout = 9")
     assert "<9" in shown(option_suite, monkeypatch, "timeout", "--strict-config")

@@ -37,7 +37,8 @@ def test_virtual(lambda_lifecycle, lambda_clock, n):
     assert lambda_lifecycle("app.handler").invoke(n / 4).payload[0] == lambda_clock.now.timestamp()
     assert lambda_clock.now.year == 2031
 @pytest.mark.parametrize("n", range(10))
-def test_real(lambda_lifecycle, n): assert lambda_lifecycle("app.handler").invoke(0).payload[1] < 2031
+def test_real(lambda_lifecycle, n):
+    assert lambda_lifecycle("app.handler").invoke(0).payload[1] < 2031
 """
     for arguments in (["-p", "xdist", "-n", "2"], ["-p", "randomly"]):
         run(project, test, *arguments, passed=20)
@@ -81,7 +82,9 @@ def test_calibrated(lambda_lifecycle, lambda_clock, benchmark):
     benchmark(env.invoke, 0)
     assert 0 < benchmark.stats.stats.min < 1
 """
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # there it measures nothing
+    monkeypatch.delenv(
+        "PYTEST_XDIST_WORKER", raising=False
+    )  # pytest-benchmark measures nothing there
     run(project, test, "-p", "benchmark", "--benchmark-max-time=0.1", passed=2)
 
 
@@ -89,12 +92,12 @@ def test_calibrated(lambda_lifecycle, lambda_clock, benchmark):
 def test_timeout_by_signal(project, under):
     pytest.importorskip("pytest_timeout")
     test = f"""
-@pytest.mark.timeout(1.5, func_only=True)  # starting a clock on a busy machine is not what is to be cut
+@pytest.mark.timeout(1.5, func_only=True)  # not the start of a clock on a busy machine
 def test(lambda_lifecycle, {under}): lambda_lifecycle("app.handler", timeout=30).invoke("hang")
 def test_next(lambda_lifecycle, lambda_clock): lambda_lifecycle("app.handler").invoke(1)
 """
     project.makepyfile(test_it=HEAD + test)
-    # In a process of its own: pytest-timeout, where it watches this run, has the timer here.
+    # In its own process: here, pytest-timeout may use the timer for this run.
     result = project.runpytest_subprocess("-p", "timeout", "-p", "no:randomly", timeout=60)
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(["*while event == *", "*Timeout (>1.5s) from pytest-timeout.*"])
@@ -106,7 +109,8 @@ def test_timeout_by_thread(project):
         test_it="""
         import pytest
         @pytest.mark.timeout(1.5, method="thread", func_only=True)
-        def test(lambda_lifecycle, lambda_clock): lambda_lifecycle("app.handler", timeout=30).invoke("hang")
+        def test(lambda_lifecycle, lambda_clock):
+            lambda_lifecycle("app.handler", timeout=30).invoke("hang")
         """
     )
     result = project.runpytest_subprocess("-p", "timeout", timeout=60)

@@ -1,6 +1,6 @@
-"""Tools of the test that begin before an environment enters, and end while it is in force.
+"""Tools of the test that begin before an environment enters, and end while it is entered.
 
-What they take away must not come back as it leaves.
+They remove their changes; the environment must not restore these when it leaves.
 """
 
 import textwrap
@@ -50,7 +50,7 @@ def test_a_stub_in_sys_modules(pytester, order):
     )
 
 
-def test_a_copy_of_sys_modules_without_ours(pytester):
+def test_patch_dict_of_sys_modules_around_each_test(pytester):
     passes(
         pytester,
         tests=textwrap.dedent("""
@@ -61,13 +61,15 @@ def test_a_copy_of_sys_modules_without_ours(pytester):
 
             def test_one(lambda_lifecycle): lambda_lifecycle("quiet.handler").initialize()
             def test_two(lambda_lifecycle): lambda_lifecycle("quiet.handler").initialize()
-            def test_three(lambda_lifecycle, lambda_clock): lambda_lifecycle("quiet.handler").invoke()
-            def test_four(lambda_lifecycle): assert lambda_lifecycle("quiet.handler").invoke().payload == 1
+            def test_three(lambda_lifecycle, lambda_clock):
+                lambda_lifecycle("quiet.handler").invoke()
+            def test_four(lambda_lifecycle):
+                assert lambda_lifecycle("quiet.handler").invoke().payload == 1
         """),
     )
 
 
-def test_a_copy_of_the_variables_with_an_older_trace_id(pytester):
+def test_patch_dict_of_os_environ_with_an_older_trace_id(pytester):
     passes(
         pytester,
         tests=textwrap.dedent("""
@@ -88,9 +90,7 @@ def test_a_copy_of_the_variables_with_an_older_trace_id(pytester):
 
 @pytest.mark.parametrize("order", ["lambda_lifecycle, guarded", "guarded, lambda_lifecycle"])
 def test_guards_of_sockets(pytester, order):
-    """pytest-socket takes its guards away only where it finds them, and leaves the methods of
-    `_socket`.
-    """
+    """pytest-socket removes its guards only where it finds them."""
     passes(
         pytester,
         pytest_guard=textwrap.dedent("""
@@ -124,7 +124,7 @@ def test_guards_of_sockets(pytester, order):
 
 @pytest.mark.parametrize("order", ["lambda_lifecycle, faked", "faked, lambda_lifecycle"])
 def test_a_finder_that_is_popped(pytester, order):
-    """As that of pyfakefs."""
+    """As pyfakefs does."""
     passes(
         pytester,
         tests=textwrap.dedent(f"""
@@ -187,7 +187,8 @@ def test_assert_logs(pytester):
 
             def test_after():
                 for logger in (logging.root, logging.getLogger("noisy")):
-                    assert [one for one in logger.handlers if "pytest" not in type(one).__module__] == []
+                    kinds = [type(one).__module__ for one in logger.handlers]
+                    assert [kind for kind in kinds if "pytest" not in kind] == []
                     assert logger.propagate
                 assert (logging.root.level, logging.getLogger("noisy").level) == (30, 0)
         """),

@@ -1,4 +1,4 @@
-"""Patches that begin before the environment is made: an error that names target and remedy."""
+"""Patches that begin before the environment is made: the error names target and remedy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ import pytest
         "@pytest.mark.usefixtures('by_hand')",
     ],
 )
-def test_it_is_an_error_that_names_target_and_remedy(pytester, patch):
+def test_the_error_names_target_and_remedy(pytester, patch):
     mocks = "fake, " if patch.startswith("@mock.patch(") and "new=" not in patch else ""
     pytester.makepyfile(
         app="""
@@ -87,15 +87,17 @@ def test_it_is_an_error_that_names_target_and_remedy(pytester, patch):
         "with mock.patch('app.LIMIT', 5): check(lambda_lifecycle)",
         "with mock.patch.object(app.Client, 'URL', None): check(lambda_lifecycle)",
         "with mock.patch.multiple(app, LIMIT=5, CACHE={'a': 1}): check(lambda_lifecycle)",
-        "with contextlib.ExitStack() as s: s.enter_context(mock.patch('app.LIMIT', 5)); check(lambda_lifecycle)",
-        "with pytest.MonkeyPatch.context() as own: own.setattr(app, 'LIMIT', 5); check(lambda_lifecycle)",
+        "with contextlib.ExitStack() as s: "
+        "s.enter_context(mock.patch('app.LIMIT', 5)); check(lambda_lifecycle)",
+        "with pytest.MonkeyPatch.context() as own: "
+        "own.setattr(app, 'LIMIT', 5); check(lambda_lifecycle)",
         "mock.patch('app.LIMIT', 5)(check)(lambda_lifecycle)",
         "request.getfixturevalue('patched'); check(lambda_lifecycle)",
         "request.getfixturevalue('monkeypatch').setattr(app, 'LIMIT', 5); check(lambda_lifecycle)",
         "request.getfixturevalue('mocker').patch('app.LIMIT', 5); check(lambda_lifecycle)",
     ],
 )
-def test_plain_values_wherever_the_patch_began(pytester, test):
+def test_patches_of_plain_values_are_an_error(pytester, test):
     if "mocker" in test:
         pytest.importorskip("pytest_mock")
     pytester.makepyfile(
@@ -115,7 +117,8 @@ def test_plain_values_wherever_the_patch_began(pytester, test):
                 with mock.patch("app.LIMIT", 5): yield
 
             def check(lambda_lifecycle):
-                with pytest.raises(LifecycleError, match="app.(LIMIT|CACHE|Client.URL) was patched before"):
+                match = "app.(LIMIT|CACHE|Client.URL) was patched before"
+                with pytest.raises(LifecycleError, match=match):
                     lambda_lifecycle("app.handler").invoke()
 
             def test_it(lambda_lifecycle, request):
@@ -133,7 +136,7 @@ def test_plain_values_wherever_the_patch_began(pytester, test):
 
 
 @pytest.mark.parametrize("patcher", ["mock.patch('app.LIMIT', 5)", "pytest.MonkeyPatch.context()"])
-def test_a_patch_that_began_before_the_first_use(pytester, patcher):
+def test_a_patch_that_begins_before_the_first_use_is_an_error(pytester, patcher):
     before = mock._patch.__enter__, pytest.MonkeyPatch.__init__
     pytester.makepyfile(
         app="LIMIT = 3\ndef handler(event, context): return LIMIT",
@@ -171,9 +174,10 @@ def test_a_patch_that_began_before_the_first_use(pytester, patcher):
         "monkeypatch.setenv('TABLE', 'x')",
     ],
 )
-def test_what_a_module_does_to_itself_is_no_patch(pytester, change):
+def test_changes_of_the_module_itself_are_not_patches(pytester, change):
     if "freezer" in change:
         pytest.importorskip("pytest_freezer")
+    fixture = "freezer" if "freezer" in change else "tmp_path"
     pytester.makepyfile(
         app="""
             import json
@@ -199,7 +203,7 @@ def test_what_a_module_does_to_itself_is_no_patch(pytester, change):
                 with freeze_time("2021-01-01") as frozen:
                     yield frozen
 
-            def test_it(lambda_lifecycle, monkeypatch, {"freezer" if "freezer" in change else "tmp_path"}):
+            def test_it(lambda_lifecycle, monkeypatch, {fixture}):
                 {change}
                 assert lambda_lifecycle("app.handler").invoke().payload == 1
         """,
@@ -217,7 +221,7 @@ def test_what_a_module_does_to_itself_is_no_patch(pytester, change):
     ],
 )
 @pytest.mark.parametrize("decorates", [True, False])
-def test_other_patches_are_none_of_the_functions_modules(pytester, patch, decorates):
+def test_patches_outside_of_function_code_are_not_an_error(pytester, patch, decorates):
     pytester.makepyfile(
         app="CACHE = {}\ndef handler(event, context): return len(CACHE)",
         test_it=f"""
@@ -241,7 +245,7 @@ def test_other_patches_are_none_of_the_functions_modules(pytester, patch, decora
     pytester.runpytest().assert_outcomes(passed=1)
 
 
-def test_a_fixture_asked_for_at_run_time_knows_of_this_tests_patches_alone(pytester):
+def test_a_fixture_requested_at_run_time_sees_the_patches_of_its_test(pytester):
     pytester.makepyfile(
         app="LIMIT = 3\ndef handler(event, context): return LIMIT",
         test_it="""
@@ -253,7 +257,8 @@ def test_a_fixture_asked_for_at_run_time_knows_of_this_tests_patches_alone(pytes
                 lambda_lifecycle("app.handler").invoke()
 
             def test_second(request, monkeypatch):
-                assert request.getfixturevalue("lambda_lifecycle")("app.handler").invoke().payload == 3
+                env = request.getfixturevalue("lambda_lifecycle")("app.handler")
+                assert env.invoke().payload == 3
 
             def test_third(request, monkeypatch):
                 monkeypatch.setattr(app, "LIMIT", 5)
@@ -267,7 +272,7 @@ def test_a_fixture_asked_for_at_run_time_knows_of_this_tests_patches_alone(pytes
     pytester.runpytest("-p", "no:randomly").assert_outcomes(passed=4)
 
 
-def test_lazy_objects_in_a_module_are_left_asleep(pytester):
+def test_lazy_objects_in_a_module_are_not_evaluated(pytester):
     pytester.makepyfile(
         app="""
             class Lazy:
@@ -279,7 +284,8 @@ def test_lazy_objects_in_a_module_are_left_asleep(pytester):
         test_it="""
             from unittest import mock
             import app
-            def test_it(lambda_lifecycle): assert lambda_lifecycle("app.handler").invoke().payload == 1
+            def test_it(lambda_lifecycle):
+                assert lambda_lifecycle("app.handler").invoke().payload == 1
         """,
     )
     pytester.runpytest().assert_outcomes(passed=1)

@@ -13,8 +13,8 @@ APP = """
 
 
 @pytest.mark.parametrize("scope", ["class", "module", "session"])
-def test_patches_by_name_reach_an_environment_of_several_tests(pytester, scope):
-    """In each test that uses it, wherever in the test the patch begins; and nowhere else."""
+def test_patches_by_name_reach_a_shared_environment(pytester, scope):
+    """In each test that uses it, wherever in the test the patch begins, and in no other test."""
     pytester.makepyfile(
         app=APP,
         test_it=f"""
@@ -93,8 +93,8 @@ def test_patches_by_name_reach_an_environment_of_several_tests(pytester, scope):
     pytester.runpytest("-p", "no:randomly").assert_outcomes(passed=11)
 
 
-def test_a_patch_of_another_function_is_no_concern(pytester):
-    """Two functions with modules of one name; the test has imported those of one of them."""
+def test_a_patch_of_another_function_is_not_an_error(pytester):
+    """Two functions with modules of the same names; the test has imported those of one of them."""
     for name in ("orders", "bills"):
         folder = pytester.mkdir(name)
         (folder / "utils.py").write_text(f"def name(): return {name!r}")
@@ -135,8 +135,8 @@ def test_a_patch_of_another_function_is_no_concern(pytester):
     ],
 )
 @pytest.mark.parametrize("scope", ["", "session_"])
-def test_a_patch_of_the_tests_own_copy_is_an_error(pytester, patch, scope):
-    """Or else the function would run with the real thing, and the test would not know."""
+def test_a_patch_of_the_copy_of_the_test_is_an_error(pytester, patch, scope):
+    """Otherwise the function would run with the real object, unnoticed."""
     pytester.makepyfile(
         app=APP,
         test_it=f"""

@@ -41,19 +41,21 @@ def test_an_environment_made_in_setup_is_entered_in_call_and_teardown(suite):
 @pytest.mark.parametrize(
     "end", ["pass", "env.reset(); env.invoke()", "env.recycle(); env.invoke()"]
 )
-def test_what_the_function_keeps_open_is_no_fault_of_a_later_test(suite, end):
+def test_open_files_do_not_warn_in_a_later_test(suite, end):
     kept = {
         "loop": "asyncio.new_event_loop()",
         "file": "open(__file__)",
         "file_of_no_function": "open(__file__); from operator import is_ as handler",
-        "log": "logging.FileHandler(tempfile.gettempdir() + '/log'); logging.getLogger('own').addHandler(kept)",
+        "log": "logging.FileHandler(tempfile.gettempdir() + '/log'); "
+        "logging.getLogger('own').addHandler(kept)",
         "database": "sqlite3.connect(':memory:')",
         "child": "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(0.1)'])",
         "folder": "tempfile.TemporaryDirectory()",
     }
     for name, opened in kept.items():
         handler = "" if "as handler" in opened else "def handler(event, context): return 1"
-        source = f"import asyncio, logging, sqlite3, subprocess, sys, tempfile\nkept = {opened}\n{handler}\n"
+        source = "import asyncio, logging, sqlite3, subprocess, sys, tempfile\n"
+        source += f"kept = {opened}\n{handler}\n"
         suite.path.joinpath(f"{name}.py").write_text(source)
     suite.makepyfile(
         test_it=f"""
@@ -87,8 +89,8 @@ def test_what_the_function_keeps_open_is_no_fault_of_a_later_test(suite, end):
 
 
 @pytest.mark.parametrize("scope", ["", "session_"])
-def test_temporary_files_of_the_test_do_not_end_with_the_environment(suite, scope):
-    """pytest finds its folder for the whole run when a test first asks for one."""
+def test_temporary_files_of_the_test_outlive_the_environment(suite, scope):
+    """pytest chooses its folder for the whole run when a test first uses one."""
     suite.makepyfile(
         writes="""
             import tempfile
@@ -118,7 +120,7 @@ def test_temporary_files_of_the_test_do_not_end_with_the_environment(suite, scop
     suite.runpytest("-p", "no:randomly", "-p", "no:pytester").assert_outcomes(passed=2)
 
 
-def test_a_session_environment_does_not_colour_an_unrelated_test(suite):
+def test_a_session_environment_does_not_reach_an_unrelated_test(suite):
     suite.makepyfile(
         """
         import os, sys, pytest
@@ -127,7 +129,8 @@ def test_a_session_environment_does_not_colour_an_unrelated_test(suite):
         @pytest.mark.parametrize("n", [1, 2])
         def test_uses(session_lambda_lifecycle, n):
             if not made:
-                made.append(session_lambda_lifecycle("app.handler", environment={"TABLE": "orders"}))
+                variables = {"TABLE": "orders"}
+                made.append(session_lambda_lifecycle("app.handler", environment=variables))
             made[0].invoke()
             assert os.environ["TABLE"] == "orders"
             assert len(made[0].invocations) == n
@@ -158,12 +161,14 @@ def test_a_session_environment_does_not_colour_an_unrelated_test(suite):
         "env.invoke(); monkeypatch.setenv('AWS_REGION', 'eu-west-1'); env.invoke()",
         "env.invoke(); monkeypatch.setenv('WRITTEN', 'x'); env.invoke()",
         "env.invoke()\n    with mock.patch.dict(os.environ, {'A': 'b'}): env.invoke()",
-        "with monkeypatch.context() as m: m.setenv('AWS_REGION', 'eu-west-1'); env.invoke()\n    env.invoke()",
-        "with mock.patch.dict(os.environ, {'AWS_REGION': 'eu-west-1'}, clear=True): env.invoke()\n    env.invoke()",
+        "with monkeypatch.context() as m: m.setenv('AWS_REGION', 'eu-west-1'); env.invoke()\n"
+        "    env.invoke()",
+        "with mock.patch.dict(os.environ, {'AWS_REGION': 'eu-west-1'}, clear=True): env.invoke()\n"
+        "    env.invoke()",
     ],
 )
-def test_variables_that_a_tool_puts_back_are_back(suite, monkeypatch, fixtures, steps):
-    """Also where they are then what they are inside, so that nothing changes there."""
+def test_variables_that_a_tool_restores(suite, monkeypatch, fixtures, steps):
+    """Also where the restored value equals that of the environment."""
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("TABLE", "orders")
     suite.makepyfile(
@@ -176,7 +181,8 @@ def test_variables_that_a_tool_puts_back_are_back(suite, monkeypatch, fixtures, 
             from unittest import mock
 
             def outside():
-                return {{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}}
+                names = [name for name in os.environ if not name.startswith("PYTEST_")]
+                return {{name: os.environ[name] for name in names}}
 
             BEFORE = outside()
 
@@ -197,8 +203,8 @@ def test_variables_that_a_tool_puts_back_are_back(suite, monkeypatch, fixtures, 
 @pytest.mark.parametrize(
     "target", "os.kill os.chdir signal.signal atexit.register socket.getaddrinfo".split()
 )
-def test_functions_that_a_tool_puts_back_are_the_originals(suite, fixtures, target):
-    """The tool has found our stand-in, and puts it back when the environment may have left."""
+def test_functions_that_a_tool_restores_are_the_originals(suite, fixtures, target):
+    """The tool has found a replacement, and restores it when the environment may have left."""
     suite.makepyfile(
         test_it=f"""
             import atexit, os, signal, socket
@@ -220,7 +226,7 @@ def test_functions_that_a_tool_puts_back_are_the_originals(suite, fixtures, targ
 @pytest.mark.parametrize(
     "target", "os.kill os.chdir signal.signal atexit.register socket.getaddrinfo".split()
 )
-def test_functions_that_a_wider_fixture_puts_back_are_the_originals(suite, target):
+def test_functions_that_a_wider_fixture_restores_are_the_originals(suite, target):
     imports = f"import atexit, os, pytest, signal, socket\nBEFORE = {target}\n"
     suite.makepyfile(
         test_1=f"""
@@ -249,8 +255,8 @@ def test_functions_that_a_wider_fixture_puts_back_are_the_originals(suite, targe
 @pytest.mark.parametrize(
     "tool", ["mock.patch(name)", "mock.patch(name, autospec=True)", "patched_by_hand(name)"]
 )
-def test_function_code_calls_what_a_test_has_mocked(suite, tool):
-    """Also where the mock was there first; and when it is gone, we watch again."""
+def test_function_code_calls_a_mock_of_the_test(suite, tool):
+    """Also where the mock was there first; once it is gone, calls are intercepted again."""
     suite.makepyfile(
         calls="""
             import atexit, gc, os, signal
@@ -265,7 +271,8 @@ def test_function_code_calls_what_a_test_has_mocked(suite, tool):
             def patched_by_hand(name):
                 mocks = mock.Mock()
                 with pytest.MonkeyPatch.context() as patch:
-                    patch.setattr(name, lambda *arguments, **keywords: mocks(*arguments, **keywords))
+                    def call(*arguments, **keywords): return mocks(*arguments, **keywords)
+                    patch.setattr(name, call)
                     yield mocks
 
             CALLS = [
@@ -312,8 +319,8 @@ def test_function_code_calls_what_a_test_has_mocked(suite, tool):
         'setting("_HANDLER")',
     ],
 )
-def test_variables_that_a_wider_fixture_puts_back_late_are_back(suite, order, change):
-    """It began while an environment was in force, and ends in another test, when none is."""
+def test_variables_that_a_wider_fixture_restores_late(suite, order, change):
+    """The fixture begins while an environment is entered, and ends in another test, without one."""
     suite.makepyfile(
         conftest="""
             import contextlib, os, pytest
@@ -340,7 +347,8 @@ def test_variables_that_a_wider_fixture_puts_back_late_are_back(suite, order, ch
             def wide(): ...
 
             def outside():
-                return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+                names = [name for name in os.environ if not name.startswith("PYTEST_")]
+                return {name: os.environ[name] for name in names}
 
             BEFORE = outside()
         """,
@@ -368,7 +376,7 @@ def test_variables_that_a_wider_fixture_puts_back_late_are_back(suite, order, ch
     suite.runpytest("-p", "no:randomly").assert_outcomes(passed=6)
 
 
-def test_log_capture_of_each_phase_stays_pytests(suite):
+def test_log_capture_of_pytest_works_in_each_phase(suite):
     suite.makepyfile(
         app="""
             import logging

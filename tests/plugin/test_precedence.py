@@ -1,4 +1,4 @@
-"""Which source of a setting wins, and that its name is kept."""
+"""Precedence of the sources of a setting, and their names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def test_each_source_wins_over_those_before_it(suite, highest):
 
     ini = "[pytest]\n"
     if "ini" in used:
-        ini += f"lambda_lifecycle_timeout={timeout['ini']}\nlambda_lifecycle_environment=\n  STAGE=ini\n  INI=yes"
+        ini += f"lambda_lifecycle_timeout={timeout['ini']}\n"
+        ini += "lambda_lifecycle_environment=\n  STAGE=ini\n  INI=yes"
     suite.makeini(ini)
     suite.makeconftest(f"""
         import pytest
@@ -46,6 +47,9 @@ def test_each_source_wins_over_those_before_it(suite, highest):
         def pytest_lambda_lifecycle_config(request, settings):
             return dict({settings("hook")}) or None
     """)
+    merged = {}
+    for source in used:
+        merged.update(variables[source])
     suite.makepyfile(f"""
         import pytest
         pytestmark = pytest.mark.lambda_lifecycle({settings("module")})
@@ -56,7 +60,7 @@ def test_each_source_wins_over_those_before_it(suite, highest):
             def test_it(self, lambda_lifecycle):
                 config = lambda_lifecycle("app.handler", {settings("call")}).config
                 assert config.timeout == {timeout[used[-1]]}
-                assert config.environment == {dict(pair for s in used for pair in variables[s].items())!r}
+                assert config.environment == {merged!r}
                 assert {words[used[-1]]!r} in config.source_of("timeout")
     """)
     arguments = []
@@ -69,7 +73,7 @@ def test_each_source_wins_over_those_before_it(suite, highest):
     suite.runpytest(*arguments).assert_outcomes(passed=1)
 
 
-def test_the_sources_name_places(suite):
+def test_sources_are_places(suite):
     suite.makepyfile(
         test_places="""
             import pytest
@@ -78,11 +82,12 @@ def test_the_sources_name_places(suite):
             class TestIt:
                 @pytest.mark.lambda_lifecycle(memory_size=256)
                 def test_it(self, lambda_lifecycle):
-                    config = lambda_lifecycle(region="eu-west-1").config
-                    assert config.source_of("handler") == "the marker at test_places.py:3 (class TestIt)"
-                    assert config.source_of("memory_size") == "the marker at test_places.py:5 (TestIt.test_it)"
-                    assert config.source_of("region") == "the call at test_places.py:7"
-                    assert config.source_of("code_dir") == "the search for the handler's module"
+                    source_of = lambda_lifecycle(region="eu-west-1").config.source_of
+                    assert source_of("handler") == "the marker at test_places.py:3 (class TestIt)"
+                    expected = "the marker at test_places.py:5 (TestIt.test_it)"
+                    assert source_of("memory_size") == expected
+                    assert source_of("region") == "the call at test_places.py:7"
+                    assert source_of("code_dir") == "the search for the handler's module"
         """
     )
     suite.runpytest().assert_outcomes(passed=1)

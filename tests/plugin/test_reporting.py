@@ -1,4 +1,4 @@
-"""What a failed test shows."""
+"""The section "Lambda lifecycle" of a failed test, tracebacks, and comparisons."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FAILING = """
 
 
 class TestSection:
-    def test_it_shows_phases_and_the_log(self, suite):
+    def test_the_section_shows_phases_and_the_log(self, suite):
         suite.makepyfile(test_it=FAILING)
         result = suite.runpytest()
         result.assert_outcomes(failed=1)
@@ -60,7 +60,7 @@ class TestSection:
             ]
         )
 
-    def test_the_traceback_is_the_users_and_none_of_ours(self, suite):
+    def test_the_traceback_hides_the_library(self, suite):
         suite.makepyfile(test_it=FAILING)
         text = suite.runpytest("-p", "no:logging").stdout.str()
         before, _, _ = text.partition(TITLE)
@@ -87,12 +87,12 @@ class TestSection:
     @pytest.mark.parametrize("style", ["long", "short", "line"])
     def test_the_traceback_of_misuse_ends_at_the_test(self, suite, misuse, style):
         suite.makepyfile(
-            test_it=f"def test_it(lambda_lifecycle):\n    env = lambda_lifecycle('app.handler')\n    {misuse}"
+            test_it="def test_it(lambda_lifecycle):\n"
+            f"    env = lambda_lifecycle('app.handler')\n    {misuse}"
         )
         text = suite.runpytest(f"--tb={style}", "-p", "no:logging").stdout.str()
-        raised_by_init = (
-            "nothing" in misuse and "env.invoke()" in misuse
-        )  # below frames of importlib
+        # An error of Init is raised below frames of importlib.
+        raised_by_init = "nothing" in misuse and "env.invoke()" in misuse
         assert "test_it.py:3: " in text or (style == "line" and raised_by_init)
         assert "Error: cannot " in text.replace("InvalidTransition", "Error")
         assert "pytest_lambda_lifecycle/" not in text
@@ -101,7 +101,7 @@ class TestSection:
         ("phase", "where"),
         [("setup", "ERROR at setup"), ("teardown", "ERROR at teardown")],
     )
-    def test_it_is_on_failures_of_setup_and_teardown(self, suite, phase, where):
+    def test_failures_of_setup_and_teardown_have_the_section(self, suite, phase, where):
         suite.makepyfile(
             f"""
             import pytest
@@ -143,16 +143,18 @@ class TestSection:
             "def test_it(lambda_lifecycle): lambda_lifecycle('app.handler').invoke()",
             "def test_it(): assert False",
             "def test_it(lambda_lifecycle): assert False",
-            "import pytest\ndef test_it(lambda_lifecycle): lambda_lifecycle('app.handler').invoke(); pytest.skip()",
+            "import pytest\n"
+            "def test_it(lambda_lifecycle):\n"
+            "    lambda_lifecycle('app.handler').invoke(); pytest.skip()",
             "import pytest\n@pytest.mark.xfail\n"
             "def test_it(lambda_lifecycle): lambda_lifecycle('app.handler').invoke('boom')",
         ],
     )
-    def test_it_is_absent_without_failure_or_environment(self, suite, test):
+    def test_without_failure_or_environment_there_is_no_section(self, suite, test):
         suite.makepyfile(test)
         assert TITLE not in suite.runpytest("-rA").stdout.str()
 
-    def test_of_a_shared_environment_only_this_tests_part_is_shown(self, suite):
+    def test_the_section_has_only_events_of_the_failed_test(self, suite):
         suite.makepyfile(
             """
             import pytest
@@ -181,7 +183,7 @@ class TestSection:
         assert "got second" in section
         assert "got first" not in section
 
-    def test_several_environments_have_a_part_each(self, suite):
+    def test_each_environment_has_its_part(self, suite):
         suite.makepyfile(
             """
             def test_it(lambda_lifecycle):
@@ -194,13 +196,13 @@ class TestSection:
             ["app.handler (one, *", "  got one", "app.handler (two, *", "  got two"]
         )
 
-    def test_an_environment_without_a_phase_says_so(self, suite):
+    def test_an_environment_without_a_phase(self, suite):
         suite.makepyfile(
             "def test_it(lambda_lifecycle): lambda_lifecycle('app.handler'); assert False"
         )
         suite.runpytest().stdout.fnmatch_lines(["app.handler (*", "  no phase has run"])
 
-    def test_long_stories_are_shortened(self, suite):
+    def test_long_sections_are_shortened(self, suite):
         suite.makepyfile(
             """
             def test_it(lambda_lifecycle):
@@ -215,7 +217,7 @@ class TestSection:
         assert "got 50" not in result.stdout.str()
         assert len(result.outlines) < 130
 
-    def test_pytest_fail_without_traceback_has_it_too(self, suite):
+    def test_pytest_fail_without_traceback_has_the_section(self, suite):
         suite.makepyfile(
             """
             import pytest
@@ -232,7 +234,7 @@ class TestSection:
         suite.runpytest(f"--tb={style}").assert_outcomes(failed=1)
 
 
-class TestWhere:
+class TestReports:
     def test_junit_xml(self, suite):
         suite.makepyfile(test_it=FAILING)
         suite.runpytest("--junitxml=report.xml")
@@ -259,7 +261,7 @@ class TestWhere:
         ],
         ids=" ".join,
     )
-    def test_every_mode(self, suite, mode):
+    def test_modes_of_pytest(self, suite, mode):
         suite.makepyfile(test_it=FAILING)
         result = suite.runpytest(*mode)
         assert result.ret == 1
@@ -267,7 +269,7 @@ class TestWhere:
 
 
 class TestDebugger:
-    def test_post_mortem_reaches_the_frame_in_which_the_handler_failed(self, suite):
+    def test_post_mortem_reaches_the_frame_of_the_handler(self, suite):
         suite.makepyfile(test_it=FAILING)
         suite.makepyfile(
             typed="""
@@ -276,13 +278,15 @@ class TestDebugger:
                 class Typist(Pdb):
                     def interaction(self, frame, traceback=None):
                         import sys, types
-                        tb = traceback.__traceback__ if isinstance(traceback, BaseException) else traceback
+                        raised = isinstance(traceback, BaseException)
+                        tb = traceback.__traceback__ if raised else traceback
                         names = []
                         while tb is not None:
                             last, tb = tb, tb.tb_next
                             names.append(last.tb_frame.f_code.co_name)
                         sys.__stdout__.write("frames: " + " ".join(names) + "\\n")
-                        sys.__stdout__.write("secret: " + str(last.tb_frame.f_locals.get("secret")) + "\\n")
+                        secret = last.tb_frame.f_locals.get("secret")
+                        sys.__stdout__.write(f"secret: {secret}\\n")
             """
         )
         result = suite.runpytest_subprocess(
@@ -291,12 +295,12 @@ class TestDebugger:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["frames: * test_fails *handler fail fail", "secret: needle"])
 
-    def test_the_report_is_not_changed_by_it(self, suite):
+    def test_the_debugger_does_not_change_the_report(self, suite):
         suite.makepyfile(test_it=FAILING)
         result = suite.runpytest()
         result.stdout.fnmatch_lines(["test_it.py:4: FunctionError"])
 
-    def test_other_failures_are_left_alone(self, suite):
+    def test_other_failures_are_unchanged(self, suite):
         suite.makeconftest(
             """
             import pytest
@@ -358,14 +362,15 @@ class TestComparisons:
     def test_a_longer_and_a_shorter_side(self, suite):
         self.compare(suite, "env.phases == ['init', 'invoke']").fnmatch_lines(
             [
-                "E*The actual side goes on where the expected side ends, at index 2, with invoke (warm, success)"
+                "E*The actual side goes on where the expected side ends, at index 2, "
+                "with invoke (warm, success)"
             ]
         )
         self.compare(suite, "env.phases == ['init', 'invoke', 'invoke', 'reset']").fnmatch_lines(
             ["E*The expected side goes on where the actual side ends, at index 3, with reset"]
         )
 
-    def test_the_other_way_round(self, suite):
+    def test_the_timeline_on_the_right(self, suite):
         self.compare(suite, "[] == env.timeline").fnmatch_lines(["E*assert expected == timeline"])
 
     def test_event_classes(self, suite):
@@ -378,11 +383,11 @@ class TestComparisons:
         assert "more; -vv shows all" not in text
         assert text.count("  invoke_report ") >= 2
 
-    def test_anything_else(self, suite):
+    def test_comparison_with_another_type(self, suite):
         self.compare(suite, "env.phases == 3").fnmatch_lines(
             ["E*phases can be compared with a list, not with int: 3"]
         )
 
-    def test_foreign_values_are_not_ours_to_explain(self, suite):
+    def test_other_values_are_explained_by_pytest(self, suite):
         text = self.compare(suite, "[1, 2] == [1, 3]").str()
         assert "At index 1 diff: 2 != 3" in text

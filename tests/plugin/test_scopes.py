@@ -1,9 +1,9 @@
-"""How long environments live: one fixture for each scope."""
+"""Lifetimes of environments: one fixture for each scope."""
 
 from __future__ import annotations
 
 
-def test_each_form_lives_as_long_as_its_name_says(suite):
+def test_environments_live_as_long_as_the_scope_of_their_fixture(suite):
     suite.makepyfile(
         test_one="""
             import pytest
@@ -17,14 +17,15 @@ def test_each_form_lives_as_long_as_its_name_says(suite):
 
             class TestIt:
                 @pytest.mark.parametrize("n", [1, 2])
-                def test_scopes(self, n, lambda_lifecycle, class_lambda_lifecycle, module_lambda_lifecycle,
-                                session_lambda_lifecycle):
+                def test_scopes(self, n, lambda_lifecycle, class_lambda_lifecycle,
+                                module_lambda_lifecycle, session_lambda_lifecycle):
                     assert invoke(lambda_lifecycle) == 1
                     assert invoke(class_lambda_lifecycle) == n
                     assert invoke(module_lambda_lifecycle) == n
                     assert invoke(session_lambda_lifecycle) == n
 
-            def test_after(class_lambda_lifecycle, module_lambda_lifecycle, session_lambda_lifecycle):
+            def test_after(class_lambda_lifecycle, module_lambda_lifecycle,
+                           session_lambda_lifecycle):
                 assert invoke(class_lambda_lifecycle) == 1
                 assert invoke(module_lambda_lifecycle) == 3
                 assert invoke(session_lambda_lifecycle) == 3
@@ -40,7 +41,7 @@ def test_each_form_lives_as_long_as_its_name_says(suite):
     suite.runpytest().assert_outcomes(passed=4)
 
 
-def test_environments_are_shut_down_with_their_scope_latest_first(suite):
+def test_environments_of_a_scope_are_shut_down_in_reverse_order(suite):
     suite.makepyfile(
         """
         seen = []
@@ -62,7 +63,7 @@ def test_environments_are_shut_down_with_their_scope_latest_first(suite):
     suite.runpytest("-p", "no:randomly").assert_outcomes(passed=2)
 
 
-def test_unittest_classes_can_use_them(suite):
+def test_classes_of_unittest_can_use_the_fixtures(suite):
     suite.makepyfile(
         """
         import unittest, pytest
@@ -105,7 +106,7 @@ def test_a_session_environment_can_serve_function_fixtures(suite):
     suite.runpytest().assert_outcomes(passed=3)
 
 
-def test_an_environment_that_outlives_its_scope_says_what_ended_it(suite):
+def test_the_error_of_a_closed_environment_names_the_end_of_its_scope(suite):
     suite.makepyfile(
         test_kept="""
             import pytest
@@ -115,19 +116,22 @@ def test_an_environment_that_outlives_its_scope_says_what_ended_it(suite):
 
             class TestFirst:
                 def test_it(self, lambda_lifecycle, class_lambda_lifecycle):
-                    kept.extend([lambda_lifecycle("app.handler"), class_lambda_lifecycle("app.handler")])
+                    kept.append(lambda_lifecycle("app.handler"))
+                    kept.append(class_lambda_lifecycle("app.handler"))
 
             def test_next():
-                for env, end in zip(kept, ["test_kept.py::TestFirst::test_it", "test_kept.py::TestFirst"]):
+                ends = ["test_kept.py::TestFirst::test_it", "test_kept.py::TestFirst"]
+                for env, end in zip(kept, ends):
                     with pytest.raises(InvalidTransition) as caught:
                         env.invoke()
-                    assert f"cannot invoke: this environment was closed at the end of {end};" in str(caught.value)
+                    message = f"cannot invoke: this environment was closed at the end of {end};"
+                    assert message in str(caught.value)
         """
     )
     suite.runpytest("-p", "no:randomly").assert_outcomes(passed=2)
 
 
-def test_a_problem_at_the_end_is_a_warning_and_the_others_still_end(suite):
+def test_an_environment_that_fails_to_close_is_a_warning(suite):
     suite.makepyfile(
         """
         import pytest
@@ -173,7 +177,7 @@ def test_every_fixture_has_a_short_first_line(suite):
     assert any(line.startswith("lambda_lifecycle_config [session scope]") for line in lines)
 
 
-def test_asked_for_by_name_at_run_time(suite):
+def test_a_fixture_requested_at_run_time(suite):
     suite.makepyfile(
         """
         def test_it(request):

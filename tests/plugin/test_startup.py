@@ -1,4 +1,4 @@
-"""Installed but unused, the plugin costs nothing."""
+"""The plugin adds nothing to a run that does not use it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OURS = {
 def loaded(
     pytester: pytest.Pytester, *arguments: str, test: str = "def test_it(): pass"
 ) -> set[str]:
-    """Names in ``sys.modules`` at the end of a run of its own."""
+    """Return the names in ``sys.modules`` at the end of a run in a new process."""
     pytester.makeconftest(
         """
         import json, sys
@@ -47,7 +47,7 @@ def loaded(
 @pytest.mark.parametrize(
     "arguments", [["--collect-only"], [], ["-v"], ["--fixtures"]], ids=" ".join
 )
-def test_it_adds_four_modules_and_nothing_heavy(pytester, monkeypatch, arguments):
+def test_the_plugin_adds_four_modules_and_no_large_library(pytester, monkeypatch, arguments):
     with_plugin = loaded(pytester, *arguments)
     monkeypatch.delenv("PYTEST_PLUGINS")
     without = loaded(pytester, *arguments)
@@ -55,7 +55,7 @@ def test_it_adds_four_modules_and_nothing_heavy(pytester, monkeypatch, arguments
     assert not HEAVY & (with_plugin - without)
 
 
-def test_options_load_the_settings_alone(pytester):
+def test_options_load_the_settings_only(pytester):
     with_options = loaded(pytester, "--lambda-lifecycle-timeout=5")
     ours = {name for name in with_options if name.startswith("pytest_lambda_lifecycle.")}
     settings = {
@@ -71,14 +71,14 @@ def test_options_load_the_settings_alone(pytester):
     assert ours - OURS == {f"pytest_lambda_lifecycle.{name}" for name in settings}
 
 
-def test_a_freeze_of_the_suites_own_imports_nothing_of_ours(pytester):
+def test_a_suite_with_freezegun_loads_no_more_of_the_plugin(pytester):
     test = "import freezegun\n@freezegun.freeze_time('2030-01-01')\ndef test_it(): pass"
     assert {
         name for name in loaded(pytester, test=test) if name.startswith("pytest_lambda_lifecycle")
     } == OURS
 
 
-def test_it_prints_nothing(pytester):
+def test_the_plugin_prints_nothing(pytester):
     pytester.makepyfile("def test_it(): pass")
     lines = pytester.runpytest_subprocess("-p", "no:cacheprovider").outlines
     assert not [line for line in lines if "lambda" in line.lower() and "rootdir" not in line]
@@ -88,7 +88,7 @@ def test_it_prints_nothing(pytester):
     "lambda_lifecycle" not in {entry.name for entry in entry_points(group="pytest11")},
     reason="it is not installed",
 )
-def test_once_installed_it_is_there_and_can_be_switched_off(pytester, monkeypatch):
+def test_the_installed_plugin_can_be_switched_off(pytester, monkeypatch):
     monkeypatch.delenv("PYTEST_PLUGINS")
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     pytester.makepyfile("def test_it(lambda_lifecycle): pass")

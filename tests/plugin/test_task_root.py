@@ -1,4 +1,4 @@
-"""Where a suite's function code is found."""
+"""The search for the function code of a suite."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.mark.parametrize("place", [".", "src", "lib"])
-def test_it_is_found_where_tests_import_from(pytester, place):
+def test_code_is_found_on_the_import_path_of_the_tests(pytester, place):
     pytester.makeini("[pytest]\npythonpath = lib")
     directory = pytester.path / place
     directory.mkdir(exist_ok=True)
@@ -27,7 +27,7 @@ def test_it_is_found_where_tests_import_from(pytester, place):
     pytester.runpytest().assert_outcomes(passed=1)
 
 
-def test_several_functions_side_by_side_each_with_its_tests(pytester):
+def test_several_functions_with_tests_of_their_own(pytester):
     for name in ("billing", "orders"):
         folder = pytester.path / "functions" / name
         (folder / "tests").mkdir(parents=True)
@@ -60,20 +60,22 @@ def test_relative_paths_start_at_the_rootdir(pytester, monkeypatch):
     pytester.runpytest().assert_outcomes(passed=1)
 
 
-def test_a_module_that_exists_nowhere_fails_as_on_lambda_where_code_dir_is_given(suite):
+def test_a_module_that_does_not_exist(suite):
     suite.makepyfile(
         """
         import pytest
         from pytest_lambda_lifecycle import ConfigError, InitError
 
         def test_it(lambda_lifecycle):
-            with pytest.raises(InitError, match="Runtime.ImportModuleError: Unable to import module 'gone'"):
+            match = "Runtime.ImportModuleError: Unable to import module 'gone'"
+            with pytest.raises(InitError, match=match):
                 lambda_lifecycle("gone.handler", code_dir=".").invoke()
             with pytest.raises(ConfigError, match="no task root for the handler 'gone.handler'"):
                 lambda_lifecycle("gone.handler")
 
         @pytest.mark.parametrize("handler, error", [
-            ("", "MalformedHandlerName"), ("app", "MalformedHandlerName"), ("sys.exit", "BuiltInModuleConflict")])
+            ("", "MalformedHandlerName"), ("app", "MalformedHandlerName"),
+                ("sys.exit", "BuiltInModuleConflict")])
         def test_malformed(lambda_lifecycle, handler, error):
             with pytest.raises(InitError, match=f"Runtime.{error}"):
                 lambda_lifecycle(handler).invoke()

@@ -147,10 +147,15 @@ def environment() -> str:
 def members_of(module: str, *classes: str, only: str = "", owner: str = "") -> str:
     """Return the members of classes of a module; ``only`` names the ones to show."""
     found = [node for name in classes for node in _members(module, name)]
-    wanted = only.split()
-    return "\n\n".join(
-        _described([node for node in found if not wanted or _name(node) in wanted], owner)
-    )
+    wanted = only.split() or list(map(_name, found))
+    return "\n\n".join(_described([node for node in found if _name(node) in wanted], owner))
+
+
+def phase(module: str, *classes: str) -> str:
+    """Return the members that a kind of phase has beside those of every phase."""
+    common = set(map(_name, _members("lifecycle.phases", "Phase")))
+    own = [_name(node) for name in classes for node in _members(module, name)]
+    return members_of(module, *classes, only=" ".join(name for name in own if name not in common))
 
 
 def _described(members: list[ast.stmt], owner: str) -> Iterator[str]:
@@ -249,9 +254,9 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "fixtures": fixtures_table,
         "environment": environment,
         "phase": partial(members_of, "lifecycle.phases", "Phase"),
-        "init": partial(members_of, "lifecycle.phases", "_Preparation", "Init"),
-        "invocation": partial(members_of, "lifecycle.invocation", "Invocation"),
-        "shutdown": partial(members_of, "lifecycle.phases", "Shutdown"),
+        "init": partial(phase, "lifecycle.phases", "_Preparation", "Init"),
+        "invocation": partial(phase, "lifecycle.invocation", "Invocation"),
+        "shutdown": partial(phase, "lifecycle.phases", "Shutdown"),
         "timeline": partial(
             members_of,
             "lifecycle.timeline",
@@ -280,7 +285,8 @@ def regenerated(file: str) -> str:
     """Return the text of a file with its parts as the code has them now."""
     text = (ROOT / file).read_text(encoding="utf-8")
     for name, make in PARTS[file].items():
-        begin, end = rf"(<generated: {name}>[^\n]*\n)", rf"(\n[^\n]*</generated: {name}>)"
+        begin = rf"(<generated: {name}>[^\n]*\n)"
+        end = rf"(\n[^\n]*</generated: {name}>)"
         body = make()
         text, found = re.subn(
             f"{begin}.*?{end}",

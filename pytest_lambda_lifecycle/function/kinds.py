@@ -62,7 +62,7 @@ class Given(NamedTuple):
 
 
 class Kind:
-    """What the values of a setting may be."""
+    """The values that a setting may have."""
 
     ini_type: IniType = "string"
     """The type of the ini option, as `pytest.Parser.addini` names it."""

@@ -132,8 +132,8 @@ class FunctionSettings(TypedDict, total=False):
     account_id: str
     """AWS account of the function: a string of 12 digits."""
     runtime: str
-    """Runtime that the function is told of, whatever interpreter runs it: one of 'python3.10',
-    'python3.11', 'python3.12', 'python3.13', 'python3.14', 'python3.15'.
+    """Runtime that the function's variables name, whatever interpreter runs it: one of
+    'python3.10', 'python3.11', 'python3.12', 'python3.13', 'python3.14', 'python3.15'.
     """
     initialization_type: InitializationType
     """Way in which Lambda initializes the environment: one of 'on-demand',
@@ -227,7 +227,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "runtime": Setting(
         Choice(*_RUNTIMES, limits=f"{_RUNTIMES[0]}..{_RUNTIMES[-1]}"),
         _running_runtime(),
-        "runtime that the function is told of, whatever interpreter runs it",
+        "runtime that the function's variables name, whatever interpreter runs it",
         "ID",
         computed="that of the running interpreter",
     ),

@@ -145,12 +145,7 @@ def lambda_lifecycle_config() -> Settings:
 
 
 _LIFECYCLE_FIXTURES: Final = frozenset(
-    {
-        "lambda_lifecycle",
-        "class_lambda_lifecycle",
-        "module_lambda_lifecycle",
-        "session_lambda_lifecycle",
-    }
+    f"{scope}lambda_lifecycle" for scope in ("", "class_", "module_", "session_")
 )
 
 
@@ -164,7 +159,7 @@ def _lifecycle(
     __tracebackhide__ = True
     config = request.config
     journal = config.stash.setdefault(_journal_key, Journal())
-    watch = _patch_watch(config)  # by getfixturevalue() an item may ask long after it has begun
+    watch = _patch_watch(config)
     lifecycle = LambdaLifecycle(
         request,
         settings,
@@ -195,9 +190,9 @@ def _patched(config: pytest.Config, module: ModuleType) -> list[str]:
 
 
 def _patch_watch(config: pytest.Config) -> PatchWatch:
-    """Return the watch for patches; it has looked at the modules when the running item began.
+    """Return the watch for patches; it took its snapshot when the running item began.
 
-    For an item that uses no fixture of ours by name, it looks now.
+    For an item that gets a fixture by getfixturevalue(), it takes the snapshot now.
     """
     watch = config.stash.get(_watch_key, None)
     if watch is None:

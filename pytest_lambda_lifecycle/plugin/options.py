@@ -78,7 +78,7 @@ OPTIONS: Final = (
     Option(
         "runtime",
         "ID",
-        "runtime that the function is told of, whatever interpreter runs it: "
+        "runtime that the function's variables name, whatever interpreter runs it: "
         "python3.10..python3.15 (default: that of the running interpreter)",
     ),
     Option("extensions", "FILE", "extensions that run beside the function: executables", "paths"),

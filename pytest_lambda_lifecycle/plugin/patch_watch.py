@@ -6,7 +6,7 @@ test would pass or fail for the wrong reason.  So each module that init imports 
 copy that the test has:
 
 1. Patchers of `unittest.mock` and pytest that are in force name their targets (see `Patchers`).
-2. Mocks are found in the module's namespace and in its classes, whoever put them there.
+2. Mocks are found in the module's namespace and in its classes, however they came there.
 3. A snapshot of the namespace from the beginning of the test, before its fixtures ran, shows plain
    assignments (``app.connect = fake``).
 

@@ -68,7 +68,8 @@ class Endpoint:
         self._importing = importing
         # It has one element once this is opened.  The server refers to the list and not to this
         # object: without a circle of references, a closed environment is freed at once.
-        self._routes = routes = list["Routes"]()
+        routes = list["Routes"]()
+        self._routes = routes
         self._server = ApiServer(lambda call: routes[0](call))
         self._opening = threading.Lock()
         self._externals: tuple[str, ...] = ()

@@ -305,7 +305,8 @@ class Registry:
         if len(self._by_identifier) >= states.EXTENSION_LIMIT:
             message = f"Extension limit ({states.EXTENSION_LIMIT}) reached"
             raise ApiError(403, "Extension.TooManyExtensions", message)
-        agent = self._internal[name] = Agent(name, internal=True, state="Registered")
+        agent = Agent(name, internal=True, state="Registered")
+        self._internal[name] = agent
         self._by_identifier[agent.identifier] = agent
         return agent
 

@@ -127,7 +127,8 @@ class ExtensionProcess:
                 "a POSIX system; pass an Extension object, which runs in this process",
                 code="LLC604",
             )
-        self._child = child = self._launch()
+        child = self._launch()
+        self._child = child
         if self._guard is not None:
             self._guard.add(child.pid)
         awake, wake = os.pipe()

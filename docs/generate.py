@@ -13,11 +13,13 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from pytest_lambda_lifecycle.function.settings import SETTINGS, Setting
 from pytest_lambda_lifecycle.plugin.options import CLOCK_OPTIONS, OPTIONS, Option
@@ -102,7 +104,7 @@ def fixtures_table() -> str:
     for node in _tree("plugin").body:
         scope = _scope(node) if isinstance(node, ast.FunctionDef) else None
         if scope is not None and isinstance(node, ast.FunctionDef):
-            rows.append(f"| `{node.name}` | {scope} | {_in_one_line(_docstring(node))} |")
+            rows.append(f"| `{node.name}` | {scope} | {_cell(_docstring(node))} |")
     return "\n".join(rows)
 
 
@@ -128,84 +130,85 @@ def hooks() -> str:
     return "\n\n".join(entries)
 
 
+class Member(NamedTuple):
+    """A public method, property or documented attribute of a class."""
+
+    name: str
+    line: int
+    signature: str
+    """``""`` for a property or an attribute."""
+    type: str
+    text: str
+    """The docstring."""
+
+
 def environment() -> str:
     """Return the members of an environment, under the headings of its source."""
-    text = _source("environment.execution_environment")
-    headings = [
-        (text.count("\n", 0, found.start()) + 1, found[1])
-        for found in re.finditer(r"^    # -- (.+?) -+$", text, re.MULTILINE)
-    ]
+    module = "environment.execution_environment"
+    members = list(_members(module, "ExecutionEnvironment"))
+    headings = {
+        number: found[1]
+        for number, line in enumerate(_source(module).splitlines(), start=1)
+        if (found := re.fullmatch(r"    # -- (.+?) -+", line))
+    }
     parts: list[str] = []
-    members = list(_members("environment.execution_environment", "ExecutionEnvironment"))
-    for index, (line, heading) in enumerate(headings):
-        end = headings[index + 1][0] if index + 1 < len(headings) else len(text)
-        here = [node for node in members if line < node.lineno < end]
-        parts += [f"### {heading.capitalize()}", *_described(here, "env.")]
+    for begin, end in pairwise([*headings, sys.maxsize]):
+        here = [member for member in members if begin < member.line < end]
+        parts += [f"### {headings[begin].capitalize()}", *_described(here, "env.")]
     return "\n\n".join(parts)
 
 
 def members_of(module: str, *classes: str, only: str = "", owner: str = "") -> str:
     """Return the members of classes of a module; ``only`` names the ones to show."""
-    found = [node for name in classes for node in _members(module, name)]
-    wanted = only.split() or list(map(_name, found))
-    return "\n\n".join(_described([node for node in found if _name(node) in wanted], owner))
+    found = [member for name in classes for member in _members(module, name)]
+    wanted = only.split() or [member.name for member in found]
+    return "\n\n".join(_described([one for one in found if one.name in wanted], owner))
 
 
 def phase(module: str, *classes: str) -> str:
     """Return the members that a kind of phase has beside those of every phase."""
-    common = set(map(_name, _members("lifecycle.phases", "Phase")))
-    own = [_name(node) for name in classes for node in _members(module, name)]
+    common = {member.name for member in _members("lifecycle.phases", "Phase")}
+    own = [member.name for name in classes for member in _members(module, name)]
     return members_of(module, *classes, only=" ".join(name for name in own if name not in common))
 
 
-def _described(members: list[ast.stmt], owner: str) -> Iterator[str]:
+def _described(members: list[Member], owner: str) -> Iterator[str]:
     """Yield an entry for each method, and one table of the attributes."""
-    methods = [node for node in members if _is_method(node)]
-    for node in methods:
-        assert isinstance(node, ast.FunctionDef)
-        yield f"#### `{owner}{node.name}`"
-        yield f"```text\n{_signature(node)}\n```"
-        yield _markdown(_docstring(node))
-    attributes = [node for node in members if not _is_method(node)]
-    if attributes:
-        rows = [
-            f"| `{owner}{_name(node)}` | {_type(node)} | {_in_one_line(_text(node))} |"
-            for node in attributes
-        ]
+    for member in members:
+        if member.signature:
+            yield f"#### `{owner}{member.name}`"
+            yield f"```text\n{member.signature}\n```"
+            yield _markdown(member.text)
+    rows = [
+        f"| `{owner}{member.name}` | {_cell(f'`{member.type}`')} | {_cell(member.text)} |"
+        for member in members
+        if not member.signature
+    ]
+    if rows:
         yield "\n".join(["| attribute | type | |", "|---|---|---|", *rows])
 
 
-def _members(module: str, name: str) -> Iterator[ast.stmt]:
-    """Yield the public methods, properties and documented attributes of a class."""
-    (cls,) = (
-        node for node in _tree(module).body if isinstance(node, ast.ClassDef) and node.name == name
-    )
-    for node, following in zip(cls.body, [*cls.body[1:], ast.Pass()], strict=True):
-        if isinstance(node, ast.AnnAssign) and isinstance(following, ast.Expr):
-            node.documentation = ast.literal_eval(following.value)  # type: ignore[attr-defined]
-        elif not isinstance(node, ast.FunctionDef):
-            continue
-        if not _name(node).startswith("_"):
-            yield node
+def _members(module: str, name: str) -> Iterator[Member]:
+    """Yield the public members of a class that have a docstring."""
+    for cls in _tree(module).body:
+        if isinstance(cls, ast.ClassDef) and cls.name == name:
+            for node, following in pairwise([*cls.body, ast.Pass()]):
+                member = _member(node, following)
+                if member is not None and member.text and not member.name.startswith("_"):
+                    yield member
 
 
-def _name(node: ast.stmt) -> str:
-    return node.name if isinstance(node, ast.FunctionDef) else ast.unparse(node).partition(":")[0]
-
-
-def _is_method(node: ast.stmt) -> bool:
-    return isinstance(node, ast.FunctionDef) and not node.decorator_list
-
-
-def _type(node: ast.stmt) -> str:
-    annotation = node.returns if isinstance(node, ast.FunctionDef) else node.annotation  # type: ignore[attr-defined]
-    return f"`{ast.unparse(annotation)}`".replace("|", "\\|")
-
-
-def _text(node: ast.stmt) -> str:
+def _member(node: ast.stmt, following: ast.stmt) -> Member | None:
     if isinstance(node, ast.FunctionDef):
-        return _docstring(node)
-    return inspect.cleandoc(node.documentation)  # type: ignore[attr-defined]
+        signature = "" if node.decorator_list else _signature(node)
+        returned = ast.unparse(node.returns) if node.returns else ""
+        return Member(node.name, node.lineno, signature, returned, _docstring(node))
+    # The docstring of an attribute is a string that stands after it.
+    if isinstance(node, ast.AnnAssign) and isinstance(following, ast.Expr):
+        text = inspect.cleandoc(ast.literal_eval(following.value))
+        name = ast.unparse(node.target)
+        return Member(name, node.lineno, "", ast.unparse(node.annotation), text)
+    return None
 
 
 def _docstring(node: ast.FunctionDef) -> str:
@@ -230,7 +233,8 @@ def _markdown(text: str) -> str:
     return re.sub(r"(?<=[.:!?])  (?=\S)", " ", text.replace("``", "`"))
 
 
-def _in_one_line(text: str) -> str:
+def _cell(text: str) -> str:
+    """Return a docstring as a cell of a table."""
     return " ".join(_markdown(text).split()).replace("|", "\\|")
 
 
@@ -285,17 +289,12 @@ def regenerated(file: str) -> str:
     """Return the text of a file with its parts as the code has them now."""
     text = (ROOT / file).read_text(encoding="utf-8")
     for name, make in PARTS[file].items():
-        begin = rf"(<generated: {name}>[^\n]*\n)"
-        end = rf"(\n[^\n]*</generated: {name}>)"
-        body = make()
-        text, found = re.subn(
-            f"{begin}.*?{end}",
-            lambda match, body=body: f"{match[1]}{body}{match[2]}",
-            text,
-            flags=re.DOTALL,
-        )
-        if found != 1:
-            raise SystemExit(f"{file} has to have one part <generated: {name}>, and has {found}")
+        before = rf".*<generated: {name}>[^\n]*\n"
+        after = rf"\n[^\n]*</generated: {name}>.*"
+        found = re.fullmatch(f"({before}).*?({after})", text, re.DOTALL)
+        if found is None:
+            raise SystemExit(f"{file} has no part <generated: {name}>")
+        text = f"{found[1]}{make()}{found[2]}"
     return text
 
 

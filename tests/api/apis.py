@@ -98,7 +98,7 @@ class Apis:
     ) -> Future[Answer]:
         return self.pool.submit(self, method, path, body, **headers)
 
-    # -- the calls that most tests begin with -----------------------------------------------------
+    # -- the calls that most tests begin with
 
     def register(self, name: str, *events: str) -> str:
         body = json.dumps({"events": events}).encode()

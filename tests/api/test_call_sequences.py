@@ -253,7 +253,7 @@ class HttpMachine(RuleBasedStateMachine):
             assert isinstance(future.exception(20), ConnectionError)
         assert not self.apis.server.problems
 
-    # -- extensions -------------------------------------------------------------------------------
+    # -- extensions
 
     @rule(name=NAMES, events=EVENT_LISTS)
     def register(self, name: str, events: list[str]) -> None:
@@ -308,7 +308,7 @@ class HttpMachine(RuleBasedStateMachine):
         answer = self.apis.extension(f"{kind}/error", known.identifier, **headers)
         assert answer.status == (202 if known.report(kind) else 403)
 
-    # -- the runtime ------------------------------------------------------------------------------
+    # -- the runtime
 
     @precondition(lambda self: len(self.asked) < 3)
     @rule()

@@ -21,7 +21,7 @@ def not_allowed(before: str, after: str, who: str) -> tuple[int, str, str]:
     return 403, "Extension.InvalidExtensionState", text
 
 
-# -- register -------------------------------------------------------------------------------------
+# -- register
 
 
 def test_register(apis, notes):
@@ -163,7 +163,7 @@ def test_internal_extensions_cannot_register_after_init(apis):
     assert answer.error == (403, "Extension.RegistrationClosed", text)
 
 
-# -- identifiers ----------------------------------------------------------------------------------
+# -- identifiers
 
 
 @pytest.mark.parametrize("call", ["event/next", "init/error", "exit/error"])
@@ -199,7 +199,7 @@ def test_identifiers_are_unknown_to_the_next_generation(apis):
     assert apis.register("agent") != identifier
 
 
-# -- event/next -----------------------------------------------------------------------------------
+# -- event/next
 
 
 def test_next_waits_for_an_event(apis):
@@ -274,7 +274,7 @@ def test_the_end_of_a_process_releases_its_call(apis):
     assert apis.registry.fatal == ("agent", "Extension.Crash")
 
 
-# -- errors ---------------------------------------------------------------------------------------
+# -- errors
 
 FAILED = {"Lambda_Extension_Function_Error_Type": "Extension.ConfigInvalid"}
 
@@ -355,7 +355,7 @@ def test_ends_of_extensions_during_shutdown(apis, exit_code, state):
     assert agent.exited_at_us > agent.done_at_us
 
 
-# -- subscriptions and metadata -------------------------------------------------------------------
+# -- subscriptions and metadata
 
 
 @pytest.mark.parametrize(

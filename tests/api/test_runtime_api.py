@@ -44,7 +44,7 @@ def begin(remote, request_id: str = "r-1") -> None:
     assert remote("GET", NEXT).status == 200
 
 
-# -- a runtime in this process --------------------------------------------------------------------
+# -- a runtime in this process
 
 
 @pytest.mark.parametrize("state", ["Started", "Ready", "Running"])
@@ -84,7 +84,7 @@ def test_restore_is_unknown_without_snap_start(make_apis, remote):
         assert (answer.status, answer.body) == (404, b"404 page not found\n")
 
 
-# -- next -----------------------------------------------------------------------------------------
+# -- next
 
 
 def test_an_event_and_its_headers(remote):
@@ -162,7 +162,7 @@ def test_the_end_of_the_process_closes_its_connections(remote):
     assert remote.runtime.state == "Started"
 
 
-# -- response and error ---------------------------------------------------------------------------
+# -- response and error
 
 
 def test_a_response(remote):
@@ -293,7 +293,7 @@ def test_an_error_with_a_cause(remote, body, passed):
     assert remote.runtime.answer.body == passed
 
 
-# -- init and restore -----------------------------------------------------------------------------
+# -- init and restore
 
 
 def test_init_error(remote):

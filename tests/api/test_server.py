@@ -44,7 +44,7 @@ def raw(apis, sent: bytes) -> bytes:
         return received(client)
 
 
-# -- paths and methods ----------------------------------------------------------------------------
+# -- paths and methods
 
 
 @pytest.mark.parametrize("path", ["/", "/2018-06-01", "/2018-06-01/ping/", "/2018-06-01/nothing"])
@@ -81,7 +81,7 @@ def test_targets_with_more_than_a_path(apis, target):
     assert apis("GET", target).body == b"pong"
 
 
-# -- malformed requests ---------------------------------------------------------------------------
+# -- malformed requests
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_an_exception_of_the_library(apis, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-# -- slow clients ---------------------------------------------------------------------------------
+# -- slow clients
 
 
 @pytest.mark.parametrize("sent", [b"GET /", PING[:-2], REGISTER + b"Content-Length: 20\r\n\r\n{}"])
@@ -237,7 +237,7 @@ def test_a_client_that_resets_its_connection(apis, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-# -- many of them ---------------------------------------------------------------------------------
+# -- many of them
 
 
 def test_a_thousand_clients_at_once(apis):
@@ -256,7 +256,7 @@ def test_a_thousand_clients_at_once(apis):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-# -- the listener ---------------------------------------------------------------------------------
+# -- the listener
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def load_cases() -> dict[str, Case]:
     return {case["id"]: case for case in cases}
 
 
-# --- what was recorded -----------------------------------------------------------------------------------------------
+# -- what was recorded
 
 
 def recorded(case: Case) -> Conduct:
@@ -94,7 +94,7 @@ def _recorded_body(post: Mapping[str, Any]) -> str:
     return body.replace(task_root[1], "{TASK_ROOT}") if task_root else body
 
 
-# --- what happens here -----------------------------------------------------------------------------------------------
+# -- what happens here
 
 
 def replay(case: Case, task_root: Path) -> Conduct:
@@ -204,7 +204,7 @@ def _exit_code(turns: list[tuple[str, Outcome]]) -> int | None:
     return last.exit_code if isinstance(last, (Raised, Exited)) else None
 
 
-# --- what depends on the machine -------------------------------------------------------------------------------------
+# -- what depends on the machine
 
 
 def _without_root(text: str, task_root: Path) -> str:

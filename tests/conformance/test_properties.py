@@ -69,7 +69,7 @@ def test_any_bytes_pass_unchanged_in_and_out(tmp_path):
         check()
 
 
-# --- anything a handler can return or raise
+# -- anything a handler can return or raise
 
 
 class Evil:

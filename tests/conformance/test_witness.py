@@ -156,7 +156,7 @@ def both(request, tmp_path, monkeypatch):
         yield Both(env, monkeypatch)
 
 
-# --- events and results
+# -- events and results
 
 
 def test_any_event_is_decoded_alike(both):
@@ -241,7 +241,7 @@ def test_any_result_is_encoded_alike(both):
     check()
 
 
-# --- errors
+# -- errors
 
 
 class Custom(Exception):
@@ -313,7 +313,7 @@ def test_errors_of_the_standard_library_are_reported_alike(both):
         assert json.loads(answer.posted)["stackTrace"]
 
 
-# --- the context
+# -- the context
 
 HEADER_TEXTS = JSON_VALUES.map(json.dumps) | st.text('{}[]",:0123456789tru', min_size=1, max_size=8)
 CLIENT_CONTEXTS = st.fixed_dictionaries(

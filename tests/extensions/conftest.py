@@ -1,4 +1,4 @@
-"""What the tests of extensions share."""
+"""Fixtures of the tests of extensions."""
 
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -13,7 +13,7 @@ START_MS = int(START.timestamp() * 1000)
 
 @pytest.fixture
 def clock() -> Iterator[LambdaClock]:
-    """Virtual time from `START` on."""
+    """Virtual time that begins at `START`."""
     with LambdaClock(START) as clock:
         yield clock
 

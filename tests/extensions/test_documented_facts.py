@@ -1,6 +1,4 @@
-"""What ``docs/fidelity.md`` states about extensions, shutdown, APIs and telemetry, as whole
-environments show it.
-"""
+"""Facts that ``docs/fidelity.md`` states of extensions, shutdown, APIs and telemetry."""
 
 from __future__ import annotations
 
@@ -60,9 +58,7 @@ CALLS = """
     def register(name, **body):
         return call("POST", "/2020-01-01/extension/register", body, Lambda_Extension_Name=name)
 """
-"""Function code, and the beginning of extensions, that speaks HTTP with the standard library
-alone.
-"""
+"""Function code, and the beginning of extensions: HTTP with the standard library alone."""
 
 PROGRAM = (
     f"#!{sys.executable}"
@@ -76,12 +72,12 @@ PROGRAM = (
             print(call("GET", "/2020-01-01/extension/event/next", **identity)[2], flush=True)
     """)
 )
-"""A program that has registered."""
+"""The beginning of a program: it registers."""
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[Callable[..., ExecutionEnvironment]]:
-    """Make an environment from the source of ``app.py``; settings as keywords."""
+    """Make an environment from the source of ``app.py``, with settings as keywords."""
     made: list[ExecutionEnvironment] = []
     root = tmp_path / "task"
     root.mkdir()
@@ -105,7 +101,7 @@ def clock() -> Iterator[LambdaClock]:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Callable[..., Path]:
-    """Write an extension that is a program."""
+    """Write an extension that is a program; return its path."""
 
     def write(source: str, name: str = "agent", begin: str = PROGRAM, mode: int = 0o755) -> Path:
         path = tmp_path / "layer" / "extensions" / name
@@ -125,7 +121,7 @@ def logged(env: ExecutionEnvironment) -> str:
     return "".join(event.text for event in env.timeline.of(ExtensionLog))
 
 
-# --- shutdown --------------------------------------------------------------------------------------------------------
+# -- shutdown
 
 
 @pytest.mark.parametrize(
@@ -141,7 +137,7 @@ def test_budgets_and_the_share_of_the_runtime(environment, clock, internal, budg
     assert "heard" in end.log
 
 
-def test_the_runtime_ends_first_and_then_extensions_are_told(environment, clock):
+def test_extensions_get_the_event_after_the_end_of_the_runtime(environment, clock):
     env = environment(LISTENS.format("sys.exit(0)"))
     told = env.extension("watcher", delay_ms=50)
     env.invoke()
@@ -155,7 +151,9 @@ def test_the_runtime_ends_first_and_then_extensions_are_told(environment, clock)
     ("runtime", "killed"),
     [("python3.10", ("runtime",)), ("python3.11", ("runtime",)), ("python3.12", ())],
 )
-def test_which_idle_runtime_hears_the_signal(environment, clock, runtime, killed):
+def test_an_idle_runtime_handles_the_signal_from_python_3_12_on(
+    environment, clock, runtime, killed
+):
     env = environment(LISTENS.format("sys.exit(0)"), runtime=runtime)
     env.extension("watcher")
     env.invoke()
@@ -172,18 +170,17 @@ def test_which_idle_runtime_hears_the_signal(environment, clock, runtime, killed
         ("return", "returned"),
     ],
 )
-def test_what_the_functions_own_handler_of_the_signal_does(environment, clock, end, outcome):
+def test_ends_of_a_handler_of_the_signal(environment, clock, end, outcome):
     env = environment(LISTENS.format(end))
     env.extension("watcher")
     env.invoke()
     shutdown = env.shutdown()
     assert env.timeline.of(Signal)[0].outcome == outcome
-    assert shutdown.killed == (
-        ("runtime",) if end == "return" else ()
-    )  # whoever returns is still there
+    # A handler that returns leaves the process running.
+    assert shutdown.killed == (("runtime",) if end == "return" else ())
 
 
-def test_a_handler_of_the_signal_sees_that_it_is_cut(environment, clock):
+def test_finally_blocks_run_in_a_handler_that_is_cut(environment, clock):
     env = environment(
         LISTENS.format("""
         try: time.sleep(10)
@@ -196,7 +193,7 @@ def test_a_handler_of_the_signal_sees_that_it_is_cut(environment, clock):
 
 
 @needs_signals
-def test_handlers_of_an_event_loop_do_not_hear_the_signal(environment, clock):
+def test_signal_handlers_of_an_event_loop_do_not_run(environment, clock):
     env = environment("""
         import asyncio, signal
         loop = asyncio.new_event_loop()
@@ -223,12 +220,10 @@ def test_a_reset_is_a_shutdown_for_extensions(environment, clock, source, reason
     assert env.phases[-1].reason == told.events[-1]["shutdownReason"] == reason
 
 
-# --- in init ---------------------------------------------------------------------------------------------------------
+# -- in init
 
 
-def test_extensions_register_before_the_runtime_starts_and_internal_ones_after_the_function(
-    environment, clock
-):
+def test_order_of_registrations_in_init(environment, clock):
     env = environment()
     env.extension("outside")
     env.extension("inside", internal=True)
@@ -242,7 +237,7 @@ def test_extensions_register_before_the_runtime_starts_and_internal_ones_after_t
     ]
 
 
-def test_one_that_never_registers_uses_up_init(environment, clock):
+def test_an_extension_that_never_registers(environment, clock):
     env = environment()
     env.extension("watcher", registers=False)
     failed = env.invoke(check=False)
@@ -252,7 +247,7 @@ def test_one_that_never_registers_uses_up_init(environment, clock):
     assert failed.status == "timeout"
 
 
-def test_starting_takes_time_beside_the_function(environment, clock):
+def test_on_init_runs_beside_the_init_of_the_function(environment, clock):
     class Slow(Extension):
         def on_init(self) -> None:
             time.sleep(0.3)
@@ -261,16 +256,16 @@ def test_starting_takes_time_beside_the_function(environment, clock):
     assert env.initialize().duration_ms == 300
 
 
-def test_ten_and_no_more(environment, clock):
+def test_the_limit_of_ten_extensions(environment, clock):
     env = environment(extensions=[Extension(f"e{number}") for number in range(11)])
     with pytest.raises(ExtensionError, match=r"Extension\.LaunchError.*TooManyExtensions"):
         env.initialize()
 
 
-# --- in invokes ------------------------------------------------------------------------------------------------------
+# -- in invokes
 
 
-def test_an_extension_is_told_everything_but_the_payload(environment, clock):
+def test_the_event_of_an_extension_has_no_payload(environment, clock):
     env = environment()
     told = env.extension("watcher")
     env.invoke({"secret": 1}, request_id="8-4-4", trace_id="Root=1")
@@ -285,7 +280,7 @@ def test_an_extension_is_told_everything_but_the_payload(environment, clock):
     assert deadline == int(clock.now.timestamp() * 1000) + 3000
 
 
-def test_an_object_runs_before_the_handler_and_its_time_beside_it(environment, clock):
+def test_an_object_runs_before_the_handler_at_the_same_virtual_time(environment, clock):
     class Slow(Extension):
         def on_invoke(self, event: dict[str, object]) -> None:
             print("extension at", time.time())
@@ -301,11 +296,13 @@ def test_an_object_runs_before_the_handler_and_its_time_beside_it(environment, c
     invocation = env.invoke()
     lines = [line for line in invocation.log.splitlines() if " at " in line]
     assert [line.partition(" at ")[0] for line in lines] == ["extension", "function"]
-    assert lines[0].partition(" at ")[2] == lines[1].partition(" at ")[2]  # the clock was put back
+    assert (
+        lines[0].partition(" at ")[2] == lines[1].partition(" at ")[2]
+    )  # the clock was moved back
     assert (invocation.duration_ms, invocation.extension_overhead_ms) == (250, 150)
 
 
-def test_a_late_extension_is_a_timeout_and_the_payload_stays(environment, clock):
+def test_a_late_extension_is_a_timeout_that_keeps_the_payload(environment, clock):
     env = environment()
     env.extension("watcher", delay_ms=5000)
     with pytest.raises(FunctionTimeout) as caught:
@@ -323,7 +320,7 @@ def test_a_late_extension_is_a_timeout_and_the_payload_stays(environment, clock)
     ],
 )
 @pytest.mark.parametrize("phase", ["on_init", "on_invoke"])
-def test_faults_and_what_the_caller_gets(environment, clock, method, error_type, phase):
+def test_error_types_of_faults(environment, clock, method, error_type, phase):
     class Faulty(Extension):
         def raise_(self, kind: str) -> None:
             raise RuntimeError(kind)
@@ -332,16 +329,15 @@ def test_faults_and_what_the_caller_gets(environment, clock, method, error_type,
     env = environment(extensions=[Faulty])
     with pytest.raises(ExtensionError) as caught:
         env.invoke()
-    late = (
-        phase == "on_invoke" and method == "init_error"
-    )  # the API refuses it by then, and the process ends anyway
+    # After Init, the API refuses init/error, and the process ends all the same.
+    late = phase == "on_invoke" and method == "init_error"
     error_type = "Extension.Crash" if late else error_type
     assert caught.value.error_type == error_type
     assert env.state == "reset"
     assert env.timeline.of(ExtensionFault)[0].error_type == error_type
 
 
-def test_an_object_keeps_its_attributes_where_a_class_is_made_anew(environment, clock):
+def test_objects_are_kept_and_classes_are_instantiated_again(environment, clock):
     kept = Extension("kept")
     env = environment(extensions=[kept, Extension])
     env.invoke()
@@ -365,15 +361,17 @@ def test_faults_on_demand_show_in_the_next_invoke(environment, clock):
         assert env.invoke(check=False).error_type == error_type
 
 
-# --- programs --------------------------------------------------------------------------------------------------------
+# -- programs
 
 
 @needs_processes
 def test_a_program_of_a_layer(environment, program):
     path = program("""
         for _ in range(2): next_event()
-        print(os.getcwd() == os.path.realpath(tempfile.gettempdir()), os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-        print(sorted({"_HANDLER", "LAMBDA_TASK_ROOT", "AWS_EXECUTION_ENV"} & set(os.environ)), flush=True)
+        in_tmp = os.getcwd() == os.path.realpath(tempfile.gettempdir())
+        print(in_tmp, os.environ["AWS_LAMBDA_FUNCTION_NAME"])
+        hidden = {"_HANDLER", "LAMBDA_TASK_ROOT", "AWS_EXECUTION_ENV"}
+        print(sorted(hidden & set(os.environ)), flush=True)
     """)
     env = environment(layers=[path.parent.parent], timeout=60)
     env.invoke()
@@ -392,7 +390,8 @@ def test_a_program_of_a_layer(environment, program):
 @needs_processes
 def test_a_program_shares_tmp_with_the_function(environment, program):
     path = program(
-        'pathlib.Path(tempfile.gettempdir(), "note").write_text("from the agent"); next_event(); next_event()'
+        'pathlib.Path(tempfile.gettempdir(), "note").write_text("from the agent"); '
+        "next_event(); next_event()"
     )
     env = environment(
         """
@@ -408,7 +407,7 @@ def test_a_program_shares_tmp_with_the_function(environment, program):
 
 
 @needs_processes
-def test_a_program_that_goes_on_after_shutdown_is_killed_with_its_group(environment, program):
+def test_a_program_that_does_not_end_is_killed_with_its_children(environment, program):
     path = program("""
         import signal, subprocess
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -467,14 +466,14 @@ def test_programs_stop_between_invokes(environment, program):
 
 
 @needs_processes
-def test_programs_and_virtual_time_do_not_go_together(environment, program, clock):
+def test_programs_are_refused_under_lambda_clock(environment, program, clock):
     with pytest.raises(
         ConfigError, match=r"cannot run the extension 'agent' .* under lambda_clock"
     ):
         environment(extensions=[program("")])
 
 
-# --- over HTTP -------------------------------------------------------------------------------------------------------
+# -- over HTTP
 
 
 def test_an_internal_extension_registers_from_function_code(environment):
@@ -486,7 +485,9 @@ def test_an_internal_extension_registers_from_function_code(environment):
     identity = {"Lambda_Extension_Identifier": headers["Lambda-Extension-Identifier"]}
     events = []
     def loop():
-        while True: events.append(json.loads(call("GET", "/2020-01-01/extension/event/next", **identity)[2]))
+        while True:
+            answer = call("GET", "/2020-01-01/extension/event/next", **identity)
+            events.append(json.loads(answer[2]))
     threading.Thread(target=loop, daemon=True).start()
     def handler(event, context): return [status, json.loads(content)]
     """
@@ -501,7 +502,7 @@ def test_an_internal_extension_registers_from_function_code(environment):
     assert env.shutdown().budget_ms == 500
 
 
-def test_what_function_code_is_refused(environment):
+def test_calls_of_function_code_that_are_refused(environment):
     env = environment(
         CALLS
         + """
@@ -509,8 +510,10 @@ def test_what_function_code_is_refused(environment):
     def handler(event, context):
         second = call("GET", "/2018-06-01/runtime/invocation/next")
         late = register("late", events=[])
-        unknown = call("GET", "/2020-01-01/extension/event/next", Lambda_Extension_Identifier="none")
-        return [[status, json.loads(body)["errorType"]] for status, _, body in (shutdown, second, late, unknown)]
+        identity = {"Lambda_Extension_Identifier": "none"}
+        unknown = call("GET", "/2020-01-01/extension/event/next", **identity)
+        answers = shutdown, second, late, unknown
+        return [[status, json.loads(body)["errorType"]] for status, _, body in answers]
     """
     )
     assert env.invoke().payload == [
@@ -528,7 +531,8 @@ def test_the_metadata_endpoint(environment):
     def handler(event, context):
         token = "Bearer " + os.environ["AWS_LAMBDA_METADATA_TOKEN"]
         path = "/2026-01-15/metadata/execution-environment"
-        return [call("GET", path, Authorization=token)[2], call("GET", path, Authorization="Bearer x")[0]]
+        refused = call("GET", path, Authorization="Bearer x")
+        return [call("GET", path, Authorization=token)[2], refused[0]]
     """
     )
     body, refused = env.invoke().payload
@@ -536,7 +540,7 @@ def test_the_metadata_endpoint(environment):
     assert refused in (401, 403)
 
 
-def test_the_apis_are_on_loopback_alone(environment):
+def test_the_apis_listen_on_loopback_only(environment):
     env = environment(
         CALLS
         + """
@@ -546,7 +550,7 @@ def test_the_apis_are_on_loopback_alone(environment):
     assert env.invoke().payload.startswith("127.0.0.1:")
 
 
-# --- telemetry -------------------------------------------------------------------------------------------------------
+# -- telemetry
 
 LISTENER = """
     import http.server, threading
@@ -569,7 +573,7 @@ LISTENER = """
 
 
 @needs_processes
-def test_a_subscriber_gets_everything_since_the_start_of_init(environment, program):
+def test_a_subscriber_gets_all_records_since_the_start_of_init(environment, program):
     path = program(
         LISTENER
         + """
@@ -595,7 +599,7 @@ def test_a_subscriber_gets_everything_since_the_start_of_init(environment, progr
 
 
 @needs_processes
-def test_a_listener_that_goes_deaf(environment, program):
+def test_a_destination_that_is_dropped(environment, program):
     env = environment(
         extensions=[program(LISTENER + "    subscribe()\n    while True: next_event()")], timeout=60
     )
@@ -608,7 +612,7 @@ def test_a_listener_that_goes_deaf(environment, program):
 
 
 def _gone(pid: int) -> bool:
-    """Wait for the end of a process that may be nobody's child to reap."""
+    """Wait for the end of a process, which may be an orphan that is not reaped."""
     for _ in range(500):
         try:
             os.kill(pid, 0)
@@ -616,7 +620,7 @@ def _gone(pid: int) -> bool:
                 return True
         except ProcessLookupError:
             return True
-        except FileNotFoundError:  # no /proc, or gone this moment
+        except FileNotFoundError:  # no /proc, or the process has just ended
             pass
         time.sleep(0.01)
     return False

@@ -1,4 +1,4 @@
-"""Faults that a test causes, in each state; and extensions as pytest hands them out."""
+"""Faults that a test causes, in each state; extensions in markers, hooks and fixtures."""
 
 import pytest
 
@@ -22,9 +22,7 @@ COUNTER = """
 
 @pytest.fixture
 def ready(environment, either_time):
-    """An environment that has been invoked once, with the extensions ``flusher`` and ``inside``
-    (internal).
-    """
+    """An environment after one invoke, with extensions: ``flusher``, and ``inside`` (internal)."""
     env = environment(COUNTER)
     env.extension("flusher")
     env.extension("inside", internal=True)
@@ -32,7 +30,7 @@ def ready(environment, either_time):
     return env
 
 
-# -- faults on demand -----------------------------------------------------------------------------------------------
+# -- faults on demand
 
 
 def fails_then_inits(env, error, message):
@@ -56,7 +54,7 @@ def fails_then_inits(env, error, message):
 def test_crash_of_the_runtime(ready):
     ready.crash()
     assert ready.state == "crashed"
-    assert ready.timeline.names[-1] == "invoke_report"  # nobody notices
+    assert ready.timeline.names[-1] == "invoke_report"  # nothing shows yet
     reset = fails_then_inits(ready, RuntimeExit, "Runtime exited with error: exit status 1")
     assert reset.signals == []
     assert [event["eventType"] for event in ready.extensions[0].events][:2] == [
@@ -86,10 +84,10 @@ def test_the_first_of_two_crashes_counts(ready):
     ready.crash()
     ready.crash("inside")
     reset = fails_then_inits(ready, ExtensionError, "signal: killed")
-    assert reset.signals == []  # the runtime has ended as well
+    assert reset.signals == []  # the runtime has ended too
 
 
-def test_a_second_crash_of_the_same(ready):
+def test_a_second_crash_of_the_same_extension(ready):
     ready.crash("flusher")
     ready.kill_extension("flusher")
     fails_then_inits(ready, ExtensionError, "exit status 1")
@@ -152,7 +150,7 @@ def test_without_any_extension(environment, either_time):
     assert env.invoke({}).payload == 1
 
 
-def test_names_that_nobody_has(ready):
+def test_unknown_names(ready):
     for way in (ready.crash, ready.kill_extension):
         with pytest.raises(
             LifecycleError, match="cannot end 'flushr': .*; there are flusher, inside"
@@ -165,7 +163,7 @@ def test_names_that_nobody_has(ready):
 
 
 @pytest.mark.parametrize("way", ["crash", "kill_extension", "drop_telemetry"])
-def test_the_states_in_which_nothing_is_frozen(environment, either_time, way):
+def test_states_in_which_faults_are_refused(environment, either_time, way):
     env = environment(COUNTER)
     env.extension("flusher")
     fault = getattr(env, way)
@@ -185,7 +183,7 @@ def test_the_states_in_which_nothing_is_frozen(environment, either_time, way):
         fault("flusher")
 
 
-def test_in_a_snapshot_nothing_runs(environment, either_time):
+def test_faults_in_a_snapshot_are_refused(environment, either_time):
     env = environment(COUNTER, initialization_type="snap-start", function_version="1")
     env.extension("flusher")
     env.snapshot()
@@ -197,7 +195,7 @@ def test_in_a_snapshot_nothing_runs(environment, either_time):
         env.invoke({})
 
 
-def test_from_inside_a_phase(environment, either_time):
+def test_faults_inside_a_phase_are_refused(environment, either_time):
     tried = []
 
     class Meddler(Extension):
@@ -237,7 +235,7 @@ def test_an_extension_may_invoke_another_environment(environment, write, either_
     assert "in other" not in env.log
 
 
-# -- as pytest hands them out ---------------------------------------------------------------------------------------
+# -- markers, hooks, fixtures
 
 PROJECT = {
     "app": "def handler(event, context): return event",
@@ -284,7 +282,8 @@ def test_marker(lambda_lifecycle):
 
 @pytest.mark.lambda_lifecycle("app.handler", extensions=[Flusher])
 def test_call(lambda_lifecycle):
-    assert names(lambda_lifecycle(extensions=[Extension("by-call"), Flusher])) == ["by-call", "Flusher"]
+    env = lambda_lifecycle(extensions=[Extension("by-call"), Flusher])
+    assert names(env) == ["by-call", "Flusher"]
     assert names(lambda_lifecycle(extensions=())) == []
 
 def test_hook(lambda_lifecycle):
@@ -318,7 +317,8 @@ def of_session(session_lambda_lifecycle):
     env = session_lambda_lifecycle("app.handler", extensions=[Flusher])
     yield env
     env.shutdown()
-    assert [event["eventType"] for event in env.extensions[0].events] == ["INVOKE", "INVOKE", "SHUTDOWN"]
+    events = [event["eventType"] for event in env.extensions[0].events]
+    assert events == ["INVOKE", "INVOKE", "SHUTDOWN"]
 
 @pytest.fixture(scope="class")
 def of_class(class_lambda_lifecycle):
@@ -346,13 +346,14 @@ def test_it(lambda_lifecycle):
     doubles.kept = env
 
 def test_later():
-    assert [event["eventType"] for event in doubles.kept.extensions[0].events] == ["INVOKE", "SHUTDOWN"]
+    events = [event["eventType"] for event in doubles.kept.extensions[0].events]
+    assert events == ["INVOKE", "SHUTDOWN"]
     assert doubles.kept.log.endswith("the last flush\\n")
 """)
     project.runpytest("-p", "no:randomly").assert_outcomes(passed=2)
 
 
-def test_a_failing_check_at_the_end_of_the_test_ends_all_environments(project):
+def test_a_failing_check_in_shutdown_ends_all_environments(project):
     project.makepyfile("""
 import pytest
 from pytest_lambda_lifecycle import Extension
@@ -376,7 +377,7 @@ def test_later():
     result.stdout.fnmatch_lines("*Failed: nothing was flushed*")
 
 
-def test_what_a_failed_test_shows(project):
+def test_a_failed_test_shows_events_of_extensions(project):
     project.makepyfile("""
 from doubles import Flusher
 from pytest_lambda_lifecycle import Extension
@@ -396,7 +397,8 @@ def test_it(lambda_clock, lambda_lifecycle):
     result.stdout.fnmatch_lines(
         [
             '*raise RuntimeError("no route to the collector")*',
-            "E*ExtensionError: Extension.Crash: RequestId: r-1 Error: exit status 1 (extension 'Faulty')",
+            "E*ExtensionError: Extension.Crash: RequestId: r-1 Error: exit status 1 "
+            "(extension 'Faulty')",
             "*Lambda lifecycle*",
             "*0.000 ms    extension Flusher: registered for INVOKE, SHUTDOWN",
             "*0.000 ms    extension Flusher: Ready",
@@ -404,7 +406,8 @@ def test_it(lambda_clock, lambda_lifecycle):
             "*0.000 ms    extension Flusher: done after 0.00 ms",
             "*0.000 ms    runtime done: success",
             "*500.000 ms    Faulty: about to fail",
-            "*500.000 ms    extension Faulty: Extension.Crash, exit status 1 (RuntimeError: no route to the collector)",
+            "*500.000 ms    extension Faulty: Extension.Crash, exit status 1 "
+            "(RuntimeError: no route to the collector)",
             "*500.000 ms  Invoke ended: error Extension.Crash, 500.00 ms, billed 500 ms",
             "*500.000 ms  Shutdown (failure), budget 2000 ms",
             "*500.000 ms    SIGTERM to runtime",
@@ -442,7 +445,7 @@ def test_failing(lambda_lifecycle):
     )
 
 
-def test_the_hook_sees_events_of_extensions(project):
+def test_the_hook_gets_events_of_extensions(project):
     project.makeconftest("""
 seen = []
 def pytest_lambda_lifecycle_event(environment, event):
@@ -458,8 +461,8 @@ def test_it(lambda_lifecycle):
     env.invoke({})
     env.shutdown()
     assert [name for name, extension in seen if extension == "Flusher"] == [
-        "extension_registered", "extension_state", "extension_notified", "extension_log", "extension_done",
-        "extension_notified", "extension_log", "extension_done",
+"extension_registered", "extension_state", "extension_notified", "extension_log",
+        "extension_done", "extension_notified", "extension_log", "extension_done",
     ]
     assert "HOOK" not in env.log
 """)

@@ -1,6 +1,4 @@
-"""Extensions that are objects in this process: what they are told, what their time does, how they
-fail.
-"""
+"""Extensions that are objects in this process: their events, their time, their failures."""
 
 import contextlib
 import copy
@@ -49,7 +47,7 @@ START_MS = int(datetime(2030, 1, 31, 12, tzinfo=timezone.utc).timestamp() * 1000
 
 
 class Doing(Extension):
-    """Does what it is made with."""
+    """An extension that calls the functions it was made with."""
 
     def __init__(
         self, name=None, events=None, *, init=None, invoke=None, shutdown=None, **keywords
@@ -89,12 +87,12 @@ def raising(exception):
 
 
 def ms_of(env, *types):
-    """Names and times (ms since the first event) of events of these types."""
+    """Return names and times (ms since the first event) of events of these types."""
     first = env.timeline[0].at
     return [(event.name, (event.at - first) / 1000) for event in env.timeline.of(*types)]
 
 
-# -- what they are told ---------------------------------------------------------------------------------------------
+# -- events
 
 
 def test_the_events_are_those_of_the_extensions_api(environment, clock):
@@ -128,7 +126,7 @@ def test_without_a_trace_id_there_is_no_tracing(environment, either_time):
     assert set(told.events[0]) == {"eventType", "deadlineMs", "requestId", "invokedFunctionArn"}
 
 
-def test_each_gets_an_event_of_its_own(environment, either_time):
+def test_each_extension_gets_its_own_copy_of_the_event(environment, either_time):
     class Vandal(Extension):
         def on_invoke(self, event):
             event.clear()
@@ -194,7 +192,7 @@ def test_the_order_on_the_timeline(environment, either_time):
     assert "EXTENSION\tName: b\tState: Ready\tEvents: [INVOKE, SHUTDOWN]\n" in env.log
 
 
-def test_what_runs_beside_is_in_the_order_of_time(environment, clock):
+def test_the_timeline_is_in_the_order_of_virtual_time(environment, clock):
     def work():
         import time
 
@@ -220,7 +218,7 @@ def test_what_runs_beside_is_in_the_order_of_time(environment, clock):
     ]
 
 
-# -- their time -----------------------------------------------------------------------------------------------------
+# -- time
 
 
 @pytest.mark.parametrize(
@@ -234,7 +232,7 @@ def test_what_runs_beside_is_in_the_order_of_time(environment, clock):
         ([3], 0, 3000, 3000),
     ],
 )
-def test_extensions_take_their_time_beside_the_handler(
+def test_extensions_run_beside_the_handler(
     environment, clock, extensions_s, handler_s, duration_ms, overhead_ms
 ):
     extensions = [
@@ -255,7 +253,7 @@ def test_extensions_take_their_time_beside_the_handler(
     ) * bool(extensions)
 
 
-def test_overhead_is_of_its_own_invoke(environment, clock):
+def test_overhead_belongs_to_its_invoke(environment, clock):
     env = environment(SLEEPER, timeout=3)
     slow = env.extension("slow", delay_ms=1000)
     assert env.invoke(0).extension_overhead_ms == 1000
@@ -267,14 +265,14 @@ def test_overhead_is_of_its_own_invoke(environment, clock):
     assert (exited.extension_overhead_ms, exited.duration_ms) == (0, 0)
 
 
-def test_in_real_time_the_handler_follows_and_overhead_is_what_would_be_left(environment):
+def test_in_real_time_the_handler_runs_after_the_extensions(environment):
     env = environment(SLEEPER, extensions=[Doing("slow", invoke=sleeping(0.03))])
     env.initialize()
     invocation = env.invoke(0)
     assert 10 <= invocation.extension_overhead_ms <= invocation.duration_ms
 
 
-def test_delay_ms_and_time_as_the_extension_reads_it(environment, clock):
+def test_delay_ms_passes_before_on_invoke(environment, clock):
     seen = []
 
     class Reader(Extension):
@@ -289,24 +287,24 @@ def test_delay_ms_and_time_as_the_extension_reads_it(environment, clock):
     assert seen == [500, 1000]
 
 
-def test_init_takes_as_long_as_the_longest(environment, clock):
+def test_init_takes_as_long_as_the_longest_extension(environment, clock):
     extensions = [
         Doing("a", init=sleeping(2)),
         Doing("b", init=sleeping(1)),
         Doing("c", init=sleeping(4), internal=True),
     ]
     env = environment(SLEEPER, extensions=extensions, environment={"INIT": "0.5"})
-    # an internal one registers when the function's code has run
+    # an internal extension registers after the code of the function
     assert env.initialize().duration_ms == 4500
     assert env.invoke(0).duration_ms == 0
 
 
-def test_on_init_beside_the_functions_init(environment, clock):
+def test_on_init_runs_beside_the_init_of_the_function(environment, clock):
     env = environment(SLEEPER, extensions=[Doing("a", init=sleeping(2))], environment={"INIT": "3"})
     assert env.initialize().duration_ms == 3000
 
 
-# -- overruns -------------------------------------------------------------------------------------------------------
+# -- overruns
 
 
 def test_an_overrun_is_a_timeout_that_keeps_the_payload(environment, clock):
@@ -335,7 +333,7 @@ def test_an_overrun_is_a_timeout_that_keeps_the_payload(environment, clock):
     assert again.payload == 1
 
 
-def test_both_overrun(environment, clock):
+def test_an_overrun_of_handler_and_extension(environment, clock):
     env = environment(SLEEPER, timeout=2)
     env.extension("slow", delay_ms=10_000)
     failed = env.invoke(5, check=False)
@@ -352,7 +350,7 @@ def test_an_overrun_in_real_time(environment):
     assert env.phases[-1].killed == ("slow",)
 
 
-def test_one_that_swallows_the_end_of_its_time_is_cut_all_the_same(environment, clock):
+def test_an_extension_that_swallows_exceptions_is_cut(environment, clock):
     class Stubborn(Extension):
         def on_invoke(self, event):
             import time
@@ -364,7 +362,7 @@ def test_one_that_swallows_the_end_of_its_time_is_cut_all_the_same(environment, 
     assert env.invoke(0, check=False).status == "timeout"
 
 
-# -- crashes --------------------------------------------------------------------------------------------------------
+# -- crashes
 
 ENDS = pytest.mark.parametrize(
     ("end", "message", "detail"),
@@ -414,17 +412,17 @@ def test_a_crash_at_once_comes_before_the_response(environment, either_time, end
     assert env.state == "reset"
 
 
-def test_the_cause_is_what_the_extension_raised(environment, either_time):
+def test_the_cause_is_the_exception_of_the_extension(environment, either_time):
     problem = ValueError("boom")
     env = environment(SLEEPER, extensions=[Doing("faulty", invoke=raising(problem))])
     with pytest.raises(ExtensionError) as caught:
         env.invoke(0)
     assert caught.value.__cause__ is problem
-    assert "ValueError: boom\n" in env.log  # the traceback, on the stderr of the process that ended
+    assert "ValueError: boom\n" in env.log  # the traceback, written to stderr
     assert "extensions/local.py" not in env.log
 
 
-def test_a_crash_while_the_handler_runs_cuts_it(environment, clock):
+def test_a_crash_while_the_handler_runs_cuts_the_handler(environment, clock):
     env = environment(
         SLEEPER, extensions=[Doing("faulty", invoke=sleeping(0.5, raising(ValueError("x"))))]
     )
@@ -487,7 +485,7 @@ def test_the_handler_ends_its_process_before_the_extension_crashes(environment, 
         env.invoke({"do": "time.sleep(0.5); sys.exit(9)"})
 
 
-def test_a_handler_error_is_no_reset(environment, either_time):
+def test_an_error_of_the_handler_does_not_reset(environment, either_time):
     env = environment(SLEEPER)
     told = env.extension("told")
     with pytest.raises(FunctionError, match="division"):
@@ -544,10 +542,8 @@ def test_posted_errors(environment, either_time, when, call):
     with pytest.raises(ExtensionError) as caught:
         env.invoke(0, request_id="r-1")
     expected = {"init_error": "Extension.InitError", "exit_error": "Extension.ExitError"}[call]
-    refused = (when, call) == (
-        "invoke",
-        "init_error",
-    )  # 403: the table has init/error before the first event only
+    # The API takes init/error only before the first event.
+    refused = (when, call) == ("invoke", "init_error")
     assert caught.value.error_type == ("Extension.Crash" if refused else expected)
     assert caught.value.error_message == "RequestId: r-1 Error: exit status 1"
     details = [fault.detail for fault in env.timeline.of(ExtensionFault)][:2]
@@ -567,7 +563,7 @@ def test_a_posted_error_can_be_pickled(environment):
     assert (copied.call, copied.error_type, copied.code) == ("exit/error", "Extension.Own", 1)
 
 
-def test_registration_that_never_comes(environment, clock):
+def test_an_extension_that_never_registers(environment, clock):
     env = environment(SLEEPER, timeout=4)
     env.extension("mute", registers=False)
     other = env.extension("other")
@@ -586,7 +582,7 @@ def test_registration_that_never_comes(environment, clock):
     assert [phase.killed for phase in env.phases if phase.name == "shutdown"] == [
         ("mute", "other")
     ] * 2
-    assert other.events == []  # it had not come further than the one that it had to wait for
+    assert other.events == []  # it waits for the other one to register
 
 
 def test_on_init_over_the_limit(environment, clock):
@@ -595,10 +591,10 @@ def test_on_init_over_the_limit(environment, clock):
         env.initialize()
 
 
-# -- what they are --------------------------------------------------------------------------------------------------
+# -- classes and objects
 
 
-def test_classes_are_made_anew_and_objects_are_not(environment, either_time):
+def test_classes_are_instantiated_again_and_objects_are_kept(environment, either_time):
     class Fresh(Extension):
         made = 0
 
@@ -619,11 +615,11 @@ def test_classes_are_made_anew_and_objects_are_not(environment, either_time):
     assert [event["eventType"] for event in first.events] == ["INVOKE", "SHUTDOWN"]
     assert [event["eventType"] for event in kept.events] == ["INVOKE", "SHUTDOWN", "INVOKE"]
     env.shutdown()
-    assert env.extensions == (second, kept)  # what it received last can still be read
+    assert env.extensions == (second, kept)  # its last events can still be read
     assert second.events[-1]["shutdownReason"] == "spindown"
 
 
-def test_a_class_that_cannot_be_made_has_crashed(environment, either_time):
+def test_a_class_whose_constructor_raises_has_crashed(environment, either_time):
     class Faulty(Extension):
         def __init__(self):
             print("reading the settings")
@@ -675,7 +671,7 @@ def test_a_class_whose_objects_have_another_name(environment, either_time):
         env.invoke(0)
 
 
-def test_internal_ones(environment, clock):
+def test_internal_extensions(environment, clock):
     env = environment(SLEEPER)
     inside = env.extension("inside", internal=True, delay_ms=500)
     invocation = env.invoke(0)
@@ -689,7 +685,7 @@ def test_internal_ones(environment, clock):
     assert [event["eventType"] for event in inside.events] == ["INVOKE"]
 
 
-def test_ten_are_accepted_and_eleven_are_not(environment, either_time):
+def test_the_limit_of_ten_extensions(environment, either_time):
     ten = environment(SLEEPER, extensions=[Extension(f"e{i}") for i in range(10)])
     assert ten.invoke(0).payload == 1
     ten.close()
@@ -707,7 +703,7 @@ def test_ten_are_accepted_and_eleven_are_not(environment, either_time):
     )
 
 
-def test_eleven_with_internal_ones(environment, either_time):
+def test_the_limit_counts_internal_extensions(environment, either_time):
     env = environment(SLEEPER, extensions=[Extension(f"e{i}", internal=i > 5) for i in range(11)])
     with pytest.raises(
         LifecycleError, match=r"extension 'e10' cannot register: Extension limit \(10\) reached"
@@ -748,7 +744,7 @@ def test_eleven_with_internal_ones(environment, either_time):
         ),
     ],
 )
-def test_what_no_extension_can_be(environment, make, message):
+def test_extensions_that_are_refused(environment, make, message):
     given = make()
     with pytest.raises(ConfigError, match=message):
         FunctionConfig("app.handler", extensions=[given])
@@ -761,7 +757,7 @@ async def _coroutine(self, event):
     pass
 
 
-def test_events_are_no_setting_of_a_class():
+def test_a_class_cannot_set_events():
     with pytest.raises(ConfigError, match="class .*Wrong sets events, .* is called subscriptions"):
 
         class Wrong(Extension):
@@ -811,10 +807,10 @@ def test_repr_copies_and_pickles():
         assert copied.events is not extension.events
 
 
-# -- output, and the test's own control flow ------------------------------------------------------------------------
+# -- output, control flow
 
 
-def test_output_is_the_extensions_log(environment, either_time, capsys):
+def test_output_is_in_the_log_of_the_extension(environment, either_time, capsys):
     def write():
         import os
         import sys
@@ -848,7 +844,7 @@ def test_output_is_the_extensions_log(environment, either_time, capsys):
 
 @pytest.mark.parametrize("when", ["init", "invoke", "shutdown"])
 @pytest.mark.parametrize("leave", [pytest.fail, pytest.skip])
-def test_the_tests_own_control_flow_passes_through(environment, either_time, when, leave):
+def test_control_flow_of_the_test_passes_through(environment, either_time, when, leave):
     once = [leave]
 
     def act():
@@ -882,7 +878,7 @@ def test_a_real_ctrl_c_passes_through(environment, either_time):
     assert env.invoke(0).payload == 1
 
 
-def test_interrupted_beside_others_that_were_told(environment, either_time):
+def test_an_interrupt_before_the_others_have_run(environment, either_time):
     once = [1]
     env = environment(
         SLEEPER, extensions=[Doing("b", invoke=lambda: once and pytest.skip(str(once.pop())))]
@@ -891,12 +887,12 @@ def test_interrupted_beside_others_that_were_told(environment, either_time):
     with pytest.raises(pytest.skip.Exception):
         env.invoke(0)
     env.invoke(0)
-    assert [len(first.events), len(last.events)] == [1, 1]  # nobody else had his turn
+    assert [len(first.events), len(last.events)] == [1, 1]  # the others had not run
     assert [event.extension for event in env.timeline.of(ExtensionDone)] == ["b", "a", "c"]
     assert [event.extension for event in env.timeline.of(ExtensionNotified)] == ["b", "a", "c"] * 2
 
 
-def test_a_freeze_of_the_tests_own(environment, either_time):
+def test_freeze_time_around_the_environment(environment, either_time):
     env = environment(SLEEPER)
     told = env.extension("told")
     with freezegun.freeze_time("2040-01-01"):
@@ -906,7 +902,7 @@ def test_a_freeze_of_the_tests_own(environment, either_time):
     assert [event["deadlineMs"] for event in told.events] == [at + 3000, at + 2000]
 
 
-def test_a_frozen_time_inside_an_extension(environment, either_time):
+def test_freeze_time_inside_an_extension(environment, either_time):
     def freeze():
         with freezegun.freeze_time("2040-01-01"):
             assert datetime.now().year == 2040
@@ -915,7 +911,7 @@ def test_a_frozen_time_inside_an_extension(environment, either_time):
     assert env.invoke(0).payload == 1
 
 
-def test_the_observer_sees_events_of_extensions(environment, clock):
+def test_the_observer_gets_events_of_extensions(environment, clock):
     seen = []
     env = environment(
         SLEEPER,
@@ -935,7 +931,7 @@ def test_the_observer_sees_events_of_extensions(environment, clock):
 
 
 @pytest.mark.parametrize("when", ["make", "init", "invoke", "shutdown"])
-def test_one_that_spins_in_virtual_time(environment, when):
+def test_an_extension_that_spins_in_virtual_time(environment, when):
     def spin():
         if once:
             once.pop()

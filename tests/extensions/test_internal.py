@@ -1,6 +1,4 @@
-"""Internal extensions: threads of the function's that register over HTTP, unmodified, through the
-environment.
-"""
+"""Internal extensions: threads of the function that register over HTTP."""
 
 import importlib.util
 import signal
@@ -12,7 +10,7 @@ import time
 from datetime import datetime, timezone
 
 import pytest
-import responses  # with requests and urllib3: at their first import they add filters of warnings for good
+import responses  # its first import adds filters of warnings for good
 
 from pytest_lambda_lifecycle import (
     ExecutionEnvironment,
@@ -79,9 +77,7 @@ def start(name, on_event=lambda event: None, events=("INVOKE",)):
 
 @pytest.fixture
 def make(tmp_path):
-    """Make environments of functions that have `CLIENT` at hand; after the test nothing of them may
-    be left.
-    """
+    """Make environments of functions that can import `CLIENT`; nothing may be left of them."""
     threads, made = set(threading.enumerate()), []
 
     def make(source, **settings):
@@ -116,7 +112,7 @@ def lines(env, kind):
     return [line for line in env.log.splitlines() if line.startswith(kind)]
 
 
-# -- a package from PyPI ----------------------------------------------------------------------------------------------
+# -- a package from PyPI
 
 SIGTERM = """\
 import signal, sys
@@ -145,7 +141,7 @@ lambda_sigterm = pytest.mark.skipif(
 
 @lambda_sigterm
 @pytest.mark.parametrize(("runtime", "heard"), [("python3.12", True), ("python3.11", False)])
-def test_lambda_sigterm_makes_the_function_hear_of_its_end(make, runtime, heard):
+def test_lambda_sigterm_brings_the_signal_to_the_function(make, runtime, heard):
     env = make(SIGTERM, runtime=runtime)
     assert [env.invoke(number).payload for number in range(2)] == [0, 1]
     assert env.init_count == 1
@@ -166,10 +162,10 @@ def test_lambda_sigterm_under_the_clock(make, lambda_clock):
     assert "bye 15" in env.shutdown().log
 
 
-# -- taking part in invokes -------------------------------------------------------------------------------------------
+# -- taking part in invokes
 
 
-def test_it_holds_the_invoke_open_until_it_asks_for_the_next_event(make):
+def test_the_invoke_lasts_until_the_extension_asks_for_the_next_event(make):
     env = make("""
         seen, answered = [], threading.Event()
 
@@ -204,7 +200,7 @@ def test_it_holds_the_invoke_open_until_it_asks_for_the_next_event(make):
     assert not any(extension.name == "worker" for extension in env.extensions)
 
 
-def test_what_it_prints_after_the_response_belongs_to_the_invoke(make):
+def test_output_after_the_response_belongs_to_the_invoke(make):
     env = make("""
         start("worker", lambda event: (time.sleep(0.01), print("worked on", event["requestId"])))
 
@@ -241,7 +237,7 @@ def test_several_threads(make):
     }
 
 
-def test_its_sleep_is_virtual_under_the_clock(make, lambda_clock):
+def test_sleep_of_the_thread_is_virtual_under_the_clock(make, lambda_clock):
     env = make("""
         start("worker", lambda event: time.sleep(2))
 
@@ -254,9 +250,7 @@ def test_its_sleep_is_virtual_under_the_clock(make, lambda_clock):
     assert env.invoke().duration_ms == 2000
 
 
-def test_longer_than_the_function_may_run_is_a_timeout_though_the_answer_is_there(
-    make, lambda_clock
-):
+def test_a_late_extension_is_a_timeout_that_keeps_the_payload(make, lambda_clock):
     env = make("""
         worked = []
         start("worker", lambda event: (time.sleep(5), worked.append(event)))
@@ -273,7 +267,7 @@ def test_longer_than_the_function_may_run_is_a_timeout_though_the_answer_is_ther
     assert env.phases[-1].reason == "timeout"
 
 
-def test_one_that_never_asks_for_its_next_event(make):
+def test_an_extension_that_never_asks_for_its_next_event(make):
     env = make("""
         done = threading.Event()
         start("blocked", lambda event: done.wait())
@@ -291,7 +285,7 @@ def test_one_that_never_asks_for_its_next_event(make):
         done.set()  # a lock cannot be interrupted
 
 
-def test_one_that_dies_is_waited_for_until_the_timeout(make):
+def test_the_timeout_of_a_thread_that_has_ended(make):
     env = make("""
         client = start("worker", lambda event: exit())
 
@@ -303,7 +297,7 @@ def test_one_that_dies_is_waited_for_until_the_timeout(make):
     assert env.invocations[-1].payload == "answer"
 
 
-def test_one_that_never_gets_ready_ends_init(make, monkeypatch):
+def test_the_timeout_of_init_with_an_extension_that_is_never_ready(make, monkeypatch):
     monkeypatch.setattr(rules, "init_limit_us", lambda *_: 50_000)
     env = make("""
         client = Client()
@@ -318,7 +312,7 @@ def test_one_that_never_gets_ready_ends_init(make, monkeypatch):
     assert lines(env, "EXTENSION")[0] == "EXTENSION\tName: worker\tState: Registered\tEvents: []"
 
 
-def test_an_error_of_its_own_is_told_but_only_an_exit_is_fatal(make):
+def test_an_error_that_the_extension_reports(make):
     env = make("""
         def fail(event):
             path, error_type = "/2020-01-01/extension/exit/error", "Extension.X"
@@ -334,7 +328,7 @@ def test_an_error_of_its_own_is_told_but_only_an_exit_is_fatal(make):
     assert env.invocations[-1].payload == "answer"
 
 
-# -- other ways to speak HTTP -----------------------------------------------------------------------------------------
+# -- other ways to speak HTTP
 
 
 def test_asyncio(make):
@@ -355,7 +349,8 @@ def test_asyncio(make):
 
         async def serve():
             fields, _ = await ask(
-                "POST /2020-01-01/extension/register HTTP/1.1\\r\\nLambda-Extension-Name: worker\\r\\n"
+                "POST /2020-01-01/extension/register HTTP/1.1\\r\\n"
+                "Lambda-Extension-Name: worker\\r\\n"
                 'Content-Length: 21\\r\\n\\r\\n{"events":["INVOKE"]}'
             )
             registered.set()
@@ -385,7 +380,8 @@ REQUESTS = """
     API = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2020-01-01/extension"
     seen = []
     session = requests.Session()
-    answer = session.post(API + "/register", json={"events": ["INVOKE"]}, headers={"Lambda-Extension-Name": "worker"})
+    named = {"Lambda-Extension-Name": "worker"}
+    answer = session.post(API + "/register", json={"events": ["INVOKE"]}, headers=named)
     headers = {"Lambda-Extension-Identifier": answer.headers["Lambda-Extension-Identifier"]}
 
     def serve():
@@ -428,10 +424,8 @@ def test_requests_while_responses_is_active(make):
         env.close()
 
 
-def test_where_a_test_allows_loopback_alone(make, monkeypatch):
-    """As pytest-socket does with --allow-hosts=127.0.0.1 or, for its class, with
-    --disable-socket.
-    """
+def test_a_test_that_disables_sockets(make, monkeypatch):
+    """As pytest-socket does with --disable-socket, or with --allow-hosts=127.0.0.1."""
     real = socket.socket
 
     class Guarded(real):
@@ -453,15 +447,15 @@ def test_where_a_test_allows_loopback_alone(make, monkeypatch):
     assert len(env.module.seen) == 2
     workers = [thread for thread in threading.enumerate() if thread.name == "worker"]
     env.close()
-    for worker in workers:  # at a socket of that class it is not seen to wait, and ends by itself
+    for worker in workers:  # at a socket of that class, the thread ends by itself
         worker.join(5)
     assert socket.socket is Guarded
 
 
-# -- refusals ---------------------------------------------------------------------------------------------------------
+# -- refusals
 
 
-def test_what_the_api_refuses(make):
+def test_registrations_that_are_refused(make):
     env = make("""
         refused = {}
 
@@ -491,7 +485,7 @@ def test_what_the_api_refuses(make):
     }
 
 
-def test_function_code_cannot_play_the_runtime(make):
+def test_function_code_cannot_act_as_the_runtime(make):
     env = make("""
         def ask(path, method="GET", body=None):
             answer, body = Client(once=True).call(method, "/2018-06-01/runtime" + path, body)
@@ -501,8 +495,10 @@ def test_function_code_cannot_play_the_runtime(make):
 
         def handler(event, context):
             answers = [ask("/invocation/next")]
-            answers += [ask(f"/invocation/{one}/response", "POST", {}) for one in (context.aws_request_id, "other")]
-            answers += [ask(f"/invocation/{context.aws_request_id}/error", "POST", {}), ask("/init/error", "POST", {})]
+            identifier = context.aws_request_id
+            for path in (f"{identifier}/response", "other/response", f"{identifier}/error"):
+                answers.append(ask(f"/invocation/{path}", "POST", {}))
+            answers.append(ask("/init/error", "POST", {}))
             return [in_init, *answers]
     """)
     state, identifier = [403, "InvalidStateTransition"], [400, "InvalidRequestID"]
@@ -524,7 +520,7 @@ def test_the_metadata_endpoint_takes_the_token_of_the_environment(make):
     assert env.invoke().payload == [200, {"AvailabilityZoneID": "use1-az1"}, 401]
 
 
-# -- nothing is left --------------------------------------------------------------------------------------------------
+# -- nothing is left
 
 WORKER = """
     connections = []
@@ -542,7 +538,7 @@ def workers():
 
 
 @pytest.mark.parametrize("ending", ["reset", "crash", "recycle"])
-def test_its_thread_ends_with_the_process(make, ending):
+def test_the_thread_ends_with_the_process(make, ending):
     env = make(WORKER)
     assert env.invoke().payload == 1
     before = workers()
@@ -560,7 +556,7 @@ def test_its_thread_ends_with_the_process(make, ending):
     assert not workers()
 
 
-def test_at_the_end_of_an_environment_its_port_is_free(make):
+def test_the_port_is_free_after_the_environment(make):
     env = make(WORKER)
     env.invoke()
     address = address_of(env)
@@ -569,7 +565,7 @@ def test_at_the_end_of_an_environment_its_port_is_free(make):
     assert not answers(address)
 
 
-def test_two_environments_have_their_own(make):
+def test_two_environments_have_their_own_extensions(make):
     one, two = make(WORKER), make(WORKER)
     assert one.invoke().payload == 1
     assert two.invoke().payload == 2
@@ -579,7 +575,7 @@ def test_two_environments_have_their_own(make):
 
 
 @pytest.mark.parametrize("scope", ["", "class_", "module_", "session_"])
-def test_after_the_tests_of_an_environment(pytester, tmp_path, scope):
+def test_no_thread_stays_after_the_tests(pytester, tmp_path, scope):
     pytester.makepyfile(client=CLIENT, app="from client import *\n" + textwrap.dedent(WORKER))
     pytester.makepyfile(f"""
         import threading
@@ -598,11 +594,11 @@ def test_after_the_tests_of_an_environment(pytester, tmp_path, scope):
     assert set(threading.enumerate()) <= before
 
 
-def test_what_it_writes_between_the_turns_of_runtime_and_extensions_is_in_the_log(make, capsys):
+def test_output_between_the_turns_is_in_the_log(make, capsys):
     modules = []
 
     def observer(event):
-        if isinstance(event, RuntimeDone):  # nobody has a turn now
+        if isinstance(event, RuntimeDone):  # no turn is running
             modules[0].go.set()
             assert modules[0].written.wait(10)
 
@@ -630,7 +626,7 @@ def test_what_it_writes_between_the_turns_of_runtime_and_extensions_is_in_the_lo
     assert "own" in capsys.readouterr().out
 
 
-def test_a_thread_that_cannot_be_ended_does_not_keep_the_session_from_ending(pytester):
+def test_a_thread_that_cannot_be_ended_does_not_block_the_session(pytester):
     pytester.makepyfile(client=CLIENT)
     pytester.makepyfile(
         app="""
@@ -652,7 +648,7 @@ def test_a_thread_that_cannot_be_ended_does_not_keep_the_session_from_ending(pyt
     assert "Traceback" not in result.stderr.str()
 
 
-def test_its_thread_is_no_leftover_while_it_waits_for_an_event(make):
+def test_the_thread_of_an_extension_is_not_a_leftover(make):
     env = make("""
         start("worker")
         stop = threading.Event()
@@ -685,7 +681,7 @@ def test_a_worker_of_an_executor_ends_with_the_process(make):
     env.close()
 
 
-def test_beside_an_object_in_virtual_time_each_takes_its_own(make):
+def test_a_thread_beside_an_object_in_virtual_time(make):
     class Slow(Extension):
         def on_invoke(self, event):
             time.sleep(1)
@@ -706,7 +702,7 @@ def test_beside_an_object_in_virtual_time_each_takes_its_own(make):
     assert taken == {(1000, 500)}
 
 
-def test_an_interrupt_while_its_thread_ends_is_not_lost(make):
+def test_an_interrupt_while_the_thread_ends_is_not_lost(make):
     env = make("""
         busy = threading.Event()
 
@@ -731,7 +727,7 @@ def test_an_interrupt_while_its_thread_ends_is_not_lost(make):
         env.shutdown()
     except KeyboardInterrupt:
         assert env.state == "closed"
-    else:  # all was over before it came
+    else:  # the shutdown was over before the interrupt
         with pytest.raises(KeyboardInterrupt):
             interrupt.join(10)
             time.sleep(1)
@@ -740,7 +736,7 @@ def test_an_interrupt_while_its_thread_ends_is_not_lost(make):
             thread.join(10)
 
 
-def test_an_observer_that_raises_in_init_leaves_an_environment_that_goes_on(make):
+def test_an_environment_works_after_an_observer_has_raised_in_init(make):
     trouble = [ExtensionRegistered, FunctionInit]
 
     def observer(event):

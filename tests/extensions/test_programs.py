@@ -1,6 +1,4 @@
-"""External extensions as executables, through the environment: from a layer or by path, in any
-language.
-"""
+"""External extensions that are executables: from a layer or by path, in any language."""
 
 import contextlib
 import os
@@ -57,7 +55,8 @@ def next_event():
 
 
 def fail(kind, error_type):
-    fields = dict(Lambda_Extension_Identifier=identifier, Lambda_Extension_Function_Error_Type=error_type)
+    fields = dict(Lambda_Extension_Identifier=identifier)
+    fields["Lambda_Extension_Function_Error_Type"] = error_type
     return call("POST", "/" + kind + "/error", {{}}, **fields)[0].status
 
 
@@ -76,7 +75,7 @@ _sleep, _clock = time.sleep, time.perf_counter
 
 @pytest.fixture
 def program(tmp_path):
-    """Write an extension: what is no script gets `AGENT` before it."""
+    """Write an extension; a source without a shebang gets `AGENT` before it."""
 
     def program(*sources, name="agent", folder="bin"):
         path = tmp_path / folder / name
@@ -91,9 +90,7 @@ def program(tmp_path):
 
 @pytest.fixture
 def make(tmp_path):
-    """Make environments with extensions; after the test none of their processes, threads and files
-    may be left.
-    """
+    """Make environments with extensions; no process, thread or file may be left of them."""
     made, before, files = [], set(threading.enumerate()), open_files()
 
     def make(*extensions, source=HANDLER, **settings):
@@ -120,11 +117,10 @@ def open_files():
 
 
 def processes_of(address):
-    """Return the numbers of the extension processes that have this address in their environment,
-    zombies apart.
+    """Return the numbers of the extension processes with this address in their environment.
 
-    What function code of another test has started (`multiprocessing` keeps a helper) may have had
-    the same one.
+    Zombies do not count.  Processes of function code do not count either: `multiprocessing` keeps
+    a helper, which another test may have started with the same address.
     """
     if not Path("/proc/self/environ").exists():
         return []
@@ -135,7 +131,7 @@ def processes_of(address):
                 variables = (folder / "environ").read_bytes()
                 if f"AWS_LAMBDA_RUNTIME_API={address}".encode() in variables.split(b"\0"):
                     found += [] if b"_HANDLER=" in variables else [int(folder.name)]
-            except OSError:  # gone, or another user's
+            except OSError:  # it has ended, or belongs to another user
                 pass
     return found
 
@@ -161,17 +157,20 @@ def extension_lines(env):
     return [line for line in env.log.splitlines() if line.startswith("EXTENSION\t")]
 
 
-# -- languages --------------------------------------------------------------------------------------------------------
+# -- languages
 
 
-def test_python_through_a_whole_life(make, program):
+def test_a_python_script(make, program):
     env = make(
         program(
             REGISTERED,
             """
-            say("seen", sorted(set(os.environ) & {"COLOUR", "_HANDLER", "LAMBDA_TASK_ROOT", "AWS_EXECUTION_ENV",
-                "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_XRAY_DAEMON_ADDRESS",
-                "AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_LAMBDA_INITIALIZATION_TYPE"}))
+            names = '''
+                COLOUR _HANDLER LAMBDA_TASK_ROOT AWS_EXECUTION_ENV AWS_LAMBDA_LOG_GROUP_NAME
+                AWS_LAMBDA_LOG_STREAM_NAME AWS_XRAY_DAEMON_ADDRESS AWS_LAMBDA_FUNCTION_NAME
+                AWS_REGION AWS_ACCESS_KEY_ID AWS_LAMBDA_INITIALIZATION_TYPE
+            '''
+            say("seen", sorted(set(os.environ) & set(names.split())))
             while True:
                 event = next_event()
                 say(json.dumps(event))
@@ -187,22 +186,21 @@ def test_python_through_a_whole_life(make, program):
         "EXTENSION\tName: agent\tState: Ready\tEvents: [INVOKE, SHUTDOWN]"
     ]
     assert (
-        "seen ['AWS_ACCESS_KEY_ID', 'AWS_LAMBDA_FUNCTION_NAME', 'AWS_LAMBDA_INITIALIZATION_TYPE', 'AWS_REGION', "
-        "'COLOUR']\n"
+        "seen ['AWS_ACCESS_KEY_ID', 'AWS_LAMBDA_FUNCTION_NAME', "
+        "'AWS_LAMBDA_INITIALIZATION_TYPE', 'AWS_REGION', 'COLOUR']\n"
     ) in env.log
     assert (
-        f'"eventType": "INVOKE", "deadlineMs": {deadline_of(first)}, "requestId": "{first.request_id}"'
-        in env.log
-    )
+        f'"eventType": "INVOKE", "deadlineMs": {deadline_of(first)}, '
+        f'"requestId": "{first.request_id}"'
+    ) in env.log
     assert '"tracing": {"type": "X-Amzn-Trace-Id", "value": "Root=1;Parent=2;Sampled=0"}' in env.log
     end = env.shutdown()
     assert (end.budget_ms, end.killed, end.signals) == (2000, (), ["SIGTERM"])
     assert '"eventType": "SHUTDOWN"' in end.log
     assert '"shutdownReason": "spindown"' in end.log
     records = [record["record"] for record in env.telemetry if record["type"] == "extension"]
-    records = [
-        one for one in records if one.startswith(("seen", "{"))
-    ]  # not what its Python says of open sockets
+    # Without the warnings of its Python about open sockets.
+    records = [one for one in records if one.startswith(("seen", "{"))]
     assert len(records) == 4
     assert env.init_count == 1
 
@@ -214,7 +212,8 @@ def deadline_of(invocation):
 SHELL = """#!/bin/sh
 name=$(basename "$0")
 base="http://$AWS_LAMBDA_RUNTIME_API/2020-01-01/extension"
-identifier=$(curl -s -D - -o /dev/null -H "Lambda-Extension-Name: $name" -d '{"events": ["INVOKE", "SHUTDOWN"]}' \\
+events='{"events": ["INVOKE", "SHUTDOWN"]}'
+identifier=$(curl -s -D - -o /dev/null -H "Lambda-Extension-Name: $name" -d "$events" \\
     "$base/register" | tr -d '\\r' | sed -n 's/^Lambda-Extension-Identifier: //p')
 while :; do
     event=$(curl -s -H "Lambda-Extension-Identifier: $identifier" "$base/event/next")
@@ -247,7 +246,8 @@ static char answer[8192];
 
 static void ask(const char *request) {
     const char *api = getenv("AWS_LAMBDA_RUNTIME_API");
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(strchr(api, ':') + 1))};
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    address.sin_port = htons(atoi(strchr(api, ':') + 1));
     inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
     int connection = socket(AF_INET, SOCK_STREAM, 0), length = 0, got;
     if (connect(connection, (struct sockaddr *)&address, sizeof address)) exit(3);
@@ -260,10 +260,12 @@ static void ask(const char *request) {
 int main(void) {
     char identifier[40] = "", request[512];
     const char *body = "{\"events\":[\"INVOKE\",\"SHUTDOWN\"]}";
-    snprintf(request, sizeof request, "POST /2020-01-01/extension/register HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-             "Lambda-Extension-Name: compiled\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
+    snprintf(request, sizeof request, "POST /2020-01-01/extension/register HTTP/1.1\r\nHost: x\r\n"
+             "Connection: close\r\nLambda-Extension-Name: compiled\r\n"
+             "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
     ask(request);
-    sscanf(strstr(answer, "Lambda-Extension-Identifier: "), "Lambda-Extension-Identifier: %36s", identifier);
+    const char *header = strstr(answer, "Lambda-Extension-Identifier: ");
+    sscanf(header, "Lambda-Extension-Identifier: %36s", identifier);
     snprintf(request, sizeof request, "GET /2020-01-01/extension/event/next HTTP/1.1\r\nHost: x\r\n"
              "Connection: close\r\nLambda-Extension-Identifier: %s\r\n\r\n", identifier);
     do {
@@ -279,7 +281,7 @@ int main(void) {
 @pytest.mark.skipif(
     shutil.which("cc") is None, reason="the compiled extension takes a C compiler, `cc`"
 )
-def test_a_compiled_one_in_a_layer(make, tmp_path):
+def test_a_compiled_program_in_a_layer(make, tmp_path):
     folder = tmp_path / "layer" / "extensions"
     folder.mkdir(parents=True)
     (tmp_path / "agent.c").write_text(COMPILED)
@@ -294,10 +296,10 @@ def test_a_compiled_one_in_a_layer(make, tmp_path):
     assert env.log.count("compiled got {") == 2
 
 
-# -- invokes ----------------------------------------------------------------------------------------------------------
+# -- invokes
 
 
-def test_it_holds_the_invoke_open_after_the_answer(make, program):
+def test_the_invoke_lasts_until_the_extension_has_finished(make, program):
     env = make(program(REGISTERED + LOOP.replace('say("got"', 'time.sleep(0.04), say("got"')))
     invocation = env.invoke()
     assert invocation.payload == "answer"
@@ -309,7 +311,7 @@ def test_it_holds_the_invoke_open_after_the_answer(make, program):
     assert span["durationMs"] == invocation.extension_overhead_ms
 
 
-def test_longer_than_the_function_may_run(make, program, short_end):
+def test_an_extension_that_takes_too_long(make, program, short_end):
     env = make(program(REGISTERED + "next_event()\ntime.sleep(60)\n"))
     env.initialize()
     with pytest.raises(FunctionTimeout):
@@ -319,7 +321,7 @@ def test_longer_than_the_function_may_run(make, program, short_end):
     assert env.phases[-1].killed == ("agent",)
 
 
-def test_frozen_between_invokes(make, program, tmp_path):
+def test_an_extension_is_frozen_between_invokes(make, program, tmp_path):
     beats = tmp_path / "beats"
     env = make(
         program(
@@ -339,16 +341,15 @@ def test_frozen_between_invokes(make, program, tmp_path):
         )
     )
     env.invoke()
-    _sleep(0.02)  # whatever was under way
+    _sleep(0.02)  # for a write that has begun
     before = beats.stat().st_size
     _sleep(0.03)
     assert beats.stat().st_size == before
-    until(
-        lambda: env.invoke() and beats.stat().st_size > before
-    )  # one invoke may be over before its thread has run
+    # One invoke may be over before the thread has run.
+    until(lambda: env.invoke() and beats.stat().st_size > before)
 
 
-# -- faults -----------------------------------------------------------------------------------------------------------
+# -- faults
 
 
 def faults(env):
@@ -366,7 +367,7 @@ def init_fault(env, error_type):
     return str(caught.value)
 
 
-def test_not_executable(make, program):
+def test_a_file_that_is_not_executable(make, program):
     path = program(LOOP)
     path.chmod(0o644)
     text = init_fault(make(path), "Extension.LaunchError")
@@ -374,14 +375,14 @@ def test_not_executable(make, program):
     assert "chmod +x" in text
 
 
-def test_no_shebang(make, tmp_path):
+def test_a_file_without_a_shebang(make, tmp_path):
     path = tmp_path / "agent"
     path.write_text("echo hello\n")
     path.chmod(0o755)
     assert "exec format error" in init_fault(make(path), "Extension.LaunchError")
 
 
-def test_a_bad_one_among_good_ones(make, program):
+def test_one_of_three_that_cannot_be_started(make, program):
     sources = {"a": REGISTERED + LOOP, "b": "#!/no/such/interpreter\n", "c": REGISTERED + LOOP}
     env = make(*[program(source, name=name) for name, source in sources.items()])
     assert "no such file" in init_fault(env, "Extension.LaunchError")
@@ -396,29 +397,29 @@ def test_a_bad_one_among_good_ones(make, program):
 
 
 @pytest.mark.parametrize(("code", "text"), [(0, "exit code 0"), (1, "exit status 1")])
-def test_exits_before_it_registers(make, program, code, text):
+def test_an_extension_that_exits_before_it_registers(make, program, code, text):
     env = make(program(f"#!/bin/sh\necho leaving\nexit {code}\n"))
     assert text in init_fault(env, "Extension.Crash")
     assert "leaving\n" in env.log
-    invocation = env.invoke(check=False)  # a suppressed init, which fails as well
+    invocation = env.invoke(check=False)  # a suppressed init, which fails too
     assert invocation.error_type == "Extension.Crash"
     assert invocation.error["errorMessage"] == f"RequestId: {invocation.request_id} Error: {text}"
 
 
-def test_registers_under_another_name(make, program, short_init):
+def test_an_extension_that_registers_under_another_name(make, program, short_init):
     env = make(program('name = "other"\nidentifier = register("INVOKE")\n' + LOOP))
     init_fault(env, "Sandbox.Timedout")
     assert "EXTENSION\tName: agent\tState: Started\tEvents: []" in extension_lines(env)
 
 
-def test_never_registers(make, program, short_init):
+def test_an_extension_that_never_registers(make, program, short_init):
     env = make(program("#!/bin/sh\nexec sleep 60\n"))
     init_fault(env, "Sandbox.Timedout")
     assert not [event for event in env.timeline if type(event).__name__ == "RuntimeInit"]
     assert env.inits[0].status == "timeout"
 
 
-def test_never_asks_for_its_first_event(make, program, short_init, short_end):
+def test_an_extension_that_never_asks_for_its_first_event(make, program, short_init, short_end):
     env = make(program(REGISTERED + "time.sleep(60)\n"))
     init_fault(env, "Sandbox.Timedout")
     assert extension_lines(env) == [
@@ -426,20 +427,22 @@ def test_never_asks_for_its_first_event(make, program, short_init, short_end):
     ]
 
 
-def test_reports_an_error_in_init(make, program):
+def test_an_extension_that_reports_an_error_in_init(make, program):
     env = make(
         program(REGISTERED + 'assert fail("init", "Extension.ConfigInvalid") == 202\nsys.exit(3)\n')
     )
     assert "exit status 3" in init_fault(env, "Extension.InitError")
     assert extension_lines(env) == [
-        "EXTENSION\tName: agent\tState: InitError\tEvents: [INVOKE, SHUTDOWN]\tError Type: Extension.ConfigInvalid"
+        "EXTENSION\tName: agent\tState: InitError\tEvents: [INVOKE, SHUTDOWN]"
+        "\tError Type: Extension.ConfigInvalid"
     ]
 
 
-def test_crashes_before_the_answer(make, program):
+def test_a_crash_before_the_response(make, program):
     env = make(
         program(REGISTERED + "next_event()\nsys.exit(5)\n"),
-        source="import time\ndef handler(event, context):\n    time.sleep(0.3)\n    return 'answer'\n",
+        source="import time\n"
+        "def handler(event, context):\n    time.sleep(0.3)\n    return 'answer'\n",
     )
     with pytest.raises(ExtensionError) as caught:
         env.invoke()
@@ -450,7 +453,7 @@ def test_crashes_before_the_answer(make, program):
     assert env.phases[-1].reason == "failure"
 
 
-def test_crashes_after_the_answer(make, program):
+def test_a_crash_after_the_response(make, program):
     env = make(program(REGISTERED + "next_event()\ntime.sleep(0.05)\nsys.exit(5)\n"))
     with pytest.raises(ExtensionError):
         env.invoke()
@@ -459,7 +462,7 @@ def test_crashes_after_the_answer(make, program):
     assert ("Extension.Crash", "exit status 5") in faults(env)
 
 
-def test_reports_an_error_and_exits(make, program):
+def test_an_extension_that_reports_an_error_and_exits(make, program):
     env = make(
         program(
             REGISTERED
@@ -472,7 +475,7 @@ def test_reports_an_error_and_exits(make, program):
     assert ("Extension.ExitError", "Extension.Full") in faults(env)
 
 
-def test_dies_while_it_is_frozen(make, program):
+def test_an_extension_that_is_killed_while_frozen(make, program):
     env = make(program(REGISTERED + LOOP))
     env.invoke()
     env.kill_extension("agent")
@@ -485,10 +488,10 @@ def test_dies_while_it_is_frozen(make, program):
     assert again.payload == "answer"
 
 
-# -- the end ----------------------------------------------------------------------------------------------------------
+# -- the end
 
 
-def test_ignores_sigterm_and_the_event(make, program, short_end):
+def test_an_extension_that_ignores_sigterm_and_the_event(make, program, short_end):
     env = make(
         program(
             "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n",
@@ -497,11 +500,11 @@ def test_ignores_sigterm_and_the_event(make, program, short_end):
     )
     env.initialize()
     end = env.shutdown()
-    assert end.killed[-1] == "agent"  # on a busy machine the runtime too, which has 60 ms here
+    assert end.killed[-1] == "agent"  # on a busy machine the runtime too: it has 60 ms here
     assert 190 <= end.duration_ms < 1500
 
 
-def test_one_that_did_not_subscribe_to_the_end_is_killed_at_once(make, program):
+def test_an_extension_without_shutdown_events_is_killed_at_once(make, program):
     env = make(program('identifier = register("INVOKE")\nnext_event()\n' + LOOP))
     env.invoke()
     end = env.shutdown()
@@ -510,7 +513,7 @@ def test_one_that_did_not_subscribe_to_the_end_is_killed_at_once(make, program):
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="takes /proc")
-def test_forks_and_detaches(make, program):
+def test_an_extension_that_forks_and_detaches(make, program):
     env = make(
         program(
             """
@@ -541,10 +544,10 @@ def test_a_flood_of_output(make, program):
     assert dropped["droppedRecords"] > 1_000
 
 
-# -- how many ---------------------------------------------------------------------------------------------------------
+# -- number
 
 
-def test_eleven_are_one_too_many(make, program):
+def test_the_limit_of_ten_extensions(make, program):
     programs = [program(REGISTERED + LOOP, name=f"agent{number:02}") for number in range(11)]
     env = make(*programs)
     assert "10" in init_fault(env, "Extension.LaunchError")
@@ -553,8 +556,8 @@ def test_eleven_are_one_too_many(make, program):
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the shell extension takes curl")
-def test_ten_in_order_of_name(make, program):
-    """Small ones: the point is their number."""
+def test_extensions_start_in_the_order_of_their_names(make, program):
+    """Shell scripts, since ten of them start faster."""
     env = make(*[program(SHELL, name=f"agent{number}") for number in reversed(range(10))])
     assert env.invoke().payload == "answer"
     assert len(extension_lines(env)) == 10
@@ -562,20 +565,20 @@ def test_ten_in_order_of_name(make, program):
     assert env.shutdown().killed == ()
 
 
-def test_two_of_one_name(program, tmp_path):
+def test_two_extensions_of_the_same_name(program, tmp_path):
     paths = [program(LOOP, folder=folder) for folder in ("one", "two")]
     with pytest.raises(ConfigError, match="agent"):
         ExecutionEnvironment(FunctionConfig("app.handler", code_dir=tmp_path, extensions=paths))
 
 
-def test_not_under_the_clock(program, tmp_path, lambda_clock):
+def test_programs_are_refused_under_lambda_clock(program, tmp_path, lambda_clock):
     with pytest.raises(ConfigError, match="lambda_clock"):
         ExecutionEnvironment(
             FunctionConfig("app.handler", code_dir=tmp_path, extensions=[program(LOOP)])
         )
 
 
-# -- nothing outlives the session -------------------------------------------------------------------------------------
+# -- nothing outlives the session
 
 SESSION = """
 import os, pathlib, signal, threading, time
@@ -590,8 +593,9 @@ def test_one(lambda_lifecycle):
 
 @pytest.fixture
 def session(pytester, program):
-    """Run pytest in a process of its own, on one test with an extension; returns its address and
-    the process.
+    """Run pytest in a new process on one test with an extension.
+
+    Return the address of the environment's API, the exit code and the output.
     """
 
     def session(then, *arguments):
@@ -623,7 +627,7 @@ def session(pytester, program):
     ],
     ids=["SIGKILL", "Ctrl-C", "_exit", "failure", "success"],
 )
-def test_nothing_outlives_pytest(session, then, code):
+def test_no_process_outlives_pytest(session, then, code):
     address, ended, out = session(then)
     assert ended == code, out
     until(lambda: processes_of(address) == [])
@@ -668,7 +672,7 @@ def test_a_crash_while_the_function_is_imported_ends_init(make, program):
         env.initialize()
 
 
-def test_how_long_each_took_to_end_and_in_which_order(make, program):
+def test_durations_and_order_of_the_ends(make, program):
     slow = program(
         REGISTERED, LOOP.replace("sys.exit()", "time.sleep(0.3); sys.exit()"), name="a-slow"
     )
@@ -682,7 +686,7 @@ def test_how_long_each_took_to_end_and_in_which_order(make, program):
 
 
 @pytest.mark.parametrize("way", ["idle", "freeze_time"])
-def test_the_deadline_is_in_the_machines_time(make, program, way):
+def test_the_deadline_is_in_the_time_of_the_machine(make, program, way):
     left = 'say("left", int(event["deadlineMs"] - time.time() * 1000))'
     agent = program(REGISTERED, LOOP.replace('say("got", event["eventType"])', left))
     env = make(agent, timeout=30)
@@ -699,7 +703,7 @@ def test_the_deadline_is_in_the_machines_time(make, program, way):
     assert 0 < shutdown <= 2000
 
 
-def test_what_it_writes_has_its_place_beside_what_the_function_writes(make, program):
+def test_output_of_extension_and_function_is_in_order_of_time(make, program):
     agent = program(REGISTERED, LOOP)
     handler = """
         import time

@@ -1,6 +1,4 @@
-"""Telemetry and logs from the environment to those who subscribed: extensions of their own process,
-and threads.
-"""
+"""Telemetry and logs from the environment to its subscribers: programs, and threads."""
 
 import json
 import os
@@ -63,7 +61,8 @@ class Client:
         self.connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
         self.headers = {"Lambda-Extension-Name": name}
         answer, _ = self.call("POST", "/2020-01-01/extension/register", {"events": events})
-        self.headers = {"Lambda-Extension-Identifier": answer.headers["Lambda-Extension-Identifier"]}
+        identifier = answer.headers["Lambda-Extension-Identifier"]
+        self.headers = {"Lambda-Extension-Identifier": identifier}
 
     def call(self, method, path, body=None):
         self.connection.request(method, path, json.dumps(body), self.headers)
@@ -74,7 +73,9 @@ class Client:
         return self.call("GET", "/2020-01-01/extension/event/next")[1]
 
     def subscribe(self, destination, types=("platform", "function"), logs=False, **more):
-        path, body = ("/2020-08-15/logs", {}) if logs else ("/2022-07-01/telemetry", {"schemaVersion": "2022-12-13"})
+        path, body = "/2022-07-01/telemetry", {"schemaVersion": "2022-12-13"}
+        if logs:
+            path, body = "/2020-08-15/logs", {}
         body |= {"types": types, "destination": destination, "buffering": {"timeoutMs": 25}, **more}
         answer, reply = self.call("PUT", path, body)
         return answer.status, reply
@@ -97,7 +98,8 @@ status = client.subscribe(destination, **{options!r})
 print("subscribed", *status, flush=True)
 while client.next()["eventType"] == "INVOKE":
     pass
-while {kind!r} == "TCP" and open({received!r}).read().count("platform.report") < 2:  # it has no acknowledgement
+# TCP has no acknowledgement.
+while {kind!r} == "TCP" and open({received!r}).read().count("platform.report") < 2:
     time.sleep(0.002)
 """
 HANDLER = """
@@ -129,9 +131,7 @@ def make(tmp_path):
 
 @pytest.fixture
 def subscriber(tmp_path):
-    """Write a program that subscribes and keeps what it receives; returns its path and what reads
-    that.
-    """
+    """Write a program that subscribes; return its path, and a function that reads its batches."""
 
     def subscriber(kind="HTTP", destination=None, name="probe", **options):
         received = tmp_path / f"{name}.received"
@@ -182,7 +182,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="extension processes need 
 
 @posix
 @pytest.mark.parametrize("kind", ["HTTP", "TCP"])
-def test_a_program_gets_everything_in_order(make, subscriber, kind):
+def test_a_program_gets_all_records_in_order(make, subscriber, kind):
     path, read = subscriber(kind)
     env = make(extensions=[path])
     first = env.invoke("one")
@@ -228,18 +228,18 @@ def test_the_logs_api(make, subscriber):
 
 
 @posix
-def test_what_happens_late_comes_with_the_next_invoke_or_at_the_end(make, subscriber):
+def test_late_records_come_with_the_next_invoke_or_at_the_end(make, subscriber):
     path, read = subscriber(types=["platform"], buffering={"timeoutMs": 30_000})
     env = make(extensions=[path])
     env.invoke("one")
     env.invoke("two")
-    assert read() == []  # the environment is frozen, and its buffer not due
+    assert read() == []  # the environment is frozen, and the buffer is not due
     env.shutdown()
     assert [record["type"] for record in records(read())].count("platform.report") == 2
 
 
 @posix
-def test_its_own_output_is_a_record_of_its_own(make, subscriber):
+def test_output_of_the_extension_is_a_record(make, subscriber):
     path, read = subscriber(types=["extension"])
     env = make(extensions=[path])
     env.invoke()
@@ -259,7 +259,7 @@ def test_its_own_output_is_a_record_of_its_own(make, subscriber):
         ("None", "destination"),
     ],
 )
-def test_a_bad_destination_is_refused_and_nothing_is_sent(make, subscriber, destination, problem):
+def test_a_bad_destination_is_refused(make, subscriber, destination, problem):
     path, read = subscriber(destination=destination)
     env = make(extensions=[path])
     env.invoke()
@@ -272,7 +272,7 @@ def test_a_bad_destination_is_refused_and_nothing_is_sent(make, subscriber, dest
 
 
 @posix
-def test_a_listener_that_is_gone_loses_records_and_nothing_else(make, subscriber):
+def test_a_listener_that_is_gone_loses_records(make, subscriber):
     path, read = subscriber()
     env = make(extensions=[path])
     env.invoke("one")
@@ -317,7 +317,7 @@ DESTINATIONS = {
 
 
 @pytest.mark.parametrize("kind", ["HTTP", "TCP"])
-def test_a_listener_in_the_function_itself(make, kind):
+def test_a_listener_in_the_function(make, kind):
     env = make(INTERNAL.format(kind=kind, destination=DESTINATIONS[kind], port=0))
     env.initialize()
     received = env.module.received
@@ -329,9 +329,8 @@ def test_a_listener_in_the_function_itself(make, kind):
     assert types.count("platform.report") >= 1
     lines = [record["record"] for record in received if record["type"] == "function"]
     assert lines[:2] == ["in init\n", "working on one\n"]
-    if (
-        kind == "HTTP"
-    ):  # which answers; over TCP the last batch may still be on its way when the process ends
+    # Without acknowledgements, over TCP, the process may end before it has read the last batch.
+    if kind == "HTTP":
         assert lines[2] == "working on two\n"
         assert types[-1] == "platform.report"
 
@@ -352,13 +351,12 @@ def test_subscribing_after_init_is_refused(make):
     assert (status, body["errorType"]) == (403, "Telemetry.SubscriptionClosed")
 
 
-def test_after_a_reset_they_subscribe_anew(make):
+def test_extensions_subscribe_again_after_a_reset(make):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    env = make(
-        INTERNAL.format(kind="HTTP", destination=DESTINATIONS["HTTP"], port=port)
-    )  # one for all its processes
+    # All processes of the environment listen at the same port.
+    env = make(INTERNAL.format(kind="HTTP", destination=DESTINATIONS["HTTP"], port=port))
     for _ in range(2):
         assert env.invoke().payload == [200, "OK"]
         assert env.module.port == port

@@ -1,4 +1,4 @@
-"""What extension processes write: lines, bounded."""
+"""Output of extension processes: whole lines, up to a limit."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def recorder():
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
-def test_lines_are_whole_however_they_arrive(recorder, size):
+def test_lines_are_whole_in_whatever_pieces_they_arrive(recorder, size):
     text = "first\n\ngrüße ∞ 🐍\r\nno end".encode()
     for start in range(0, len(text), size):
         assert recorder.output.feed(text[start : start + size])
@@ -27,27 +27,27 @@ def test_lines_are_whole_however_they_arrive(recorder, size):
     assert recorder.lost == []
 
 
-def test_nothing_written_is_nothing_recorded(recorder):
+def test_no_output_is_no_line(recorder):
     recorder.output.end()
     recorder.output.settle()
     assert recorder.lines == recorder.lost == []
 
 
-def test_bytes_that_are_no_text(recorder):
+def test_bytes_that_are_not_text(recorder):
     recorder.output.feed(b"a\xff\x00b\n")
     assert recorder.lines == ["a\ufffd\x00b\n"]
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])
 def test_a_line_without_end_is_cut_between_characters(recorder, end):
-    text = "a" + "🐍" * (MAX_LINE // 2)  # twice as much, and no multiple of it
+    text = "a" + "🐍" * (MAX_LINE // 2)  # twice the limit, and not a multiple of it
     recorder.output.feed(text.encode() + end)
     recorder.output.end()
     assert "".join(recorder.lines) == text + end.decode()
     assert [len(line.encode()) for line in recorder.lines] == [MAX_LINE - 3, MAX_LINE, 4 + len(end)]
 
 
-def test_too_much_is_dropped_and_counted(recorder):
+def test_output_over_the_limit_is_dropped_and_counted(recorder):
     line = b"x" * 1023 + b"\n"
     fits = OUTPUT_LIMIT // len(line)
     assert [recorder.output.feed(line) for _ in range(fits + 10)] == [True] * fits + [False] * 10
@@ -57,7 +57,7 @@ def test_too_much_is_dropped_and_counted(recorder):
     assert recorder.lost == [(10, 10 * len(line))]
 
 
-def test_the_next_stretch_begins_with_a_whole_line(recorder):
+def test_the_next_turn_begins_with_a_whole_line(recorder):
     recorder.output.feed(b"y\n" * (OUTPUT_LIMIT // 2) + b"begun")
     recorder.output.feed(b", dropped\ndropped, too")
     recorder.output.settle()
@@ -71,7 +71,7 @@ def test_the_next_stretch_begins_with_a_whole_line(recorder):
     assert len(recorder.lost) == 2
 
 
-def test_each_stretch_may_write_as_much(recorder):
+def test_each_turn_has_the_same_limit(recorder):
     for _ in range(3):
         assert recorder.output.feed(b"z\n" * (OUTPUT_LIMIT // 2))
         assert not recorder.output.feed(b"more\n")

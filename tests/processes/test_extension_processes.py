@@ -1,4 +1,4 @@
-"""External extensions as processes: started, captured, frozen, ended, and nothing of them left."""
+"""Processes of external extensions: start, output, freeze, end, and cleaning up."""
 
 import os
 import shutil
@@ -41,9 +41,7 @@ def until(condition, seconds=20.0):
 
 
 def state_of(pid):
-    """Return the letter that ps shows: ``Z`` was killed and not reaped yet; "" when the process is
-    gone.
-    """
+    """Return the letter that ps shows, or "" for no process; ``Z`` is ended and not reaped."""
     if Path("/proc/self/stat").exists():
         try:
             return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -58,7 +56,7 @@ def gone(*pids):
 
 
 class Extension:
-    """A process and what it told."""
+    """A process, its output and its exit code."""
 
     def __init__(self, path, variables, directory, guard):
         self.told, self.lost = [], []
@@ -89,7 +87,7 @@ class Extension:
 
 @pytest.fixture
 def address():
-    """One that nobody else has, nor a worker of xdist: processes are known by it."""
+    """An address that no other test uses: processes are found by it."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{bound.getsockname()[1]}"
@@ -105,7 +103,7 @@ def guard(address):
 
 @pytest.fixture
 def extension(tmp_path, guard, address):
-    """Write an executable and make its process; after the test nothing of it may be left."""
+    """Write an executable and make its process; nothing may be left of it after the test."""
     made, before, threads = [], open_files(), set(threading.enumerate())
 
     def make(source, name="agent", directory="/", **variables):
@@ -133,7 +131,7 @@ def open_files():
     return len(os.listdir("/dev/fd"))
 
 
-# -- started, written, ended ----------------------------------------------------------------------
+# -- started, written, ended
 
 
 def test_a_shell_script(extension, tmp_path, address):
@@ -154,12 +152,14 @@ def test_a_shell_script(extension, tmp_path, address):
     assert one.text == f"agent in {tmp_path}: {address} red\nto stderr\nnothing to read\nno end"
 
 
-def test_a_python_script_knows_the_sandbox(extension):
+def test_a_python_script_resolves_the_names_of_the_sandbox(extension):
     source = f"""\
         #!{sys.executable}
         import http.server, os, sys
-        server = http.server.HTTPServer(("sandbox.localdomain", 0), http.server.BaseHTTPRequestHandler)
-        print(server.server_address[0], os.path.basename(__file__), os.getpgid(0) == os.getpid() == os.getsid(0))
+        handler = http.server.BaseHTTPRequestHandler
+        server = http.server.HTTPServer(("sandbox.localdomain", 0), handler)
+        leads = os.getpgid(0) == os.getpid() == os.getsid(0)
+        print(server.server_address[0], os.path.basename(__file__), leads)
         """
     one = extension(source, name="agent.py")
     one.process.start()
@@ -167,7 +167,7 @@ def test_a_python_script_knows_the_sandbox(extension):
     assert one.text == "127.0.0.1 agent.py True\n"
 
 
-def test_a_compiled_one(extension, tmp_path):
+def test_a_compiled_program(extension, tmp_path):
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("there is no C compiler")
@@ -182,7 +182,7 @@ def test_a_compiled_one(extension, tmp_path):
     assert one.text == f"1 {one.process.path}\n"
 
 
-def test_variables_are_the_ones_given_and_no_others(extension, monkeypatch):
+def test_a_process_has_the_given_variables_only(extension, monkeypatch):
     monkeypatch.setenv("OF_THE_TEST", "1")
     one = extension(f"#!{sys.executable}\nimport os; print(*sorted(os.environ))\n", TABLE="orders")
     one.process.start()
@@ -195,21 +195,21 @@ def test_variables_are_the_ones_given_and_no_others(extension, monkeypatch):
     }
 
 
-def test_one_that_exits_at_once(extension):
+def test_a_process_that_exits_at_once(extension):
     one = extension("#!/bin/sh\n")
     one.process.start()
     assert one.end() == 0
     assert one.told == [0]
 
 
-def test_one_that_closes_its_output_goes_on(extension):
+def test_a_process_that_closes_its_output_runs_on(extension):
     one = extension("#!/bin/sh\necho ready\nexec >&- 2>&-\nwhile :; do sleep 60; done\n").start()
     assert not one.process.join(0.05)
     one.process.kill()
     assert one.end() == -signal.SIGKILL
 
 
-def test_one_that_ignores_sigterm(extension):
+def test_a_process_that_ignores_sigterm(extension):
     one = extension(
         "#!/bin/sh\ntrap 'echo no' TERM\necho ready\nwhile :; do sleep 60 & wait $!; done\n"
     ).start()
@@ -223,7 +223,7 @@ def test_one_that_ignores_sigterm(extension):
     assert one.told.count(-signal.SIGKILL) == 1
 
 
-def test_one_that_heeds_sigterm(extension):
+def test_a_process_that_handles_sigterm(extension):
     one = extension(
         "#!/bin/sh\ntrap 'exit 4' TERM\necho ready\nwhile :; do sleep 60 & wait $!; done\n"
     ).start()
@@ -232,7 +232,7 @@ def test_one_that_heeds_sigterm(extension):
 
 
 @pytest.mark.parametrize("how", ["kill", "exit"])
-def test_its_children_end_with_it(extension, how):
+def test_children_end_with_the_process(extension, how):
     wait = "wait" if how == "kill" else "exit 0"
     one = extension(
         f"#!/bin/sh\nsleep 60 &\necho $!\nsleep 60 &\necho $!\necho ready\n{wait}\n"
@@ -245,7 +245,7 @@ def test_its_children_end_with_it(extension, how):
     until(lambda: gone(*children))
 
 
-def test_many_at_once(extension):
+def test_many_processes_at_once(extension):
     many = [
         extension(f"#!/bin/sh\necho {number}\nexit {number}\n", name=f"agent{number}")
         for number in range(20)
@@ -269,7 +269,7 @@ def test_freeze_and_thaw(extension):
     assert one.end() == -signal.SIGKILL
 
 
-def test_a_flood(extension):
+def test_output_over_the_limit(extension):
     one = extension("#!/bin/sh\nexec yes the same again and again\n")
     one.process.start()
     fits = OUTPUT_LIMIT // len("the same again and again\n")
@@ -280,7 +280,7 @@ def test_a_flood(extension):
     assert size > 0
     assert lines == pytest.approx(size / len("the same again and again\n"), abs=2)
     until(lambda: state_of(one.process.pid) == "T")
-    _sleep(0.02)  # what was in the pipe is read
+    _sleep(0.02)  # the content of the pipe has been read
     kept = len(one.told)
     assert kept < 1.5 * fits
     one.process.thaw()
@@ -289,7 +289,7 @@ def test_a_flood(extension):
     assert one.end() == -signal.SIGKILL
 
 
-def test_one_that_floods_and_exits_is_recorded_to_its_end(extension):
+def test_output_of_a_process_that_exits_is_complete(extension):
     one = extension("#!/bin/sh\nhead -c 300000 /dev/zero | tr '\\0' 'x'\necho\necho last\n")
     one.process.start()
     assert one.end() == 0
@@ -297,7 +297,7 @@ def test_one_that_floods_and_exits_is_recorded_to_its_end(extension):
     assert one.lost == []
 
 
-# -- what cannot be started -----------------------------------------------------------------------
+# -- what cannot be started
 
 
 @pytest.mark.parametrize(
@@ -327,7 +327,7 @@ def test_one_that_floods_and_exits_is_recorded_to_its_end(extension):
 )
 def test_launch_errors(extension, content, mode, error_type, message):
     if content == "#!/bin/sh\n" and os.access("/root", os.W_OK):
-        mode = 0o600  # for root, too, at least one bit has to be set
+        mode = 0o600  # for root, at least one bit has to be set
     one = extension(content or "")
     path = one.process.path
     path.chmod(mode)
@@ -343,7 +343,7 @@ def test_launch_errors(extension, content, mode, error_type, message):
     assert one.process.pid is None
 
 
-def test_where_there_are_no_process_groups(extension, monkeypatch):
+def test_a_system_without_process_groups(extension, monkeypatch):
     one = extension(WAITS)
     monkeypatch.setattr(processes, "os", SimpleNamespace(name="nt"))
     with pytest.raises(
@@ -352,7 +352,7 @@ def test_where_there_are_no_process_groups(extension, monkeypatch):
         one.process.start()
 
 
-def test_importing_takes_nothing_that_windows_lacks():
+def test_importing_works_without_functions_that_windows_lacks():
     code = """
         import os, select, signal, subprocess
         for module, names in [
@@ -368,10 +368,10 @@ def test_importing_takes_nothing_that_windows_lacks():
     subprocess.run([sys.executable, "-c", path + textwrap.dedent(code)], check=True)
 
 
-# -- in the company of function code and of tools -------------------------------------------------
+# -- in the company of function code and of tools
 
 
-def test_it_is_not_taken_for_the_functions(extension):
+def test_a_process_does_not_count_as_a_child_of_the_function(extension):
     children, threads = Children(lambda: True), StartedThreads(lambda: None, lambda: True)
     undo = [children.enter(), threads.enter()]
     try:
@@ -384,7 +384,7 @@ def test_it_is_not_taken_for_the_functions(extension):
     assert one.end() == -signal.SIGKILL
 
 
-def test_while_a_test_has_frozen_time(extension):
+def test_a_process_under_freeze_time(extension):
     with freezegun.freeze_time("2030-01-01"):
         one = extension("#!/bin/sh\nread -r x\nexit 2\n")
         one.process.start()
@@ -392,8 +392,8 @@ def test_while_a_test_has_frozen_time(extension):
 
 
 @pytest.mark.skipif(not hasattr(os, "waitid"), reason="the platform has no waitid")
-def test_function_code_that_reaps_every_child(extension):
-    """`os.wait` takes the exit code away from us: the end is still noticed."""
+def test_a_process_that_function_code_reaps(extension):
+    """`os.wait` takes the exit code; the end of the process is noticed all the same."""
     one = extension("#!/bin/sh\necho ready\nread -r x </dev/tty\nexit 0\n", name="short")
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
@@ -404,7 +404,7 @@ def test_function_code_that_reaps_every_child(extension):
     assert one.text.startswith("ready\n")
 
 
-# -- none outlives us -----------------------------------------------------------------------------
+# -- none outlives us
 
 DETACHES = f"""\
     #!{sys.executable}
@@ -427,7 +427,7 @@ def detached(extension, name):
 
 
 @on_linux
-def test_one_that_detaches_is_found(extension, guard):
+def test_a_process_that_detaches_is_found(extension, guard):
     one, stray = detached(extension, "wait")
     one.process.kill()
     assert one.end() == -signal.SIGKILL  # although the stray still holds the pipe
@@ -439,7 +439,7 @@ def test_one_that_detaches_is_found(extension, guard):
 
 @on_linux
 @pytest.mark.parametrize("missing", ["pidfd_open", "kernel"])
-def test_strays_end_on_an_old_kernel_too(extension, guard, monkeypatch, missing):
+def test_detached_processes_end_on_an_old_kernel(extension, guard, monkeypatch, missing):
     def refuse(pid):
         raise OSError(38, "Function not implemented")
 
@@ -448,18 +448,18 @@ def test_strays_end_on_an_old_kernel_too(extension, guard, monkeypatch, missing)
     one.end()
     monkeypatch.setattr(guarding, "_open_process", None if missing == "pidfd_open" else refuse)
     assert stray in guard.end_strays()
-    until = time.monotonic() + 5  # without a handle on it nobody can wait for its very end
+    until = time.monotonic() + 5  # without a handle, the end cannot be waited for
     while not gone(stray) and time.monotonic() < until:
         time.sleep(0.01)
     assert gone(stray)
 
 
 @on_linux
-def test_what_others_have_started_is_let_alone(guard, address):
+def test_other_processes_are_not_killed(guard, address):
     base = {"PATH": os.environ["PATH"]}
     ours = {"AWS_LAMBDA_RUNTIME_API": address}
     others = [
-        base | ours | {"_HANDLER": "app.handler"},  # function code's own
+        base | ours | {"_HANDLER": "app.handler"},  # of function code
         base | {"AWS_LAMBDA_RUNTIME_API": address + "0"},  # of another environment
         base,
     ]
@@ -481,10 +481,12 @@ PARENT = """
     from pytest_lambda_lifecycle.processes.child import ExtensionProcess
     def wrote(text): sys.stdout.write(text), sys.stdout.flush()
     guard = Guard(sys.argv[2])
-    variables = extension_variables({"PATH": os.environ["PATH"], "AWS_LAMBDA_RUNTIME_API": sys.argv[2]})
+    given = {"PATH": os.environ["PATH"], "AWS_LAMBDA_RUNTIME_API": sys.argv[2]}
+    variables = extension_variables(given)
     for path in map(Path, sys.argv[3:]):
         ExtensionProcess(
-            path.name, path, variables=variables, directory="/", wrote=wrote, exited=print, guard=guard
+            path.name, path, variables=variables, directory="/",
+            wrote=wrote, exited=print, guard=guard,
         ).start()
     if sys.argv[1] == "fork":
         child = os.fork()  # as function code with multiprocessing
@@ -497,9 +499,9 @@ PARENT = """
 
 @on_linux
 @pytest.mark.parametrize("how", ["killed", "interrupted", "fork"])
-def test_nothing_outlives_a_parent_that_dies(tmp_path, address, how):
+def test_no_process_outlives_a_parent_that_dies(tmp_path, address, how):
     paths = []
-    # The first one is known by its group alone, the second one by its variables alone.
+    # The first process is found by its group alone, the second one by its variables alone.
     cleared = "#!/bin/sh\nexec env -i /bin/sh -c 'echo pid $$; while :; do sleep 60; done'\n"
     for name, source in {"first": cleared, "wait": DETACHES}.items():
         paths.append(tmp_path / name)
@@ -521,8 +523,8 @@ def test_nothing_outlives_a_parent_that_dies(tmp_path, address, how):
     assert not gone(said["pid"])
     assert not gone(said["detached"])
     assert not gone(said["guard"])
-    os.kill(said["guard"], signal.SIGTERM)  # as those do who end a tree of processes
-    if how == "interrupted":  # as the terminal does it: to the whole group
+    os.kill(said["guard"], signal.SIGTERM)  # as tools do that end a tree of processes
+    if how == "interrupted":  # as the terminal does: to the whole group
         os.killpg(parent.pid, signal.SIGINT)
     else:
         parent.kill()
@@ -535,7 +537,7 @@ def test_nothing_outlives_a_parent_that_dies(tmp_path, address, how):
         parent.wait()
 
 
-def test_the_guard_starts_with_the_first_and_ends_when_closed(extension, guard):
+def test_the_guard_starts_with_the_first_process(extension, guard):
     assert guard._child is None
     one = extension(WAITS).start()
     shell = guard._child.pid
@@ -547,13 +549,13 @@ def test_the_guard_starts_with_the_first_and_ends_when_closed(extension, guard):
     guard.close()
 
 
-def test_the_guard_ends_what_it_was_told_of_and_nothing_else(guard):
+def test_the_guard_kills_the_groups_that_were_added(guard):
     sleepers = [subprocess.Popen(["sleep", "60"], start_new_session=True) for _ in range(3)]
     try:
         for one in sleepers[:2]:
             guard.add(one.pid)
         guard.remove(sleepers[0].pid)
-        guard._child.stdin.close()  # as when this process dies
+        guard._child.stdin.close()  # as if this process had died
         assert sleepers[1].wait() == -signal.SIGKILL
         guard._child.wait()
         assert sleepers[0].poll() is sleepers[2].poll() is None
@@ -563,7 +565,7 @@ def test_the_guard_ends_what_it_was_told_of_and_nothing_else(guard):
             one.wait()
 
 
-def test_somebody_has_killed_the_guard(extension, guard):
+def test_a_guard_that_was_killed(extension, guard):
     one = extension(WAITS).start()
     os.kill(guard._child.pid, signal.SIGKILL)
     guard._child.wait()
@@ -574,8 +576,8 @@ def test_somebody_has_killed_the_guard(extension, guard):
 
 
 @pytest.mark.skipif(not hasattr(os, "waitid"), reason="the platform has no waitid")
-def test_the_guard_forgets_a_group_that_has_ended(extension, guard, monkeypatch):
-    """Before its number is free again: when the guard is told, the process is a zombie still."""
+def test_a_group_that_has_ended_is_removed_from_the_guard(extension, guard, monkeypatch):
+    """While the process is a zombie, so that its number has not been reused."""
     told = []
     monkeypatch.setattr(guard, "_tell", lambda line: told.append((line, state_of(one.process.pid))))
     one = extension("#!/bin/sh\n")
@@ -585,7 +587,7 @@ def test_the_guard_forgets_a_group_that_has_ended(extension, guard, monkeypatch)
     assert told[1][1] == "Z"
 
 
-# -- which, and with what -------------------------------------------------------------------------
+# -- files and variables
 
 
 def test_find_extensions(tmp_path):
@@ -618,7 +620,7 @@ def test_find_extensions(tmp_path):
     ]
 
 
-def test_paths_hold_in_another_directory(tmp_path, monkeypatch):
+def test_paths_are_absolute(tmp_path, monkeypatch):
     (tmp_path / "layer" / "extensions").mkdir(parents=True)
     (tmp_path / "layer" / "extensions" / "agent").write_text("")
     monkeypatch.chdir(tmp_path)
@@ -629,13 +631,13 @@ def test_paths_hold_in_another_directory(tmp_path, monkeypatch):
 
 HIDDEN = """
     AWS_EXECUTION_ENV AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME AWS_XRAY_CONTEXT_MISSING
-    AWS_XRAY_DAEMON_ADDRESS LAMBDA_RUNTIME_DIR LAMBDA_TASK_ROOT _AWS_XRAY_DAEMON_ADDRESS _AWS_XRAY_DAEMON_PORT _HANDLER
-    _X_AMZN_TRACE_ID _LAMBDA_TELEMETRY_LOG_FD
+    AWS_XRAY_DAEMON_ADDRESS LAMBDA_RUNTIME_DIR LAMBDA_TASK_ROOT _AWS_XRAY_DAEMON_ADDRESS
+    _AWS_XRAY_DAEMON_PORT _HANDLER _X_AMZN_TRACE_ID _LAMBDA_TELEMETRY_LOG_FD
 """.split()
 SEEN = """
     AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_REGION AWS_LAMBDA_FUNCTION_NAME TZ
-    AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_RUNTIME_API PATH TABLE _MINE
-    AWS_LAMBDA_INITIALIZATION_TYPE
+    AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_RUNTIME_API PATH
+    TABLE _MINE AWS_LAMBDA_INITIALIZATION_TYPE
 """.split()
 
 
@@ -645,7 +647,7 @@ def test_variables_of_an_extension():
     assert given == dict.fromkeys(HIDDEN + SEEN, "value")
 
 
-def test_the_python_path_goes_on_behind_ours():
+def test_the_folder_of_the_sandbox_comes_first_in_the_python_path():
     assert (
         extension_variables({"PYTHONPATH": "/mine"})["PYTHONPATH"] == f"{SANDBOX}{os.pathsep}/mine"
     )

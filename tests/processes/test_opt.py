@@ -1,4 +1,4 @@
-"""``/opt`` as programs of layers find it."""
+"""``/opt`` for programs of layers."""
 
 import os
 import stat
@@ -29,9 +29,11 @@ def call(method, path, body=None, **headers):
     answer = connection.getresponse()
     return answer, json.loads(answer.read())
 
-answer, _ = call("POST", "/register", {"events": ["INVOKE", "SHUTDOWN"]}, Lambda_Extension_Name="agent")
+events = {"events": ["INVOKE", "SHUTDOWN"]}
+answer, _ = call("POST", "/register", events, Lambda_Extension_Name="agent")
 identifier = answer.headers["Lambda-Extension-Identifier"]
-print(sorted(path.name for path in pathlib.Path("/opt").iterdir()), pathlib.Path("/opt/name").read_text(), flush=True)
+opt = pathlib.Path("/opt")
+print(sorted(path.name for path in opt.iterdir()), (opt / "name").read_text(), flush=True)
 while True:
     _, event = call("GET", "/event/next", Lambda_Extension_Identifier=identifier)
     print(event["eventType"], flush=True)
@@ -49,9 +51,7 @@ def write(path, text):
 
 @pytest.fixture
 def layer(tmp_path):
-    """A layer as AWS's samples make it: a launcher, and beside it what it launches by its place on
-    Lambda.
-    """
+    """A layer as in AWS's samples: a launcher, which starts a file of the layer under /opt."""
     write(tmp_path / "layer" / "agent-files" / "extension.py", EXTENSION)
     (tmp_path / "layer" / "name").write_text("first")
     write(tmp_path / "layer" / "extensions" / "agent", LAUNCHER)
@@ -99,7 +99,7 @@ def test_layers_are_unpacked_over_each_other(layer, task, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["no shebang", "#!/nowhere/sh\n", ""])
-def test_what_is_no_program_is_refused_as_without(layer, task, text):
+def test_files_that_are_not_programs_are_refused(layer, task, text):
     (layer / "extensions" / "agent").write_text(text)
     config = FunctionConfig("app.handler", code_dir=task, layers=[layer])
     with (
@@ -109,7 +109,7 @@ def test_what_is_no_program_is_refused_as_without(layer, task, text):
         env.initialize()
 
 
-def test_without_namespaces_it_starts_as_it_is(layer, monkeypatch):
+def test_without_namespaces_a_program_starts_without_opt(layer, monkeypatch):
     monkeypatch.setattr(opt, "_prefix", tuple)
     path = layer / "extensions" / "agent"
     assert opt.Opt([layer], str(layer)).command(path) == [str(path)]

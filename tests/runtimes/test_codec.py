@@ -39,7 +39,7 @@ def _no_runtime_named(monkeypatch):
     monkeypatch.delenv("AWS_EXECUTION_ENV", raising=False)
 
 
-# -- events, decoded -----------------------------------------------------------------------------
+# -- events, decoded
 
 
 @given(JSON_VALUES)
@@ -80,7 +80,7 @@ def test_numbers_beyond_doubles_become_infinite():
     assert codec.decode(b"1e400", "application/json") == math.inf
 
 
-# -- results, encoded ----------------------------------------------------------------------------
+# -- results, encoded
 
 Point = collections.namedtuple("Point", "x y")
 
@@ -176,7 +176,7 @@ def test_results_are_encoded_as_by_simplejson(value):
     assert encoded(value) == simplejson.dumps(value)
 
 
-# -- events, encoded -----------------------------------------------------------------------------
+# -- events, encoded
 
 
 @given(JSON_VALUES)

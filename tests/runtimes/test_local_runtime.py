@@ -98,7 +98,7 @@ def request(body: bytes = b"{}", **headers: str | None) -> Request:
     )
 
 
-# -- init ----------------------------------------------------------------------------------------
+# -- init
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_each_init_begins_as_in_a_new_process(function, capsys):
     assert capsys.readouterr().out.endswith("Z\t\tat init\n")
 
 
-# -- invoke --------------------------------------------------------------------------------------
+# -- invoke
 
 
 def test_the_result_of_the_handler_is_returned(function):
@@ -420,7 +420,7 @@ def test_a_marshaller_of_function_code_is_used(function):
     assert LambdaRuntimeClient.marshaller is stock
 
 
-# -- headers -------------------------------------------------------------------------------------
+# -- headers
 
 
 def test_a_header_that_is_not_utf_8_ends_the_process():
@@ -455,7 +455,7 @@ def test_optional_headers():
     assert read_headers({**request().headers, "Lambda-Runtime-Deadline-Ms": None})[2] == 0
 
 
-# -- logging -------------------------------------------------------------------------------------
+# -- logging
 
 
 def test_the_root_logger_has_the_handler_and_level_of_lambda(function, capsys):
@@ -542,7 +542,7 @@ def test_stdout_is_looked_up_at_each_write(function, monkeypatch):
     assert written.getvalue().endswith("\treq-1\te\ndirect")
 
 
-# -- SnapStart -----------------------------------------------------------------------------------
+# -- SnapStart
 
 HOOKS = """
     from snapshot_restore_py import register_after_restore, register_before_snapshot

@@ -191,7 +191,7 @@ def platform(make_apis):
         process.close()
 
 
-# -- phases -----------------------------------------------------------------
+# -- phases
 
 
 def test_a_bare_runtime_in_its_own_process(platform):
@@ -277,7 +277,7 @@ def test_an_error_does_not_end_the_runtime(platform):
     assert len(lives) == 1
 
 
-# -- failures ---------------------------------------------------------------------------------
+# -- failures
 
 
 def test_a_runtime_that_ends_during_an_invoke(platform):
@@ -373,7 +373,7 @@ def test_init_exits_without_a_report(platform):
     assert platform(lambda client: 3).conductor.initialize().outcome == Exited(3)
 
 
-# -- SnapStart ------------------------------------------------------------------------------------
+# -- SnapStart
 
 
 def serve(client: Client) -> int:

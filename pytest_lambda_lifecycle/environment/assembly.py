@@ -44,15 +44,15 @@ from pytest_lambda_lifecycle.isolation.parts.children import Children
 from pytest_lambda_lifecycle.isolation.parts.environ import Variables
 from pytest_lambda_lifecycle.isolation.parts.event_loop import EventLoop
 from pytest_lambda_lifecycle.isolation.parts.exits import Exits, ThreadExits
+from pytest_lambda_lifecycle.isolation.parts.fault_handler import FaultHandler
 from pytest_lambda_lifecycle.isolation.parts.forkserver import ForkServer
 from pytest_lambda_lifecycle.isolation.parts.logging_tree import LoggingTree
-from pytest_lambda_lifecycle.isolation.parts.setters import FaultHandler, WatchedSetters
 from pytest_lambda_lifecycle.isolation.parts.signals import Signals
 from pytest_lambda_lifecycle.isolation.parts.sockets import Reach
 from pytest_lambda_lifecycle.isolation.parts.streams import Streams
 from pytest_lambda_lifecycle.isolation.parts.threads import StartedThreads, function_thread
 from pytest_lambda_lifecycle.isolation.parts.tmp import OUTSIDE_TMP, EphemeralStorage
-from pytest_lambda_lifecycle.isolation.parts.values import Slots
+from pytest_lambda_lifecycle.isolation.parts.values import Values
 from pytest_lambda_lifecycle.isolation.parts.warnings_filters import WarningsFilters
 from pytest_lambda_lifecycle.isolation.parts.working_directory import WorkingDirectory
 from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored
@@ -178,13 +178,12 @@ class Assembly:
             LoggingTree(),
             self._signals,
             ThreadExits(lambda: function_thread() is process, partial(recorder.write, "stderr")),
-            WatchedSetters(process.runs_here),
             FaultHandler(),
             ForkServer(),
             Reach(lambda: endpoint.port, endpoint.connected, endpoint.bound, endpoint.used),
             self._threads,
             self._children,
-            Slots(),
+            Values(process.runs_here),
             self.storage,
             self._namespaces,
             Exits(

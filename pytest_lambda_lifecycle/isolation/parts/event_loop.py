@@ -6,7 +6,6 @@ import sys
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
-from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["EventLoop"]
 

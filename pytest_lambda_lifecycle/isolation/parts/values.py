@@ -1,191 +1,131 @@
-"""Single values of the process that an environment takes over."""
+"""Single values of the process: `sys.argv`, hooks, limits, masks, and one table of them all.
+
+Most values are saved and restored: `Values` reads them as the environment enters and again as it
+leaves, and a difference is the function's doing.  That is not enough for a value that test tools
+change while an environment is entered (Hypothesis sets the recursion limit around each example,
+pytest-benchmark switches the garbage collector off around each round), and it is not possible for
+one that is expensive to read, or that can only be read by setting it.  The functions that set such
+a value are watched instead.  A call in a phase is the function's, any other call is the test's.
+"""
 
 from __future__ import annotations
 
-import decimal
-import locale
-import operator
-import random
-import socket
-import sys
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from types import ModuleType
+from typing import Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.isolation.part import Part
-from pytest_lambda_lifecycle.isolation.patching import Undo
+from pytest_lambda_lifecycle.isolation.parts.value_table import OUTSIDE, TABLE, Value
+from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
 
-__all__ = ["Slots"]
-
-_OUTSIDE: Final = object()
-"""As a fresh value: begin with what the outside has."""
+__all__ = ["Values"]
 
 
-class _Slot(NamedTuple):
-    """A value, read and written by two functions.
+class Values(Part):
+    """The values that function code is known to change.
 
-    ``fresh`` is what a new process of the function begins with; by default what the outside has.
-    ``at_start`` is what the outside had before any test: who puts that back is a tool
-    (`mock.patch`) that had begun before the environment entered, and not the function.
+    They are one part, not one part each: with an object and a closure for each value, the garbage
+    collector would run once in every cold start, which costs as much as entering ten parts.
     """
 
-    read: Callable[[], Any]
-    write: Callable[[Any], object]
-    fresh: object = _OUTSIDE
-    at_start: object = _OUTSIDE
-    same: Callable[[Any, Any], bool] = operator.is_
+    _entered: ClassVar[Values | None] = None
 
-
-class Slots(Part):
-    """The values that function code is known to change.  A part of the process.
-
-    One part for all of them: with an object and a closure for each, the garbage collector would run
-    once in every cold start, which costs as much as entering ten parts.
-    """
-
-    def __init__(self) -> None:
-        self._own: list[object] = _FRESH
+    def __init__(self, in_phase: Callable[[], bool]) -> None:
+        self._in_phase = in_phase
+        self._own: dict[Value, Any] = _FRESH
+        self._outside: dict[Value, Any] = {}
+        self._inside: dict[Value, Any] = {}
 
     def enter(self) -> Undo:
-        outside: list[Any] = []
-        inside: list[Any] = []
+        self._outside = outside = {}
+        self._inside = inside = {}
+        own = self._own
+        try:
+            for value in [*_SAVED, *(value for value in own if value.setters)]:
+                outside[value] = inside[value] = value.read()
+                if own.get(value, OUTSIDE) is not OUTSIDE:
+                    inside[value] = own[value]
+                    value.write(own[value])
+            unwatch = replace_attributes(*_watchers())
+        except BaseException:
+            self._restore()
+            raise
+        Values._entered = self
 
         def leave() -> None:
-            own, problems = list(self._own), []
-            while outside:
-                index = len(outside) - 1
-                try:
-                    own[index] = self._leave(index, outside.pop(), inside[index])
-                except Exception as problem:
-                    problems.append(problem)
-            self._own = own
-            if problems:
-                raise problems[0]
+            Values._entered = None
+            unwatch()
+            self._restore()
 
-        try:
-            for slot, own in zip(_SLOTS, self._own, strict=True):
-                value = slot.read()
-                inside.append(value if own is _OUTSIDE else own)
-                outside.append(value)
-                if own is not _OUTSIDE:
-                    slot.write(own)
-        except BaseException:
-            leave()
-            raise
         return leave
 
-    def _leave(self, index: int, outside: Any, inside: Any) -> object:  # noqa: ANN401
-        """Put the outside's value back; returns the environment's own."""
-        slot, own = _SLOTS[index], self._own[index]
-        now = slot.read()
-        if not slot.same(now, inside):
-            if slot.same(now, slot.at_start):
-                return _FRESH[index]
-            own = now
-        if not slot.same(now, outside):
-            slot.write(outside)
-        return own
+    def _restore(self) -> None:
+        """Save the environment's values and restore the test's, each of them even if one raises."""
+        own = dict(self._own)
+        problems: list[Exception] = []
+        for value, outside in reversed(self._outside.items()):
+            try:
+                if value.setters or self._save(value, outside, own):
+                    value.write(outside)
+            except Exception as problem:
+                problems.append(problem)
+        self._own = own
+        if problems:
+            raise problems[0]
+
+    def _save(self, value: Value, outside: object, own: dict[Value, Any]) -> bool:
+        """Save a value that nobody has watched; say whether the test's has to be restored."""
+        now = value.read()
+        if not value.same(now, self._inside[value]):
+            if value.same(now, value.at_start):
+                own[value] = value.fresh
+                return False
+            own[value] = now
+        return not value.same(now, outside)
 
     def discard(self) -> None:
         self._own = _FRESH
 
+    @classmethod
+    def watch(cls, value: Value, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function to put in the place of a setter.
 
-def _attribute(module: str, name: str, fresh: object = _OUTSIDE) -> _Slot:
-    """Return the slot of a module's attribute; where there is none its value is None."""
+        It asks which environment is entered when it is called: a test may keep it for longer.
+        """
 
-    def read() -> object:
-        owner = sys.modules.get(module)
-        return None if owner is None else getattr(owner, name, None)
+        def watched(*arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401  # as the original
+            entered = cls._entered
+            if entered is None or not entered._in_phase():
+                return original(*arguments, **keywords)
+            before = value.read()
+            answer = original(*arguments, **keywords)
+            after = value.read()
+            if after != before:
+                entered._own = {**entered._own, value: after}
+                entered._outside.setdefault(value, before)
+            return answer
 
-    def write(value: object) -> None:
-        owner = sys.modules.get(module)
-        if owner is not None:
-            setattr(owner, name, value)
-
-    return _Slot(read, write, fresh, _AT_START.get((module, name), _OUTSIDE))
-
-
-_ATTRIBUTES: Final = (
-    ("os", "environ"),
-    ("sys", "excepthook"),
-    ("sys", "unraisablehook"),
-    ("sys", "displayhook"),
-    ("sys", "breakpointhook"),
-    ("sys", "dont_write_bytecode"),
-    ("threading", "_trace_hook"),
-    ("threading", "_profile_hook"),
-    ("warnings", "showwarning"),
-    ("warnings", "formatwarning"),
-)
-_AT_START: Final[dict[tuple[str, str], object]] = {
-    **{(module, name): getattr(sys.modules[module], name) for module, name in _ATTRIBUTES},
-}
+        return watched
 
 
-def _read_arguments() -> tuple[Any, list[str]]:
-    return sys.argv, list(sys.argv)
+def _watchers() -> tuple[tuple[ModuleType, str, Any], ...]:
+    """Return the functions to put in the place of the setters.
+
+    They are made again only where a tool has replaced a setter.
+    """
+    found = [getattr(owner, name) for _, owner, name in _SETTERS]
+    return _WATCHERS if found == _FOUND else _make_watchers(found)
 
 
-def _write_arguments(value: tuple[list[str], list[str]]) -> None:
-    sys.argv, arguments = value
-    sys.argv[:] = arguments
+def _make_watchers(originals: list[Any]) -> tuple[tuple[ModuleType, str, Any], ...]:
+    return tuple(
+        (owner, name, Values.watch(value, original))
+        for (value, owner, name), original in zip(_SETTERS, originals, strict=True)
+    )
 
 
-def _read_field_limit() -> int:
-    csv = sys.modules.get("_csv")
-    return _FIELD_LIMIT if csv is None else csv.field_size_limit()
-
-
-def _write_field_limit(value: int) -> None:
-    csv = sys.modules.get("_csv")
-    if csv is not None:
-        csv.field_size_limit(value)
-
-
-def _read_start_method() -> object:
-    context = sys.modules.get("multiprocessing.context")
-    return None if context is None else context._default_context._actual_context
-
-
-def _write_start_method(value: object) -> None:
-    context = sys.modules.get("multiprocessing.context")
-    if context is not None:
-        context._default_context._actual_context = value
-
-
-def _write_default_context(values: decimal.Context) -> None:
-    context = decimal.DefaultContext  # what the contexts of new threads are made from
-    if repr(context) != repr(values):
-        for name in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp"):
-            setattr(context, name, getattr(values, name))
-        context.traps, context.flags = values.traps, values.flags
-
-
-def _read_locale() -> str:
-    return locale.setlocale(locale.LC_ALL)
-
-
-def _write_locale(value: str) -> None:
-    if value != _read_locale():
-        locale.setlocale(locale.LC_ALL, value)
-
-
-_ARGUMENTS_AT_START: Final = _read_arguments()
-_LOCALE_AT_START: Final = _read_locale()
-_FIELD_LIMIT: Final = 131072
-"""What `csv.field_size_limit` is before anyone sets it (CPython, Modules/_csv.c)."""
-_TIMEOUT_AT_START: Final = socket.getdefaulttimeout()
-_SLOTS: Final = (
-    _attribute("boto3", "DEFAULT_SESSION", None),
-    _attribute("urllib.request", "_opener", None),
-    *(_attribute(module, name) for module, name in _ATTRIBUTES),
-    _Slot(_read_arguments, _write_arguments, at_start=_ARGUMENTS_AT_START, same=operator.eq),
-    _Slot(_read_start_method, _write_start_method, fresh=None, at_start=None),
-    _Slot(
-        socket.getdefaulttimeout, socket.setdefaulttimeout, fresh=None, at_start=_TIMEOUT_AT_START
-    ),
-    _Slot(_read_field_limit, _write_field_limit, at_start=_FIELD_LIMIT, same=operator.eq),
-    _Slot(random.getstate, random.setstate),
-    _Slot(_read_locale, _write_locale, at_start=_LOCALE_AT_START, same=operator.eq),
-    _Slot(decimal.DefaultContext.copy, _write_default_context),
-)
-_FRESH: Final[list[object]] = [slot.fresh for slot in _SLOTS]
+_SAVED: Final = tuple(value for value in TABLE if not value.setters)
+_FRESH: Final = {value: value.fresh for value in _SAVED if value.fresh is not OUTSIDE}
+_SETTERS: Final = tuple((value, owner, name) for value in TABLE for owner, name in value.setters)
+_FOUND: Final[list[Any]] = [getattr(owner, name) for _, owner, name in _SETTERS]
+_WATCHERS: Final = _make_watchers(_FOUND)

@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
-from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["WarningsFilters"]
 

@@ -1,0 +1,247 @@
+"""The single values that function code is known to change: how each of them is read and set."""
+
+from __future__ import annotations
+
+import contextlib
+import decimal
+import gc
+import locale
+import operator
+import os
+import random
+import signal
+import socket
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, Final
+
+__all__ = ["OUTSIDE", "TABLE", "Value"]
+
+OUTSIDE: Final[Any] = object()
+"""Stands for the value of the test: a process of the function begins with it."""
+
+
+class Value:
+    """One value of the process."""
+
+    __slots__ = ("at_start", "fresh", "read", "same", "setters", "write")
+
+    def __init__(
+        self,
+        read: Callable[[], Any],
+        write: Callable[[Any], object],
+        *,
+        fresh: object = OUTSIDE,
+        at_start: object = OUTSIDE,
+        same: Callable[[Any, Any], bool] = operator.is_,
+        setters: tuple[tuple[ModuleType, str], ...] = (),
+    ) -> None:
+        """``fresh`` is the value in a new process of the function.
+
+        ``at_start`` is the value before any test.  Only a tool puts it back (`mock.patch`) that had
+        begun before the environment entered, never the function.  ``setters`` are the functions to
+        watch, each as a module and a name.
+        """
+        self.read = read
+        self.write = write
+        self.fresh = fresh
+        self.at_start = at_start
+        self.same = same
+        self.setters = setters
+
+
+# -- attributes of modules ------------------------------------------------------------------------
+
+
+def _attribute(module: str, name: str, **options: Any) -> Value:  # noqa: ANN401  # as `Value`
+    """Return the value in a module's attribute: None where there is no such module."""
+
+    def read() -> object:
+        owner = sys.modules.get(module)
+        return None if owner is None else getattr(owner, name, None)
+
+    def write(value: object) -> None:
+        owner = sys.modules.get(module)
+        if owner is not None:
+            setattr(owner, name, value)
+
+    return Value(read, write, **options)
+
+
+def _present_attribute(module: ModuleType, name: str) -> Value:
+    return _attribute(module.__name__, name, at_start=getattr(module, name))
+
+
+# -- values with a reader and a writer of their own -----------------------------------------------
+
+
+def _read_arguments() -> tuple[list[str], list[str]]:
+    return sys.argv, list(sys.argv)
+
+
+def _write_arguments(value: tuple[list[str], list[str]]) -> None:
+    sys.argv, arguments = value
+    sys.argv[:] = arguments
+
+
+_FIELD_LIMIT: Final = 131072
+"""What `csv.field_size_limit` is before anyone sets it (CPython, Modules/_csv.c)."""
+
+
+def _read_field_limit() -> int:
+    csv: Any = sys.modules.get("_csv")
+    return _FIELD_LIMIT if csv is None else csv.field_size_limit()
+
+
+def _write_field_limit(value: int) -> None:
+    csv: Any = sys.modules.get("_csv")
+    if csv is not None:
+        csv.field_size_limit(value)
+
+
+def _read_start_method() -> object:
+    context: Any = sys.modules.get("multiprocessing.context")
+    return None if context is None else context._default_context._actual_context
+
+
+def _write_start_method(value: object) -> None:
+    context: Any = sys.modules.get("multiprocessing.context")
+    if context is not None:
+        context._default_context._actual_context = value
+
+
+def _write_default_context(values: decimal.Context) -> None:
+    context = decimal.DefaultContext  # the contexts of new threads are copies of it
+    if repr(context) != repr(values):
+        for name in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp"):
+            setattr(context, name, getattr(values, name))
+        context.traps = values.traps
+        context.flags = values.flags
+
+
+def _read_locale() -> str:
+    return locale.setlocale(locale.LC_ALL)
+
+
+def _write_locale(value: str) -> None:
+    if value != _read_locale():
+        locale.setlocale(locale.LC_ALL, value)
+
+
+# -- values whose setters are watched -------------------------------------------------------------
+
+# The real functions: watchers stand in their place while an environment is entered.
+
+_umask = os.umask
+_stack_size = threading.stack_size
+_enable_gc = gc.enable
+_disable_gc = gc.disable
+_freeze_gc = gc.freeze
+_unfreeze_gc = gc.unfreeze
+_set_wakeup_fd = signal.set_wakeup_fd
+_signal_mask: Final[Any] = getattr(signal, "pthread_sigmask", None)
+"""None on Windows."""
+
+
+def _read_umask() -> int:
+    mask = _umask(0o077)
+    _umask(mask)
+    return mask
+
+
+def _read_stack_size() -> int:
+    size = _stack_size()  # this call sets it to the default
+    _stack_size(size)
+    return size
+
+
+def _switch_gc(enabled: bool) -> None:
+    _enable_gc() if enabled else _disable_gc()
+
+
+def _is_frozen() -> bool:
+    return gc.get_freeze_count() > 0
+
+
+def _freeze(frozen: bool) -> None:
+    _freeze_gc() if frozen else _unfreeze_gc()
+
+
+def _read_wakeup_fd() -> int:
+    descriptor = _set_wakeup_fd(-1)
+    _write_wakeup_fd(descriptor)
+    return descriptor
+
+
+def _write_wakeup_fd(descriptor: int) -> None:
+    with contextlib.suppress(OSError, ValueError):  # somebody has closed it
+        _set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+
+
+def _read_signal_mask() -> Any:  # noqa: ANN401  # a set of signals
+    return _signal_mask(signal.SIG_BLOCK, ())
+
+
+def _write_signal_mask(mask: Any) -> None:  # noqa: ANN401
+    _signal_mask(signal.SIG_SETMASK, mask)
+
+
+# -- the table ------------------------------------------------------------------------------------
+
+
+def _plain(read: Callable[[], Any], write: Callable[[Any], object], **options: Any) -> Value:  # noqa: ANN401
+    """Return a value that is compared by ``==`` and known from the start."""
+    return Value(read, write, at_start=read(), same=operator.eq, **options)
+
+
+def _set_threshold(counts: tuple[int, int, int]) -> None:
+    gc.set_threshold(*counts)
+
+
+TABLE: Final = (
+    _attribute("boto3", "DEFAULT_SESSION", fresh=None),
+    _attribute("urllib.request", "_opener", fresh=None),
+    _present_attribute(os, "environ"),
+    _present_attribute(sys, "excepthook"),
+    _present_attribute(sys, "unraisablehook"),
+    _present_attribute(sys, "displayhook"),
+    _present_attribute(sys, "breakpointhook"),
+    _present_attribute(sys, "dont_write_bytecode"),
+    _present_attribute(threading, "_trace_hook"),
+    _present_attribute(threading, "_profile_hook"),
+    _present_attribute(warnings, "showwarning"),
+    _present_attribute(warnings, "formatwarning"),
+    _plain(_read_arguments, _write_arguments),
+    Value(_read_start_method, _write_start_method, fresh=None, at_start=None),
+    Value(
+        socket.getdefaulttimeout,
+        socket.setdefaulttimeout,
+        fresh=None,
+        at_start=socket.getdefaulttimeout(),
+    ),
+    Value(_read_field_limit, _write_field_limit, at_start=_FIELD_LIMIT, same=operator.eq),
+    Value(random.getstate, random.setstate),
+    _plain(_read_locale, _write_locale),
+    Value(decimal.DefaultContext.copy, _write_default_context),
+    _plain(sys.getswitchinterval, sys.setswitchinterval),
+    _plain(gc.get_threshold, _set_threshold),
+    *(
+        [_plain(sys.get_int_max_str_digits, sys.set_int_max_str_digits)]
+        if hasattr(sys, "set_int_max_str_digits")  # since 3.10.7
+        else []
+    ),
+    Value(sys.getrecursionlimit, sys.setrecursionlimit, setters=((sys, "setrecursionlimit"),)),
+    Value(gc.isenabled, _switch_gc, setters=((gc, "enable"), (gc, "disable"))),
+    Value(_is_frozen, _freeze, setters=((gc, "freeze"), (gc, "unfreeze"))),
+    Value(_read_umask, _umask, setters=((os, "umask"),)),
+    Value(_read_stack_size, _stack_size, setters=((threading, "stack_size"),)),
+    Value(_read_wakeup_fd, _write_wakeup_fd, setters=((signal, "set_wakeup_fd"),)),
+    *(
+        [Value(_read_signal_mask, _write_signal_mask, setters=((signal, "pthread_sigmask"),))]
+        if _signal_mask is not None
+        else []
+    ),
+)

@@ -1,5 +1,4 @@
-"""Clock functions that modules have captured: in default values, in class attributes, in names and
-tables of their own.
+"""Clock functions that modules have captured in default values, class attributes and tables.
 
 freezegun replaces names in modules alone: with ``timer=time.monotonic`` (cachetools) or
 ``sleep=time.sleep`` (botocore) a library would go on in real time.
@@ -18,32 +17,31 @@ from pytest_lambda_lifecycle.isolation.real_time import RealTime
 
 __all__ = ["put_into", "put_into_tables", "replace_captured"]
 
-Place: TypeAlias = tuple[Any, str]
-"""A module, class or function, and the name of its attribute."""
+Captured: TypeAlias = tuple[Any, str]
+"""A module, class or function, and the name of the attribute that holds a clock function."""
 
 _OWN_BUSINESS: Final = frozenset(
-    "_pytest _time_machine asyncio datetime freezegun pytest_lambda_lifecycle time time_machine timeit".split()
+    "_pytest _time_machine asyncio datetime freezegun pytest_lambda_lifecycle time time_machine "
+    "timeit".split()
 )
-"""Packages that keep real time: what measures or makes it."""
-_found: Final[WeakKeyDictionary[ModuleType, tuple[Place, ...]]] = WeakKeyDictionary()
-"""What was found in a module: it takes 10 ms to look through a thousand, so it is done once."""
+"""Packages that measure or make time, and so keep real time."""
+_found: Final[WeakKeyDictionary[ModuleType, tuple[Captured, ...]]] = WeakKeyDictionary()
+"""The attributes found in a module: searching a thousand modules takes 10 ms."""
 
 
 def replace_captured(
     values: Mapping[int, Any], ignored: tuple[str, ...]
 ) -> Callable[[Mapping[int, Any]], None]:
-    """Put ``values``, by the id of what they replace, wherever installed modules hold that; the
-    call puts others there.
+    """Put values in the place of clock functions, wherever installed modules have captured them.
 
-    The ids are those of freezegun's functions, with or without `time.sleep`.  Modules whose names
-    begin as ``ignored`` are left out, and so is what is not installed: a test that has put a
-    stopwatch aside wants to keep it.
+    ``values`` are keyed by the id of the function that they replace; the ids are those of
+    freezegun's functions, with or without `time.sleep`.  The returned call puts other values
+    there.  Modules whose names begin as ``ignored`` are left out, and so are modules that are not
+    installed: a test that has put a stopwatch aside wants to keep it.
     """
-    replaced: list[Place] = []
-    ids = {
-        *values,
-        id(RealTime.sleep),
-    }  # what is found is remembered, for calls with and without it
+    replaced: list[Captured] = []
+    # The result of a search is kept for later calls, with and without `time.sleep`.
+    ids = {*values, id(RealTime.sleep)}
     for name, module in list(sys.modules.items()):
         if not issubclass(type(module), ModuleType):
             continue
@@ -72,8 +70,9 @@ def _installed(module: ModuleType) -> bool:
 def put_into(
     module: ModuleType, values: Mapping[int, Any], *, names: Mapping[int, Any] | None = None
 ) -> None:
-    """Replace by ``values`` what a module has captured; its own names by ``names``, if these are
-    others.
+    """Replace the functions that a module has captured by ``values``.
+
+    The module's own names are replaced by ``names``, if that is given.
     """
     places = list(_places(module, values))
     _put([place for place in places if place[0] is not module], values)
@@ -81,9 +80,7 @@ def put_into(
 
 
 def put_into_tables(module: ModuleType, values: Mapping[int, Any]) -> None:
-    """Replace by ``values`` what dictionaries, lists, sets and tuples of a module and its classes
-    hold.
-    """
+    """Replace entries of dictionaries, lists, sets and tuples of a module and its classes."""
     for owner in _owners(module):
         for name, held in list(vars(owner).items()):
             if type(held) in (tuple, frozenset) and any(id(one) in values for one in held):
@@ -116,7 +113,7 @@ def _owners(module: ModuleType) -> list[Any]:
     return [module, *classes]
 
 
-def _places(module: ModuleType, ids: Container[int]) -> Iterator[Place]:
+def _places(module: ModuleType, ids: Container[int]) -> Iterator[Captured]:
     name = getattr(module, "__name__", "")
     for owner in _owners(module):
         for key, value in list(vars(owner).items()):
@@ -130,7 +127,7 @@ def _places(module: ModuleType, ids: Container[int]) -> Iterator[Place]:
                     yield inner, "__kwdefaults__"
 
 
-def _put(places: list[Place], values: Mapping[int, Any]) -> None:
+def _put(places: list[Captured], values: Mapping[int, Any]) -> None:
     for owner, key in places:
         if type(owner) is not FunctionType:
             held = vars(owner).get(key)

@@ -1,4 +1,21 @@
-"""freezegun, and the places that it leaves untouched.  The only module that imports it."""
+"""freezegun, and the places that it leaves untouched.  The only module that imports it.
+
+freezegun replaces time functions by name in the modules that are loaded when it starts, and
+restores them in the modules that are loaded when it stops.  Five repairs are needed here, each for
+a failure that was measured (freezegun 1.5).  A module may hold a time function where no name shows
+it, as a default value or in a class: `captured` replaces those.  The function's modules leave
+`sys.modules` between phases, and a parked module keeps ``FakeDatetime``, which raises IndexError
+after the stop: `Freeze.stop` and `FreezegunNames` look through them.  freezegun's `monotonic` jumps
+to the seconds of the epoch: `_let_spans_go_on` keeps spans continuous.  `queue` and `subprocess`
+would wait for ever on a frozen clock, and pytest would report durations of days: they keep the real
+one.
+
+Threads need a list of their own.  With freezegun's default list, shallow code of a thread reads
+real time.  With an empty list, ``queue.Queue().get(timeout=0.05)`` never returns.  With all of
+pytest on the list, a test that calls `time.time` reads real time, since pytest's frames are above
+it.  So the default list serves the scan of modules, and is replaced right after
+(`_narrow_the_ignore_list`).
+"""
 
 from __future__ import annotations
 
@@ -19,21 +36,19 @@ from pytest_lambda_lifecycle.lifecycle.moments import MICROSECOND
 
 __all__ = ["Freeze", "FreezegunNames"]
 
-
 _SPANS: Final = frozenset(("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"))
-
-
 _FREEZEGUN_NAMES: Final = tuple(
-    "date datetime gmtime localtime monotonic monotonic_ns perf_counter perf_counter_ns strftime time time_ns".split()
+    "date datetime gmtime localtime monotonic monotonic_ns perf_counter perf_counter_ns strftime "
+    "time time_ns".split()
 )
 
 
 class Freeze:
-    """freezegun, started once, with what it leaves undone: see the methods."""
+    """freezegun, started once, with the repairs that virtual time needs."""
 
     outermost: ClassVar[Freeze | None] = None
-    """The one that names in modules belong to; None also inside a freeze of the test's own."""
-    # These wait in real time, by clocks of their own: with a frozen one they would wait for ever.
+    """The freeze that names in modules belong to; None inside a freeze of the test's own."""
+    # These wait in real time, by clocks of their own: with a frozen clock they would wait for ever.
     _MODULES_WITH_REAL_TIME = ("_pytest.timing", "queue", "subprocess")
     _CALLERS_WITH_REAL_TIME = (
         "_pytest.timing",
@@ -43,12 +58,13 @@ class Freeze:
     )
 
     def __init__(self, at: datetime, *, tick: bool, also: Sequence[tuple[Any, Any]] = ()) -> None:
-        """Replace the time functions in all modules; ``at`` is naive UTC.  With ``tick`` time goes
-        on from there.
+        """Replace the time functions in all modules; ``at`` is naive UTC.
 
-        ``also`` has pairs of a function and its replacement that freezegun does not know.
+        With ``tick`` time goes on from there.  ``also`` has pairs of a function and its replacement
+        that freezegun does not know.
         """
-        import queue  # noqa: F401  # now, so that it takes its clock from the real ones
+        # Imported now, so that it captures the real clock.
+        import queue  # noqa: F401
 
         import freezegun
 
@@ -59,11 +75,13 @@ class Freeze:
         freezer: Any = freezegun.freeze_time(
             at, tick=tick, ignore=list(self._MODULES_WITH_REAL_TIME), real_asyncio=True
         )
-        self._freezer, self._shift_ns = freezer, 0
+        self._freezer = freezer
+        self._shift_ns = 0
         try:
             self._factory = freezer.start()
             self._replace(freezer.ignore, also, tick=tick)
-        except BaseException:  # it takes milliseconds: a test's timeout may fall into them
+        except BaseException:
+            # Starting takes milliseconds, and a timeout of the test may fall into them.
             Freeze.outermost = None if Freeze.outermost is self else Freeze.outermost
             with contextlib.suppress(Exception):
                 freezer.stop()
@@ -76,9 +94,8 @@ class Freeze:
         self._narrow_the_ignore_list(self._api)
         self.pairs = pairs = [*_freezegun_pairs(self._api), *also]
         for name in self._MODULES_WITH_REAL_TIME:
-            module = sys.modules.get(
-                name
-            )  # if it was imported inside a freeze, nobody has given it its clock back
+            # A module that was imported inside a freeze still has the fake clock.
+            module = sys.modules.get(name)
             if module is not None:
                 put_into(module, {id(fake): real for real, fake in pairs})
         if not self._nested:
@@ -91,19 +108,17 @@ class Freeze:
         self._forget_types = explain_to_pydantic(self._api.FakeDatetime, self._api.FakeDate)
 
     def _narrow_the_ignore_list(self, api: Any) -> None:  # noqa: ANN401
-        """Freeze threads and pools too: freezegun looks at five callers, and finds `threading`
-        below shallow code.
+        """Freeze threads and pools too.
 
-        The default list is right for the scan, and was used for it.
+        freezegun looks at five callers of a time function, and finds `threading` below shallow
+        code.  Its default list is right for the scan of modules, and was used for that.
         """
         lists = getattr(api, "ignore_lists", None)
         if lists:
             lists[-1] = self._CALLERS_WITH_REAL_TIME
 
     def _let_spans_go_on(self) -> None:
-        """Let `time.monotonic` and its kin go on from where they are: those of freezegun jump to
-        the epoch.
-        """
+        """Let `time.monotonic` and its kin go on: those of freezegun jump to the epoch."""
         stand_ins = {
             id(real): self._going_on(real, fake)
             for real, fake in self.pairs
@@ -136,23 +151,23 @@ class Freeze:
 
     @property
     def innermost(self) -> bool:
-        """No other freeze was started since: those of freezegun have to end in turn."""
+        """True if no other freeze was started since: those of freezegun have to end in turn."""
         factories = self._api.freeze_factories
         return bool(factories) and factories[-1] is self._factory
 
     @staticmethod
     def others(own: Freeze | None) -> list[Any]:
-        """Return what moves the freezes that are not ``own``."""
+        """Return the factories of the freezes that are not ``own``."""
         factories = getattr(sys.modules.get("freezegun.api"), "freeze_factories", ())
         return [factory for factory in factories if own is None or factory is not own._factory]
 
     def stop(self, modules: Iterable[ModuleType]) -> None:
-        """Give real time back everywhere, also in ``modules`` that are not in `sys.modules` or took
-        an old name.
+        """Restore real time everywhere, also in ``modules`` that are not in `sys.modules`.
 
-        freezegun restores the globals of modules that are new by name; class attributes, default
-        values and tables that were filled meanwhile would stay fake for ever.  Inside a freeze of
-        the test's own, names stay as that has them.
+        freezegun restores the globals of modules that are new by name.  Class attributes, default
+        values and tables that were filled in the meantime would stay fake for ever, and so would
+        modules that took an old name.  Inside a freeze of the test's own, names stay as that freeze
+        has them.
         """
         Freeze.outermost = None if Freeze.outermost is self else Freeze.outermost
         self._freezer.stop()
@@ -169,19 +184,18 @@ class Freeze:
 
 
 def _freezegun_pairs(api: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401
-    """Return what freezegun replaces, and by what."""
+    """Return pairs of the real functions and classes and those that freezegun puts there."""
     fakes = {"date": "FakeDate", "datetime": "FakeDatetime"}
     names = [(f"real_{name}", fakes.get(name, f"fake_{name}")) for name in _FREEZEGUN_NAMES]
     return [(getattr(api, real), getattr(api, fake)) for real, fake in names if hasattr(api, fake)]
 
 
 class FreezegunNames(Part):
-    """Keeps names that modules have captured in step with a freeze of the test's own.  A part of
-    the process.
+    """Keeps names that modules have captured in step with a freeze of the test's own.
 
-    freezegun replaces and restores names only in what `sys.modules` holds when it starts and stops;
-    an environment that is not entered then would keep a dead fake, or real time, in ``from datetime
-    import datetime``.
+    freezegun replaces and restores names only in the modules that `sys.modules` holds when it
+    starts and stops.  An environment that is not entered then would keep a dead fake, or real time,
+    in ``from datetime import datetime``.
     """
 
     def __init__(self, modules: Callable[[], dict[str, ModuleType]]) -> None:

@@ -21,7 +21,7 @@ __all__ = ["LambdaClock", "idle_span_us", "require_clock"]
 
 
 def idle_span_us(seconds: float, minutes: float, hours: float) -> int:
-    """Add up a span, in microseconds; raises `LifecycleError` for what is no length of time."""
+    """Add up a span, in microseconds; raise `LifecycleError` for anything but a length of time."""
     parts = ((seconds, "seconds", 1), (minutes, "minutes", 60), (hours, "hours", 3600))
     return sum(
         microseconds(value, f"cannot let time pass: {name}") * factor
@@ -34,15 +34,16 @@ class LambdaClock(VirtualClock):
     it.
 
     `time.time`, `monotonic`, `perf_counter`, `datetime.now` and their kin agree with it everywhere,
-    in threads too. Use it through the fixture ``lambda_clock``, or as a context manager around
+    in threads too.  Use it through the fixture ``lambda_clock``, or as a context manager around
     environments.
     """
 
     current: ClassVar[LambdaClock | None] = None
 
     def __init__(self, start: datetime | None = None, *, watchdog: float = 10.0) -> None:
-        """``start`` is aware, and now on the whole second by default; ``watchdog`` is s of real
-        time for one phase.
+        """``start`` is aware; by default it is now, on the whole second.
+
+        ``watchdog`` is the real time in s that one phase may take.
         """
         if start is not None:
             _require_aware(start, "cannot start the clock at")
@@ -55,11 +56,13 @@ class LambdaClock(VirtualClock):
     def __enter__(self) -> Self:
         if LambdaClock.current is not None:
             raise LifecycleError(
-                "cannot start a second clock: one runs already in this test, and time is one for all"
+                "cannot start a second clock: one runs already in this test, and there is one time",
+                code="LLC402",
             )
         if self.ended:
             raise LifecycleError(
-                "cannot start this clock again: it has ended; make another LambdaClock()"
+                "cannot start this clock again: it has ended; make another LambdaClock()",
+                code="LLC402",
             )
         entered = stage.leave()
         try:
@@ -83,17 +86,17 @@ class LambdaClock(VirtualClock):
         stage.resume(entered)
 
     def attach(self, environment: _Idling, world: _World) -> None:
-        """Notify an environment when time has passed; restore real time in its modules at the end."""
+        """Notify an environment when time has passed; restore real time in its modules later."""
         self._environments.add(environment)
         self._worlds.add(world)
 
     @property
     def now(self) -> datetime:
-        """The moment it is (aware, UTC)."""
+        """The present moment (aware, UTC)."""
         return moment_at(self._us)
 
     def spend(self, span_us: int) -> None:
-        """Let function code take time, up to its deadline."""
+        """Let a call of function code take time, up to its deadline."""
         if self._sleep.applies():
             self._sleep.wait(span_us)
 
@@ -102,16 +105,15 @@ class LambdaClock(VirtualClock):
         self._pass(idle_span_us(seconds, minutes, hours), "advance the clock")
 
     def move_to(self, moment: datetime) -> None:
-        """Let time pass until ``moment`` (aware); raises `LifecycleError` if that is in the
-        past.
-        """
+        """Let time pass until ``moment`` (aware); raise `LifecycleError` if that is in the past."""
         _require_aware(moment, "cannot move the clock to")
         if moment > LAST:
-            raise LifecycleError(f"cannot move the clock to {moment}: {WHY_LAST}")
+            raise LifecycleError(f"cannot move the clock to {moment}: {WHY_LAST}", code="LLC401")
         span = (moment - self.now) // timedelta(microseconds=1)
         if span < 0:
             raise LifecycleError(
-                f"cannot move the clock back to {moment}: it is {self.now}, and time goes forward"
+                f"cannot move the clock back to {moment}: it is {self.now}, and time goes forward",
+                code="LLC403",
             )
         self._pass(span, "move the clock")
 
@@ -122,10 +124,12 @@ class LambdaClock(VirtualClock):
                 if self.ended
                 else "was not started: use it in a with block"
             )
-            raise LifecycleError(f"cannot {asked}: it {state}")
+            raise LifecycleError(f"cannot {asked}: it {state}", code="LLC402")
         if stage.running:
             raise LifecycleError(
-                f"cannot {asked} while {stage.running[-1].label} is inside a phase: its code moves it"
+                f"cannot {asked} while {stage.running[-1].label} is inside a phase: its code moves "
+                "it",
+                code="LLC403",
             )
         self.pass_time(span_us)
 
@@ -137,27 +141,29 @@ class LambdaClock(VirtualClock):
 
 
 def require_clock(own: LambdaClock | None, asked: str, handler: str) -> None:
-    """Refuse to go on with an environment under another clock than its ``own``: time is one for
-    all.
-    """
+    """Refuse to use an environment under another clock than its ``own``: there is one time."""
     current = LambdaClock.current
     if current is own:
         return
     if own is not None:
         state = "has ended" if own.ended else "is not the one that runs"
         raise LifecycleError(
-            f"cannot {asked}: the lambda_clock of this environment {state}; make both in one test"
+            f"cannot {asked}: the lambda_clock of this environment {state}; make both in one test",
+            code="LLC404",
         )
     raise LifecycleError(
-        f"cannot {asked}: this environment was made before lambda_clock (now {current.now if current else ''}) and "
-        f"lives in real time; ask for lambda_clock first, and make the environment of {handler!r} then"
+        f"cannot {asked}: this environment was made before lambda_clock (now "
+        f"{current.now if current else ''}) and lives in real time; ask for lambda_clock first, "
+        f"and make the environment of {handler!r} then",
+        code="LLC404",
     )
 
 
 def _require_aware(moment: object, asked: str) -> None:
     if not isinstance(moment, datetime) or moment.tzinfo is None:
         raise LifecycleError(
-            f"{asked} {moment!r}: give an aware datetime, such as one in timezone.utc"
+            f"{asked} {moment!r}: give an aware datetime, such as one in timezone.utc",
+            code="LLC401",
         )
 
 

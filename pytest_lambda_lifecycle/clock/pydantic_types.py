@@ -1,4 +1,4 @@
-"""freezegun's stand-ins for `datetime` and `date`, as pydantic understands them.
+"""freezegun's stand-ins for `datetime` and `date`, made known to pydantic.
 
 Since version 2.14 pydantic looks types up in a table, and a model that is made inside a freeze
 names types that are not in it: every function with a date in its models would fail at init,
@@ -39,6 +39,5 @@ def _date_schema(cls: type, source: object, handler: object) -> Any:  # noqa: AN
 
 
 def _core_schema() -> Any:  # noqa: ANN401
-    return importlib.import_module(
-        "pydantic_core.core_schema"
-    )  # it is there: pydantic is the only caller
+    # It is loaded already: pydantic alone calls this.
+    return importlib.import_module("pydantic_core.core_schema")

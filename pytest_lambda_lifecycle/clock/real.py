@@ -16,7 +16,7 @@ __all__ = ["RealClock", "RealTurn", "now"]
 
 
 class RealTurn:
-    """A turn in real time.  It is interrupted at its deadline, so nothing inside it asks for one."""
+    """A turn in real time.  It is interrupted at its deadline, so nothing inside asks for one."""
 
     __slots__ = ("_forgiven", "_until", "real_limit")
 
@@ -41,8 +41,9 @@ class RealTurn:
 
 
 class RealClock:
-    """Wall time for moments, `time.perf_counter_ns` for spans.  Idle time is added to what function
-    code reads.
+    """Wall time for moments, `time.perf_counter_ns` for spans.
+
+    `idle` adds to the time that function code reads.
     """
 
     resolution_us = 20_000
@@ -52,18 +53,17 @@ class RealClock:
     turn = RealTurn(0)
 
     def now_us(self) -> int:
-        """Microseconds since the epoch, idle time included."""
+        """Return microseconds since the epoch, idle time included."""
         return RealTime.time_ns() // 1000 + self._shifted_us
 
     def function_time_ms(self) -> int:
-        """Milliseconds since the epoch by `time.time`, as a test may have replaced it; so are
-        deadlines.
-        """
+        """Return milliseconds since the epoch by `time.time`, which a test may have replaced."""
         return int(time.time() * 1000)
 
     def pass_time(self, span_us: int) -> None:
-        """Shift wall and monotonic time for everybody; they go on from there.  The test's own
-        freezes move as well.
+        """Shift wall and monotonic time of the whole process; they go on from there.
+
+        The test's own freezes move as well.
         """
         cls = RealClock
         frozen = Freeze.others(cls._shift)
@@ -96,9 +96,7 @@ class RealClock:
 
     @classmethod
     def unshift(cls, modules: Iterable[ModuleType]) -> None:
-        """Give real time back, unless the test has frozen time since: then at the end of the
-        test.
-        """
+        """Restore real time, unless the test has frozen time since: then the test's end does."""
         if cls._shift is None:
             cls._shifted_us = 0
         elif cls._shift.innermost:

@@ -1,5 +1,4 @@
-"""Sleeping function code does not wait: `time.sleep` and the timers of its event loops move the
-virtual clock.
+"""Sleeping without waiting: `time.sleep` and timers of event loops move the virtual clock.
 
 Other waits (events, queues, locks, sockets) wait in real time: they loop on clocks of their own, so
 they cannot be made virtual honestly.
@@ -25,15 +24,11 @@ from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 __all__ = ["VirtualSleep"]
 
 IO_PATIENCE: Final = 0.05
-"""Seconds that a loop waits, really, for what is in flight (executors, children, sockets) before
-its timers jump.
-"""
+"""Seconds of real time that a loop waits for executors, children and sockets before it jumps."""
 
 
 class VirtualSleep:
-    """Puts `time.sleep` and the event loops of function code under a clock, for as long as it is
-    installed.
-    """
+    """Puts `time.sleep` and the event loops of function code under a clock while installed."""
 
     _sleep = staticmethod(RealTime.sleep)
 
@@ -41,13 +36,12 @@ class VirtualSleep:
         self._clock = clock
         self._stand_in = self.sleep  # one object: it is found by its identity
         self.captured: Final = ((VirtualSleep._sleep, self._stand_in),)
-        """`time.sleep` and what stands in for it, where a module has captured it."""
+        """`time.sleep` and its stand-in, where a module has captured it."""
 
     def install(self) -> Undo:
-        """Replace both; the returned call puts them back."""
-        from asyncio import (
-            selector_events,
-        )  # freezegun has loaded asyncio; without a clock nobody pays for it
+        """Replace both; the returned call restores them."""
+        # freezegun has loaded asyncio already; without a clock nobody pays for it.
+        from asyncio import selector_events
 
         loop_class: Any = selector_events.BaseSelectorEventLoop
         original_init = loop_class.__init__
@@ -68,9 +62,7 @@ class VirtualSleep:
         return replace_attributes((time, "sleep", self._stand_in), (loop_class, "__init__", init))
 
     def applies(self) -> bool:
-        """Say whether function code asks: on the thread of a phase, or on one that function code
-        started.
-        """
+        """Say whether function code asks: on the thread of a phase, or on one that it started."""
         return not self._clock.ended and (stage.on_phase_thread() or function_thread() is not None)
 
     def sleep(self, seconds: float, /) -> None:
@@ -84,7 +76,7 @@ class VirtualSleep:
             self.wait(rounded_up_us(seconds))
 
     def wait(self, span_us: int) -> None:
-        """Let ``span_us`` pass, up to the deadline; raises `DeadlineReached` there."""
+        """Let ``span_us`` pass, up to the deadline; raise `DeadlineReached` there."""
         clock, until = self._clock, self._clock.now_us() + span_us
         if stage.on_phase_thread():
             if clock.reaches_deadline(until):
@@ -95,8 +87,7 @@ class VirtualSleep:
 
 
 class _PhaseThread:
-    """Tells whether the thread of the phase waits for something: then, and only then, a sleeper may
-    move the clock.
+    """Tells whether the thread of the phase waits; only then may a sleeper move the clock.
 
     A thread that is merely slow (the machine is busy) must not be overtaken: its deadline would
     come out of nowhere.
@@ -112,7 +103,8 @@ class _PhaseThread:
         "concurrent.",
         "multiprocessing.",
     )
-    _LOOKS = 100  # at the same instruction, `VirtualClock.PATIENCE` apart: it waits in C, called from function code
+    _LOOKS = 100
+    """Looks at the same instruction, `VirtualClock.PATIENCE` apart, that mean a wait in C code."""
 
     def __init__(self) -> None:
         self._seen: tuple[int, int] | None = None
@@ -131,9 +123,7 @@ class _PhaseThread:
 
 
 class _VirtualSelector(selectors.BaseSelector):
-    """A selector that never waits for a timer: it moves the clock there, once nothing else can
-    happen.
-    """
+    """A selector that moves the clock instead of waiting for a timer, if nothing else can come."""
 
     def __init__(self, real: Any, loop: Any, virtual: VirtualSleep) -> None:  # noqa: ANN401
         self._real = real
@@ -154,9 +144,7 @@ class _VirtualSelector(selectors.BaseSelector):
         return self._real.select(0)  # type: ignore[no-any-return]
 
     def _in_flight(self) -> bool:
-        """Say whether something beside the loop's own wake-up pipe may make it ready in real
-        time.
-        """
+        """Say whether anything but the loop's wake-up pipe may make it ready in real time."""
         children = any("waitpid" in thread.name for thread in threading.enumerate())
         return children or self._loop._lambda_executors > 0 or len(self._real.get_map() or ()) > 1
 
@@ -177,9 +165,7 @@ class _VirtualSelector(selectors.BaseSelector):
 
 
 def _count_executors(loop: Any) -> None:  # noqa: ANN401  # an event loop, and attributes of ours on it
-    """Count what runs in executors.  An idle worker thread is no sign of work, so threads cannot be
-    counted.
-    """
+    """Count the calls in executors; an idle worker thread is no sign of work."""
     loop._lambda_executors = 0
     run_in_executor, shutdown = loop.run_in_executor, loop.shutdown_default_executor
 

@@ -1,4 +1,4 @@
-"""time-machine, which cannot run together with freezegun: a clear refusal, both ways."""
+"""time-machine cannot run together with freezegun: it is refused, both ways."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ __all__ = ["keep_out_time_machine"]
 
 
 def keep_out_time_machine() -> Undo:
-    """Raise `LifecycleError` if time-machine travels, and see to it that it does not start until
-    the returned call.
-    """
+    """Raise `LifecycleError` if time-machine travels; refuse its start until the returned call."""
     time_machine: Any = sys.modules.get("time_machine")
     # Version 3 has renamed the list.
-    if getattr(time_machine, "traveller_stack", None) or getattr(
-        time_machine, "coordinates_stack", None
-    ):
+    stacks = ("traveller_stack", "coordinates_stack")
+    if any(getattr(time_machine, stack, None) for stack in stacks):
         raise LifecycleError(
-            "cannot start virtual time (lambda_clock, or idle() without it): time-machine is travelling in this test, "
-            "and virtual time stands on freezegun, which cannot run inside it; use lambda_clock alone (its start, "
-            "move_to, advance), or leave time-machine's block first"
+            "cannot start virtual time (lambda_clock, or idle() without it): time-machine is "
+            "travelling in this test, and virtual time stands on freezegun, which cannot run "
+            "inside it; use lambda_clock alone (its start, move_to, advance), or leave the block "
+            "of time-machine first",
+            code="LLC405",
         )
     travel = getattr(time_machine, "travel", None)
     if travel is None:
@@ -31,9 +30,10 @@ def keep_out_time_machine() -> Undo:
 
     def refuse(self: object) -> NoReturn:
         raise LifecycleError(
-            "cannot travel with time-machine: time is virtual in this test (lambda_clock, or idle() without it) and "
-            "stands on freezegun, inside which time-machine cannot run; use lambda_clock alone (its start, move_to, "
-            "advance)"
+            "cannot travel with time-machine: time is virtual in this test (lambda_clock, or "
+            "idle() without it) and stands on freezegun, inside which time-machine cannot run; use "
+            "lambda_clock alone (its start, move_to, advance)",
+            code="LLC405",
         )
 
     return replace_attributes((travel, "start", refuse))

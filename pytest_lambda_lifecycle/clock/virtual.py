@@ -63,12 +63,10 @@ class VirtualTurn:
 
 
 class VirtualClock:
-    """Time in whole microseconds that moves only when it is moved: by sleeping function code, by
-    idling, by the test.
+    """Time in whole microseconds that only function code's sleeping, idling and the test move.
 
-    `wait_until` is what sleeping means: on the thread of a phase the clock goes there at once;
-    another thread first gives the clock's other movers a moment (`PATIENCE` s, real), so that
-    sleeps of several threads run side by side.
+    On the thread of a phase, sleeping moves the clock at once.  Another thread first waits up to
+    `PATIENCE` s (real) for other movers, so that sleeps of several threads run side by side.
     """
 
     PATIENCE: Final = 0.01
@@ -89,37 +87,38 @@ class VirtualClock:
         """Called after time has passed while nothing ran."""
 
     def start(self, also: Sequence[tuple[Any, Any]] = ()) -> None:
-        """Freeze time, at the start given or now, on the whole second; ``also`` as for `Freeze`."""
+        """Freeze time at the given start, or now on the whole second; ``also`` as for `Freeze`."""
         start = self._start or now().replace(microsecond=0, tzinfo=timezone.utc)
         if start > LAST:
-            raise LifecycleError(f"cannot start the clock at {start}: {WHY_LAST}; start earlier")
+            raise LifecycleError(
+                f"cannot start the clock at {start}: {WHY_LAST}; start earlier", code="LLC401"
+            )
         naive = start.astimezone(timezone.utc).replace(tzinfo=None)
         self._us = (naive - EPOCH) // MICROSECOND
         self._freeze = Freeze(naive, tick=False, also=also)
 
     def stop(self, modules: Iterable[ModuleType]) -> None:
-        """Give real time back, in ``modules`` as well."""
+        """Restore real time, in ``modules`` as well."""
         freeze, self._freeze, self.ended = self._freeze, None, True
         if freeze is not None:
             freeze.stop(modules)
 
     def now_us(self) -> int:
-        """Microseconds since the epoch."""
+        """Return microseconds since the epoch."""
         return self._us
 
     def elapsed(self) -> int:
-        """Nanoseconds; the same clock."""
+        """Return nanoseconds by the same clock."""
         return self._us * 1000
 
     def function_time_ms(self) -> int:
-        """Milliseconds since the epoch by `time.time`: a test may have frozen time inside this
-        clock once more.
-        """
+        """Return milliseconds by `time.time`: a test may have frozen time once more inside it."""
         return int(time.time() * 1000)
 
     def move(self, to_us: int) -> None:
-        """Move forward, to microseconds since the epoch; raises `LifecycleError` past the end of
-        the calendar.
+        """Move forward, to microseconds since the epoch.
+
+        Raises `LifecycleError` past the end of the calendar.
         """
         with self._moved:
             span = to_us - self._us
@@ -131,13 +130,11 @@ class VirtualClock:
                 self._moved.notify_all()
 
     def skip_to(self, to_us: int) -> None:
-        """Move forward, unless that moment is over."""
+        """Move forward; do nothing if that moment is over."""
         self.move(to_us)
 
     def rewind(self, to_us: int) -> None:
-        """Go back to a moment, for a participant that began there and runs beside those before
-        it.
-        """
+        """Go back to a moment, for a participant that began there and runs beside the others."""
         with self._moved:
             span, self._us = to_us - self._us, to_us
             if span and self._freeze is not None:
@@ -154,7 +151,7 @@ class VirtualClock:
         return turn
 
     def reaches_deadline(self, to_us: int) -> bool:
-        """Move to a moment, or to the deadline where that comes before; True in the latter case."""
+        """Move to a moment or, if that comes first, to the deadline; return whether it did."""
         turn = self.turn
         deadline = turn.deadline_us
         if deadline is None or (to_us <= deadline and not turn.cut):
@@ -167,8 +164,10 @@ class VirtualClock:
     def wait_on_other_thread(
         self, until_us: int, in_phase: Callable[[], bool], phase_waits: Callable[[], bool]
     ) -> None:
-        """Wait on a thread beside the phase's: until others moved the clock there, or the phase's
-        thread waits too.
+        """Wait on another thread than the phase's, until a moment.
+
+        Others may move the clock there.  If the thread of the phase waits as well, this one moves
+        it.
         """
         with self._moved:
             while not self.ended and (self._us < until_us or not in_phase()):

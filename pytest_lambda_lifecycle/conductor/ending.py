@@ -44,9 +44,7 @@ class Endings:
     # -- operations -------------------------------------------------------------------------------
 
     def crash(self, outcome: Outcome) -> None:
-        """Let a process of the environment end while it is frozen: the next invoke fails, the one
-        after it inits.
-        """
+        """End a process of the frozen environment: the next invoke fails, the one after inits."""
         state = self._state
         with state.doing("crash"):
             state.require_open("crash")
@@ -63,9 +61,7 @@ class Endings:
                 state.alive = False
 
     def reset(self) -> None:
-        """End the runtime's process, as a crash between two invokes would: globals go, ``/tmp``
-        stays.
-        """
+        """End the runtime's process, as a crash does: globals go, ``/tmp`` stays."""
         with self._state.doing("reset"):
             self._state.require_open("reset")
             self._state.alive = False
@@ -92,9 +88,7 @@ class Endings:
                 self._state.lock.release()
 
     def recycle(self) -> Shutdown:
-        """Take the environment away, as Lambda does every few hours; the next invoke gets a new
-        one.
-        """
+        """Take the environment away, as Lambda does every few hours; the next invoke is cold."""
         with self._state.doing("recycle"):
             self._state.require_open("recycle")
             return self._recycle()

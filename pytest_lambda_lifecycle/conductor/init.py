@@ -66,9 +66,7 @@ class InitSequence:
         return self._init("init", Limit(limit_us, limit_us / 1_000_000))
 
     def _init(self, phase: str, limit: Limit) -> Init:
-        """Extension init, runtime init, function init; with SnapStart also the before-snapshot
-        hooks.
-        """
+        """Run extension init, runtime init, function init; with SnapStart also its hooks."""
         __tracebackhide__ = True
         cast, state = self._cast, self._state
         config, timeline, clock = cast.config, cast.timeline, cast.clock
@@ -101,8 +99,9 @@ class InitSequence:
         return init
 
     def _init_participants(self, limit: Limit) -> Outcome:
-        """External extensions register before the runtime starts; at the end all wait for their
-        first event.
+        """Start all participants: external extensions register before the runtime starts.
+
+        At the end all wait for their first event.
         """
         __tracebackhide__ = True
         cast = self._cast

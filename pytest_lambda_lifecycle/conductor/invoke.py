@@ -155,9 +155,7 @@ class InvokeSequence:
     def _report(
         self, done: RuntimeDone, start: Start, failure: Outcome | None, overhead_us: int | None
     ) -> InvokeReport:
-        """REPORT tells of a process that ended or was cut, not of an error that the handler
-        raised.
-        """
+        """Return REPORT: it tells of a process that ended, not of an error of the handler."""
         outcome = failure or done.outcome
         ended = type(outcome) in ENDS or start.failed is not None
         return InvokeReport(

@@ -1,4 +1,4 @@
-"""What the conductor conducts: a runtime, and the process in which it lives."""
+"""The participants that the conductor conducts, as protocols: a runtime, extensions, a process."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ __all__ = ["Extensions", "Process", "Runtime"]
 
 
 class Runtime(Protocol):
-    """A participant: what turns events into responses.  Each method is one turn and never raises
-    for function code.
+    """The runtime, which turns events into responses.
+
+    Each method is one turn, and never raises for function code.
     """
 
     def init(self) -> Loaded | Raised | Exited:
@@ -42,36 +43,28 @@ class Runtime(Protocol):
         ...
 
     def terminate(self, hears: bool, /) -> Loaded | Exited:
-        """Get a SIGTERM; ``hears``: Python code can handle it.  `Loaded` says that the runtime goes
-        on.
-        """
+        """Handle SIGTERM, if ``hears`` (Python code can); `Loaded`: the runtime goes on."""
         ...
 
 
 class Extensions(Protocol):
-    """The extensions of an environment, all of them as one participant.
-
-    ``limit_us`` is what is left of a phase's time, in microseconds, and ``limit`` what its limit is
-    called, in s.
-    """
+    """All extensions of an environment as one participant."""
 
     present: bool
-    """One at least is registered.  The warm path of an environment without any asks no more than
-    this.
-    """
+    """At least one extension is registered: all that the warm path asks of an environment."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those that start before the runtime."""
+        """The extensions that start before the runtime."""
         ...
 
     @property
     def budget_ms(self) -> int:
-        """What the shutdown may take, in ms."""
+        """The time of the phase Shutdown, in ms."""
         ...
 
     def start(self, limit: Limit) -> Outcome:
-        """Start the external ones and wait until all have registered: extension init."""
+        """Start the external extensions and wait until all have registered: extension init."""
         ...
 
     def settle(self, limit: Limit) -> Outcome:
@@ -79,64 +72,59 @@ class Extensions(Protocol):
         ...
 
     def collect(self) -> None:
-        """Put on the timeline what they have reported so far."""
+        """Record on the timeline what the extensions have reported so far."""
         ...
 
     def report(self) -> None:
-        """Put on the timeline how each stands at the end of Init."""
+        """Record on the timeline how each extension stands at the end of Init."""
         ...
 
     def died(self) -> Outcome | None:
-        """Return how one has ended while the environment was frozen."""
+        """Return how an extension ended while the environment was frozen."""
         ...
 
     def begin_invoke(self, event: dict[str, object], limit: Limit) -> int | Outcome:
-        """Tell of an invoke; returns after how many microseconds the runtime is cut, or why it is
-        not to run.
+        """Notify of an invoke.
+
+        Returns after how many microseconds the runtime is cut, or why it is not to run.
         """
         ...
 
     def failed_by(self, runtime_us: int) -> Outcome | None:
-        """Return what has failed while the runtime ran, which took so many microseconds: then its
-        answer is lost.
-        """
+        """Return the failure while the runtime ran for ``runtime_us``: its response is lost."""
         ...
 
     def end_invoke(self, runtime_us: int, limit: Limit) -> tuple[Outcome | None, int]:
-        """Wait until all have finished their share; returns what failed, and the microseconds that
-        it took.
-        """
+        """Wait until all have finished their share; return the failure, and the time in us."""
         ...
 
     def freeze(self) -> None:
-        """Stop, as all is done."""
+        """Stop: all have finished their share."""
         ...
 
     def kill(self, name: str, exit_code: int) -> Outcome:
-        """End one of them now, and return how; raises `LifecycleError` if there is none of this
-        name.
-        """
+        """End an extension now and return how; raise `LifecycleError` for an unknown name."""
         ...
 
     def shutdown(
         self, reason: str, deadline_ms: int, until_us: int
     ) -> tuple[tuple[str, ...], BaseException | None]:
-        """Tell of the end; returns who was killed, as he overran the time or would not have known
-        of it.
+        """Notify of the end.
 
-        And what left one of them that is the test's own control flow.
+        Returns the names of the killed: they overran the time, or would not have been notified.
+        And the exception in one of them that is the test's own control flow.
         """
         ...
 
     def end(self) -> BaseException | None:
         """End all that is left, for a reset or for good; the next start begins anew.
 
-        Returns what has interrupted that, such as a Ctrl-C.
+        Returns the exception that interrupted it, such as a Ctrl-C.
         """
         ...
 
     def close(self) -> BaseException | None:
-        """Give everything back; returns what has interrupted that."""
+        """Give everything back; return the exception that interrupted it."""
         ...
 
 
@@ -144,18 +132,14 @@ class Process(Protocol):
     """The process in which the runtime lives."""
 
     exit_code: int | None
-    """Set if it ended by other means than the turn's outcome (a thread of the function's called
-    `os._exit`).
-    """
+    """Set if it ended otherwise: a thread of function code called `os._exit`."""
 
     def run(self, turn: Callable[[], Outcome], /, limit: float | None = None) -> Outcome:
-        """Run one turn of the runtime in it; raises `DeadlineReached` where it cuts it after
-        ``limit`` s, real time.
-        """
+        """Run one turn; raise `DeadlineReached` after ``limit`` s of real time."""
         ...
 
     def hold_streams(self) -> Callable[[], None]:
-        """Let what threads write between turns be the function's, until the returned call."""
+        """Keep the function's streams in place between turns, until the returned call."""
         ...
 
     def discard(self) -> None:

@@ -1,6 +1,4 @@
-"""A turn: code that runs in the environment's process until it waits for the next event, or until
-its time is up.
-"""
+"""Turns: code runs in the environment's process until it waits for its next event, or is late."""
 
 from __future__ import annotations
 

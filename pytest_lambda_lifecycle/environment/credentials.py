@@ -13,13 +13,9 @@ from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 __all__ = ["LIFETIME_US", "Rotation"]
 
 LIFETIME_US: Final = 12 * 3600 * 1_000_000
-"""Microseconds for which credentials are valid: those of a role session, since Lambda documents no
-number of its own.
-"""
+"""Microseconds of validity: those of a role session, since Lambda documents no number."""
 ROTATE_BEFORE_US: Final = 3600 * 1_000_000
-"""Microseconds before their end at which an invoke finds new ones: more than the SDKs' margin of 15
-minutes.
-"""
+"""Microseconds before their end at which an invoke gets new ones; SDKs use 15 minutes."""
 
 
 class Rotation:

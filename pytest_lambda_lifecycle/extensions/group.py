@@ -1,5 +1,7 @@
-"""All extensions of an environment as one participant: objects in this process, and agents that
-speak HTTP (programs, and threads of function code).
+"""All extensions of an environment as one participant.
+
+They are objects in this process, and agents that speak HTTP: programs, and threads of function
+code.
 """
 
 from __future__ import annotations

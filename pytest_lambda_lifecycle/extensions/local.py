@@ -1,4 +1,4 @@
-"""Gives an extension that is an object in this process its turns."""
+"""Runs an extension that is an object in this process."""
 
 from __future__ import annotations
 
@@ -27,13 +27,11 @@ __stands_for__ = "bootstrap"
 
 TurnOutcome: TypeAlias = Loaded | ExtensionFailed
 _POSTED: Final = {"init/error": "Extension.InitError", "exit/error": "Extension.ExitError"}
-"""The platform's words for what an extension has posted before it exits (emulator,
-``fatalerror``).
-"""
+"""The platform's error types for the reports that an extension posts (emulator)."""
 
 
 class LocalExtension:
-    """An `Extension` as a participant: whatever its methods raise is a value in the end."""
+    """An `Extension` as a participant: every exception of its methods becomes an outcome."""
 
     def __init__(
         self,
@@ -44,18 +42,17 @@ class LocalExtension:
         apart: Callable[[], Undo],
         passes_through: Callable[[BaseException], bool],
     ) -> None:
-        """``log`` takes its name and whole lines; what ``passes_through`` says yes to leaves as it
-        was raised.
+        """``log`` takes its name and whole lines.
 
-        ``apart`` begins what is another process's than the function's, and returns what ends it.
-
-        ``post`` takes its name, a call (``"init/error"``) and an error type, and says whether the
-        API accepts that.
+        ``post`` takes its name, a call (``"init/error"``) and an error type, and returns whether
+        the API accepts that.  ``apart`` begins the turn of another process than the function's, and
+        returns the call that ends it.  An exception for which ``passes_through`` is true leaves the
+        turn as it was raised.
         """
         self.name = extension_name(given)
         self.internal = given.internal
         self.identifier = ""
-        """Of this generation, once it has registered."""
+        """Its identifier in this generation, once it has registered."""
         self._given = given
         self._post = post
         self._log = log
@@ -69,7 +66,7 @@ class LocalExtension:
         """The object, once there is one."""
         return self._made
 
-    # -- turns ----------------------------------------------------------------------------------------------------
+    # -- turns ------------------------------------------------------------------------------------
 
     def start(self, limit_us: int) -> TurnOutcome:
         """Start its process.  One that never registers then uses the time up."""
@@ -82,23 +79,24 @@ class LocalExtension:
         problem = check_extension(made)
         if not problem and (extension_name(made), made.internal) != (self.name, self.internal):
             problem = (
-                f"its objects are called {extension_name(made)!r} and have internal={made.internal}; what has to be "
-                "known before there is one is an attribute of the class"
+                f"its objects are called {extension_name(made)!r} and have "
+                f"internal={made.internal}; both have to be known before there is an object, so "
+                "set them as attributes of the class"
             )
         if problem:
-            raise ConfigError(f"extension {self.name!r}: {problem}")
+            raise ConfigError(f"extension {self.name!r}: {problem}", code="LLC207")
         made.name = self.name  # a subclass need not call the constructor that sets it
         self._made = made
         if not made.registers:
             never_register(limit_us / 1_000_000)
 
     def init(self) -> TurnOutcome:
-        """Let it initialise, now that it has registered."""
+        """Let the extension initialise, now that it has registered."""
         __tracebackhide__ = True
         return self._turn(initialize, self._object)
 
     def deliver(self, event: bytes) -> TurnOutcome:
-        """Tell it of an invoke, or of the end."""
+        """Deliver an event: an invoke, or the shutdown."""
         __tracebackhide__ = True
         return self._turn(deliver, self._object, decode_json(event))
 
@@ -109,12 +107,12 @@ class LocalExtension:
 
     def _turn(self, method: Callable[..., None], *arguments: object) -> TurnOutcome:
         __tracebackhide__ = True
-        stdout, stderr = Unbuffered("stdout", self._record), Unbuffered("stderr", self._record)
-        stdout.outside, stderr.outside = sys.stdout, sys.stderr
-        undo, restore = (
-            self._apart(),
-            replace_attributes((sys, "stdout", stdout), (sys, "stderr", stderr)),
-        )
+        stdout = Unbuffered("stdout", self._record)
+        stderr = Unbuffered("stderr", self._record)
+        stdout.outside = sys.stdout
+        stderr.outside = sys.stderr
+        undo = self._apart()
+        restore = replace_attributes((sys, "stdout", stdout), (sys, "stderr", stderr))
         try:
             method(*arguments)
             return Loaded()
@@ -128,9 +126,9 @@ class LocalExtension:
             self._record("stdout", "\n" if self._unfinished else "")
 
     def _failed(self, problem: BaseException) -> ExtensionFailed:
-        """An extension whose process ends has failed, whatever its exit code says (Extensions API).
+        """Return the failure of an extension whose process has ended (Extensions API).
 
-        It ends as a Python process does, with the traceback on its stderr.
+        It has failed whatever its exit code says.  A Python process writes the traceback to stderr.
         """
         kind = "Extension.Crash"
         if isinstance(problem, PostedError) and self._post(
@@ -141,26 +139,26 @@ class LocalExtension:
         return ExtensionFailed(self.name, kind, exit_text(code), problem, code)
 
     def _record(self, stream: str, text: str) -> None:
-        """Keep lines whole: each is a record."""
+        """Record whole lines: each is a record of telemetry."""
         lines, newline, self._unfinished = (self._unfinished + text).rpartition("\n")
         if newline:
             self._log(self.name, lines + newline)
 
 
 def make(kind: type[Extension]) -> Extension:
-    """Make one of a class that was given; raises what it raises."""
+    """Make an extension of a class; raise the exception that its constructor raises."""
     __function_code_above__ = True
     return kind()
 
 
 def initialize(extension: Extension) -> None:
-    """Let an extension initialise; raises what it raises."""
+    """Let an extension initialise; raise the exception that it raises."""
     __function_code_above__ = True
     extension.on_init()
 
 
 def deliver(extension: Extension, event: dict[str, object]) -> None:
-    """Hand an event to an extension, which may take its time; raises what it raises."""
+    """Hand an event to an extension, which may take time; raise the exception that it raises."""
     __function_code_above__ = True
     extension.events.append(event)
     if extension.delay_ms:

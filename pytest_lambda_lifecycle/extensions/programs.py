@@ -1,11 +1,9 @@
-"""The extensions of an environment that are programs, as processes of one generation after
-another.
-"""
+"""Extensions that are programs: a process each, one generation after another."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,13 +12,6 @@ from pytest_lambda_lifecycle.clock.virtual import VirtualClock
 from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.function.config import FunctionConfig
 from pytest_lambda_lifecycle.function.layers import find_extensions
-
-if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.lifecycle.events import Event
-
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
-
 from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionLog, LogsDropped
 
 if TYPE_CHECKING:
@@ -31,12 +22,21 @@ if TYPE_CHECKING:
 
 __all__ = ["SANDBOX", "Programs", "extension_programs", "extension_variables"]
 
-_GONE_S = 2.0
+SANDBOX: Final = Path(__file__).resolve().parents[1] / "isolation" / "sandbox"
+"""The folder that comes first on ``PYTHONPATH`` of an extension's process."""
+_GONE_S: Final = 2.0
 """Seconds that a killed process may take to end."""
+_HIDDEN: Final = frozenset(
+    """
+    AWS_EXECUTION_ENV AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME AWS_XRAY_CONTEXT_MISSING
+    AWS_XRAY_DAEMON_ADDRESS LAMBDA_RUNTIME_DIR LAMBDA_TASK_ROOT _HANDLER
+    """.split()
+)
+_HIDDEN_PREFIXES: Final = ("_AWS_XRAY_", "_LAMBDA_", "_X_AMZN_")
 
 
 class Programs:
-    """Launches, freezes and kills them.  Without any, nothing of it is loaded."""
+    """Launches, freezes and kills the programs.  Without any, nothing for processes is loaded."""
 
     def __init__(
         self,
@@ -50,18 +50,16 @@ class Programs:
         now_us: Callable[[], int],
         exited: Callable[[str, int], None],
     ) -> None:
-        """``layers`` are what the programs find in ``/opt``, and ``scratch`` is a place for folders
-        of ours.
+        """``files`` are names and paths.
 
-        ``files`` are names and paths, ``variables`` what the function finds; ``exited`` gets name
-        and exit code.
-
-        ``directory`` returns the environment's ``/tmp``: they start there, and find it as
-        ``TMPDIR``. ``note`` and ``exited`` are called on other threads.
+        ``variables`` returns the variables of the function, ``directory`` the environment's
+        ``/tmp``: the programs start there, and find it as ``TMPDIR``.  ``layers`` are the folders
+        in ``/opt``, and ``scratch`` is a place for folders of this package.  ``note``, and
+        ``exited`` with name and exit code, are called on other threads.
         """
         if files:
-            # Now: amid a phase it would take the watches on the function's children and threads for
-            # the real things.
+            # Imported during a phase, it would capture the watches on child processes and threads
+            # of the function instead of the originals.
             import pytest_lambda_lifecycle.processes.guard  # noqa: F401
         self._files = files
         self._variables = variables
@@ -77,7 +75,7 @@ class Programs:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """In the order in which they start."""
+        """The names, in the order in which the programs start."""
         return tuple(name for name, _ in self._files)
 
     def __contains__(self, name: str) -> bool:
@@ -87,13 +85,12 @@ class Programs:
         return bool(self._files)
 
     def launch(self, name: str) -> tuple[str, str] | None:
-        """Start one; returns error type and text if it cannot be started."""
-        from pytest_lambda_lifecycle.extensions.programs import extension_variables
+        """Start a program; return error type and text if it cannot be started."""
         from pytest_lambda_lifecycle.processes.child import ExtensionProcess, LaunchError
         from pytest_lambda_lifecycle.processes.guard import Guard
         from pytest_lambda_lifecycle.processes.opt import Opt
 
-        # `/tmp` is the function's as well ("Lambda extensions"); here both find it by TMPDIR
+        # Function and extensions share `/tmp` ("Lambda extensions"); here both find it by TMPDIR.
         directory = self._directory()
         variables = {**extension_variables(self._variables()), "TMPDIR": str(directory)}
         self._guard = self._guard or Guard(variables["AWS_LAMBDA_RUNTIME_API"])
@@ -125,21 +122,21 @@ class Programs:
             self._exited(process.name, exit_code)
 
     def freeze(self) -> None:
-        """Stop them, as Lambda does between invokes."""
+        """Stop the programs, as Lambda does between invokes."""
         for process in self._processes.values():
             process.freeze()
 
     def thaw(self) -> None:
-        """Let them go on."""
+        """Continue the programs."""
         for process in self._processes.values():
             process.thaw()
 
     def kill(self, name: str) -> None:
-        """Send SIGKILL to one and its group."""
+        """Send SIGKILL to a program and its group."""
         self._processes[name].kill()
 
     def end(self) -> None:
-        """Kill all that are left, also those that have detached, and wait until they are gone."""
+        """Kill all that are left, also detached ones, and wait until they are gone."""
         for process in self._processes.values():
             process.kill()
         for process in self._processes.values():
@@ -155,8 +152,7 @@ class Programs:
 
 
 def extension_programs(config: FunctionConfig, clock: Clock) -> list[tuple[str, Path]]:
-    """Return name and path of the extensions that are executables: those of the layers, and those
-    that were named.
+    """Return name and path of the extensions that are executables: of layers, and named ones.
 
     Raises `ConfigError` for two of the same name, and under a virtual clock, which other processes
     do not have.
@@ -166,39 +162,27 @@ def extension_programs(config: FunctionConfig, clock: Clock) -> list[tuple[str, 
         if isinstance(path, Path):
             if path.name in programs:
                 raise ConfigError(
-                    f"extensions: {path} has the name of {programs[path.name]}, and each has to register by its name "
-                    f"(from {config.source_of('extensions')})"
+                    f"extensions: {path} has the name of {programs[path.name]}, and each has to "
+                    f"register by its name (from {config.source_of('extensions')})",
+                    code="LLC207",
                 )
             programs[path.name] = path
     if programs and isinstance(clock, VirtualClock):
         name, path = min(programs.items())
         raise ConfigError(
-            f"cannot run the extension {name!r} ({path}) under lambda_clock: it is a process of its own, in which time "
-            "is real; pass an Extension object, which runs in this process, or test without lambda_clock"
+            f"cannot run the extension {name!r} ({path}) under lambda_clock: it is a process of "
+            "its own, in which time is real; pass an Extension object, which runs in this process, "
+            "or test without lambda_clock",
+            code="LLC604",
         )
     return sorted(programs.items())
 
 
-SANDBOX: Final = Path(__file__).resolve().parents[1] / "isolation" / "sandbox"
-"""What extension processes find on ``PYTHONPATH``."""
-
-
-_HIDDEN: Final = frozenset(
-    """
-    AWS_EXECUTION_ENV AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME AWS_XRAY_CONTEXT_MISSING
-    AWS_XRAY_DAEMON_ADDRESS LAMBDA_RUNTIME_DIR LAMBDA_TASK_ROOT _HANDLER
-    """.split()
-)
-
-
-_HIDDEN_PREFIXES: Final = ("_AWS_XRAY_", "_LAMBDA_", "_X_AMZN_")
-
-
 def extension_variables(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return what an extension finds of a function's variables (Developer Guide, "Runtime
-    environment variables").
+    """Return the variables of an extension ("Runtime environment variables").
 
-    ``PYTHONPATH`` is led by our folder, for the names of the sandbox.
+    ``PYTHONPATH`` begins with a folder of this package, which makes Python resolve the names of the
+    sandbox.
     """
     seen = {
         name: value

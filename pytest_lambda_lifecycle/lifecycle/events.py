@@ -1,4 +1,4 @@
-"""What can happen in an execution environment, as values.
+"""The events of an execution environment, as values.
 
 Events are plain, slotted and cheap to make (a warm invoke records three).  ``at`` is the moment in
 microseconds since the epoch; every ``*_us`` is a span in microseconds.  Names follow the Telemetry
@@ -76,9 +76,7 @@ class RuntimeInit(Event):
 
 @dataclass(slots=True)
 class FunctionInit(Event):
-    """Third sub-phase of Init: the runtime imports the handler's module, so module-level code
-    runs.
-    """
+    """Third sub-phase of Init: the runtime imports the handler's module."""
 
     handler: str
     name: ClassVar[str] = "function_init"
@@ -104,7 +102,7 @@ class InitReport(Event):
     error_type: str
     duration_us: int
     outcome: Outcome
-    """That of the runtime's turn, or what an extension did to Init."""
+    """The outcome of the runtime's turn, or an extension's failure during Init."""
     name: ClassVar[str] = "init_report"
 
 
@@ -128,9 +126,7 @@ class RestoreReport(Event):
 
 @dataclass(slots=True)
 class InvokeStart(Event):
-    """An invoke begins (``platform.start``); ``cold_start`` says that an init ran inside this
-    request.
-    """
+    """An invoke begins (``platform.start``); ``cold_start``: an init ran inside this request."""
 
     request_id: str
     version: str
@@ -170,15 +166,13 @@ class InvokeReport(Event):
     overhead_us: int | None = None
     """From the runtime's end until the last extension was done; None without extensions."""
     failure: Outcome | None = None
-    """What failed after the runtime had posted its answer: an extension crashed, or took too
-    long.
-    """
+    """A failure after the runtime had posted its response: an extension crashed, or overran."""
     name: ClassVar[str] = "invoke_report"
 
 
 @dataclass(slots=True)
 class ShutdownStart(Event):
-    """Shutdown begins; ``budget_ms`` is what the participants get in all."""
+    """Shutdown begins; ``budget_ms`` is the time of all participants together."""
 
     reason: str
     budget_ms: int
@@ -199,9 +193,7 @@ class ShutdownReport(Event):
 
 @dataclass(slots=True)
 class Reset(Event):
-    """The processes of the environment ended: globals are gone, ``/tmp`` stays, the next invoke
-    inits again.
-    """
+    """The environment was reset: globals are gone, ``/tmp`` stays; the next invoke inits."""
 
     reason: str
     error_type: str = ""
@@ -210,9 +202,7 @@ class Reset(Event):
 
 @dataclass(slots=True)
 class Recycled(Event):
-    """Lambda took the environment away; the next invoke gets a new one (empty ``/tmp``, new log
-    stream).
-    """
+    """Lambda took the environment away: the next invoke gets a new one with an empty ``/tmp``."""
 
     log_stream: str
     name: ClassVar[str] = "recycled"
@@ -243,9 +233,7 @@ class SpyCall(Event):
 
 @dataclass(slots=True)
 class AtexitIgnored(Event):
-    """Function code registered ``function`` with `atexit`; it never runs, as on Lambda (SIGKILL
-    ends the process).
-    """
+    """Function code registered ``function`` with `atexit`, which never runs, as on Lambda."""
 
     function: str
     name: ClassVar[str] = "atexit_ignored"
@@ -253,7 +241,7 @@ class AtexitIgnored(Event):
 
 @dataclass(slots=True)
 class SharedModule(Event):
-    """A package of the task root is imported once and shared by all environments, and why."""
+    """A package of the task root is imported once and shared by all environments; ``reason``."""
 
     module: str
     reason: str
@@ -262,9 +250,7 @@ class SharedModule(Event):
 
 @dataclass(slots=True)
 class SharedChange(Event):
-    """Init set or deleted ``target`` of a module that is shared; it is undone whenever the
-    environment leaves.
-    """
+    """Init set or deleted ``target``, a name of a shared module; leaving undoes it."""
 
     target: str
     name: ClassVar[str] = "shared_change"
@@ -272,9 +258,7 @@ class SharedChange(Event):
 
 @dataclass(slots=True)
 class Replaced(Event):
-    """An invoke bound a module's global, as init had left it, to another object; recorded for the
-    first time only.
-    """
+    """An invoke bound a global of a module to another object than init had; recorded once."""
 
     target: str
     before: object
@@ -291,7 +275,5 @@ class Leftover(Event):
     label: str
     """Its own name."""
     where: str
-    """``file:line`` where it was started; of a task, where its coroutine is defined; "" if
-    unknown.
-    """
+    """``file:line`` where it was started; for a task, of its coroutine; ``""`` if unknown."""
     name: ClassVar[str] = "leftover"

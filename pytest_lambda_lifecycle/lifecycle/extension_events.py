@@ -36,15 +36,14 @@ class ExtensionRegistered(Event):
 
 @dataclass(slots=True)
 class ExtensionState(Event):
-    """How an extension stood when Init ended (``platform.extension``); ``error_type`` says why it
-    did not start.
+    """The state of an extension at the end of Init (``platform.extension``).
+
+    ``error_type`` says why it did not start.
     """
 
     extension: str
     state: str
-    """``"Ready"``, ``"Registered"``, ``"Started"``, ``"LaunchError"``, ``"InitError"``,
-    ``"ExitError"``.
-    """
+    """``Ready``, ``Registered``, ``Started``, ``LaunchError``, ``InitError`` or ``ExitError``."""
     events: tuple[str, ...]
     error_type: str = ""
     name: ClassVar[str] = "extension_state"
@@ -61,9 +60,7 @@ class ExtensionNotified(Event):
 
 @dataclass(slots=True)
 class ExtensionDone(Event):
-    """An extension asked for its next event: it had finished its share of an invoke, after
-    ``duration_us``.
-    """
+    """An extension finished its share of an event, after ``duration_us``."""
 
     extension: str
     duration_us: int
@@ -122,9 +119,7 @@ class Signal(Event):
     signal: str
     """``"SIGTERM"`` or ``"SIGKILL"``."""
     outcome: str = ""
-    """What the function's handler of it did: ``"exit status 0"``, ``"ValueError: ..."``,
-    ``"returned"``; or ``""``.
-    """
+    """The result of the signal handler (``"exit status 0"``, ``"returned"``), or ``""``."""
     duration_us: int = 0
     """How long the participant took to end, or until it was killed."""
     name: ClassVar[str] = "signal"

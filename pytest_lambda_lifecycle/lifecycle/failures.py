@@ -51,17 +51,13 @@ class FunctionError(Exception):
     ) -> None:
         super().__init__(error_type, error_message)
         self.error_type = error_type
-        """``errorType`` of the error object, for example ``"ValueError"`` or
-        ``"Runtime.ExitError"``.
-        """
+        """``errorType`` of the error object: ``"ValueError"``, ``"Runtime.ExitError"``."""
         self.error_message = error_message
         """``errorMessage`` of the error object."""
         self.stack_trace = stack_trace
         """``stackTrace`` of the error object: one text per frame, as the runtime formats them."""
         self.fault_type = fault_type
-        """Type that the runtime put into a header where it has one
-        (``"Runtime.BeforeSnapshotError"``); else ``""``.
-        """
+        """The type in the runtime's error header (``Runtime.BeforeSnapshotError``), or ``""``."""
         self.phase = phase
         """The failed `Invocation` or `Init`."""
 
@@ -75,7 +71,7 @@ class InitError(FunctionError):
     _hint = ""
 
     def explain(self, hint: str) -> None:
-        """Add what Lambda would not say; the message and the error object stay Lambda's."""
+        """Add a hint that Lambda would not give; message and error object stay those of Lambda."""
         if sys.version_info >= (3, 11):
             self.add_note(hint)
         else:
@@ -86,15 +82,11 @@ class InitError(FunctionError):
 
 
 class FunctionTimeout(FunctionError):
-    """The function had not finished when its timeout was over: it was killed and the environment
-    was reset.
-    """
+    """The function overran its timeout: it was killed and the environment was reset."""
 
 
 class RuntimeExit(FunctionError):
-    """The runtime process would have ended (`sys.exit`, `os._exit`, a signal): the environment was
-    reset.
-    """
+    """The runtime's process would have ended (`sys.exit`, `os._exit`, a signal): it is reset."""
 
 
 class ExtensionError(FunctionError):
@@ -117,9 +109,7 @@ class PayloadTooLarge(FunctionError):
 
 
 def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
-    """Return the exception for a failed phase; ``not_ready``: it failed before the handler could
-    run.
-    """
+    """Return the exception for a failed phase; ``not_ready``: the handler could not run."""
     outcome = phase.outcome
     kind = InitError if not_ready else FunctionError
     if isinstance(outcome, (Exited, TimedOut, ExtensionFailed)):
@@ -161,12 +151,11 @@ def _fault_type(outcome: Outcome) -> str:
 
 
 def event_too_large(size: int) -> PayloadTooLarge:
-    """Return the service's refusal of an event (Lambda API reference, Invoke:
-    ``RequestTooLargeException``, 413).
-    """
+    """Return the refusal of an event (Lambda API reference, Invoke: 413)."""
     return PayloadTooLarge(
         "RequestTooLargeException",
-        f"{size} byte payload is too large for the RequestResponse invocation type (limit {EVENT_LIMIT} bytes)",
+        f"{size} byte payload is too large for the RequestResponse invocation type "
+        f"(limit {EVENT_LIMIT} bytes)",
     )
 
 

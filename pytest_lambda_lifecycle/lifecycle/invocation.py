@@ -31,19 +31,15 @@ def _platform_body(request_id: str, outcome: Outcome) -> bytes:
 
 
 class Invocation(Phase):
-    """One invoke: what went in, what came out, and what happened in between."""
+    """One invoke: its response, and everything that happened in it."""
 
     __slots__ = ("_done", "_payload", "_report", "_start", "content_type", "raw")
     name = "invoke"
 
     raw: bytes
-    """What the caller gets, in bytes: the response or error object as the runtime posted it, or the
-    platform's own.
-    """
+    """The caller's response in bytes: as the runtime posted it, or the platform's own error."""
     content_type: str
-    """``Content-Type`` of `raw`: ``"application/json"``, or ``"application/unknown"`` for a
-    handler's bytes.
-    """
+    """``application/json``, or ``application/unknown`` for bytes of a handler."""
 
     def __init__(
         self,
@@ -108,14 +104,12 @@ class Invocation(Phase):
 
     @property
     def exception(self) -> BaseException | None:
-        """What function code raised, with its traceback; None if nothing was raised."""
+        """The exception that function code raised, with its traceback; None if there is none."""
         return exception_of(self.outcome)
 
     @property
     def outcome(self) -> Outcome:
-        """How the runtime's turn ended; or an extension's, where that failed after the runtime had
-        answered.
-        """
+        """The outcome of the runtime's turn, or of an extension that failed after the response."""
         return self._report.failure or self._done.outcome
 
     @property
@@ -130,7 +124,7 @@ class Invocation(Phase):
 
     @property
     def leftovers(self) -> list[Leftover]:
-        """What function code had started and left running at the end: kind, label, where."""
+        """Threads, processes and tasks that function code left running: kind, label, where."""
         return [event for event in self.events if type(event) is Leftover]
 
     @property
@@ -140,17 +134,13 @@ class Invocation(Phase):
 
     @property
     def init_duration_ms(self) -> float | None:
-        """``Init Duration`` of the REPORT line in ms; None where the line has none (warm,
-        suppressed init).
-        """
+        """``Init Duration`` of REPORT in ms; None where REPORT has none (warm, suppressed init)."""
         init_us = self._report.init_us
         return None if init_us is None else init_us / 1000
 
     @property
     def extension_overhead_ms(self) -> float:
-        """How long extensions went on after the runtime was done, in ms; it counts as duration and
-        is billed.
-        """
+        """How long extensions ran on after the runtime, in ms; it is billed as duration."""
         return (self._report.overhead_us or 0) / 1000
 
     @property
@@ -163,7 +153,8 @@ class Invocation(Phase):
         return self._report.duration_us
 
     @property
-    def _status(self) -> str:
+    def status(self) -> str:
+        """``"success"``, ``"error"``, ``"failure"`` or ``"timeout"``."""
         return self._done.status if self._report.failure is None else self._report.status
 
     def _describe(self) -> str:

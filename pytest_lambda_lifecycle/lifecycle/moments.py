@@ -19,17 +19,10 @@ __all__ = [
     "rounded_up_us",
 ]
 
-
 EPOCH: Final = datetime(1970, 1, 1)
-
-
 MICROSECOND: Final = timedelta(microseconds=1)
-
-
 LAST: Final = datetime(9999, 12, 31, tzinfo=timezone.utc)
-"""Where time ends: from here on, the end of fresh credentials and local time would not fit in
-Python's calendar.
-"""
+"""The end of time: later, the end of credentials and local time would not fit Python's calendar."""
 
 
 WHY_LAST: Final = f"Python's calendar ends with the year 9999, and time goes up to {LAST}"
@@ -40,30 +33,34 @@ _TOO_LONG: Final = 1e12
 
 
 def rounded_up_us(seconds: float) -> int:
-    """Return seconds as whole microseconds; what a float cannot express (1.1 s) counts for
-    nothing.
+    """Return seconds as whole microseconds, rounded up; raise `LifecycleError` for any other value.
+
+    ``what`` begins the message: ``"cannot let time pass: hours"``.
     """
     return math.ceil(round(seconds * 1_000_000, 3))
 
 
 def microseconds(value: object, what: str) -> int:
-    """Return seconds as whole microseconds, rounded up; raises `LifecycleError` for what is no
-    length of time.
+    """Return seconds as whole microseconds, rounded up; raise `LifecycleError` for anything else.
+
+    ``what`` begins the message: ``"cannot let time pass: hours"``.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _TOO_LONG:
         return rounded_up_us(value)
     raise LifecycleError(
-        f"{what} {value!r}: a length of time is a finite number of seconds, and not negative; {WHY_LAST}"
+        f"{what} {value!r}: a length of time is a finite number of seconds, and not negative; "
+        f"{WHY_LAST}",
+        code="LLC401",
     )
 
 
 def require_calendar(now_us: int, span_us: int) -> None:
-    """Raise `LifecycleError` where Python's calendar has no moment ``span_us`` microseconds after
-    ``now_us``.
-    """
+    """Raise `LifecycleError` if ``span_us`` after ``now_us`` is past the end of the calendar."""
     if now_us + span_us > _LAST_US:
         raise LifecycleError(
-            f"cannot let {span_us / 3_600_000_000:.3g} hours pass from {moment_at(now_us)}: {WHY_LAST}; let less pass"
+            f"cannot let {span_us / 3_600_000_000:.3g} hours pass from {moment_at(now_us)}: "
+            f"{WHY_LAST}; let less pass",
+            code="LLC401",
         )
 
 

@@ -34,9 +34,7 @@ TIMED_OUT: Final = "Sandbox.Timedout"
 class ProcessEnd(
     BaseException
 ):  # it is no error: it carries `os._exit` out of the function's frames
-    """Raised in place of ending this process while function code runs (`os._exit`, `os.abort`,
-    `os.kill`).
-    """
+    """Carries an end of the process (`os._exit`, `os.abort`, `os.kill`) out of function code."""
 
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)
@@ -45,22 +43,18 @@ class ProcessEnd(
 
 
 class DeadlineReached(BaseException):  # it is no error: it interrupts function code
-    """Raised into function code when its time is up.  A plain `BaseException`: asyncio lets it
-    through.
-    """
+    """Interrupts function code when its time is up.  A `BaseException` passes through asyncio."""
 
 
 @dataclass(slots=True)
 class Request:
-    """One answer of ``/runtime/invocation/next``: the body as bytes, and the headers by their exact
-    names.
-    """
+    """One response of ``/runtime/invocation/next``: body and headers, by their exact names."""
 
     body: bytes
     headers: dict[str, str | None]
     """A header of None is missing."""
     request_id: str = ""
-    """What the platform calls it, whatever the headers say."""
+    """The identifier that the platform uses, whatever the headers say."""
     trace_id: str = ""
     ordinary: bool = False
     """The headers are those that each request has, as Lambda makes them, and no others."""
@@ -87,26 +81,18 @@ class Returned:
 
 @dataclass(slots=True)
 class Raised:
-    """The runtime posted an error object (``/invocation/{id}/error``, ``/init/error``,
-    ``/restore/error``).
-    """
+    """The runtime posted an error object (to ``/invocation/{id}/error`` or ``/init/error``)."""
 
     body: bytes
     """The error object as posted: JSON, UTF-8."""
     error: dict[str, object]
     """The same, decoded: ``errorMessage``, ``errorType``, ``requestId``, ``stackTrace``."""
     exception: BaseException | None = None
-    """What function code raised, with its traceback; None where the fault is the runtime's own
-    finding.
-    """
+    """The exception of function code; None where the runtime itself found the fault."""
     fault_type: str = ""
-    """``Lambda-Runtime-Function-Error-Type`` as posted with init and restore errors; "" for invoke
-    errors.
-    """
+    """``Lambda-Runtime-Function-Error-Type`` of init and restore errors; otherwise ``""``."""
     exit_code: int | None = None
-    """The runtime process ended after the post, with this code (init errors: 1; SnapStart hooks: 64
-    and 65).
-    """
+    """The exit code of a process that ended after the post: 1, or 64 and 65 for SnapStart hooks."""
 
     status: ClassVar[str] = "error"
 
@@ -123,11 +109,9 @@ class Exited:
     exit_code: int
     """As in `subprocess`: negative = ended by that signal."""
     exception: BaseException | None = None
-    """What carried the end out of function code (`SystemExit`, a `BaseException`, `ProcessEnd`)."""
+    """The exception that carried the end out (`SystemExit`, `ProcessEnd`, another one)."""
     stderr: str = field(default="", repr=False)
-    """What the dying interpreter would have written (traceback, or the text of
-    ``sys.exit("text")``).
-    """
+    """The text that the interpreter writes at its end: a traceback, or ``sys.exit(text)``."""
 
     status: ClassVar[str] = "error"
     error_type: ClassVar[str] = EXIT_ERROR
@@ -149,13 +133,11 @@ class ExtensionFailed:
 
     extension: str
     error_type: str
-    """``"Extension.Crash"``, ``"Extension.InitError"``, ``"Extension.ExitError"`` or
-    ``"Extension.LaunchError"``.
-    """
+    """``Extension.Crash``, ``.InitError``, ``.ExitError`` or ``.LaunchError``."""
     message: str
     """``"exit status 1"``, ``"exit code 0"``, ``"signal: killed"`` (Runtime Interface Emulator)."""
     exception: BaseException | None = None
-    """What an extension in this process raised."""
+    """The exception of an extension in this process."""
     exit_code: int = 1
     """As in `subprocess`."""
     status: ClassVar[str] = "error"

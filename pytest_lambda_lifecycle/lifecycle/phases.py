@@ -1,6 +1,4 @@
-"""Phases as a test sees them: views of stretches of the timeline, and the phases Init, Restore and
-Shutdown.
-"""
+"""Phases as a test sees them: views of the timeline.  `Invocation` has a file of its own."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ E = TypeVar("E", bound=Event)
 
 
 def exception_of(outcome: Outcome) -> BaseException | None:
-    """Return what function code raised; None where the outcome carries no exception."""
+    """Return the exception of an outcome; None if it carries none."""
     return getattr(outcome, "exception", None)
 
 
@@ -49,12 +47,12 @@ class Phase:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """What happened in this phase, in order."""
+        """The events of this phase, in order."""
         return tuple(self._timeline[self._first : self._last])
 
     @property
     def log(self) -> str:
-        """What CloudWatch shows of this phase."""
+        """The text that CloudWatch shows of this phase."""
         return projections.log_text(self.events)
 
     @property
@@ -75,28 +73,24 @@ class Phase:
     @property
     def status(self) -> str:
         """``"success"``, ``"error"``, ``"failure"`` or ``"timeout"``."""
-        return self._status
+        raise NotImplementedError
 
     @property
     def _duration_us(self) -> int:
         raise NotImplementedError
 
-    @property
-    def _status(self) -> str:
-        raise NotImplementedError
-
     def _describe(self) -> str:
-        return f"{self._status}, {self.duration_ms:.2f} ms"
+        return f"{self.status}, {self.duration_ms:.2f} ms"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._describe()}>"
 
 
 class Phases(Sequence[Phase]):
-    """Phases in order; compares equal to a list of phases or of their names: ``env.phases ==
-    ["init", "invoke"]``.
+    """Phases in order; compares equal to a list of phases or of their names.
 
-    ``in``, `count` and slices take names as well: ``"restore" not in env.phases``.
+    ``env.phases == ["init", "invoke"]``.  ``in``, `count` and slices take names as well:
+    ``"restore" not in env.phases``.
     """
 
     def __init__(self, phases: Sequence[Phase]) -> None:
@@ -165,7 +159,7 @@ class _Preparation(Phase):
 
     @property
     def exception(self) -> BaseException | None:
-        """What function code raised, with its traceback; None if nothing was raised."""
+        """The exception that function code raised, with its traceback; None if there is none."""
         return exception_of(self.outcome)
 
     @property
@@ -173,7 +167,8 @@ class _Preparation(Phase):
         return int(self._report.duration_us)
 
     @property
-    def _status(self) -> str:
+    def status(self) -> str:
+        """``"success"``, ``"error"``, ``"failure"`` or ``"timeout"``."""
         return str(self._report.status)
 
 
@@ -192,9 +187,7 @@ class Init(_Preparation):
 
     @property
     def type(self) -> str:
-        """``initializationType``: ``"on-demand"``, ``"provisioned-concurrency"`` or
-        ``"snap-start"``.
-        """
+        """``on-demand``, ``provisioned-concurrency`` or ``snap-start`` (``initializationType``)."""
         return self._report.initialization_type
 
     @property
@@ -240,9 +233,7 @@ class Shutdown(Phase):
 
     @property
     def budget_ms(self) -> int:
-        """What the participants got, in ms: 0 without extensions, 500 with internal ones, 2,000
-        with external ones.
-        """
+        """The time of all participants, in ms: 0, or 500 or 2,000 with extensions."""
         return self._start.budget_ms
 
     @property
@@ -252,9 +243,7 @@ class Shutdown(Phase):
 
     @property
     def durations_ms(self) -> dict[str, float]:
-        """How long each participant took, in ms, in the order in which they ended: ``"runtime"``
-        and extensions.
-        """
+        """The time of each participant in ms, in the order of their ends."""
         found: dict[str, float] = {}
         for event in self.events:
             if isinstance(event, Signal) and event.signal == "SIGTERM":
@@ -265,9 +254,7 @@ class Shutdown(Phase):
 
     @property
     def killed(self) -> tuple[str, ...]:
-        """Participants that got SIGKILL: they overran their budget, or had not subscribed to
-        SHUTDOWN.
-        """
+        """Participants that got SIGKILL: they overran, or had not subscribed to SHUTDOWN."""
         return self._report.killed
 
     @property
@@ -275,7 +262,8 @@ class Shutdown(Phase):
         return self._report.duration_us
 
     @property
-    def _status(self) -> str:
+    def status(self) -> str:
+        """``"success"``, ``"error"``, ``"failure"`` or ``"timeout"``."""
         return self._report.status
 
     def _describe(self) -> str:

@@ -52,9 +52,7 @@ __all__ = ["log_text", "platform_error", "render", "report_line"]
 
 
 def platform_error(request_id: str, outcome: Outcome) -> tuple[str, str]:
-    """Type and message of the platform's own error: a process ended without posting one, or time
-    was up.
-    """
+    """Return type and message of the platform's error: a process ended, or its time was up."""
     if isinstance(outcome, TimedOut):
         kind, message = TIMED_OUT, rules.timeout_message(outcome.limit)
     elif isinstance(outcome, ExtensionFailed):
@@ -66,17 +64,17 @@ def platform_error(request_id: str, outcome: Outcome) -> tuple[str, str]:
 
 
 def log_text(events: Iterable[Event]) -> str:
-    """Return what CloudWatch shows of these events (Lambda "Log formats"; the tabs are those of
-    real logs).
+    """Return the text that CloudWatch shows of these events (Lambda "Log formats").
+
+    The tabs are those of real logs.
     """
     lines: list[str] = []
     for event in events:
         text = _log_lines(event)
         if text:
+            # A platform line is an event of its own, also after a print(end="").
             if type(event) is not FunctionLog and lines and not lines[-1].endswith("\n"):
-                lines.append(
-                    "\n"
-                )  # a platform line is an event of its own, also after a print(end="")
+                lines.append("\n")
             lines.append(text)
     return "".join(lines)
 
@@ -112,7 +110,8 @@ def _log_lines(event: Event) -> str:
 
 
 def _extension_line(event: ExtensionState) -> str:
-    line = f"EXTENSION\tName: {event.extension}\tState: {event.state}\tEvents: [{', '.join(event.events)}]"
+    events = ", ".join(event.events)
+    line = f"EXTENSION\tName: {event.extension}\tState: {event.state}\tEvents: [{events}]"
     return f"{line}\tError Type: {event.error_type}\n" if event.error_type else f"{line}\n"
 
 
@@ -127,17 +126,18 @@ def _with_failure(line: str, event: InitReport | RestoreReport) -> str:
 def report_line(report: InvokeReport) -> str:
     """Return the REPORT line.
 
-    ``Max Memory Used`` repeats the memory size, as AWS's emulator does: memory is not measured
-    here.
+    Memory is not measured: ``Max Memory Used`` repeats the memory size, as AWS's emulator does.
     """
     memory = f"Memory Size: {report.memory_size} MB\tMax Memory Used: {report.memory_size} MB"
     billed = rules.billed_ms(report.duration_us, report.init_us)
-    line = f"REPORT RequestId: {report.request_id}\tDuration: {_ms(report.duration_us)}\tBilled Duration: {billed} ms"
-    line += f"\t{memory}"
+    line = f"REPORT RequestId: {report.request_id}\tDuration: {_ms(report.duration_us)}"
+    line += f"\tBilled Duration: {billed} ms\t{memory}"
     if report.init_us is not None:
         line += f"\tInit Duration: {_ms(report.init_us)}"
     if report.restore_us is not None:
-        line += f"\tRestore Duration: {_ms(report.restore_us)}\tBilled Restore Duration: {-(-report.restore_us // 1000)} ms"
+        billed = -(-report.restore_us // 1000)
+        line += f"\tRestore Duration: {_ms(report.restore_us)}"
+        line += f"\tBilled Restore Duration: {billed} ms"
     if report.status != "success":
         line += f"\tStatus: {report.status}"
     if report.error_type:
@@ -162,7 +162,13 @@ def render(events: Iterable[Event]) -> str:
     return "\n".join(lines)
 
 
-def _describe(event: Event) -> str:  # a table of texts, one per event
+def _describe(event: Event) -> str:
+    described = _describe_phase(event) or _describe_function(event) or _describe_extension(event)
+    return described or f"  {event.name.replace('_', ' ')}"
+
+
+def _describe_phase(event: Event) -> str:
+    """Describe the begin or the end of a phase, or of a part of one."""
     match event:
         case InitStart(initialization_type=kind, phase=phase):
             return f"Init ({kind})" + (" inside the invoke" if phase == "invoke" else "")
@@ -172,16 +178,17 @@ def _describe(event: Event) -> str:  # a table of texts, one per event
             return f"  function init: {handler}"
         case InitReport() | RestoreReport():
             phase = "Init" if isinstance(event, InitReport) else "Restore"
-            return f"{phase} ended: {_result(event.status, event.error_type)}, {_ms(event.duration_us)}"
+            result = _result(event.status, event.error_type)
+            return f"{phase} ended: {result}, {_ms(event.duration_us)}"
         case InvokeStart(request_id=request_id, cold_start=cold):
             return f"Invoke ({'cold' if cold else 'warm'}): request {request_id}"
         case RuntimeDone():
             return f"  runtime done: {_result(event.status, event.error_type)}"
         case InvokeReport():
             billed = rules.billed_ms(event.duration_us, event.init_us)
-            failed = (
-                f" {_result(event.status, event.error_type)}," if event.failure is not None else ""
-            )
+            failed = ""
+            if event.failure is not None:
+                failed = f" {_result(event.status, event.error_type)},"
             return f"Invoke ended:{failed} {_ms(event.duration_us)}, billed {billed} ms"
         case ShutdownStart(reason=reason, budget_ms=budget):
             return f"Shutdown ({reason}), budget {budget} ms"
@@ -192,15 +199,18 @@ def _describe(event: Event) -> str:  # a table of texts, one per event
             return f"Reset ({_result(reason, error_type)}): globals are gone, /tmp stays"
         case Recycled(log_stream=log_stream):
             return f"Recycled: a new environment, log stream {log_stream}"
+    return ""
+
+
+def _describe_function(event: Event) -> str:
+    """Describe an event that function code has caused."""
+    match event:
         case FunctionLog(stream=stream, text=text):
             return "\n".join(f"  {stream}: {line}" for line in text.splitlines())
-        case SpyCall():
-            ended = (
-                f"raised {event.exception!r}"
-                if event.exception
-                else f"returned {type(event.result).__name__}"
-            )
-            return f"  spy: {event.target} {ended}"
+        case SpyCall(target=target, exception=exception, result=result):
+            if exception:
+                return f"  spy: {target} raised {exception!r}"
+            return f"  spy: {target} returned {type(result).__name__}"
         case AtexitIgnored(function=function):
             return f"  atexit: {function} will not run (Lambda ends the process without it)"
         case Leftover():
@@ -211,12 +221,11 @@ def _describe(event: Event) -> str:  # a table of texts, one per event
             return f"  changed: {target}, which is shared (undone outside this environment)"
         case SharedModule(module=module, reason=reason):
             return f"  shared: {module} ({reason})"
-    return _describe_extension(event) or f"  {event.name.replace('_', ' ')}"
+    return ""
 
 
-def _describe_extension(
-    event: Event,
-) -> str:  # the same for what extensions do and what is done to them
+def _describe_extension(event: Event) -> str:
+    """Describe an event of an extension."""
     match event:
         case ExtensionRegistered(extension=name, events=events, internal=internal):
             kind = "internal " if internal else ""
@@ -225,9 +234,8 @@ def _describe_extension(
             return f"  extension {name}: {_result(state, error_type)}"
         case ExtensionNotified(extension=name, event=told):
             reason = told.get("shutdownReason")
-            return f"  extension {name}: told {told.get('eventType', 'an event')}" + (
-                f" ({reason})" if reason else ""
-            )
+            why = f" ({reason})" if reason else ""
+            return f"  extension {name}: told {told.get('eventType', 'an event')}{why}"
         case ExtensionDone(extension=name, duration_us=duration_us):
             return f"  extension {name}: done after {_ms(duration_us)}"
         case ExtensionFault(extension=name, error_type=error_type, detail=detail):
@@ -235,7 +243,8 @@ def _describe_extension(
         case ExtensionLog(extension=name, text=text):
             return "\n".join(f"  {name}: {line}" for line in text.splitlines())
         case TelemetrySubscription(extension=name, api=api, types=types):
-            return f"  extension {name}: subscribed through the {api.capitalize()} API to {_listed(types)}"
+            through = f"the {api.capitalize()} API"
+            return f"  extension {name}: subscribed through {through} to {_listed(types)}"
         case LogsDropped(extension=name, records=count, size=size, reason=reason):
             return f"  extension {name}: {count} records ({size} bytes) did not reach it: {reason}"
         case Signal(participant=participant, signal=signal, outcome=outcome):

@@ -19,9 +19,9 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
 
 __all__ = [
     "EVENT_LIMIT",
-    "Limit",
     "RESPONSE_LIMIT",
     "RESTORE_LIMIT_US",
+    "Limit",
     "State",
     "allowed",
     "billed_ms",
@@ -57,27 +57,21 @@ EVENT_LIMIT: Final = 6_291_456
 """Bytes of a synchronous event: 6 MB (Lambda quotas, "Invocation payload")."""
 
 RESPONSE_LIMIT: Final = 6_291_556
-"""Bytes of a synchronous response: 6 MiB + 100 (Runtime Interface Emulator, 413
-``RequestEntityTooLarge``).
-"""
+"""Bytes of a synchronous response: 6 MiB + 100 (Runtime Interface Emulator, status 413)."""
 
 
 RESTORE_LIMIT_US: Final = 10_000_000
-"""Microseconds for a restore and its after-restore hooks (Lambda execution environment, "Restore
-phase").
-"""
+"""Microseconds for a restore with its hooks (Lambda execution environment, "Restore phase")."""
 
 
 class State(str, Enum):
-    """Where an environment stands, in the words of the lifecycle page."""
+    """The states of an environment, in the words of the lifecycle page."""
 
     NEW = "new"
     """Nothing has run; the first phase is Init."""
     INIT = "init"
     SNAPSHOT = "snapshot"
-    """Init succeeded and its snapshot was taken (SnapStart); a restore comes before the first
-    invoke.
-    """
+    """Init succeeded and its snapshot was taken (SnapStart); the first invoke restores it."""
     RESTORE = "restore"
     READY = "ready"
     """Init succeeded: the environment is frozen and waits for an event; the next invoke is warm."""
@@ -123,9 +117,7 @@ def allowed(state: State, to: State) -> bool:
 def invoke_event(
     request_id: str, deadline_ms: int, arn: str, trace_id: str | None
 ) -> dict[str, object]:
-    """Return what extensions are told of an invoke: everything but the payload (Extensions API,
-    "Next").
-    """
+    """Return the event INVOKE: everything but the payload (Extensions API, "Next")."""
     event: dict[str, object] = {
         "eventType": "INVOKE",
         "deadlineMs": deadline_ms,
@@ -138,38 +130,35 @@ def invoke_event(
 
 
 def shutdown_event(reason: str, deadline_ms: int) -> dict[str, object]:
-    """Return what extensions are told of the end (Extensions API; ``reason`` in lower case, as they
-    receive it).
-    """
+    """Return the event SHUTDOWN (Extensions API; ``reason`` is lower case in it)."""
     return {"eventType": "SHUTDOWN", "deadlineMs": deadline_ms, "shutdownReason": reason}
 
 
 def init_limit_us(initialization_type: str, timeout: int) -> int:
-    """Microseconds for Init: 10 s on demand, else the function timeout (s) and at least 130 s
-    ("Init phase").
+    """Return the microseconds of Init ("Init phase").
+
+    On demand they are 10 s; otherwise ``timeout`` (s), and at least 130 s.
     """
     return 10_000_000 if initialization_type == "on-demand" else max(130, timeout) * 1_000_000
 
 
 def timeout_message(seconds: float) -> str:
-    """Text of a timeout after ``RequestId: … Error: `` (Troubleshooting invocation issues,
-    ``Sandbox.Timedout``).
-    """
+    """Return the text after ``RequestId: … Error: `` ("Troubleshooting invocation issues")."""
     return f"Task timed out after {seconds:.2f} seconds"
 
 
 def shutdown_budget_ms(*, internal_extensions: int = 0, external_extensions: int = 0) -> int:
-    """Milliseconds of the Shutdown phase (Lambda execution environment, "Shutdown phase")."""
+    """Return the milliseconds of Shutdown (Lambda execution environment, "Shutdown phase")."""
     if external_extensions:
         return 2000
     return 500 if internal_extensions else 0
 
 
 def runtime_share_ms(budget_ms: int) -> int:
-    """Milliseconds of the budget in which the runtime has to end: 0.3 with external extensions,
-    else all of it.
+    """Return the milliseconds in which the runtime has to end.
 
-    The emulator's ratio; an older guide said 300 ms ("Lambda Extensions API", 2023).
+    They are 0.3 of the budget with external extensions, else all of it: the emulator's ratio; an
+    older guide said 300 ms ("Lambda Extensions API", 2023).
     """
     return budget_ms * 3 // 10 if budget_ms == 2000 else budget_ms
 
@@ -177,37 +166,35 @@ def runtime_share_ms(budget_ms: int) -> int:
 def hears_signals(runtime: str, *, busy: bool) -> bool:
     """Say whether a Python signal handler runs in the runtime's process.
 
-    While it waits for an event, only from python3.12 on, which waits on a second thread (Building
-    Lambda functions with Python, "Graceful shutdown for extensions"); inside an invoke always.
+    Inside an invoke it always does.  While the runtime waits for an event, it does only from
+    python3.12 on, which waits on a second thread (Building Lambda functions with Python, "Graceful
+    shutdown for extensions").
     """
     return busy or int(runtime.partition(".")[2]) >= 12
 
 
 def exit_text(exit_code: int) -> str:
-    """Return how the platform tells that an extension's process has ended (Runtime Interface
-    Emulator).
-    """
+    """Return the text for the end of an extension's process (Runtime Interface Emulator)."""
     if exit_code == 0:
         return "exit code 0"
     return f"exit status {exit_code}" if exit_code > 0 else _signal_text(-exit_code)
 
 
 def billed_ms(duration_us: int, init_us: int | None) -> int:
-    """Billed duration in ms: Duration plus Init, rounded up (AWS Compute blog, 2025-04-29: Init is
-    always billed).
+    """Return the billed duration in ms: Duration plus Init, rounded up.
+
+    Init is always billed (AWS Compute blog, 2025-04-29).
     """
     return -(-(duration_us + (init_us or 0)) // 1000)
 
 
 def init_writes_report(initialization_type: str, status: str) -> bool:
-    """Say whether CloudWatch shows ``INIT_REPORT``: on demand only after a failure, other types
-    always.
-    """
+    """Say whether CloudWatch shows ``INIT_REPORT``: on demand only after a failure."""
     return status != "success" or initialization_type != "on-demand"
 
 
 def exit_message(exit_code: int) -> str:
-    """Text of ``Runtime.ExitError`` after ``RequestId: … Error: `` (Runtime Interface Emulator)."""
+    """Return the text of ``Runtime.ExitError`` (Runtime Interface Emulator)."""
     if exit_code == 0:
         return "Runtime exited without providing a reason"
     if exit_code > 0:
@@ -216,11 +203,10 @@ def exit_message(exit_code: int) -> str:
 
 
 def reported_error_type(outcome: Outcome) -> str:
-    """Return ``Error Type`` of INIT_REPORT, RESTORE_REPORT and REPORT: the category that the
-    runtime put into a header.
+    """Return ``Error Type`` of INIT_REPORT, RESTORE_REPORT and REPORT.
 
-    A type that is no ``Runtime.…`` or ``Function.…`` is not kept (Runtime API page; Runtime
-    Interface Emulator).
+    It is the category that the runtime put into a header.  A type that is no ``Runtime.…`` or
+    ``Function.…`` is not kept (Runtime API page; Runtime Interface Emulator).
     """
     if isinstance(outcome, (Exited, ExtensionFailed)):
         return outcome.error_type
@@ -233,9 +219,7 @@ def reported_error_type(outcome: Outcome) -> str:
 
 
 def response_too_large() -> Raised:
-    """Return what the caller gets for a response over `RESPONSE_LIMIT` (Runtime Interface
-    Emulator).
-    """
+    """Return the error for a response over `RESPONSE_LIMIT` (Runtime Interface Emulator)."""
     message = (
         f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
     )

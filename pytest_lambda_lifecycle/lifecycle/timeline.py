@@ -1,6 +1,4 @@
-"""The record of what happened, in order: the one thing that every assertion, report and log line is
-derived from.
-"""
+"""The timeline: all events in order, from which every assertion, report and log line is derived."""
 
 from __future__ import annotations
 
@@ -29,11 +27,17 @@ class Timeline(Sequence[Event]):
     def __init__(self, *, observer: Callable[[Event], None] | None = None) -> None:
         self._events: list[Event] = []
         self.append: Callable[[Event], None] = self._events.append
-        """Records an event; only the conductor and those whom it hands the timeline may do so."""
+        """Records an event; only the conductor, and objects that it hands the timeline to, may do
+        so.
+
+        An attribute and not a method, for the warm invoke: as long as nothing is ahead and no other
+        thread hands in events, it is `list.append` itself, or the recorder that also calls the
+        observer.
+        """
         if observer is not None:
             self.append = self._recorder(observer)
         self.size: Callable[[], int] = self._events.__len__
-        """What `len()` says, without a call in Python."""
+        """The same as `len()`, without a call in Python."""
         self._record = self.append
         self._ahead: list[Event] = []
         self._inbox: deque[Event] | None = None
@@ -46,8 +50,9 @@ class Timeline(Sequence[Event]):
         return append
 
     def open_inbox(self) -> Callable[[Event], None]:
-        """Return what other threads may call with an event: it is recorded before the next one that
-        is later.
+        """Return a call by which other threads hand in events.
+
+        An event is recorded before the next one that is later.
         """
         if self._inbox is None:
             self._inbox = deque()
@@ -55,8 +60,9 @@ class Timeline(Sequence[Event]):
         return self._inbox.append
 
     def append_in_time(self, event: Event) -> None:
-        """Record an event of a participant that had its turn ahead of those beside it, once these
-        have come as far.
+        """Record an event once the other participants have come as far.
+
+        Its participant had its turn ahead of those that run beside it.
         """
         insort(self._ahead, event, key=_moment)
         self.append = self._append_in_order
@@ -66,12 +72,12 @@ class Timeline(Sequence[Event]):
         self._record(event)
 
     def take_in(self) -> None:
-        """Put what is in the inbox among what is ahead."""
+        """Put the events of other threads among those that are ahead."""
         while self._inbox:
             insort(self._ahead, self._inbox.popleft(), key=_moment)
 
     def catch_up(self, to_us: int) -> None:
-        """Record what was ahead, up to a moment."""
+        """Record the events that are ahead, up to a moment."""
         self.take_in()
         ahead = self._ahead
         while ahead and ahead[0].at <= to_us:
@@ -80,11 +86,11 @@ class Timeline(Sequence[Event]):
             self.append = self._record
 
     def drop_ahead(self) -> None:
-        """Forget what is still ahead: those whose events they are have ended before."""
+        """Drop the events that are still ahead: their participants have ended before."""
         self._ahead.clear()
 
     def write(self, at: int, stream: str, text: str) -> None:
-        """Record output; what continues an unfinished line of the same stream is joined to it."""
+        """Record output; text that continues an unfinished line of the stream is joined to it."""
         events = self._events
         last = events[-1] if events else None
         if type(last) is FunctionLog and last.stream == stream and not last.text.endswith("\n"):

@@ -83,9 +83,7 @@ _NOBODY: Final[frozenset[Any]] = frozenset()
 
 
 _REGISTRIES: Final[dict[str, Any]] = {}
-"""Where asyncio (under another name in each version) and multiprocessing keep what there is, once
-they are loaded.
-"""
+"""The registries of asyncio (their names differ by version) and multiprocessing."""
 
 
 def _all_tasks() -> Sequence[Any]:

@@ -1,6 +1,4 @@
-"""The runtime with its turns observed: changes that a turn made to the function's modules go on the
-timeline.
-"""
+"""The runtime with its turns watched: changes of the function's modules go on the timeline."""
 
 from __future__ import annotations
 
@@ -158,7 +156,8 @@ def _refuse_misplaced(targets: Iterable[str]) -> None:
             f"{target} is patched on another copy of that module, the test's own or another "
             "environment's: this environment would run unpatched.",
             "Patch it by its name while this environment is the one in force, after its init or "
-            f"its latest invoke: mock.patch({target!r}, ...) or monkeypatch.setattr({target!r}, ...).",
+            f"its latest invoke: mock.patch({target!r}, ...) or "
+            f"monkeypatch.setattr({target!r}, ...).",
             code="LLC306",
         )
 

@@ -1,6 +1,4 @@
-"""What is published: the contents of wheel and sdist, the metadata, and that README, tox.ini and
-.ci/run agree.
-"""
+"""Contents and metadata of wheel and sdist; README, tox.ini and .ci/run agree."""
 
 from __future__ import annotations
 
@@ -44,9 +42,7 @@ def metadata(wheel: zipfile.ZipFile) -> Message:
 
 
 def _build(hook: str, folder: Path) -> Path:
-    """Call a PEP 517 hook of hatchling's in a process of its own: unlike `python -m build`, it
-    needs no network.
-    """
+    """Call a PEP 517 hook of hatchling in a new process; it needs no network."""
     pytest.importorskip("hatchling")
     call = f"import hatchling.build; print(hatchling.build.{hook}({str(folder)!r}))"
     built = subprocess.run(
@@ -124,14 +120,15 @@ def test_lowest_environment_pins_every_lower_bound(metadata: Message) -> None:
 USE_OF_DEPENDENCIES = """
 import time
 import freezegun, requests, responses, simplejson
-with freezegun.freeze_time("2030-01-01T00:00:00Z", real_asyncio=True), responses.RequestsMock() as mock:
+frozen = freezegun.freeze_time("2030-01-01T00:00:00Z", real_asyncio=True)
+with frozen, responses.RequestsMock() as mock:
     mock.get("https://config.example/v1", json={"at": time.time()})
     print(simplejson.dumps(requests.get("https://config.example/v1").json()))
 """
 
 
 def test_dependencies_work_together() -> None:
-    """With `tox -e lowest` this makes sure of lower bounds that few other tests would notice."""
+    """With `tox -e lowest`, this tests lower bounds that few other tests would notice."""
     done = subprocess.run(
         [sys.executable, "-c", USE_OF_DEPENDENCIES], check=True, capture_output=True, text=True
     )

@@ -1,4 +1,4 @@
-"""What type checkers see of the public API.  Checked by mypy and pyright, never executed."""
+"""The public API as type checkers see it; mypy and pyright check this file, nothing runs it."""
 
 from __future__ import annotations
 

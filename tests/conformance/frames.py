@@ -1,6 +1,4 @@
-"""Stack entries that are not function code: told apart and left out, the rest of the text byte for
-byte as it is.
-"""
+"""Remove stack entries that are not function code; the rest of the text stays byte for byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns a recorded case into calls of the public API, and both sides into the same shape."""
+"""Replay a recorded case through the public API, and bring both sides into the same form."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ __all__ = ["Conduct", "Post", "load_cases", "recorded", "replay"]
 DATA = Path(__file__).parent / "data"
 META: Mapping[str, Any] = json.loads((DATA / "meta.json").read_text(encoding="utf-8"))
 
-# The recorded process had no AWS_EXECUTION_ENV, which is to say: not one of the runtimes that write
-# letters unescaped.
+# The recorded process had no AWS_EXECUTION_ENV: not one of the runtimes that write letters
+# unescaped.
 UNNAMED_RUNTIME = "python3.11"
 
 Case = Mapping[str, Any]
@@ -39,39 +39,39 @@ Case = Mapping[str, Any]
 
 @dataclass
 class Post:
-    """One POST of the runtime's."""
+    """One POST of the runtime."""
 
     to: str
     """``response``, ``error``, ``init/error`` or ``restore/error``."""
     body: str
     content_type: str | None
-    """Of responses and invoke errors; the other posts had none."""
+    """The content type of responses and invoke errors; other posts had none."""
     error_type_header: str | None
-    """Of init and restore errors; the other posts had none."""
+    """The error type of init and restore errors; other posts had none."""
 
 
 @dataclass
 class Conduct:
-    """What a runtime did with a case, without what depends on the machine."""
+    """The behaviour of a runtime with a case, without facts that depend on the machine."""
 
     posts: list[Post]
     exit_code: int | None
-    """None: it was waiting for another event."""
+    """None if the process was waiting for another event."""
     stdout: str
 
 
 def load_cases() -> dict[str, Case]:
-    """Return the cases of the running Python by their ids; none where nothing was recorded."""
+    """Return the cases of the running Python by their ids: none where none were recorded."""
     path = DATA / f"cases-py{sys.version_info.major}.{sys.version_info.minor}.json"
     cases = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     return {case["id"]: case for case in cases}
 
 
-# -- what was recorded
+# -- the recorded side
 
 
 def recorded(case: Case) -> Conduct:
-    """Return what the real runtime did."""
+    """Return the behaviour of the real runtime."""
     return Conduct(
         [_recorded_post(post) for post in case["expected"]],
         case["exit_code"] if case["ended"] == "exited" else None,
@@ -90,11 +90,11 @@ def _recorded_body(post: Mapping[str, Any]) -> str:
     if "body_b64" not in post:
         return str(post["body_text"])
     body = base64.b64decode(post["body_b64"]).decode("latin-1")
-    task_root = re.search(r'(/[^"\\]*)/app\.py', body)  # the one path that was not replaced
+    task_root = re.search(r'(/[^"\\]*)/app\.py', body)  # the only path that was not replaced
     return body.replace(task_root[1], "{TASK_ROOT}") if task_root else body
 
 
-# -- what happens here
+# -- the replayed side
 
 
 def replay(case: Case, task_root: Path) -> Conduct:
@@ -125,9 +125,7 @@ def _write_files(case: Case, task_root: Path) -> None:
 
 
 def _settings(variables: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings that make the reserved ones of the case's variables; the others go in as
-    they are.
-    """
+    """Return settings that lead to the variables of a case."""
     others = dict(variables)
     execution_env = others.pop("AWS_EXECUTION_ENV", "")
     return {
@@ -140,9 +138,7 @@ def _settings(variables: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _turns(env: ExecutionEnvironment, case: Case) -> list[tuple[str, Outcome]]:
-    """Run the phases that the recorded process went through; return what it would have posted, and
-    where.
-    """
+    """Run the phases of the recorded process; return the outcomes with the paths of their posts."""
     failed = _failed_before_the_first_event(env)
     if failed is not None:
         return [failed]
@@ -204,7 +200,7 @@ def _exit_code(turns: list[tuple[str, Outcome]]) -> int | None:
     return last.exit_code if isinstance(last, (Raised, Exited)) else None
 
 
-# -- what depends on the machine
+# -- facts that depend on the machine
 
 
 def _without_root(text: str, task_root: Path) -> str:
@@ -217,9 +213,7 @@ def _without_moments(text: str) -> str:
 
 
 def _loosely(text: str) -> str:
-    """Replace what is compared loosely: frames outside the task root, counts of repetitions, names
-    of log streams.
-    """
+    """Replace frames outside the task root, counts of repetitions, and names of log streams."""
     text = without_frames(text, lambda path: not path.startswith("{TASK_ROOT}"))
     text = re.sub(
         r"\[Previous line repeated \d+ more times\]", "[Previous line repeated N more times]", text

@@ -14,8 +14,8 @@ from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
 
 __all__ = ["JSON_VALUES", "LIMITED", "act", "do", "environment"]
 
-# The module in which the function finds what to do: it lies outside the task root, so a cold start
-# does not replace it.
+# The module with the current action.  It is not below the task root, so that a cold start does not
+# import it afresh.
 act: Callable[[Any, Any], Any] = lambda event, context: event  # noqa: E731
 
 SOURCE = f"""\

@@ -1,4 +1,4 @@
-"""What holds for any value and any exception."""
+"""Properties that hold for any value and any exception."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ from .stand_in import JSON_VALUES, LIMITED, do, environment
 
 pytestmark = [
     pytest.mark.filterwarnings("default"),
-    # A reset inside an example puts the recursion limit back that Hypothesis has raised for the
-    # example.
+    # A reset inside an example restores the recursion limit, which Hypothesis has raised for it.
     pytest.mark.filterwarnings("ignore:The recursion limit will not be reset"),
 ]
 
@@ -43,7 +42,7 @@ def test_any_json_value_survives_both_ways_byte_for_byte(tmp_path, runtime, esca
         assert env.init_count == 1
 
 
-def test_the_handler_never_gets_the_tests_own_object(tmp_path):
+def test_the_handler_gets_a_copy_of_the_event(tmp_path):
     seen: list[object] = []
     with environment(tmp_path) as env:
         do(lambda event, context: seen.append(event))
@@ -73,7 +72,7 @@ def test_any_bytes_pass_unchanged_in_and_out(tmp_path):
 
 
 class Evil:
-    """Fails in every way that an encoder may ask for."""
+    """A value that fails in every method that an encoder may call."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -81,11 +80,12 @@ class Evil:
     def _asdict(self) -> object:
         raise self.error
 
-    __iter__ = __str__ = __repr__ = __len__ = __float__ = __bool__ = __hash__ = _asdict  # type: ignore[assignment]
+    __iter__ = __str__ = __repr__ = _asdict  # type: ignore[assignment]
+    __len__ = __float__ = __bool__ = __hash__ = _asdict  # type: ignore[assignment]
 
 
 class Odd(Exception):
-    """An exception whose text is of any type, or that cannot be told at all."""
+    """An exception whose ``__str__`` returns any value, or raises."""
 
     def __str__(self) -> str:
         text = self.args[0] if self.args else ""
@@ -134,9 +134,7 @@ def _raise(error: BaseException) -> None:
 
 
 def _answers_well(env: ExecutionEnvironment, action: Callable[[Any, Any], Any]) -> None:
-    """Assert that an invoke ends in a response, a well-formed error object, or an end of the
-    process.
-    """
+    """Assert that an invoke ends with a response, a valid error object, or the process."""
     do(action)
     invocation = env.invoke(check=False)
     outcome = invocation.outcome
@@ -156,7 +154,7 @@ def _answers_well(env: ExecutionEnvironment, action: Callable[[Any, Any], Any]) 
         assert invocation.error_type == "Runtime.ExitError"
 
 
-def test_any_exception_becomes_an_error_object_or_an_end(tmp_path):
+def test_any_exception_becomes_an_error_object_or_ends_the_process(tmp_path):
     with environment(tmp_path) as env:
 
         @LIMITED
@@ -167,7 +165,7 @@ def test_any_exception_becomes_an_error_object_or_an_end(tmp_path):
         check()
 
 
-def test_any_result_becomes_a_response_an_error_object_or_an_end(tmp_path):
+def test_any_result_becomes_a_response_or_an_error_or_ends_the_process(tmp_path):
     results = st.recursive(
         JSON_VALUES
         | st.floats()
@@ -212,13 +210,13 @@ def test_a_replaced_stdout_does_not_break_the_next_invoke(tmp_path):
         do(close)
         env.invoke()
         do(lambda event, context: _raise(ValueError("unwritable")))
-        # The [ERROR] line cannot be written, so the real process ends here, with nothing posted.
+        # The [ERROR] line cannot be written, so the real process ends here without a post.
         assert env.invoke(check=False).error_type == "Runtime.ExitError"
         assert env.invoke(check=False).error_type == "ValueError"
         assert env.init_count == 2
 
 
-def test_an_event_that_is_no_json_is_misuse(tmp_path):
+def test_an_event_that_is_not_json_is_refused(tmp_path):
     with environment(tmp_path) as env:
         with pytest.raises(LifecycleError, match=r'event\["when"\] is of type object'):
             env.invoke({"when": object()})

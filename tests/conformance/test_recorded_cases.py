@@ -20,20 +20,23 @@ CANNOT_HOLD = {
     "err_post_500": "the Runtime API fails on the error post; here posts do not fail",
     "snap_restore_next_500": "the Runtime API fails on restore/next; here there is no such call",
     "proc_facts": "asks for argv, __main__ and stdin, which are pytest's",
-    "proc_env_seen": "lists the variables of a bare runtime client; Lambda, and so the environment, sets more of them",
-    "no_runtime_api_env": "starts without AWS_LAMBDA_RUNTIME_API, which Lambda always sets: a reserved variable",
+    "proc_env_seen": "lists the variables of a bare runtime client; Lambda, and so the "
+    "environment, sets more of them",
+    "no_runtime_api_env": "starts without AWS_LAMBDA_RUNTIME_API, which Lambda always sets: "
+    "a reserved variable",
     "max_concurrency_empty": "sets AWS_LAMBDA_MAX_CONCURRENCY to nothing: a reserved variable",
     "ctx_trace_env_at_init": "sets _X_AMZN_TRACE_ID ahead of init: a reserved variable",
     "ctx_deadline_zero_abort": "sends a deadline of 0, which Lambda never does: a LifecycleError",
-    "load_stdlib_shadow": "its json.py breaks the start of the real runtime; here the standard json is loaded already",
+    "load_stdlib_shadow": "its json.py breaks the start of the real runtime; here the standard "
+    "json is loaded already",
 }
-"""Cases that cannot hold in this process, each with its reason."""
+"""Cases that cannot hold in this process, with their reasons."""
 
 SIMPLEJSON_4_WORDS = {"decode_malformed", "ret_decimal_key"}
-"""Cases whose error texts are simplejson's and differ before its version 4."""
+"""Cases with error texts of simplejson, which differ before its version 4."""
 
 PART_OF_LAMBDA = ("awslambdaric", "snapshot_restore_py")
-"""What every Python function on Lambda can import; the test environment may lack it."""
+"""Modules that every Python function on Lambda can import; the test environment may lack them."""
 
 ONE_THREAD = {"proc_facts_py312_env"}
 """Cases that count the threads of the process; under pytest-xdist there are more."""
@@ -44,8 +47,7 @@ pytestmark = [
     pytest.mark.skipif(
         os.name != "posix", reason="recorded on Linux: paths, signals and line ends are POSIX"
     ),
-    # Function code under test warns on purpose; Lambda shows warnings, and does not make errors of
-    # them.
+    # Function code of the cases warns on purpose; Lambda shows warnings and raises nothing.
     pytest.mark.filterwarnings("default"),
     pytest.mark.filterwarnings("ignore:careful:UserWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
@@ -68,17 +70,17 @@ def case(request):
     return case
 
 
-def test_acts_as_recorded(case, tmp_path):
+def test_the_environment_acts_as_recorded(case, tmp_path):
     expected = recorded(case)
     actual = replay(case, tmp_path)
     _cut(actual, expected)
     assert actual == expected
     if "async def" in case["handler_source"]:
-        gc.collect()  # the coroutine that nobody awaited complains here, not in a later test
+        gc.collect()  # Python warns of the coroutine here, not in a later test
 
 
 def _cut(actual: Conduct, expected: Conduct) -> None:
-    """Compare only the beginning where only that was recorded."""
+    """Cut texts where only their beginning was recorded."""
     for here, there in zip(actual.posts, expected.posts, strict=False):
         if there.body.endswith(TRUNCATED):
             here.body = here.body[: len(there.body) - len(TRUNCATED)] + TRUNCATED
@@ -86,14 +88,13 @@ def _cut(actual: Conduct, expected: Conduct) -> None:
         actual.stdout = actual.stdout[: len(expected.stdout) - len(TRUNCATED)] + TRUNCATED
 
 
-def test_the_table_of_what_cannot_hold_is_short_and_true():
-    assert (
-        len(CANNOT_HOLD) <= 10
-    )  # add a case only with a reason, and raise the number (14 is the limit)
+def test_the_table_of_exceptions_is_short():
+    # Add a case only with a reason, and raise the number; 14 is the limit.
+    assert len(CANNOT_HOLD) <= 10
     assert CANNOT_HOLD.keys() <= CASES.keys()
 
 
-def test_all_cases_are_there():
+def test_the_number_of_cases():
     assert len(CASES) == 209
 
 

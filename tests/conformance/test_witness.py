@@ -1,6 +1,4 @@
-"""The real runtime's own request handling, in this process, as a witness: same event, same handler,
-same bytes.
-"""
+"""The request handling of the real runtime as a witness: same event, same handler, same bytes."""
 
 from __future__ import annotations
 
@@ -33,29 +31,28 @@ marshaller_module = pytest.importorskip("awslambdaric.lambda_runtime_marshaller"
 HEADERS = {"Lambda-Runtime-Aws-Request-Id": "req-1"}
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:function"
 RUNTIMES = ("python3.11", "python3.13")
-"""One that escapes non-ASCII letters, one that does not."""
+"""A runtime that escapes non-ASCII letters, and one that does not."""
 
 pytestmark = [
     pytest.mark.filterwarnings("default"),
-    # A reset inside an example puts the recursion limit back that Hypothesis has raised for the
-    # example.
+    # A reset inside an example restores the recursion limit, which Hypothesis has raised for it.
     pytest.mark.filterwarnings("ignore:The recursion limit will not be reset"),
 ]
 
 
 @dataclass
 class Answer:
-    """What one side made of one event."""
+    """The outcome of one event on one side."""
 
     posted: str | None
-    """As UTF-8, invalid bytes as surrogates; None: the process ended."""
+    """The posted text, invalid bytes as surrogates; None if the process has ended."""
     content_type: str
     stdout: str
 
 
 @dataclass
 class NativeClient:
-    """Stands in for the native half of the real client: it keeps what would be posted."""
+    """Replaces the native half of the real client: it keeps the posts."""
 
     posted: bytes | None = None
     content_type: str = ""
@@ -73,13 +70,13 @@ class NativeClient:
 
 @dataclass
 class Both:
-    """The real runtime and ours, on one handler."""
+    """The real runtime and the one of this package, on one handler."""
 
     env: ExecutionEnvironment
     patch: pytest.MonkeyPatch
 
     def agree_on(self, body: bytes, action: Callable[[Any, Any], Any], **headers: str) -> Answer:
-        """Assert that both sides answer alike, and return the answer."""
+        """Assert that both sides have the same outcome, and return it."""
         do(action)
         named = {
             f"Lambda-Runtime-{name.replace('_', '-')}": value for name, value in headers.items()
@@ -159,7 +156,7 @@ def both(request, tmp_path, monkeypatch):
 # -- events and results
 
 
-def test_any_event_is_decoded_alike(both):
+def test_both_runtimes_decode_any_event_alike(both):
     @LIMITED
     @given(JSON_VALUES)
     def check(value: object) -> None:
@@ -168,7 +165,7 @@ def test_any_event_is_decoded_alike(both):
     check()
 
 
-def test_any_bytes_are_refused_or_decoded_alike(both):
+def test_both_runtimes_decode_or_refuse_any_bytes_alike(both):
     json_like = st.text('{}[]",:0123456789.eE+-truefalsn \n\\u', max_size=12).map(str.encode)
 
     @LIMITED
@@ -180,18 +177,18 @@ def test_any_bytes_are_refused_or_decoded_alike(both):
 
 
 class Point(collections.namedtuple("Point", "x y")):
-    """What simplejson writes as an object."""
+    """A value that simplejson writes as an object."""
 
 
 class AsDict:
-    """So is anything with this method."""
+    """A class with the method by which simplejson recognises objects."""
 
     def _asdict(self) -> dict[str, int]:
         return {"z": 1}
 
 
 class Text(str):
-    """A subclass whose own text does not count."""
+    """A subclass of str, whose ``__str__`` simplejson does not call."""
 
     def __str__(self) -> str:
         return "not this"
@@ -232,7 +229,7 @@ RESULTS = st.recursive(
 )
 
 
-def test_any_result_is_encoded_alike(both):
+def test_both_runtimes_encode_any_result_alike(both):
     @LIMITED
     @given(RESULTS)
     def check(result: object) -> None:
@@ -245,18 +242,18 @@ def test_any_result_is_encoded_alike(both):
 
 
 class Custom(Exception):
-    """An exception of the function's own."""
+    """An exception class of the function."""
 
 
 class Silent(Exception):
-    """One that cannot be told."""
+    """An exception without text: ``__str__`` raises."""
 
     def __str__(self) -> str:
         raise RuntimeError("no words")
 
 
 class Naïve(Exception):
-    """One whose name is not ASCII."""
+    """An exception class whose name is not ASCII."""
 
 
 ERROR_CLASSES = [
@@ -280,7 +277,7 @@ ARGUMENTS = st.lists(
 )
 
 
-def test_any_exception_is_reported_alike(both):
+def test_both_runtimes_report_any_exception_alike(both):
     @LIMITED
     @given(st.sampled_from(ERROR_CLASSES), ARGUMENTS, st.integers(0, 8), st.booleans())
     def check(
@@ -299,7 +296,7 @@ def test_any_exception_is_reported_alike(both):
     check()
 
 
-def test_errors_of_the_standard_library_are_reported_alike(both):
+def test_both_runtimes_report_errors_of_the_standard_library_alike(both):
     for action in (
         lambda event, context: json.loads("{"),
         lambda event, context: open("/no/such/file"),  # noqa: SIM115
@@ -331,7 +328,7 @@ CLIENT_CONTEXTS = st.fixed_dictionaries(
 ).map(json.dumps)
 
 
-def test_any_context_is_built_alike(both):
+def test_both_runtimes_make_the_same_context(both):
     def describe(event: object, context: Any) -> object:
         attributes = {
             name: repr(value)
@@ -356,7 +353,7 @@ def test_any_context_is_built_alike(both):
     check()
 
 
-def test_the_witness_reads_the_environments_variables(both):
+def test_the_witness_reads_the_variables_of_the_environment(both):
     answer = both.agree_on(
         b"{}", lambda event, context: [context.function_name, os.environ["AWS_EXECUTION_ENV"]]
     )

@@ -1,4 +1,4 @@
-"""The real runtime's log formatter as a witness: same record, same line."""
+"""The log formatter of the real runtime as a witness: same record, same line."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ REQUEST_ID = "req-1"
 
 
 @pytest.mark.parametrize("log_format", ["Text", "JSON"])
-def test_any_record_is_formatted_alike(tmp_path, log_format):
-    """Ours is compared with the real formatter on the very same records."""
+def test_both_formatters_write_any_record_alike(tmp_path, log_format):
+    """Both formatters get the same records."""
     records: list[logging.LogRecord] = []
     plain = st.dictionaries(st.sampled_from("a b level requestId".split()), JSON_VALUES, max_size=3)
 

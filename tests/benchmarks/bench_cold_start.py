@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
+from pytest_lambda_lifecycle.isolation.parts import environ
 
 from .conftest import FUNCTIONS, Report, Timing
 
@@ -29,6 +30,9 @@ def timings(report: Report) -> Iterator[dict[str, Timing]]:
     for bare, ours in PAIRS.items():
         if bare in found and ours in found:
             report.difference(ours, found[ours], bare=found[bare], than=bare, budget="<= 1 ms more")
+    ours, plain = "cold start: made and initialized", "variables by os.environ"
+    if plain in found and ours in found:
+        report.ratio(ours, found[ours], bare=found[plain], than=plain, budget="best < 1 x")
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +83,17 @@ def test_cold_start(benchmark, timings, what):
     assert len(env.invoke({}).payload) == 4
     close()
     timings[what] = Timing.of(benchmark)
+
+
+@pytest.mark.benchmark(group="cold start")
+def test_cold_start_with_variables_by_os_environ(benchmark, timings, monkeypatch):
+    """The same with the plain form of `environ_bytes`: the difference is its gain."""
+
+    def change(mapping, remove, add):
+        for name in remove:
+            mapping.pop(name, None)
+        mapping.update(add)
+
+    monkeypatch.setattr(environ, "variables_of", dict)
+    monkeypatch.setattr(environ, "change_variables", change)
+    test_cold_start(benchmark, timings, "variables by os.environ")

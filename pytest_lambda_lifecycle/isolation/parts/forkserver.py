@@ -1,5 +1,11 @@
-"""What `multiprocessing` keeps for the whole process: its folder for sockets, and the server that
-it forks from.
+"""The fork server of `multiprocessing`: one for each environment.
+
+Python starts one fork server for the whole process at the first use of the start method
+``forkserver``, which on Linux is the default since Python 3.14.  The server forks every later child
+from itself, with the variables and the working directory that it has found, and its socket lies in
+the temporary folder.  Without this part, a handler that starts a `multiprocessing.Process` would
+leave a server with Lambda's variables to the rest of the test session, and the removal of the
+environment's ``/tmp`` would take the socket away: every later use raises `FileNotFoundError`.
 """
 
 from __future__ import annotations
@@ -8,26 +14,24 @@ import contextlib
 import os
 import signal
 import sys
-from typing import Any
+from typing import Any, TypeAlias
 
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["ForkServer"]
 
+_State: TypeAlias = tuple[str | None, dict[str, Any]]
+"""The folder for sockets, and the attributes of `multiprocessing.forkserver._forkserver`."""
+
 
 class ForkServer(Part):
-    """The environment's own server, since it hands its variables (Lambda's) to each of its
-    children.
-
-    Its socket lies in the environment's ``/tmp``, so the outside could not even connect to it
-    afterwards.
-    """
+    """The environment's own fork server, and the folder in which `multiprocessing` makes sockets."""
 
     _real_kill = staticmethod(os.kill)
 
     def __init__(self) -> None:
-        self._own: _Kept = None, {}
+        self._own: _State = (None, {})
 
     def enter(self) -> Undo:
         outside = _read()
@@ -41,9 +45,11 @@ class ForkServer(Part):
 
     def discard(self) -> None:
         """End the server, as the end of the process does."""
-        (folder, server), self._own = self._own, (None, {})
+        folder, server = self._own
+        self._own = (None, {})
         _cancel_removal(folder)
-        descriptor, pid = server.get("_forkserver_alive_fd"), server.get("_forkserver_pid")
+        descriptor = server.get("_forkserver_alive_fd")
+        pid = server.get("_forkserver_pid")
         with contextlib.suppress(OSError):  # it has ended by itself
             if descriptor is not None:
                 os.close(descriptor)
@@ -52,17 +58,13 @@ class ForkServer(Part):
                 os.waitpid(pid, 0)
 
 
-_Kept = tuple[str | None, dict[str, Any]]
-"""The folder, and the attributes of the server."""
-
-
 def _cancel_removal(folder: str | None) -> None:
-    """Keep the interpreter from removing at its end what goes with the environment's ``/tmp``."""
+    """Cancel the removal at the interpreter's end: the folder goes with the environment's /tmp."""
     util: Any = sys.modules.get("multiprocessing.util")
-    if folder is not None and util is not None:
-        for finalizer in [
-            one for one in util._finalizer_registry.values() if folder in (one._args or ())
-        ]:
+    if folder is None or util is None:
+        return
+    for finalizer in list(util._finalizer_registry.values()):
+        if folder in (finalizer._args or ()):
             finalizer.cancel()
 
 
@@ -71,15 +73,14 @@ def _configuration() -> dict[str, Any]:
     return {} if process is None else process._current_process._config
 
 
-def _read() -> _Kept:
+def _read() -> _State:
+    folder = _configuration().get("tempdir")
     forkserver: Any = sys.modules.get("multiprocessing.forkserver")
-    return _configuration().get("tempdir"), {} if forkserver is None else _state_of(
-        forkserver._forkserver
-    )
+    return folder, {} if forkserver is None else _attributes_of(forkserver._forkserver)
 
 
-def _write(kept: _Kept) -> None:
-    folder, server = kept
+def _write(state: _State) -> None:
+    folder, server = state
     configuration = _configuration()
     if folder is not None:
         configuration["tempdir"] = folder
@@ -87,10 +88,11 @@ def _write(kept: _Kept) -> None:
         configuration.pop("tempdir", None)
     forkserver: Any = sys.modules.get("multiprocessing.forkserver")
     if forkserver is not None:
-        vars(forkserver._forkserver).update(server or _state_of(forkserver.ForkServer()))
+        fresh = _attributes_of(forkserver.ForkServer())
+        vars(forkserver._forkserver).update(server or fresh)
 
 
-def _state_of(server: object) -> dict[str, Any]:
+def _attributes_of(server: object) -> dict[str, Any]:
     return {
         name: value
         for name, value in vars(server).items()

@@ -153,7 +153,7 @@ def test_the_messages_in_the_docs_are_those_of_the_library(pytester: pytest.Pyte
         message = message.replace(str(pytester.path), PROJECT)
         assert message.endswith(f" [{code}]"), message
         shown = _entries()[code][1].partition("```text\n")[2].partition("\n```")[0]
-        assert _plain(shown) == _plain(message)
+        assert _plain(shown) == _plain(message), f"put into docs/errors.md:\n{message}"
 
 
 def test_the_text_has_all_lines_and_ends_with_the_code() -> None:

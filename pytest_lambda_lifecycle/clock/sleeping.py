@@ -67,8 +67,8 @@ class VirtualSleep:
 
     def sleep(self, seconds: float, /) -> None:
         """Stand in for `time.sleep`."""
-        # `subprocess` sleeps until a child has ended, which takes real time; and the C function
-        # knows what to raise.
+        # `subprocess` sleeps until a child has ended, which takes real time.  For a bad argument
+        # the C function raises the right error.
         for_child = sys._getframe(1).f_globals.get("__name__") == "subprocess"
         if for_child or not self.applies() or not math.isfinite(seconds) or seconds < 0:
             self._sleep(seconds)
@@ -164,7 +164,7 @@ class _VirtualSelector(selectors.BaseSelector):
         return self._real.get_map()
 
 
-def _count_executors(loop: Any) -> None:  # noqa: ANN401  # an event loop, and attributes of ours on it
+def _count_executors(loop: Any) -> None:  # noqa: ANN401  # an event loop with two attributes more
     """Count the calls in executors; an idle worker thread is no sign of work."""
     loop._lambda_executors = 0
     run_in_executor, shutdown = loop.run_in_executor, loop.shutdown_default_executor

@@ -31,7 +31,7 @@ __all__ = ["InitSequence", "Start"]
 
 @dataclass
 class Start:
-    """What came before an invoke within the same request."""
+    """The part of a request that comes before its invoke."""
 
     cold: bool = False
     deadline_ms: int | None = None

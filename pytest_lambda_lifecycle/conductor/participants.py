@@ -72,7 +72,7 @@ class Extensions(Protocol):
         ...
 
     def collect(self) -> None:
-        """Record on the timeline what the extensions have reported so far."""
+        """Record on the timeline the reports of the extensions so far."""
         ...
 
     def report(self) -> None:

@@ -310,7 +310,7 @@ class _LambdaVariables:
 
 
 class _Recorder:
-    """Records on the timeline what parts of the process observe."""
+    """Records on the timeline the observations of parts of the process."""
 
     def __init__(self, timeline: Timeline, clock: Clock) -> None:
         self._timeline = timeline

@@ -106,7 +106,7 @@ def _check_texts(**arguments: object) -> None:
     """Refuse arguments of `invoke` that are neither text nor None."""
     for name, value in arguments.items():
         if value is not None and not isinstance(value, str):
-            _refuse(name, value, "it takes a str, or None for what Lambda would send")
+            _refuse(name, value, "it takes a str, or None for the value that Lambda would send")
 
 
 def _complete(

@@ -413,7 +413,7 @@ class ExtensionGroup:
         return outcome
 
     def collect(self) -> None:
-        """Record on the timeline what other threads have reported so far."""
+        """Record on the timeline the reports of other threads so far."""
         self._timeline.catch_up(self._clock.now_us())
 
 

@@ -1,8 +1,4 @@
-"""What can happen to extensions and to those who listen to telemetry, as values; see `events` for
-the rest.
-
-``extension`` is the name under which it registered.
-"""
+"""The events of extensions, and of listeners to telemetry; see `events` for the others."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Invocation(Phase):
         self._start = start
         self._done = done
         self._report = report
-        outcome = done.outcome  # what failed after an answer was posted leaves the answer
+        outcome = done.outcome  # a failure after the response was posted leaves the response
         if type(outcome) is Returned:
             self.raw = outcome.body
             self.content_type = outcome.content_type
@@ -82,7 +82,7 @@ class Invocation(Phase):
             return (
                 _decode(self.raw.decode()) if self.content_type == "application/json" else self.raw
             )
-        except ValueError:  # the runtime can post what is no JSON
+        except ValueError:  # a runtime can post anything, also text that is no JSON
             return self.raw
 
     @property

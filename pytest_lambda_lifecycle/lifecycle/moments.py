@@ -33,22 +33,19 @@ _TOO_LONG: Final = 1e12
 
 
 def rounded_up_us(seconds: float) -> int:
-    """Return seconds as whole microseconds, rounded up; raise `LifecycleError` for any other value.
-
-    ``what`` begins the message: ``"cannot let time pass: hours"``.
-    """
+    """Return seconds as whole microseconds, rounded up; the error of a float (1.1) is not."""
     return math.ceil(round(seconds * 1_000_000, 3))
 
 
-def microseconds(value: object, what: str) -> int:
+def microseconds(value: object, asked: str) -> int:
     """Return seconds as whole microseconds, rounded up; raise `LifecycleError` for anything else.
 
-    ``what`` begins the message: ``"cannot let time pass: hours"``.
+    ``asked`` begins the message: ``"cannot let time pass: hours"``.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _TOO_LONG:
         return rounded_up_us(value)
     raise LifecycleError(
-        f"{what} {value!r}: a length of time is a finite number of seconds, and not negative; "
+        f"{asked} {value!r}: a length of time is a finite number of seconds, and not negative; "
         f"{WHY_LAST}",
         code="LLC401",
     )

@@ -1,7 +1,7 @@
 """The outcomes of a turn: a closed union, matched exhaustively.
 
-A *turn* is what the runtime does between two calls of ``/runtime/invocation/next``: it loads the
-function, or it runs the handler once.
+In a *turn* the runtime runs between two calls of ``/runtime/invocation/next``: it loads the
+function, or runs the handler once.
 """
 
 from __future__ import annotations

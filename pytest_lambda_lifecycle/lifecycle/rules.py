@@ -234,7 +234,7 @@ def _signal_text(number: int) -> str:
     return f"signal: {_SIGNAL_TEXTS.get(number, number)}"
 
 
-# Go's texts for signals, which is what the platform prints (os/exec; package syscall,
+# Go's texts for signals, which the platform prints (os/exec; package syscall,
 # zerrors_linux).
 _SIGNAL_TEXTS: Final = {
     1: "hangup",

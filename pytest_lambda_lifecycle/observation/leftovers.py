@@ -109,8 +109,9 @@ def _find_registries() -> None:
 def _describe(one: Any) -> Found | None:  # noqa: ANN401
     """Describe an `asyncio.Task` or a `Process`, without importing either."""
     if hasattr(one, "is_alive"):
-        ours = one._parent_pid == os.getpid()  # a forked child still knows its parent's children
-        return ("process", one.name, "") if ours and one.is_alive() else None
+        # A forked child still has the list of its parent's children.
+        is_child = one._parent_pid == os.getpid()
+        return ("process", one.name, "") if is_child and one.is_alive() else None
     if one.done():
         return None
     code = getattr(one.get_coro(), "cr_code", None)

@@ -67,7 +67,7 @@ class Placement:
             return ""
         return (
             f"{self.target.module} was never imported by a phase (nor is it known whether it has a "
-            f"name {self.target.path[0]!r}); spy on what the function uses"
+            f"name {self.target.path[0]!r}); spy on a name that the function uses"
         )
 
 

@@ -276,9 +276,9 @@ def _one_phase(item: pytest.Item) -> Generator[None, Any, Any]:
 def _sweep(variables: Mapping[str, str] | None) -> None:
     """Undo what came back after the environments of a test had left."""
     from pytest_lambda_lifecycle.environment import open_environments
-    from pytest_lambda_lifecycle.isolation import after_test
+    from pytest_lambda_lifecycle.isolation import sweep
 
-    after_test.sweep(variables, any_open=open_environments.any_open())
+    sweep.after_test(variables, any_open=open_environments.any_open())
     open_environments.unshift_time()
 
 

@@ -8,10 +8,10 @@ from pytest_lambda_lifecycle.isolation import patching, unclosed
 from pytest_lambda_lifecycle.isolation.modules import search_path
 from pytest_lambda_lifecycle.isolation.parts import environ, logging_tree
 
-__all__ = ["sweep"]
+__all__ = ["after_test"]
 
 
-def sweep(variables: Mapping[str, str] | None, *, any_open: bool) -> None:
+def after_test(variables: Mapping[str, str] | None, *, any_open: bool) -> None:
     """Give each kind of process state the chance to undo what a tool has put back too late.
 
     Call it when a test has ended and no environment is entered.  ``variables`` are `os.environ` as

@@ -250,7 +250,66 @@ def _tree(module: str) -> ast.Module:
     return ast.parse(_source(module))
 
 
-# -- files -----------------------------------------------------------------------------------------
+# -- folders ---------------------------------------------------------------------------------------
+
+FLOORS: Final = (
+    "plugin",
+    "environment",
+    "observation extensions",
+    "conductor runtimes",
+    "api api.telemetry clock processes",
+    "isolation isolation.parts isolation.modules isolation.sandbox",
+    "lifecycle function",
+)
+"""The folders of the package, from the highest floor to the lowest."""
+
+
+def folders_table() -> str:
+    """Return the table of folders, with the sentences of their docstrings."""
+    rows = ["| floor | folder | |", "|---:|---|---|"]
+    for floor, names in zip(range(len(FLOORS) + 1, 1, -1), FLOORS, strict=True):
+        for name in names.split():
+            text = _cell(ast.get_docstring(_tree(name)) or "")
+            rows.append(f"| {floor} | `{name.replace('.', '/')}/` | {text} |")
+    rows.append(f"| 1 | `errors.py` | {_cell(ast.get_docstring(_tree('errors')) or '')} |")
+    return "\n".join(rows)
+
+
+# -- figures of the fidelity pages -----------------------------------------------------------------
+
+VERDICTS: Final = ("exact", "approximated", "not simulated")
+FIDELITY_PAGES: Final = (
+    "init invoke errors-and-exits time-limits freeze-reset-shutdown time handler json context "
+    "logging platform-lines variables modules process snap-start extensions apis-and-telemetry "
+    "limits outside-an-environment recorded-cases"
+).split()
+"""The pages below ``docs/fidelity``, in the order of the index."""
+
+
+def fidelity_figures() -> str:
+    """Return the table of the fidelity pages: rows by verdict, and rows that a test shows."""
+    head = ["section", *VERDICTS, "rows", "rows with a test"]
+    lines = [f"| {' | '.join(head)} |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    total = [0] * (len(head) - 1)
+    for name in FIDELITY_PAGES:
+        title, figures = _fidelity_page(name)
+        total = [one + other for one, other in zip(total, figures, strict=True)]
+        lines.append(f"| [{title}](fidelity/{name}.md) | {' | '.join(map(str, figures))} |")
+    lines.append(f"| all | {' | '.join(map(str, total))} |")
+    return "\n".join(lines)
+
+
+def _fidelity_page(name: str) -> tuple[str, list[int]]:
+    """Return the title of a page and its figures."""
+    text = (ROOT / "docs" / "fidelity" / f"{name}.md").read_text(encoding="utf-8")
+    title = text.partition("\n")[0].removeprefix("# ")
+    rows = [
+        row.split(" | ") for row in re.findall(r"^\| (?!Lambda \|)(.+) \|$", text, re.MULTILINE)
+    ]
+    verdicts = [row[1].partition(":")[0] for row in rows]
+    tested = sum("`" in row[-1] for row in rows if len(row) == 4)
+    return title, [*map(verdicts.count, VERDICTS), len(rows), tested]
+
 
 PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     f"{PACKAGE}/plugin/options.py": {"options": option_rows},
@@ -281,8 +340,13 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "options": options_table,
         "hooks": hooks,
     },
+    "docs/fidelity.md": {"figures": fidelity_figures},
+    "docs/architecture.md": {"folders": folders_table},
 }
 """The generated parts of each file, by their names."""
+
+
+# -- files -----------------------------------------------------------------------------------------
 
 
 def regenerated(file: str) -> str:

@@ -1,5 +1,6 @@
-"""``docs/fidelity.md`` cannot go stale: its tests exist, its figures are the code's, its exceptions
-are complete.
+"""The fidelity pages stay true: their tests exist, and their figures are those of the code.
+
+``python docs/generate.py`` writes the figures of the index, ``docs/fidelity.md``, again.
 """
 
 from __future__ import annotations
@@ -19,21 +20,24 @@ from pytest_lambda_lifecycle.lifecycle import rules
 from pytest_lambda_lifecycle.processes.output import OUTPUT_LIMIT
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "fidelity.md"
+INDEX = ROOT / "docs" / "fidelity.md"
+PAGES = sorted((ROOT / "docs" / "fidelity").glob("*.md"))
 CONFORMANCE = "tests/conformance/test_recorded_cases.py"
-HEAD = ["Lambda", "source", "here", "test"]
+HEAD = ["Lambda", "here", "source", "tests"]
 VERDICTS = ("exact", "approximated", "not simulated")
 EXCEPTIONS = "Recorded cases that cannot hold"
+LONGEST_CELL = 200
 
 
 class Row(NamedTuple):
     """One behaviour."""
 
+    page: str
     line: int
     section: str
     behaviour: str
-    source: str
     here: str
+    source: str
     tests: str
 
     @property
@@ -46,15 +50,17 @@ class Row(NamedTuple):
 
     @property
     def recorded(self) -> list[str]:
-        """Ids of recorded cases: they stand last, after the word ``recorded``."""
+        """Ids of recorded cases: they come last, after the word ``recorded``."""
         return re.findall("`([^`]+)`", self.tests.partition("recorded:")[2])
 
     @property
     def node_ids(self) -> list[str]:
-        return re.findall("`([^`]+)`", self.tests.partition("recorded:")[0])
+        """Ids of tests; the column leaves out their folder."""
+        names = re.findall("`([^`]+)`", self.tests.partition("recorded:")[0])
+        return [f"tests/{name}" for name in names]
 
     def __str__(self) -> str:
-        return f"{PAGE.name}:{self.line}"
+        return f"{self.page}:{self.line}"
 
 
 def _cells(text: str) -> list[str]:
@@ -62,25 +68,24 @@ def _cells(text: str) -> list[str]:
 
 
 def _read() -> tuple[list[Row], list[str]]:
-    """Return the rows of all tables below the first section, and what is wrong with the tables
-    themselves.
-    """
+    """Return the rows of all pages, and the problems of their tables."""
     rows: list[Row] = []
     problems: list[str] = []
-    section, head = "", None
-    for number, text in enumerate(PAGE.read_text(encoding="utf-8").splitlines(), start=1):
-        cells = _cells(text) if text.startswith("|") else None
-        if text.startswith("## "):
-            section = text[3:]
-        if cells is None or not section:  # the tables before the first section explain words
-            head = None
-        elif head is None:
-            head = cells
-            problems += [] if head == HEAD else [f"line {number}: the head is {head}"]
-        elif len(cells) != len(HEAD):
-            problems.append(f"line {number}: {len(cells)} columns")
-        elif set("".join(cells)) != {"-"}:
-            rows.append(Row(number, section, *cells))
+    for page in PAGES:
+        head: list[str] | None = None
+        lines = page.read_text(encoding="utf-8").splitlines()
+        section = lines[0].removeprefix("# ")
+        for number, text in enumerate(lines, start=1):
+            cells = _cells(text) if text.startswith("|") else None
+            if cells is None:
+                head = None
+            elif head is None:
+                head = cells
+                problems += [] if head == HEAD else [f"{page.name}:{number}: the head is {head}"]
+            elif len(cells) != len(HEAD):
+                problems.append(f"{page.name}:{number}: {len(cells)} columns")
+            elif set("".join(cells)) != {"-"}:
+                rows.append(Row(page.stem, number, section, *cells))
     return rows, problems
 
 
@@ -89,7 +94,7 @@ ROWS, PROBLEMS = _read()
 
 @cache
 def _names(path: str) -> frozenset[str]:
-    """Return the tests of a file as pytest names them below the file, without parameters."""
+    """Return the names of a file's tests, as pytest writes them, without parameters."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     found: set[str] = set()
     for node in tree.body:
@@ -125,7 +130,7 @@ def _case_ids() -> frozenset[str]:
     return frozenset(case["id"] for case in data)
 
 
-# --- the form --------------------------------------------------------------------------------------------------------
+# -- the form
 
 
 def test_every_table_has_the_four_columns():
@@ -133,26 +138,36 @@ def test_every_table_has_the_four_columns():
     assert len(ROWS) > 100
 
 
-def test_no_behaviour_stands_there_twice():
+def test_cells_are_short():
+    long = {
+        f"{row}: {len(cell)} characters"
+        for row in ROWS
+        for cell in (row.behaviour, row.here, row.source, *row.tests.split("<br>"))
+        if len(cell) > LONGEST_CELL
+    }
+    assert long == set()
+
+
+def test_no_behaviour_is_listed_twice():
     behaviours = [row.behaviour for row in ROWS]
     assert sorted(behaviours) == sorted(set(behaviours))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
-def test_a_row_says_what_where_from_and_how(row):
+def test_a_row_has_behaviour_verdict_and_source(row):
     assert row.behaviour
     assert row.source
     assert row.verdict in VERDICTS
     if row.verdict != "exact":
-        assert row.remark, "say how, or why not"
+        assert row.remark, "say how it differs, or why it is missing"
 
 
-# --- the tests -------------------------------------------------------------------------------------------------------
+# -- the tests
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_a_row_names_tests_that_exist(row):
-    left = re.sub("`[^`]+`|recorded:|[, ]", "", row.tests)
+    left = re.sub("`[^`]+`|recorded:|<br>|[, ]", "", row.tests)
     assert not left, f"neither a test nor a recorded case: {left!r}"
     assert [node_id for node_id in row.node_ids if not _exists(node_id)] == []
     assert set(row.recorded) <= _case_ids()
@@ -172,20 +187,43 @@ def test_a_test_that_does_not_exist_is_found():
         assert not _exists(missing)
 
 
-# --- the exceptions --------------------------------------------------------------------------------------------------
+# -- the index
 
 
-def test_all_recorded_cases_that_cannot_hold_are_there_with_their_reasons():
+def test_the_index_counts_the_rows_of_each_page():
+    """Independent of ``docs/generate.py``, which writes these figures."""
+    counted = {}
+    for page in PAGES:
+        rows = [row for row in ROWS if row.page == page.stem]
+        verdicts = [sum(row.verdict == verdict for row in rows) for verdict in VERDICTS]
+        tested = sum(bool(row.node_ids or row.recorded) for row in rows)
+        counted[page.stem] = [*verdicts, len(rows), tested]
+    table = re.findall(r"^\| (.+) \|$", INDEX.read_text(encoding="utf-8"), re.MULTILINE)
+    figures = {cells[0]: cells[1:] for cells in (line.split(" | ") for line in table)}
+    listed = {
+        re.findall(r"\(fidelity/(.+)\.md\)", name)[0]: list(map(int, cells))
+        for name, cells in figures.items()
+        if name.startswith("[")
+    }
+    assert listed == counted
+    assert list(map(int, figures["all"])) == list(map(sum, zip(*counted.values(), strict=True)))
+
+
+# -- the exceptions
+
+
+def test_all_recorded_cases_that_cannot_hold_are_listed():
     listed = {row.behaviour.strip("`"): row.remark for row in ROWS if row.section == EXCEPTIONS}
     assert listed == _table_of_exceptions()
     assert all(row.verdict == "not simulated" for row in ROWS if row.section == EXCEPTIONS)
 
 
 def test_the_number_of_recorded_cases_is_right():
-    assert f"Of the {len(_case_ids())} recorded cases" in PAGE.read_text(encoding="utf-8")
+    page = ROOT / "docs" / "fidelity" / "recorded-cases.md"
+    assert f"Of the {len(_case_ids())} recorded cases" in page.read_text(encoding="utf-8")
 
 
-# --- the figures -----------------------------------------------------------------------------------------------------
+# -- the figures
 
 
 def _s(microseconds: int) -> str:
@@ -212,11 +250,11 @@ FIGURES = {
         f"{rules.shutdown_budget_ms(internal_extensions=1):,} ms",
         f"{rules.shutdown_budget_ms(external_extensions=1):,} ms",
     },
-    "The runtime's share of the shutdown": {f"{rules.runtime_share_ms(2000)} ms"},
-    "What extensions write is logged": {f"{OUTPUT_LIMIT:,} bytes"},
+    "The share of the runtime in the shutdown": {f"{rules.runtime_share_ms(2000)} ms"},
+    "Output of extensions is logged": {f"{OUTPUT_LIMIT:,} bytes"},
     "`Billed Duration` is": {f"{rules.billed_ms(1, 0):,} ms"},
 }
-"""What stands in the rows that begin like this, from the code."""
+"""Figures of the code, by the beginning of the row that quotes them."""
 
 
 @pytest.mark.parametrize("beginning", FIGURES)
@@ -227,7 +265,7 @@ def test_figures_are_those_of_the_code(beginning):
 
 
 def test_no_other_row_quotes_a_size_or_a_time():
-    """A figure has to be in `FIGURES`, or nobody would notice when it changes."""
+    """A figure that is not in `FIGURES` could become wrong unnoticed."""
     checked = tuple(FIGURES)
     others = [row for row in ROWS if not row.behaviour.startswith(checked)]
     found = {
@@ -238,6 +276,6 @@ def test_no_other_row_quotes_a_size_or_a_time():
 
 
 def test_texts_are_those_of_the_code():
-    page = PAGE.read_text(encoding="utf-8")
+    page = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert rules.timeout_message(FunctionConfig("app.handler").timeout) in page
     assert str(rules.response_too_large().error["errorType"]) in page

@@ -81,7 +81,10 @@ class Returned:
 
 @dataclass(slots=True)
 class Raised:
-    """The runtime posted an error object (to ``/invocation/{id}/error`` or ``/init/error``)."""
+    """The runtime posted an error object.
+
+    It went to ``/invocation/{id}/error``, ``/init/error`` or ``/restore/error``.
+    """
 
     body: bytes
     """The error object as posted: JSON, UTF-8."""

@@ -233,7 +233,10 @@ class Shutdown(Phase):
 
     @property
     def budget_ms(self) -> int:
-        """The time of all participants, in ms: 0, or 500 or 2,000 with extensions."""
+        """The time of all participants together, in ms.
+
+        0 without extensions, 500 with internal ones only, 2,000 with external ones.
+        """
         return self._start.budget_ms
 
     @property
@@ -243,7 +246,9 @@ class Shutdown(Phase):
 
     @property
     def durations_ms(self) -> dict[str, float]:
-        """The time of each participant in ms, in the order of their ends."""
+        """The time of each participant in ms (``"runtime"`` and extensions), in the order of their
+        ends.
+        """
         found: dict[str, float] = {}
         for event in self.events:
             if isinstance(event, Signal) and event.signal == "SIGTERM":

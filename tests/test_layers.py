@@ -1,6 +1,4 @@
-"""The architecture: a folder imports only folders below it, no circle, and each danger has one
-place.
-"""
+"""The architecture: a folder imports only folders below it, and each danger has one place."""
 
 from __future__ import annotations
 
@@ -40,7 +38,7 @@ EXCEPTIONS = {
     ): "the repr of a timeline asks for the projection, in its method",
 }
 ELSEWHERE = "isolation.sandbox."
-"""At work in the Python of an extension's process, never in this one."""
+"""Modules that run in the Python of an extension's process, never in this one."""
 
 SOURCES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(
@@ -52,7 +50,7 @@ PACKAGES = {name.rpartition(".")[0] for name in SOURCES if "." in name}
 
 
 def imports(node: ast.AST) -> Iterator[str]:
-    """Yield the dotted names that a module imports, also inside functions and for types alone."""
+    """Yield the dotted names that a module imports, also in functions and for types alone."""
     for child in ast.walk(node):
         if isinstance(child, ast.Import):
             yield from (alias.name for alias in child.names)
@@ -65,9 +63,7 @@ IMPORTS = {name: set(imports(ast.parse(text))) for name, text in SOURCES.items()
 
 
 def own_imports(name: str) -> set[str]:
-    """Return the modules of this package that a module imports; a package stands for its
-    ``__init__``.
-    """
+    """Return the modules of this package that a module imports, by their names in `SOURCES`."""
     short = {
         found.removeprefix("pytest_lambda_lifecycle.")
         for found in IMPORTS[name]
@@ -119,7 +115,7 @@ def test_no_two_modules_import_each_other():
 
 
 def test_no_part_imports_another():
-    """Only those that are one kind of state in two files."""
+    """Except where two files hold one kind of state."""
     parts = {name for name in SOURCES if name.startswith("isolation.parts.")}
     together = {
         ("isolation.parts.environ", "isolation.parts.environ_bytes"),
@@ -128,8 +124,11 @@ def test_no_part_imports_another():
     assert {(name, to) for name in parts for to in own_imports(name) & parts} <= together
 
 
-def test_the_package_itself_imports_nothing_of_its_own_at_run_time():
-    code = "import sys, pytest_lambda_lifecycle; print([n for n in sys.modules if n.startswith('pytest_lambda')])"
+def test_importing_the_package_imports_no_other_module_of_it():
+    code = (
+        "import sys, pytest_lambda_lifecycle; "
+        "print([n for n in sys.modules if n.startswith('pytest_lambda')])"
+    )
     output = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT.parent
     )
@@ -137,7 +136,7 @@ def test_the_package_itself_imports_nothing_of_its_own_at_run_time():
 
 
 @pytest.mark.parametrize("package", sorted(PACKAGES))
-def test_each_folder_says_in_few_sentences_what_lives_there(package):
+def test_each_folder_has_a_short_docstring(package):
     text = ast.get_docstring(ast.parse(SOURCES[package])) or ""
     assert 40 < len(text) < 400
 
@@ -149,7 +148,7 @@ def test_each_folder_says_in_few_sentences_what_lives_there(package):
         ("responses", {"observation.http"}),
         ("requests", set()),
         ("http.server", set()),
-        # these only watch the processes that function code starts
+        # the last two only watch the processes that function code starts
         ("subprocess", {"processes", "isolation.parts.children", "observation.leftovers"}),
         ("unittest.mock", set()),
         ("boto3", set()),
@@ -160,7 +159,7 @@ def test_each_folder_says_in_few_sentences_what_lives_there(package):
         ("_pytest", set()),
     ],
 )
-def test_who_may_import(module, allowed):
+def test_modules_that_may_import(module, allowed):
     who = {
         name
         for name, found in IMPORTS.items()
@@ -173,7 +172,8 @@ def test_who_may_import(module, allowed):
     ("pattern", "allowed"),
     [
         (
-            r"sys\.modules\[[^\]]+\]\s*=[^=]|del sys\.modules|sys\.modules\.(update|pop|setdefault|clear)\(",
+            r"sys\.modules\[[^\]]+\]\s*=[^=]|del sys\.modules"
+            r"|sys\.modules\.(update|pop|setdefault|clear)\(",
             {"isolation.modules.world", "plugin"},
         ),
         (
@@ -184,14 +184,15 @@ def test_who_may_import(module, allowed):
             r"sys\.meta_path(\[[^\]]*\])?\s*=[^=]|sys\.meta_path\.(insert|append|remove)\(",
             {"isolation.modules.finders"},
         ),
-        (r"^[^#`\"]*\bos\._exit\b(?!`)", {"isolation.parts.exits", "isolation.ledger"}),
+        (r"^[^#`\"]*\bos\._exit\b(?!`)", {"isolation.parts.exits", "isolation.real"}),
+        (r"\bRealOs\.(exit|abort)\b", {"isolation.parts.exits", "isolation.ledger"}),
         (
             r"\bsys\.(stdout|stderr)\s*(,\s*sys\.\w+\s*)?=[^=]",
             {"isolation.parts.streams"},
         ),
     ],
 )
-def test_who_may_write(pattern, allowed):
+def test_modules_that_may_write(pattern, allowed):
     who = {
         name
         for name, text in SOURCES.items()
@@ -201,15 +202,24 @@ def test_who_may_write(pattern, allowed):
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(ELSEWHERE)])
-def test_what_extension_processes_import_works_in_their_python(name):
-    """It is theirs, not ours: any from 3.7 on, without this package and what it depends on."""
+def test_modules_for_extensions_work_in_python_3_7(name):
+    """They run in any Python from 3.7 on, without this package and its dependencies."""
     ast.parse(SOURCES[name], feature_version=(3, 7))
     assert {found.partition(".")[0] for found in IMPORTS[name]} <= sys.stdlib_module_names | {
         "lambda_sandbox_names"
     }
 
 
-def test_no_drawers_for_anything():
+def test_tests_mirror_the_package():
+    """Each folder of the package has a folder of tests with the same name."""
+    tests = Path(__file__).parent
+    folders = {path.name for path in tests.iterdir() if (path / "__init__.py").is_file()}
+    assert folders == set(FLOORS) - {"errors", "__init__"} | {"conformance", "benchmarks"}
+    below = {path.parent.name for path in (tests / "isolation").glob("*/__init__.py")}
+    assert below == {path.parent.name for path in (ROOT / "isolation").glob("*/__init__.py")}
+
+
+def test_no_module_is_called_utils():
     drawers = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
     assert not {part for name in SOURCES for part in name.split(".")} & drawers
 

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from pytest_lambda_lifecycle.api.replies import Call
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.lifecycle.rules import RESPONSE_LIMIT
 
 if TYPE_CHECKING:

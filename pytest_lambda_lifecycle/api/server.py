@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from pytest_lambda_lifecycle.isolation.parts.threads import start_unwatched
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealTime
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.replies import Call, Reply
@@ -103,8 +103,10 @@ class ApiServer:
         """
         with self._lock:
             self._closing = True
-            listener, self._listener = self._listener, None
-            accepting, self._accepting = self._accepting, None
+            listener = self._listener
+            self._listener = None
+            accepting = self._accepting
+            self._accepting = None
         if listener is not None:
             _shut(listener)
         if accepting is not None:
@@ -147,7 +149,8 @@ class ApiServer:
                 connection.close()
                 return
             self._connections[connection] = thread
-            ended, self._ending = self._ending, []
+            ended = self._ending
+            self._ending = []
         for last in ended:  # these threads have nothing left to do
             last.join(_PATIENCE)
         try:

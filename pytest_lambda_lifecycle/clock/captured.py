@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
 from pytest_lambda_lifecycle.isolation.folders import folder_of_module, is_installed
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealTime
 
 __all__ = ["put_into", "put_into_tables", "replace_captured"]
 

@@ -11,7 +11,7 @@ import datetime
 import importlib
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["explain_to_pydantic"]
 
@@ -24,7 +24,7 @@ def explain_to_pydantic(
     """Give both types pydantic's hook for foreign ones, until the returned call."""
     if _HOOK in vars(fake_datetime):  # inside another freeze
         return lambda: None
-    return replace_attributes(
+    return patch_attributes(
         (fake_datetime, _HOOK, classmethod(_datetime_schema)),
         (fake_date, _HOOK, classmethod(_date_schema)),
     )

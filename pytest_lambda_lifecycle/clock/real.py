@@ -8,7 +8,7 @@ from datetime import datetime
 from types import ModuleType
 
 from pytest_lambda_lifecycle.clock.freeze import Freeze
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.moments import EPOCH, MICROSECOND, require_calendar
 
@@ -101,7 +101,8 @@ class RealClock:
             cls._shifted_us = 0
         elif cls._shift.innermost:
             cls._shift.stop(modules)
-            cls._shift, cls._shifted_us = None, 0
+            cls._shift = None
+            cls._shifted_us = 0
 
 
 def now() -> datetime:

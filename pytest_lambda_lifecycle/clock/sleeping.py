@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from pytest_lambda_lifecycle.clock.virtual import VirtualClock
 from pytest_lambda_lifecycle.isolation.parts.threads import function_thread
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.moments import rounded_up_us
 from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
@@ -59,7 +59,7 @@ class VirtualSleep:
             loop._clock_resolution = 1e-6
             _count_executors(loop)
 
-        return replace_attributes((time, "sleep", self._stand_in), (loop_class, "__init__", init))
+        return patch_attributes((time, "sleep", self._stand_in), (loop_class, "__init__", init))
 
     def applies(self) -> bool:
         """Say whether function code asks: on the thread of a phase, or on one that it started."""
@@ -77,7 +77,8 @@ class VirtualSleep:
 
     def wait(self, span_us: int) -> None:
         """Let ``span_us`` pass, up to the deadline; raise `DeadlineReached` there."""
-        clock, until = self._clock, self._clock.now_us() + span_us
+        clock = self._clock
+        until = self._clock.now_us() + span_us
         if stage.on_phase_thread():
             if clock.reaches_deadline(until):
                 raise DeadlineReached

@@ -6,7 +6,7 @@ import sys
 from typing import Any, NoReturn
 
 from pytest_lambda_lifecycle.errors import LifecycleError
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["keep_out_time_machine"]
 
@@ -36,4 +36,4 @@ def keep_out_time_machine() -> Undo:
             code="LLC405",
         )
 
-    return replace_attributes((travel, "start", refuse))
+    return patch_attributes((travel, "start", refuse))

@@ -14,7 +14,7 @@ from pytest_lambda_lifecycle.api.states import EXTENSION_LIMIT
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.extensions.barrier import Barrier
 from pytest_lambda_lifecycle.extensions.objects import Round, fault_of
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.lifecycle import rules
 from pytest_lambda_lifecycle.lifecycle.extension_events import (
     ExtensionDone,
@@ -167,7 +167,8 @@ class ExtensionGroup:
     def report(self) -> None:
         """Record on the timeline how each extension stands at the end of Init."""
         self.collect()
-        agents, now_us = self._agents, self._clock.now_us()
+        agents = self._agents
+        now_us = self._clock.now_us()
         for one in agents:
             events = tuple(sorted(one.events))
             self._timeline.append(
@@ -245,7 +246,8 @@ class ExtensionGroup:
 
         Programs have the machine's time, whatever a test has done to the time of function code.
         """
-        registry, now_us = self._endpoint.registry, self._clock.now_us()
+        registry = self._endpoint.registry
+        now_us = self._clock.now_us()
         ahead_ms = self._clock.function_time_ms() - RealTime.time_ns() // 1_000_000
         for_programs = event
         if abs(ahead_ms) > 1:  # otherwise it is the same time, read twice
@@ -309,7 +311,8 @@ class ExtensionGroup:
         own control flow.
         """
         __tracebackhide__ = True
-        registry, event = self._endpoint.registry, rules.shutdown_event(reason, deadline_ms)
+        registry = self._endpoint.registry
+        event = rules.shutdown_event(reason, deadline_ms)
         registry.shutting_down()
         self._thaw()
         self.collect()

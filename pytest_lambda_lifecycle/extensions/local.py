@@ -16,7 +16,7 @@ from pytest_lambda_lifecycle.function.extension import (
     extension_name,
 )
 from pytest_lambda_lifecycle.isolation.parts.streams import Unbuffered
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.lifecycle.outcome import ExtensionFailed, Loaded
 from pytest_lambda_lifecycle.lifecycle.rules import exit_text
 from pytest_lambda_lifecycle.runtimes.faults import process_exit
@@ -112,7 +112,7 @@ class LocalExtension:
         stdout.outside = sys.stdout
         stderr.outside = sys.stderr
         undo = self._apart()
-        restore = replace_attributes((sys, "stdout", stdout), (sys, "stderr", stderr))
+        restore = patch_attributes((sys, "stdout", stdout), (sys, "stderr", stderr))
         try:
             method(*arguments)
             return Loaded()

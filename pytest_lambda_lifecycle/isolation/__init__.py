@@ -1,5 +1,5 @@
-"""Process state that function code changes: taken over on entering, given back on leaving.
+"""Process state that function code changes: taken over on entering, restored on leaving.
 
-Nothing here knows of phases, time or Lambda's rules; each kind of state has one file in `parts/` or
-`modules/`.
+Nothing here depends on phases, time or Lambda's rules.  Each kind of state has one file in `parts/`
+or `modules/`.
 """

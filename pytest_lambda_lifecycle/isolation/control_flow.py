@@ -6,19 +6,22 @@ import sys
 from typing import Final
 
 from pytest_lambda_lifecycle.errors import LifecycleError
-from pytest_lambda_lifecycle.lifecycle.outcome import (
-    DeadlineReached,
-)
+from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 
 __all__ = ["passes_through"]
 
+_CONTROL_FLOW: Final = {
+    "_pytest.outcomes": ("OutcomeException", "Exit"),
+    "hypothesis.errors": ("HypothesisException", "StopTest"),
+    "bdb": ("BdbQuit",),
+}
+
 
 def passes_through(exception: BaseException, *, interrupted: bool) -> bool:
-    """Say whether an exception belongs to the test's machinery, so that it must leave function code
-    unchanged.
+    """Say whether an exception is the test's, so that it must leave function code unchanged.
 
-    These are `pytest.fail` and its kin, pytest-timeout (which uses them), Hypothesis, the
-    debugger's quit, a real Ctrl-C, and misuse of this library.
+    Such exceptions are those of `pytest.fail` and its kin, pytest-timeout (which uses them) and
+    Hypothesis, the quit of a debugger, a real Ctrl-C (``interrupted``), and misuse of this library.
     """
     if isinstance(exception, (LifecycleError, DeadlineReached)):
         return True
@@ -31,10 +34,3 @@ def passes_through(exception: BaseException, *, interrupted: bool) -> bool:
         ):
             return True
     return False
-
-
-_CONTROL_FLOW: Final = {
-    "_pytest.outcomes": ("OutcomeException", "Exit"),
-    "hypothesis.errors": ("HypothesisException", "StopTest"),
-    "bdb": ("BdbQuit",),
-}

@@ -1,6 +1,4 @@
-"""Where modules lie: in which folder, and whether it is installed (the standard library,
-``site-packages``).
-"""
+"""The folders of modules, and whether they are installed (standard library, ``site-packages``)."""
 
 from __future__ import annotations
 
@@ -48,8 +46,9 @@ def is_installed(directory: str) -> bool:
 
 
 def folder_of_module(module: ModuleType) -> str | None:
-    """Return the real folder that a module was loaded from; None if it has none (built-in, made by
-    hand).
+    """Return the real folder that a module was loaded from.
+
+    None if there is none: the module is built in, or was made by hand.
     """
     try:
         namespace = module.__dict__
@@ -58,9 +57,10 @@ def folder_of_module(module: ModuleType) -> str | None:
     file = namespace.get("__file__")
     if isinstance(file, str):
         return folder_of(file)
-    try:  # a namespace package: no file, a path of one or more folders
+    # A namespace package has no file, and a path of one or more folders.
+    try:
         return next((real(entry) for entry in namespace.get("__path__") or ()), None)
-    except Exception:  # a lazy module's __path__ may do anything
+    except Exception:  # the __path__ of a lazy module may do anything
         return None
 
 

@@ -49,10 +49,10 @@ def calls_function_code(frame: FrameType) -> bool:
 
 
 def frames_of_function(frame: FrameType | None) -> list[FrameType]:
-    """Return the frames from ``frame`` down to the one of ours that called function code, innermost
-    first.
+    """Return the frames from ``frame`` down to our frame that called function code, innermost first.
 
-    Empty if the innermost frame of this package runs on its own behalf: it must not be interrupted.
+    The list is empty if the innermost frame of this package does not call function code: such a
+    frame must not be interrupted.
     """
     frames: list[FrameType] = []
     while frame is not None:
@@ -72,9 +72,8 @@ def globals_of_caller() -> dict[str, Any]:
 
 
 def stands_for(frame: FrameType) -> str:
-    """Return the module of the real runtime that a frame of this package stands for, such as
-    ``"bootstrap"``.
+    """Return the module of the real runtime that a frame of this package stands for.
 
-    ``""`` for any other frame.
+    It is, for example, ``"bootstrap"``, and ``""`` for any other frame.
     """
     return str(frame.f_globals.get("__stands_for__", "")) if is_own(frame) else ""

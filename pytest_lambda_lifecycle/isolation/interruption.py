@@ -1,4 +1,4 @@
-"""Interrupts function code when its time is up, as hard as a process can do it to itself."""
+"""Interrupts function code when its time is up, as hard as a process can interrupt itself."""
 
 from __future__ import annotations
 
@@ -24,23 +24,22 @@ _DEBUGGERS: Final = (
     "_pytest.debugging",
 )
 SWALLOWED: Final = 25
-"""Interruptions that code may swallow, 20 ms apart, before it is interrupted at each of its
-lines.
-"""
+"""Interruptions, 20 ms apart, that code may swallow before each of its lines is interrupted."""
 
 
 class Interruption:
-    """What happens when the timer of a phase rings.
+    """Raises `DeadlineReached` when the timer of a phase rings.
 
-    Our own frames must not be torn up, so it raises only where function code runs; the signal comes
-    again.  A debugger stops the clock: whoever looks at a frame must not lose it.
+    It raises only where function code runs, since an exception in the middle of our own code would
+    leave that in disorder; the signal comes again.  While a debugger shows a frame, the time stands
+    still, so that the frame is not lost.
     """
 
     def __init__(self, *, time_is_up: Callable[[], None], forgive: Callable[[], None]) -> None:
         self._time_is_up = time_is_up
         self._forgive = forgive
         self.count = 0
-        """How often it has happened in this phase."""
+        """The number of interruptions in this phase."""
 
     def __call__(self, frame: FrameType | None) -> None:
         """Raise `DeadlineReached` into the function code that ``frame`` belongs to."""
@@ -48,7 +47,7 @@ class Interruption:
         frames = frames_of_function(frame)
         if not frames:
             return
-        if _debugging(frames):
+        if _is_debugging(frames):
             self._forgive()
             return
         self._time_is_up()
@@ -58,7 +57,7 @@ class Interruption:
         raise DeadlineReached
 
 
-def _debugging(frames: list[FrameType]) -> bool:
+def _is_debugging(frames: list[FrameType]) -> bool:
     tracer = sys.gettrace()
     names = [getattr(tracer, "__module__", "") or ""] if tracer is not None else []
     names += [str(frame.f_globals.get("__name__")) for frame in frames]
@@ -66,14 +65,15 @@ def _debugging(frames: list[FrameType]) -> bool:
 
 
 def _interrupt_each_line(frames: list[FrameType]) -> None:
-    """Raise at every line that function code still runs: outside the ``try`` too that swallows at
-    one place.
+    """Raise at every line that function code still runs.
 
-    The tracer removes itself as soon as the phase is back in our own code.
+    A loop that swallows every exception at one place (``while True: try: ... except: pass``)
+    outlives any number of signals, since each raises inside its ``try``.  A trace function raises
+    at the lines outside it, too.  It removes itself once the phase is back in our own code.
     """
     before = sys.gettrace()
 
-    def trace(frame: FrameType, event: str, argument: object) -> Any:  # noqa: ANN401  # a trace function
+    def trace(frame: FrameType, event: str, argument: object) -> Any:  # noqa: ANN401
         if is_own(frame):
             sys.settrace(before)
             return None

@@ -11,14 +11,14 @@ during a phase alone; they are taken over and restored in the same way.
 from __future__ import annotations
 
 import contextvars
-import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
 from pytest_lambda_lifecycle.isolation.part import Part, PhasePart
-from pytest_lambda_lifecycle.isolation.patching import UNSETTLED, Undo, renew_attributes
+from pytest_lambda_lifecycle.isolation.patching import EARLIER_PATCHES, Undo, apply_again
+from pytest_lambda_lifecycle.isolation.real import RealOs
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Raised
@@ -31,9 +31,7 @@ __all__ = ["ProcessSlice"]
 
 T = TypeVar("T")
 
-# A test may replace these.
-_real_exit = os._exit
-_getpid = os.getpid
+_getpid = RealOs.getpid
 _get_ident = threading.get_ident
 
 _UNFINISHED: Any = object()
@@ -138,8 +136,8 @@ class ProcessSlice:
         try:
             if before is not self:
                 stage.enter(self)
-            if UNSETTLED:
-                renew_attributes()
+            if EARLIER_PATCHES:
+                apply_again()
             try:
                 for begin_phase, end_phase in self._phases:
                     begin_phase()
@@ -168,7 +166,7 @@ class ProcessSlice:
         finally:
             if _getpid() != self._pid:
                 # Function code has forked: the child must not go on as a second pytest.
-                _real_exit(_exit_code(ended))
+                RealOs.exit(_exit_code(ended))
             _undo_all(undo)
 
     def _claim_thread(self) -> None:

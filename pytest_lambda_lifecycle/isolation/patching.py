@@ -1,4 +1,17 @@
-"""Attributes that are replaced for a while."""
+"""Attributes of modules and classes that are patched for a while.
+
+Restoring the original sounds simple, and is, unless a test tool (`mock.patch`, ``monkeypatch``)
+patches the same attribute.  Tools end when they like, and each restores the value that it has
+found.  Two orders go wrong if an environment restores what it has found, too:
+
+* The tool began first.  If it ends while the environment is entered, it restores the original and
+  so removes our value; and the environment, on leaving, would put the tool's value back for good.
+  So patches over values that are not genuine are remembered (`EARLIER_PATCHES`), looked at before
+  each phase, and applied again.
+* The tool began second.  It saves our value, and restores it when it ends, perhaps after the
+  environment has left.  So our value is remembered (`_LATER_PATCHES`) as long as anybody has it,
+  and is replaced by the original after each test.
+"""
 
 from __future__ import annotations
 
@@ -18,87 +31,86 @@ from typing import Any, Final, TypeAlias
 from pytest_lambda_lifecycle.isolation.folders import folder_of, is_installed
 from pytest_lambda_lifecycle.isolation.frames import is_own_value
 
-__all__ = ["UNSETTLED", "Undo", "renew_attributes", "replace_attributes", "sweep"]
+__all__ = ["EARLIER_PATCHES", "Undo", "apply_again", "patch_attributes", "sweep"]
 
 Undo: TypeAlias = Callable[[], None]
-Replacement: TypeAlias = tuple[Any, str, Any]
-"""Owner, name and value of an attribute."""
+AttributePatch: TypeAlias = tuple[Any, str, Any]
+"""Owner (a module or a class), name and new value of an attribute."""
 
 _ABSENT: Any = object()
 _WRITTEN_IN_C: Final = (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType)
 
 
-class _Late:
-    """An attribute that is replaced, of which something may come back later than it should."""
+class _PatchOverPatch:
+    """An attribute that a tool had patched before us, and the place of its original in our list."""
 
     __slots__ = ("index", "name", "originals", "owner", "value")
 
-    def __init__(self, replacement: Replacement, originals: list[Any], index: int) -> None:
-        self.owner, self.name, self.value = replacement
+    def __init__(self, patch: AttributePatch, originals: list[Any], index: int) -> None:
+        self.owner, self.name, self.value = patch
         self.originals = originals
         self.index = index
 
-    def now(self) -> Any:  # noqa: ANN401
-        return self.owner.__dict__.get(self.name, _ABSENT)
 
-    def put(self, value: object) -> None:
-        setattr(self.owner, self.name, value)
+EARLIER_PATCHES: Final[list[_PatchOverPatch]] = []
+"""Attributes that a tool had patched before us.
 
-
-UNSETTLED: Final[list[_Late]] = []
-"""What a tool had replaced already (`mock.patch`): where it ends, the genuine thing comes back
-instead of our value.
+When the tool ends it restores the original, and so removes our value.
 """
-_DISPLACED: Final[list[tuple[Any, str, weakref.ref[Any], Any]]] = []
-"""What a tool has replaced in turn: where it ends, our value comes back, perhaps after we have
-gone; nobody else keeps it.  Owner, name, our value and the original."""
+
+_LATER_PATCHES: Final[list[tuple[Any, str, weakref.ref[Any], Any]]] = []
+"""Attributes that a tool patched on top of us: owner, name, our value and the original.
+
+When the tool ends it restores *our* value, perhaps after the environment has left.
+"""
 
 
-def replace_attributes(*replacements: Replacement, yielding: bool = False) -> Undo:
-    """Set attributes, each given as owner (a module or a class), name and value.
+def patch_attributes(*patches: AttributePatch, yielding: bool = False) -> Undo:
+    """Set attributes; the returned call restores them.
 
-    The returned call puts back what was there; an attribute that a class only inherited is deleted
-    again.  Where a tool (`mock.patch`) has ended meanwhile that had begun before, the genuine thing
-    is there again, and stays.  With ``yielding``, what a test has put in place of the genuine thing
-    stays as long as it is there.
+    An attribute that a class only inherited is deleted again.  Where a tool that had begun before
+    has ended in the meantime, its original is there again, and stays.  With ``yielding``, a value
+    of the test is left in place as long as it is there.
     """
-    replaced = _Replaced(replacements)
+    applied = _AppliedPatches(patches)
     try:
-        replaced.replace(yielding)
+        applied.apply(yielding)
     except BaseException:
-        replaced.undo()
+        applied.undo()
         raise
-    return replaced.undo
+    return applied.undo
 
 
-class _Replaced:
-    """A ledger of attributes: objects and not closures, of which there would be eight for each of
-    these.
+class _AppliedPatches:
+    """Patches and the originals of their attributes.
+
+    An object and not a closure: each cold start makes dozens of these.
     """
 
-    __slots__ = ("_originals", "_replacements")
+    __slots__ = ("_originals", "_patches")
 
-    def __init__(self, replacements: tuple[Replacement, ...]) -> None:
-        self._replacements = replacements
+    def __init__(self, patches: tuple[AttributePatch, ...]) -> None:
+        self._patches = patches
         self._originals: list[Any] = []
 
-    def replace(self, yielding: bool) -> None:
+    def apply(self, yielding: bool) -> None:
         originals = self._originals
-        for replacement in self._replacements:
-            owner, name, value = replacement
+        for patch in self._patches:
+            owner, name, value = patch
             original = owner.__dict__.get(name, _ABSENT)
             originals.append(original)
             if not _is_genuine(owner, original):
-                UNSETTLED.append(_Late(replacement, originals, len(originals) - 1))
-                if yielding and _is_tests(original):
+                EARLIER_PATCHES.append(_PatchOverPatch(patch, originals, len(originals) - 1))
+                if yielding and _is_of_test(original):
                     continue
             setattr(owner, name, value)
 
     def undo(self) -> None:
         originals = self._originals
         for index in range(len(originals) - 1, -1, -1):
-            owner, name, value = self._replacements[index]
-            original, now = originals[index], owner.__dict__.get(name, _ABSENT)
+            owner, name, value = self._patches[index]
+            original = originals[index]
+            now = owner.__dict__.get(name, _ABSENT)
             if original is _ABSENT:
                 if now is not _ABSENT:
                     delattr(owner, name)
@@ -106,57 +118,54 @@ class _Replaced:
                 setattr(owner, name, original)
             elif not _is_genuine(owner, now):
                 setattr(owner, name, original)
-                _note_displaced(owner, name, value, original)
+                _note_later_patch(owner, name, value, original)
         originals.clear()
-        if UNSETTLED:
-            UNSETTLED[:] = [one for one in UNSETTLED if one.originals is not originals]
+        if EARLIER_PATCHES:
+            EARLIER_PATCHES[:] = [one for one in EARLIER_PATCHES if one.originals is not originals]
 
 
-def renew_attributes() -> None:
-    """Replace again what is genuine again, as a tool has ended that had begun before.  To be called
-    at each phase.
+def apply_again() -> None:
+    """Apply patches again where a tool that had begun before us has restored the original.
+
+    Call it before each phase.
     """
-    for one in UNSETTLED:
-        now = one.now()
+    for one in EARLIER_PATCHES:
+        now = one.owner.__dict__.get(one.name, _ABSENT)
         if now is not one.originals[one.index] and _is_genuine(one.owner, now):
             one.originals[one.index] = now
-            one.put(one.value)
+            setattr(one.owner, one.name, one.value)
 
 
 def sweep() -> None:
-    """Undo what was put back too late: ``monkeypatch`` puts back what it found, which was our
-    value.
+    """Restore originals where a tool has restored our value after we had left.
 
-    To be called when a test has ended and no environment is entered.
+    Call it when a test has ended and no environment is entered.
     """
-    for owner, name, ours, original in list(_DISPLACED):
+    for owner, name, ours, original in list(_LATER_PATCHES):
         value = ours()
         if value is not None and owner.__dict__.get(name) is value:
             setattr(owner, name, original)
 
 
-def _note_displaced(owner: Any, name: str, value: Any, original: Any) -> None:  # noqa: ANN401
-    """Remember it until nobody has our value any more: a fixture of wider scope may put it back in
-    a later test.
-    """
-    alive = [late for late in _DISPLACED if late[2]() is not None and late[2]() is not value]
-    with contextlib.suppress(TypeError):  # an object of a kind that cannot be watched
-        _DISPLACED[:] = [*alive, (owner, name, weakref.ref(value), original)]
+def _note_later_patch(owner: Any, name: str, value: Any, original: Any) -> None:  # noqa: ANN401
+    """Remember it until nobody has our value: a fixture of wider scope may restore it much later."""
+    others = [one for one in _LATER_PATCHES if one[2]() is not None and one[2]() is not value]
+    with contextlib.suppress(TypeError):  # an object to which there are no weak references
+        _LATER_PATCHES[:] = [*others, (owner, name, weakref.ref(value), original)]
 
 
 def _is_genuine(owner: Any, value: Any) -> bool:  # noqa: ANN401
-    """Say whether an attribute is what the owner had from the beginning: its own, inherited or
-    written in C.
-    """
+    """Say whether an attribute is the owner's original: its own, inherited or written in C."""
     if value is _ABSENT or type(value) in _WRITTEN_IN_C:
         return True
     home = owner.__name__ if isinstance(owner, ModuleType) else owner.__module__
     return getattr(value, "__module__", None) == home
 
 
-def _is_tests(value: Any) -> bool:  # noqa: ANN401
-    """Say whether a value is a test's: a mock, a function that is not installed (coverage has an
-    `os._exit`).
+def _is_of_test(value: Any) -> bool:  # noqa: ANN401
+    """Say whether a value is a test's: a mock, or a function that is not installed.
+
+    (coverage is installed, and puts a function of its own in the place of `os._exit`.)
     """
     mock = sys.modules.get("unittest.mock")
     if mock is not None and issubclass(type(value), mock.NonCallableMock):

@@ -1,4 +1,4 @@
-"""The end of a test: undo what came back after its environments had left."""
+"""The end of a test: undo values that a tool has restored after the environments had left."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ __all__ = ["after_test"]
 
 
 def after_test(variables: Mapping[str, str] | None, *, any_open: bool) -> None:
-    """Give each kind of process state the chance to undo what a tool has put back too late.
+    """Let each kind of process state undo values that a tool has restored too late.
 
-    Call it when a test has ended and no environment is entered.  ``variables`` are `os.environ` as
-    the test began; ``any_open`` says whether an environment goes on after the test.
+    A tool such as ``monkeypatch`` may have saved a value while an environment was entered, and
+    restore it after the environment has left: then it restores a value of the environment.
+
+    Call this when a test has ended and no environment is entered.  ``variables`` are `os.environ`
+    as the test began; ``any_open`` says whether an environment goes on after the test.
     """
     environ.sweep(variables, any_open=any_open)
     search_path.sweep()

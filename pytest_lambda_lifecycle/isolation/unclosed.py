@@ -1,8 +1,12 @@
-"""What function code has left open when its process ends: on Lambda nobody complains of that.
+"""Keeps warnings about unclosed resources of ended processes away from later tests.
 
-A function keeps its database connection, its file, its event loop open on purpose.  Here its
-objects outlive the process until they are freed, those of modules by the garbage collector in some
-later test, and each would warn then that nobody has closed it.
+A function keeps its database connection, its file and its event loop open on purpose, and on Lambda
+nobody complains when its process ends.  Here its objects outlive that process until they are freed.
+Objects of its modules are freed by the garbage collector during some later test, and each would
+warn then that nobody has closed it, which with warnings as errors fails that test.  To collect
+garbage at the end of each environment would take longer than a whole cold start.  So a callback of
+the collector ignores `ResourceWarning` while it runs, as long as any module of an ended process
+exists.
 """
 
 from __future__ import annotations
@@ -20,13 +24,13 @@ __all__ = ["ended", "freeing", "sweep"]
 _QUIET: Final[Any] = ("ignore", None, ResourceWarning, None, 0)
 _MARK: Final = "__lambda_lifecycle_ended__"
 _waiting: Final[set[ref[Any]]] = set()
-"""Processes that have ended, of whose modules something is still there."""
+"""Marks of ended processes of which some module still exists."""
 _quieted: Final[list[list[Any]]] = []
 """The list of filters that `_QUIET` is in while the collector runs."""
 
 
 class _Ended:
-    """Lies in the namespace of each module of a process, and so lasts as long as any of them."""
+    """A mark in the namespace of each module of a process; it exists as long as any of them."""
 
     __slots__ = ("__weakref__",)
 
@@ -43,11 +47,11 @@ def freeing() -> Iterator[None]:
 
 
 def ended(modules: Iterable[ModuleType]) -> None:
-    """Be told of modules whose process has ended: whatever is freed with them does not warn."""
+    """Note that the process of these modules has ended, so that freeing them does not warn."""
     mark = _Ended()
     for module in modules:
         namespace = getattr(module, "__dict__", None)
-        if type(namespace) is dict:  # anything may sit in sys.modules
+        if type(namespace) is dict:  # anything may lie in sys.modules
             namespace[_MARK] = mark
     _waiting.add(ref(mark, _waiting.discard))
     if _collecting not in gc.callbacks:
@@ -55,9 +59,10 @@ def ended(modules: Iterable[ModuleType]) -> None:
 
 
 def sweep() -> None:
-    """Be called by the garbage collector no more, if nothing is left.
+    """Unregister the gc callback once nothing is left to silence.
 
-    Not to be called by it: who takes itself out there makes it leave out the next one.
+    Never call this from the callback: removing an entry while the list is iterated skips the next
+    one.
     """
     if not _waiting and _collecting in gc.callbacks:
         gc.callbacks.remove(_collecting)
@@ -73,5 +78,5 @@ def _collecting(phase: str, _: dict[str, int]) -> None:
 
 
 def _remove_from(filters: list[Any]) -> None:
-    with suppress(ValueError):  # somebody has emptied it meanwhile
+    with suppress(ValueError):  # somebody has emptied the list
         filters.remove(_QUIET)

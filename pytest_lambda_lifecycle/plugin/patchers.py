@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 import pytest
 
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["Patchers"]
 
@@ -93,4 +93,4 @@ class Patchers:
             add(self)
             return original(self, *arguments)
 
-        return replace_attributes((cls, method, begin))
+        return patch_attributes((cls, method, begin))

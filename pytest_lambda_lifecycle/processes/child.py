@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.parts.threads import start_unwatched
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.processes.output import Output
 
 __all__ = ["Child", "ExtensionProcess", "LaunchError", "signal_group", "succeeds"]

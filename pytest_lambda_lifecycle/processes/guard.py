@@ -21,7 +21,7 @@ import weakref
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.processes.child import Child
 
 __all__ = ["Guard"]

@@ -17,7 +17,7 @@ from pytest_lambda_lifecycle.api.replies import ApiError, Reply
 from pytest_lambda_lifecycle.api.routes import Routes
 from pytest_lambda_lifecycle.api.runtime_api import LocalRuntimeApi
 from pytest_lambda_lifecycle.api.server import ApiServer
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealTime
 
 
 @dataclass

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealTime
 
 
 class Cut(BaseException):

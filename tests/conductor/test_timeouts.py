@@ -14,7 +14,7 @@ from pytest_lambda_lifecycle import (
 )
 from pytest_lambda_lifecycle.isolation import alarm
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.lifecycle.rules import init_limit_us
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")

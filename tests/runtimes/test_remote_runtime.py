@@ -16,7 +16,7 @@ from pytest_lambda_lifecycle.clock.real import RealClock
 from pytest_lambda_lifecycle.conductor.cast import Cast
 from pytest_lambda_lifecycle.conductor.conductor import Conductor
 from pytest_lambda_lifecycle.conductor.turns import TurnRunner
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.lifecycle.outcome import (
     Exited,
     Loaded,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from pytest_lambda_lifecycle.api.replies import encode_json
 from pytest_lambda_lifecycle.api.telemetry.channel import Channel
 from pytest_lambda_lifecycle.isolation.parts.threads import start_unwatched
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.lifecycle.events import Event, FunctionLog, InitStart, InvokeStart
 from pytest_lambda_lifecycle.lifecycle.extension_events import LogsDropped
 

@@ -15,7 +15,7 @@ from pytest_lambda_lifecycle.api.telemetry.delivery import Control, Feed, Projec
 from pytest_lambda_lifecycle.api.telemetry.subscription import APIS, parse
 from pytest_lambda_lifecycle.api.waiting import wait_until
 from pytest_lambda_lifecycle.errors import LifecycleError
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.lifecycle.events import Event
 from pytest_lambda_lifecycle.lifecycle.extension_events import LogsDropped, TelemetrySubscription
 

@@ -1,3 +1,4 @@
-"""Modules and the import system: which modules a cold start imports afresh, and where they go
-between phases.
+"""Modules and the import system: which modules a cold start imports again.
+
+Between phases they lie in the environment's world.
 """

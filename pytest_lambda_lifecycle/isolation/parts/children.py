@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from pytest_lambda_lifecycle.isolation.part import Part
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["Children"]
 
@@ -35,7 +35,7 @@ class Children(Part):
             if watch._in_phase():
                 watch.where[self] = _outside_of("subprocess")
 
-        return replace_attributes((popen, "__init__", __init__))
+        return patch_attributes((popen, "__init__", __init__))
 
     def discard(self) -> None:
         self.where.clear()

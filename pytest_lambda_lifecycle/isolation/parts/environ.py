@@ -19,7 +19,7 @@ from pytest_lambda_lifecycle.isolation.parts.environ_bytes import (
     decoded,
     variables_of,
 )
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["Variables", "sweep"]
 
@@ -68,7 +68,7 @@ class Variables(PhasePart):
         self._covered = {name: outside.get(name) for name in edited if self._withheld(name)}
         self._show(self._covered)
         self._seen, self._written = dict(DATA), set()
-        unwatch = replace_attributes((os, "putenv", self._putenv), (os, "unsetenv", self._unsetenv))
+        unwatch = patch_attributes((os, "putenv", self._putenv), (os, "unsetenv", self._unsetenv))
 
         def leave() -> None:
             unwatch()

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn, cast
 
 from pytest_lambda_lifecycle.isolation.frames import globals_of_caller
 from pytest_lambda_lifecycle.isolation.part import Part
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.lifecycle.outcome import ProcessEnd
 
 __all__ = ["Exits", "ThreadExits"]
@@ -89,7 +89,7 @@ class Exits(Part):
         self._pid = os.getpid()
 
     def enter(self) -> Undo:
-        return replace_attributes(
+        return patch_attributes(
             (os, "_exit", self._replace_exit),
             (os, "abort", self._replace_abort),
             (os, "kill", self._replace_kill),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.part import Part
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.stage import stage
 
 __all__ = ["FaultHandler"]
@@ -21,7 +21,7 @@ class FaultHandler(Part):
     """
 
     def enter(self) -> Undo:
-        return replace_attributes(*_IGNORING)
+        return patch_attributes(*_IGNORING)
 
 
 def _ignoring(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -26,7 +26,7 @@ _State: TypeAlias = tuple[str | None, dict[str, Any]]
 
 
 class ForkServer(Part):
-    """The environment's own fork server, and the folder in which `multiprocessing` makes sockets."""
+    """The environment's own fork server, and the folder where `multiprocessing` makes sockets."""
 
     _real_kill = staticmethod(os.kill)
 
@@ -88,8 +88,7 @@ def _write(state: _State) -> None:
         configuration.pop("tempdir", None)
     forkserver: Any = sys.modules.get("multiprocessing.forkserver")
     if forkserver is not None:
-        fresh = _attributes_of(forkserver.ForkServer())
-        vars(forkserver._forkserver).update(server or fresh)
+        vars(forkserver._forkserver).update(server or _attributes_of(forkserver.ForkServer()))
 
 
 def _attributes_of(server: object) -> dict[str, Any]:

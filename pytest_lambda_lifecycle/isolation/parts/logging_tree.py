@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.part import Part
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.stage import stage
 
 __all__ = ["LoggingTree", "sweep"]
@@ -42,7 +42,7 @@ class LoggingTree(Part):
             own_handlers = [handler for handler in logging.root.handlers if not _is_tests(handler)]
         logging.root.handlers[:] = own_handlers + tests_handlers
         levels.give(given)
-        unwatch = replace_attributes(
+        unwatch = patch_attributes(
             (
                 logging.Logger,
                 "setLevel",

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.alarm import Alarm
 from pytest_lambda_lifecycle.isolation.part import Part
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["Signals"]
 
@@ -51,7 +51,7 @@ class Signals(Part):
         for number, handler in self._own.items():
             self._outside[number] = self._real["signal"](number, handler)
         watched = ((signal, name, getattr(self, f"_watched_{name}")) for name in self._real)
-        unwatch = replace_attributes(*watched, yielding=True)
+        unwatch = patch_attributes(*watched, yielding=True)
 
         def leave() -> None:
             unwatch()

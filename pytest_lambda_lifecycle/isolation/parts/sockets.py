@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from pytest_lambda_lifecycle.isolation.part import Part
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.sandbox.lambda_sandbox_names import stand_ins
 
 __all__ = ["Reach"]
@@ -41,7 +41,7 @@ class Reach(Part):
 
     def enter(self) -> Undo:
         """Replace the functions and methods of `socket` that take a host."""
-        undo = replace_attributes(*stand_ins(_connecting, _on_bound))
+        undo = patch_attributes(*stand_ins(_connecting, _on_bound))
         Reach.entered = self
 
         def leave() -> None:

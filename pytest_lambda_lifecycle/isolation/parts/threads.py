@@ -10,8 +10,8 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from pytest_lambda_lifecycle.isolation.part import Part
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
-from pytest_lambda_lifecycle.isolation.real_time import RealTime
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.isolation.real import RealTime
 
 __all__ = ["StartedThreads", "end_threads", "function_thread", "is_worker", "start_unwatched"]
 
@@ -103,7 +103,7 @@ class StartedThreads(Part):
             else:
                 original(self)
 
-        return replace_attributes((threading.Thread, "start", start))
+        return patch_attributes((threading.Thread, "start", start))
 
     def alive(self) -> list[threading.Thread]:
         """Return those that run, but for workers of executors: these would log what ends them, and

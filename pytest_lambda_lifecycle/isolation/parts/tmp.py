@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.stage import stage
 
 __all__ = ["OUTSIDE_TMP", "EphemeralStorage"]
@@ -51,7 +51,7 @@ class EphemeralStorage(PhasePart):
         return Path(self._path)
 
     def enter(self) -> Undo:
-        return replace_attributes((tempfile, _FIND, self._find))
+        return patch_attributes((tempfile, _FIND, self._find))
 
     def begin_phase(self) -> None:
         # Between phases `tempfile.tempdir` is the test's: pytest would otherwise put `tmp_path` of

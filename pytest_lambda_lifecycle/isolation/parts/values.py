@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.parts.value_table import OUTSIDE, TABLE, Value
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["Values"]
 
@@ -46,7 +46,7 @@ class Values(Part):
                 if own.get(value, OUTSIDE) is not OUTSIDE:
                     inside[value] = own[value]
                     value.write(own[value])
-            unwatch = replace_attributes(*_watchers())
+            unwatch = patch_attributes(*_watchers())
         except BaseException:
             self._restore()
             raise

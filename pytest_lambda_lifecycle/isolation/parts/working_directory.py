@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
-from pytest_lambda_lifecycle.isolation.patching import Undo, replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["WorkingDirectory"]
 
@@ -74,7 +74,7 @@ class WorkingDirectory(PhasePart):
 
     def enter(self) -> Undo:
         names = [name for name in ("chdir", "fchdir") if hasattr(os, name)]
-        unwatch = replace_attributes(
+        unwatch = patch_attributes(
             *((os, name, self._watch(getattr(os, name))) for name in names)
         )
 

@@ -1,3 +1,4 @@
-"""Put on ``PYTHONPATH`` for extension processes: their Python runs `sitecustomize` first.  Standard
-library alone.
+"""Files for the ``PYTHONPATH`` of extension processes, whose Python runs `sitecustomize` first.
+
+They import the standard library alone.
 """

@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 
 from pytest_lambda_lifecycle.isolation.parts.sockets import Reach
-from pytest_lambda_lifecycle.isolation.patching import replace_attributes
+from pytest_lambda_lifecycle.isolation.patching import patch_attributes
 
 NAMES = ["sandbox", "sandbox.localdomain", "Sandbox.LocalDomain", "sandbox.localdomain."]
 
@@ -245,7 +245,7 @@ def test_a_tool_that_restores_the_replacement_late(monkeypatch, listener):
     undo = reach.enter()
     captured = socket.socket.connect
     undo()
-    late = replace_attributes((socket.socket, "connect", captured))
+    late = patch_attributes((socket.socket, "connect", captured))
     try:
         socket.create_connection(listener.getsockname()).close()
         assert told == []
@@ -264,7 +264,7 @@ def test_attributes_that_a_tool_has_deleted():
     class Owner:
         pass
 
-    undo = replace_attributes((Owner, "one", 1))
+    undo = patch_attributes((Owner, "one", 1))
     del Owner.one
     undo()
     assert not hasattr(Owner, "one")

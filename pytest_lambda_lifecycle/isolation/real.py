@@ -1,0 +1,57 @@
+"""Real functions of `time`, `os` and `json`, for this package's own use.
+
+A test may replace any of them (`freezegun`, `mock.patch`, pyfakefs), and it means the function, not
+this package.  So they are taken once, when this module is first imported.  They hang on classes,
+because freezegun replaces the names of modules.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any, TypeVar
+
+__all__ = ["RealJson", "RealOs", "RealTime"]
+
+F = TypeVar("F")
+
+def _unfrozen(name: str, now: F) -> F:
+    """Return a clock function; the real one also where freezegun is active at this moment."""
+    freezegun: Any = sys.modules.get("freezegun.api")
+    found: F = getattr(freezegun, f"real_{name}", now)
+    return found
+
+
+class RealTime:
+    """The clock."""
+
+    sleep = staticmethod(time.sleep)  # freezegun leaves it alone
+    time_ns = staticmethod(_unfrozen("time_ns", time.time_ns))
+    perf_counter = staticmethod(_unfrozen("perf_counter", time.perf_counter))
+    perf_counter_ns = staticmethod(_unfrozen("perf_counter_ns", time.perf_counter_ns))
+
+
+class RealOs:
+    """Processes, directories and variables."""
+
+    abort = staticmethod(os.abort)
+    chdir = staticmethod(os.chdir)
+    close = staticmethod(os.close)
+    exit = staticmethod(os._exit)
+    fchdir = staticmethod(getattr(os, "fchdir", os.chdir))  # Windows has none
+    getcwd = staticmethod(os.getcwd)
+    getpid = staticmethod(os.getpid)
+    kill = staticmethod(os.kill)
+    mkdir = staticmethod(os.mkdir)
+    open = staticmethod(os.open)
+    putenv = staticmethod(os.putenv)
+    unsetenv = staticmethod(os.unsetenv)
+
+
+class RealJson:
+    """`json.dumps` and `json.loads` of text, with their defaults."""
+
+    encode = staticmethod(json.JSONEncoder().encode)
+    decode = staticmethod(json.JSONDecoder().decode)

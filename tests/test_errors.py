@@ -116,7 +116,7 @@ def test_each_code_has_its_entry_in_the_docs() -> None:
     assert list(headings) == list(CODES) == sorted(CODES)
 
 
-def test_each_entry_says_the_usual_cause_and_what_to_do() -> None:
+def test_each_entry_has_a_usual_cause_and_a_remedy() -> None:
     for code, (_, text) in _entries().items():
         found = re.findall(r"^```text$|^\*Usual cause:\*|^\*What to do:\*", text, re.MULTILINE)
         assert found == ["```text", "*Usual cause:*", "*What to do:*"], code

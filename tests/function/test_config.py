@@ -1,4 +1,4 @@
-"""Settings: what Lambda accepts, what it refuses, and where a value came from."""
+"""Settings: accepted values, refused values, and the source of each value."""
 
 from __future__ import annotations
 

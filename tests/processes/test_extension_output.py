@@ -17,7 +17,7 @@ def recorder():
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
-def test_lines_are_whole_in_whatever_pieces_they_arrive(recorder, size):
+def test_lines_are_whole_although_they_arrive_in_pieces(recorder, size):
     text = "first\n\ngrüße ∞ 🐍\r\nno end".encode()
     for start in range(0, len(text), size):
         assert recorder.output.feed(text[start : start + size])

@@ -1,6 +1,4 @@
-"""Each test commits the misuse whose code is in its name: `test_errors.py` runs them as a project
-of their own, as ``tests/test_orders.py``.
-"""
+"""Each test makes the error whose code it is named for; `test_errors.py` runs them as a project."""
 
 import http.client
 import os

@@ -1,6 +1,4 @@
-"""README, docs/ and examples/ agree: each Python snippet is part of a test of an example, links
-lead somewhere, and both indexes of the examples are complete.
-"""
+"""README, docs/ and examples/ agree: snippets are tested, links work, indexes are complete."""
 
 from __future__ import annotations
 

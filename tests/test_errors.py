@@ -1,6 +1,4 @@
-"""Errors of misuse: each has a code, and ``docs/errors.md`` explains it with a message that the
-library really gives.
-"""
+"""Errors of misuse: each has a code, and ``docs/errors.md`` explains it with a real message."""
 
 from __future__ import annotations
 

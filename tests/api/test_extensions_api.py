@@ -1,6 +1,4 @@
-"""The Extensions API, call by call, over HTTP: statuses and bodies as recorded from the Runtime
-Interface Emulator.
-"""
+"""The Extensions API over HTTP: statuses and bodies as recorded from the emulator of AWS."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The Runtime API, call by call, over HTTP: statuses and bodies as recorded from the Runtime
-Interface Emulator.
-"""
+"""The Runtime API over HTTP: statuses and bodies as recorded from the emulator of AWS."""
 
 from __future__ import annotations
 

@@ -316,9 +316,8 @@ class TestLayers:
 
     @pytest.mark.parametrize("setting", ["code_dir", "layers"])
     def test_a_directory_without_permission_to_read(self, tmp_path, monkeypatch, setting):
-        monkeypatch.setattr(
-            "os.access", lambda path, mode: path != tmp_path
-        )  # root may read any directory
+        # Root may read any directory.
+        monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
         value = tmp_path if setting == "code_dir" else [tmp_path]
         with pytest.raises(
             ConfigError,

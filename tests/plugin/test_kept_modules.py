@@ -156,9 +156,8 @@ def test_a_test_module_whose_name_the_function_has_too(pytester, mode, folder):
     (function / "test_it.py").touch()
     (function / "myplugin.py").touch()
     (pytester.path / "myplugin.py").touch()
-    (tests / "util.py").write_text(
-        "NAME = 'tests'"
-    )  # a helper of the tests, which makes room for the function's
+    # A helper of the tests, which makes room for the module of the function.
+    (tests / "util.py").write_text("NAME = 'tests'")
     (tests / "test_it.py").write_text(
         "import sys\n"
         f"sys.path.insert(0, {str(tests)!r})\n"

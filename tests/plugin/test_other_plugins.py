@@ -82,9 +82,8 @@ def test_calibrated(lambda_lifecycle, lambda_clock, benchmark):
     benchmark(env.invoke, 0)
     assert 0 < benchmark.stats.stats.min < 1
 """
-    monkeypatch.delenv(
-        "PYTEST_XDIST_WORKER", raising=False
-    )  # pytest-benchmark measures nothing there
+    # In a worker of xdist, pytest-benchmark measures nothing.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     run(project, test, "-p", "benchmark", "--benchmark-max-time=0.1", passed=2)
 
 

@@ -55,9 +55,8 @@ def test_loggers_that_the_test_has_set_up(environment, outside):
 
 
 def test_the_level_of_the_root_logger_between_phases(environment, caplog, monkeypatch):
-    monkeypatch.setattr(
-        logging.root, "level", logging.INFO
-    )  # as pytest does for its setting log_level
+    # As pytest does for its setting log_level.
+    monkeypatch.setattr(logging.root, "level", logging.INFO)
     env = environment("def handler(event, context): pass")
     env.invoke()
     logging.getLogger("of.the.test").info("lost")

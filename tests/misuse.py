@@ -1,4 +1,6 @@
-"""Each test makes the error whose code it is named for; `test_errors.py` runs them as a project."""
+"""Each test makes the error whose code it is named for.
+
+`test_errors.py` runs them as a project, as ``tests/test_orders.py``."""
 
 import http.client
 import os

@@ -153,8 +153,8 @@ def require_clock(own: LambdaClock | None, asked: str, handler: str) -> None:
         )
     raise LifecycleError(
         f"cannot {asked}: this environment was made before lambda_clock (now "
-        f"{current.now if current else ''}) and lives in real time; ask for lambda_clock first, "
-        f"and make the environment of {handler!r} then",
+        f"{current.now if current else ''}) and lives in real time",
+        f"Ask for lambda_clock first, and make the environment of {handler!r} then.",
         code="LLC404",
     )
 

@@ -20,8 +20,9 @@ def keep_out_time_machine() -> Undo:
         raise LifecycleError(
             "cannot start virtual time (lambda_clock, or idle() without it): time-machine is "
             "travelling in this test, and virtual time stands on freezegun, which cannot run "
-            "inside it; use lambda_clock alone (its start, move_to, advance), or leave the block "
-            "of time-machine first",
+            "inside it",
+            "Use lambda_clock alone (its start, move_to, advance), or leave the block of "
+            "time-machine first.",
             code="LLC405",
         )
     travel = getattr(time_machine, "travel", None)
@@ -31,8 +32,8 @@ def keep_out_time_machine() -> Undo:
     def refuse(self: object) -> NoReturn:
         raise LifecycleError(
             "cannot travel with time-machine: time is virtual in this test (lambda_clock, or "
-            "idle() without it) and stands on freezegun, inside which time-machine cannot run; use "
-            "lambda_clock alone (its start, move_to, advance)",
+            "idle() without it) and stands on freezegun, inside which time-machine cannot run",
+            "Use lambda_clock alone (its start, move_to, advance).",
             code="LLC405",
         )
 

@@ -53,9 +53,10 @@ class VirtualTurn:
         if not self.cut:
             self.stuck = (
                 f"function code ran for {self.real_limit:g} s of real time without moving the "
-                "clock, which stands still under lambda_clock: it loops, or waits for something "
-                "other than time.sleep and asyncio timers; raise lambda_lifecycle_watchdog if it "
-                "needs longer, or test it without lambda_clock"
+                "clock, which stands still under lambda_clock\n"
+                "It loops, or waits for something other than time.sleep and asyncio timers.\n"
+                "Raise lambda_lifecycle_watchdog if it needs longer, or test it without "
+                "lambda_clock."
             )
 
     def forgive(self) -> None:
@@ -99,7 +100,9 @@ class VirtualClock:
 
     def stop(self, modules: Iterable[ModuleType]) -> None:
         """Restore real time, in ``modules`` as well."""
-        freeze, self._freeze, self.ended = self._freeze, None, True
+        freeze = self._freeze
+        self._freeze = None
+        self.ended = True
         if freeze is not None:
             freeze.stop(modules)
 
@@ -136,7 +139,8 @@ class VirtualClock:
     def rewind(self, to_us: int) -> None:
         """Go back to a moment, for a participant that began there and runs beside the others."""
         with self._moved:
-            span, self._us = to_us - self._us, to_us
+            span = to_us - self._us
+            self._us = to_us
             if span and self._freeze is not None:
                 self._freeze.move(span * MICROSECOND)
 

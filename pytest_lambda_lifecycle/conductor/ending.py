@@ -160,8 +160,11 @@ class Endings:
 
     def take_away_if_due(self) -> None:
         """Recycle an environment that was idle or has existed for longer than its settings say."""
-        config, state, now = self._cast.config, self._state, self._cast.clock.now_us()
-        idle, age = now - state.active_us, now - state.born_us
+        config = self._cast.config
+        state = self._state
+        now = self._cast.clock.now_us()
+        idle = now - state.active_us
+        age = now - state.born_us
         too_idle = config.idle_timeout is not None and idle >= config.idle_timeout * 1_000_000
         too_old = config.max_lifetime is not None and age >= config.max_lifetime * 1_000_000
         standing = {State.READY, State.SNAPSHOT, State.CRASHED, State.RESET}

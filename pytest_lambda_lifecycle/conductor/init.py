@@ -72,7 +72,8 @@ class InitSequence:
         config, timeline, clock = cast.config, cast.timeline, cast.clock
         kind = config.initialization_type
         state.move(State.INIT)
-        first, began = len(timeline), clock.elapsed()
+        first = len(timeline)
+        began = clock.elapsed()
         release = cast.process.hold_streams()
         try:
             timeline.append(InitStart(clock.now_us(), kind, phase, config.runtime))
@@ -105,12 +106,10 @@ class InitSequence:
         """
         __tracebackhide__ = True
         cast = self._cast
-        config, timeline, clock, extensions = (
-            cast.config,
-            cast.timeline,
-            cast.clock,
-            cast.extensions,
-        )
+        config = cast.config
+        timeline = cast.timeline
+        clock = cast.clock
+        extensions = cast.extensions
         began = clock.elapsed()
 
         def left() -> Limit:
@@ -142,7 +141,8 @@ class InitSequence:
         cast = self._cast
         timeline, clock = cast.timeline, cast.clock
         self._state.move(State.RESTORE)
-        first, began = len(timeline), clock.elapsed()
+        first = len(timeline)
+        began = clock.elapsed()
         timeline.append(RestoreStart(clock.now_us()))
         limit = Limit(rules.RESTORE_LIMIT_US, rules.RESTORE_LIMIT_US / 1_000_000)
         outcome = self._runtime_turns.run(cast.runtime.after_restore, limit)

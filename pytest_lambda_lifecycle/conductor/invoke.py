@@ -48,7 +48,8 @@ class InvokeSequence:
         """Run Invoke; a process that has ended is reset."""
         __tracebackhide__ = True
         timeline, clock, state = self._timeline, self._clock, self._state
-        first, began = timeline.size(), clock.elapsed()
+        first = timeline.size()
+        began = clock.elapsed()
         started = self._started(request, limit, start)
         timeline.append(started)
         left = limit if start.spent_us == 0 else limit.less(start.spent_us)
@@ -106,7 +107,8 @@ class InvokeSequence:
         microseconds longer the extensions took.
         """
         __tracebackhide__ = True
-        outcome, runtime_us = start.crashed, 0
+        outcome = start.crashed
+        runtime_us = 0
         release = self._cast.process.hold_streams()
         try:
             if outcome is None or isinstance(outcome, ExtensionFailed):

@@ -46,7 +46,9 @@ class ShutdownSequence:
         cast = self._cast
         timeline, clock, extensions = cast.timeline, cast.clock, cast.extensions
         budget_ms = extensions.budget_ms
-        first, began_us, began = len(timeline), clock.now_us(), clock.elapsed()
+        first = len(timeline)
+        began_us = clock.now_us()
+        began = clock.elapsed()
         deadline_ms = clock.function_time_ms() + budget_ms
         timeline.append(ShutdownStart(began_us, reason, budget_ms))
         killed: tuple[str, ...] = ()
@@ -77,7 +79,8 @@ class ShutdownSequence:
         """Send SIGTERM to the runtime, and SIGKILL if it still runs at the end of its share."""
         cast = self._cast
         clock, timeline = cast.clock, cast.timeline
-        began_us, began = clock.now_us(), clock.elapsed()
+        began_us = clock.now_us()
+        began = clock.elapsed()
         hears = rules.hears_signals(cast.config.runtime, busy=self._state.cut)
         sent = Signal(began_us, "runtime", "SIGTERM")
         timeline.append(sent)

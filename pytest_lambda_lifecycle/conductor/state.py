@@ -75,7 +75,8 @@ class EnvironmentState:
             inside = f"invoke {self.request_id}"
         return InvalidTransition(
             f"cannot {asked}: this environment is inside {inside}, and one environment handles one "
-            "event at a time; call it when the phase has ended, or use a second environment",
+            "event at a time",
+            "Call it when the phase has ended, or use a second environment.",
             code="LLC102",
         )
 

@@ -171,8 +171,8 @@ def extension_programs(config: FunctionConfig, clock: Clock) -> list[tuple[str, 
         name, path = min(programs.items())
         raise ConfigError(
             f"cannot run the extension {name!r} ({path}) under lambda_clock: it is a process of "
-            "its own, in which time is real; pass an Extension object, which runs in this process, "
-            "or test without lambda_clock",
+            "its own, in which time is real",
+            "Pass an Extension object, which runs in this process, or test without lambda_clock.",
             code="LLC604",
         )
     return sorted(programs.items())

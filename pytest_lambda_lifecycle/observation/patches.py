@@ -164,7 +164,8 @@ class Patches(Part):
         # A spy on something that a patch of this environment replaces has to call the patch.
         restore = None if self._entered else self._apply_shared()
         try:
-            owner, name = target.owner(module), target.path[-1]
+            owner = target.owner(module)
+            name = target.path[-1]
             patch = _SharedPatch(owner, name, probe, target.attribute(owner, name))
             assigned = probe.wrap(owner, name, patch.original)
             if self._ends_with_function(assigned.owner):
@@ -200,7 +201,8 @@ class Patches(Part):
         if str(target) == self._handler and self._world.own(module.__name__) is module:
             raise LifecycleError(
                 f"cannot spy on or patch {str(target)!r} now: it is the handler, which the runtime "
-                "has bound in init, and its calls would go unseen; ask before the first phase",
+                "has bound in init, and its calls would go unseen",
+                "Ask before the first phase.",
                 code="LLC303",
             )
         first = target.path[0]
@@ -220,7 +222,7 @@ class Patches(Part):
         if elsewhere:
             raise LifecycleError(
                 f"cannot spy on or patch {str(target)!r} now: init has already bound the same "
-                f"object as {', '.join(elsewhere)}, and calls through that name would go unseen; "
-                f"ask before the first phase, or name {elsewhere[0]!r}",
+                f"object as {', '.join(elsewhere)}, and calls through that name would go unseen",
+                f"Ask before the first phase, or name {elsewhere[0]!r}.",
                 code="LLC303",
             )

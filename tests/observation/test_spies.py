@@ -359,7 +359,7 @@ def test_a_spy_on_the_handler_has_to_come_before_init(environment, write, handle
     late.invoke({})
     for ask in (late.spy, lambda target: late.patch(target, print)):
         with pytest.raises(
-            LifecycleError, match="'pkg.app.handler' now: it is the handler.*before the first phase"
+            LifecycleError, match="(?s)'pkg.app.handler' now: it is the handler.*before the first phase"
         ):
             ask("pkg.app.handler")
     late.reset()

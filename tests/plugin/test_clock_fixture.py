@@ -49,7 +49,7 @@ def env(session_lambda_lifecycle):
 
 def test_before(env): env.invoke(0)
 def test_under(env, lambda_clock):
-    with pytest.raises(Exception, match="was made before lambda_clock .*'app.handler'"):
+    with pytest.raises(Exception, match="(?s)was made before lambda_clock .*'app.handler'"):
         env.invoke(0)
 def test_after(env): env.invoke(0)
 """

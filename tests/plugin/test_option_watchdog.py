@@ -28,7 +28,7 @@ def test_the_command_line_wins_over_the_ini_file(project):
 def test(lambda_lifecycle, lambda_clock):
     env = lambda_lifecycle("app.handler")
     env.initialize()
-    match = r"0\\.3 s of real time without moving.* raise lambda_lifecycle_watchdog"
+    match = r"(?s)0\\.3 s of real time without moving.*Raise lambda_lifecycle_watchdog"
     with pytest.raises(Exception, match=match):
         env.invoke("hang")
     assert env.invoke(1).cold_start

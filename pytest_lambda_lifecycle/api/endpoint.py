@@ -12,7 +12,11 @@ from weakref import WeakSet
 
 from pytest_lambda_lifecycle.api.server import ApiServer
 from pytest_lambda_lifecycle.function.variables import NO_LISTENER
-from pytest_lambda_lifecycle.isolation.parts.lines import close_lines, end_lines, watch_line
+from pytest_lambda_lifecycle.isolation.parts.sockets import (
+    close_sockets,
+    end_sockets,
+    watch_socket,
+)
 from pytest_lambda_lifecycle.isolation.parts.threads import end_threads, function_thread
 
 if TYPE_CHECKING:
@@ -164,7 +168,7 @@ class Endpoint:
     def bound(self, connection: Any) -> None:  # noqa: ANN401
         """Note a socket at which a thread of the function may wait, to end the wait in time."""
         if self.used(connection):
-            watch_line(connection)
+            watch_socket(connection)
 
     def used(self, connection: Any) -> bool:  # noqa: ANN401
         """Note a socket; return whether function code made it, so that it ends with the process."""
@@ -198,7 +202,7 @@ class Endpoint:
         self._sockets.clear()
 
         def release() -> None:
-            end_lines(sockets)
+            end_sockets(sockets)
             if self.opened:
                 self.registry.end()
                 self._server.drop_connections()
@@ -206,7 +210,7 @@ class Endpoint:
         end_threads(threads.alive(), self.resting().union(callers), release, _ENDING_S)
         self._callers.clear()
         # The next process may need the port, and Python warns of a socket that nobody closes.
-        close_lines(sockets)
+        close_sockets(sockets)
 
     def close(self) -> None:
         """Free the address."""

@@ -48,7 +48,7 @@ from pytest_lambda_lifecycle.isolation.parts.fault_handler import FaultHandler
 from pytest_lambda_lifecycle.isolation.parts.forkserver import ForkServer
 from pytest_lambda_lifecycle.isolation.parts.logging_tree import LoggingTree
 from pytest_lambda_lifecycle.isolation.parts.signals import Signals
-from pytest_lambda_lifecycle.isolation.parts.sockets import Reach
+from pytest_lambda_lifecycle.isolation.parts.sockets import Sockets
 from pytest_lambda_lifecycle.isolation.parts.streams import Streams
 from pytest_lambda_lifecycle.isolation.parts.threads import StartedThreads, function_thread
 from pytest_lambda_lifecycle.isolation.parts.tmp import OUTSIDE_TMP, EphemeralStorage
@@ -180,7 +180,7 @@ class Assembly:
             ThreadExits(lambda: function_thread() is process, partial(recorder.write, "stderr")),
             FaultHandler(),
             ForkServer(),
-            Reach(lambda: endpoint.port, endpoint.connected, endpoint.bound, endpoint.used),
+            Sockets(lambda: endpoint.port, endpoint.connected, endpoint.bound, endpoint.used),
             self._threads,
             self._children,
             Values(process.runs_here),

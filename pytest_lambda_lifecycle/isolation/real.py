@@ -17,6 +17,7 @@ __all__ = ["RealJson", "RealOs", "RealTime"]
 
 F = TypeVar("F")
 
+
 def _unfrozen(name: str, now: F) -> F:
     """Return a clock function; the real one also where freezegun is active at this moment."""
     freezegun: Any = sys.modules.get("freezegun.api")

@@ -8,32 +8,31 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from pytest_lambda_lifecycle.isolation.part import Part
+from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["Children"]
 
 
 class Children(Part):
-    """Watches `subprocess.Popen` while the environment is entered.  A part of the process."""
+    """Watches `subprocess.Popen` while the environment is entered."""
 
     def __init__(self, in_phase: Callable[[], bool]) -> None:
         self._in_phase = in_phase
         self.where: WeakKeyDictionary[subprocess.Popen[Any], str] = WeakKeyDictionary()
+        """The children of this process, with the file and line that has started each."""
 
     def enter(self) -> Undo:
         popen: Any = subprocess.Popen
-        if not (
-            issubclass(type(popen), type) and hasattr(popen, "poll")
-        ):  # a test's stand-in: it starts no processes
-            return lambda: None
+        if not (issubclass(type(popen), type) and hasattr(popen, "poll")):
+            return nothing_to_undo  # a stand-in of the test: it starts no processes
         original = popen.__init__
         watch = self
 
         def __init__(self: subprocess.Popen[Any], *arguments: Any, **keywords: Any) -> None:  # noqa: ANN401
             original(self, *arguments, **keywords)
             if watch._in_phase():
-                watch.where[self] = _outside_of("subprocess")
+                watch.where[self] = _line_outside_of("subprocess")
 
         return patch_attributes((popen, "__init__", __init__))
 
@@ -41,7 +40,8 @@ class Children(Part):
         self.where.clear()
 
 
-def _outside_of(library: str) -> str:
+def _line_outside_of(library: str) -> str:
+    """Return ``file:line`` of the nearest caller of a library."""
     frame = sys._getframe(2)
     while (
         frame.f_back is not None

@@ -1,4 +1,4 @@
-"""What interrupts or ends this process: signals, `os._exit` and its like, `atexit`."""
+"""Calls that would end this process: `os._exit` and its like, `atexit`, and exits of threads."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from typing import Any, Final, NoReturn, cast
 from pytest_lambda_lifecycle.isolation.frames import globals_of_caller
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.isolation.real import RealOs
 from pytest_lambda_lifecycle.lifecycle.outcome import ProcessEnd
 
 __all__ = ["Exits", "ThreadExits"]
 
 
 class ThreadExits(Part):
-    """`threading.excepthook`: an exit on a thread is harmless in Python, but pytest's hook reports
-    it as an error.
+    """`threading.excepthook`: ignores exits on threads, and logs exceptions of the function.
 
-    What a thread of the function's raises is written where Python would: to the function's standard
-    error stream.
+    An exit on a thread is harmless in Python, but pytest's hook reports it as an error.  An
+    exception on a thread of the function is written where Python would write it: to the standard
+    error stream of the function.
     """
 
     def __init__(self, is_functions: Callable[[], bool], write: Callable[[str], None]) -> None:
@@ -42,9 +43,8 @@ class ThreadExits(Part):
                 trace = traceback.format_exception(
                     args.exc_type, args.exc_value, args.exc_traceback
                 )
-                self._write(
-                    f"Exception in thread {threading.current_thread().name}:\n{''.join(trace)}"
-                )
+                name = threading.current_thread().name
+                self._write(f"Exception in thread {name}:\n{''.join(trace)}")
             outside(args)
 
         threading.excepthook = self._own or quiet
@@ -60,17 +60,13 @@ class ThreadExits(Part):
 
 
 class Exits(Part):
-    """What would end this process: `os._exit` and its like become `ProcessEnd`, `atexit`
-    registrations are noted.
+    """Turns `os._exit` and its like into `ProcessEnd`, and notes `atexit` registrations.
 
-    Only for function code: on the thread of the phase, or where the caller's module is the
-    function's own.  A forked child keeps the real ones, and so does everybody else (pytest-timeout
-    ends a hung session by `os._exit`).
+    It does so for function code alone: on the thread of the phase, or where the calling module is
+    the function's.  A forked child keeps the real functions.  So does everybody else, as
+    pytest-timeout, which ends a hung session by `os._exit`.
     """
 
-    _exit: Callable[[int], NoReturn] = staticmethod(os._exit)
-    _abort: Callable[[], NoReturn] = staticmethod(os.abort)
-    _kill = staticmethod(os.kill)
     _raise_signal = staticmethod(signal.raise_signal)
     _register = staticmethod(cast("Callable[..., Any]", atexit.register))
 
@@ -82,65 +78,69 @@ class Exits(Part):
         ended: Callable[[int], None],
         ignored: Callable[[str], None],
     ) -> None:
+        """``is_function_code`` takes the globals of the caller.
+
+        ``ended`` is called with the exit code if a thread of the function ends the process, and
+        ``ignored`` with the name of each function that is registered with `atexit`.
+        """
         self._in_phase = in_phase
         self._is_function_code = is_function_code
         self._ended = ended
         self._ignored = ignored
-        self._pid = os.getpid()
+        self._pid = RealOs.getpid()
 
     def enter(self) -> Undo:
         return patch_attributes(
-            (os, "_exit", self._replace_exit),
-            (os, "abort", self._replace_abort),
-            (os, "kill", self._replace_kill),
-            (signal, "raise_signal", self._replace_raise_signal),
-            (atexit, "register", self._replace_register),
+            (os, "_exit", self._stand_in_for_exit),
+            (os, "abort", self._stand_in_for_abort),
+            (os, "kill", self._stand_in_for_kill),
+            (signal, "raise_signal", self._stand_in_for_raise_signal),
+            (atexit, "register", self._stand_in_for_register),
             yielding=True,
         )
 
     def _applies(self) -> bool:
-        if os.getpid() != self._pid:
+        if RealOs.getpid() != self._pid:
             return False
         return self._in_phase() or self._is_function_code(globals_of_caller())
 
     def _end(self, exit_code: int) -> NoReturn:
         __tracebackhide__ = True
-        if not self._in_phase():  # another thread: the phase learns of it when the handler returns
+        if not self._in_phase():
+            # Another thread: the phase looks for the exit code when the handler returns.
             self._ended(exit_code)
             raise SystemExit(exit_code)
         raise ProcessEnd(exit_code)
 
-    def _replace_exit(self, status: int = 0) -> NoReturn:
+    def _stand_in_for_exit(self, status: int = 0) -> NoReturn:
         __tracebackhide__ = True
         if self._applies():
             self._end(status & 0xFF)
-        self._exit(status)
+        RealOs.exit(status)
 
-    def _replace_abort(self) -> NoReturn:
+    def _stand_in_for_abort(self) -> NoReturn:
         __tracebackhide__ = True
         if self._applies():
             self._end(-signal.SIGABRT)
-        self._abort()
+        RealOs.abort()
 
-    def _replace_kill(self, pid: int, number: int) -> None:
+    def _stand_in_for_kill(self, pid: int, number: int) -> None:
         __tracebackhide__ = True
-        if pid == os.getpid() and self._is_fatal(number) and self._applies():
+        if pid == RealOs.getpid() and _is_fatal(number) and self._applies():
             self._end(-number)
-        self._kill(pid, number)
+        RealOs.kill(pid, number)
 
-    def _replace_raise_signal(self, number: int) -> None:
+    def _stand_in_for_raise_signal(self, number: int) -> None:
         __tracebackhide__ = True
-        if self._is_fatal(number) and self._applies():
+        if _is_fatal(number) and self._applies():
             self._end(-number)
         self._raise_signal(number)
 
-    def _is_fatal(self, number: int) -> bool:
-        return number in _FATAL and (
-            number == signal.SIGKILL or signal.getsignal(number) == signal.SIG_DFL
-        )
-
-    def _replace_register(
-        self, function: Callable[..., Any], *arguments: Any, **keywords: Any
+    def _stand_in_for_register(
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,  # noqa: ANN401  # as the original
+        **keywords: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         if self._is_function_code(globals_of_caller()):
             self._ignored(getattr(function, "__qualname__", repr(function)))
@@ -153,6 +153,14 @@ def _numbers(names: Iterable[str]) -> frozenset[int]:
 
 
 _FATAL: Final = _numbers(
-    "SIGHUP SIGINT SIGQUIT SIGILL SIGABRT SIGFPE SIGKILL SIGSEGV SIGPIPE SIGALRM SIGTERM SIGUSR1 SIGUSR2".split()
+    "SIGHUP SIGINT SIGQUIT SIGILL SIGABRT SIGFPE SIGKILL SIGSEGV SIGPIPE SIGALRM SIGTERM SIGUSR1 "
+    "SIGUSR2".split()
 )
 """Signals whose default action ends the process (POSIX, "Signal Concepts")."""
+
+
+def _is_fatal(number: int) -> bool:
+    """Say whether a signal ends the process, as nobody handles it."""
+    return number in _FATAL and (
+        number == signal.SIGKILL or signal.getsignal(number) == signal.SIG_DFL
+    )

@@ -1,8 +1,9 @@
-"""Python signal handlers that function code installs."""
+"""Handlers that function code installs through `signal`."""
 
 from __future__ import annotations
 
-import _signal as _fast  # type: ignore[import-not-found]  # `signal` makes enum members of all answers: 20 times slower
+# `signal` makes enum members of all answers, which takes 20 times as long.
+import _signal as _fast  # type: ignore[import-not-found]
 import math
 import signal
 import threading
@@ -11,19 +12,26 @@ from types import FrameType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.alarm import Alarm
-from pytest_lambda_lifecycle.isolation.part import Part
+from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["Signals"]
 
+_ALARM: Final = getattr(signal, "SIGALRM", None)
+_REAL_TIMER: Final = getattr(signal, "ITIMER_REAL", None)
+_PENDING: Final[list[Undo]] = []
+"""Restores signal handlers on the main thread, for environments that left on another thread.
+
+Python forbids setting a handler there.
+"""
+
 
 class Signals(Part):
-    """Python signal handlers that function code installs; and a real Ctrl-C is told from a raised
-    one.
+    """The function's signal handlers; it also tells a real Ctrl-C from a `KeyboardInterrupt`.
 
-    The functions of `signal` are watched, as a test may install handlers too, and these must stay
-    (`asyncio.run` does for SIGINT).  SIGALRM and its timer are shared with the deadline: see
-    `Alarm`.
+    The functions of `signal` are watched, since a test may install handlers as well, which must
+    stay (`asyncio.run` installs one for SIGINT).  SIGALRM and its timer are shared with the
+    deadline: see `Alarm`.
     """
 
     _real: Final = {
@@ -42,7 +50,7 @@ class Signals(Part):
 
     def enter(self) -> Undo:
         if not _on_main_thread():
-            return lambda: None
+            return nothing_to_undo
         while _PENDING:
             _PENDING.pop()()
         self._outside = {}
@@ -57,9 +65,9 @@ class Signals(Part):
             unwatch()
             self._own = {number: self._real["getsignal"](number) for number in self._outside}
             if _on_main_thread():
-                self._give_back()
+                self._restore()
             else:
-                _PENDING.append(self._give_back)
+                _PENDING.append(self._restore)
 
         return leave
 
@@ -67,16 +75,15 @@ class Signals(Part):
         self._own = {}
 
     def functions_own(self, number: int) -> Any:  # noqa: ANN401  # signal.getsignal's type
-        """Return the handler that function code has installed for a signal; SIG_DFL if it has
-        none.
-        """
+        """Return the handler that function code has installed for a signal, by default SIG_DFL."""
         if number in self._outside:
             return self._real["getsignal"](number)
         return self._own.get(number, signal.SIG_DFL)
 
     def apart(self) -> Undo:
-        """Begin the turn of another process in the same phase; the returned call ends it, and
-        forgets its handlers.
+        """Begin the turn of another process in the same phase.
+
+        The returned call ends that turn, and forgets the handlers of that process.
         """
         own = {number: self._real["getsignal"](number) for number in self._outside}
 
@@ -89,9 +96,9 @@ class Signals(Part):
 
         return end
 
-    def _give_back(self) -> None:
+    def _restore(self) -> None:
         for number, handler in self._outside.items():
-            if handler is not None:  # one that C code had installed cannot be put back from Python
+            if handler is not None:  # Python cannot restore one that C code had installed
                 self._real["signal"](number, handler)
         self._outside = {}
         if _fast.getsignal(_fast.SIGINT) == self._on_interrupt:
@@ -102,12 +109,12 @@ class Signals(Part):
         self.interrupted = True
         signal.default_int_handler(number, frame)
 
-    # -- what stands in `signal` while the environment is entered -------------------------------------------------
+    # -- functions that stand in `signal` while the environment is entered --------------------------
 
     def _shares_timer(self) -> bool:
         return self._alarm.active and self._in_phase()
 
-    def _watched_signal(self, signalnum: int, handler: Any) -> Any:  # noqa: ANN401  # signal.signal's own types
+    def _watched_signal(self, signalnum: int, handler: Any) -> Any:  # noqa: ANN401  # as signal's
         if signalnum == _ALARM and self._alarm.installed:
             return self._alarm.set_handler(handler)
         before = self._real["signal"](signalnum, handler)
@@ -132,18 +139,6 @@ class Signals(Part):
     def _watched_getitimer(self, which: int) -> Any:  # noqa: ANN401
         shared = which == _REAL_TIMER and self._shares_timer()
         return self._alarm.get_timer() if shared else self._real["getitimer"](which)
-
-
-_ALARM: Final = getattr(signal, "SIGALRM", None)
-
-
-_REAL_TIMER: Final = getattr(signal, "ITIMER_REAL", None)
-
-
-_PENDING: Final[list[Undo]] = []
-"""Handlers to put back as soon as the main thread comes by: an environment left on another thread,
-which may not.
-"""
 
 
 def _on_main_thread() -> bool:

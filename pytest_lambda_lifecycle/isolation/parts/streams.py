@@ -104,13 +104,13 @@ def _flush(stream: object) -> None:
 
 
 class Unbuffered:
-    """What function code finds as `sys.stdout` and `sys.stderr`.
+    """The stream that function code finds as `sys.stdout` or `sys.stderr`.
 
-    One object per process of the function and stream, since function code may keep it (a
-    `logging.StreamHandler` does): during a phase it writes to the stream that was there before the
-    phase, at other times to the one that is there now. What function code closes, detaches or wraps
-    is this object: the test's streams never notice.  The name is that of the proxy which the real
-    runtime installs (awslambdaric ``bootstrap.py``).
+    There is one object for each process of the function and each stream, since function code may
+    keep it (a `logging.StreamHandler` does).  During a phase it writes to the stream that was there
+    before the phase, at other times to the one that is there now.  Function code may close, detach
+    or wrap this object; the streams of the test stay as they are.  The name is that of the proxy
+    which the real runtime installs (awslambdaric ``bootstrap.py``).
     """
 
     def __init__(self, name: str, record: RecordOutput) -> None:
@@ -121,7 +121,7 @@ class Unbuffered:
         self._buffer: _Buffer | None = None
         self._descriptor = _Descriptor()
         self.outside: TextIO | None = None
-        """The stream of the test, set for the length of a phase."""
+        """The stream of the test, during a phase."""
 
     def release(self) -> None:
         """Close the file descriptor, at the end of the process."""
@@ -152,8 +152,9 @@ class Unbuffered:
             self.write(line)
 
     def write_bytes(self, data: bytes, text: str) -> None:
-        """Record and pass on what came through `buffer`; ``text`` is as much of it as can be
-        decoded by now.
+        """Record and pass on bytes that came through `buffer`.
+
+        ``text`` is as much of them as can be decoded by now.
         """
         if text:
             self._record(self._name, text)
@@ -193,14 +194,14 @@ class Unbuffered:
         self._ended = self._ended or why
 
     def detach(self) -> io.BufferedIOBase:
-        """Give the stream of bytes away."""
+        """Return the stream of bytes, and refuse later writes."""
         if self._ended:
             raise ValueError(self._ended)
         self.end("underlying buffer has been detached")
         return self.buffer
 
     def reconfigure(self, *, errors: str | None = None, **_ignored: object) -> None:
-        """Accept what `io.TextIOWrapper.reconfigure` accepts; UTF-8 and unbuffered it stays."""
+        """Take the arguments of `io.TextIOWrapper.reconfigure`; use ``errors`` alone."""
         self._errors = errors or self._errors
 
     def __enter__(self) -> Self:
@@ -209,20 +210,17 @@ class Unbuffered:
     def __exit__(self, *_exception: object) -> None:
         """Stay open, as the real proxy does."""
 
-    def beneath(self) -> Any:  # noqa: ANN401  # whatever stands in sys.stdout
-        """Return where text goes; None if nobody listens (a thread that prints while nothing else
-        is there).
-        """
+    def beneath(self) -> Any:  # noqa: ANN401  # any object may lie in sys.stdout
+        """Return the stream that text goes to; None if there is no open one."""
         for stream in (self.outside, getattr(sys, self._name), getattr(sys, f"__{self._name}__")):
-            while isinstance(
-                stream, Unbuffered
-            ):  # another environment's, whose handler invokes this one
+            # The stream may be that of another environment whose handler invokes this one.
+            while isinstance(stream, Unbuffered):
                 stream = stream.outside if stream is not self else None
             if stream is not None and not stream.closed:
                 return stream
         return None
 
-    def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401  # whatever the real stream has
+    def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401  # as the real stream
         return getattr(self.beneath(), attribute)
 
 
@@ -236,8 +234,10 @@ def _on_a_terminal(text: str) -> str:
 
 
 class _Buffer(io.BufferedIOBase):
-    """``sys.stdout.buffer``: closing it, also by a wrapper that is collected as garbage, closes the
-    function's own.
+    """``sys.stdout.buffer`` of the function.
+
+    A wrapper around it closes it when it is collected as garbage: then the function's stream is
+    closed, and not the test's.
     """
 
     def __init__(self, stream: Unbuffered, name: str) -> None:
@@ -277,15 +277,15 @@ class _Buffer(io.BufferedIOBase):
 
     @property
     def raw(self) -> _Buffer:
-        """Nothing is held back here."""
+        """The same object, as nothing is held back here."""
         return self
 
 
 class _Descriptor:
     """A duplicate of the file descriptor beneath a stream.
 
-    It is told from one of others by its file, since function code may have closed it and its number
-    be in use again.
+    Function code may close it, and the number may then be in use for another file.  So it is
+    compared by its file before it is closed.
     """
 
     def __init__(self) -> None:
@@ -293,9 +293,7 @@ class _Descriptor:
         self._file: object = None
 
     def of(self, original: int) -> int:
-        """Return the duplicate, which follows the original where the stream of the test has
-        changed.
-        """
+        """Return the duplicate; it follows the original to another stream of the test."""
         file = _file_behind(original)
         if file is None:
             return original

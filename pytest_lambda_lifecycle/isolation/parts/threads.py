@@ -1,4 +1,4 @@
-"""Which threads function code has started, and where."""
+"""Threads that function code has started, and the lines that have started them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,16 @@ from pytest_lambda_lifecycle.isolation.real import RealTime
 __all__ = ["StartedThreads", "end_threads", "function_thread", "is_worker", "start_unwatched"]
 
 start_unwatched: Final = threading.Thread.start
-"""The real one, for threads of ours: an entered environment takes each that is started for the
-function's.
-"""
+"""Starts a thread of this package; an entered environment takes others for the function's."""
 
 _WAITED_AT: Final = "__socket_of_function__"
-"""The local variable, in a frame of ours, that holds the socket at which a thread of function code
-waits.
-"""
+"""The local variable, in our frames, with the socket at which a thread of the function waits."""
 
 _OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
 
 
 def function_thread() -> Any:  # noqa: ANN401  # the owner: a ProcessSlice
-    """Return the process to whose function the current thread belongs, or None."""
+    """Return the process whose function has started the current thread, or None."""
     return _OWNERS.get(threading.current_thread())
 
 
@@ -39,15 +35,17 @@ def end_threads(
     release: Callable[[], None],
     timeout: float,
 ) -> None:
-    """Let threads of the function's end with their process, as far as a thread can be ended.
+    """End threads of the function with their process, as far as a thread can be ended.
 
-    ``release`` wakes those that wait for us, which then meet `SystemExit`; the ``awaited`` ones
-    together get ``timeout`` s to end.  Nobody hears any more of what the ``threads`` raise.
-    (Python could put an exception into each, but CPython 3.11 then hangs as soon as it is traced,
-    as by coverage, until that thread runs.)
+    ``release`` wakes those that wait for one of our sockets, which then meet `SystemExit`.  The
+    ``awaited`` ones together get ``timeout`` s to end.  Exceptions of all ``threads`` are ignored
+    from now on.
+
+    (Python could raise an exception in each thread, but CPython 3.11 hangs after that as soon as
+    the thread is traced, as by coverage, until it runs.)
     """
     for thread in threads:
-        vars(thread)["_invoke_excepthook"] = _ended_with_its_process
+        _ignore_exceptions(thread)
     release()
     until = RealTime.perf_counter() + timeout
     for thread in awaited:
@@ -55,20 +53,32 @@ def end_threads(
             thread.join(max(0.0, until - RealTime.perf_counter()))
 
 
-def _ended_with_its_process(thread: threading.Thread) -> None:
-    """Report nothing: pytest's own hook takes an exit for an error."""
+def _ignore_exceptions(thread: Any) -> None:  # noqa: ANN401  # a private attribute of Thread
+    """Let a running thread end in silence, whatever it raises.
+
+    Such a thread may end when its environment has long left.  Then `threading.excepthook` is
+    pytest's, which reports an exit as an error of some later test.  The thread calls it through an
+    attribute of its own, and that is the one place that belongs to this thread alone.
+    """
+    thread._invoke_excepthook = _report_nothing
+
+
+def _report_nothing(thread: threading.Thread) -> None:
+    """Ignore an exception on a thread."""
 
 
 def _start_as_daemon(thread: Any, start: Callable[[threading.Thread], None]) -> None:  # noqa: ANN401
-    """Start a thread that the interpreter does not wait for at its end, and which does not know.
+    """Start a non-daemon thread as a daemon without telling it.
 
-    On Lambda it ends with its process; here one that cannot be ended would keep the test session
-    from ending.
+    On Lambda it dies with its process.  Here one that cannot be ended would keep pytest from
+    exiting, as the interpreter waits for its threads.  Function code that asks finds
+    ``daemon=False`` all the same: Python reads the private attribute while the thread starts (3.13
+    passes it to C, earlier versions register the lock to wait for), and never again.
     """
     asked = vars(thread).get("_daemonic")
     if asked is not False:
         return start(thread)
-    thread._daemonic = True  # read while it starts, and never again
+    thread._daemonic = True
     try:
         start(thread)
     finally:
@@ -76,19 +86,20 @@ def _start_as_daemon(thread: Any, start: Callable[[threading.Thread], None]) -> 
 
 
 def is_worker(thread: threading.Thread) -> bool:
-    """Say whether a thread is one of an executor."""
-    return (
-        getattr(getattr(thread, "_target", None), "__module__", "") == "concurrent.futures.thread"
-    )
+    """Say whether a thread belongs to an executor of `concurrent.futures`."""
+    target = getattr(thread, "_target", None)
+    return getattr(target, "__module__", "") == "concurrent.futures.thread"
 
 
 class StartedThreads(Part):
-    """Watches `threading.Thread.start` while the environment is entered.  A part of the process."""
+    """Watches `threading.Thread.start` while the environment is entered."""
 
     def __init__(self, owner: Callable[[], Any], in_phase: Callable[[], bool]) -> None:
+        """``owner`` returns the process that the threads belong to."""
         self._owner = owner
         self._in_phase = in_phase
         self.where: WeakKeyDictionary[threading.Thread, str] = WeakKeyDictionary()
+        """The threads of this process, with the file and line that has started each."""
 
     def enter(self) -> Undo:
         original: Any = threading.Thread.start
@@ -106,26 +117,27 @@ class StartedThreads(Part):
         return patch_attributes((threading.Thread, "start", start))
 
     def alive(self) -> list[threading.Thread]:
-        """Return those that run, but for workers of executors: these would log what ends them, and
-        are told to end.
+        """Return the threads that run, without the workers of executors.
+
+        A worker would log the exception that ends it, so its executor is shut down instead.
         """
         running = [one for one in list(self.where) if one.is_alive()]
         for worker in filter(is_worker, running):
-            with contextlib.suppress(Exception):  # it has ended meanwhile
+            with contextlib.suppress(Exception):  # it has ended in the meantime
                 executor: Any = vars(worker)["_args"][0]()
                 executor.shutdown(wait=False, cancel_futures=True)
         return [one for one in running if not is_worker(one)]
 
     def waiting_at(self, port: int) -> set[threading.Thread]:
-        """Return those that wait for an answer from a port of ours."""
-        frames, found = sys._current_frames(), set[threading.Thread]()
-        frames.pop(
-            threading.get_ident(), None
-        )  # this one would hold itself, and the environment with it
+        """Return the threads that wait for an answer from a port of ours."""
+        frames = sys._current_frames()
+        # Our own frame would hold itself, and so the environment.
+        frames.pop(threading.get_ident(), None)
+        found = set[threading.Thread]()
         for thread in list(self.where):
             frame = frames.get(thread.ident or 0)
             if frame is not None and _WAITED_AT in frame.f_code.co_varnames:
-                with contextlib.suppress(Exception):  # it goes on meanwhile
+                with contextlib.suppress(Exception):  # the thread goes on in the meantime
                     if frame.f_locals[_WAITED_AT].getpeername()[1] == port:
                         found.add(thread)
         return found

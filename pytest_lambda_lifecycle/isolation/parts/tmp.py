@@ -1,8 +1,8 @@
-"""The function's ``/tmp``: a folder of the environment's own, made when somebody first asks for it.
+"""The function's ``/tmp``: a folder of the environment's own, made at its first use.
 
-Most functions never write there.  A folder that is made and removed for each environment would cost
-a seventh of a cold start, half of it afterwards: on ext4 each removal slows down what opens files
-during the next millisecond.
+Most functions never write there.  A folder that is made and removed for each environment would take
+a seventh of a cold start, half of it afterwards: on ext4 each removal slows down calls that open
+files during the next millisecond.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.isolation.real import RealOs
 from pytest_lambda_lifecycle.isolation.stage import stage
 
 __all__ = ["OUTSIDE_TMP", "EphemeralStorage"]
 
-# Asked once: during a phase, `tempfile` answers with an environment's.
+# Asked once: during a phase, `tempfile` answers with the folder of an environment.
 OUTSIDE_TMP: Final = tempfile.gettempdir()
 _FIND: Final = "_get_default_tempdir"
-"""What `tempfile` calls where nobody has asked it yet, as is the case in a fresh process."""
+"""The function that `tempfile` calls while its ``tempdir`` is None, as in a fresh process."""
 _find_outside: Final[Callable[..., str]] = getattr(tempfile, _FIND)
-_mkdir = os.mkdir  # a test may replace it
 
 
 class EphemeralStorage(PhasePart):
@@ -36,7 +36,8 @@ class EphemeralStorage(PhasePart):
 
     def __init__(self) -> None:
         self._path = os.path.join(OUTSIDE_TMP, f"lambda-tmp-{secrets.token_hex(8)}")
-        self._made: weakref.finalize[[str], EphemeralStorage] | None = None
+        self._removal: weakref.finalize[[str], EphemeralStorage] | None = None
+        """Removes the folder; None until there is one."""
         self._closed = False
         self._tempdir: str | None = None
         """`tempfile.tempdir` as function code has left it; None in a fresh process."""
@@ -45,9 +46,9 @@ class EphemeralStorage(PhasePart):
     @property
     def path(self) -> Path:
         """The folder; there is none once this is closed."""
-        if self._made is None and not self._closed:
+        if self._removal is None and not self._closed:
             _make(self._path)
-            self._made = weakref.finalize(self, _remove, self._path)
+            self._removal = weakref.finalize(self, _remove, self._path)
         return Path(self._path)
 
     def enter(self) -> Undo:
@@ -68,31 +69,31 @@ class EphemeralStorage(PhasePart):
         self._tempdir = None
 
     def empty(self) -> None:
-        """Remove what is in it."""
-        if self._made is not None:
+        """Remove the contents of the folder."""
+        if self._removal is not None:
             _remove(self._path)
             _make(self._path)
 
     def close(self) -> None:
-        """Remove it.  May be called again."""
+        """Remove the folder.  This may be called again."""
         self._closed = True
-        if self._made is not None:
-            self._made()
+        if self._removal is not None:
+            self._removal()
 
     def _find(self, *arguments: Any) -> str:  # noqa: ANN401
         return str(self.path) if stage.running else _find_outside(*arguments)
 
 
 def _make(path: str) -> None:
-    with contextlib.suppress(
-        FileExistsError
-    ):  # another thread of the function's asked at the same time
-        _mkdir(path, 0o700)
+    # Another thread of the function may have made it at the same time.
+    with contextlib.suppress(FileExistsError):
+        RealOs.mkdir(path, 0o700)
 
 
 def _remove(path: str) -> None:
     shutil.rmtree(path, ignore_errors=True)
-    if os.path.isdir(path):  # function code has made folders that nobody may write to
+    if os.path.isdir(path):
+        # Function code has made folders that nobody may write to.
         for folder, names, _ in os.walk(path):
             for name in names:
                 if not os.path.islink(os.path.join(folder, name)):

@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from pytest_lambda_lifecycle.isolation.parts.sockets import Reach
+from pytest_lambda_lifecycle.isolation.parts.sockets import Sockets
 from pytest_lambda_lifecycle.isolation.patching import patch_attributes
 
 NAMES = ["sandbox", "sandbox.localdomain", "Sandbox.LocalDomain", "sandbox.localdomain."]
@@ -36,7 +36,7 @@ def listener():
 def entered(listener):
     """The part, entered; a list with the thread of each reported connect."""
     told = []
-    undo = Reach(
+    undo = Sockets(
         listener.getsockname, lambda connection: told.append(threading.get_ident())
     ).enter()
     yield told
@@ -108,7 +108,7 @@ def test_other_connects_are_not_reported(entered):
 
 
 def test_no_connect_is_reported_without_an_address():
-    undo = Reach(lambda: None, lambda connection: pytest.fail("nobody can have connected")).enter()
+    undo = Sockets(lambda: None, lambda connection: pytest.fail("nobody can have connected")).enter()
     try:
         with socket.create_server(("127.0.0.1", 0)) as other:
             socket.create_connection(other.getsockname()).close()
@@ -120,7 +120,7 @@ def test_an_exception_of_the_report_reaches_the_caller(listener):
     def refuse(connection):
         raise OSError("no more threads")
 
-    undo = Reach(listener.getsockname, refuse).enter()
+    undo = Sockets(listener.getsockname, refuse).enter()
     try:
         with pytest.raises(OSError, match="no more threads"):
             socket.create_connection(listener.getsockname())
@@ -130,7 +130,7 @@ def test_an_exception_of_the_report_reaches_the_caller(listener):
 
 def test_leaving_restores_the_same_objects():
     before = snapshot()
-    reach = Reach(lambda: None, lambda connection: None)
+    reach = Sockets(lambda: None, lambda connection: None)
     for _ in range(3):
         undo = reach.enter()
         assert snapshot() != before
@@ -149,7 +149,7 @@ def test_a_replaced_class_that_refuses(monkeypatch, listener):
 
     told = []
     monkeypatch.setattr(socket, "socket", Guarded)
-    undo = Reach(listener.getsockname, lambda connection: told.append(1)).enter()
+    undo = Sockets(listener.getsockname, lambda connection: told.append(1)).enter()
     try:
         with pytest.raises(RuntimeError, match="no sockets here"):
             socket.create_connection(listener.getsockname())
@@ -177,7 +177,7 @@ def test_a_socket_class_of_another_library(monkeypatch):
 
     before = dict(vars(Other))
     monkeypatch.setattr(socket, "socket", Other)
-    undo = Reach(lambda: ("127.0.0.1", 9), lambda connection: seen.append("told")).enter()
+    undo = Sockets(lambda: ("127.0.0.1", 9), lambda connection: seen.append("told")).enter()
     Other().bind(("sandbox", 7))
     Other().connect_ex(("sandbox", 9, 0))
     undo()
@@ -188,7 +188,7 @@ def test_a_socket_class_of_another_library(monkeypatch):
 def test_a_create_connection_of_another_library(monkeypatch):
     """The one of gevent calls its own `getaddrinfo`."""
     monkeypatch.setattr(socket, "create_connection", lambda address, timeout=1: (address, timeout))
-    undo = Reach(lambda: None, lambda: None).enter()
+    undo = Sockets(lambda: None, lambda: None).enter()
     try:
         assert socket.create_connection(("sandbox", 80), timeout=2) == (("127.0.0.1", 80), 2)
     finally:
@@ -201,7 +201,7 @@ def test_mocks_of_the_test_stay_in_place():
         mock.patch("socket.getaddrinfo") as getaddrinfo,
         mock.patch("socket.socket.connect") as connect,
     ):
-        undo = Reach(lambda: None, lambda: None).enter()
+        undo = Sockets(lambda: None, lambda: None).enter()
         try:
             assert socket.getaddrinfo is getaddrinfo
             assert socket.socket.connect is connect
@@ -213,7 +213,7 @@ def test_mocks_of_the_test_stay_in_place():
 
 def test_a_tool_that_has_wrapped_the_replacement(monkeypatch):
     seen = []
-    reach = Reach(lambda: None, lambda: None)
+    reach = Sockets(lambda: None, lambda: None)
     undo = reach.enter()
     ours = socket.gethostbyname
 
@@ -234,14 +234,14 @@ def test_a_tool_that_has_wrapped_the_replacement(monkeypatch):
 
 def test_a_mock_that_replaces_the_class(monkeypatch):
     monkeypatch.setattr(socket, "socket", lambda *arguments: None)
-    undo = Reach(lambda: None, lambda connection: None).enter()
+    undo = Sockets(lambda: None, lambda connection: None).enter()
     assert socket.gethostbyname("sandbox") == "127.0.0.1"
     undo()
 
 
 def test_a_tool_that_restores_the_replacement_late(monkeypatch, listener):
     told = []
-    reach = Reach(listener.getsockname, lambda connection: told.append(1))
+    reach = Sockets(listener.getsockname, lambda connection: told.append(1))
     undo = reach.enter()
     captured = socket.socket.connect
     undo()

@@ -282,15 +282,15 @@ class TestTheEndOfAPhase:
     def test_a_late_signal_of_the_deadline_does_not_reach_the_test(
         self, own, received, monkeypatch
     ):
-        real = alarm._set_real_timer
+        real = alarm._setitimer
 
         def set_timer(*arguments):
             answer = real(*arguments)
-            if arguments == (0,):
+            if arguments == (signal.ITIMER_REAL, 0):
                 signal.raise_signal(signal.SIGALRM)
             return answer
 
-        monkeypatch.setattr(alarm, "_set_real_timer", set_timer)
+        monkeypatch.setattr(alarm, "_setitimer", set_timer)
         own.begin(10)
         own._deadline_at = RealTime.perf_counter()
         own.end()

@@ -1,4 +1,4 @@
-"""Spies, patches, and the objects that init has made."""
+"""Spies and patches."""
 
 import gc
 import importlib
@@ -359,7 +359,8 @@ def test_a_spy_on_the_handler_has_to_come_before_init(environment, write, handle
     late.invoke({})
     for ask in (late.spy, lambda target: late.patch(target, print)):
         with pytest.raises(
-            LifecycleError, match="(?s)'pkg.app.handler' now: it is the handler.*before the first phase"
+            LifecycleError,
+            match="(?s)'pkg.app.handler' now: it is the handler.*before the first phase",
         ):
             ask("pkg.app.handler")
     late.reset()
@@ -443,123 +444,3 @@ def test_a_spy_is_freed_with_its_environment(write, tmp_path, target):
     del env, spy
     gc.collect()
     assert left() is None
-
-
-class TestReuse:
-    SOURCE = """
-        table = object()
-        count = 0
-        class Pool:
-            instance = object()
-        def handler(event, context):
-            global table, count
-            count += 1
-            if event == "replace": table = object()
-            if event == "pool": Pool.instance = object()
-            if event == "delete": del table
-    """
-
-    def test_the_same_object_passes(self, environment):
-        env = environment(self.SOURCE)
-        env.invoke()
-        env.invoke()
-        env.assert_reused("app.table", "app.Pool", "app.Pool.instance")
-
-    def test_another_object_fails_and_names_the_invocation(self, environment):
-        env = environment(self.SOURCE)
-        env.invoke()
-        env.invoke("replace", request_id="r-7")
-        env.invoke()
-        with pytest.raises(AssertionError) as caught:
-            env.assert_reused("app.table")
-        lines = str(caught.value).splitlines()
-        assert lines[0] == (
-            "app.table was not reused: it is another object than init made "
-            "(replaced by invocation 1, request r-7)"
-        )
-        assert lines[1].startswith("  after init: <object object at ")
-        assert lines[2].startswith("  now:        <object object at ")
-        assert lines[1].split()[-1] != lines[2].split()[-1]
-
-    @pytest.mark.parametrize(
-        ("event", "target"), [("pool", "app.Pool.instance"), ("delete", "app.table")]
-    )
-    def test_class_attributes_and_deleted_names(self, environment, event, target):
-        env = environment(self.SOURCE)
-        env.invoke(event)
-        with pytest.raises(AssertionError, match="was not reused"):
-            env.assert_reused(target)
-
-    def test_objects_are_compared_with_those_of_the_latest_init(self, environment):
-        env = environment(self.SOURCE)
-        env.invoke("replace")
-        env.reset()
-        env.invoke()
-        env.assert_reused("app.table")
-
-    def test_an_error_before_the_first_invoke(self, environment):
-        env = environment(self.SOURCE)
-        for prepare in (lambda: None, env.initialize):
-            prepare()
-            with pytest.raises(LifecycleError, match="nothing was invoked since init"):
-                env.assert_reused("app.table")
-
-    @pytest.mark.parametrize(
-        ("end", "message"),
-        [
-            (
-                "shutdown",
-                r"what init made is gone, .* was shut down \(reason spindown\)"
-                r" at .*test_spies.py:.*; ask before",
-            ),
-            ("close", r"what init made is gone, .* was closed at .*test_spies.py:.*; ask before"),
-            (
-                "reset",
-                "what init made is gone, as the environment is in state 'reset'; invoke first",
-            ),
-            (
-                "recycle",
-                "what init made is gone, as the environment is in state 'new'; invoke first",
-            ),
-        ],
-    )
-    def test_an_error_after_the_end_of_the_process(self, environment, end, message):
-        env = environment(self.SOURCE)
-        env.invoke()
-        getattr(env, end)()
-        with pytest.raises(
-            LifecycleError, match=f"cannot say whether app.table was reused: {message}"
-        ):
-            env.assert_reused("app.table")
-
-    def test_an_error_without_targets(self, environment):
-        env = environment(self.SOURCE)
-        env.invoke()
-        with pytest.raises(LifecycleError, match="whether nothing was reused: name targets"):
-            env.assert_reused(*[])
-
-    @pytest.mark.parametrize(
-        ("target", "message"),
-        [
-            ("app.tabel", "had no such name"),
-            ("table", "names nothing inside a module"),
-            ("json.dumps", "names nothing inside a module of the function"),
-            ("app", "names nothing inside a module"),
-            (5, "names nothing inside a module"),
-        ],
-    )
-    def test_targets_outside_of_function_code(self, environment, target, message):
-        env = environment(self.SOURCE)
-        env.invoke()
-        with pytest.raises(LifecycleError, match=message):
-            env.assert_reused(target)
-
-
-def test_a_replacement_of_the_test_does_not_name_an_invocation(environment):
-    env = environment("table = object()\ndef handler(event, context): ...")
-    env.invoke()
-    env.module.table = object()
-    env.invoke()
-    assert "replaced" not in env.timeline.names
-    with pytest.raises(AssertionError, match=r"it is another object than init made\n"):
-        env.assert_reused("app.table")

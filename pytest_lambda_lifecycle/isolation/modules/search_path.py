@@ -1,5 +1,6 @@
-"""`sys.path`: changes of function code stay with the environment, changes of the test stay with the
-test.
+"""`sys.path`: changes of function code stay with the environment, changes of the test with the test.
+
+A change during a phase is the function's, a change between phases is the test's.
 """
 
 from __future__ import annotations
@@ -14,53 +15,56 @@ from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["SearchPath", "sweep"]
 
-_PATHS: Final[list[tuple[list[str], list[str]]]] = []
-"""For each search path: the environment's own entries, and the outside's."""
+_LEFT: Final[list[tuple[list[str], list[str]]]] = []
+"""For each path that a test has changed: the entries of the environment, and the path outside."""
 
 
 class SearchPath(PhasePart):
-    """`sys.path`: the task root and the layers come first, then what the outside has."""
+    """`sys.path`: the task root and the layers come first, then the entries of the test."""
 
     def __init__(self, first: Sequence[str]) -> None:
         self._first = list(first)
-        self._added: list[str] = []
-        self._removed: set[str] = set()
-        self._test_added: list[str] = []
-        self._test_removed: set[str] = set()
+        self._own: dict[str, bool] = {}
+        """The entries that function code has added (True) or removed (False)."""
+        self._tests: dict[str, bool] = {}
+        """The same for the test, since the environment has entered."""
         self._seen: list[str] = []
         self._in_phase = False
 
     def enter(self) -> Undo:
-        outside, entries = sys.path, list(sys.path)
-        own = [*self._first, *self._added]
-        sys.path = inside = [*own, *(e for e in entries if e not in own and e not in self._removed)]
-        self._test_added, self._test_removed = [], set()
-        before = self._seen = list(inside)
+        outside = sys.path
+        entries = list(outside)
+        own = [*self._first, *(entry for entry, added in self._own.items() if added)]
+        shared = [entry for entry in entries if entry not in own and self._own.get(entry, True)]
+        before = [*own, *shared]
+        sys.path = list(before)
+        self._tests = {}
+        self._seen = before
 
         def leave() -> None:
-            self._look()
+            if not self._in_phase and sys.path != self._seen:
+                self._look()
+            tests = self._tests
             now = sys.path
-            self._added += [
-                e
-                for e in now
-                if e not in before and e not in self._test_added and e not in self._added
-            ]
-            self._removed |= {e for e in before if e not in now and e not in self._test_removed}
+            self._own |= {e: True for e in now if e not in before and not tests.get(e)}
+            self._own |= {e: False for e in before if e not in now and tests.get(e, True)}
+            if tests:
+                _LEFT.append((own, entries))
+            kept = [entry for entry in entries if tests.get(entry, True)]
+            added = [entry for entry, there in tests.items() if there and entry not in kept]
             sys.path = outside
-            if self._test_added or self._test_removed:
-                _PATHS.append((own, entries))
-            kept = [e for e in entries if e not in self._test_removed]
-            sys.path[:] = [*(e for e in self._test_added if e not in kept), *kept]
+            sys.path[:] = [*added, *kept]
 
         return leave
 
     def discard(self) -> None:
-        self._added, self._removed = [], set()
+        self._own = {}
 
     @contextmanager
     def outside(self) -> Iterator[None]:
-        """Import something of ours amid function code, whose modules must not pass for the standard
-        library's.
+        """Import a module of ours, or of a library for us, while function code runs.
+
+        A module in the task root must not pass for one of the standard library.
         """
         inside = list(sys.path)
         sys.path[:] = [entry for entry in inside if entry not in self._first]
@@ -70,30 +74,26 @@ class SearchPath(PhasePart):
             sys.path[:] = inside
 
     def begin_phase(self) -> None:
-        """Take what has changed since the last phase as the test's."""
         if sys.path != self._seen:
             self._look()
         self._in_phase = True
 
     def _look(self) -> None:
-        if not self._in_phase and sys.path != self._seen:
-            self._test_added += [e for e in sys.path if e not in self._seen]
-            self._test_removed |= {e for e in self._seen if e not in sys.path}
-            self._test_added = [e for e in self._test_added if e not in self._test_removed]
+        """Take changes since the last phase for the test's."""
+        self._tests |= {entry: False for entry in self._seen if entry not in sys.path}
+        self._tests |= {entry: True for entry in sys.path if entry not in self._seen}
 
     def end_phase(self) -> None:
-        """Remember what function code leaves."""
         self._in_phase = False
         self._seen = list(sys.path)
 
 
 def sweep() -> None:
-    """Take entries of environments out that were put back too late: ``monkeypatch`` may undo after
-    they have left.
+    """Remove entries of environments that a tool has restored after they had left.
 
     Call it when a test has ended and no environment is entered.
     """
-    for own, outside in _PATHS:
+    for own, outside in _LEFT:
         if not set(own).isdisjoint(sys.path):
             sys.path[:] = [entry for entry in sys.path if entry not in own or entry in outside]
-    _PATHS.clear()
+    _LEFT.clear()

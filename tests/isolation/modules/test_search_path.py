@@ -2,6 +2,8 @@
 
 import sys
 
+from pytest_lambda_lifecycle.isolation.stage import stage
+
 
 def test_the_task_root_comes_before_the_layers(environment, write, tmp_path):
     minor = f"python3.{sys.version_info.minor}"
@@ -31,3 +33,26 @@ def test_sys_path_of_the_function(environment, tmp_path):
     env.close()
     assert sys.path is before
     assert sys.path == entries
+
+
+def test_an_entry_that_the_test_removes_and_adds_again(environment, monkeypatch):
+    monkeypatch.syspath_prepend("/of/the/test")
+    env = environment("import sys\ndef handler(event, context): return '/of/the/test' in sys.path")
+    assert env.invoke().payload is True
+    sys.path.remove("/of/the/test")
+    assert env.invoke().payload is False
+    sys.path.insert(0, "/of/the/test")
+    assert env.invoke().payload is True
+    stage.leave()
+    assert "/of/the/test" in sys.path
+
+
+def test_an_entry_that_the_test_adds_and_removes_again(environment):
+    env = environment("import sys\ndef handler(event, context): return '/of/the/test' in sys.path")
+    env.invoke()
+    sys.path.insert(0, "/of/the/test")
+    assert env.invoke().payload is True
+    sys.path.remove("/of/the/test")
+    assert env.invoke().payload is False
+    stage.leave()
+    assert "/of/the/test" not in sys.path

@@ -108,7 +108,9 @@ def test_other_connects_are_not_reported(entered):
 
 
 def test_no_connect_is_reported_without_an_address():
-    undo = Sockets(lambda: None, lambda connection: pytest.fail("nobody can have connected")).enter()
+    undo = Sockets(
+        lambda: None, lambda connection: pytest.fail("nobody can have connected")
+    ).enter()
     try:
         with socket.create_server(("127.0.0.1", 0)) as other:
             socket.create_connection(other.getsockname()).close()

@@ -16,6 +16,7 @@ from typing import Any, Final
 __all__ = ["ConfigError", "InvalidTransition", "LifecycleError", "LifecycleWarning"]
 
 _FOLDER: Final = str(Path(__file__).parent) + os.sep
+_getcwd: Final = os.getcwd  # a test may replace it
 
 CODES: Final = {
     "LLC101": "The environment has ended.",
@@ -104,9 +105,9 @@ def caller() -> str:
     """Return ``file:line`` of the nearest frame outside this library, for messages."""
     frame, _ = _nearest_outside()
     file = frame.f_code.co_filename
-    # The file may lie elsewhere, and function code may have replaced `os.getcwd`.
-    with contextlib.suppress(Exception):
-        file = str(Path(file).relative_to(Path.cwd()))
+    # Texts and not paths: each environment that is closed asks for this.
+    with contextlib.suppress(OSError):  # the working directory may be gone
+        file = file.removeprefix(_getcwd() + os.sep)
     return f"{file}:{frame.f_lineno}"
 
 

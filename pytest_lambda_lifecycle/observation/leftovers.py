@@ -83,27 +83,27 @@ _NOBODY: Final[frozenset[Any]] = frozenset()
 
 
 _REGISTRIES: Final[dict[str, Any]] = {}
-"""The registries of asyncio (their names differ by version) and multiprocessing."""
+"""The registries of asyncio and multiprocessing, once these are loaded."""
+_NAMES: Final = (
+    ("asyncio.tasks", ("_all_tasks", "_scheduled_tasks")),  # the name differs by version
+    ("multiprocessing.process", ("_children",)),
+)
 
 
 def _all_tasks() -> Sequence[Any]:
-    """Return the tasks that asyncio, and the processes that multiprocessing has registered."""
-    if len(_REGISTRIES) < 2:
-        _find_registries()
+    """Return the tasks that asyncio, and the processes that multiprocessing has registered.
+
+    A warm invoke calls this twice, so it is one function.
+    """
+    if len(_REGISTRIES) < len(_NAMES):
+        for module, names in _NAMES:
+            if module not in _REGISTRIES and module in sys.modules:
+                known = vars(sys.modules[module])  # another thread may be importing it
+                _REGISTRIES.update((module, known[name]) for name in names if name in known)
     for registry in _REGISTRIES.values():
         if getattr(registry, "data", registry):  # cheaper than the length of a weak set
             return [one for registry in _REGISTRIES.values() for one in registry]
     return ()
-
-
-def _find_registries() -> None:
-    for module, names in (
-        ("asyncio.tasks", ("_all_tasks", "_scheduled_tasks")),
-        ("multiprocessing.process", ("_children",)),
-    ):
-        if module not in _REGISTRIES and module in sys.modules:
-            known = vars(sys.modules[module])  # another thread may be importing it
-            _REGISTRIES.update((module, known[name]) for name in names if name in known)
 
 
 def _describe(one: Any) -> Found | None:  # noqa: ANN401

@@ -69,7 +69,7 @@ class Alarm(Part):
         self._test_interval = 0.0
         self._test_at = 0.0
 
-    # -- the process ------------------------------------------------------------------------------
+    # -- the process -------------------------------------------------------------------------------
 
     def enter(self) -> Undo:
         """Put our handler in place of the test's; the returned call restores the test's."""
@@ -145,7 +145,7 @@ class Alarm(Part):
         self._own_interval = 0.0
         self._own_at = 0.0
 
-    # -- calls of function code ---------------------------------------------------------------------
+    # -- calls of function code --------------------------------------------------------------------
 
     @property
     def installed(self) -> bool:
@@ -186,7 +186,7 @@ class Alarm(Part):
         left = max(self._own_at - RealTime.perf_counter(), _SOON) if self._own_at else 0.0
         return left, self._own_interval
 
-    # -- the real timer -----------------------------------------------------------------------------
+    # -- the real timer ----------------------------------------------------------------------------
 
     def _set(self) -> None:
         now = RealTime.perf_counter()

@@ -73,7 +73,7 @@ class ProcessSlice:
         """Say whether such a phase runs on the current thread."""
         return stage.on_phase_thread() and stage.running[-1] is self
 
-    # -- the process as a whole -----------------------------------------------------------------------------------
+    # -- the process as a whole --------------------------------------------------------------------
 
     def take_process(self) -> None:
         """Enter every part; if one raises, restore those before it."""
@@ -120,7 +120,7 @@ class ProcessSlice:
             for part in self._parts:
                 part.discard()
 
-    # -- one phase ------------------------------------------------------------------------------------------------
+    # -- one phase ---------------------------------------------------------------------------------
 
     def run(self, function: Callable[[], T], /, limit: float | None = None) -> T:
         """Run function code on this thread: in its own context, working directory and streams.

@@ -92,7 +92,7 @@ class World(PhasePart):
         """While entered: the modules that are not of this world."""
         self._folders: dict[str, bool] = {}
 
-    # -- entering and leaving -------------------------------------------------------------------------------------
+    # -- entering and leaving ----------------------------------------------------------------------
 
     def enter(self) -> Undo:
         """Put this world's modules in place; the returned call takes them out again."""
@@ -140,7 +140,7 @@ class World(PhasePart):
             self._replaced = {name: sys.modules[name] for name, _ in changed if name in sys.modules}
             sys.modules.update(changed)
 
-    # -- what the test does between phases ---------------------------------------------------------------------------
+    # -- what the test does between phases ---------------------------------------------------------
 
     def begin_phase(self) -> None:
         """Take changes of `sys.modules` since the last phase for changes of the test."""
@@ -269,7 +269,7 @@ class World(PhasePart):
             path = list(spec.submodule_search_locations)
         return len(parts)
 
-    # -- who belongs here -----------------------------------------------------------------------------------------
+    # -- who belongs here --------------------------------------------------------------------------
 
     def owns(self, name: str, module: ModuleType) -> bool:
         """Say whether a module belongs to this world."""

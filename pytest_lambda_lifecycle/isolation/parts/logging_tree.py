@@ -1,4 +1,19 @@
-"""The logging tree, and the levels in it that a test sets while an environment is entered."""
+"""The logging tree, and the levels and handlers in it that a test changes between phases.
+
+Loggers are global objects that everybody keeps, so they cannot be exchanged as modules are; their
+contents are.  A snapshot of the tree is taken on entering and restored on leaving, and the same is
+done the other way round for the tree of the environment.  Handlers of pytest and of ``assertLogs``
+stay on the root logger, so that `caplog` and the sections of a report have the function's records.
+
+A snapshot alone goes wrong where a test tool changes a logger between phases, and restores it when
+it likes.  `caplog.set_level` is meant for the function at once, but is the test's: without further
+care it would be saved as the function's level, and the outside would not get it.  If `caplog` then
+restores the level it has found, which was the function's, after the environment has left, the
+outside would keep that for the rest of the run.  `unittest.TestCase.assertLogs` gives a logger
+another list of handlers for a while, and puts the old list back, which may be that of outside, in
+the middle of the environment's life.  So `Logger.setLevel` and `Logger.removeHandler` are watched
+while an environment is entered; a call that is made between phases is the test's.
+"""
 
 from __future__ import annotations
 
@@ -13,50 +28,48 @@ from pytest_lambda_lifecycle.isolation.stage import stage
 
 __all__ = ["LoggingTree", "sweep"]
 
+_FOUND: dict[logging.Logger, tuple[int, int]] = {}
+"""Loggers whose level a test has set inside: the level outside, and the function's.
+
+The test has found the function's level, and may restore that later.
+"""
+_LOGGER_ATTRIBUTES: Final = logging.Logger("any").__dict__.keys() | {"parent", "manager"}
+
 
 class LoggingTree(Part):
-    """The logging tree: loggers that function code makes, and what it does to those that exist.
-
-    pytest's own handlers stay on the root logger, so that `caplog` and the report sections hear the
-    function.
-    """
+    """The loggers that function code makes, and its changes to those that exist."""
 
     def __init__(self) -> None:
-        self._own: _Tree | None = None
+        self._own: _TreeSnapshot | None = None
         self._levels = _TestLevels()
 
     def enter(self) -> Undo:
-        outside = _Tree.photograph()
-        levels, given = self._levels, self._levels.still_given()
+        outside = _TreeSnapshot()
+        levels = self._levels
+        given = levels.still_given()
         handlers = _TestHandlers()
-        tests_handlers = [handler for handler in logging.root.handlers if _is_tests(handler)]
+        tests_handlers = list(filter(_is_of_test, logging.root.handlers))
         handlers.capture(logging.root)
         if self._own is None:
-            logging.root.setLevel(logging.WARNING)
-            logging.root.filters[:] = []
-            logging.disable(logging.NOTSET)
-            _forget_what_the_outside_did(handlers)
+            _begin_process(handlers)
             own_handlers: list[logging.Handler] = []
         else:
             self._own.restore()
-            own_handlers = [handler for handler in logging.root.handlers if not _is_tests(handler)]
+            own_handlers = [one for one in logging.root.handlers if not _is_of_test(one)]
         logging.root.handlers[:] = own_handlers + tests_handlers
         levels.give(given)
+        cls = logging.Logger
         unwatch = patch_attributes(
-            (
-                logging.Logger,
-                "setLevel",
-                levels.watch(handlers.watch_level(logging.Logger.setLevel)),
-            ),
-            (logging.Logger, "removeHandler", handlers.watch_removal(logging.Logger.removeHandler)),
+            (cls, "setLevel", levels.watch(handlers.watch_level(cls.setLevel))),
+            (cls, "removeHandler", handlers.watch_removal(cls.removeHandler)),
         )
 
         def leave() -> None:
             unwatch()
             levels.take_out()
-            self._own = _Tree.photograph()
+            self._own = _TreeSnapshot()
             outside.restore()
-            handlers.put_back()
+            handlers.restore()
             levels.put_in()
 
         return leave
@@ -66,42 +79,42 @@ class LoggingTree(Part):
         self._levels = _TestLevels()
 
 
-def _forget_what_the_outside_did(handlers: _TestHandlers) -> None:
+def _begin_process(handlers: _TestHandlers) -> None:
     """Give loggers the state of a fresh process, unless they are a shared library's own.
 
     The test's copy of the function may have set them up at its import: Powertools would find its
-    mark on the logger and not set it up again.  A shared library is not imported again, so what it
-    did to its loggers has to stay.
+    mark on the logger, and not set it up again.  A shared library is not imported again, so its
+    settings of its own loggers have to stay.
     """
+    logging.root.setLevel(logging.WARNING)
+    logging.root.filters[:] = []
+    logging.disable(logging.NOTSET)
     for name, logger in logging.Logger.manager.loggerDict.items():
         if not isinstance(logger, logging.Logger) or handlers.capture(logger):
             continue
         if name.partition(".")[0] not in sys.modules:
-            # pytest 9 puts its handlers on loggers that do not propagate; this one does again, to
-            # those on the root.
+            # pytest 9 puts its handlers on loggers that do not propagate.  This logger propagates
+            # again, to those on the root logger.
             kept = [one for one in logger.handlers if type(one) is logging.NullHandler]
             for extra in logger.__dict__.keys() - _LOGGER_ATTRIBUTES:
                 del logger.__dict__[extra]
             logger.setLevel(logging.NOTSET)
-            logger.propagate, logger.disabled = True, False
-            logger.handlers[:], logger.filters[:] = kept, []
+            logger.propagate = True
+            logger.disabled = False
+            logger.handlers[:] = kept
+            logger.filters[:] = []
 
 
-_LOGGER_ATTRIBUTES: Final = logging.Logger("any").__dict__.keys() | {"parent", "manager"}
-
-
-def _is_tests(handler: logging.Handler) -> bool:
+def _is_of_test(handler: logging.Handler) -> bool:
     """Say whether a handler is a test tool's: pytest's, or that of ``assertLogs``."""
     return type(handler).__module__.startswith(("_pytest.", "unittest."))
 
 
 class _TestHandlers:
-    """What a test takes off loggers between phases that it had put there before the environment
-    entered.
+    """Handlers that a tool had put on loggers before the environment entered, and takes off inside.
 
-    ``unittest``'s ``assertLogs`` gives a logger another list of handlers for a while.  It is the
-    function's for as long, and then what the tool puts back is the outside's again, and not the
-    function's.
+    While the tool is at work, its list of handlers is the function's as well.  The list that it
+    puts back is the one of outside, and not the function's.
     """
 
     def __init__(self) -> None:
@@ -110,7 +123,7 @@ class _TestHandlers:
         self._removed: list[tuple[logging.Logger, logging.Handler]] = []
 
     def capture(self, logger: logging.Logger) -> bool:
-        """Say whether a tool has taken over the handlers of a logger, and remember it."""
+        """Say whether ``assertLogs`` has taken over the handlers of a logger, and remember it."""
         if not any(type(one).__module__.startswith("unittest.") for one in logger.handlers):
             return False
         self._captured[logger] = logger.handlers
@@ -119,28 +132,26 @@ class _TestHandlers:
     def watch_level(
         self, original: Callable[[logging.Logger, Any], None]
     ) -> Callable[[logging.Logger, Any], None]:
-        """Return what stands in for `logging.Logger.setLevel`: that is how the tool ends."""
+        """Return a stand-in for `logging.Logger.setLevel`, which is the last call of the tool."""
 
         def setLevel(logger: logging.Logger, level: int | str) -> None:
             original(logger, level)
             functions = captured.get(logger)
-            if (
-                functions is not None
-                and logger.handlers is not functions
-                and not stage.on_phase_thread()
-            ):
-                del captured[logger]
-                ended[logger] = logger.handlers, logger.propagate, logger.level
-                own = [one for one in functions if not _is_tests(one)]
-                logger.handlers = [*own, *filter(_is_tests, logger.handlers)]
+            if functions is None or logger.handlers is functions or stage.on_phase_thread():
+                return
+            del captured[logger]
+            ended[logger] = (logger.handlers, logger.propagate, logger.level)
+            own = [one for one in functions if not _is_of_test(one)]
+            logger.handlers = [*own, *filter(_is_of_test, logger.handlers)]
 
-        captured, ended = self._captured, self._ended
+        captured = self._captured
+        ended = self._ended
         return setLevel
 
     def watch_removal(
         self, original: Callable[[logging.Logger, logging.Handler], None]
     ) -> Callable[[logging.Logger, logging.Handler], None]:
-        """Return what stands in for `logging.Logger.removeHandler`."""
+        """Return a stand-in for `logging.Logger.removeHandler`."""
 
         def removeHandler(self: logging.Logger, hdlr: logging.Handler) -> None:
             original(self, hdlr)
@@ -150,19 +161,19 @@ class _TestHandlers:
         removed = self._removed
         return removeHandler
 
-    def put_back(self) -> None:
-        """Give the outside's loggers what the test has made of them."""
+    def restore(self) -> None:
+        """Give the loggers, as they are outside, the changes of the test."""
         for logger, (handlers, propagate, level) in self._ended.items():
-            logger.handlers, logger.propagate, logger.level = handlers, propagate, level
+            logger.handlers = handlers
+            logger.propagate = propagate
+            logger.level = level
         for logger, handler in self._removed:
             if handler in logger.handlers:
                 logger.handlers.remove(handler)
 
 
-class _Tree:
-    """A photograph of the logging tree.  Loggers are shared objects, so their contents are put
-    back, not they.
-    """
+class _TreeSnapshot:
+    """The contents of the logging tree when it was made."""
 
     _MODULE_VALUES = (
         "raiseExceptions",
@@ -187,57 +198,53 @@ class _Tree:
         ]
         self._disable = manager.disable
         self._module = {name: logging.__dict__.get(name) for name in self._MODULE_VALUES}
-        self._levels = (dict(logging._levelToName), dict(logging._nameToLevel))
+        self._level_to_name = dict(logging._levelToName)
+        self._name_to_level = dict(logging._nameToLevel)
         self._converter = logging.Formatter.converter
-
-    @classmethod
-    def photograph(cls) -> _Tree:
-        return cls()
 
     def restore(self) -> None:
         manager = logging.Logger.manager
-        manager.loggerDict.clear()
-        manager.loggerDict.update(self._entries)
+        _replace_contents(manager.loggerDict, self._entries)
         for logger, values, handlers, filters in self._loggers:
             if logger.__dict__ != values:
-                logger.__dict__.clear()
-                logger.__dict__.update(values)
+                _replace_contents(logger.__dict__, values)
             if tuple(logger.handlers) != handlers or tuple(logger.filters) != filters:
                 logger.handlers[:] = handlers
                 logger.filters[:] = filters
         for current, saved in self._placeholders:
-            current.clear()
-            current.update(saved)
+            _replace_contents(current, saved)
         logging.__dict__.update(self._module)
-        level_to_name, name_to_level = self._levels
-        logging._levelToName.clear()
-        logging._levelToName.update(level_to_name)
-        logging._nameToLevel.clear()
-        logging._nameToLevel.update(name_to_level)
+        _replace_contents(logging._levelToName, self._level_to_name)
+        _replace_contents(logging._nameToLevel, self._name_to_level)
         logging.Formatter.converter = self._converter
         manager.disable = self._disable
         manager._clear_cache()  # type: ignore[attr-defined]
 
 
-class _TestLevels:
-    """What a test sets between phases (`caplog.set_level`): it acts at once, and is the test's, not
-    the function's.
+def _replace_contents(mapping: dict[Any, Any], contents: dict[Any, Any]) -> None:
+    mapping.clear()
+    mapping.update(contents)
 
-    A tool that had begun before the environment entered may also put a level back that the function
+
+class _TestLevels:
+    """Levels that a test sets between phases: they act at once, and are the test's.
+
+    A tool that had begun before the environment entered may also restore a level that the function
     has anyway: then nothing changes inside, but outside.
     """
 
     def __init__(self) -> None:
         self._functions: dict[logging.Logger, int] = {}
-        """The function's levels, of those loggers that have the test's."""
-        self._put_back: dict[logging.Logger, int] = {}
+        """The function's levels of those loggers that have the test's."""
+        self._restored: dict[logging.Logger, int] = {}
+        """Levels that a tool has restored where the function has the same."""
         self._given: dict[logging.Logger, int] = {}
-        """What the outside has got."""
+        """The levels that loggers have got outside when the environment left."""
 
     def watch(
         self, original: Callable[[logging.Logger, Any], None]
     ) -> Callable[[logging.Logger, Any], None]:
-        """Return what stands in for `logging.Logger.setLevel`."""
+        """Return a stand-in for `logging.Logger.setLevel`."""
 
         def setLevel(self: logging.Logger, level: int | str) -> None:
             before = self.level
@@ -247,13 +254,14 @@ class _TestLevels:
             if self.level != before or self in functions:
                 functions.setdefault(self, before)
             else:
-                put_back[self] = before
+                restored[self] = before
 
-        functions, put_back = self._functions, self._put_back
+        functions = self._functions
+        restored = self._restored
         return setLevel
 
     def still_given(self) -> dict[logging.Logger, int]:
-        """Return what the test has set before the environment left, and not taken back since."""
+        """Return the levels that the test had set inside, and that loggers still have outside."""
         return {
             logger: level
             for logger, level in self._given.items()
@@ -261,45 +269,38 @@ class _TestLevels:
         }
 
     def give(self, levels: dict[logging.Logger, int]) -> None:
-        """Let them act inside again."""
+        """Let these levels act inside again."""
         self._functions.clear()
-        self._put_back.clear()
+        self._restored.clear()
         for logger, level in levels.items():
             self._functions[logger] = logger.level
             logger.setLevel(level)
 
     def take_out(self) -> None:
-        """Give the loggers the function's levels."""
-        self._given = dict(self._put_back)
+        """Give the loggers the function's levels, and note the test's for the outside."""
+        self._given = dict(self._restored)
         for logger, functions in self._functions.items():
             if logger.level != functions:
                 self._given[logger] = logger.level
                 logger.level = functions
-            elif logger in _FOUND:  # the test has put back what it had found
+            elif logger in _FOUND:  # the test has restored the level that it had found
                 self._given[logger] = _FOUND[logger][0]
 
     def put_in(self) -> None:
-        """Give the loggers that there are outside the test's levels."""
+        """Give the loggers that exist outside the test's levels."""
         for logger, level in self._given.items():
-            if (
-                logger is logging.root
-                or logging.Logger.manager.loggerDict.get(logger.name) is logger
-            ):
+            existing = logging.Logger.manager.loggerDict.get(logger.name)
+            if logger is logging.root or existing is logger:
                 if logger in self._functions:
                     _FOUND.setdefault(logger, (logger.level, self._functions[logger]))
                 logger.setLevel(level)
 
 
-_FOUND: dict[logging.Logger, tuple[int, int]] = {}
-"""Loggers that a test has given a level while inside: the outside's own, and the function's, which
-the test found.
-"""
-
-
 def sweep() -> None:
-    """Undo what was put back too late: `caplog` puts back what it found, which was the function's.
+    """Undo levels that a tool has restored after the environments had left.
 
-    To be called when a test has ended and no environment is entered.
+    `caplog` restores the level that it has found, which was the function's.  Call this when a test
+    has ended and no environment is entered.
     """
     for logger, (outside, functions) in _FOUND.items():
         if logger.level == functions:

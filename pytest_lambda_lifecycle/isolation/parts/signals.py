@@ -109,7 +109,7 @@ class Signals(Part):
         self.interrupted = True
         signal.default_int_handler(number, frame)
 
-    # -- functions that stand in `signal` while the environment is entered --------------------------
+    # -- functions that stand in `signal` while the environment is entered -------------------------
 
     def _shares_timer(self) -> bool:
         return self._alarm.active and self._in_phase()

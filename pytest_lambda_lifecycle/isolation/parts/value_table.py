@@ -53,7 +53,7 @@ class Value:
         self.setters = setters
 
 
-# -- attributes of modules ------------------------------------------------------------------------
+# -- attributes of modules -------------------------------------------------------------------------
 
 
 def _attribute(module: str, name: str, **options: Any) -> Value:  # noqa: ANN401  # as `Value`
@@ -75,7 +75,7 @@ def _present_attribute(module: ModuleType, name: str) -> Value:
     return _attribute(module.__name__, name, at_start=getattr(module, name))
 
 
-# -- values with a reader and a writer of their own -----------------------------------------------
+# -- values with a reader and a writer of their own ------------------------------------------------
 
 
 def _read_arguments() -> tuple[list[str], list[str]]:
@@ -131,7 +131,7 @@ def _write_locale(value: str) -> None:
         locale.setlocale(locale.LC_ALL, value)
 
 
-# -- values whose setters are watched -------------------------------------------------------------
+# -- values whose setters are watched --------------------------------------------------------------
 
 # The real functions: watchers stand in their place while an environment is entered.
 
@@ -189,7 +189,7 @@ def _write_signal_mask(mask: Any) -> None:  # noqa: ANN401
     _signal_mask(signal.SIG_SETMASK, mask)
 
 
-# -- the table ------------------------------------------------------------------------------------
+# -- the table -------------------------------------------------------------------------------------
 
 
 def _plain(read: Callable[[], Any], write: Callable[[Any], object], **options: Any) -> Value:  # noqa: ANN401

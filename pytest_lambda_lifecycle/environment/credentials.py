@@ -39,7 +39,8 @@ class Rotation:
 
     def renew(self) -> None:
         """Put new credentials into `os.environ` if the present ones are about to expire."""
-        before, now = self._current, self.current()
+        before = self._current
+        now = self.current()
         if now is not before:
             os.environ["AWS_ACCESS_KEY_ID"] = now.access_key_id
             os.environ["AWS_CREDENTIAL_EXPIRATION"] = now.expiration or ""

@@ -170,7 +170,8 @@ class Objects:
         init: the clock is put back to that moment.
         """
         __tracebackhide__ = True
-        clock, began = self._clock, self._clock.elapsed()
+        clock = self._clock
+        began = self._clock.elapsed()
         chosen = [one for one in self._locals.values() if one.internal is internal]
         starts = self._round(chosen, partial(LocalExtension.start, limit_us=limit.us), limit)
         clock.skip_to(clock.now_us() + starts.ended_us)
@@ -236,7 +237,8 @@ class Objects:
         earlier event, when the time is up.
         """
         __tracebackhide__ = True
-        clock, began_us = self._clock, self._clock.now_us()
+        clock = self._clock
+        began_us = self._clock.now_us()
         here = [agent for agent in alive if agent.name in self._locals]
         subscribed = [agent for agent in here if "SHUTDOWN" in agent.events]
         killed = [(began_us, agent.name) for agent in here if agent not in subscribed]
@@ -281,8 +283,11 @@ class Objects:
         ``goes_on``.
         """
         __tracebackhide__ = True
-        clock, timeline, round_ = self._clock, self._timeline, Round()
-        began_us, all_began = clock.now_us(), clock.elapsed()
+        clock = self._clock
+        timeline = self._timeline
+        round_ = Round()
+        began_us = clock.now_us()
+        all_began = clock.elapsed()
         for one in chosen:
             began = clock.elapsed()
             spent_us = (began - all_began) // 1000  # real time cannot be put back

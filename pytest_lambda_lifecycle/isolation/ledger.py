@@ -50,18 +50,15 @@ class ProcessSlice:
         """Set when a thread of the function has ended the process while the handler runs on."""
         self._pid = _getpid()
         self._parts: tuple[Part, ...] = ()
-        self._phases: tuple[tuple[Callable[[], None], Undo], ...] = ()
+        self._phases: tuple[tuple[Undo, Undo], ...] = ()
         self._undo: list[Undo] = []
         self._context = contextvars.Context()
 
     def furnish(self, parts: Sequence[Part], *, alarm: Alarm, streams: Streams) -> None:
         """Give it its parts, which may refer to it; ``alarm`` and ``streams`` are two of them."""
         self._parts = tuple(parts)
-        self._phases = tuple(
-            (part.begin_phase, part.end_phase)
-            for part in parts
-            if isinstance(part, PhasePart) and part is not streams
-        )
+        phased = [part for part in parts if isinstance(part, PhasePart) and part is not streams]
+        self._phases = tuple((part.begin_phase, part.end_phase) for part in (*phased, streams))
         self._alarm = alarm
         self._streams = streams
 
@@ -130,8 +127,9 @@ class ProcessSlice:
         __tracebackhide__ = True
         self._claim_thread()
         before = stage.current
-        streams = self._streams
-        undo: list[Undo] = []
+        # Held streams are in place already.
+        phases = self._phases[:-1] if self._streams.held else self._phases
+        begun = 0
         ended = _UNFINISHED
         try:
             if before is not self:
@@ -139,23 +137,20 @@ class ProcessSlice:
             if EARLIER_PATCHES:
                 apply_again()
             try:
-                for begin_phase, end_phase in self._phases:
+                for begin_phase, _ in phases:
                     begin_phase()
-                    undo.append(end_phase)
-                if not streams.held:
-                    streams.begin_phase()
-                    undo.append(streams.end_phase)
+                    begun += 1
                 self._alarm.begin(limit)
                 ended = self._context.run(function)
                 return ended
             finally:
-                self._end_phase(undo, ended)
+                self._end_phase(phases[:begun], ended)
         finally:
             stage.running.pop()
             if stage.running and before is not None and before is not self:
                 stage.enter(before)  # the environment whose handler has invoked this one goes on
 
-    def _end_phase(self, undo: list[Undo], ended: object) -> None:
+    def _end_phase(self, begun: Sequence[tuple[Undo, Undo]], ended: object) -> None:
         __tracebackhide__ = True
         try:
             self._alarm.end()
@@ -167,7 +162,7 @@ class ProcessSlice:
             if _getpid() != self._pid:
                 # Function code has forked: the child must not go on as a second pytest.
                 RealOs.exit(_exit_code(ended))
-            _undo_all(undo)
+            _end_parts(begun)
 
     def _claim_thread(self) -> None:
         running = stage.running
@@ -190,13 +185,15 @@ class ProcessSlice:
         return self._streams.hold()
 
 
-def _undo_all(undo: list[Undo]) -> None:
-    """Undo the last change first, and all of them even if one raises."""
+def _end_parts(begun: Sequence[tuple[Undo, Undo]]) -> None:
+    """End the phase of parts, the last one first, and of all even if one raises."""
+    left = len(begun)
     try:
-        while undo:
-            undo.pop()()
+        while left:
+            left -= 1
+            begun[left][1]()
     except BaseException:
-        _undo_all(undo)
+        _end_parts(begun[:left])
         raise
 
 

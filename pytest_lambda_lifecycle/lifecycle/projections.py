@@ -54,12 +54,14 @@ __all__ = ["log_text", "platform_error", "render", "report_line"]
 def platform_error(request_id: str, outcome: Outcome) -> tuple[str, str]:
     """Return type and message of the platform's error: a process ended, or its time was up."""
     if isinstance(outcome, TimedOut):
-        kind, message = TIMED_OUT, rules.timeout_message(outcome.limit)
+        kind = TIMED_OUT
+        message = rules.timeout_message(outcome.limit)
     elif isinstance(outcome, ExtensionFailed):
         kind, message = outcome.error_type, outcome.message
     else:
         code = outcome.exit_code if isinstance(outcome, Exited) else 1
-        kind, message = EXIT_ERROR, rules.exit_message(code)
+        kind = EXIT_ERROR
+        message = rules.exit_message(code)
     return kind, f"RequestId: {request_id} Error: {message}"
 
 

@@ -1,4 +1,4 @@
-"""The ledger: everything that function code may change in this process, and the undo of each change.
+"""The ledger: all that function code may change in this process, and the undo of each change.
 
 An environment *enters* the process at its first phase and *leaves* it at the end of the pytest
 phase; in between, the process has its modules, variables, loggers and so on.  Each kind of state is
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
@@ -162,15 +162,16 @@ class ProcessSlice:
             if _getpid() != self._pid:
                 # Function code has forked: the child must not go on as a second pytest.
                 RealOs.exit(_exit_code(ended))
-            _end_parts(begun)
+            _end_parts(reversed(begun))
 
     def _claim_thread(self) -> None:
         running = stage.running
         thread = _get_ident()
         if running and stage.thread != thread:
             raise InvalidTransition(
-                f"cannot run a phase of {self.label} on thread {threading.current_thread().name!r}: "
-                f"{running[-1].label} is inside a phase on another thread",
+                f"cannot run a phase of {self.label} on thread "
+                f"{threading.current_thread().name!r}: {running[-1].label} is inside a phase on "
+                "another thread",
                 "Environments share this process; invoke them one after another.",
                 code="LLC109",
             )
@@ -185,15 +186,13 @@ class ProcessSlice:
         return self._streams.hold()
 
 
-def _end_parts(begun: Sequence[tuple[Undo, Undo]]) -> None:
-    """End the phase of parts, the last one first, and of all even if one raises."""
-    left = len(begun)
+def _end_parts(begun: Iterator[tuple[Undo, Undo]]) -> None:
+    """End the phase of each part, and of all even if one raises."""
     try:
-        while left:
-            left -= 1
-            begun[left][1]()
+        for _, end_phase in begun:
+            end_phase()
     except BaseException:
-        _end_parts(begun[:left])
+        _end_parts(begun)
         raise
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
@@ -50,7 +51,9 @@ class ProcessSlice:
         """Set when a thread of the function has ended the process while the handler runs on."""
         self._pid = _getpid()
         self._parts: tuple[Part, ...] = ()
-        self._phases: tuple[tuple[Undo, Undo], ...] = ()
+        self._begins: tuple[Undo, ...] = ()
+        self._ends: tuple[Undo, ...] = ()
+        """Begins and ends of the phases of parts; the ends in the opposite order."""
         self._undo: list[Undo] = []
         self._context = contextvars.Context()
 
@@ -58,7 +61,9 @@ class ProcessSlice:
         """Give it its parts, which may refer to it; ``alarm`` and ``streams`` are two of them."""
         self._parts = tuple(parts)
         phased = [part for part in parts if isinstance(part, PhasePart) and part is not streams]
-        self._phases = tuple((part.begin_phase, part.end_phase) for part in (*phased, streams))
+        phased.append(streams)
+        self._begins = tuple(part.begin_phase for part in phased)
+        self._ends = tuple(part.end_phase for part in reversed(phased))
         self._alarm = alarm
         self._streams = streams
 
@@ -107,7 +112,8 @@ class ProcessSlice:
         # Parts refer to us, directly or not: without these circles, an environment that is closed
         # and forgotten is freed at once.
         self._parts = ()
-        self._phases = ()
+        self._begins = ()
+        self._ends = ()
         self._context = contextvars.Context()
 
     def _leave_and_discard(self) -> None:
@@ -127,9 +133,10 @@ class ProcessSlice:
         __tracebackhide__ = True
         self._claim_thread()
         before = stage.current
-        # Held streams are in place already.
-        phases = self._phases[:-1] if self._streams.held else self._phases
-        begun = 0
+        held = self._streams.held  # in place already
+        begins = iter(self._begins[:-1] if held else self._begins)
+        ends = self._ends[1:] if held else self._ends
+        begun = False
         ended = _UNFINISHED
         try:
             if before is not self:
@@ -137,20 +144,22 @@ class ProcessSlice:
             if EARLIER_PATCHES:
                 apply_again()
             try:
-                for begin_phase, _ in phases:
+                for begin_phase in begins:
                     begin_phase()
-                    begun += 1
+                begun = True
                 self._alarm.begin(limit)
                 ended = self._context.run(function)
                 return ended
             finally:
-                self._end_phase(phases[:begun], ended)
+                if not begun:  # one part has raised, and those after it have not begun
+                    ends = ends[length_hint(begins) + 1 :]
+                self._end_phase(ends, ended)
         finally:
             stage.running.pop()
             if stage.running and before is not None and before is not self:
                 stage.enter(before)  # the environment whose handler has invoked this one goes on
 
-    def _end_phase(self, begun: Sequence[tuple[Undo, Undo]], ended: object) -> None:
+    def _end_phase(self, ends: Iterable[Undo], ended: object) -> None:
         __tracebackhide__ = True
         try:
             self._alarm.end()
@@ -162,7 +171,7 @@ class ProcessSlice:
             if _getpid() != self._pid:
                 # Function code has forked: the child must not go on as a second pytest.
                 RealOs.exit(_exit_code(ended))
-            _end_parts(reversed(begun))
+            _end_parts(iter(ends))
 
     def _claim_thread(self) -> None:
         running = stage.running
@@ -186,13 +195,13 @@ class ProcessSlice:
         return self._streams.hold()
 
 
-def _end_parts(begun: Iterator[tuple[Undo, Undo]]) -> None:
+def _end_parts(ends: Iterator[Undo]) -> None:
     """End the phase of each part, and of all even if one raises."""
     try:
-        for _, end_phase in begun:
+        for end_phase in ends:
             end_phase()
     except BaseException:
-        _end_parts(begun)
+        _end_parts(ends)
         raise
 
 

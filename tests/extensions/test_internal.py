@@ -26,6 +26,8 @@ from pytest_lambda_lifecycle import (
 )
 from pytest_lambda_lifecycle.lifecycle import rules
 
+from .threads import remaining
+
 CLIENT = """\
 import http.client, json, os, threading, time
 
@@ -94,7 +96,7 @@ def make(tmp_path):
     addresses = [address_of(env) for env in made]
     for env in made:
         env.close()
-    assert set(threading.enumerate()) <= threads
+    assert remaining(threads) == set()
     assert not any(map(answers, addresses))
 
 

@@ -24,6 +24,8 @@ from pytest_lambda_lifecycle import (
 )
 from pytest_lambda_lifecycle.lifecycle import rules
 
+from .threads import remaining
+
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="extension processes need POSIX")
 
 AGENT = f"""\
@@ -107,7 +109,7 @@ def make(tmp_path):
     addresses = [env._parts.extensions._endpoint.address for env in made]
     for env in made:
         env.close()
-    assert set(threading.enumerate()) <= before
+    assert remaining(before) == set()
     assert open_files() == files
     assert not any(map(processes_of, addresses))
 

@@ -12,6 +12,8 @@ import pytest
 from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
 from pytest_lambda_lifecycle.lifecycle.extension_events import LogsDropped
 
+from .threads import remaining
+
 LISTENER = """\
 import http.client, http.server, json, os, queue, socketserver, sys, threading, time
 
@@ -126,7 +128,7 @@ def make(tmp_path):
     yield make
     for env in made:
         env.close()
-    assert set(threading.enumerate()) <= before
+    assert remaining(before) == set()
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from pytest_lambda_lifecycle.function.extension import (
 )
 from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.function.task_root import hint_at_namesake, hint_at_neighbour
-from pytest_lambda_lifecycle.isolation.modules.world import Keep, is_rewritten
+from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle import failures, projections
 from pytest_lambda_lifecycle.lifecycle.events import Event

@@ -1,12 +1,12 @@
-"""Stack frames: which are this package's own, and which of those call function code.
+"""Stack frames: the ones of this package, and those of them that call function code.
 
-A function of this package that calls function code says so with the local variable
-``__function_code_above__``, as pytest's ``__tracebackhide__`` does.  The compiler keeps the names
-of local variables in the code object, so asking costs nothing while the function runs, and a file
-can be renamed without breaking a list of file names.
+A function of this package that calls function code is marked by the local variable
+``__function_code_above__``, in the manner of pytest's ``__tracebackhide__``.  The compiler keeps
+the names of local variables in the code object, so the mark costs nothing while the function runs,
+and a file can be renamed without breaking a list of file names.
 
-A module of this package that stands for a module of the real runtime says so with the global
-``__stands_for__``: its frames stay in the stack traces that function code logs or posts, as those
+A module of this package that stands for a module of the real runtime is marked by the global
+``__stands_for__``.  Its frames stay in the stack traces that function code logs or posts, as those
 of the real module do.
 """
 
@@ -49,10 +49,10 @@ def calls_function_code(frame: FrameType) -> bool:
 
 
 def frames_of_function(frame: FrameType | None) -> list[FrameType]:
-    """Return the frames from ``frame`` down to our frame that called function code, innermost first.
+    """Return the frames from ``frame`` down to our frame that called function code.
 
-    The list is empty if the innermost frame of this package does not call function code: such a
-    frame must not be interrupted.
+    The innermost comes first.  The list is empty if the innermost frame of this package does not
+    call function code: such a frame must not be interrupted.
     """
     frames: list[FrameType] = []
     while frame is not None:

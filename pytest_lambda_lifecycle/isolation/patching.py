@@ -148,7 +148,7 @@ def sweep() -> None:
 
 
 def _note_later_patch(owner: Any, name: str, value: Any, original: Any) -> None:  # noqa: ANN401
-    """Remember it until nobody has our value: a fixture of wider scope may restore it much later."""
+    """Remember it until nobody has our value: a fixture of wider scope may restore that late."""
     others = [one for one in _LATER_PATCHES if one[2]() is not None and one[2]() is not value]
     with contextlib.suppress(TypeError):  # an object to which there are no weak references
         _LATER_PATCHES[:] = [*others, (owner, name, weakref.ref(value), original)]

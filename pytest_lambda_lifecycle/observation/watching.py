@@ -72,7 +72,7 @@ class WatchedRuntime:
         if self.snapshot is not None:
             with freeing():
                 self.snapshot = None
-        self._namespaces.photograph()
+        self._namespaces.take_snapshots()
         try:
             outcome = self._runtime.init()
         except LifecycleError as error:

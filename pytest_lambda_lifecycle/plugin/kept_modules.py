@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from pytest_lambda_lifecycle.function.handler_name import HandlerName
-from pytest_lambda_lifecycle.isolation.modules.world import Keep, is_rewritten
+from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
 
 __all__ = ["handler_file", "keep_for"]
 

@@ -1,5 +1,12 @@
-"""`sys.meta_path`, `sys.path_hooks` and `sys.path_importer_cache`: our hook, and what function code
-changes.
+"""`sys.meta_path`, `sys.path_hooks` and `sys.path_importer_cache`: our hook, and changes to them.
+
+The function's entries leave with the environment and return with it.  Nobody tells who has added an
+entry, so that its origin decides: an entry is the function's if its class or function is, or if it
+is a plain finder of the standard library.  Entries that a shared library adds at its import stay
+(six adds one), and so do those of a test.
+
+We cannot tell whether the function or a test has removed an entry.  So only entries that existed
+when this package was imported, before any test, count as removed by the function.
 """
 
 from __future__ import annotations
@@ -20,15 +27,7 @@ _IMPORT_SYSTEM = ("importlib", "_frozen_importlib", "_frozen_importlib_external"
 
 
 class Finders(Part):
-    """Takes out with the environment what its function has added, and puts it back with it;
-    `ImportHook` comes first.
-
-    What a shared library adds while it is imported stays (six does), as what a test adds does: an
-    entry is the function's if its class or function is, or if it is a plain finder of the standard
-    library.  Nor is it told who takes one out, a test that has ended its own use of it or the
-    function: what was there when this package was imported, before any test, is the one that no
-    test may take out.
-    """
+    """Puts `ImportHook` first, and takes the function's entries out with the environment."""
 
     def __init__(self, hook: ImportHook, own: Callable[[str], ModuleType | None]) -> None:
         self._hook = hook
@@ -37,8 +36,11 @@ class Finders(Part):
         self._path_hooks = _Changes()
 
     def enter(self) -> Undo:
-        finders, path_hooks, cache = sys.meta_path, sys.path_hooks, sys.path_importer_cache
-        finders_before, path_hooks_before = list(finders), list(path_hooks)
+        finders = sys.meta_path
+        path_hooks = sys.path_hooks
+        cache = sys.path_importer_cache
+        finders_before = list(finders)
+        path_hooks_before = list(path_hooks)
         front = [finder for finder in finders[:1] if _pops_itself(finder)]
         finders[:] = [*front, self._hook, *self._finders.around(finders[len(front) :])]
         if self._path_hooks:
@@ -52,11 +54,8 @@ class Finders(Part):
             sys.meta_path = finders
             finders[:] = self._finders.undone(now, finders_before)
             sys.path_importer_cache = cache
-            if (
-                self._path_hooks
-                or sys.path_hooks is not path_hooks
-                or path_hooks != path_hooks_before
-            ):
+            changed = sys.path_hooks is not path_hooks or path_hooks != path_hooks_before
+            if self._path_hooks or changed:
                 hooks_now = list(sys.path_hooks)
                 self._path_hooks = _Changes.find(hooks_now, path_hooks_before, self._is_own)
                 sys.path_hooks = path_hooks
@@ -79,23 +78,19 @@ class Finders(Part):
 
 
 def _pops_itself(finder: object) -> bool:
-    """Say whether a finder is taken out by ``sys.meta_path.pop(0)``: it has to stay the first."""
+    """Say whether a finder is removed by ``sys.meta_path.pop(0)``, so that it has to stay first."""
     return type(finder).__module__.startswith("pyfakefs.")
 
 
 def _forget_strange(cache: dict[str, Any], before: dict[str, Any]) -> None:
-    """Forget finders that somebody has put there by hand; the import system asks its path hooks
-    again.
-    """
+    """Forget finders that somebody has put there; the import system asks its path hooks again."""
     for path in [path for path, finder in cache.items() if before.get(path, cache) is not finder]:
         if type(cache[path]).__module__ not in _IMPORT_SYSTEM:
             del cache[path]
 
 
 class _Changes:
-    """Entries of a list that come before and after those of the outside, and those of the outside
-    that are missing.
-    """
+    """The function's changes to a list: entries before and after the others, and removed ones."""
 
     def __init__(self) -> None:
         self._first: list[Any] = []
@@ -120,25 +115,19 @@ class _Changes:
         return bool(self._first or self._last or self._removed)
 
     def around(self, entries: list[Any]) -> list[Any]:
-        """Make the function's list of the outside's."""
-        kept = (
-            [entry for entry in entries if not _among(self._removed, entry)]
-            if self._removed
-            else entries
-        )
+        """Return the function's list, made of the list of outside."""
+        kept = [entry for entry in entries if not _among(self._removed, entry)]
         return [*self._first, *kept, *self._last]
 
     def undone(self, entries: list[Any], before: list[Any]) -> list[Any]:
-        """Make the outside's list of what is there; what is put back stands where it stood
-        ``before``.
+        """Return the list of outside, made of the function's.
+
+        Removed entries return to the places that they had ``before``.
         """
         if not self:
             return entries
-        outside = [
-            entry
-            for entry in entries
-            if not _among(self._first, entry) and not _among(self._last, entry)
-        ]
+        own = [*self._first, *self._last]
+        outside = [entry for entry in entries if not _among(own, entry)]
         for index, entry in enumerate(before):
             if _among(self._removed, entry):
                 following = [other for other in before[index + 1 :] if _among(outside, other)]

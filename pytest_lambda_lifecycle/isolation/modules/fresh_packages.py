@@ -1,4 +1,4 @@
-"""Which shared packages a cold start imports afresh although they are installed."""
+"""The installed packages that a cold start imports again."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ KEEP_LIFECYCLE_STATE: Final = frozenset(
         "snapshot_restore_py",
     }
 )
-"""Libraries that remember in module globals that a cold start, or a hook registration, has
-happened.
-"""
+"""Libraries that note a cold start, or the registration of a hook, in a global of a module."""
 
 EVERY: Final = "*"
 
-# What a test run itself stands on: a second copy would not know what the first was told.
+# The test run itself uses these: a second copy would not have the settings of the first.
 _TEST_TOOLS: Final = frozenset(
     {"pytest-lambda-lifecycle", "moto", "coverage", "hypothesis", "pip", "setuptools"}
 )
@@ -33,10 +31,10 @@ _TEST_TOOLS: Final = frozenset(
 
 @lru_cache(maxsize=64)
 def fresh_rule(wanted: frozenset[str]) -> Callable[[str], bool]:
-    """Return the predicate on module names for the built-in list and ``wanted``; ``"*"`` = every
-    third-party package.
+    """Return a predicate on module names, for the built-in list and ``wanted``.
 
-    Packages with compiled parts are shared all the same, whoever names them.
+    ``"*"`` stands for every third-party package.  Packages with compiled parts are shared even if
+    they are named.
     """
     if EVERY not in wanted:
         tops = KEEP_LIFECYCLE_STATE | frozenset(name for name in wanted if "." not in name)
@@ -50,8 +48,9 @@ def fresh_rule(wanted: frozenset[str]) -> Callable[[str], bool]:
 
 @lru_cache(maxsize=1)
 def _third_party_packages() -> frozenset[str]:
-    """Return the top-level names of installed distributions, without test tools, plugins and what
-    they stand on.
+    """Return the top-level names of installed distributions.
+
+    Test tools, plugins of pytest and their dependencies are left out.
     """
     tops_by_distribution: dict[str, set[str]] = {}
     for top, distributions in metadata.packages_distributions().items():

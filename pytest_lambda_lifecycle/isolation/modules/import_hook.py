@@ -5,22 +5,21 @@ from __future__ import annotations
 import importlib.abc
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from importlib.machinery import FileFinder, ModuleSpec
+from importlib.machinery import FileFinder, ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from pytest_lambda_lifecycle.isolation.real import RealTime
 
-__all__ = ["ImportHook", "find_spec", "list_again"]
+__all__ = ["ImportHook", "find_spec", "list_again", "module_length"]
 
 
 class ImportHook(importlib.abc.MetaPathFinder):
-    """Calls back when a named module has been executed, before anyone who imports it can bind its
-    names.
+    """Calls back when a named module has been executed, before its importers can bind its names.
 
-    It delegates to the other finders, so pytest's assertion rewriting and editable installs keep
-    working.
+    It delegates to the other finders, so that pytest's assertion rewriting and editable installs go
+    on working.
     """
 
     def __init__(self) -> None:
@@ -37,15 +36,14 @@ class ImportHook(importlib.abc.MetaPathFinder):
             )
 
     def clear(self) -> None:
-        """Call nobody back any more."""
-        self._callbacks, self.guard = {}, None
+        """Forget the callbacks."""
+        self._callbacks = {}
+        self.guard = None
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Wrap the loader of a spec that another finder answers, for the names that somebody waits
-        for.
-        """
+        """Return the spec of another finder with its loader wrapped, for names with callbacks."""
         if self.guard is not None:
             self.guard(fullname)
         callbacks = self._callbacks.get(fullname)
@@ -57,9 +55,7 @@ class ImportHook(importlib.abc.MetaPathFinder):
 
 
 class _CallingLoader(importlib.abc.Loader):
-    """Stands in for a loader during one execution, then puts the real one back where others look
-    for it.
-    """
+    """Stands in for a loader during one execution; then the real one is back in its places."""
 
     def __init__(
         self, loader: importlib.abc.Loader, callbacks: tuple[Callable[[ModuleType], None], ...]
@@ -99,23 +95,38 @@ def find_spec(
     return None
 
 
+def module_length(parts: Sequence[str], path: Sequence[str], *, skip: object = None) -> int:
+    """Say how many of the leading ``parts`` of a dotted name are modules, importing nothing.
+
+    ``path`` are the folders to look in for the first part.
+    """
+    for length in range(len(parts)):
+        name = ".".join(parts[: length + 1])
+        spec = PathFinder.find_spec(name, path)
+        if spec is None:
+            spec = find_spec(name, None if length == 0 else path, skip=skip)
+        if spec is None:
+            return length
+        if spec.submodule_search_locations is None:
+            return length + 1
+        path = list(spec.submodule_search_locations)
+    return len(parts)
+
+
 _GRANULARITY_S: Final = 10
-"""Seconds; file systems note the time of a change to 2 s, and by a clock that may be another
-machine's.
-"""
+"""Seconds; file systems note a change to 2 s, by a clock that may be another machine's."""
 _listed_after: Final[WeakKeyDictionary[Any, float]] = WeakKeyDictionary()
-"""For finders: after which time they have listed their folder, or will list it."""
+"""The time after which a finder has listed its folder, or will list it."""
 _ALWAYS: Final = float("inf")
 
 
 def list_again(folders: Iterable[str]) -> None:
-    """Let the import system list ``folders`` and what is below again: somebody may have written a
-    module just now.
+    """Let the import system list these folders, and those below them, again.
 
-    A finder does so by itself when the folder's time of change is another one.  Two changes may
-    bear the same time, so it is told; `importlib.invalidate_caches` would tell the finders of all
-    folders.  Once it has listed a folder that had then been left alone for long enough, what it has
-    listed is what there is.
+    Somebody may have written a module just now.  A finder lists its folder again when the time of
+    the folder's change is another one, but two changes may bear the same time.  So the finder has
+    to be asked.  (`importlib.invalidate_caches` would ask the finders of all folders.)  Once it has
+    listed a folder that had not changed for long enough, its list is complete.
     """
     cache = sys.path_importer_cache
     for folder in folders:
@@ -125,10 +136,8 @@ def list_again(folders: Iterable[str]) -> None:
                 del cache[path]
                 continue
             if type(finder) is FileFinder:
-                if (
-                    getattr(finder, "_path_mtime", _ALWAYS)
-                    < _listed_after.get(finder, 0) - _GRANULARITY_S
-                ):
+                changed = getattr(finder, "_path_mtime", _ALWAYS)
+                if changed < _listed_after.get(finder, 0) - _GRANULARITY_S:
                     continue
                 _listed_after[finder] = RealTime.time_ns() / 1e9
             if hasattr(finder, "invalidate_caches"):

@@ -1,4 +1,4 @@
-"""`sys.path`: changes of function code stay with the environment, changes of the test with the test.
+"""`sys.path`: changes of function code stay with the environment, the test's with the test.
 
 A change during a phase is the function's, a change between phases is the test's.
 """

@@ -1,4 +1,9 @@
-"""What function code replaces in modules that it shares with the outside."""
+"""Attributes that function code replaces in modules that it shares (``builtins.print = ...``).
+
+Snapshots of much patched modules are taken before Init and compared after it, since that is when
+libraries patch.  A test's own patches of the same modules, made between phases, must not be taken
+for the function's: so nothing is compared at any other time.
+"""
 
 from __future__ import annotations
 
@@ -41,36 +46,33 @@ _WATCHED: Final[dict[str, tuple[str, ...]]] = {
     "urllib3.connectionpool": ("HTTPConnectionPool",),
     "urllib3.poolmanager": ("PoolManager",),
 }
-"""Modules that libraries are known to patch; of those with classes that they patch, the classes
-alone are looked at where the module's own names are nobody's to patch (`_CLASSES_ONLY`)."""
+"""Modules that libraries are known to patch, each with the classes that they patch in it."""
 _CLASSES_ONLY: Final = frozenset(
     name
     for name, classes in _WATCHED.items()
     if classes and name.startswith(("aws", "boto", "requests.", "urllib3."))
 )
+"""Client libraries of which only the listed classes are compared: nobody patches their modules."""
 _ABSENT: Final = object()
 
 
-class _Photograph(NamedTuple):
+class _Snapshot(NamedTuple):
     owner: object
     names: dict[str, object]
     values: list[object]
-    """Of the names, in their order; none where the photograph is not kept, and has to be light."""
+    """The values in the order of the names; empty if the snapshot is made for one comparison."""
 
 
-_TAKEN: Final[dict[str, _Photograph]] = {}
-"""The latest photograph of each namespace, by its dotted name."""
+_LATEST: Final[dict[str, _Snapshot]] = {}
+"""The latest snapshot of each namespace, by its dotted name."""
 _ALWAYS_OTHER: Final = frozenset({"logging.Logger", "os"})
-"""Those in which each environment puts functions of its own."""
+"""Namespaces in which each environment puts functions of its own."""
 
 
 class SharedNamespaces(Part):
-    """What function code replaces in shared modules while it is being imported (``builtins.print =
-    …``).
+    """Finds the attributes that Init replaces in shared modules, and restores them on leaving.
 
-    Photographs are taken around Init, since that is where libraries patch, and since a test's own
-    patches of the same modules must not be mistaken for the function's.  A module that is first
-    imported by Init is photographed as soon as it has been executed.
+    The snapshot of a module that Init is the first to import is taken when it has been executed.
     """
 
     def __init__(self, hook: ImportHook, own: Callable[[str], ModuleType | None]) -> None:
@@ -78,10 +80,10 @@ class SharedNamespaces(Part):
         self._own = own
         self._hooked: set[str] = set()
         self._comparing = False
-        self._before: list[_Photograph] = []
+        self._before: list[_Snapshot] = []
         self._changes: list[tuple[object, str, object, object]] = []
 
-    def photograph(self) -> None:
+    def take_snapshots(self) -> None:
         """Remember the namespaces as they are now."""
         self._comparing = True
         self._before = []
@@ -89,7 +91,7 @@ class SharedNamespaces(Part):
         for name in _WATCHED:
             module = sys.modules.get(name)
             if module is not None:
-                self._photograph(name, module)
+                self._take_snapshot(name, module)
             elif name not in self._hooked:
                 absent.append(name)
         self._hook.add(self._executed, *absent)
@@ -97,22 +99,20 @@ class SharedNamespaces(Part):
 
     def _executed(self, module: ModuleType) -> None:
         if self._comparing and self._own(module.__name__) is None:
-            self._photograph(module.__name__, module)
+            self._take_snapshot(module.__name__, module)
 
-    def _photograph(self, name: str, module: ModuleType) -> None:
+    def _take_snapshot(self, name: str, module: ModuleType) -> None:
         if name not in _CLASSES_ONLY:
-            self._before.append(_photograph_of(name, module))
+            self._before.append(_snapshot_of(name, module))
         for class_name in _WATCHED[name]:
             owner = getattr(module, class_name, None)
             if owner is not None:
-                self._before.append(_photograph_of(f"{name}.{class_name}", owner))
+                self._before.append(_snapshot_of(f"{name}.{class_name}", owner))
 
     def compare(self) -> list[str]:
-        """Take what has changed since `photograph` as the environment's own; returns the names of
-        it.
-        """
+        """Take changes since `take_snapshots` for the environment's own; return their names."""
         self._comparing = False
-        changes = [change for photograph in self._before for change in _compare(photograph)]
+        changes = [change for snapshot in self._before for change in _compare(snapshot)]
         self._before = []
         self._changes += changes
         return [f"{_name_of(owner)}.{name}" for owner, name, _, _ in changes]
@@ -124,8 +124,8 @@ class SharedNamespaces(Part):
 
         def leave() -> None:
             for owner, name, old, new in reversed(self._changes):
-                # Else a tool has ended meanwhile that had begun before (freezegun, responses): what
-                # it put back stays.
+                # Otherwise a tool that had begun before (freezegun, responses) has ended in the
+                # meantime, and the value that it has restored stays.
                 if old is _ABSENT or vars(owner).get(name, _ABSENT) is new:
                     _replace(owner, name, old)
 
@@ -137,7 +137,7 @@ class SharedNamespaces(Part):
 
 
 def _replace(owner: object, name: str, value: object) -> object:
-    """Set or delete an attribute; returns what was there."""
+    """Set or delete an attribute; return the value that was there."""
     before = vars(owner).get(name, _ABSENT)
     if value is not _ABSENT:
         setattr(owner, name, value)
@@ -146,27 +146,26 @@ def _replace(owner: object, name: str, value: object) -> object:
     return before
 
 
-def _photograph_of(name: str, owner: object) -> _Photograph:
-    """Remember a namespace.  The same one as the last time, if nothing has changed.
+def _snapshot_of(name: str, owner: object) -> _Snapshot:
+    """Return a snapshot of a namespace: the latest one, if nothing has changed.
 
-    It may hold thousands of references, and the garbage collector follows those of what is new in
-    each of its runs.
+    A snapshot may hold thousands of references, and the garbage collector follows the references of
+    new objects on each of its runs.
     """
-    namespace, taken = vars(owner), _TAKEN.get(name)
+    namespace = vars(owner)
     if name in _ALWAYS_OTHER:
-        return _Photograph(owner, dict(namespace), [])
-    if taken is None or taken.owner is not owner or taken.values != list(namespace.values()):
+        return _Snapshot(owner, dict(namespace), [])
+    latest = _LATEST.get(name)
+    if latest is None or latest.owner is not owner or latest.values != list(namespace.values()):
         before = dict(namespace)
-        taken = _Photograph(owner, before, list(before.values()))
-        if not any(map(_is_passing, taken.values)):
-            _TAKEN[name] = taken
-    return taken
+        latest = _Snapshot(owner, before, list(before.values()))
+        if not any(map(_is_passing, latest.values)):
+            _LATEST[name] = latest
+    return latest
 
 
 def _is_passing(value: object) -> bool:
-    """Say whether a value is an environment's, a clock's or a test's: it must not be held for
-    longer than they last.
-    """
+    """Say whether a value is an environment's, a clock's or a test's, and must not be kept."""
     if type(value) is FunctionType:
         return "_lambda_spy" in vars(value)
     return (type(value) is MethodType and is_own_value(value)) or type(
@@ -174,38 +173,39 @@ def _is_passing(value: object) -> bool:
     ).__module__ == "unittest.mock"
 
 
-def _compare(photograph: _Photograph) -> Iterator[tuple[object, str, object, object]]:
-    owner, before, values = photograph
+def _compare(snapshot: _Snapshot) -> Iterator[tuple[object, str, object, object]]:
+    owner, before, values = snapshot
     now = vars(owner)
-    if list(now.values()) == (
-        values or list(before.values())
-    ):  # two dicts would be compared by looking up each name
+    # Two dicts would be compared by looking up each name.
+    if list(now.values()) == (values or list(before.values())):
         return
     names = [name for name, value in list(now.items()) if before.get(name, _ABSENT) is not value]
     names += [name for name in before if name not in now]
     for name in names:
         value = now.get(name, _ABSENT)
-        of_the_tree = owner is logging and name.startswith("_")  # `LoggingTree` has these
-        of_python = name.startswith("__") and not (
-            callable(value) or callable(before.get(name))
-        )  # __annotations__
-        if not (
-            of_python or of_the_tree or _is_submodule(owner, name, value) or _is_stand_in(value)
-        ):
+        if not _is_expected(owner, name, before.get(name), value):
             yield owner, name, before.get(name, _ABSENT), value
 
 
+def _is_expected(owner: object, name: str, before: object, now: object) -> bool:
+    """Say whether a change is Python's, or one that belongs to another part."""
+    if name.startswith("__") and not (callable(now) or callable(before)):
+        return True  # such as __annotations__
+    if owner is logging and name.startswith("_"):
+        return True  # `LoggingTree` restores these
+    return _is_submodule(owner, name, now) or _is_stand_in(now)
+
+
 def _is_submodule(owner: object, name: str, value: object) -> bool:
-    """Say whether the import of ``logging.handlers`` has set ``logging.handlers``: it stays, as the
-    module does.
+    """Say whether an import has set the attribute, such as ``handlers`` of ``logging``.
+
+    It stays, as the module does.
     """
     return isinstance(owner, ModuleType) and sys.modules.get(f"{owner.__name__}.{name}") is value
 
 
 def _is_stand_in(value: object) -> bool:
-    """Say whether it is a function that an entered environment put there; one nested in Init may
-    have renewed it.
-    """
+    """Say whether an entered environment has put a function there, perhaps one nested in Init."""
     return isinstance(value, (FunctionType, MethodType)) and is_own_value(value)
 
 

@@ -1,114 +1,116 @@
 """One environment's own slice of `sys.modules`, and the only place that writes it.
 
-A *world* is entered and left.  Entered, its modules are what ``import`` finds; left, the very same
-module objects that were there before are back.  A new world is empty, so the first import of the
-function's code runs it afresh.
+A *world* is entered and left.  While it is entered, its modules are those that ``import`` finds;
+when it has left, the very same module objects that were there before are there again.  A new world
+is empty, so the first import of the function's code runs it again.
+
+The simple way would be to save `sys.modules` and to restore it.  It fails in three ways.  Modules
+of shared libraries that function code is the first to import would be imported again for each
+environment, which takes seconds, and some refuse it.  A test puts stubs into `sys.modules` between
+phases, which must stay and act at once.  And function code puts stubs there as well, which must go.
+So each module is asked whether it belongs to the function (`Membership`), and the others stay.
+
+A cold start has about a millisecond, and `sys.modules` a thousand entries or more.  To look at each
+of them takes a good part of it, so three answers are kept.  A module that is installed belongs to
+no function with the same rule for fresh packages (`_INSTALLED`).  A module that was there when the
+world entered is not looked at again (`World._foreign`).  And as a dict keeps its order, the modules
+after the last of those are the ones that have come since (`World._newest`).
 """
 
 from __future__ import annotations
 
-import importlib.machinery
-import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import compress, islice
 from operator import is_not
 from types import ModuleType
+from typing import Final
 
-from pytest_lambda_lifecycle.isolation.folders import (
-    folder_of_module,
-    is_installed,
-    is_source_under,
-    real,
+from pytest_lambda_lifecycle.isolation.folders import folder_of_module, is_installed
+from pytest_lambda_lifecycle.isolation.modules.import_hook import (
+    ImportHook,
+    list_again,
+    module_length,
 )
-from pytest_lambda_lifecycle.isolation.modules.import_hook import ImportHook, find_spec, list_again
+from pytest_lambda_lifecycle.isolation.modules.membership import Keep, Membership
+from pytest_lambda_lifecycle.isolation.modules.submodules import attach, detach
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.unclosed import ended
 
-__all__ = ["Keep", "World", "is_rewritten"]
+__all__ = ["World"]
 
-Keep = Callable[[str, ModuleType, bool], bool]
-"""Says of a module, by its name and whether the function has a module of that name as well, if it
-stays shared.
+_INSTALLED: Final[dict[Callable[[str], bool], dict[str, ModuleType]]] = {}
+"""Modules that are installed or built in, for each rule for fresh packages."""
+
+_FOREIGN: Final[dict[str, ModuleType]] = {}
+"""Modules that do not belong to the entered world.
+
+There is one dict for all worlds, since the garbage collector scans a new dict of a thousand modules
+on each of its runs.
 """
-
-_EXTENSION_SUFFIXES = tuple(importlib.machinery.EXTENSION_SUFFIXES)
-_INSTALLED: dict[Callable[[str], bool], dict[str, ModuleType]] = {}
-"""Modules that are installed or built in, by the rule for fresh packages: no cold start need look
-at them again.
-"""
-
-_FOREIGN: dict[str, ModuleType] = {}
-"""`World._foreign` of the one that is entered: the same for all, or the garbage collector would
-follow each of its references in each of its runs as long as it was new."""
 
 
 class World(PhasePart):
-    """The modules of one environment.
-
-    ``import_path`` are the folders that Lambda would put first on `sys.path` (task root, layers).
-    A module belongs to the world if its file lies under one of them and is not installed there
-    (site-packages, an in-tree virtual environment), or if its top-level name is in ``fresh``;
-    another folder's module that would hide one of these belongs to it, too (two functions with a
-    ``utils``).  ``keep`` names modules that never do.
-    """
+    """The modules of one environment."""
 
     def __init__(
         self, import_path: Sequence[str], *, fresh: Callable[[str], bool], keep: Keep
     ) -> None:
+        """See `Membership` for the parameters."""
         self._import_path = list(import_path)
-        self._roots = [real(folder) for folder in self._import_path]
-        self._names = _top_level_names(self._roots)
-        self._fresh = fresh
-        self._keep = keep
+        self._membership = Membership(import_path, fresh=fresh, keep=keep)
+        self.shared = self._membership.compiled
+        """Packages under the import path that cannot be imported twice, with the reason."""
         self.hook = ImportHook()
         self.modules: dict[str, ModuleType] = {}
-        self.shared: dict[str, str] = {}
-        """Packages under the import path that cannot be imported twice, with the reason."""
+        """The modules of this world, while it is not entered."""
+        self.parked: dict[str, ModuleType] = {}
+        """While entered: the modules of outside that this world's modules hide."""
+        self._replaced: dict[str, ModuleType] = {}
+        """Modules that function code has put in the place of shared ones."""
         self._entered = False
         self._in_phase = False
         self._base = 0
+        """The number of modules when this world entered, its own not counted."""
         self._marker = ""
+        """The name of the last of those."""
+        self._foreign: dict[str, ModuleType] = {}
+        """While entered: the modules that are not of this world."""
+        self._installed = (
+            {} if self._membership.in_installed_folder else _INSTALLED.setdefault(fresh, {})
+        )
         self._known: dict[str, ModuleType] = {}
-        """Those that were found to belong here the last time that somebody looked."""
-        self._elsewhere: dict[str, tuple[ModuleType | None, bool]] = {}
+        """The modules that were found to belong here by the latest look at `sys.modules`."""
         self._remembered: dict[str, ModuleType] = {}
+        """The modules of this world as the latest phase has left them."""
         self._by_function: set[str] = set()
-        self._kept: set[str] = set()
-        """Names under which modules would belong here, and stay the tests'."""
+        """Names under which that phase has left other modules than those of outside."""
+        # `sys.modules` as that phase has left it, as far as it can be compared at once:
         self._count = 0
         self._newest_name = ""
         self._sample = ""
         self._sample_module: ModuleType | None = None
-        """One of those modules: a whole copy of `sys.modules` that was made outside hides it."""
-        self.parked: dict[str, ModuleType] = {}
-        """While entered: the outside modules that this world's names hide."""
-        self._replaced: dict[str, ModuleType] = {}
-        self._installed = (
-            {} if any(map(is_installed, self._roots)) else _INSTALLED.setdefault(fresh, {})
-        )
-        self._foreign: dict[str, ModuleType] = {}
-        """While entered: the modules that are not of this world."""
-        self._folders: dict[str, bool] = {}
+        """One of the remembered: a whole copy of `sys.modules` made outside does not have it."""
 
-    # -- entering and leaving ----------------------------------------------------------------------
+    # -- entering and leaving ---------------------------------------------------------------------
 
     def enter(self) -> Undo:
         """Put this world's modules in place; the returned call takes them out again."""
         self.parked = self._collect()
-        attach_parked = _detach(self.parked)
+        attach_parked = detach(self.parked)
         for name in self.parked:
             del sys.modules[name]
         self._foreign = _FOREIGN
         _FOREIGN.clear()
         _FOREIGN.update(sys.modules)
         self._entered = True
-        self._base, self._marker = len(self._foreign), next(reversed(self._foreign), "")
+        self._base = len(self._foreign)
+        self._marker = next(reversed(self._foreign), "")
         sys.modules.update(self.modules)
         sys.modules.update(self._replaced)
         self._remember(self.modules, self._foreign.keys() & {*self.modules, *self._replaced})
-        _attach(self.modules)
+        attach(self.modules)
         list_again(self._import_path)
 
         def leave() -> None:
@@ -122,12 +124,10 @@ class World(PhasePart):
         return leave
 
     def _take_out(self) -> None:
-        """Move this world's modules out of `sys.modules`, and put shared ones back that somebody
-        replaced meanwhile.
-        """
+        """Move this world's modules out of `sys.modules`, and restore replaced shared ones."""
         self._look()
         self.modules = self._collect()
-        _detach(self.modules)
+        detach(self.modules)
         for name in self.modules:
             del sys.modules[name]
         self._replaced = {}
@@ -140,46 +140,36 @@ class World(PhasePart):
             self._replaced = {name: sys.modules[name] for name, _ in changed if name in sys.modules}
             sys.modules.update(changed)
 
-    # -- what the test does between phases ---------------------------------------------------------
+    def discard(self) -> None:
+        """Forget the modules: a new process imports everything again.
+
+        Call it between leaving and entering.
+        """
+        if self.modules:
+            ended(self.modules.values())
+        self.modules = {}
+        self._known = {}
+        self._remembered = {}
+        self._replaced = {}
+        self._membership.forget()
+
+    # -- changes of the test between phases -------------------------------------------------------
 
     def begin_phase(self) -> None:
-        """Take changes of `sys.modules` since the last phase for changes of the test."""
         self._look()
         self._in_phase = True
 
     def end_phase(self) -> None:
-        """Remember the modules that function code leaves."""
         self._in_phase = False
         modules = sys.modules
         if len(modules) != self._count or next(reversed(modules)) is not self._newest_name:
             self._remember(self.own_modules(), self._foreign)
 
-    def _remember(self, own: dict[str, ModuleType], changed: Collection[str]) -> None:
-        """Take what `sys.modules` has now for the function's doing: nothing else than ``changed``
-        is of others.
-        """
-        self._remembered = own
-        self._count = len(sys.modules)
-        self._newest_name = next(reversed(sys.modules))
-        self._sample = next(iter(own), "")
-        self._sample_module = own.get(self._sample)
-        foreign = self._foreign
-        if changed is foreign and self._first(foreign) == self._first(
-            sys.modules
-        ):  # as a rule: none need be looked up
-            changed = list(foreign)[self._base :]
-        now, before = list(map(sys.modules.get, changed)), list(map(foreign.get, changed))
-        self._by_function = (
-            set() if now == before else set(compress(changed, map(is_not, now, before)))
-        )
-
-    def _first(self, modules: dict[str, ModuleType]) -> list[ModuleType]:
-        """Return those that were there when this world entered, if none has been taken out."""
-        return list(islice(modules.values(), self._base))
-
     def _look(self) -> None:
-        """Accept what the test stubs and unstubs; put own modules back that
-        ``patch.dict(sys.modules)`` threw out.
+        """Take changes of `sys.modules` since the latest phase for the test's.
+
+        Its stubs stay, and so does the end of them.  But own modules return that the end of a
+        ``patch.dict(sys.modules)`` has thrown out.
         """
         modules = sys.modules
         if self._in_phase or (
@@ -189,11 +179,11 @@ class World(PhasePart):
         ):
             return
         for name, module in self._remembered.items():
-            current = sys.modules.get(name)
+            current = modules.get(name)
             if current is None or current is self.parked.get(name):
                 sys.modules[name] = module
         for name, module in list(self._foreign.items()):
-            current = sys.modules.get(name)
+            current = modules.get(name)
             if current is not module and name not in self._by_function:
                 if current is None:
                     del self._foreign[name]
@@ -201,32 +191,31 @@ class World(PhasePart):
                     self._foreign[name] = current
         self._remember(self._remembered, self._foreign)
 
-    def discard(self) -> None:
-        """Forget the modules: a new process imports everything afresh.  To be called between leave
-        and enter.
+    def _remember(self, own: dict[str, ModuleType], changed: Collection[str]) -> None:
+        """Take the present `sys.modules` for the work of the function.
+
+        Modules of other names than ``changed`` are those of outside.
         """
-        if self.modules:
-            ended(self.modules.values())
-        self.modules, self._known, self._remembered, self._replaced, self._elsewhere = (
-            {},
-            {},
-            {},
-            {},
-            {},
+        self._remembered = own
+        self._count = len(sys.modules)
+        self._newest_name = next(reversed(sys.modules))
+        self._sample = next(iter(own), "")
+        self._sample_module = own.get(self._sample)
+        foreign = self._foreign
+        if changed is foreign and self._first(foreign) == self._first(sys.modules):
+            # As a rule, those that were there when this world entered are there still.
+            changed = list(foreign)[self._base :]
+        now = list(map(sys.modules.get, changed))
+        before = list(map(foreign.get, changed))
+        self._by_function = (
+            set() if now == before else set(compress(changed, map(is_not, now, before)))
         )
 
-    def adopt(self) -> dict[str, ModuleType]:
-        """Give fresh packages the children that were kept (a test package inside the function's
-        package).
+    def _first(self, modules: dict[str, ModuleType]) -> list[ModuleType]:
+        """Return the modules that were there when this world entered, if all are still there."""
+        return list(islice(modules.values(), self._base))
 
-        Returns this world's modules by name.
-        """
-        own = self.own_modules()
-        for name in self._kept:
-            package, _, child = name.rpartition(".")
-            if package in own and name in sys.modules:
-                vars(own[package]).setdefault(child, sys.modules[name])
-        return own
+    # -- the modules of this world ----------------------------------------------------------------
 
     def own(self, name: str) -> ModuleType | None:
         """Return this world's module of that name, or None."""
@@ -239,75 +228,73 @@ class World(PhasePart):
         """Return this world's modules by name."""
         return self._collect() if self._entered else self.modules
 
+    def adopt(self) -> dict[str, ModuleType]:
+        """Give fresh packages their kept children: a test package inside the function's package.
+
+        Return this world's modules by name.
+        """
+        own = self.own_modules()
+        for name in self._membership.kept:
+            package, _, child = name.rpartition(".")
+            if package in own and name in sys.modules:
+                vars(own[package]).setdefault(child, sys.modules[name])
+        return own
+
     def twins(self, others: Iterable[Mapping[str, ModuleType]]) -> Iterator[tuple[str, ModuleType]]:
         """Yield the modules of ``others`` that were loaded from the same files as this world's."""
         own = self.own_modules()
         for name, module in (pair for modules in others for pair in modules.items()):
             ours = own.get(name)
-            if ours is not None and getattr(ours, "__file__", None) == getattr(
-                module, "__file__", ours
-            ):
-                yield name, module
+            if ours is not None:
+                file = getattr(ours, "__file__", None)
+                if file == getattr(module, "__file__", ours):
+                    yield name, module
 
     def is_source(self, name: str) -> bool:
-        """Say whether a module of its is function code, and not a fresh package's."""
-        return not self._fresh(name)
+        """Say whether a module of this world is function code, and not of a fresh package."""
+        return not self._membership.is_fresh(name)
 
     def module_length(self, parts: Sequence[str]) -> int:
         """Say how many of the leading ``parts`` of a dotted name are modules, importing nothing."""
-        path: Sequence[str] | None = [*self._import_path, *sys.path]
-        for length, part in enumerate(parts):
-            spec = importlib.machinery.PathFinder.find_spec(".".join([*parts[:length], part]), path)
-            if spec is None:
-                spec = find_spec(
-                    ".".join([*parts[:length], part]), None if length == 0 else path, skip=self.hook
-                )
-            if spec is None:
-                return length
-            if spec.submodule_search_locations is None:
-                return length + 1
-            path = list(spec.submodule_search_locations)
-        return len(parts)
-
-    # -- who belongs here --------------------------------------------------------------------------
+        return module_length(parts, [*self._import_path, *sys.path], skip=self.hook)
 
     def owns(self, name: str, module: ModuleType) -> bool:
         """Say whether a module belongs to this world."""
         if self._foreign.get(name) is module or self._installed.get(name) is module:
             return False
-        if self._belongs(name, module):
+        is_new = self._entered and name not in self._foreign
+        if self._membership.belongs(name, module, is_new=is_new):
             return True
         self._foreign[name] = module
         folder = folder_of_module(module)
-        if (folder is None or is_installed(folder)) and name not in self._kept:
+        if (folder is None or is_installed(folder)) and name not in self._membership.kept:
             self._installed[name] = module
         return False
 
     def _collect(self) -> dict[str, ModuleType]:
-        """Find this world's modules; while entered, among those alone that came after."""
-        foreign, known = self._foreign if self._entered else self._installed, self._known
+        """Find this world's modules; while entered, only among those that have come since."""
+        known = self._known
+        foreign = self._foreign if self._entered else self._installed
         newest = self._newest() if self._entered else None
         found: Mapping[str, ModuleType | None] = sys.modules if newest is None else newest
         try:  # without a copy, which would touch every module
             strange = _differing(found, foreign)
-        except RuntimeError:  # something was imported meanwhile
+        except RuntimeError:  # another thread has imported something
             strange = _differing({**found}, foreign)
         own = {
             name: module
             for name, module in strange
             if module is not None and (known.get(name) is module or self.owns(name, module))
         }
-        unrepeatable = self._unrepeatable(own)
-        if unrepeatable:
-            self.shared.update(unrepeatable)
-            for name in [name for name in own if name.partition(".")[0] in self.shared]:
-                self._foreign[name] = own.pop(name)
+        for name in self._membership.note_compiled(own):
+            self._foreign[name] = own.pop(name)
         self._known = own
         return own
 
     def _newest(self) -> dict[str, ModuleType | None] | None:
-        """Return what came into `sys.modules` since this world entered; None if that cannot be told
-        by the order.
+        """Return the modules that have come since this world entered.
+
+        None if their order in `sys.modules` does not tell: then some of the others are gone.
         """
         count = len(sys.modules) - self._base
         try:
@@ -318,66 +305,6 @@ class World(PhasePart):
             return None
         return dict(newest[-2::-1])
 
-    def _unrepeatable(self, modules: dict[str, ModuleType]) -> dict[str, str]:
-        """Find packages with compiled parts: many refuse a second import in one process (numpy
-        does).
-        """
-        return {
-            name.partition(".")[
-                0
-            ]: f"{os.path.basename(file)} is compiled and cannot be imported twice"
-            for name, module in modules.items()
-            if isinstance(file := module.__dict__.get("__file__"), str)
-            and file.endswith(_EXTENSION_SUFFIXES)
-        }
-
-    def _belongs(self, name: str, module: ModuleType) -> bool:
-        top = name.partition(".")[0]
-        if name == "__main__" or top in self.shared:
-            return False
-        if self._fresh(name):
-            return not self._stays(name, module, False)
-        folder = folder_of_module(module)
-        if (
-            folder is None
-        ):  # made by hand: the function's if it appeared meanwhile under a name of the function's
-            return self._entered and top in self._names and name not in self._foreign
-        namesake = top in self._names and self._is_elsewhere(top)
-        return (namesake or self._holds(folder)) and not self._stays(name, module, namesake)
-
-    def _stays(self, name: str, module: ModuleType, namesake: bool) -> bool:
-        """Say whether a module that would belong here is the tests'."""
-        stays = self._keep(name, module, namesake)
-        if stays:
-            self._kept.add(name)
-        return stays
-
-    def _is_elsewhere(self, top: str) -> bool:
-        """Say whether a top-level module was loaded from a folder that is neither ours nor for
-        installed packages.
-        """
-        module = sys.modules.get(top)
-        known = self._elsewhere.get(top)
-        if known is not None and known[0] is module:
-            return known[1]
-        folder = folder_of_module(module) if module is not None else None
-        if folder is None or module is None or is_installed(folder):
-            elsewhere = False
-        else:
-            home = os.path.dirname(folder) if "__path__" in module.__dict__ else folder
-            elsewhere = home not in self._roots
-        self._elsewhere[top] = module, elsewhere
-        return elsewhere
-
-    def _holds(self, folder: str) -> bool:
-        """Say whether a folder is function code: under a root and not installed there."""
-        known = self._folders.get(folder)
-        if known is None:
-            known = self._folders[folder] = any(
-                is_source_under(folder, root) for root in self._roots
-            )
-        return known
-
 
 def _differing(
     found: Mapping[str, ModuleType | None], known: dict[str, ModuleType]
@@ -386,67 +313,13 @@ def _differing(
 
 
 def _ends_stub(name: str, before: ModuleType, now: ModuleType | None) -> bool:
-    """Say whether a tool has ended that had put a stub there before the environment entered, which
-    nobody noticed.
-    """
+    """Say whether a tool has ended that had put a stub there before the environment entered."""
     return _is_genuine(name, now) and not _is_genuine(name, before)
 
 
 def _is_genuine(name: str, module: object) -> bool:
     if not issubclass(type(module), ModuleType):
         return False
-    spec = object.__getattribute__(module, "__dict__").get(
-        "__spec__"
-    )  # a stub's attributes may do anything
+    # Attributes of a stub may do anything.
+    spec = object.__getattribute__(module, "__dict__").get("__spec__")
     return getattr(spec, "name", None) == name
-
-
-def is_rewritten(module: ModuleType) -> bool:
-    """Say whether pytest loaded a module through its assertion rewriting: a test module, a
-    conftest, a plugin.
-    """
-    spec = module.__dict__.get("__spec__")
-    return type(getattr(spec, "loader", None)).__name__ == "AssertionRewritingHook"
-
-
-def _top_level_names(roots: Iterable[str]) -> frozenset[str]:
-    names: set[str] = set()
-    for root in roots:
-        with os.scandir(root) as entries:
-            names.update(entry.name.partition(".")[0] for entry in entries)
-    return frozenset(names)
-
-
-def _parent_and_child(name: str) -> tuple[ModuleType | None, str]:
-    parent, _, child = name.rpartition(".")
-    return sys.modules.get(parent), child
-
-
-def _detach(modules: dict[str, ModuleType]) -> Undo:
-    """Remove modules from the parents that stay: ``from parent import child`` would find the
-    attribute first.
-    """
-    undone: list[tuple[ModuleType, str, ModuleType]] = []
-    for name, module in modules.items():
-        parent, child = _parent_and_child(name)
-        if (
-            parent is not None
-            and name.rpartition(".")[0] not in modules
-            and parent.__dict__.get(child) is module
-        ):
-            delattr(parent, child)
-            undone.append((parent, child, module))
-
-    def attach_again() -> None:
-        for parent, child, module in undone:
-            setattr(parent, child, module)
-
-    return attach_again
-
-
-def _attach(modules: dict[str, ModuleType]) -> None:
-    """Put modules back on the parents that stayed."""
-    for name, module in modules.items():
-        parent, child = _parent_and_child(name)
-        if parent is not None and name.rpartition(".")[0] not in modules:
-            setattr(parent, child, module)

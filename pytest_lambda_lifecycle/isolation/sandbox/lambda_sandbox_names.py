@@ -1,8 +1,8 @@
 """``sandbox`` and ``sandbox.localdomain`` are this machine, as they are inside Lambda.
 
-Extensions listen there for telemetry (Developer Guide, "Telemetry API").  Here Python's `socket` is
-taught the names; code that resolves names by itself (compiled extensions, ``curl``, uvloop) needs
-``127.0.0.1``.
+Extensions listen there for telemetry (Developer Guide, "Telemetry API").  Here the functions of
+Python's `socket` resolve the names.  Code that resolves names by itself (compiled extensions,
+``curl``, uvloop) needs ``127.0.0.1``.
 
 This module also runs in the Python that an extension brings, 3.7 or later: it must not import the
 rest of the package.
@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import socket
 
-TYPE_CHECKING = False  # `typing` itself would double what every start of an extension's Python pays
+TYPE_CHECKING = False  # the import of `typing` would double the cost of this module
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    Replacement = tuple[Any, str, Callable[..., Any]]
+    StandIn = tuple[Any, str, Callable[..., Any]]
 
 __all__ = ["install", "stand_ins"]
 
@@ -28,18 +28,18 @@ _FUNCTIONS = (type(lambda: None), type(len), type(str.lower))
 
 
 def install() -> None:
-    """Teach the names for good, in a process that is an extension's own."""
+    """Resolve the names for good, in the process of an extension."""
     for owner, name, function in stand_ins():
         setattr(owner, name, function)
 
 
 def stand_ins(
     connecting: Callable[[Any, int], None] | None = None, bound: Callable[[Any], None] | None = None
-) -> list[Replacement]:
-    """Return what to replace in `socket` as it is now, each as owner, name and function.
+) -> list[StandIn]:
+    """Return the stand-ins for functions of `socket`, each as owner, name and function.
 
-    ``connecting`` is told the socket and the port (0 if it has none) before it connects or sends
-    without a connection, ``bound`` a socket that has an address now.
+    ``connecting`` is called with the socket and the port (0 if it has none) before a socket
+    connects, or sends without a connection; ``bound`` with each socket that has been bound.
     """
     owner = _socket_class()
     wanted: list[tuple[Any, str, Callable[..., Any], Any]] = [
@@ -49,56 +49,53 @@ def stand_ins(
         (socket, name, _by_host, None)
         for name in ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")
     ]
-    if (
-        getattr(socket.create_connection, "__module__", "socket") != "socket"
-    ):  # gevent's asks its own getaddrinfo
+    if getattr(socket.create_connection, "__module__", "socket") != "socket":
+        # That of gevent calls a getaddrinfo of its own.
         wanted += [(socket, "create_connection", _create_connection, None)]
     if owner is not None:
         wanted += [(owner, "bind", _bind, bound)]
         wanted += [
             (owner, name, _connect, connecting) for name in ("connect", "connect_ex", "sendto")
         ]
-    found: list[Replacement] = []
-    for holder, name, wrap, told in wanted:
+    found: list[StandIn] = []
+    for holder, name, wrap, callback in wanted:
         original: Any = getattr(holder, name, None)
-        # A tool that had captured a stand-in may have put it back late: it must not be wrapped once
-        # more each time.
+        # A tool may have saved a stand-in and restored it late: do not wrap it once more.
         if getattr(original, "__globals__", None) is _OURS:
             original = original._lambda_original
-        # A guard that takes itself away only where it finds itself (pytest-socket) is no function
-        # to stand in for.
+        # The guard of pytest-socket removes itself only where it finds itself: leave it in place,
+        # and the mock of a test as well.
         home = getattr(original, "__globals__", {}).get("__name__", "")
         guard = holder is socket and home.startswith("pytest_")
-        if type(original) in _FUNCTIONS and not guard:  # nor is the mock of a test
-            found.append((holder, name, _stand_in(name, wrap, original, told)))
+        if type(original) in _FUNCTIONS and not guard:
+            found.append((holder, name, _stand_in(name, wrap, original, callback)))
     return found
 
 
 _MADE: dict[str, tuple[Any, Any, Any]] = {}
-"""By name: for which original and for whom a stand-in was made the last time, and the stand-in."""
+"""The latest stand-in for each name, with the original and the callback that it was made for."""
 
 
-def _stand_in(name: str, wrap: Callable[..., Any], original: Any, told: Any) -> Any:  # noqa: ANN401
+def _stand_in(name: str, wrap: Callable[..., Any], original: Any, callback: Any) -> Any:  # noqa: ANN401
     made = _MADE.get(name)
-    if made is None or made[0] is not original or made[1] is not told:
-        function: Any = wrap(original, told)
+    if made is None or made[0] is not original or made[1] is not callback:
+        function: Any = wrap(original, callback)
         function._lambda_original = original
-        made = _MADE[name] = (original, told, function)
+        made = _MADE[name] = (original, callback, function)
     return made[2]
 
 
 def _socket_class() -> Any:  # noqa: ANN401
     """Return the class whose methods every socket of Python code has.
 
-    Tools put a subclass in its place that refuses (pytest-socket), or a class of their own
+    A tool may have put a subclass that refuses in its place (pytest-socket), or a class of its own
     (gevent).
     """
     current: Any = socket.socket
     classes = getattr(current, "__mro__", ())
     for number, one in enumerate(classes):
-        if (
-            one.__module__ == "_socket" and number
-        ):  # that one is written in C and takes no attributes
+        # The class of `_socket` is written in C, and its attributes cannot be set.
+        if one.__module__ == "_socket" and number:
             return classes[number - 1]
     return current if classes and hasattr(current, "connect_ex") else None
 

@@ -1,8 +1,7 @@
-"""Runs at the start of every Python of an extension process: teaches it the names of the sandbox,
-and steps aside.
+"""Runs at the start of each Python of an extension process; it resolves the names of the sandbox.
 
-A ``sitecustomize`` that the machine has besides (a distribution's, a debugger's) runs as if this
-one were not there. Python 3.7 or later, standard library alone.
+Then it makes room for another ``sitecustomize`` of the machine (a distribution's, a debugger's),
+which runs as if this one were not there.  Python 3.7 or later, standard library alone.
 """
 
 from __future__ import annotations
@@ -16,6 +15,5 @@ if __name__ == "sitecustomize":
     _here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != _here]
     del sys.modules["sitecustomize"]
-    importlib.import_module(
-        "sitecustomize"
-    )  # where there is no other, `site` takes the ImportError for that
+    # If there is no other, this raises ImportError, as `site` expects where there is none.
+    importlib.import_module("sitecustomize")

@@ -1,0 +1,136 @@
+"""Decides which modules belong to a function, so that a cold start imports them again."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import ModuleType
+from typing import Final
+
+from pytest_lambda_lifecycle.isolation.folders import (
+    folder_of_module,
+    is_installed,
+    is_source_under,
+    real,
+)
+
+__all__ = ["Keep", "Membership", "is_rewritten"]
+
+Keep = Callable[[str, ModuleType, bool], bool]
+"""Says whether a module stays shared.
+
+It takes the name, the module, and whether the function has a module of that name as well.
+"""
+
+_EXTENSION_SUFFIXES: Final = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+
+
+class Membership:
+    """Says of each module whether it belongs to a function.
+
+    ``import_path`` are the folders that Lambda would put first on `sys.path` (task root, layers).
+    A module belongs to the function if its file lies under one of them and is not installed there
+    (site-packages, an in-tree virtual environment), or if its top-level name is in ``fresh``.  A
+    module of another folder belongs to it as well if it would hide one of these: two functions may
+    each have a ``utils``.  ``keep`` names modules that never belong to it.
+    """
+
+    def __init__(
+        self, import_path: Sequence[str], *, fresh: Callable[[str], bool], keep: Keep
+    ) -> None:
+        self._roots = [real(folder) for folder in import_path]
+        self._names = _top_level_names(self._roots)
+        self.is_fresh = fresh
+        self._keep = keep
+        self.compiled: dict[str, str] = {}
+        """Packages under the import path that cannot be imported twice, with the reason."""
+        self.kept: set[str] = set()
+        """Names of modules that would belong to the function, and stay the tests'."""
+        self.in_installed_folder = any(map(is_installed, self._roots))
+        """A root is itself a folder for installed packages."""
+        self._elsewhere: dict[str, tuple[ModuleType | None, bool]] = {}
+        self._folders: dict[str, bool] = {}
+
+    def forget(self) -> None:
+        """Forget the modules that have been looked at."""
+        self._elsewhere = {}
+
+    def belongs(self, name: str, module: ModuleType, *, is_new: bool) -> bool:
+        """Say whether a module belongs to the function.
+
+        ``is_new`` says whether nobody had a module of this name before the environment entered.
+        """
+        top = name.partition(".")[0]
+        if name == "__main__" or top in self.compiled:
+            return False
+        if self.is_fresh(name):
+            return not self._stays(name, module, False)
+        folder = folder_of_module(module)
+        if folder is None:
+            # Made by hand: it is the function's if it has a name of the function's.
+            return is_new and top in self._names
+        namesake = top in self._names and self._is_elsewhere(top)
+        return (namesake or self._holds(folder)) and not self._stays(name, module, namesake)
+
+    def note_compiled(self, modules: Mapping[str, ModuleType]) -> list[str]:
+        """Note packages with compiled parts, and return the names of the modules in them.
+
+        Many of those refuse a second import in one process, as numpy does.
+        """
+        found = {
+            name.partition(".")[0]: os.path.basename(file)
+            for name, module in modules.items()
+            if isinstance(file := module.__dict__.get("__file__"), str)
+            and file.endswith(_EXTENSION_SUFFIXES)
+        }
+        if not found:
+            return []
+        for top, file in found.items():
+            self.compiled[top] = f"{file} is compiled and cannot be imported twice"
+        return [name for name in modules if name.partition(".")[0] in self.compiled]
+
+    def _stays(self, name: str, module: ModuleType, namesake: bool) -> bool:
+        """Say whether a module that would belong to the function is the tests'."""
+        stays = self._keep(name, module, namesake)
+        if stays:
+            self.kept.add(name)
+        return stays
+
+    def _is_elsewhere(self, top: str) -> bool:
+        """Say whether a top-level module comes from neither a root nor an installed package."""
+        module = sys.modules.get(top)
+        known = self._elsewhere.get(top)
+        if known is not None and known[0] is module:
+            return known[1]
+        folder = folder_of_module(module) if module is not None else None
+        if folder is None or module is None or is_installed(folder):
+            elsewhere = False
+        else:
+            home = os.path.dirname(folder) if "__path__" in module.__dict__ else folder
+            elsewhere = home not in self._roots
+        self._elsewhere[top] = (module, elsewhere)
+        return elsewhere
+
+    def _holds(self, folder: str) -> bool:
+        """Say whether a folder is function code: under a root and not installed there."""
+        known = self._folders.get(folder)
+        if known is None:
+            known = any(is_source_under(folder, root) for root in self._roots)
+            self._folders[folder] = known
+        return known
+
+
+def is_rewritten(module: ModuleType) -> bool:
+    """Say whether pytest has rewritten the assertions of a module, as it does for test modules."""
+    spec = module.__dict__.get("__spec__")
+    return type(getattr(spec, "loader", None)).__name__ == "AssertionRewritingHook"
+
+
+def _top_level_names(roots: Iterable[str]) -> frozenset[str]:
+    names: set[str] = set()
+    for root in roots:
+        with os.scandir(root) as entries:
+            names.update(entry.name.partition(".")[0] for entry in entries)
+    return frozenset(names)

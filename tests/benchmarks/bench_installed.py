@@ -26,7 +26,10 @@ ARGUMENTS = [
     "-q",
     *(f"-pno:{p.name}" for p in entry_points(group="pytest11") if p.name != OWN),
 ]
-MODULES = "import json, sys, pytest; pytest.main(sys.argv[1:]); print(); print(json.dumps(sorted(sys.modules)))"
+MODULES = (
+    "import json, sys, pytest; pytest.main(sys.argv[1:]); print(); "
+    "print(json.dumps(sorted(sys.modules)))"
+)
 
 
 def _pytest(folder: Path, *command: str) -> str:

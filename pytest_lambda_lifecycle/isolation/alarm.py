@@ -72,7 +72,7 @@ class Alarm(Part):
     # -- the process -------------------------------------------------------------------------------
 
     def enter(self) -> Undo:
-        """Put our handler in place of the test's; the returned call restores the test's."""
+        """Put our handler in place; the returned call restores the handler of the test."""
         if not AVAILABLE or _get_ident() != _MAIN_THREAD:
             return nothing_to_undo
         self._test_handler = _fast.signal(_fast.SIGALRM, self._signalled)
@@ -98,7 +98,7 @@ class Alarm(Part):
             limit = limit if limit > _SOON else _SOON
             self._deadline_at = now + limit
         self._own_at = self._test_at = 0.0
-        # Before the timer is ours: from then on, a signal is.
+        # This comes before the timer is set: each signal after that is for this phase.
         self._active = True
         left, self._test_interval = _setitimer(_REAL, limit, _REPEAT)
         if left or self._own_left:
@@ -107,7 +107,7 @@ class Alarm(Part):
             self._set()
 
     def end(self) -> None:
-        """Keep the function's timer, and restore the test's as far as it has run.
+        """Keep the timer of the function; restore the timer of the test as far as it has run.
 
         If a handler of the test raises in here, call this method again.
         """

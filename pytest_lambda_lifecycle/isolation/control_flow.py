@@ -18,7 +18,7 @@ _CONTROL_FLOW: Final = {
 
 
 def passes_through(exception: BaseException, *, interrupted: bool) -> bool:
-    """Say whether an exception is the test's, so that it must leave function code unchanged.
+    """Say whether an exception belongs to the test, and must leave function code unchanged.
 
     Such exceptions are those of `pytest.fail` and its kin, pytest-timeout (which uses them) and
     Hypothesis, the quit of a debugger, a real Ctrl-C (``interrupted``), and misuse of this library.

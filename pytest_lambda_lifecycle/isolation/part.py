@@ -32,7 +32,7 @@ class PhasePart(Part):
     """A part that the test may change as well, between phases."""
 
     def begin_phase(self) -> None:
-        """Take changes since the last phase for the test's; put the function's values in place.
+        """Attribute changes since the last phase to the test; put the function's values in place.
 
         A part that raises here has changed nothing.
         """

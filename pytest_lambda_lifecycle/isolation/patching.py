@@ -163,7 +163,7 @@ def _is_genuine(owner: Any, value: Any) -> bool:  # noqa: ANN401
 
 
 def _is_of_test(value: Any) -> bool:  # noqa: ANN401
-    """Say whether a value is a test's: a mock, or a function that is not installed.
+    """Say whether a value belongs to a test: a mock, or a function that is not installed.
 
     (coverage is installed, and puts a function of its own in the place of `os._exit`.)
     """

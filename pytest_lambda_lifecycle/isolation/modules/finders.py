@@ -1,9 +1,9 @@
 """`sys.meta_path`, `sys.path_hooks` and `sys.path_importer_cache`: our hook, and changes to them.
 
-The function's entries leave with the environment and return with it.  Nobody tells who has added an
-entry, so that its origin decides: an entry is the function's if its class or function is, or if it
-is a plain finder of the standard library.  Entries that a shared library adds at its import stay
-(six adds one), and so do those of a test.
+Entries of the function leave with the environment and return with it.  A list does not show which
+code has added an entry, so the origin of the entry decides: it belongs to the function if its class
+or function does, or if it is a plain finder of the standard library.  Entries that a shared library
+adds at its import stay (six adds one), and so do those of a test.
 
 We cannot tell whether the function or a test has removed an entry.  So only entries that existed
 when this package was imported, before any test, count as removed by the function.
@@ -120,7 +120,7 @@ class _Changes:
         return [*self._first, *kept, *self._last]
 
     def undone(self, entries: list[Any], before: list[Any]) -> list[Any]:
-        """Return the list of outside, made of the function's.
+        """Return the list of outside, made of the list of the function.
 
         Removed entries return to the places that they had ``before``.
         """

@@ -47,7 +47,7 @@ class Membership:
         self.compiled: dict[str, str] = {}
         """Packages under the import path that cannot be imported twice, with the reason."""
         self.kept: set[str] = set()
-        """Names of modules that would belong to the function, and stay the tests'."""
+        """Names of modules that would belong to the function, and are kept for the tests."""
         self.in_installed_folder = any(map(is_installed, self._roots))
         """A root is itself a folder for installed packages."""
         self._elsewhere: dict[str, tuple[ModuleType | None, bool]] = {}
@@ -69,7 +69,7 @@ class Membership:
             return not self._stays(name, module, False)
         folder = folder_of_module(module)
         if folder is None:
-            # Made by hand: it is the function's if it has a name of the function's.
+            # Made by hand: it belongs to the function if it has the name of one of its modules.
             return is_new and top in self._names
         namesake = top in self._names and self._is_elsewhere(top)
         return (namesake or self._holds(folder)) and not self._stays(name, module, namesake)
@@ -92,7 +92,7 @@ class Membership:
         return [name for name in modules if name.partition(".")[0] in self.compiled]
 
     def _stays(self, name: str, module: ModuleType, namesake: bool) -> bool:
-        """Say whether a module that would belong to the function is the tests'."""
+        """Say whether a module that would belong to the function is kept for the tests."""
         stays = self._keep(name, module, namesake)
         if stays:
             self.kept.add(name)

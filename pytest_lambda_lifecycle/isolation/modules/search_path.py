@@ -1,6 +1,7 @@
-"""`sys.path`: changes of function code stay with the environment, the test's with the test.
+"""`sys.path`: function code and the test may both change it while an environment is entered.
 
-A change during a phase is the function's, a change between phases is the test's.
+A change during a phase belongs to the function and stays with the environment.  A change between
+phases belongs to the test and reaches the outside.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class SearchPath(PhasePart):
 
     @contextmanager
     def outside(self) -> Iterator[None]:
-        """Import a module of ours, or of a library for us, while function code runs.
+        """Import a module for this package while function code runs.
 
         A module in the task root must not pass for one of the standard library.
         """
@@ -79,7 +80,7 @@ class SearchPath(PhasePart):
         self._in_phase = True
 
     def _look(self) -> None:
-        """Take changes since the last phase for the test's."""
+        """Attribute changes since the last phase to the test."""
         self._tests |= {entry: False for entry in self._seen if entry not in sys.path}
         self._tests |= {entry: True for entry in sys.path if entry not in self._seen}
 

@@ -1,8 +1,8 @@
 """Attributes that function code replaces in modules that it shares (``builtins.print = ...``).
 
 Snapshots of much patched modules are taken before Init and compared after it, since that is when
-libraries patch.  A test's own patches of the same modules, made between phases, must not be taken
-for the function's: so nothing is compared at any other time.
+libraries patch.  A test patches the same modules between phases, and its patches must not be
+attributed to the function: so nothing is compared at any other time.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class SharedNamespaces(Part):
                 self._before.append(_snapshot_of(f"{name}.{class_name}", owner))
 
     def compare(self) -> list[str]:
-        """Take changes since `take_snapshots` for the environment's own; return their names."""
+        """Attribute changes since `take_snapshots` to the function; return their names."""
         self._comparing = False
         changes = [change for snapshot in self._before for change in _compare(snapshot)]
         self._before = []
@@ -165,7 +165,7 @@ def _snapshot_of(name: str, owner: object) -> _Snapshot:
 
 
 def _is_passing(value: object) -> bool:
-    """Say whether a value is an environment's, a clock's or a test's, and must not be kept."""
+    """Say whether a value belongs to an environment, a clock or a test, and must not be kept."""
     if type(value) is FunctionType:
         return "_lambda_spy" in vars(value)
     return (type(value) is MethodType and is_own_value(value)) or type(
@@ -188,7 +188,7 @@ def _compare(snapshot: _Snapshot) -> Iterator[tuple[object, str, object, object]
 
 
 def _is_expected(owner: object, name: str, before: object, now: object) -> bool:
-    """Say whether a change is Python's, or one that belongs to another part."""
+    """Say whether Python has made a change, or another part restores it."""
     if name.startswith("__") and not (callable(now) or callable(before)):
         return True  # such as __annotations__
     if owner is logging and name.startswith("_"):

@@ -166,10 +166,10 @@ class World(PhasePart):
             self._remember(self.own_modules(), self._foreign)
 
     def _look(self) -> None:
-        """Take changes of `sys.modules` since the latest phase for the test's.
+        """Attribute changes of `sys.modules` since the latest phase to the test.
 
-        Its stubs stay, and so does the end of them.  But own modules return that the end of a
-        ``patch.dict(sys.modules)`` has thrown out.
+        Its stubs stay, and so do their removals.  But modules of this world return that the end of
+        a ``patch.dict(sys.modules)`` has removed.
         """
         modules = sys.modules
         if self._in_phase or (
@@ -192,7 +192,7 @@ class World(PhasePart):
         self._remember(self._remembered, self._foreign)
 
     def _remember(self, own: dict[str, ModuleType], changed: Collection[str]) -> None:
-        """Take the present `sys.modules` for the work of the function.
+        """Attribute the present `sys.modules` to the function.
 
         Modules of other names than ``changed`` are those of outside.
         """

@@ -1,10 +1,10 @@
 """`os.environ`: both function code and the test may change it while an environment is entered.
 
-A change during a phase is the function's and stays with the environment.  A change between phases
-is the test's (``monkeypatch.setenv`` and its undoing) and reaches the outside when the environment
-leaves.  That would be all, if the two had the same variables to start with.  But the environment's
-own differ: Lambda's, credentials, those of the setting ``environment``.  These names are *managed*.
-For them, a value that appears between phases has one of four origins:
+A change during a phase belongs to the function and stays with the environment.  A change between
+phases (``monkeypatch.setenv`` and its undoing) belongs to the test, and reaches the outside when
+the environment leaves.  That would be all, if both had the same variables to start with.  But the
+environment has some of its own: Lambda's, credentials, those of the setting ``environment``.  Their
+names are *managed*.  A value that a managed name gets between phases has one of four origins:
 
 * The test sets it for the function: it stays with the environment.
 * A tool that had started before the environment entered ends (``mock.patch.dict``), and restores
@@ -42,14 +42,14 @@ _TRACE: Final = "_X_AMZN_TRACE_ID"
 _UNKNOWN: Final = object()
 
 _OVERRIDDEN: dict[str, tuple[str | None, set[str | None]]] = {}
-"""Names that a test has set although they were the environment's.
+"""Names that a test has set although the environment had a value of its own.
 
-Each comes with the value outside, and with those of the environment, which a tool may restore.
+Each comes with the value outside, and with the values of the environment that a tool may restore.
 """
 _LASTING: dict[str, str | None] = {}
 """The value outside of such names when the test that has set them had ended."""
 _MANAGED: dict[str, tuple[str | None, str | None]] = {}
-"""The managed names of environments that have left: the value outside, and the environment's."""
+"""The managed names of environments that have left: the value outside, and the value inside."""
 _WRITTEN: dict[str, tuple[str | None, str | None]] = {}
 """Names that a test has written inside: the value outside, and the one that it has written."""
 
@@ -145,7 +145,7 @@ class Variables(PhasePart):
             self._written.add(name)
 
     def _look(self) -> None:
-        """Take changes since the last phase for the test's."""
+        """Attribute changes since the last phase to the test."""
         if self._in_phase or not self._written:
             return
         now = decoded(DATA)

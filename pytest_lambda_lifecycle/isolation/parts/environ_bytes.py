@@ -71,7 +71,8 @@ def change_variables(
         os.unsetenv(key)
         DATA.pop(key, None)
     for name, value in add:
-        key, encoded = _encode(name), _encode(value)
+        key = _encode(name)
+        encoded = _encode(value)
         os.putenv(key, encoded)
         DATA[key] = encoded
 

@@ -1,4 +1,4 @@
-"""asyncio's current loop and policy: the function's during a phase, the test's otherwise."""
+"""asyncio's loop and policy: those of the function during a phase, and of the test otherwise."""
 
 from __future__ import annotations
 

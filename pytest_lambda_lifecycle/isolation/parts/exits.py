@@ -28,7 +28,7 @@ class ThreadExits(Part):
     """
 
     def __init__(self, is_functions: Callable[[], bool], write: Callable[[str], None]) -> None:
-        """``is_functions`` says whether the current thread is one of the function's."""
+        """``is_functions`` says whether function code has started the current thread."""
         self._is_functions = is_functions
         self._write = write
         self._own: Callable[[threading.ExceptHookArgs], object] | None = None
@@ -62,9 +62,9 @@ class ThreadExits(Part):
 class Exits(Part):
     """Turns `os._exit` and its like into `ProcessEnd`, and notes `atexit` registrations.
 
-    It does so for function code alone: on the thread of the phase, or where the calling module is
-    the function's.  A forked child keeps the real functions.  So does everybody else, as
-    pytest-timeout, which ends a hung session by `os._exit`.
+    It does so for function code alone: on the thread of the phase, or where the calling module
+    belongs to the function.  A forked child keeps the real functions, and so does everybody else:
+    pytest-timeout ends a hung session by `os._exit`.
     """
 
     _raise_signal = staticmethod(signal.raise_signal)

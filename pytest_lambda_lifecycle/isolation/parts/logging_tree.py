@@ -6,13 +6,13 @@ done the other way round for the tree of the environment.  Handlers of pytest an
 stay on the root logger, so that `caplog` and the sections of a report have the function's records.
 
 A snapshot alone goes wrong where a test tool changes a logger between phases, and restores it when
-it likes.  `caplog.set_level` is meant for the function at once, but is the test's: without further
-care it would be saved as the function's level, and the outside would not get it.  If `caplog` then
-restores the level it has found, which was the function's, after the environment has left, the
-outside would keep that for the rest of the run.  `unittest.TestCase.assertLogs` gives a logger
-another list of handlers for a while, and puts the old list back, which may be that of outside, in
-the middle of the environment's life.  So `Logger.setLevel` and `Logger.removeHandler` are watched
-while an environment is entered; a call that is made between phases is the test's.
+it likes.  `caplog.set_level` has to act on the function at once, but belongs to the test: without
+further care the level would be saved with the environment, and the outside would not get it.  If
+`caplog` then restores the level that it has found, a level of the function, after the environment
+has left, the outside would keep that for the rest of the run.  `unittest.TestCase.assertLogs` gives
+a logger another list of handlers for a while, and puts the old list back, which may be the list of
+outside, in the middle of the environment's life.  So `Logger.setLevel` and `Logger.removeHandler`
+are watched while an environment is entered; a call between phases is a call of the test.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from pytest_lambda_lifecycle.isolation.stage import stage
 __all__ = ["LoggingTree", "sweep"]
 
 _FOUND: dict[logging.Logger, tuple[int, int]] = {}
-"""Loggers whose level a test has set inside: the level outside, and the function's.
+"""Loggers whose level a test has set inside: the level outside, and the level of the function.
 
-The test has found the function's level, and may restore that later.
+The test has found the level of the function, and may restore that later.
 """
 _LOGGER_ATTRIBUTES: Final = logging.Logger("any").__dict__.keys() | {"parent", "manager"}
 
@@ -106,15 +106,15 @@ def _begin_process(handlers: _TestHandlers) -> None:
 
 
 def _is_of_test(handler: logging.Handler) -> bool:
-    """Say whether a handler is a test tool's: pytest's, or that of ``assertLogs``."""
+    """Say whether a handler belongs to a test tool: to pytest or to ``assertLogs``."""
     return type(handler).__module__.startswith(("_pytest.", "unittest."))
 
 
 class _TestHandlers:
     """Handlers that a tool had put on loggers before the environment entered, and takes off inside.
 
-    While the tool is at work, its list of handlers is the function's as well.  The list that it
-    puts back is the one of outside, and not the function's.
+    While the tool is at work, function code has its list of handlers as well.  The list that it
+    puts back is the list of outside, and not that of the function.
     """
 
     def __init__(self) -> None:
@@ -227,7 +227,7 @@ def _replace_contents(mapping: dict[Any, Any], contents: dict[Any, Any]) -> None
 
 
 class _TestLevels:
-    """Levels that a test sets between phases: they act at once, and are the test's.
+    """Levels that a test sets between phases: they act at once, and belong to the test.
 
     A tool that had begun before the environment entered may also restore a level that the function
     has anyway: then nothing changes inside, but outside.
@@ -235,7 +235,7 @@ class _TestLevels:
 
     def __init__(self) -> None:
         self._functions: dict[logging.Logger, int] = {}
-        """The function's levels of those loggers that have the test's."""
+        """The levels of the function for those loggers that have a level of the test."""
         self._restored: dict[logging.Logger, int] = {}
         """Levels that a tool has restored where the function has the same."""
         self._given: dict[logging.Logger, int] = {}
@@ -277,7 +277,7 @@ class _TestLevels:
             logger.setLevel(level)
 
     def take_out(self) -> None:
-        """Give the loggers the function's levels, and note the test's for the outside."""
+        """Give the loggers the levels of the function, and note those of the test."""
         self._given = dict(self._restored)
         for logger, functions in self._functions.items():
             if logger.level != functions:
@@ -299,7 +299,7 @@ class _TestLevels:
 def sweep() -> None:
     """Undo levels that a tool has restored after the environments had left.
 
-    `caplog` restores the level that it has found, which was the function's.  Call this when a test
+    `caplog` restores the level that it has found, a level of the function.  Call this when a test
     has ended and no environment is entered.
     """
     for logger, (outside, functions) in _FOUND.items():

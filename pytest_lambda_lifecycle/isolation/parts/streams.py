@@ -63,7 +63,9 @@ class Streams(PhasePart):
         self._stderr = Unbuffered("stderr", self._record)
         self._current = self._stdout, self._stderr
         if self in self._in_place:
-            self._stdout.outside, self._stderr.outside = ended[0].outside, ended[1].outside
+            # The process has ended while its streams are held: the next one has them from now on.
+            self._stdout.outside = ended[0].outside
+            self._stderr.outside = ended[1].outside
             sys.stdout, sys.stderr = self._current
         for stream in ended:
             stream.outside = None
@@ -236,8 +238,8 @@ def _on_a_terminal(text: str) -> str:
 class _Buffer(io.BufferedIOBase):
     """``sys.stdout.buffer`` of the function.
 
-    A wrapper around it closes it when it is collected as garbage: then the function's stream is
-    closed, and not the test's.
+    A wrapper around it closes it when it is collected as garbage: then the stream of the function
+    is closed, and not the stream of the test.
     """
 
     def __init__(self, stream: Unbuffered, name: str) -> None:

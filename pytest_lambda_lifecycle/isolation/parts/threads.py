@@ -16,7 +16,7 @@ from pytest_lambda_lifecycle.isolation.real import RealTime
 __all__ = ["StartedThreads", "end_threads", "function_thread", "is_worker", "start_unwatched"]
 
 start_unwatched: Final = threading.Thread.start
-"""Starts a thread of this package; an entered environment takes others for the function's."""
+"""Starts a thread of this package; `StartedThreads` attributes others to the function."""
 
 _WAITED_AT: Final = "__socket_of_function__"
 """The local variable, in our frames, with the socket at which a thread of the function waits."""
@@ -56,9 +56,9 @@ def end_threads(
 def _ignore_exceptions(thread: Any) -> None:  # noqa: ANN401  # a private attribute of Thread
     """Let a running thread end in silence, whatever it raises.
 
-    Such a thread may end when its environment has long left.  Then `threading.excepthook` is
-    pytest's, which reports an exit as an error of some later test.  The thread calls it through an
-    attribute of its own, and that is the one place that belongs to this thread alone.
+    Such a thread may end when its environment has long left.  Then `threading.excepthook` is the
+    hook of pytest, which reports an exit as an error of some later test.  The thread calls the hook
+    through an attribute of its own, and that is the one place that belongs to this thread alone.
     """
     thread._invoke_excepthook = _report_nothing
 
@@ -129,7 +129,7 @@ class StartedThreads(Part):
         return [one for one in running if not is_worker(one)]
 
     def waiting_at(self, port: int) -> set[threading.Thread]:
-        """Return the threads that wait for an answer from a port of ours."""
+        """Return the threads that wait for an answer from one of our ports."""
         frames = sys._current_frames()
         # Our own frame would hold itself, and so the environment.
         frames.pop(threading.get_ident(), None)

@@ -55,8 +55,8 @@ class EphemeralStorage(PhasePart):
         return patch_attributes((tempfile, _FIND, self._find))
 
     def begin_phase(self) -> None:
-        # Between phases `tempfile.tempdir` is the test's: pytest would otherwise put `tmp_path` of
-        # the whole run into a folder that ends with the environment.
+        # Between phases the test has its own `tempfile.tempdir`: pytest would otherwise put
+        # `tmp_path` of the whole run into a folder that ends with the environment.
         self._tests_tempdir = tempfile.tempdir
         tempfile.tempdir = self._tempdir
 

@@ -5,7 +5,7 @@ leaves, and a difference is the function's doing.  That is not enough for a valu
 change while an environment is entered (Hypothesis sets the recursion limit around each example,
 pytest-benchmark switches the garbage collector off around each round), and it is not possible for
 one that is expensive to read, or that can only be read by setting it.  The functions that set such
-a value are watched instead.  A call in a phase is the function's, any other call is the test's.
+a value are watched instead: a call in a phase is a call of the function, any other of the test.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Values(Part):
         return leave
 
     def _restore(self) -> None:
-        """Save the environment's values and restore the test's, each of them even if one raises."""
+        """Save the values of the environment and restore those of the test, even if one raises."""
         own = dict(self._own)
         problems: list[Exception] = []
         for value, outside in reversed(self._outside.items()):
@@ -74,7 +74,7 @@ class Values(Part):
             raise problems[0]
 
     def _save(self, value: Value, outside: object, own: dict[Value, Any]) -> bool:
-        """Save a value that nobody has watched; say whether the test's has to be restored."""
+        """Save a value that is not watched; say whether the test has another one to restore."""
         now = value.read()
         if not value.same(now, self._inside[value]):
             if value.same(now, value.at_start):

@@ -11,7 +11,7 @@ __all__ = ["WarningsFilters"]
 
 
 class WarningsFilters(PhasePart):
-    """Puts the function's own filters in front of the test's during a phase."""
+    """Puts the filters of the function in front of those of the test during a phase."""
 
     def __init__(self) -> None:
         self._own: list[Any] = []
@@ -30,8 +30,15 @@ class WarningsFilters(PhasePart):
         outside = self._outside
         if inside is not self._inside or len(inside) != self._count:
             self._own = [entry for entry in inside if entry not in outside]
-            getattr(warnings, "_filters_mutated", lambda: None)()
+            _forget_registries()
         warnings.filters = outside
 
     def discard(self) -> None:
         self._own = []
+
+
+def _forget_registries() -> None:
+    """Let modules show warnings again that other filters have let them show once."""
+    mutated = getattr(warnings, "_filters_mutated", None)  # private: it may be missing
+    if mutated is not None:
+        mutated()

@@ -1,4 +1,4 @@
-"""The working directory: the function's during a phase, the test's otherwise."""
+"""The working directory: that of the function during a phase, and that of the test otherwise."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _HeldDirectory:
 
 
 class WorkingDirectory(PhasePart):
-    """Goes to the function's directory when a phase begins, and to the test's when it ends.
+    """Goes to the function's directory when a phase begins, and back when it ends.
 
     `os.chdir` is watched, since asking for the working directory takes as long as going there.
     """

@@ -29,7 +29,11 @@ class Part:
 
 
 class PhasePart(Part):
-    """A part that the test may change as well, between phases."""
+    """A part with a share in each phase.
+
+    Function code alone sees its values (streams, working directory), or the test may change them
+    as well, between phases (variables, `sys.path`).
+    """
 
     def begin_phase(self) -> None:
         """Attribute changes since the last phase to the test; put the function's values in place.

@@ -60,7 +60,7 @@ class TestPhaseThatCannotBegin:
         assert env.invoke().payload == 1
 
 
-def test_a_policy_of_asyncio_that_raises_as_the_phase_begins(environment, monkeypatch):
+def test_asyncio_raises_as_the_phase_begins(environment, monkeypatch):
     env = environment("def handler(event, context): return 1")
     env.invoke()
     before = snapshot()

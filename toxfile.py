@@ -1,8 +1,8 @@
 """Let tox test on each Python that this machine has, and on no other.
 
-tox looks for ``python3.12`` on ``PATH``.  pyenv puts a shim there, which refuses unless that version
-was activated (``pyenv global``, ``.python-version``): so the folders behind the shims go to the end
-of ``PATH``.  uv finds its own, and would download a missing one, which is to be skipped instead.
+tox looks for ``python3.12`` on ``PATH``.  pyenv puts a shim there, which refuses unless that
+version was activated (``pyenv global``, ``.python-version``): so the folders behind the shims go to
+the end of ``PATH``.  uv finds its own, and would download a missing one, which is to be skipped.
 """
 
 from __future__ import annotations

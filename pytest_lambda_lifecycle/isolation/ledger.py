@@ -135,8 +135,8 @@ class ProcessSlice:
         self._claim_thread()
         before = stage.current
         calls, ends = self._phase_with_streams_held if self._streams.held else self._phase
-        # If a part raises, the rest of this iterator tells how many have begun.  A list to which each
-        # part adds its end would be simpler, and takes 2 % of a warm invoke.
+        # If a part raises, the rest of this iterator tells how many have begun.  A list to which
+        # each part adds its end would be simpler, and takes 2 % of a warm invoke.
         begins = iter(calls)
         begun = False
         ended = _UNFINISHED

@@ -42,11 +42,6 @@ class Clock(Protocol):
     resolution_us: int
     """Two moments that differ by no more cannot be ordered: a busy machine blurs them."""
 
-    @property
-    def turn(self) -> Turn:
-        """The turn that runs, or that ran last."""
-        ...
-
     def now_us(self) -> int:
         """Return the moment, in microseconds since the epoch."""
         ...

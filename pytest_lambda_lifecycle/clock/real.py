@@ -50,7 +50,8 @@ class RealClock:
     elapsed = staticmethod(RealTime.perf_counter_ns)
     _shift: Freeze | None = None
     _shifted_us = 0
-    turn = RealTurn(0)
+    begin_turn = RealTurn
+    """A turn is measured in real time, without idle time."""
 
     def now_us(self) -> int:
         """Return microseconds since the epoch, idle time included."""
@@ -88,11 +89,6 @@ class RealClock:
 
     def skip_to(self, to_us: int) -> None:
         """Do nothing: real time passes by itself."""
-
-    def begin_turn(self, limit_us: int) -> RealTurn:
-        """Begin a turn: it is measured in real time, without idle time."""
-        self.turn = turn = RealTurn(limit_us)
-        return turn
 
     @classmethod
     def unshift(cls, modules: Iterable[ModuleType]) -> None:

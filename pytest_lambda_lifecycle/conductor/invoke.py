@@ -50,13 +50,19 @@ class InvokeSequence:
         timeline, clock, state = self._timeline, self._clock, self._state
         first = timeline.size()
         began = clock.elapsed()
-        started = self._started(request, limit, start)
+        state.request_id = request_id = request.request_id
+        deadline_ms = start.deadline_ms or clock.function_time_ms() + limit.us // 1000
+        request.headers.setdefault("Lambda-Runtime-Deadline-Ms", str(deadline_ms))
+        version = self._config.function_version
+        started = InvokeStart(
+            clock.now_us(), request_id, version, deadline_ms, request.trace_id, start.cold
+        )
         timeline.append(started)
         left = limit if start.spent_us == 0 else limit.less(start.spent_us)
         failure: Outcome | None = None
         overhead_us: int | None = None
         if start.failed is not None:
-            done = self._done(started.request_id, start.failed, 0)
+            done = self._done(request_id, start.failed, 0)
         elif self._extensions.present or start.crashed is not None:
             state.move(State.INVOKE)
             done, failure, overhead_us = self._take_turns(request, started, start, left)
@@ -64,7 +70,7 @@ class InvokeSequence:
             state.move(State.INVOKE)
             action = partial(self._cast.runtime.invoke, request)
             outcome = self._runtime_turns.run(action, left)
-            done = self._done(started.request_id, outcome, (clock.elapsed() - began) // 1000)
+            done = self._done(request_id, outcome, (clock.elapsed() - began) // 1000)
         report = self._report(done, start, failure, overhead_us)
         timeline.append(report)
         invocation = Invocation(timeline, first, timeline.size(), started, done, report)
@@ -72,17 +78,6 @@ class InvokeSequence:
             state.phases.append(invocation)
             return invocation
         return self._endings.close_phase(invocation, failure or done.outcome, report.at)
-
-    def _started(self, request: Request, limit: Limit, start: Start) -> InvokeStart:
-        """Return the event START; the deadline goes into the request's headers as well."""
-        clock, request_id = self._clock, request.request_id
-        deadline_ms = start.deadline_ms or clock.function_time_ms() + limit.us // 1000
-        request.headers.setdefault("Lambda-Runtime-Deadline-Ms", str(deadline_ms))
-        self._state.request_id = request_id
-        version = self._config.function_version
-        return InvokeStart(
-            clock.now_us(), request_id, version, deadline_ms, request.trace_id, start.cold
-        )
 
     def _done(self, request_id: str, outcome: Outcome, duration_us: int) -> RuntimeDone:
         done = RuntimeDone(

@@ -15,11 +15,30 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
 )
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.clock.clock import Clock
+    from pytest_lambda_lifecycle.clock.clock import Clock, Turn
     from pytest_lambda_lifecycle.conductor.participants import Process
     from pytest_lambda_lifecycle.lifecycle.rules import Limit
 
-__all__ = ["TurnRunner"]
+__all__ = ["CurrentTurn", "TurnRunner"]
+
+
+class CurrentTurn:
+    """The turn that runs, or that ran last.
+
+    The alarm has this object and not the runner, which refers to the process that has the alarm.
+    """
+
+    turn: Turn | None = None
+
+    def real_time_is_up(self) -> None:
+        """Note that the real time of the turn has passed."""
+        if self.turn is not None:
+            self.turn.real_time_is_up()
+
+    def forgive(self) -> None:
+        """Note that a debugger has stopped the turn."""
+        if self.turn is not None:
+            self.turn.forgive()
 
 
 class TurnRunner:
@@ -28,11 +47,12 @@ class TurnRunner:
     def __init__(self, process: Process, clock: Clock) -> None:
         self._process = process
         self._clock = clock
+        self.current = CurrentTurn()
 
     def run(self, action: Callable[[], Outcome], limit: Limit) -> Outcome:
         """Run ``action()`` as one turn."""
         __tracebackhide__ = True
-        turn = self._clock.begin_turn(limit.us)
+        self.current.turn = turn = self._clock.begin_turn(limit.us)
         interruption: BaseException | None = None
         outcome: Outcome = Exited(1)
         try:

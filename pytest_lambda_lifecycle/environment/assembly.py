@@ -129,15 +129,12 @@ class Assembly:
 
     def _make_process(self) -> None:
         """Make the function's share of the process, and the parts that others have to refer to."""
-        clock = self._clock
         self.process = process = ProcessSlice(f"the environment of {self._config.handler!r}")
+        self._turns = TurnRunner(process, self._clock)
         self._threads = StartedThreads(lambda: process, process.runs_here)
         self._children = Children(process.runs_here)
-        interruption = Interruption(
-            time_is_up=lambda: clock.turn.real_time_is_up(),
-            forgive=lambda: clock.turn.forgive(),
-        )
-        self._alarm = Alarm(interruption)
+        turn = self._turns.current
+        self._alarm = Alarm(Interruption(time_is_up=turn.real_time_is_up, forgive=turn.forgive))
         self._signals = Signals(process.runs_here, self._alarm)
         self.storage = EphemeralStorage()
 
@@ -222,7 +219,6 @@ class Assembly:
         """Make the extensions: objects in this process, and programs."""
         config, clock, endpoint = self._config, self._clock, self._endpoint
         storage, variables = self.storage, self._lambda_variables
-        self._turns = TurnRunner(self.process, clock)
         objects = Objects(
             (one for one in config.extensions if not isinstance(one, Path)),
             endpoint=endpoint,

@@ -18,7 +18,6 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.api.endpoint import Endpoint
-    from pytest_lambda_lifecycle.clock.clock import Clock
     from pytest_lambda_lifecycle.conductor.turns import TurnRunner
     from pytest_lambda_lifecycle.lifecycle.rules import Limit
 
@@ -28,10 +27,9 @@ __all__ = ["Barrier"]
 class Barrier:
     """Holds the conductor until a condition is true, a process has ended, or the time is up."""
 
-    def __init__(self, endpoint: Endpoint, turns: TurnRunner, clock: Clock) -> None:
+    def __init__(self, endpoint: Endpoint, turns: TurnRunner) -> None:
         self._endpoint = endpoint
         self._turns = turns
-        self._clock = clock
 
     def wait(self, done: Callable[[], bool], limit: Limit) -> Outcome | None:
         """Wait until ``done``, for at most ``limit``; return None if all is well."""
@@ -45,7 +43,8 @@ class Barrier:
     def _waiting(self, done: Callable[[], bool]) -> Outcome:
         """Wait inside the environment, since threads of function code may have to go on."""
         __tracebackhide__ = True
-        turn = self._clock.turn
+        turn = self._turns.current.turn
+        assert turn is not None
         until = RealTime.perf_counter() + turn.real_limit
         self._endpoint.registry.wait(lambda: done() or self.ended() is not None or turn.cut, until)
         if done() or self.ended() is not None:

@@ -63,7 +63,7 @@ class ExtensionGroup:
         self._turns = turns
         self._timeline = timeline
         self._clock = clock
-        self._barrier = Barrier(endpoint, turns, clock)
+        self._barrier = Barrier(endpoint, turns)
         self._start_afresh()
 
     def _start_afresh(self) -> None:

@@ -82,28 +82,35 @@ def _name_of(child: subprocess.Popen[Any]) -> str:
 _NOBODY: Final[frozenset[Any]] = frozenset()
 
 
-_REGISTRIES: Final[dict[str, Any]] = {}
+_REGISTRIES: Final[list[Any]] = []
 """The registries of asyncio and multiprocessing, once these are loaded."""
-_NAMES: Final = (
-    ("asyncio.tasks", ("_all_tasks", "_scheduled_tasks")),  # the name differs by version
-    ("multiprocessing.process", ("_children",)),
-)
+_NOT_LOADED: Final = {
+    "asyncio.tasks": ("_all_tasks", "_scheduled_tasks"),  # the name differs by version
+    "multiprocessing.process": ("_children",),
+}
+"""The names of registries, by the module that has one of them and was not loaded so far."""
 
 
 def _all_tasks() -> Sequence[Any]:
     """Return the tasks that asyncio, and the processes that multiprocessing has registered.
 
-    A warm invoke calls this twice, so it is one function.
+    A warm invoke calls this twice.
     """
-    if len(_REGISTRIES) < len(_NAMES):
-        for module, names in _NAMES:
-            if module not in _REGISTRIES and module in sys.modules:
-                known = vars(sys.modules[module])  # another thread may be importing it
-                _REGISTRIES.update((module, known[name]) for name in names if name in known)
-    for registry in _REGISTRIES.values():
+    if not sys.modules.keys().isdisjoint(_NOT_LOADED):
+        _find_registries()
+    for registry in _REGISTRIES:
         if getattr(registry, "data", registry):  # cheaper than the length of a weak set
-            return [one for registry in _REGISTRIES.values() for one in registry]
+            return [one for registry in _REGISTRIES for one in registry]
     return ()
+
+
+def _find_registries() -> None:
+    for module, names in list(_NOT_LOADED.items()):
+        known = vars(sys.modules[module]) if module in sys.modules else {}
+        found = [known[name] for name in names if name in known]
+        if found:  # otherwise another thread is importing the module
+            _REGISTRIES.append(found[-1])
+            del _NOT_LOADED[module]
 
 
 def _describe(one: Any) -> Found | None:  # noqa: ANN401

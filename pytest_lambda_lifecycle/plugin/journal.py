@@ -39,7 +39,7 @@ class Journal:
 
     def show_on(self, report: pytest.TestReport) -> None:
         """Add a section on the environments that the item used."""
-        text = "\n\n".join(entry.text() for entry in self._entries if entry.used())
+        text = "\n\n".join(_shown(entry) for entry in self._entries if entry.used())
         if not text:
             return
         # Of all sections of a report, only those of its longrepr reach junit XML.
@@ -48,6 +48,19 @@ class Journal:
             add_section(TITLE, text)
         else:
             report.sections.append((TITLE, text))
+
+
+def _shown(entry: _Entry) -> str:
+    """Return the text of an entry: an exception here would end the whole run.
+
+    The ``repr`` of an object of function code may raise, or return lone surrogates, which pytest
+    and its plugins cannot write.
+    """
+    try:
+        text = entry.text()
+    except Exception as problem:
+        return f"the timeline cannot be shown: {type(problem).__name__} in a repr of function code"
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class _Entry:

@@ -233,6 +233,38 @@ class TestSection:
         suite.makepyfile(test_it=FAILING)
         suite.runpytest(f"--tb={style}").assert_outcomes(failed=1)
 
+    @pytest.mark.parametrize("workers", ["", "2"])
+    @pytest.mark.parametrize("statement", ["raise RuntimeError", r"return 'caf\udce9'"])
+    def test_a_repr_of_function_code_does_not_end_the_run(self, pytester, statement, workers):
+        pytester.makepyfile(
+            app=f"""
+                class Mistake(Exception):
+                    def __repr__(self): {statement}
+
+                def help():
+                    raise Mistake
+
+                def handler(event, context):
+                    try: help()
+                    except Mistake: return 1
+            """,
+            test_it="""
+                def test_fails(lambda_lifecycle):
+                    env = lambda_lifecycle("app.handler")
+                    env.spy("app.help")
+                    assert env.invoke().payload == 2
+
+                def test_passes(): pass
+            """,
+        )
+        options = ["-p", "xdist", "-n", workers] if workers else []
+        result = pytester.runpytest_subprocess(*options)
+        result.assert_outcomes(failed=1, passed=1)
+        shown = "the timeline cannot be shown: RuntimeError*"
+        if "return" in statement:
+            shown = r"*spy: app.help raised caf\udce9"
+        result.stdout.fnmatch_lines([f"*{TITLE}*", shown])
+
 
 class TestReports:
     def test_junit_xml(self, suite):

@@ -136,12 +136,19 @@ class Unbuffered:
     def write(self, text: str) -> None:
         """Record the text and pass it on at once.
 
-        Lambda's stdout is strict UTF-8 (a lone surrogate raises), its stderr is not.
+        Lambda's stdout is strict UTF-8: a lone surrogate raises `UnicodeEncodeError`.  Its stderr
+        writes such a character backslash-escaped.
         """
         if self._ended:
             raise ValueError(self._ended)
-        if self._errors == "strict":
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        try:
             text.encode()
+        except UnicodeEncodeError:
+            if self._errors == "strict":
+                raise
+            text = text.encode("utf-8", self._errors).decode("utf-8", "replace")
         self._record(self._name, text)
         stream = self.beneath()
         if stream is not None:

@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from pytest_lambda_lifecycle import FunctionError
+
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 
 
@@ -291,3 +293,46 @@ def test_a_kept_stream_writes_to_the_current_stdout(environment, capsys):
     env.invoke()
     assert capsys.readouterr().out == "kept\n"
     assert env.log.count("kept") == 2
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("call", ["write({!r})", "writelines([{!r}])"])
+@pytest.mark.parametrize("written", [b"x", 5, None])
+def test_only_text_can_be_written(environment, stream, call, written):
+    """The words are those of CPython's `io.TextIOWrapper`, which the real runtime writes to."""
+    env = environment(f"""
+        import sys
+        def handler(event, context):
+            sys.{stream}.{call.format(written)}
+    """)
+    kind = type(written).__name__
+    with pytest.raises(FunctionError, match=f"argument must be str, not {kind}") as failed:
+        env.invoke()
+    assert failed.value.error_type == "TypeError"
+    assert "TypeError" in env.log
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        r"sys.stderr.write('caf\udce9')",
+        r"print('caf\udce9', file=sys.stderr)",
+        r"logging.StreamHandler().emit(logging.makeLogRecord({'msg': 'caf\udce9'}))",
+        r"sys.exit('caf\udce9')",
+    ],
+)
+def test_lone_surrogates_on_stderr_are_escaped(environment, statement):
+    env = environment(f"""
+        import logging, sys
+        def handler(event, context):
+            {statement}
+    """)
+    env.invoke(check=False)
+    assert r"caf\udce9" in env.log
+    env.log.encode()
+
+
+def test_a_lone_surrogate_on_stdout_raises(environment):
+    env = environment(r"def handler(event, context): print('caf\udce9')")
+    with pytest.raises(FunctionError, match="UnicodeEncodeError"):
+        env.invoke()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle.lifecycle import rules
@@ -29,16 +28,15 @@ if TYPE_CHECKING:
 __all__ = ["InitSequence", "Start"]
 
 
-@dataclass
 class Start:
     """The part of a request that comes before its invoke."""
 
-    cold: bool = False
+    cold = False
     deadline_ms: int | None = None
     """The deadline of the request, where part of its time is spent already."""
     init_us: int | None = None
     """``Init Duration`` of REPORT."""
-    spent_us: int = 0
+    spent_us = 0
     """The length of a suppressed init, which counts as Duration."""
     restore_us: int | None = None
     failed: Outcome | None = None

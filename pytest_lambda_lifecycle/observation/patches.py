@@ -9,7 +9,6 @@ target in a shared module is changed on entering and restored on leaving.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -52,14 +51,14 @@ class Substitute:
         return Assignment(owner, name, self._value)
 
 
-@dataclass
 class Placement:
     """A probe and its target, which may lie in a module that is not loaded yet."""
 
-    target: Target
-    probe: Probe
-    waiting: bool = False
-    """The module of the target was not imported by a phase so far."""
+    def __init__(self, target: Target, probe: Probe) -> None:
+        self.target = target
+        self.probe = probe
+        self.waiting = False
+        """The module of the target was not imported by a phase so far."""
 
     def unseen(self) -> str:
         """Return why no call of the target can have been seen; ``""`` if one can."""
@@ -71,16 +70,16 @@ class Placement:
         )
 
 
-@dataclass
 class _SharedPatch:
     """An attribute that is shared with the test, patched while the environment is entered."""
 
-    owner: Any
-    name: str
-    probe: Probe
-    original: object
-    before: Assignment | None = None
-    """While patched: the attribute that was set, and its value before that."""
+    def __init__(self, owner: Any, name: str, probe: Probe, original: object) -> None:  # noqa: ANN401
+        self.owner = owner
+        self.name = name
+        self.probe = probe
+        self.original = original
+        self.before: Assignment | None = None
+        """While patched: the attribute that was set, and its value before that."""
 
     def repeats(self, other: _SharedPatch) -> bool:
         return self.owner is other.owner and self.name == other.name and self.probe is other.probe

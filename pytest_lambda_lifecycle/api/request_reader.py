@@ -86,7 +86,7 @@ class RequestReader:
             if name == "content-length":
                 lengths.add(value)
         wishes = headers.get("connection", "").lower().replace(" ", "").split(",")
-        self.last = not is_new or "close" in wishes
+        self.last = "close" in wishes or not (is_new or "keep-alive" in wishes)
         if is_new and headers.get("expect", "").lower() == "100-continue":
             # curl waits for this before it sends a body of more than a megabyte.
             self._connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -114,9 +114,10 @@ class RequestReader:
             if line in (b"\r\n", b"\n"):
                 return
             name, colon, value = line.decode("latin-1").partition(":")
-            if not colon or not name or name.split() != [name]:
+            value = value.strip(" \t\r\n")
+            if not colon or name.split() != [name] or "\r" in value or "\0" in value:
                 raise Malformed(HTTPStatus.BAD_REQUEST)
-            yield name.lower(), value.strip(" \t\r\n")
+            yield name.lower(), value
         raise Malformed(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     # -- the body ---------------------------------------------------------------------------------

@@ -98,6 +98,8 @@ def test_targets_with_more_than_a_path(apis, target):
         (b"GET / HTTP/1.1\r\n: no name\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nA : b\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nA: b\r\n folded: c\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nA: b\0\r\n\r\n", 400),
         (REGISTER + b"Content-Length: x\r\n\r\n", 400),
         (REGISTER + b"Content-Length: -1\r\n\r\n", 400),
         (REGISTER + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
@@ -156,6 +158,24 @@ def test_http_1_0(apis):
     with connected(apis) as client:
         client.sendall(b"GET /2018-06-01/ping HTTP/1.0\r\n\r\n")
         assert received(client).endswith(b"pong")
+
+
+@pytest.mark.parametrize(
+    ("version", "wish", "answers"),
+    [
+        ("1.0", "", 1),
+        ("1.0", "Connection: Keep-Alive\r\n", 2),
+        ("1.0", "Connection: keep-alive, close\r\n", 1),
+        ("1.1", "", 2),
+        ("1.1", "Connection: Close\r\n", 1),
+        ("1.1", "Connection: TE, close\r\n", 1),
+    ],
+)
+def test_a_connection_is_kept_as_the_client_wishes(apis, version, wish, answers):
+    first = f"GET /2018-06-01/ping HTTP/{version}\r\n{wish}\r\n".encode()
+    answer = raw(apis, first + PING)
+    assert answer.count(b"pong") == answers
+    assert (b"Connection: close" in answer) == (answers == 1)
 
 
 def test_a_client_that_waits_for_100_continue(apis):

@@ -11,7 +11,7 @@ import sys
 import warnings
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 __all__ = ["ConfigError", "InvalidTransition", "LifecycleError", "LifecycleWarning"]
 
@@ -88,9 +88,6 @@ class LifecycleError(Exception):
     def __str__(self) -> str:
         text = "\n".join(map(str, self.args))
         return f"{text} [{self.code}]" if self.code else text
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), self.args, {"code": self.code}
 
 
 class InvalidTransition(LifecycleError):

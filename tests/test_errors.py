@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import copy
 import json
 import pickle
 import re
+import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pytest_lambda_lifecycle.errors import CODES, ConfigError, LifecycleError
+import pytest_lambda_lifecycle
+from pytest_lambda_lifecycle.errors import CODES, ConfigError, InvalidTransition, LifecycleError
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "pytest_lambda_lifecycle"
@@ -82,6 +86,10 @@ def pytest_sessionfinish():
 """,
     "pytest.ini": "[pytest]\npythonpath = .\nlambda_lifecycle_watchdog = 0.1\n",
 }
+
+
+def by_pickle(error: Exception) -> Any:
+    return pickle.loads(pickle.dumps(error))
 
 
 def _entries() -> dict[str, tuple[str, str]]:
@@ -162,6 +170,35 @@ def test_the_text_has_all_lines_and_ends_with_the_code() -> None:
 
 
 def test_an_error_keeps_its_lines_and_code_through_pickle() -> None:
-    copy = pickle.loads(pickle.dumps(ConfigError("one", "two", code="LLC202")))
-    assert type(copy) is ConfigError
-    assert (copy.args, copy.code) == (("one", "two"), "LLC202")
+    made = by_pickle(ConfigError("one", "two", code="LLC202"))
+    assert type(made) is ConfigError
+    assert (made.args, made.code) == (("one", "two"), "LLC202")
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, by_pickle])
+def test_copies_of_an_error_keep_notes_and_attributes(duplicate: Any) -> None:
+    error = InvalidTransition("cannot invoke", code="LLC101")
+    error.__notes__ = ["seen in the nightly run"]  # `add_note` is of Python 3.11
+    error.attempt = 2
+    made = duplicate(error)
+    assert (made.args, made.code) == (("cannot invoke",), "LLC101")
+    assert (made.__notes__, made.attempt) == (["seen in the nightly run"], 2)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ExtensionError",
+        "FunctionError",
+        "FunctionTimeout",
+        "InitError",
+        "PayloadTooLarge",
+        "RuntimeExit",
+    ],
+)
+def test_reports_name_a_failure_of_the_function_as_tests_import_it(name: str) -> None:
+    error = getattr(pytest_lambda_lifecycle, name)("ValueError", "no id")
+    shown = traceback.format_exception_only(error)[0]
+    assert shown.startswith(f"pytest_lambda_lifecycle.{name}: ValueError: no id")
+    assert type(by_pickle(error)) is type(error)
+    assert by_pickle(error).error_type == "ValueError"

@@ -3,11 +3,15 @@ them.
 
 The caller of a real Lambda function would see the same failures.  Misuse of this library is
 `LifecycleError`.
+
+Each exception names the package as its module: pytest shows the module's name in front of the
+class, and its summary has few characters in a line.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
 from pytest_lambda_lifecycle.lifecycle.outcome import (
@@ -34,11 +38,16 @@ __all__ = [
 ]
 
 
+_MODULE: Final = __name__.partition(".")[0]
+
+
 class FunctionError(Exception):
     """The function failed, as its caller would see it.
 
     The original exception, if there was one, is the ``__cause__`` with its traceback intact.
     """
+
+    __module__ = _MODULE
 
     def __init__(
         self,
@@ -68,6 +77,8 @@ class FunctionError(Exception):
 class InitError(FunctionError):
     """Init failed: the handler could not be loaded, or the code around it raised."""
 
+    __module__ = _MODULE
+
     _hint = ""
 
     def explain(self, hint: str) -> None:
@@ -84,9 +95,13 @@ class InitError(FunctionError):
 class FunctionTimeout(FunctionError):
     """The function overran its timeout: it was killed and the environment was reset."""
 
+    __module__ = _MODULE
+
 
 class RuntimeExit(FunctionError):
     """The runtime's process would have ended (`sys.exit`, `os._exit`, a signal): it is reset."""
+
+    __module__ = _MODULE
 
 
 class ExtensionError(FunctionError):
@@ -97,6 +112,8 @@ class ExtensionError(FunctionError):
     still has the payload.
     """
 
+    __module__ = _MODULE
+
     extension = ""
     """Its name."""
 
@@ -106,6 +123,8 @@ class ExtensionError(FunctionError):
 
 class PayloadTooLarge(FunctionError):
     """The event or the response is over Lambda's limit for a synchronous invoke (in bytes)."""
+
+    __module__ = _MODULE
 
 
 def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:

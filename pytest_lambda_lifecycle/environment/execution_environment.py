@@ -212,7 +212,9 @@ class ExecutionEnvironment:
         return error
 
     def idle(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
-        """Freeze the environment and let time pass: timers that came due fire late.
+        """Freeze the environment and let time pass.
+
+        Nothing of it runs, and timers that came due fire late when it runs again.
 
         Under ``lambda_clock`` it takes no time; without it, wall and monotonic time are shifted for
         the whole process until the test ends.  Past the setting ``idle_timeout`` the environment
@@ -287,7 +289,11 @@ class ExecutionEnvironment:
 
     @property
     def state(self) -> str:
-        """The present state: ``"new"``, ``"init"``, ``"ready"``, ``"invoke"``, ``"closed"``…"""
+        """The present state.
+
+        ``"new"``, ``"init"``, ``"snapshot"``, ``"restore"``, ``"ready"``, ``"invoke"``,
+        ``"crashed"``, ``"reset"``, ``"shutdown"`` or ``"closed"``.
+        """
         return str(self._conductor.state.value)
 
     @property
@@ -327,7 +333,10 @@ class ExecutionEnvironment:
 
     @property
     def log(self) -> str:
-        """The text that CloudWatch shows: the function's output, and START, END, REPORT lines."""
+        """The text that CloudWatch shows.
+
+        It has the function's output and the platform's START, END, REPORT and other lines.
+        """
         return projections.log_text(self.timeline)
 
     @property
@@ -385,7 +394,12 @@ class ExecutionEnvironment:
         return self._parts.probes.spy(target)
 
     def patch(self, target: str, value: object) -> None:
-        """Replace ``"package.module.name"`` by ``value`` until the environment ends."""
+        """Replace ``"package.module.name"`` by ``value`` until the environment ends.
+
+        Asked before the first phase, the patch is in place for Init as well.  Raises
+        `LifecycleError` if the target does not exist (for a module that is not loaded: when Init
+        imports it), or if Init has bound it already.
+        """
         __tracebackhide__ = True
         self._require_open(f"patch {target!r}")
         self._parts.probes.patch(target, value)

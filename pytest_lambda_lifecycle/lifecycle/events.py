@@ -76,7 +76,7 @@ class RuntimeInit(Event):
 
 @dataclass(slots=True)
 class FunctionInit(Event):
-    """Third sub-phase of Init: the runtime imports the handler's module."""
+    """Third sub-phase of Init: the import of the handler's module, whose top-level code runs."""
 
     handler: str
     name: ClassVar[str] = "function_init"
@@ -193,7 +193,10 @@ class ShutdownReport(Event):
 
 @dataclass(slots=True)
 class Reset(Event):
-    """The environment was reset: globals are gone, ``/tmp`` stays; the next invoke inits."""
+    """The processes of the environment ended, as after a failure.
+
+    Globals are gone, ``/tmp`` stays, and the next invoke inits inside itself.
+    """
 
     reason: str
     error_type: str = ""
@@ -202,7 +205,10 @@ class Reset(Event):
 
 @dataclass(slots=True)
 class Recycled(Event):
-    """Lambda took the environment away: the next invoke gets a new one with an empty ``/tmp``."""
+    """Lambda took the environment away.
+
+    The next invoke gets a new one, with an empty ``/tmp`` and a new log stream.
+    """
 
     log_stream: str
     name: ClassVar[str] = "recycled"
@@ -233,7 +239,10 @@ class SpyCall(Event):
 
 @dataclass(slots=True)
 class AtexitIgnored(Event):
-    """Function code registered ``function`` with `atexit`, which never runs, as on Lambda."""
+    """Function code registered ``function`` with `atexit`.
+
+    It never runs, as on Lambda: SIGKILL ends the process.
+    """
 
     function: str
     name: ClassVar[str] = "atexit_ignored"
@@ -241,7 +250,10 @@ class AtexitIgnored(Event):
 
 @dataclass(slots=True)
 class SharedModule(Event):
-    """A package of the task root is imported once and shared by all environments; ``reason``."""
+    """A package of the task root is imported once and shared by all environments.
+
+    ``reason`` says why.
+    """
 
     module: str
     reason: str
@@ -250,7 +262,10 @@ class SharedModule(Event):
 
 @dataclass(slots=True)
 class SharedChange(Event):
-    """Init set or deleted ``target``, a name of a shared module; leaving undoes it."""
+    """Init set or deleted ``target``, a name of a shared module.
+
+    The change is undone whenever the environment leaves.
+    """
 
     target: str
     name: ClassVar[str] = "shared_change"

@@ -56,7 +56,7 @@ class ExtensionNotified(Event):
 
 @dataclass(slots=True)
 class ExtensionDone(Event):
-    """An extension finished its share of an event, after ``duration_us``."""
+    """An extension asked for its next event: it finished the one before after ``duration_us``."""
 
     extension: str
     duration_us: int
@@ -115,7 +115,10 @@ class Signal(Event):
     signal: str
     """``"SIGTERM"`` or ``"SIGKILL"``."""
     outcome: str = ""
-    """The result of the signal handler (``"exit status 0"``, ``"returned"``), or ``""``."""
+    """The result of the signal handler, or ``""`` without one.
+
+    ``"exit status 0"``, ``"ValueError: ..."`` or ``"returned"``, for example.
+    """
     duration_us: int = 0
     """How long the participant took to end, or until it was killed."""
     name: ClassVar[str] = "signal"

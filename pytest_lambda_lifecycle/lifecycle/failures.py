@@ -99,7 +99,10 @@ class FunctionTimeout(FunctionError):
 
 
 class RuntimeExit(FunctionError):
-    """The runtime's process would have ended (`sys.exit`, `os._exit`, a signal): it is reset."""
+    """The runtime's process would have ended: `sys.exit`, `os._exit` or a signal.
+
+    The environment was reset.
+    """
 
     __module__ = _MODULE
 

@@ -39,7 +39,7 @@ class Invocation(Phase):
     raw: bytes
     """The caller's response in bytes: as the runtime posted it, or the platform's own error."""
     content_type: str
-    """``application/json``, or ``application/unknown`` for bytes of a handler."""
+    """Type of `raw`: ``application/json``, or ``application/unknown`` for bytes of a handler."""
 
     def __init__(
         self,

@@ -86,7 +86,10 @@ class ApiError(Exception):
         self.message = message
 
     def reply(self) -> Reply:
-        """Return the answer as the Runtime Interface Emulator writes it."""
+        """Return the answer as the Runtime Interface Emulator writes it.
+
+        The message comes first, and a newline is at the end.
+        """
         return json_reply(self.status, {"errorMessage": self.message, "errorType": self.error_type})
 
 

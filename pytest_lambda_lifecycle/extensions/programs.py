@@ -179,7 +179,7 @@ def extension_programs(config: FunctionConfig, clock: Clock) -> list[tuple[str, 
 
 
 def extension_variables(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of an extension ("Runtime environment variables").
+    """Return the variables of an extension (Developer Guide, "Runtime environment variables").
 
     ``PYTHONPATH`` begins with a folder of this package, which makes Python resolve the names of the
     sandbox.

@@ -79,11 +79,13 @@ class LifecycleError(Exception):
     further lines have the state, the source of a value and the remedy.
     """
 
+    code: str = ""
+    """``"LLC101"`` and so on: the kind of misuse, explained in ``docs/errors.md``."""
+
     def __init__(self, *lines: str, code: str = "") -> None:
         """``lines`` are joined by line ends; ``code`` is one of `CODES`."""
         super().__init__(*lines)
         self.code = code
-        """``"LLC101"`` and so on: the kind of misuse, explained in ``docs/errors.md``."""
 
     def __str__(self) -> str:
         text = "\n".join(map(str, self.args))

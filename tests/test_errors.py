@@ -169,6 +169,14 @@ def test_the_text_has_all_lines_and_ends_with_the_code() -> None:
     assert str(LifecycleError("cannot do this")) == "cannot do this"
 
 
+def test_a_subclass_with_a_constructor_of_its_own_has_a_text() -> None:
+    class OfTheSuite(LifecycleError):
+        def __init__(self, attempt: int) -> None:
+            self.attempt = attempt
+
+    assert str(OfTheSuite(2)) == "2"
+
+
 def test_an_error_keeps_its_lines_and_code_through_pickle() -> None:
     made = by_pickle(ConfigError("one", "two", code="LLC202"))
     assert type(made) is ConfigError

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+# `signal.getsignal` is replaced while an environment is entered.
+import _signal  # type: ignore[import-not-found]
 import codecs
 import contextlib
 import io
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TextIO
 
+from pytest_lambda_lifecycle.errors import warn
 from pytest_lambda_lifecycle.isolation.part import PhasePart, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.stage import stage
@@ -24,6 +28,11 @@ __stands_for__ = "bootstrap_streams"
 
 RecordOutput = Callable[[str, str], None]
 """Records text on the timeline; takes the name of the stream and the text."""
+
+_FROM_C: Final = (OSError, ValueError, AttributeError, TypeError, LookupError)
+"""Errors of a stream that is written in C, or that lacks a method."""
+_REFUSALS: Final[list[str]] = []
+"""Errors of the test's streams that nobody has been warned of yet."""
 
 
 class Streams(PhasePart):
@@ -41,6 +50,7 @@ class Streams(PhasePart):
         self._stderr = Unbuffered("stderr", record)
         self._current: tuple[Any, Any] = (self._stdout, self._stderr)
         """The objects that function code has left in `sys.stdout` and `sys.stderr`."""
+        self._refusals_reported = False
 
     def hold(self) -> Undo:
         """Keep the streams in place between turns, as threads of the function go on.
@@ -93,6 +103,20 @@ class Streams(PhasePart):
             _flush(current[1])
         self._stdout.outside = None
         self._stderr.outside = None
+        if _REFUSALS and not self._in_place:
+            self._report_refusals()
+
+    def _report_refusals(self) -> None:
+        """Warn of the first text that a stream of the test has refused, once per environment.
+
+        That is done when no phase runs: a warning may be an error, which must not be raised into a
+        handler that invokes this environment.
+        """
+        first = _REFUSALS[0]
+        _REFUSALS.clear()
+        if not self._refusals_reported:
+            self._refusals_reported = True
+            warn(f"{first}; the function goes on, and env.log has the text")
 
 
 def _flush(stream: object) -> None:
@@ -113,7 +137,13 @@ class Unbuffered:
     before the phase, at other times to the one that is there now.  Function code may close, detach
     or wrap this object; the streams of the test stay as they are.  The name is that of the proxy
     which the real runtime installs (awslambdaric ``bootstrap.py``).
+
+    The stream of the test may be unable to take a text: a terminal that is not UTF-8, a full disk
+    behind pytest's capture.  Lambda's log takes each text, so no such error reaches function code.
     """
+
+    encoding: Final = "utf-8"
+    """The encoding of Lambda's streams; that of the stream of the test does not matter."""
 
     def __init__(self, name: str, record: RecordOutput) -> None:
         self._name = name
@@ -150,10 +180,14 @@ class Unbuffered:
                 raise
             text = text.encode("utf-8", self._errors).decode("utf-8", "replace")
         self._record(self._name, text)
-        stream = self.beneath()
-        if stream is not None:
-            stream.write(_on_a_terminal(text) if "\r" in text else text)
-            stream.flush()
+        try:
+            stream = self.beneath()
+            if stream is not None:
+                stream.write(_on_a_terminal(text) if "\r" in text else text)
+                stream.flush()
+        except Exception as error:
+            if not self._settle(error, text):
+                raise
 
     def writelines(self, lines: Iterable[str]) -> None:
         """Write each line, as `io.TextIOBase.writelines` does."""
@@ -167,15 +201,44 @@ class Unbuffered:
         """
         if text:
             self._record(self._name, text)
-        stream = self.beneath()
-        below = getattr(stream, "buffer", None)
-        if below is not None:
-            stream.flush()
-            below.write(data)
-            below.flush()
-        elif stream is not None:
-            stream.write(text)
-            stream.flush()
+        try:
+            stream = self.beneath()
+            below = getattr(stream, "buffer", None)
+            if below is not None:
+                stream.flush()
+                below.write(data)
+                below.flush()
+            elif stream is not None:
+                stream.write(text)
+                stream.flush()
+        except Exception as error:
+            if not self._settle(error, text):
+                raise
+
+    def _settle(self, error: Exception, text: str) -> bool:
+        """Deal with an error of the test's stream; say whether it was one.
+
+        Text that the stream cannot encode is written once more, with escapes.  Other errors are
+        noted, for a warning.
+        """
+        if not _comes_from_stream(error):
+            return False
+        try:
+            if isinstance(error, UnicodeEncodeError):
+                stream = self.beneath()
+                known = text.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
+                stream.write(_on_a_terminal(known))
+                stream.flush()
+                return True
+        except Exception as problem:
+            if not _comes_from_stream(problem):
+                raise
+            error = problem
+        _REFUSALS.append(
+            f"sys.{self._name} of the test has refused output of function code "
+            f"({type(error).__name__}: {error})"
+        )
+        return True
 
     def flush(self) -> None:
         """Do nothing: nothing is held back here."""
@@ -188,6 +251,11 @@ class Unbuffered:
         if self._buffer is None:
             self._buffer = _Buffer(self, f"<{self._name}>")
         return self._buffer
+
+    @property
+    def errors(self) -> str:
+        """The treatment of characters that cannot be encoded."""
+        return self._errors
 
     @property
     def closed(self) -> bool:
@@ -225,12 +293,36 @@ class Unbuffered:
             # The stream may be that of another environment whose handler invokes this one.
             while isinstance(stream, Unbuffered):
                 stream = stream.outside if stream is not self else None
-            if stream is not None and not stream.closed:
+            if stream is not None and not getattr(stream, "closed", False):
                 return stream
         return None
 
     def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401  # as the real stream
         return getattr(self.beneath(), attribute)
+
+
+def _comes_from_stream(error: Exception) -> bool:
+    """Say whether a stream of the test raised an error, and not a handler of a signal.
+
+    Function code may set a timer whose handler raises (`TimeoutError` in most decorators for
+    timeouts), or raise into another thread.  Such an exception can arrive while text is written.
+    """
+    entry = error.__traceback__
+    entry = entry.tb_next if entry is not None else None
+    if entry is None:
+        unnumbered = isinstance(error, TimeoutError) and error.errno is None
+        return isinstance(error, _FROM_C) and not unnumbered
+    handlers = {_code_of(_signal.getsignal(number)) for number in signal.valid_signals()}
+    while entry is not None:
+        if entry.tb_frame.f_code in handlers:
+            return False
+        entry = entry.tb_next
+    return True
+
+
+def _code_of(handler: object) -> object:
+    function = handler if hasattr(handler, "__code__") else type(handler).__call__
+    return getattr(function, "__code__", None)
 
 
 def _on_a_terminal(text: str) -> str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import gc
 import io
 import os
 import re
+import signal
 import sys
+import textwrap
+import time
+import warnings
+from unittest import mock
 
 import pytest
 
-from pytest_lambda_lifecycle import FunctionError
+from pytest_lambda_lifecycle import FunctionError, LifecycleWarning
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 
@@ -336,3 +343,156 @@ def test_a_lone_surrogate_on_stdout_raises(environment):
     env = environment(r"def handler(event, context): print('caf\udce9')")
     with pytest.raises(FunctionError, match="UnicodeEncodeError"):
         env.invoke()
+
+
+SNOWMAN = r"""
+    import logging, sys
+    def handler(event, context):
+        print("snow: \u2603")
+        print("to stderr: \u2603", file=sys.stderr)
+        sys.stdout.buffer.write("bytes: \u2603\n".encode())
+        logging.getLogger().error("logged: \u2603")
+        return [sys.stdout.encoding, sys.stdout.errors, sys.stderr.errors]
+"""
+
+
+class TestStreamOfTheTestThatRefusesText:
+    @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252", "shift_jis"])
+    def test_what_its_encoding_lacks_is_escaped(self, environment, monkeypatch, encoding):
+        outside = io.TextIOWrapper(io.BytesIO(), encoding, newline="\n")
+        monkeypatch.setattr(sys, "stdout", outside)
+        monkeypatch.setattr(sys, "stderr", outside)
+        env = environment(SNOWMAN)
+        assert env.invoke().payload == ["utf-8", "strict", "backslashreplace"]
+        written = outside.buffer.getvalue()
+        for what in "snow", "to stderr", "logged":
+            assert f"{what}: \u2603\n" in env.log
+            assert f"{what}: \\u2603\n".encode() in written
+        assert "bytes: \u2603\n".encode() in written
+        assert "bytes: \u2603\n" in env.log
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            OSError(errno.ENOSPC, "No space left on device"),
+            BrokenPipeError(errno.EPIPE, "Broken pipe"),
+            ValueError("I/O operation on closed file."),
+            RuntimeError("not now"),
+        ],
+    )
+    @pytest.mark.parametrize("method", ["write", "flush"])
+    def test_another_error_is_reported_once(self, environment, monkeypatch, error, method):
+        outside = io.StringIO()
+        monkeypatch.setattr(outside, method, mock.Mock(side_effect=error), raising=False)
+        monkeypatch.setattr(sys, "stdout", outside)
+        env = environment("def handler(event, context):\n    print('one')\n    print('two')")
+        with pytest.warns(LifecycleWarning) as warned:
+            assert [env.invoke().payload for _ in range(2)] == [None, None]
+        (warning,) = warned
+        assert str(error) in str(warning.message)
+        assert "sys.stdout of the test has refused output" in str(warning.message)
+        assert warning.filename == __file__
+        assert env.log.count("one\ntwo\n") == 2
+
+    def test_a_full_disk(self, environment, monkeypatch):
+        if not os.path.exists("/dev/full"):
+            pytest.skip("needs /dev/full")
+        with open("/dev/full", "w", buffering=1) as outside, contextlib.suppress(OSError):
+            monkeypatch.setattr(sys, "stdout", outside)
+            env = environment(SNOWMAN)
+            with pytest.warns(LifecycleWarning, match="No space left"):
+                env.invoke()
+            monkeypatch.undo()
+            outside.close()
+        assert "logged: \u2603\n" in env.log
+
+    def test_a_warning_that_is_an_error_is_the_error_of_the_test(self, environment, monkeypatch):
+        monkeypatch.setattr(sys, "stdout", mock.Mock(closed=False))
+        sys.stdout.write.side_effect = OSError(errno.ENOSPC, "full")
+        env = environment("""
+            def handler(event, context):
+                try: print("text")
+                except BaseException as error: return str(error)
+        """)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(LifecycleWarning, match="full"):
+                env.invoke()
+        assert env.invoke().payload is None
+
+    def test_a_nested_invoke_does_not_raise_into_the_outer_handler(
+        self, environment, write, monkeypatch
+    ):
+        write("inner.py", "def handler(event, context): print('inner')")
+        inner = environment(handler="inner.handler")
+        outer = environment("""
+            def handler(event, context):
+                try: call()
+                except BaseException: pass
+            def call(): ...
+        """)
+        outer.patch("app.call", lambda: inner.invoke() and None)
+        monkeypatch.setattr(sys, "stdout", mock.Mock(closed=False))
+        sys.stdout.write.side_effect = OSError(errno.ENOSPC, "full")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(LifecycleWarning, match="full"):
+                outer.invoke()
+        assert "inner\n" in inner.log
+
+    def test_a_stream_with_write_alone_is_enough(self, environment, monkeypatch):
+        class Minimal:
+            text = ""
+
+            def write(self, text):
+                self.text += text
+
+        monkeypatch.setattr(sys, "stdout", outside := Minimal())
+        with pytest.warns(LifecycleWarning, match="no attribute 'flush'"):
+            environment("def handler(event, context): print('text')").invoke()
+        assert outside.text == "text\n"
+
+    @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+    @pytest.mark.parametrize(
+        ("timer", "number"), [("ITIMER_REAL", "SIGALRM"), ("ITIMER_PROF", "SIGPROF")]
+    )
+    def test_a_signal_handler_of_the_function_still_raises(
+        self, environment, monkeypatch, timer, number
+    ):
+        class Slow(io.StringIO):
+            def write(self, text):
+                until = time.monotonic() + 5
+                while text == "text" and time.monotonic() < until:
+                    pass
+                return len(text)
+
+        env = environment(f"""
+            import signal
+            def late(number, frame):
+                signal.setitimer(signal.{timer}, 0)
+                raise TimeoutError("too late")
+            def handler(event, context):
+                signal.signal(signal.{number}, late)
+                signal.setitimer(signal.{timer}, 0.05)
+                try: print("text", end="")
+                except TimeoutError: return "timed out"
+        """)
+        monkeypatch.setattr(sys, "stdout", Slow())
+        assert env.invoke().payload == "timed out"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_a_run_without_capture_on_a_terminal_that_is_not_utf_8(pytester, monkeypatch, encoding):
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    pytester.makepyfile(app=textwrap.dedent(SNOWMAN))
+    pytester.makepyfile(
+        test_it="""
+            def test_it(lambda_lifecycle):
+                env = lambda_lifecycle("app.handler")
+                env.invoke()
+                assert "snow: \\u2603" in env.log
+        """
+    )
+    result = pytester.runpytest_subprocess("-s", "-p", "no:randomly")
+    result.assert_outcomes(passed=1)
+    assert r"snow: \u2603" in result.stdout.str()

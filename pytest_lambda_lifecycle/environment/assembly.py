@@ -135,7 +135,11 @@ class Assembly:
         self._children = Children(process.runs_here)
         turn = self._turns.current
         self._alarm = Alarm(Interruption(time_is_up=turn.real_time_is_up, forgive=turn.forgive))
-        self._signals = Signals(process.runs_here, self._alarm)
+        self._signals = Signals(
+            process.runs_here,
+            lambda: process.runs_here() or function_thread() is process,
+            self._alarm,
+        )
         self.storage = EphemeralStorage()
 
     def _make_endpoint(self) -> None:

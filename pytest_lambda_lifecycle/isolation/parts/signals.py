@@ -1,4 +1,4 @@
-"""Handlers that function code installs through `signal`."""
+"""Handlers and timers that function code sets through `signal`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,24 @@ from typing import Any, Final
 from pytest_lambda_lifecycle.isolation.alarm import Alarm
 from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.lifecycle.outcome import ProcessEnd
 
 __all__ = ["Signals"]
 
 _ALARM: Final = getattr(signal, "SIGALRM", None)
 _REAL_TIMER: Final = getattr(signal, "ITIMER_REAL", None)
+_TIMER_OF: Final[dict[int, int]] = {
+    getattr(signal, number): getattr(signal, timer)
+    for number, timer in (("SIGPROF", "ITIMER_PROF"), ("SIGVTALRM", "ITIMER_VIRTUAL"))
+    if hasattr(signal, number)
+}
+"""The timers of CPU time, by the numbers of their signals; there are none on Windows."""
+_SIGNAL_OF: Final[dict[Any, Any]] = {
+    _REAL_TIMER: _ALARM,
+    **{timer: number for number, timer in _TIMER_OF.items()},
+}
+_SOON: Final = 0.01
+"""Seconds of CPU time after which a timer that has rung between phases rings again."""
 _PENDING: Final[list[Undo]] = []
 """Restores signal handlers on the main thread, for environments that left on another thread.
 
@@ -32,6 +45,10 @@ class Signals(Part):
     The functions of `signal` are watched, since a test may install handlers as well, which must
     stay (`asyncio.run` installs one for SIGINT).  SIGALRM and its timer are shared with the
     deadline: see `Alarm`.
+
+    A timer without its handler ends pytest, since the default action of its signal ends the
+    process.  So timers stop before their handlers are taken away, and are frozen with the
+    environment: they go on with the time that was left once their handlers are back.
     """
 
     _real: Final = {
@@ -40,17 +57,25 @@ class Signals(Part):
         if hasattr(signal, name)
     }
 
-    def __init__(self, in_phase: Callable[[], bool], alarm: Alarm) -> None:
+    def __init__(
+        self, in_phase: Callable[[], bool], is_functions: Callable[[], bool], alarm: Alarm
+    ) -> None:
+        """``is_functions`` tells of the current thread whether it runs code of the function."""
         self._in_phase = in_phase
+        self._is_functions = is_functions
         self._alarm = alarm
         self._own: dict[int, Any] = {}
         self._outside: dict[int, Any] = {}
+        self._own_timers: dict[int, tuple[float, float]] = {}
+        """Seconds left and interval of the function's timers, while the environment is away."""
+        self._outside_timers: dict[int, tuple[float, float]] = {}
+        """The same of the test's timers that the function has replaced."""
         self.interrupted = False
         """A SIGINT arrived while the environment was entered."""
 
     def enter(self) -> Undo:
         if not _on_main_thread():
-            return nothing_to_undo
+            return self._enter_on_another_thread()
         while _PENDING:
             _PENDING.pop()()
         self._outside = {}
@@ -60,8 +85,10 @@ class Signals(Part):
             self._outside[number] = self._real["signal"](number, handler)
         watched = ((signal, name, getattr(self, f"_watched_{name}")) for name in self._real)
         unwatch = patch_attributes(*watched, yielding=True)
+        self._start_timers(self._own_timers)
 
         def leave() -> None:
+            self._own_timers = self._stop_timers()
             unwatch()
             self._own = {number: self._real["getsignal"](number) for number in self._outside}
             if _on_main_thread():
@@ -71,28 +98,61 @@ class Signals(Part):
 
         return leave
 
+    def _enter_on_another_thread(self) -> Undo:
+        """Watch the timers, which any thread may set; Python sets handlers on the main thread."""
+        if _REAL_TIMER is None:
+            return nothing_to_undo
+        unwatch = patch_attributes(
+            (signal, "setitimer", self._watched_setitimer),
+            (signal, "alarm", self._watched_alarm),
+            yielding=True,
+        )
+
+        def leave() -> None:
+            self._stop_timers()
+            unwatch()
+
+        return leave
+
     def discard(self) -> None:
         self._own = {}
+        self._own_timers = {}
+
+    def _start_timers(self, timers: dict[int, tuple[float, float]]) -> None:
+        for which, timer in timers.items():
+            self._outside_timers[which] = self._real["setitimer"](which, *timer)
+
+    def _stop_timers(self) -> dict[int, tuple[float, float]]:
+        """Restore the test's timers; return those of the function that run."""
+        own = {}
+        for which in list(self._outside_timers):
+            timer = self._real["setitimer"](which, *self._outside_timers.pop(which))
+            if timer[0]:
+                own[which] = timer
+        return own
 
     def functions_own(self, number: int) -> Any:  # noqa: ANN401  # signal.getsignal's type
         """Return the handler that function code has installed for a signal, by default SIG_DFL."""
         if number in self._outside:
-            return self._real["getsignal"](number)
-        return self._own.get(number, signal.SIG_DFL)
+            return _unwrapped(self._real["getsignal"](number))
+        return _unwrapped(self._own.get(number, signal.SIG_DFL))
 
     def apart(self) -> Undo:
         """Begin the turn of another process in the same phase.
 
-        The returned call ends that turn, and forgets the handlers of that process.
+        The returned call ends that turn, and forgets the handlers and timers of that process.
         """
+        timers = self._stop_timers()
         own = {number: self._real["getsignal"](number) for number in self._outside}
 
         def end() -> None:
+            self._stop_timers()
             for number in self._outside.keys() - own.keys():
                 self._real["signal"](number, self._outside.pop(number))
             for number, handler in own.items():
                 if self._real["getsignal"](number) is not handler:
                     self._real["signal"](number, handler)
+            self._start_timers(timers)
 
         return end
 
@@ -112,33 +172,78 @@ class Signals(Part):
     # -- functions that stand in `signal` while the environment is entered -------------------------
 
     def _shares_timer(self) -> bool:
-        return self._alarm.active and self._in_phase()
+        return self._alarm.active and self._is_functions()
 
     def _watched_signal(self, signalnum: int, handler: Any) -> Any:  # noqa: ANN401  # as signal's
         if signalnum == _ALARM and self._alarm.installed:
             return self._alarm.set_handler(handler)
+        in_phase = self._in_phase()
+        acts = callable(handler) or handler == signal.SIG_DFL
+        if acts and in_phase and signalnum in _TIMER_OF:
+            handler = _TimerHandler(handler, self._in_phase)
         before = self._real["signal"](signalnum, handler)
-        if self._in_phase():
+        if in_phase:
             self._outside.setdefault(int(signalnum), before)
-        return before
+        return _unwrapped(before)
 
     def _watched_getsignal(self, signalnum: int) -> Any:  # noqa: ANN401
         shared = signalnum == _ALARM and self._alarm.installed
-        return self._alarm.get_handler() if shared else self._real["getsignal"](signalnum)
+        if shared:
+            return self._alarm.get_handler()
+        return _unwrapped(self._real["getsignal"](signalnum))
 
     def _watched_alarm(self, seconds: int) -> int:
-        if not self._shares_timer():
+        if not self._is_functions():
             return int(self._real["alarm"](seconds))
-        return math.ceil(self._alarm.set_timer(seconds)[0])
+        left: float = self._watched_setitimer(_REAL_TIMER, seconds)[0]
+        return math.ceil(left)
 
-    def _watched_setitimer(self, which: int, seconds: float, interval: float = 0.0) -> Any:  # noqa: ANN401
+    def _watched_setitimer(self, which: Any, seconds: float, interval: float = 0.0) -> Any:  # noqa: ANN401
         if which == _REAL_TIMER and self._shares_timer():
             return self._alarm.set_timer(seconds, interval)
-        return self._real["setitimer"](which, seconds, interval)
+        if not self._is_functions():
+            return self._real["setitimer"](which, seconds, interval)
+        number = _SIGNAL_OF.get(which)
+        if number is not None and self._real["getsignal"](number) == signal.SIG_DFL:
+            if not _on_main_thread():
+                # The signal would end pytest, and no handler can be set on this thread.
+                return self._real["getitimer"](which)
+            self._watched_signal(number, signal.SIG_DFL)
+        before = self._real["setitimer"](which, seconds, interval)
+        self._outside_timers.setdefault(which, before)
+        return before
 
     def _watched_getitimer(self, which: int) -> Any:  # noqa: ANN401
         shared = which == _REAL_TIMER and self._shares_timer()
         return self._alarm.get_timer() if shared else self._real["getitimer"](which)
+
+
+class _TimerHandler:
+    """The handler of a timer of CPU time, which function code has set or left at its default.
+
+    It acts during phases alone: between them, the process of the function would be frozen.
+    """
+
+    def __init__(self, handler: Any, in_phase: Callable[[], bool]) -> None:  # noqa: ANN401
+        self.handler = handler
+        self._in_phase = in_phase
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        __tracebackhide__ = True
+        __function_code_above__ = True
+        if not self._in_phase():
+            which = _TIMER_OF[number]
+            if not _fast.getitimer(which)[0]:
+                _fast.setitimer(which, _SOON)
+        elif self.handler == signal.SIG_DFL:
+            raise ProcessEnd(-number)
+        else:
+            self.handler(number, frame)
+
+
+def _unwrapped(handler: Any) -> Any:  # noqa: ANN401  # signal.getsignal's type
+    """Return the handler that function code has set."""
+    return handler.handler if isinstance(handler, _TimerHandler) else handler
 
 
 def _on_main_thread() -> bool:

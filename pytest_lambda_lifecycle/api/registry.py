@@ -45,7 +45,7 @@ class Agent:
     exit_code: int | None = None
     """As in `subprocess`, once its process has ended."""
     exited_at_us: int | None = None
-    told_at_us: int | None = None
+    notified_at_us: int | None = None
     """The moment of the latest event that was published for it."""
     done_at_us: int | None = None
     """The moment at which it last asked for its next event."""
@@ -137,7 +137,7 @@ class Registry:
         """Hand *event* to extensions; it waits for one that asks later, until the next event."""
         with self._lock:
             for agent in map(self._named, names):
-                agent.told_at_us = self._now_us()
+                agent.notified_at_us = self._now_us()
                 agent.pending = event, str(uuid.uuid4()) if with_id else None
                 if agent.state == "Ready":
                     agent.state = "Running"
@@ -216,8 +216,8 @@ class Registry:
             agent.state = states.step_extension(agent.state, "next", identifier)
             agent.arrived = True
             agent.done_at_us = self._now_us()
-            if worked and done and agent.told_at_us is not None and not self._shutting_down:
-                busy_us = max(0, agent.done_at_us - agent.told_at_us)
+            if worked and done and agent.notified_at_us is not None and not self._shutting_down:
+                busy_us = max(0, agent.done_at_us - agent.notified_at_us)
                 self._note(ExtensionDone(agent.done_at_us, agent.name, busy_us))
             if agent.pending is not None:
                 agent.state = "Running"
@@ -287,7 +287,7 @@ class Registry:
 
     def _identified(self, identifier: str, refusal: str = "") -> Agent:
         agent = self._by_identifier.get(identifier)
-        # An external extension that has not registered was not told its identifier.
+        # An external extension that has not registered did not get its identifier.
         if agent is None or (agent.state == "Started" and not agent.internal):
             message = refusal or f"Unknown extension {identifier}"
             raise ApiError(403, "Extension.UnknownExtensionIdentifier", message)

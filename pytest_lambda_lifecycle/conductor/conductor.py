@@ -19,7 +19,7 @@ from pytest_lambda_lifecycle.lifecycle.rules import Limit, State
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock.clock import Clock
-    from pytest_lambda_lifecycle.conductor.cast import Cast
+    from pytest_lambda_lifecycle.conductor.dependencies import Dependencies
     from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
     from pytest_lambda_lifecycle.lifecycle.outcome import Request
     from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Restore
@@ -31,16 +31,16 @@ __all__ = ["Conductor"]
 class Conductor:
     """One execution environment as the platform sees it."""
 
-    def __init__(self, cast: Cast) -> None:
-        self.config = cast.config
-        self.timeline: Timeline = cast.timeline
-        self.clock: Clock = cast.clock
-        self.standing = state = EnvironmentState(cast.clock.now_us())
-        self.endings = Endings(cast, state)
-        runtime_turns = RuntimeTurns(cast, state)
-        self._init = InitSequence(cast, state, runtime_turns, self.endings)
-        self._invoke = InvokeSequence(cast, state, runtime_turns, self.endings)
-        self._timeout = Limit(cast.config.timeout * 1_000_000, cast.config.timeout)
+    def __init__(self, deps: Dependencies) -> None:
+        self.config = deps.config
+        self.timeline: Timeline = deps.timeline
+        self.clock: Clock = deps.clock
+        self.standing = state = EnvironmentState(deps.clock.now_us())
+        self.endings = Endings(deps, state)
+        runtime_turns = RuntimeTurns(deps, state)
+        self._init = InitSequence(deps, state, runtime_turns, self.endings)
+        self._invoke = InvokeSequence(deps, state, runtime_turns, self.endings)
+        self._timeout = Limit(deps.config.timeout * 1_000_000, deps.config.timeout)
 
     @property
     def state(self) -> State:

@@ -18,7 +18,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
 from pytest_lambda_lifecycle.lifecycle.rules import State
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.conductor.cast import Cast
+    from pytest_lambda_lifecycle.conductor.dependencies import Dependencies
     from pytest_lambda_lifecycle.conductor.state import EnvironmentState
     from pytest_lambda_lifecycle.lifecycle.phases import Phase, Shutdown
 
@@ -36,10 +36,10 @@ class Endings:
     The public methods are one operation each: they refuse to run inside a phase.
     """
 
-    def __init__(self, cast: Cast, state: EnvironmentState) -> None:
-        self._cast = cast
+    def __init__(self, deps: Dependencies, state: EnvironmentState) -> None:
+        self._deps = deps
         self._state = state
-        self._shutdown = ShutdownSequence(cast, state)
+        self._shutdown = ShutdownSequence(deps, state)
 
     # -- operations -------------------------------------------------------------------------------
 
@@ -69,7 +69,7 @@ class Endings:
 
     def idle(self, span_us: int) -> None:
         """Freeze the environment and let time pass; nothing of it runs."""
-        state, clock = self._state, self._cast.clock
+        state, clock = self._state, self._deps.clock
         with state.doing("idle"):
             state.require_open("idle")
         # Without a clock, the time that a test has idled away is given back at the test's end.
@@ -95,7 +95,7 @@ class Endings:
 
     def shutdown(self, reason: str, *, cause: str) -> Shutdown:
         """End the environment for good.  Without extensions the runtime gets 0 ms and no signal."""
-        cast, state = self._cast, self._state
+        deps, state = self._deps, self._state
         with state.doing("shut down"):
             if state.current is State.CLOSED:
                 raise InvalidTransition(
@@ -105,8 +105,8 @@ class Endings:
             try:
                 shutdown = self._shut_down(reason)
             finally:
-                interruption = cast.extensions.close()
-                cast.process.close()
+                interruption = deps.extensions.close()
+                deps.process.close()
                 state.move(State.CLOSED)
                 state.cause = cause
             if interruption is not None:
@@ -121,7 +121,7 @@ class Endings:
         An exception that is the test's own control flow is raised once all is done.
         """
         __tracebackhide__ = True
-        state, extensions = self._state, self._cast.extensions
+        state, extensions = self._state, self._deps.extensions
         state.phases.append(phase)
         state.move(State.READY)
         state.active_us = at_us
@@ -144,25 +144,25 @@ class Endings:
 
     def start_anew(self, reason: str, outcome: Outcome | None) -> None:
         """Reset: for the extensions it is a shutdown (Lambda execution environment)."""
-        cast, state = self._cast, self._state
+        deps, state = self._deps, self._state
         try:
-            if cast.extensions.present:
+            if deps.extensions.present:
                 state.move(State.SHUTDOWN)
                 self._shutdown.run(reason)
         finally:
-            interruption = cast.extensions.end()
+            interruption = deps.extensions.end()
             self._discard_process()
             error_type = outcome.error_type if outcome is not None else ""
-            cast.timeline.append(Reset(cast.clock.now_us(), reason, error_type))
+            deps.timeline.append(Reset(deps.clock.now_us(), reason, error_type))
             state.move(State.RESET)
         if interruption is not None:
             raise interruption
 
     def take_away_if_due(self) -> None:
         """Recycle an environment that was idle or has existed for longer than its settings say."""
-        config = self._cast.config
+        config = self._deps.config
         state = self._state
-        now = self._cast.clock.now_us()
+        now = self._deps.clock.now_us()
         idle = now - state.active_us
         age = now - state.born_us
         too_idle = config.idle_timeout is not None and idle >= config.idle_timeout * 1_000_000
@@ -172,17 +172,17 @@ class Endings:
             self._recycle()
 
     def _recycle(self) -> Shutdown:
-        cast, state = self._cast, self._state
+        deps, state = self._deps, self._state
         try:
             return self._shut_down("spindown")
         finally:
             self._discard_process()
-            cast.timeline.append(Recycled(cast.clock.now_us(), cast.renew()))
+            deps.timeline.append(Recycled(deps.clock.now_us(), deps.renew()))
             state.move(State.NEW)
-            state.born_us = state.active_us = cast.clock.now_us()
+            state.born_us = state.active_us = deps.clock.now_us()
 
     def _discard_process(self) -> None:
-        self._cast.process.discard()
+        self._deps.process.discard()
         self._state.alive = False
         self._state.cut = False
 
@@ -191,7 +191,7 @@ class Endings:
         try:
             shutdown = self._shutdown.run(reason)
         finally:
-            interruption = self._cast.extensions.end()
+            interruption = self._deps.extensions.end()
         if interruption is not None:
             raise interruption
         return shutdown

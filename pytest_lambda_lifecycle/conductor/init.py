@@ -20,7 +20,7 @@ from pytest_lambda_lifecycle.lifecycle.phases import Init, Restore
 from pytest_lambda_lifecycle.lifecycle.rules import Limit, State
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.conductor.cast import Cast
+    from pytest_lambda_lifecycle.conductor.dependencies import Dependencies
     from pytest_lambda_lifecycle.conductor.ending import Endings
     from pytest_lambda_lifecycle.conductor.runtime_turns import RuntimeTurns
     from pytest_lambda_lifecycle.conductor.state import EnvironmentState
@@ -49,9 +49,13 @@ class InitSequence:
     """Runs Init and Restore."""
 
     def __init__(
-        self, cast: Cast, state: EnvironmentState, runtime_turns: RuntimeTurns, endings: Endings
+        self,
+        deps: Dependencies,
+        state: EnvironmentState,
+        runtime_turns: RuntimeTurns,
+        endings: Endings,
     ) -> None:
-        self._cast = cast
+        self._deps = deps
         self._state = state
         self._runtime_turns = runtime_turns
         self._endings = endings
@@ -59,20 +63,20 @@ class InitSequence:
     def init(self) -> Init:
         """Run Init with the time that it has on its own."""
         __tracebackhide__ = True
-        config = self._cast.config
+        config = self._deps.config
         limit_us = rules.init_limit_us(config.initialization_type, config.timeout)
         return self._init("init", Limit(limit_us, limit_us / 1_000_000))
 
     def _init(self, phase: str, limit: Limit) -> Init:
         """Run extension init, runtime init, function init; with SnapStart also its hooks."""
         __tracebackhide__ = True
-        cast, state = self._cast, self._state
-        config, timeline, clock = cast.config, cast.timeline, cast.clock
+        deps, state = self._deps, self._state
+        config, timeline, clock = deps.config, deps.timeline, deps.clock
         kind = config.initialization_type
         state.move(State.INIT)
         first = len(timeline)
         began = clock.elapsed()
-        release = cast.process.hold_streams()
+        release = deps.process.hold_streams()
         try:
             timeline.append(InitStart(clock.now_us(), kind, phase, config.runtime))
             outcome = self._init_participants(limit)
@@ -103,11 +107,11 @@ class InitSequence:
         At the end all wait for their first event.
         """
         __tracebackhide__ = True
-        cast = self._cast
-        config = cast.config
-        timeline = cast.timeline
-        clock = cast.clock
-        extensions = cast.extensions
+        deps = self._deps
+        config = deps.config
+        timeline = deps.timeline
+        clock = deps.clock
+        extensions = deps.extensions
         began = clock.elapsed()
 
         def left() -> Limit:
@@ -119,9 +123,9 @@ class InitSequence:
             self._state.alive = True
             timeline.append(RuntimeInit(clock.now_us(), config.runtime))
             timeline.append(FunctionInit(clock.now_us(), config.handler))
-            outcome = self._runtime_turns.run(cast.runtime.init, left())
+            outcome = self._runtime_turns.run(deps.runtime.init, left())
             if type(outcome) is Loaded and config.initialization_type == "snap-start":
-                outcome = self._runtime_turns.run(cast.runtime.before_snapshot, left())
+                outcome = self._runtime_turns.run(deps.runtime.before_snapshot, left())
             extensions.collect()
             died = extensions.died() if type(outcome) is TimedOut else None
             timeline.append(
@@ -136,14 +140,14 @@ class InitSequence:
     def restore(self) -> Restore:
         """Restore the snapshot: the after-restore hooks run."""
         __tracebackhide__ = True
-        cast = self._cast
-        timeline, clock = cast.timeline, cast.clock
+        deps = self._deps
+        timeline, clock = deps.timeline, deps.clock
         self._state.move(State.RESTORE)
         first = len(timeline)
         began = clock.elapsed()
         timeline.append(RestoreStart(clock.now_us()))
         limit = Limit(rules.RESTORE_LIMIT_US, rules.RESTORE_LIMIT_US / 1_000_000)
-        outcome = self._runtime_turns.run(cast.runtime.after_restore, limit)
+        outcome = self._runtime_turns.run(deps.runtime.after_restore, limit)
         duration_us = (clock.elapsed() - began) // 1000
         error_type = rules.reported_error_type(outcome)
         timeline.append(
@@ -158,7 +162,7 @@ class InitSequence:
         If Init fails, it runs once more inside the invoke and its timeout.
         """
         __tracebackhide__ = True
-        state, config = self._state, self._cast.config
+        state, config = self._state, self._deps.config
         state.require_open("invoke")
         start = Start()
         if state.current is State.CRASHED:
@@ -172,7 +176,7 @@ class InitSequence:
                 start.init_us = init._duration_us
         if state.current is State.RESET:  # a suppressed init: its time is the invoke's
             start.cold = True
-            start.deadline_ms = self._cast.clock.function_time_ms() + limit.us // 1000
+            start.deadline_ms = self._deps.clock.function_time_ms() + limit.us // 1000
             init = self._init("invoke", Limit(limit.us, config.timeout))
             start.init_us = None
             start.spent_us = init._duration_us

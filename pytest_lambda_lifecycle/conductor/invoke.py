@@ -20,7 +20,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
 from pytest_lambda_lifecycle.lifecycle.rules import Limit, State
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.conductor.cast import Cast
+    from pytest_lambda_lifecycle.conductor.dependencies import Dependencies
     from pytest_lambda_lifecycle.conductor.ending import Endings
     from pytest_lambda_lifecycle.conductor.init import Start
     from pytest_lambda_lifecycle.conductor.runtime_turns import RuntimeTurns
@@ -33,13 +33,17 @@ class InvokeSequence:
     """Runs one request."""
 
     def __init__(
-        self, cast: Cast, state: EnvironmentState, runtime_turns: RuntimeTurns, endings: Endings
+        self,
+        deps: Dependencies,
+        state: EnvironmentState,
+        runtime_turns: RuntimeTurns,
+        endings: Endings,
     ) -> None:
-        self._cast = cast
-        self._config = cast.config
-        self._timeline = cast.timeline
-        self._clock = cast.clock
-        self._extensions = cast.extensions
+        self._deps = deps
+        self._config = deps.config
+        self._timeline = deps.timeline
+        self._clock = deps.clock
+        self._extensions = deps.extensions
         self._state = state
         self._runtime_turns = runtime_turns
         self._endings = endings
@@ -68,7 +72,7 @@ class InvokeSequence:
             done, failure, overhead_us = self._take_turns(request, started, start, left)
         else:
             state.move(State.INVOKE)
-            action = partial(self._cast.runtime.invoke, request)
+            action = partial(self._deps.runtime.invoke, request)
             outcome = self._runtime_turns.run(action, left)
             done = self._done(request_id, outcome, (clock.elapsed() - began) // 1000)
         report = self._report(done, start, failure, overhead_us)
@@ -104,7 +108,7 @@ class InvokeSequence:
         __tracebackhide__ = True
         outcome = start.crashed
         runtime_us = 0
-        release = self._cast.process.hold_streams()
+        release = self._deps.process.hold_streams()
         try:
             if outcome is None or isinstance(outcome, ExtensionFailed):
                 outcome, runtime_us = self._run_beside_extensions(request, started, limit)
@@ -139,7 +143,7 @@ class InvokeSequence:
             return cut_us, 0
         began = clock.elapsed()
         runtime_limit = Limit(min(cut_us, limit.us), limit.seconds)
-        action = partial(self._cast.runtime.invoke, request)
+        action = partial(self._deps.runtime.invoke, request)
         outcome = self._runtime_turns.run(action, runtime_limit)
         runtime_us = (clock.elapsed() - began) // 1000
         extensions.collect()

@@ -42,8 +42,11 @@ class Runtime(Protocol):
         """Run the handler once."""
         ...
 
-    def terminate(self, hears: bool, /) -> Loaded | Exited:
-        """Handle SIGTERM, if ``hears`` (Python code can); `Loaded`: the runtime goes on."""
+    def terminate(self, handles_signals: bool, /) -> Loaded | Exited:
+        """Receive SIGTERM; return `Loaded` if the runtime goes on.
+
+        Its handler is called if ``handles_signals``: the process can run Python code now.
+        """
         ...
 
 

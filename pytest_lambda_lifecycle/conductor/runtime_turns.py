@@ -16,7 +16,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
 )
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.conductor.cast import Cast
+    from pytest_lambda_lifecycle.conductor.dependencies import Dependencies
     from pytest_lambda_lifecycle.conductor.state import EnvironmentState
     from pytest_lambda_lifecycle.lifecycle.rules import Limit
 
@@ -26,9 +26,9 @@ __all__ = ["RuntimeTurns"]
 class RuntimeTurns:
     """Gives the runtime its turns."""
 
-    def __init__(self, cast: Cast, state: EnvironmentState) -> None:
-        self._run = cast.turns.run
-        self._process = cast.process
+    def __init__(self, deps: Dependencies, state: EnvironmentState) -> None:
+        self._run = deps.turns.run
+        self._process = deps.process
         self._state = state
 
     def run(self, action: Callable[[], Outcome], limit: Limit) -> Outcome:

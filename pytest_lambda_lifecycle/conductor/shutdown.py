@@ -23,7 +23,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
 from pytest_lambda_lifecycle.lifecycle.phases import Shutdown
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.conductor.cast import Cast
+    from pytest_lambda_lifecycle.conductor.dependencies import Dependencies
     from pytest_lambda_lifecycle.conductor.state import EnvironmentState
 
 __all__ = ["ShutdownSequence"]
@@ -32,8 +32,8 @@ __all__ = ["ShutdownSequence"]
 class ShutdownSequence:
     """Shuts the participants of an environment down, for good or for a reset."""
 
-    def __init__(self, cast: Cast, state: EnvironmentState) -> None:
-        self._cast = cast
+    def __init__(self, deps: Dependencies, state: EnvironmentState) -> None:
+        self._deps = deps
         self._state = state
 
     def run(self, reason: str) -> Shutdown:
@@ -43,8 +43,8 @@ class ShutdownSequence:
         is raised once all is done.
         """
         __tracebackhide__ = True
-        cast = self._cast
-        timeline, clock, extensions = cast.timeline, cast.clock, cast.extensions
+        deps = self._deps
+        timeline, clock, extensions = deps.timeline, deps.clock, deps.extensions
         budget_ms = extensions.budget_ms
         first = len(timeline)
         began_us = clock.now_us()
@@ -77,16 +77,16 @@ class ShutdownSequence:
 
     def _terminate(self, share_ms: int) -> Outcome:
         """Send SIGTERM to the runtime, and SIGKILL if it still runs at the end of its share."""
-        cast = self._cast
-        clock, timeline = cast.clock, cast.timeline
+        deps = self._deps
+        clock, timeline = deps.clock, deps.timeline
         began_us = clock.now_us()
         began = clock.elapsed()
-        hears = rules.hears_signals(cast.config.runtime, busy=self._state.cut)
+        handles_signals = rules.handles_signals(deps.config.runtime, busy=self._state.cut)
         sent = Signal(began_us, "runtime", "SIGTERM")
         timeline.append(sent)
         limit = rules.Limit(share_ms * 1000, share_ms / 1000)
-        outcome = cast.turns.run(partial(cast.runtime.terminate, hears), limit)
-        sent.outcome = _described(outcome, hears=hears)
+        outcome = deps.turns.run(partial(deps.runtime.terminate, handles_signals), limit)
+        sent.outcome = _described(outcome, handles_signals=handles_signals)
         if isinstance(outcome, (Loaded, TimedOut)):
             clock.skip_to(began_us + limit.us)
             timeline.append(Signal(clock.now_us(), "runtime", "SIGKILL"))
@@ -94,7 +94,7 @@ class ShutdownSequence:
         return outcome
 
 
-def _described(outcome: Outcome, *, hears: bool) -> str:
+def _described(outcome: Outcome, *, handles_signals: bool) -> str:
     """Return how the runtime reacted to the signal."""
     match outcome:
         case Exited(exit_code=-15):
@@ -107,4 +107,4 @@ def _described(outcome: Outcome, *, hears: bool) -> str:
             return "still running"
         case Interrupted(exception=exception):
             return f"{type(exception).__name__}: {exception}"
-    return "returned" if hears else "not heard: the runtime waits for its next event"
+    return "returned" if handles_signals else "not heard: the runtime waits for its next event"

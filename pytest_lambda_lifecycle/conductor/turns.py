@@ -60,7 +60,7 @@ class TurnRunner:
         except BaseException as raised:
             interruption = raised
         late = turn.end()
-        if turn.stuck:
+        if turn.stuck and not isinstance(interruption, KeyboardInterrupt):
             return Interrupted(LifecycleError(turn.stuck, code="LLC406"), stuck=True)
         # A turn is also late where function code swallowed the interruption, or where it was cut
         # because something else has crashed.
@@ -68,5 +68,5 @@ class TurnRunner:
             return TimedOut(limit.seconds)
         # pytest's own control flow, a real Ctrl-C, misuse: none of it comes from function code.
         if interruption is not None:
-            return Interrupted(interruption)
+            return Interrupted(interruption, stuck=bool(turn.stuck))
         return outcome

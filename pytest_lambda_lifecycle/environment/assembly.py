@@ -16,10 +16,10 @@ from pytest_lambda_lifecycle.api.endpoint import Endpoint
 from pytest_lambda_lifecycle.clock.clock import Clock
 from pytest_lambda_lifecycle.clock.freeze import FreezegunNames
 from pytest_lambda_lifecycle.clock.virtual import VirtualClock
-from pytest_lambda_lifecycle.conductor.cast import Cast
 from pytest_lambda_lifecycle.conductor.conductor import Conductor
+from pytest_lambda_lifecycle.conductor.dependencies import Dependencies
 from pytest_lambda_lifecycle.conductor.turns import TurnRunner
-from pytest_lambda_lifecycle.environment.credentials import Rotation
+from pytest_lambda_lifecycle.environment.credential_rotation import Rotation
 from pytest_lambda_lifecycle.errors import ConfigError, warn
 from pytest_lambda_lifecycle.extensions.group import ExtensionGroup
 from pytest_lambda_lifecycle.extensions.objects import Objects
@@ -63,12 +63,12 @@ from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 from pytest_lambda_lifecycle.observation.leftovers import Leftovers
 from pytest_lambda_lifecycle.observation.patches import Patches
 from pytest_lambda_lifecycle.observation.probes import Probes
-from pytest_lambda_lifecycle.observation.watching import WatchedRuntime
+from pytest_lambda_lifecycle.observation.watched_runtime import WatchedRuntime
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import Event
-    from pytest_lambda_lifecycle.observation.watching import FindMisplaced, FindTampered
+    from pytest_lambda_lifecycle.observation.watched_runtime import FindMisplaced, FindTampered
 
 __all__ = ["Assembly"]
 
@@ -254,7 +254,7 @@ class Assembly:
     def _make_conductor(self) -> None:
         """Make the conductor, and the probes, which record the phase of each call."""
         self.conductor = Conductor(
-            Cast(
+            Dependencies(
                 self._config,
                 runtime=self.runtime,
                 extensions=self.extensions,

@@ -34,7 +34,7 @@ from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.function.task_root import hint_at_namesake, hint_at_neighbour
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
-from pytest_lambda_lifecycle.lifecycle import failures, projections
+from pytest_lambda_lifecycle.lifecycle import failures, platform_lines
 from pytest_lambda_lifecycle.lifecycle.events import Event
 from pytest_lambda_lifecycle.lifecycle.failures import FunctionError, InitError
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment.open_environments import FindInTwins
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
-    from pytest_lambda_lifecycle.observation.watching import FindTampered
+    from pytest_lambda_lifecycle.observation.watched_runtime import FindTampered
 
 __all__ = ["ExecutionEnvironment"]
 
@@ -337,7 +337,7 @@ class ExecutionEnvironment:
 
         It has the function's output and the platform's START, END, REPORT and other lines.
         """
-        return projections.log_text(self.timeline)
+        return platform_lines.log_text(self.timeline)
 
     @property
     def telemetry(self) -> list[dict[str, object]]:

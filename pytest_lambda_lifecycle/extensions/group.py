@@ -362,7 +362,7 @@ class ExtensionGroup:
                 killed.append(agent.name)
                 self._kill(agent.name)
             ended_us = agent.exited_at_us or clock.now_us()
-            took_us = max(0, ended_us - (agent.told_at_us or ended_us))
+            took_us = max(0, ended_us - (agent.notified_at_us or ended_us))
             self._timeline.append_in_time(ExtensionDone(ended_us, agent.name, took_us))
         return outcome.exception if isinstance(outcome, Interrupted) else None
 

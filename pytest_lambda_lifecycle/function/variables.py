@@ -23,14 +23,15 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from pytest_lambda_lifecycle.function.credentials import Credentials
 from pytest_lambda_lifecycle.function.reserved import RESERVED_VARIABLES
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
 
-__all__ = ["NO_LISTENER", "Credentials", "function_variables", "is_withheld", "log_group_name"]
+__all__ = ["NO_LISTENER", "function_variables", "is_withheld", "log_group_name"]
 
 NO_LISTENER: Final = "127.0.0.1:1"
 """An address that refuses a connection at once.
@@ -54,22 +55,6 @@ _WITHHELD: Final = re.compile(
     """,
     re.VERBOSE,
 )
-
-
-class Credentials(NamedTuple):
-    """The keys with which an SDK signs requests.
-
-    The defaults are recognisably fake, and accepted by moto and LocalStack.
-    """
-
-    access_key_id: str = "ASIAIOSFODNN7EXAMPLE"
-    secret_access_key: str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-    session_token: str = "fake-session-token"
-    expiration: str | None = None
-    """ISO 8601; None outside virtual time.
-
-    A test that freezes time far ahead would otherwise find them expired.
-    """
 
 
 def function_variables(

@@ -22,7 +22,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
     TimedOut,
 )
 from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Restore
-from pytest_lambda_lifecycle.lifecycle.projections import platform_error
+from pytest_lambda_lifecycle.lifecycle.platform_lines import platform_error
 from pytest_lambda_lifecycle.lifecycle.rules import EVENT_LIMIT
 
 __all__ = [

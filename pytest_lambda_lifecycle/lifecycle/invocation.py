@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from pytest_lambda_lifecycle.lifecycle import projections, rules
+from pytest_lambda_lifecycle.lifecycle import platform_lines, rules
 from pytest_lambda_lifecycle.lifecycle.events import (
     InvokeReport,
     InvokeStart,
@@ -26,7 +26,7 @@ _encode = json.JSONEncoder().encode
 
 
 def _platform_body(request_id: str, outcome: Outcome) -> bytes:
-    error_type, message = projections.platform_error(request_id, outcome)
+    error_type, message = platform_lines.platform_error(request_id, outcome)
     return _encode({"errorType": error_type, "errorMessage": message}).encode()
 
 
@@ -146,7 +146,7 @@ class Invocation(Phase):
     @property
     def report(self) -> str:
         """The REPORT line."""
-        return projections.report_line(self._report)
+        return platform_lines.report_line(self._report)
 
     @property
     def _duration_us(self) -> int:

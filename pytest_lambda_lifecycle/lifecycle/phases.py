@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
-from pytest_lambda_lifecycle.lifecycle import projections
+from pytest_lambda_lifecycle.lifecycle import platform_lines
 from pytest_lambda_lifecycle.lifecycle.events import (
     Event,
     InitReport,
@@ -53,7 +53,7 @@ class Phase:
     @property
     def log(self) -> str:
         """The text that CloudWatch shows of this phase."""
-        return projections.log_text(self.events)
+        return platform_lines.log_text(self.events)
 
     @property
     def spy_calls(self) -> list[SpyCall]:

@@ -27,7 +27,7 @@ __all__ = [
     "billed_ms",
     "exit_message",
     "exit_text",
-    "hears_signals",
+    "handles_signals",
     "init_limit_us",
     "init_writes_report",
     "invoke_event",
@@ -163,7 +163,7 @@ def runtime_share_ms(budget_ms: int) -> int:
     return budget_ms * 3 // 10 if budget_ms == 2000 else budget_ms
 
 
-def hears_signals(runtime: str, *, busy: bool) -> bool:
+def handles_signals(runtime: str, *, busy: bool) -> bool:
     """Say whether a Python signal handler runs in the runtime's process.
 
     Inside an invoke it always does.  While the runtime waits for an event, it does only from

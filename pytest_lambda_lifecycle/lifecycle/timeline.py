@@ -137,7 +137,7 @@ class Timeline(Sequence[Event]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        from pytest_lambda_lifecycle.lifecycle.projections import render
+        from pytest_lambda_lifecycle.lifecycle.timeline_table import render
 
         return render(self) or "<empty timeline>"
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.settings import Settings
     from pytest_lambda_lifecycle.isolation.stage import Slice
     from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
+    from pytest_lambda_lifecycle.plugin.failure_report import FailureReports
     from pytest_lambda_lifecycle.plugin.fixtures import LambdaLifecycle
-    from pytest_lambda_lifecycle.plugin.journal import Journal
     from pytest_lambda_lifecycle.plugin.patch_watch import PatchWatch
     from pytest_lambda_lifecycle.plugin.wide_scopes import WideEnvironments
 
@@ -38,7 +38,7 @@ CLOCK_MARKER: Final = (
     "ISO 8601 text; now, on the whole second, by default."
 )
 
-_journal_key: Final[pytest.StashKey[Journal]] = pytest.StashKey()
+_reports_key: Final[pytest.StashKey[FailureReports]] = pytest.StashKey()
 """On the config: the environments of this run, from the first one on."""
 _item_key: Final[pytest.StashKey[pytest.Item | None]] = pytest.StashKey()
 """On the config: the running item."""
@@ -153,17 +153,17 @@ def _lifecycle(
     request: pytest.FixtureRequest, settings: Settings
 ) -> Generator[LambdaLifecycle, None, None]:
     """Yield the value of a fixture, and end its environments afterwards."""
+    from pytest_lambda_lifecycle.plugin.failure_report import FailureReports
     from pytest_lambda_lifecycle.plugin.fixtures import LambdaLifecycle
-    from pytest_lambda_lifecycle.plugin.journal import Journal
 
     __tracebackhide__ = True
     config = request.config
-    journal = config.stash.setdefault(_journal_key, Journal())
+    failure_reports = config.stash.setdefault(_reports_key, FailureReports())
     watch = _patch_watch(config)
     lifecycle = LambdaLifecycle(
         request,
         settings,
-        journal=journal,
+        failure_reports=failure_reports,
         patched=partial(_patched, config),
         misplaced=watch.misplaced,
     )
@@ -310,12 +310,12 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show on a failed test what happened in its environments."""
     report = yield
-    journal = item.config.stash.get(_journal_key, None)
-    if journal is not None:
+    failure_reports = item.config.stash.get(_reports_key, None)
+    if failure_reports is not None:
         if report.failed:
-            journal.show_on(report)
+            failure_reports.show_on(report)
         if report.when == "teardown":
-            journal.item_ends()
+            failure_reports.item_ends()
     return report
 
 
@@ -326,9 +326,9 @@ def pytest_exception_interact(call: pytest.CallInfo[Any]) -> None:
     if failures is None or call.excinfo is None:
         return
     if isinstance(call.excinfo.value, failures.FunctionError):
-        from pytest_lambda_lifecycle.plugin import journal
+        from pytest_lambda_lifecycle.plugin import failure_report
 
-        call.excinfo = journal.with_frames_of_cause(call.excinfo)
+        call.excinfo = failure_report.with_frames_of_cause(call.excinfo)
 
 
 def pytest_assertrepr_compare(

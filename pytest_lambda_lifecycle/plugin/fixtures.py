@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.function.settings import FunctionSettings, Settings
     from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
-    from pytest_lambda_lifecycle.plugin.journal import Journal
+    from pytest_lambda_lifecycle.plugin.failure_report import FailureReports
     from pytest_lambda_lifecycle.plugin.patch_watch import MisplacedPatches
 
 __all__ = ["LambdaLifecycle"]
@@ -49,7 +49,7 @@ class LambdaLifecycle:
         request: pytest.FixtureRequest,
         defaults: Settings,
         *,
-        journal: Journal,
+        failure_reports: FailureReports,
         patched: Callable[[ModuleType], list[str]],
         misplaced: Callable[[], MisplacedPatches],
     ) -> None:
@@ -57,7 +57,7 @@ class LambdaLifecycle:
         self._request = request
         self._node = cast("pytest.Item | pytest.Collector", request.node)  # pyright: ignore[reportUnknownMemberType]
         self._sources = SettingSources(request, defaults)
-        self._journal = journal
+        self._failure_reports = failure_reports
         self._patched = patched
         self._misplaced = misplaced
         self._environments: list[ExecutionEnvironment] = []
@@ -82,7 +82,7 @@ class LambdaLifecycle:
             raise error.with_traceback(None) from None
         environment = self._make(config)
         self._environments.append(environment)
-        self._journal.add(environment, called_at)
+        self._failure_reports.add(environment, called_at)
         self._node.ihook.pytest_lambda_lifecycle_environment(
             environment=environment, request=self._request
         )

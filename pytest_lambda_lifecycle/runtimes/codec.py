@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from simplejson import JSONDecoder, JSONEncoder, RawJSON
 
 from pytest_lambda_lifecycle.errors import LifecycleError
-from pytest_lambda_lifecycle.runtimes.encoder import kept_encoder
+from pytest_lambda_lifecycle.runtimes.cached_encoder import cached_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,8 +101,8 @@ ASCII: Final = JSONEncoder(use_decimal=False, ensure_ascii=True, default=_fallba
 UNESCAPED: Final = JSONEncoder(
     use_decimal=False, ensure_ascii=False, default=_fallback, allow_nan=True
 )
-_encode_ascii: Final = kept_encoder(ASCII)
-_encode_unescaped: Final = kept_encoder(UNESCAPED)
+_encode_ascii: Final = cached_encoder(ASCII)
+_encode_unescaped: Final = cached_encoder(UNESCAPED)
 
 
 def response_encoder() -> Callable[[object], str]:
@@ -154,7 +154,7 @@ def _strict_fallback(value: object) -> object:
 STRICT: Final = JSONEncoder(
     encoding=cast(Any, None), use_decimal=False, default=_strict_fallback, allow_nan=False
 )
-_encode_strict: Final = kept_encoder(STRICT)
+_encode_strict: Final = cached_encoder(STRICT)
 
 
 def encode_event(event: object) -> bytes:

@@ -41,7 +41,8 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
     Returned,
     TimedOut,
 )
-from pytest_lambda_lifecycle.lifecycle.projections import log_text, platform_error, render
+from pytest_lambda_lifecycle.lifecycle.platform_lines import log_text, platform_error
+from pytest_lambda_lifecycle.lifecycle.timeline_table import render
 
 AT = 1_800_000_000_123_456
 TIME = "2027-01-15T08:00:00.123Z"

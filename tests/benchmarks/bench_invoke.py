@@ -117,8 +117,8 @@ def test_invoke(benchmark, timings):
 
 
 @pytest.mark.benchmark(group="warm invoke")
-def test_invoke_without_kept_encoders(benchmark, timings, monkeypatch):
-    """The same with `JSONEncoder.encode`: the difference is the gain by `kept_encoder`."""
+def test_invoke_without_cached_encoders(benchmark, timings, monkeypatch):
+    """The same with `JSONEncoder.encode`: the difference is the gain by `cached_encoder`."""
     monkeypatch.setattr(codec, "_encode_strict", codec.STRICT.encode)
     monkeypatch.setattr(codec, "_encode_ascii", codec.ASCII.encode)
     monkeypatch.setattr(codec, "_encode_unescaped", codec.UNESCAPED.encode)

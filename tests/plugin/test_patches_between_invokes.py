@@ -165,4 +165,4 @@ def test_a_patch_of_the_copy_of_the_test_is_an_error(pytester, patch, scope):
     result.stdout.re_match_lines(
         [r"E +.*app\.(connect|Client\.get) is patched on another copy", r"E +.*mock\.patch"]
     )
-    result.stdout.no_fnmatch_line("*watching.py*")
+    result.stdout.no_fnmatch_line("*watched_runtime.py*")

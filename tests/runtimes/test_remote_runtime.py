@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from pytest_lambda_lifecycle.clock.real import RealClock
-from pytest_lambda_lifecycle.conductor.cast import Cast
 from pytest_lambda_lifecycle.conductor.conductor import Conductor
+from pytest_lambda_lifecycle.conductor.dependencies import Dependencies
 from pytest_lambda_lifecycle.conductor.turns import TurnRunner
 from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.lifecycle.outcome import (
@@ -151,7 +151,7 @@ class Platform:
         clock = RealClock()
         self.process = process
         self.conductor = Conductor(
-            Cast(
+            Dependencies(
                 apis.config,
                 runtime=runtime,
                 extensions=NoExtensions(),

@@ -1,4 +1,4 @@
-"""The participants and the tools that a conductor works with."""
+"""`Dependencies`: the objects that a conductor gets, its participants among them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 
-__all__ = ["Cast"]
+__all__ = ["Dependencies"]
 
 
-class Cast:
+class Dependencies:
     """One environment's participants, its clock and its timeline.
 
-    A plain class: `dataclasses` would take half a millisecond to make it, in each run of pytest.
+    A plain class: `dataclasses` would take half a millisecond to make it.
     """
 
     def __init__(

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_lambda_lifecycle.lifecycle import projections
 from pytest_lambda_lifecycle.lifecycle.events import FunctionLog
+from pytest_lambda_lifecycle.lifecycle.platform_lines import log_text
+from pytest_lambda_lifecycle.lifecycle.timeline_table import render
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
 
-__all__ = ["Journal", "with_frames_of_cause"]
+__all__ = ["FailureReports", "with_frames_of_cause"]
 
 TITLE: Final = "Lambda lifecycle"
 _ENDED: Final = "closed"
@@ -21,7 +22,7 @@ _MAX_EVENTS: Final = 60
 _MAX_LOG_LINES: Final = 25
 
 
-class Journal:
+class FailureReports:
     """The environments of a test run, each with the events that earlier reports had."""
 
     def __init__(self) -> None:
@@ -88,9 +89,9 @@ class _Entry:
         if self._earlier:
             lines.append(f"  (the {self._earlier} events of earlier tests are not shown)")
         shown = [event for event in events if not isinstance(event, FunctionLog)]
-        rows = projections.render(shown).splitlines()
+        rows = render(shown).splitlines()
         lines += _shortened(rows or ["  no phase has run"], _MAX_EVENTS)
-        log = projections.log_text(events).splitlines()
+        log = log_text(events).splitlines()
         if log:
             lines += ["log:", *(f"  {line}" for line in _tail(log, _MAX_LOG_LINES))]
         return "\n".join(lines)

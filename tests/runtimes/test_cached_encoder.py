@@ -1,4 +1,4 @@
-"""An encoder that is kept writes the same text as a new one."""
+"""An encoder that is reused writes the same text as a new one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from simplejson import JSONEncoder
 from simplejson import encoder as simplejson_encoder
 
+from pytest_lambda_lifecycle.runtimes import cached_encoder as module
 from pytest_lambda_lifecycle.runtimes import codec
-from pytest_lambda_lifecycle.runtimes import encoder as kept
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -29,18 +29,18 @@ compiled = pytest.mark.skipif(
 
 def pair(**options):
     encoder = JSONEncoder(allow_nan=True, **options)
-    return kept.kept_encoder(encoder), encoder.encode
+    return module.cached_encoder(encoder), encoder.encode
 
 
 @pytest.mark.parametrize(
     "options", [{}, {"ensure_ascii": False}, {"use_decimal": False, "default": str}], ids=str
 )
 @given(value=JSON_VALUES)
-def test_a_kept_encoder_writes_the_same_text(options, value):
-    kept, anew = pair(**options)
+def test_a_cached_encoder_writes_the_same_text(options, value):
+    cached, anew = pair(**options)
     for _ in range(2):
-        assert kept(value) == anew(value)
-        assert kept([value, {"key": value}]) == anew([value, {"key": value}])
+        assert cached(value) == anew(value)
+        assert cached([value, {"key": value}]) == anew([value, {"key": value}])
 
 
 Point = collections.namedtuple("Point", "x y")
@@ -61,52 +61,52 @@ Point = collections.namedtuple("Point", "x y")
     ],
 )
 def test_values_beyond_json(value):
-    kept, anew = pair()
-    assert kept(value) == anew(value)
+    cached, anew = pair()
+    assert cached(value) == anew(value)
 
 
 @compiled
 @pytest.mark.parametrize(
     "encode", [codec._encode_strict, codec._encode_ascii, codec._encode_unescaped]
 )
-def test_the_codec_uses_kept_encoders(encode):
-    assert encode.__module__ == kept.__name__
+def test_the_codec_uses_cached_encoders(encode):
+    assert encode.__module__ == module.__name__
 
 
 @pytest.mark.parametrize("made", ["nowhere", "in another way"])
-def test_without_a_compiled_encoder_nothing_is_kept(monkeypatch, made):
+def test_without_a_compiled_encoder_nothing_is_cached(monkeypatch, made):
     if made == "nowhere":
         monkeypatch.setattr(simplejson_encoder, "c_make_encoder", None)
     else:
         monkeypatch.setattr(JSONEncoder, "iterencode", lambda self, value: ["[", "]"])
-    kept, anew = pair()
-    assert kept == anew
-    assert kept([]) == "[]"
+    cached, anew = pair()
+    assert cached == anew
+    assert cached([]) == "[]"
 
 
-def test_a_kept_encoder_works_after_an_error():
-    kept, _ = pair()
+def test_a_cached_encoder_works_after_an_error():
+    cached, _ = pair()
     circular: list[object] = []
     circular.append(circular)
     broken = {"a": object()}
     for _ in range(2):
         with pytest.raises(ValueError, match="Circular"):
-            kept(circular)
+            cached(circular)
         with pytest.raises(TypeError, match="not JSON serializable"):
-            kept(broken)
+            cached(broken)
     circular.clear()
     broken["a"] = 1
-    assert kept([circular, broken]) == '[[], {"a": 1}]'
+    assert cached([circular, broken]) == '[[], {"a": 1}]'
 
 
-def test_a_kept_encoder_that_is_called_while_it_encodes():
+def test_a_cached_encoder_that_is_called_while_it_encodes():
     class Nested(Point):
         def _asdict(self):
-            return {"inner": kept({"x": [self.x]}), "again": inner}
+            return {"inner": cached({"x": [self.x]}), "again": inner}
 
-    kept, _ = pair()
+    cached, _ = pair()
     inner = [1]
-    assert simplejson.loads(kept({"a": inner, "b": Nested(1, 2), "c": inner})) == {
+    assert simplejson.loads(cached({"a": inner, "b": Nested(1, 2), "c": inner})) == {
         "a": [1],
         "b": {"inner": '{"x": [1]}', "again": [1]},
         "c": [1],

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-from pytest_lambda_lifecycle.function.variables import Credentials
+from pytest_lambda_lifecycle.function.credentials import Credentials
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 
 __all__ = ["LIFETIME_US", "Rotation"]

@@ -1,4 +1,4 @@
-"""The timeline as text: CloudWatch's lines, and the table that a failed test prints."""
+"""The timeline as a table: one line for each event, as a failed test prints it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from pytest_lambda_lifecycle.lifecycle.events import (
     Replaced,
     Reset,
     RestoreReport,
-    RestoreStart,
     RuntimeDone,
     RuntimeInit,
     SharedChange,
@@ -39,116 +38,9 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
     Signal,
     TelemetrySubscription,
 )
-from pytest_lambda_lifecycle.lifecycle.outcome import (
-    EXIT_ERROR,
-    TIMED_OUT,
-    Exited,
-    ExtensionFailed,
-    Outcome,
-    TimedOut,
-)
+from pytest_lambda_lifecycle.lifecycle.platform_lines import in_ms
 
-__all__ = ["log_text", "platform_error", "render", "report_line"]
-
-
-def platform_error(request_id: str, outcome: Outcome) -> tuple[str, str]:
-    """Return type and message of the platform's error: a process ended, or its time was up."""
-    if isinstance(outcome, TimedOut):
-        kind = TIMED_OUT
-        message = rules.timeout_message(outcome.limit)
-    elif isinstance(outcome, ExtensionFailed):
-        kind, message = outcome.error_type, outcome.message
-    else:
-        code = outcome.exit_code if isinstance(outcome, Exited) else 1
-        kind = EXIT_ERROR
-        message = rules.exit_message(code)
-    return kind, f"RequestId: {request_id} Error: {message}"
-
-
-def log_text(events: Iterable[Event]) -> str:
-    """Return the text that CloudWatch shows of these events (Lambda "Log formats").
-
-    The tabs are those of real logs.
-    """
-    lines: list[str] = []
-    for event in events:
-        text = _log_lines(event)
-        if text:
-            # A platform line is an event of its own, also after a print(end="").
-            if type(event) is not FunctionLog and lines and not lines[-1].endswith("\n"):
-                lines.append("\n")
-            lines.append(text)
-    return "".join(lines)
-
-
-def _log_lines(event: Event) -> str:
-    match event:
-        case FunctionLog(text=text):
-            return text
-        case InvokeStart(request_id=request_id, version=version):
-            return f"START RequestId: {request_id} Version: {version}\n"
-        case InvokeReport():
-            return f"END RequestId: {event.request_id}\n{report_line(event)}\n"
-        case InitReport() if rules.init_writes_report(event.initialization_type, event.status):
-            return _with_failure(
-                f"INIT_REPORT Init Duration: {_ms(event.duration_us)}\tPhase: {event.phase}", event
-            )
-        case RestoreReport():
-            return _with_failure(
-                f"RESTORE_REPORT Restore Duration: {_ms(event.duration_us)}", event
-            )
-        case InitStart(phase="init", runtime=runtime):  # a suppressed init has no line of its own
-            return f"INIT_START Runtime Version: {runtime.replace('python', 'python:')}\n"
-        case RestoreStart():
-            return "RESTORE_START\n"
-        case ExtensionLog(text=text):
-            return text
-        case ExtensionState():
-            return _extension_line(event)
-        case TelemetrySubscription(extension=name, api=api, types=types):
-            listed = ", ".join(one.capitalize() for one in types)
-            return f"{api.upper()}\tName: {name}\tState: Subscribed\tTypes: [{listed}]\n"
-    return ""
-
-
-def _extension_line(event: ExtensionState) -> str:
-    events = ", ".join(event.events)
-    line = f"EXTENSION\tName: {event.extension}\tState: {event.state}\tEvents: [{events}]"
-    return f"{line}\tError Type: {event.error_type}\n" if event.error_type else f"{line}\n"
-
-
-def _with_failure(line: str, event: InitReport | RestoreReport) -> str:
-    if event.status != "success":
-        line += f"\tStatus: {event.status}"
-    elif isinstance(event, InitReport):
-        return f"{line}\n"
-    return f"{line}\tError Type: {event.error_type}\n" if event.error_type else f"{line}\n"
-
-
-def report_line(report: InvokeReport) -> str:
-    """Return the REPORT line.
-
-    Memory is not measured: ``Max Memory Used`` repeats the memory size, as AWS's emulator does.
-    """
-    memory = f"Memory Size: {report.memory_size} MB\tMax Memory Used: {report.memory_size} MB"
-    billed = rules.billed_ms(report.duration_us, report.init_us)
-    line = f"REPORT RequestId: {report.request_id}\tDuration: {_ms(report.duration_us)}"
-    line += f"\tBilled Duration: {billed} ms\t{memory}"
-    if report.init_us is not None:
-        line += f"\tInit Duration: {_ms(report.init_us)}"
-    if report.restore_us is not None:
-        billed = -(-report.restore_us // 1000)
-        line += f"\tRestore Duration: {_ms(report.restore_us)}"
-        line += f"\tBilled Restore Duration: {billed} ms"
-    if report.status != "success":
-        line += f"\tStatus: {report.status}"
-    if report.error_type:
-        line += f"\tError Type: {report.error_type}"
-    return line
-
-
-def _ms(microseconds: int) -> str:
-    return f"{microseconds / 1000:.2f} ms"
+__all__ = ["render"]
 
 
 def render(events: Iterable[Event]) -> str:
@@ -181,7 +73,7 @@ def _describe_phase(event: Event) -> str:
         case InitReport() | RestoreReport():
             phase = "Init" if isinstance(event, InitReport) else "Restore"
             result = _result(event.status, event.error_type)
-            return f"{phase} ended: {result}, {_ms(event.duration_us)}"
+            return f"{phase} ended: {result}, {in_ms(event.duration_us)}"
         case InvokeStart(request_id=request_id, cold_start=cold):
             return f"Invoke ({'cold' if cold else 'warm'}): request {request_id}"
         case RuntimeDone():
@@ -191,12 +83,12 @@ def _describe_phase(event: Event) -> str:
             failed = ""
             if event.failure is not None:
                 failed = f" {_result(event.status, event.error_type)},"
-            return f"Invoke ended:{failed} {_ms(event.duration_us)}, billed {billed} ms"
+            return f"Invoke ended:{failed} {in_ms(event.duration_us)}, billed {billed} ms"
         case ShutdownStart(reason=reason, budget_ms=budget):
             return f"Shutdown ({reason}), budget {budget} ms"
         case ShutdownReport():
             killed = f", killed: {', '.join(event.killed)}" if event.killed else ""
-            return f"Shutdown ended: {event.status}, {_ms(event.duration_us)}{killed}"
+            return f"Shutdown ended: {event.status}, {in_ms(event.duration_us)}{killed}"
         case Reset(reason=reason, error_type=error_type):
             return f"Reset ({_result(reason, error_type)}): globals are gone, /tmp stays"
         case Recycled(log_stream=log_stream):
@@ -234,12 +126,12 @@ def _describe_extension(event: Event) -> str:
             return f"  {kind}extension {name}: registered for {_listed(events)}"
         case ExtensionState(extension=name, state=state, error_type=error_type):
             return f"  extension {name}: {_result(state, error_type)}"
-        case ExtensionNotified(extension=name, event=told):
-            reason = told.get("shutdownReason")
+        case ExtensionNotified(extension=name, event=event_sent):
+            reason = event_sent.get("shutdownReason")
             why = f" ({reason})" if reason else ""
-            return f"  extension {name}: told {told.get('eventType', 'an event')}{why}"
+            return f"  extension {name}: told {event_sent.get('eventType', 'an event')}{why}"
         case ExtensionDone(extension=name, duration_us=duration_us):
-            return f"  extension {name}: done after {_ms(duration_us)}"
+            return f"  extension {name}: done after {in_ms(duration_us)}"
         case ExtensionFault(extension=name, error_type=error_type, detail=detail):
             return f"  extension {name}: {error_type}" + (f", {detail}" if detail else "")
         case ExtensionLog(extension=name, text=text):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from simplejson import JSONEncoder
 
-__all__ = ["kept_encoder"]
+__all__ = ["cached_encoder"]
 
 
 class _Compiled(NamedTuple):
@@ -31,7 +31,7 @@ class _Compiled(NamedTuple):
     """The keys that it has encoded."""
 
 
-def kept_encoder(encoder: JSONEncoder) -> Callable[[object], str]:
+def cached_encoder(encoder: JSONEncoder) -> Callable[[object], str]:
     """Return a function that does the same as ``encoder.encode``, faster for a dict or a list.
 
     Where simplejson has no compiled encoder, or makes it in another way, this is ``encoder.encode``

@@ -11,6 +11,7 @@ during a phase alone; they are taken over and restored in the same way.
 from __future__ import annotations
 
 import contextvars
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import length_hint
@@ -160,6 +161,8 @@ class ProcessSlice:
             stage.running.pop()
             if stage.running and before is not None and before is not self:
                 stage.enter(before)  # the environment whose handler has invoked this one goes on
+            if stage.interrupted:
+                _raise_interrupt(ended)
 
     def _end_phase(self, ends: Iterable[Undo], ended: object) -> None:
         __tracebackhide__ = True
@@ -211,6 +214,19 @@ def _end_parts(ends: Iterator[Undo]) -> None:
     except BaseException:
         _end_parts(ends)
         raise
+
+
+def _raise_interrupt(ended: object) -> None:
+    """Raise the Ctrl-C that has arrived in a phase, unless the phase has ended with it.
+
+    A handler that has invoked another environment may catch it, too: then the end of its own phase
+    raises it again.
+    """
+    __tracebackhide__ = True
+    if not stage.running:
+        stage.interrupted = False
+    if ended is not _UNFINISHED or not isinstance(sys.exc_info()[1], KeyboardInterrupt):
+        raise KeyboardInterrupt
 
 
 def _exit_code(ended: object) -> int:

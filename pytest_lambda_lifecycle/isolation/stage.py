@@ -35,6 +35,8 @@ class Stage:
         self.thread: int | None = None
         self.running: list[Slice] = []
         """Environments inside a phase, outermost first: a handler may invoke another one."""
+        self.interrupted = False
+        """A Ctrl-C arrived in the phase that runs; its end raises it, if function code has not."""
         self._entries = 0
 
     def on_phase_thread(self) -> bool:

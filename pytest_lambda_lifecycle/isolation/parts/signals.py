@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # `signal` makes enum members of all answers, which takes 20 times as long.
 import _signal as _fast  # type: ignore[import-not-found]
+import _thread
 import math
 import signal
 import threading
@@ -14,6 +15,7 @@ from typing import Any, Final
 from pytest_lambda_lifecycle.isolation.alarm import Alarm
 from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.outcome import ProcessEnd
 
 __all__ = ["Signals"]
@@ -30,8 +32,11 @@ _SIGNAL_OF: Final[dict[Any, Any]] = {
     _REAL_TIMER: _ALARM,
     **{timer: number for number, timer in _TIMER_OF.items()},
 }
+_STAND_INS: Final = f"{__name__.rpartition('.')[0]}.exits"
+"""The module whose functions send signals for function code (`os.kill`, `signal.raise_signal`)."""
 _SOON: Final = 0.01
 """Seconds of CPU time after which a timer that has rung between phases rings again."""
+_interrupt_main: Final[Any] = _thread.interrupt_main
 _PENDING: Final[list[Undo]] = []
 """Restores signal handlers on the main thread, for environments that left on another thread.
 
@@ -49,11 +54,16 @@ class Signals(Part):
     A timer without its handler ends pytest, since the default action of its signal ends the
     process.  So timers stop before their handlers are taken away, and are frozen with the
     environment: they go on with the time that was left once their handlers are back.
+
+    A real Ctrl-C raises `KeyboardInterrupt` in function code, which may catch it (``except
+    BaseException``) or have a handler of its own.  So it is noted in `stage.interrupted`, and is
+    raised once more at the end of the phase.  A SIGINT that function code sends to itself is not:
+    some decorators for timeouts do that, and catch it.
     """
 
     _real: Final = {
         name: getattr(signal, name)
-        for name in ("signal", "getsignal", "alarm", "setitimer", "getitimer")
+        for name in ("signal", "getsignal", "alarm", "setitimer", "getitimer", "pthread_kill")
         if hasattr(signal, name)
     }
 
@@ -70,8 +80,9 @@ class Signals(Part):
         """Seconds left and interval of the function's timers, while the environment is away."""
         self._outside_timers: dict[int, tuple[float, float]] = {}
         """The same of the test's timers that the function has replaced."""
-        self.interrupted = False
-        """A SIGINT arrived while the environment was entered."""
+        self._interrupted = False
+        self._sends_interrupt = False
+        """Function code is about to send a SIGINT to itself."""
 
     def enter(self) -> Undo:
         if not _on_main_thread():
@@ -84,7 +95,11 @@ class Signals(Part):
         for number, handler in self._own.items():
             self._outside[number] = self._real["signal"](number, handler)
         watched = ((signal, name, getattr(self, f"_watched_{name}")) for name in self._real)
-        unwatch = patch_attributes(*watched, yielding=True)
+        unwatch = patch_attributes(
+            *watched,
+            (_thread, "interrupt_main", self._watched_interrupt_main),
+            yielding=True,
+        )
         self._start_timers(self._own_timers)
 
         def leave() -> None:
@@ -166,8 +181,23 @@ class Signals(Part):
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True
-        self.interrupted = True
+        self._note_interrupt(frame)
         signal.default_int_handler(number, frame)
+
+    @property
+    def interrupted(self) -> bool:
+        """Say whether a SIGINT has arrived while this environment or an inner one was entered."""
+        return self._interrupted or stage.interrupted
+
+    def _note_interrupt(self, frame: FrameType | None) -> None:
+        """Note a Ctrl-C, to raise it at the end of the phase, unless function code has sent it."""
+        self._interrupted = True
+        sent = self._sends_interrupt
+        self._sends_interrupt = False
+        if frame is not None and frame.f_globals.get("__name__") == _STAND_INS:
+            sent = True
+        if not sent and stage.on_phase_thread():
+            stage.interrupted = True
 
     # -- functions that stand in `signal` while the environment is entered -------------------------
 
@@ -178,13 +208,35 @@ class Signals(Part):
         if signalnum == _ALARM and self._alarm.installed:
             return self._alarm.set_handler(handler)
         in_phase = self._in_phase()
-        acts = callable(handler) or handler == signal.SIG_DFL
-        if acts and in_phase and signalnum in _TIMER_OF:
-            handler = _TimerHandler(handler, self._in_phase)
+        if in_phase:
+            handler = self._wrapped(signalnum, handler)
         before = self._real["signal"](signalnum, handler)
         if in_phase:
             self._outside.setdefault(int(signalnum), before)
         return _unwrapped(before)
+
+    def _wrapped(self, number: int, handler: Any) -> Any:  # noqa: ANN401
+        """Return our stand-in for a handler of function code, or the handler itself."""
+        acts = callable(handler) or handler == signal.SIG_DFL
+        if number in _TIMER_OF and acts:
+            return _TimerHandler(handler, self._in_phase)
+        if number != signal.SIGINT or handler == self._on_interrupt:
+            return handler
+        now = self._real["getsignal"](number)
+        ours = now == self._on_interrupt or isinstance(now, _InterruptHandler)
+        if ours and (acts or handler == signal.SIG_IGN):
+            return _InterruptHandler(handler, self._note_interrupt)
+        return handler
+
+    def _watched_interrupt_main(self, *signalnum: int) -> None:
+        if self._is_functions() and signalnum in ((), (signal.SIGINT,)):
+            self._sends_interrupt = True
+        _interrupt_main(*signalnum)
+
+    def _watched_pthread_kill(self, thread_id: int, signalnum: int) -> None:
+        if self._is_functions() and signalnum == signal.SIGINT:
+            self._sends_interrupt = True
+        self._real["pthread_kill"](thread_id, signalnum)
 
     def _watched_getsignal(self, signalnum: int) -> Any:  # noqa: ANN401
         shared = signalnum == _ALARM and self._alarm.installed
@@ -218,14 +270,38 @@ class Signals(Part):
         return self._alarm.get_timer() if shared else self._real["getitimer"](which)
 
 
-class _TimerHandler:
+class _Handler:
+    """Stands in for a handler that function code has set."""
+
+    def __init__(self, handler: Any) -> None:  # noqa: ANN401  # signal.signal's type
+        self.handler = handler
+
+
+class _InterruptHandler(_Handler):
+    """The handler of SIGINT that function code has set: a Ctrl-C is noted as well."""
+
+    def __init__(self, handler: Any, note: Callable[[FrameType | None], None]) -> None:  # noqa: ANN401
+        super().__init__(handler)
+        self._note = note
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        __tracebackhide__ = True
+        __function_code_above__ = True
+        self._note(frame)
+        if callable(self.handler):
+            self.handler(number, frame)
+        elif self.handler == signal.SIG_DFL:
+            signal.default_int_handler(number, frame)
+
+
+class _TimerHandler(_Handler):
     """The handler of a timer of CPU time, which function code has set or left at its default.
 
     It acts during phases alone: between them, the process of the function would be frozen.
     """
 
     def __init__(self, handler: Any, in_phase: Callable[[], bool]) -> None:  # noqa: ANN401
-        self.handler = handler
+        super().__init__(handler)
         self._in_phase = in_phase
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
@@ -243,7 +319,7 @@ class _TimerHandler:
 
 def _unwrapped(handler: Any) -> Any:  # noqa: ANN401  # signal.getsignal's type
     """Return the handler that function code has set."""
-    return handler.handler if isinstance(handler, _TimerHandler) else handler
+    return handler.handler if isinstance(handler, _Handler) else handler
 
 
 def _on_main_thread() -> bool:

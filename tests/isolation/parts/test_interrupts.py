@@ -1,0 +1,187 @@
+"""A real Ctrl-C ends the test, even if function code catches it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from pytest_lambda_lifecycle.isolation.stage import stage
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(signal, "pthread_kill"), reason="needs signals for threads"
+)
+
+WAITING = """
+    import asyncio, signal, time
+    {setup}
+    def handler(event, context):
+        caught = None
+        until = time.monotonic() + 1
+        while time.monotonic() < until and caught is None:
+            try:
+                {wait}
+            except {exception} as error:
+                caught = type(error).__name__
+        return caught
+"""
+
+
+@pytest.fixture
+def press():
+    """Send a SIGINT from outside the function, after a while."""
+    main = threading.main_thread().ident
+    send = signal.pthread_kill
+    timer = threading.Timer(0.2, lambda: send(main, signal.SIGINT))
+    yield timer.start
+    timer.join()
+
+
+@pytest.mark.parametrize("exception", ["BaseException", "KeyboardInterrupt"])
+def test_a_handler_that_catches_it(environment, press, exception):
+    env = environment(WAITING.format(setup="", wait="time.sleep(0.05)", exception=exception))
+    press()
+    with pytest.raises(KeyboardInterrupt):
+        env.invoke()
+    assert env.state == "ready"
+    assert env.invoke().payload is None
+    assert not stage.interrupted
+
+
+def test_init_that_catches_it(environment, press):
+    env = environment("""
+        import time
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            try: time.sleep(0.05)
+            except BaseException: pass
+        def handler(event, context): return "ok"
+    """)
+    press()
+    with pytest.raises(KeyboardInterrupt):
+        env.initialize()
+
+
+def test_a_coroutine_that_catches_it(environment, press):
+    env = environment("""
+        import asyncio
+        async def work():
+            for _ in range(10):
+                try: await asyncio.sleep(0.05)
+                except BaseException: pass
+        def handler(event, context):
+            try: asyncio.run(work())
+            except BaseException: pass
+    """)
+    press()
+    with pytest.raises(KeyboardInterrupt):
+        env.invoke()
+
+
+@pytest.mark.parametrize(
+    "handler", ["lambda *_: None", "signal.SIG_IGN", "signal.SIG_DFL", "signal.default_int_handler"]
+)
+def test_a_signal_handler_of_the_function(environment, press, handler):
+    setup = f"own = {handler}; signal.signal(signal.SIGINT, own)"
+    env = environment(
+        WAITING.format(setup=setup, wait="time.sleep(0.05)", exception="BaseException")
+        + "        assert signal.getsignal(signal.SIGINT) == own\n"
+    )
+    env.initialize()
+    press()
+    with pytest.raises(KeyboardInterrupt):
+        env.invoke()
+    stage.leave()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_error_that_replaces_it(environment, press):
+    env = environment("""
+        import time
+        def handler(event, context):
+            try: time.sleep(1)
+            except BaseException: raise ValueError("something else") from None
+    """)
+    press()
+    with pytest.raises(KeyboardInterrupt):
+        env.invoke()
+
+
+def test_a_function_that_goes_on_until_its_timeout(environment, press):
+    env = environment(
+        """
+        import time
+        def handler(event, context):
+            while True:
+                try: time.sleep(0.05)
+                except KeyboardInterrupt: pass
+        """,
+        timeout=1,
+    )
+    press()
+    with pytest.raises(KeyboardInterrupt):
+        env.invoke()
+
+
+def test_a_handler_that_catches_that_of_an_inner_environment(environment, write, press):
+    write("inner.py", "import time\ndef handler(event, context): time.sleep(1)")
+    inner = environment(handler="inner.handler")
+    outer = environment("""
+        def handler(event, context):
+            try: call()
+            except BaseException: pass
+        def call(): ...
+    """)
+    outer.patch("app.call", lambda: inner.invoke() and None)
+    press()
+    with pytest.raises(KeyboardInterrupt):
+        outer.invoke()
+    assert not stage.interrupted
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        "signal.raise_signal(signal.SIGINT)",
+        "os.kill(os.getpid(), signal.SIGINT)",
+        "signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)",
+        "threading.Timer(0.1, _thread.interrupt_main).start()",
+    ],
+)
+def test_a_function_that_interrupts_itself_may_catch_it(environment, send):
+    env = environment(f"""
+        import _thread, os, signal, threading, time
+        def handler(event, context):
+            try:
+                {send}
+                for _ in range(40): time.sleep(0.05)
+            except KeyboardInterrupt: return "caught"
+    """)
+    assert env.invoke().payload == "caught"
+    assert env.invoke().payload == "caught"
+
+
+def test_the_session_is_interrupted(pytester):
+    pytester.makepyfile(
+        app="""
+            import os, signal, subprocess, sys, time
+            def handler(event, context):
+                end = time.monotonic() + 2
+                while time.monotonic() < end:
+                    try: time.sleep(0.1)
+                    except BaseException: pass
+        """,
+        test_it="""
+            import os, subprocess, sys
+            def test_it(lambda_lifecycle):
+                press = "import os, signal, time; time.sleep(0.7); os.kill(%d, signal.SIGINT)"
+                child = subprocess.Popen([sys.executable, "-c", press % os.getpid()])
+                try: lambda_lifecycle("app.handler").invoke()
+                finally: child.wait()
+            def test_the_next_one(): pass
+        """,
+    )
+    result = pytester.runpytest_subprocess("-p", "no:randomly", timeout=60)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*KeyboardInterrupt*"])

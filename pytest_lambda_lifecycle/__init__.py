@@ -113,8 +113,8 @@ __all__ = sorted((*_HOME_OF, "__version__"))  # pyright: ignore[reportUnsupporte
 _FINDERS_AT_START = (*sys.meta_path, *sys.path_hooks)
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and refuse other names
-    # There is no __dir__: freezegun looks at every name that it lists, in suites that use nothing
-    # of this as well.
+    # There is no __dir__: freezegun reads every name that it would list, in each suite that has
+    # this plugin installed, and to read a name is to import its module.
 
     def __getattr__(name: str) -> object:
         if name == "__version__":

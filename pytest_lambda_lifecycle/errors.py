@@ -31,7 +31,7 @@ CODES: Final = {
     "LLC110": "The function's modules are not loaded in this state.",
     "LLC111": "There was no Init yet.",
     "LLC112": "Not everything in the process could be restored.",
-    "LLC113": "An environment was not made of a FunctionConfig.",
+    "LLC113": "An environment needs a FunctionConfig.",
     "LLC201": "There is no such setting.",
     "LLC202": "A setting has a value that Lambda refuses.",
     "LLC203": "The handler is missing, or is not text.",
@@ -48,7 +48,7 @@ CODES: Final = {
     "LLC304": "An assertion has nothing to check.",
     "LLC305": "A test patched the function before its environment existed.",
     "LLC306": "A test patched another copy of the function's module.",
-    "LLC307": "Looking for patches of the test raised an exception.",
+    "LLC307": "The search for patches of the test raised an exception.",
     "LLC401": "A clock cannot take this moment or length of time.",
     "LLC402": "A clock cannot be started twice, or beside another one.",
     "LLC403": "The clock cannot be moved now, or not in this direction.",
@@ -117,7 +117,7 @@ def warn(text: str) -> None:
 
 
 def _nearest_outside() -> tuple[FrameType, int]:
-    """Return the nearest frame outside this library, and its distance from the caller plus one."""
+    """Return the nearest frame outside this library, and its `stacklevel` for the caller."""
     frame = sys._getframe(1)
     level = 1
     while frame.f_back is not None and _is_in_between(frame.f_code.co_filename):
@@ -127,6 +127,7 @@ def _nearest_outside() -> tuple[FrameType, int]:
 
 
 def _is_in_between(filename: str) -> bool:
+    """Say whether a frame is passed over: `contextlib` lies between this library and its caller."""
     return is_own_file(filename) or filename.endswith("contextlib.py")
 
 

@@ -49,17 +49,17 @@ class Endpoint:
         view: View,
         now_us: Callable[[], int],
         threads: Callable[[], StartedThreads],
-        is_functions: Callable[[], bool],
+        runs_function_code: Callable[[], bool],
         importing: Callable[[], AbstractContextManager[None]],
     ) -> None:
         """Take the parts of the environment that the APIs need.
 
         ``view`` is called on threads of the server, ``now_us`` on any thread.  ``threads`` returns
-        those of the function, and ``is_functions`` says whether the present thread runs function
-        code.  ``importing`` is entered around imports, since function code may be running.
+        those of the function, and ``runs_function_code`` says whether the present thread does so.
+        ``importing`` is entered around imports, since function code may be running.
         """
         self.note: Callable[[Event], None] = timeline.append
-        """Takes the events that our threads report, once this is `opened`."""
+        """Records an event; once this is `opened`, any thread may call it."""
         self.opened = False
         self.token = str(uuid.uuid4())
         """``AWS_LAMBDA_METADATA_TOKEN``."""
@@ -68,7 +68,7 @@ class Endpoint:
         self._view = view
         self._now_us = now_us
         self._threads = threads
-        self._is_functions = is_functions
+        self._runs_function_code = runs_function_code
         self._importing = importing
         # It has one element once this is opened.  The server refers to the list and not to this
         # object: without a circle of references, a closed environment is freed at once.
@@ -172,7 +172,7 @@ class Endpoint:
 
     def used(self, connection: Any) -> bool:  # noqa: ANN401
         """Note a socket; return whether function code made it, so that it ends with the process."""
-        if not self._is_functions():
+        if not self._runs_function_code():
             return False
         with contextlib.suppress(TypeError):  # the class of a tool may have no weak references
             self._sockets.add(connection)

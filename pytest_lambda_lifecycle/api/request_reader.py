@@ -85,8 +85,8 @@ class RequestReader:
             headers.setdefault(name, value)
             if name == "content-length":
                 lengths.add(value)
-        wishes = headers.get("connection", "").lower().replace(" ", "").split(",")
-        self.last = "close" in wishes or not (is_new or "keep-alive" in wishes)
+        options = headers.get("connection", "").lower().replace(" ", "").split(",")
+        self.last = "close" in options or not (is_new or "keep-alive" in options)
         if is_new and headers.get("expect", "").lower() == "100-continue":
             # curl waits for this before it sends a body of more than a megabyte.
             self._connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")

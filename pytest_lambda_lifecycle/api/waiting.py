@@ -1,4 +1,4 @@
-"""The way in which the conductor waits for reports of other threads."""
+"""The wait of the conductor for reports of other threads."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ __all__ = ["put_into", "put_into_tables", "replace_captured"]
 Captured: TypeAlias = tuple[Any, str]
 """A module, class or function, and the name of the attribute that holds a clock function."""
 
-_OWN_BUSINESS: Final = frozenset(
+_KEEP_REAL_TIME: Final = frozenset(
     "_pytest _time_machine asyncio datetime freezegun pytest_lambda_lifecycle time time_machine "
     "timeit".split()
 )
@@ -37,7 +37,7 @@ def replace_captured(
     ``values`` are keyed by the id of the function that they replace; the ids are those of
     freezegun's functions, with or without `time.sleep`.  The returned call puts other values
     there.  Modules whose names begin as ``ignored`` are left out, and so are modules that are not
-    installed: a test that has put a stopwatch aside wants to keep it.
+    installed: a test that has stored a clock function wants to measure real time.
     """
     replaced: list[Captured] = []
     # The result of a search is kept for later calls, with and without `time.sleep`.
@@ -48,7 +48,7 @@ def replace_captured(
         places = _found.get(module)
         if places is None:
             skipped = (
-                name.partition(".")[0] in _OWN_BUSINESS
+                name.partition(".")[0] in _KEEP_REAL_TIME
                 or name.startswith(ignored)
                 or not _installed(module)
             )
@@ -83,16 +83,16 @@ def put_into_tables(module: ModuleType, values: Mapping[int, Any]) -> None:
     """Replace entries of dictionaries, lists, sets and tuples of a module and its classes."""
     for owner in _owners(module):
         for name, held in list(vars(owner).items()):
-            if type(held) in (tuple, frozenset) and any(id(one) in values for one in held):
-                setattr(owner, name, type(held)(values.get(id(one), one) for one in held))
-            elif type(held) is list and any(id(one) in values for one in list(held)):
-                held[:] = [values.get(id(one), one) for one in held]
-            elif type(held) is set and any(id(one) in values for one in list(held)):
-                replaced = {values.get(id(one), one) for one in list(held)}
+            if type(held) in (tuple, frozenset) and any(id(item) in values for item in held):
+                setattr(owner, name, type(held)(values.get(id(item), item) for item in held))
+            elif type(held) is list and any(id(item) in values for item in list(held)):
+                held[:] = [values.get(id(item), item) for item in held]
+            elif type(held) is set and any(id(item) in values for item in list(held)):
+                replaced = {values.get(id(item), item) for item in list(held)}
                 held.clear()
                 held.update(replaced)
             elif type(held) is dict and any(
-                id(one) in values for pair in list(held.items()) for one in pair
+                id(item) in values for pair in list(held.items()) for item in pair
             ):
                 pairs = [
                     (values.get(id(key), key), values.get(id(value), value))
@@ -106,9 +106,9 @@ def _owners(module: ModuleType) -> list[Any]:
     name = getattr(module, "__name__", "")
     # issubclass and not isinstance: that asks lazy proxies for their __class__, which runs code.
     classes = [
-        one
-        for one in list(vars(module).values())
-        if issubclass(type(one), type) and one.__module__ == name
+        value
+        for value in list(vars(module).values())
+        if issubclass(type(value), type) and value.__module__ == name
     ]
     return [module, *classes]
 

@@ -15,12 +15,12 @@ class Turn(Protocol):
 
     @property
     def cut(self) -> bool:
-        """The deadline was reached: whatever waits from now on is cut there."""
+        """The deadline was reached: each wait from now on is cut at it."""
         ...
 
     @property
     def stuck(self) -> str:
-        """Why the turn was given up although its time is not over; ``""`` if it was not."""
+        """The reason why the watchdog has ended the turn before its time; ``""`` otherwise."""
         ...
 
     def end(self) -> bool:

@@ -127,7 +127,7 @@ class Freeze:
         self.pairs[:] = [(real, stand_ins.get(id(real), fake)) for real, fake in self.pairs]
         for owner, name, real in [
             *self._freezer.undo_changes,
-            *((time, one.__name__, one) for one, _ in self.pairs),
+            *((time, function.__name__, function) for function, _ in self.pairs),
         ]:
             if id(real) in stand_ins:
                 setattr(owner, name, stand_ins[id(real)])

@@ -82,7 +82,7 @@ class LambdaClock(VirtualClock):
         LambdaClock.current = None
         self._undo()
         entered = stage.leave()
-        self.stop([module for one in self._worlds for module in one.own_modules().values()])
+        self.stop([module for world in self._worlds for module in world.own_modules().values()])
         stage.resume(entered)
 
     def attach(self, environment: _Idling, world: _World) -> None:

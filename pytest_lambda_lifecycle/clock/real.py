@@ -16,7 +16,7 @@ __all__ = ["RealClock", "RealTurn", "now"]
 
 
 class RealTurn:
-    """A turn in real time.  It is interrupted at its deadline, so nothing inside asks for one."""
+    """A turn in real time.  The alarm interrupts it at its deadline: `cut` and `stuck` stay."""
 
     __slots__ = ("_forgiven", "_until", "real_limit")
 

@@ -1,7 +1,7 @@
 """Sleeping without waiting: `time.sleep` and timers of event loops move the virtual clock.
 
-Other waits (events, queues, locks, sockets) wait in real time: they loop on clocks of their own, so
-they cannot be made virtual honestly.
+Other waits (events, queues, locks, sockets) take real time: they may end because another thread,
+process or machine acts, and these act in real time.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class VirtualSleep:
 
     def install(self) -> Undo:
         """Replace both; the returned call restores them."""
-        # freezegun has loaded asyncio already; without a clock nobody pays for it.
+        # freezegun has loaded asyncio already, and a run without a clock need not load it.
         from asyncio import selector_events
 
         loop_class: Any = selector_events.BaseSelectorEventLoop
@@ -88,10 +88,10 @@ class VirtualSleep:
 
 
 class _PhaseThread:
-    """Tells whether the thread of the phase waits; only then may a sleeper move the clock.
+    """Says whether the thread of the phase waits; only then may another thread move the clock.
 
-    A thread that is merely slow (the machine is busy) must not be overtaken: its deadline would
-    come out of nowhere.
+    If that thread is merely slow (the machine is busy), a clock that moves would bring it to its
+    deadline although it has spent no virtual time.
     """
 
     _WAITING = (

@@ -1,4 +1,4 @@
-"""time-machine cannot run together with freezegun: it is refused, both ways."""
+"""time-machine cannot run together with freezegun: each is refused while the other is active."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """The platform: conducts runtime and extensions through the phases, and alone changes the
 environment's state.
 
-It knows participants by their protocols only: nothing here imports a runtime, an extension or the
-HTTP APIs.
+Participants are protocols here: nothing imports a runtime, an extension or the HTTP APIs.
 """

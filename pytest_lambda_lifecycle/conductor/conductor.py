@@ -35,7 +35,7 @@ class Conductor:
         self.config = deps.config
         self.timeline: Timeline = deps.timeline
         self.clock: Clock = deps.clock
-        self.standing = state = EnvironmentState(deps.clock.now_us())
+        self.environment_state = state = EnvironmentState(deps.clock.now_us())
         self.endings = Endings(deps, state)
         runtime_turns = RuntimeTurns(deps, state)
         self._init = InitSequence(deps, state, runtime_turns, self.endings)
@@ -45,21 +45,21 @@ class Conductor:
     @property
     def state(self) -> State:
         """The state of the environment."""
-        return self.standing.current
+        return self.environment_state.current
 
     @property
     def phases(self) -> list[Phase]:
         """The phases so far, also those that failed."""
-        return self.standing.phases
+        return self.environment_state.phases
 
     def initialize(self) -> Init:
         """Run Init ahead of the first invoke, once, whether it succeeds or not."""
-        standing = self.standing
-        with standing.doing("initialize"):
-            if standing.current is not State.NEW:
-                ended = standing.current is State.CLOSED
+        state = self.environment_state
+        with state.doing("initialize"):
+            if state.current is not State.NEW:
+                ended = state.current is State.CLOSED
                 raise InvalidTransition(
-                    f"cannot initialize: {standing.describe()}; "
+                    f"cannot initialize: {state.describe()}; "
                     "Init runs once, before the first invoke",
                     code="LLC101" if ended else "LLC103",
                 )
@@ -67,11 +67,11 @@ class Conductor:
 
     def restore(self) -> Restore:
         """Restore the snapshot: the after-restore hooks run."""
-        standing = self.standing
-        with standing.doing("restore"):
-            if standing.current is not State.SNAPSHOT:
+        state = self.environment_state
+        with state.doing("restore"):
+            if state.current is not State.SNAPSHOT:
                 raise InvalidTransition(
-                    f"cannot restore: {standing.describe()}; a snapshot is taken by initialize() "
+                    f"cannot restore: {state.describe()}; a snapshot is taken by initialize() "
                     'or snapshot() with initialization_type="snap-start", and restored once',
                     code="LLC104",
                 )
@@ -80,24 +80,24 @@ class Conductor:
     def invoke(self, request: Request, remaining_us: int | None = None) -> Invocation:
         """Run Invoke, and before it Init or Restore where the environment is cold."""
         __tracebackhide__ = True
-        standing = self.standing
-        if not standing.lock.acquire(blocking=False):
-            raise standing.busy("invoke")
+        state = self.environment_state
+        if not state.lock.acquire(blocking=False):
+            raise state.busy("invoke")
         try:
             if self.config.max_lifetime is not None:
-                self.endings.take_away_if_due()
+                self.endings.recycle_if_due()
             limit = self._timeout
             if remaining_us is not None:
                 limit = Limit(remaining_us, limit.seconds)
-            start = _WARM if standing.current is State.READY else self._init.start_cold(limit)
+            start = _WARM if state.current is State.READY else self._init.start_cold(limit)
             return self._invoke.run(request, limit, start)
         except BaseException:
             # An observer raised: the request is lost, and the environment stays as it is.
-            if standing.current is State.INVOKE:
-                standing.move(State.READY)
+            if state.current is State.INVOKE:
+                state.move(State.READY)
             raise
         finally:
-            standing.lock.release()
+            state.lock.release()
 
 
 _WARM: Final = Start()

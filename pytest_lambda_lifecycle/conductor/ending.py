@@ -44,7 +44,7 @@ class Endings:
     # -- operations -------------------------------------------------------------------------------
 
     def crash(self, outcome: Outcome) -> None:
-        """End a process of the frozen environment: the next invoke fails, the one after inits."""
+        """End a process of the frozen environment: the next invoke fails and resets it."""
         state = self._state
         with state.doing("crash"):
             state.require_open("crash")
@@ -72,7 +72,8 @@ class Endings:
         state, clock = self._state, self._deps.clock
         with state.doing("idle"):
             state.require_open("idle")
-        # Without a clock, the time that a test has idled away is given back at the test's end.
+        # Without a clock, `idle` shifts real time, and the end of the test takes the shift back.
+        # An environment that outlives the test would then have moments in the future.
         now_us = clock.now_us()
         state.active_us = min(state.active_us, now_us)
         state.born_us = min(state.born_us, now_us)
@@ -83,12 +84,12 @@ class Endings:
         """Spin down if the environment was idle for too long; one that has not begun stays."""
         if self._state.lock.acquire(blocking=False):
             try:
-                self.take_away_if_due()
+                self.recycle_if_due()
             finally:
                 self._state.lock.release()
 
     def recycle(self) -> Shutdown:
-        """Take the environment away, as Lambda does every few hours; the next invoke is cold."""
+        """End this environment, as Lambda does every few hours; the next invoke is cold."""
         with self._state.doing("recycle"):
             self._state.require_open("recycle")
             return self._recycle()
@@ -143,7 +144,7 @@ class Endings:
             self.start_anew(reason, None if stuck else outcome)
 
     def start_anew(self, reason: str, outcome: Outcome | None) -> None:
-        """Reset: for the extensions it is a shutdown (Lambda execution environment)."""
+        """Reset the processes; extensions are shut down first (Lambda execution environment)."""
         deps, state = self._deps, self._state
         try:
             if deps.extensions.present:
@@ -158,8 +159,8 @@ class Endings:
         if interruption is not None:
             raise interruption
 
-    def take_away_if_due(self) -> None:
-        """Recycle an environment that was idle or has existed for longer than its settings say."""
+    def recycle_if_due(self) -> None:
+        """Recycle an environment that was idle, or exists, for longer than its settings allow."""
         config = self._deps.config
         state = self._state
         now = self._deps.clock.now_us()
@@ -167,8 +168,8 @@ class Endings:
         age = now - state.born_us
         too_idle = config.idle_timeout is not None and idle >= config.idle_timeout * 1_000_000
         too_old = config.max_lifetime is not None and age >= config.max_lifetime * 1_000_000
-        standing = {State.READY, State.SNAPSHOT, State.CRASHED, State.RESET}
-        if (too_idle or too_old) and state.current in standing:
+        between_phases = {State.READY, State.SNAPSHOT, State.CRASHED, State.RESET}
+        if (too_idle or too_old) and state.current in between_phases:
             self._recycle()
 
     def _recycle(self) -> Shutdown:

@@ -40,7 +40,7 @@ class Start:
     """The length of a suppressed init, which counts as Duration."""
     restore_us: int | None = None
     failed: Outcome | None = None
-    """Why the handler cannot run: Init or Restore failed, and the process is reset already."""
+    """The failure of Init or Restore; the process is reset already, and the handler cannot run."""
     crashed: Outcome | None = None
     """How a process ended while the environment was frozen."""
 
@@ -170,7 +170,7 @@ class InitSequence:
             return start
         if state.current is State.NEW:
             init = self.init()
-            # Otherwise it ran ahead of the request, when capacity or a version was made.
+            # With the other types, Lambda runs Init ahead of any request.
             if config.initialization_type == "on-demand":
                 start.cold = True
                 start.init_us = init._duration_us

@@ -156,7 +156,7 @@ class InvokeSequence:
     def _report(
         self, done: RuntimeDone, start: Start, failure: Outcome | None, overhead_us: int | None
     ) -> InvokeReport:
-        """Return REPORT: it tells of a process that ended, not of an error of the handler."""
+        """Return REPORT: its status shows a process that ended, not an error of the handler."""
         outcome = failure or done.outcome
         ended = type(outcome) in ENDS or start.failed is not None
         return InvokeReport(

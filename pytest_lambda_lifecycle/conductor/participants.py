@@ -54,7 +54,7 @@ class Extensions(Protocol):
     """All extensions of an environment as one participant."""
 
     present: bool
-    """At least one extension is registered: all that the warm path asks of an environment."""
+    """At least one extension is registered.  Without one, a warm invoke asks for nothing else."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,13 +83,14 @@ class Extensions(Protocol):
         ...
 
     def died(self) -> Outcome | None:
-        """Return how an extension ended while the environment was frozen."""
+        """Return the failure of an extension that has ended while the environment was frozen."""
         ...
 
     def begin_invoke(self, event: dict[str, object], limit: Limit) -> int | Outcome:
         """Notify of an invoke.
 
-        Returns after how many microseconds the runtime is cut, or why it is not to run.
+        Returns the microseconds after which the runtime is cut, or the outcome because of which it
+        does not run at all.
         """
         ...
 
@@ -106,7 +107,7 @@ class Extensions(Protocol):
         ...
 
     def kill(self, name: str, exit_code: int) -> Outcome:
-        """End an extension now and return how; raise `LifecycleError` for an unknown name."""
+        """End an extension; return its outcome.  Raises `LifecycleError` for an unknown name."""
         ...
 
     def shutdown(
@@ -114,8 +115,8 @@ class Extensions(Protocol):
     ) -> tuple[tuple[str, ...], BaseException | None]:
         """Notify of the end.
 
-        Returns the names of the killed: they overran the time, or would not have been notified.
-        And the exception in one of them that is the test's own control flow.
+        Returns the names of those that were killed, since they overran the time or had not
+        registered for SHUTDOWN, and an exception in one of them that is control flow of the test.
         """
         ...
 
@@ -135,7 +136,7 @@ class Process(Protocol):
     """The process in which the runtime lives."""
 
     exit_code: int | None
-    """Set if it ended otherwise: a thread of function code called `os._exit`."""
+    """Set if another thread of function code has ended it (`os._exit`), and not the turn itself."""
 
     def run(self, turn: Callable[[], Outcome], /, limit: float | None = None) -> Outcome:
         """Run one turn; raise `DeadlineReached` after ``limit`` s of real time."""

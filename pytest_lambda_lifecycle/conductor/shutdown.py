@@ -1,4 +1,4 @@
-"""The phase Shutdown: the order in which participants are told of the end, and the time they get.
+"""The phase Shutdown: the order in which participants are notified of it, and their time.
 
 The runtime comes first, then the extensions; at the end of the budget comes SIGKILL (Lambda
 execution environment, "Shutdown phase"; Runtime Interface Emulator).

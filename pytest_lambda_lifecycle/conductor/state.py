@@ -19,7 +19,7 @@ __all__ = ["EnvironmentState"]
 
 
 class EnvironmentState:
-    """Where an environment stands.  `move` alone changes the state, by the table of transitions."""
+    """The state of an environment, and its history.  `move` alone changes the state."""
 
     def __init__(self, now_us: int) -> None:
         self.current = State.NEW
@@ -41,7 +41,7 @@ class EnvironmentState:
         """Held while the environment does something."""
 
     def move(self, to: State) -> None:
-        """Change the state; raise `InvalidTransition` where the lifecycle has no such step."""
+        """Change the state; raise `InvalidTransition` if the table has no such transition."""
         if to not in self.current.successors:
             raise InvalidTransition(
                 f"the lifecycle does not go from {self.current.value!r} to {to.value!r}",
@@ -81,7 +81,7 @@ class EnvironmentState:
         )
 
     def describe(self) -> str:
-        """Return where the environment stands, as the subject of a message."""
+        """Return the state of the environment in words, as the beginning of a message."""
         if self.current is State.CLOSED:
             return f"this environment was {self.cause}"
         return f"this environment is in state {self.current.value!r}"

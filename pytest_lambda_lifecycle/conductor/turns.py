@@ -25,7 +25,8 @@ __all__ = ["CurrentTurn", "TurnRunner"]
 class CurrentTurn:
     """The turn that runs, or that ran last.
 
-    The alarm has this object and not the runner, which refers to the process that has the alarm.
+    The alarm refers to this object and not to the runner: the runner refers to the process, and the
+    process to the alarm.
     """
 
     turn: Turn | None = None

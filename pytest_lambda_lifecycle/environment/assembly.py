@@ -76,9 +76,9 @@ __all__ = ["Assembly"]
 class Assembly:
     """The objects that an environment is made of, made in named steps.
 
-    Nothing in the process changes before the first phase.  No object below refers to the assembly,
-    and none but the ledger's parts refer to each other in a circle, which `ProcessSlice.close`
-    breaks: an environment that is closed and forgotten is freed at once.
+    Nothing in the process changes before the first phase.  An environment that is closed and
+    forgotten is freed at once, without the garbage collector: no object here refers to the
+    assembly, and `ProcessSlice.close` breaks the only circle of references, that of the parts.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Assembly:
             view=self._view,
             now_us=self._clock.now_us,
             threads=lambda: threads,
-            is_functions=lambda: process.runs_here() or function_thread() is process,
+            runs_function_code=lambda: process.runs_here() or function_thread() is process,
             importing=search_path.outside,
         )
         virtual = isinstance(self._clock, VirtualClock)
@@ -199,12 +199,12 @@ class Assembly:
         process.furnish(parts, alarm=self._alarm, streams=streams)
 
     def _make_runtime(self, tampered: FindTampered, misplaced: FindMisplaced | None) -> None:
-        """Make the runtime, with its turns watched."""
+        """Make the runtime, and the object that compares modules before and after its turns."""
         signals, rotation = self._signals, self._rotation
-        self._is_tests_own = partial(_is_tests_own, signals)
+        self._passes_through = partial(_passes_through, signals)
         runtime = LocalRuntime(
             self._config.handler,
-            passes_through=self._is_tests_own,
+            passes_through=self._passes_through,
             sigterm=partial(signals.functions_own, signal.SIGTERM),
         )
         self.runtime = WatchedRuntime(
@@ -224,13 +224,13 @@ class Assembly:
         config, clock, endpoint = self._config, self._clock, self._endpoint
         storage, variables = self.storage, self._lambda_variables
         objects = Objects(
-            (one for one in config.extensions if not isinstance(one, Path)),
+            (extension for extension in config.extensions if not isinstance(extension, Path)),
             endpoint=endpoint,
             turns=self._turns,
             timeline=self._timeline,
             clock=clock,
             apart=self._signals.apart,
-            passes_through=self._is_tests_own,
+            passes_through=self._passes_through,
         )
         programs = Programs(
             self._programs,
@@ -342,7 +342,7 @@ class _RuntimeView:
     def request_id(self) -> str:
         """Return the identifier of the latest request."""
         conductor = self.conductor()
-        return "" if conductor is None else conductor.standing.request_id
+        return "" if conductor is None else conductor.environment_state.request_id
 
 
 def _is_function_code(world: World, namespace: dict[str, Any]) -> bool:
@@ -350,7 +350,7 @@ def _is_function_code(world: World, namespace: dict[str, Any]) -> bool:
     return module is not None and vars(module) is namespace
 
 
-def _is_tests_own(signals: Signals, exception: BaseException) -> bool:
+def _passes_through(signals: Signals, exception: BaseException) -> bool:
     return passes_through(exception, interrupted=signals.interrupted)
 
 
@@ -373,7 +373,7 @@ def _program_exited(
 
 
 def _renew(storage: EphemeralStorage, variables: _LambdaVariables) -> str:
-    """Make new whatever a recycled environment has of its own; return its log stream."""
+    """Empty ``/tmp`` and begin a log stream for a recycled environment; return its name."""
     storage.empty()
     return variables.renew_log_stream()
 

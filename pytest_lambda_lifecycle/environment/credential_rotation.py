@@ -1,4 +1,7 @@
-"""Fake credentials that expire by the virtual clock, and are renewed in time, as by Lambda."""
+"""The rotation of the fake credentials under virtual time: they expire, and are renewed before.
+
+In real time they never change, and `function.credentials` has them.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,12 @@ from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 __all__ = ["LIFETIME_US", "Rotation"]
 
 LIFETIME_US: Final = 12 * 3600 * 1_000_000
-"""Microseconds of validity: those of a role session, since Lambda documents no number."""
+"""Microseconds for which they are valid, as in a session of a role: Lambda documents no number."""
 ROTATE_BEFORE_US: Final = 3600 * 1_000_000
-"""Microseconds before their end at which an invoke gets new ones; SDKs use 15 minutes."""
+"""Microseconds before their end from which on an invoke gets new ones.
+
+SDKs renew credentials themselves in the last 15 minutes.
+"""
 
 
 class Rotation:
@@ -27,7 +33,7 @@ class Rotation:
         self._current = Credentials()
 
     def current(self) -> Credentials:
-        """Return credentials that are valid for a while."""
+        """Return credentials that are valid for at least `ROTATE_BEFORE_US` more."""
         if self._now_us() > self._until_us - ROTATE_BEFORE_US:
             self._until_us = self._now_us() + LIFETIME_US
             self._current = Credentials(

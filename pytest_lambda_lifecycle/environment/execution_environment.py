@@ -117,7 +117,8 @@ class ExecutionEnvironment:
     def initialize(self) -> Init:
         """Run Init ahead of the first invoke, as provisioned concurrency does.
 
-        Raises `InitError` if it fails; it is not retried, and the next invoke inits inside itself.
+        Raises `InitError` if it fails; it is not retried, and the next invoke includes
+        an Init.
         """
         __tracebackhide__ = True
         require_clock(self._clock, "initialize", self.config.handler)
@@ -165,12 +166,12 @@ class ExecutionEnvironment:
         headers: Mapping[str, str | None] | None = None,
         remaining_ms: int | None = None,
     ) -> Invocation:
-        """Invoke the function; a cold environment inits first.
+        """Invoke the function; in a cold environment, Init runs first.
 
-        ``event`` crosses as JSON, so the handler never sees the test's own object; `bytes` are the
-        payload as it is.  Without one the function gets ``{}``, as from Lambda.  ``identity`` has
-        the keys ``cognitoIdentityId`` and ``cognitoIdentityPoolId``.  ``headers`` are those of the
-        Runtime API and win over the other arguments; a header of None is left out.
+        ``event`` crosses as JSON, so the handler never sees the object of the test; `bytes` are
+        sent unchanged.  Without an event the function gets ``{}``, as from Lambda.  ``identity``
+        has the keys ``cognitoIdentityId`` and ``cognitoIdentityPoolId``.  ``headers`` are those of
+        the Runtime API and win over the other arguments; a header of None is left out.
         ``remaining_ms`` shortens the function's time for this invoke.  A failed invoke raises
         `FunctionError` (`InitError`, `FunctionTimeout`, `RuntimeExit`, `PayloadTooLarge`); with
         ``check=False`` the failed `Invocation` is returned instead.
@@ -226,7 +227,7 @@ class ExecutionEnvironment:
     def reset(self) -> None:
         """Reset the environment, as a crash does.
 
-        Globals go, ``/tmp`` stays, and the next invoke inits inside itself.
+        Globals go, ``/tmp`` stays, and the next invoke includes an Init.
         """
         self._endings.reset()
 
@@ -280,8 +281,8 @@ class ExecutionEnvironment:
         self.close()
 
     def __del__(self) -> None:
-        # The handler, results, and frames of errors go with it: some of them would warn that nobody
-        # has closed them, in whichever test runs then.
+        # The handler, results and frames of errors are freed with it.  An open file among them
+        # would cause a ResourceWarning in the test that happens to run at that moment.
         with freeing():
             self.__dict__.clear()
 
@@ -351,7 +352,7 @@ class ExecutionEnvironment:
 
     @property
     def tmp(self) -> Path:
-        """The function's ``/tmp``, which `tempfile` uses; it survives a reset, not a recycle."""
+        """The function's ``/tmp``, which `tempfile` uses; a reset keeps it, a recycle does not."""
         return self._parts.storage.path
 
     @property
@@ -360,9 +361,9 @@ class ExecutionEnvironment:
         return self.import_module(HandlerName.parse(self.config.handler).module)
 
     def import_module(self, name: str) -> ModuleType:
-        """Return a module as the function sees it, imported if it was not yet.
+        """Return a module as the function sees it; import it if need be.
 
-        Raises `LifecycleError` before Init and after the end: until then there is no such module.
+        Raises `LifecycleError` before Init and after the end, when no such module is loaded.
         """
         state = self._conductor.state
         if state is State.INVOKE or state is State.INIT:
@@ -384,10 +385,11 @@ class ExecutionEnvironment:
     def spy(self, target: str) -> Spy:
         """Record the calls of ``"package.module.name"`` that phases make.
 
-        The calls go through to the original.  Ask before the first phase: then the spy is in place
-        before function code can bind the name.  Functions, classes (their construction) and methods
-        can be spied on, in the function's modules and in shared libraries.  Raises `LifecycleError`
-        if the target does not exist (for a module that is not loaded: when init imports it).
+        The calls go through to the original.  If it is called before the first phase, the spy is in
+        place before function code can bind the name.  Functions, classes (their construction) and
+        methods can be spied on, in the function's modules and in shared libraries.  Raises
+        `LifecycleError` if the target does not exist; for a module that is not loaded yet, Init
+        raises it.
         """
         __tracebackhide__ = True
         self._require_open(f"spy on {target!r}")
@@ -396,9 +398,9 @@ class ExecutionEnvironment:
     def patch(self, target: str, value: object) -> None:
         """Replace ``"package.module.name"`` by ``value`` until the environment ends.
 
-        Asked before the first phase, the patch is in place for Init as well.  Raises
-        `LifecycleError` if the target does not exist (for a module that is not loaded: when Init
-        imports it), or if Init has bound it already.
+        If it is called before the first phase, the patch is in place for Init as well.  Raises
+        `LifecycleError` if Init has bound the target already, or if it does not exist; for a module
+        that is not loaded yet, Init raises it.
         """
         __tracebackhide__ = True
         self._require_open(f"patch {target!r}")
@@ -434,7 +436,7 @@ class ExecutionEnvironment:
 
     def _require_open(self, asked: str) -> None:
         __tracebackhide__ = True
-        self._conductor.standing.require_open(asked)
+        self._conductor.environment_state.require_open(asked)
 
     # -- extensions -------------------------------------------------------------------------------
 
@@ -447,7 +449,7 @@ class ExecutionEnvironment:
         delay_ms: float = 0,
         registers: bool = True,
     ) -> RecordingExtension:
-        """Add an extension that records its events (`RecordingExtension.events`); ask before Init.
+        """Add an extension that records its events (`RecordingExtension.events`), before Init.
 
         ``delay_ms`` is how long each event keeps it busy: virtual time under ``lambda_clock``.
         With ``registers=False`` it starts and never registers.  An ``internal`` one lives in the
@@ -465,7 +467,8 @@ class ExecutionEnvironment:
     def add_extension(self, extension: X) -> X:
         """Add an extension of your own (see `Extension`), or a class that each init makes anew.
 
-        Returns it.  Ask before Init.  Raises `ConfigError` for one that Lambda would refuse.
+        Returns the extension.  It has to be added before Init.  Raises `ConfigError` for one that
+        Lambda would refuse.
         """
         given: object = extension
         is_class = isinstance(given, type) and issubclass(given, Extension)
@@ -493,7 +496,7 @@ class ExecutionEnvironment:
     def crash(self, participant: str = "runtime") -> None:
         """End a process of the frozen environment: the runtime's, or that of an extension by name.
 
-        As on Lambda nobody notices until the next invoke: that fails (`RuntimeExit`,
+        As on Lambda, the next invoke notices it: that invoke fails (`RuntimeExit`,
         `ExtensionError`) and resets the environment.  The exit status is 1; an extension that is a
         program gets SIGKILL.
         """

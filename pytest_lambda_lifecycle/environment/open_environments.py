@@ -1,4 +1,7 @@
-"""The environments of this process that are open: time, and copies of modules, that they share."""
+"""The environments that are open in this process.
+
+They share the time of the process, and may have copies of the same modules.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FindInTwins", "add", "any_open", "find_misplaced", "remove", "unshift_time"]
 
 FindInTwins: TypeAlias = "Callable[[Callable[[], Iterable[tuple[str, ModuleType]]]], Iterable[str]]"
-"""Given a call that yields copies of modules by their names, finds the patches in them."""
+"""Finds the patches in copies of modules; its argument returns the copies, with their names."""
 
 _open: Final[WeakKeyDictionary[object, World]] = WeakKeyDictionary()
 
@@ -45,5 +48,5 @@ def unshift_time() -> None:
 
 def find_misplaced(find: FindInTwins, world: World) -> Iterable[str]:
     """Find patches on the copies that the test and other environments have of a world's modules."""
-    others = [one for one in list(_open.values()) if one is not world]
-    return find(lambda: world.twins([world.parked, *(one.modules for one in others)]))
+    others = [other for other in list(_open.values()) if other is not world]
+    return find(lambda: world.twins([world.parked, *(other.modules for other in others)]))

@@ -66,6 +66,7 @@ def make_request(
     body = encode_event(event)
     if len(body) > EVENT_LIMIT:
         raise event_too_large(len(body))
+    # One chained comparison, since each invoke makes it: all of them are None.
     ordinary = (
         request_id
         is trace_id

@@ -54,11 +54,11 @@ class Barrier:
         raise DeadlineReached
 
     def ended(self) -> ExtensionFailed | None:
-        """Return how the first process that ended did so; the error that it had posted says why."""
+        """Return the failure of the process that ended first, by the error that it had posted."""
         registry = self._endpoint.registry
         ended = [agent for agent in registry.agents if agent.exit_code is not None]
         if not ended:
             return None
-        agent = min(ended, key=lambda one: one.exited_at_us or 0)
+        agent = min(ended, key=lambda agent: agent.exited_at_us or 0)
         kind = registry.fatal[1] if registry.fatal is not None else "Extension.Crash"
         return ExtensionFailed(agent.name, kind, rules.exit_text(agent.exit_code or 0))

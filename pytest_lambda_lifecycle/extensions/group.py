@@ -169,25 +169,26 @@ class ExtensionGroup:
         self.collect()
         agents = self._agents
         now_us = self._clock.now_us()
-        for one in agents:
-            events = tuple(sorted(one.events))
+        for agent in agents:
+            events = tuple(sorted(agent.events))
             self._timeline.append(
-                ExtensionState(now_us, one.name, one.state, events, one.error_type)
+                ExtensionState(now_us, agent.name, agent.state, events, agent.error_type)
             )
         self.present = bool(agents)
 
     # -- Invoke -----------------------------------------------------------------------------------
 
     def died(self) -> Outcome | None:
-        """Return how an extension ended while the environment was frozen."""
+        """Return the failure of an extension that has ended while the environment was frozen."""
         return self._failed(self._barrier.ended()) if self._endpoint.opened else None
 
     def begin_invoke(self, event: dict[str, object], limit: Limit) -> int | Outcome:
         """Notify the extensions of an invoke, the programs first: they run side by side with it.
 
-        Objects in this process run to their end before the runtime does, and their time beside it:
-        in virtual time the clock is put back.  Returns the microseconds after which the runtime is
-        to be cut, since an extension has crashed by then; or why the runtime is not to run at all.
+        Objects in this process run before the runtime, to their end.  Their time counts as if they
+        ran beside it: in virtual time the clock is put back.  Returns the microseconds after which
+        the runtime is cut, since an extension has crashed by then, or the outcome because of which
+        the runtime does not run at all.
         """
         __tracebackhide__ = True
         clock = self._clock
@@ -242,9 +243,10 @@ class ExtensionGroup:
         return failure or self._failed(round_.failure), overhead_us
 
     def _publish(self, names: list[str], event: dict[str, object], *, with_id: bool) -> None:
-        """Hand an event out.
+        """Hand an event to extensions.
 
-        Programs have the machine's time, whatever a test has done to the time of function code.
+        Its deadline is in the time of the receiver: programs read the clock of the machine, and a
+        test may have shifted or frozen the time of function code.
         """
         registry = self._endpoint.registry
         now_us = self._clock.now_us()
@@ -272,7 +274,7 @@ class ExtensionGroup:
         self._endpoint.hub.resume()
 
     def kill(self, name: str, exit_code: int) -> Outcome:
-        """End an extension while the environment is frozen; return how it ended.
+        """End an extension while the environment is frozen; return its outcome.
 
         Raises `LifecycleError` if there is none of this name.  A program gets SIGKILL, whatever
         ``exit_code`` says.
@@ -373,7 +375,7 @@ class ExtensionGroup:
     def end(self) -> BaseException | None:
         """End all that is left, for a reset or for good; return the exception that interrupted it.
 
-        A refusal, since another thread is inside a phase, interrupts nothing.
+        A `LifecycleError` is not returned: it says that another thread is inside a phase.
         """
         outcome: Outcome = Loaded()
         if self._endpoint.in_use:

@@ -54,11 +54,11 @@ class Round:
     """The result of several turns side by side."""
 
     busy_us: int = 0
-    """How long the longest turn took."""
+    """The microseconds of the longest turn."""
     failure: Outcome | None = None
-    """How the first turn that failed ended."""
+    """The outcome of the first turn that failed."""
     failed_us: int = 0
-    """After how long."""
+    """The microseconds after which it ended."""
 
     @property
     def interruption(self) -> BaseException | None:
@@ -116,12 +116,16 @@ class Objects:
     @property
     def external(self) -> tuple[str, ...]:
         """The extensions that start before the runtime."""
-        return tuple(extension_name(one) for one in self.given if not one.internal)
+        return tuple(
+            extension_name(extension) for extension in self.given if not extension.internal
+        )
 
     @property
     def made(self) -> tuple[Extension, ...]:
         """The objects of the latest generation."""
-        return tuple(one.extension for one in self._locals.values() if one.extension is not None)
+        return tuple(
+            local.extension for local in self._locals.values() if local.extension is not None
+        )
 
     def __contains__(self, name: str) -> bool:
         return name in self._locals
@@ -152,15 +156,15 @@ class Objects:
         self.cut = set()
         made = [
             LocalExtension(
-                one,
+                extension,
                 post=self._post,
                 log=self._log,
                 apart=self._apart,
                 passes_through=self._passes_through,
             )
-            for one in self.given
+            for extension in self.given
         ]
-        self._locals = {one.name: one for one in made}
+        self._locals = {local.name: local for local in made}
 
     def start(self, limit: Limit, *, internal: bool = False) -> tuple[Outcome | None, int]:
         """Start the external or the internal ones.
@@ -172,7 +176,7 @@ class Objects:
         __tracebackhide__ = True
         clock = self._clock
         began = self._clock.elapsed()
-        chosen = [one for one in self._locals.values() if one.internal is internal]
+        chosen = [local for local in self._locals.values() if local.internal is internal]
         starts = self._round(chosen, partial(LocalExtension.start, limit_us=limit.us), limit)
         clock.skip_to(clock.now_us() + starts.ended_us)
         failure = starts.failure or self._register(chosen)
@@ -186,21 +190,21 @@ class Objects:
         return inits.failure, began_us + inits.busy_us
 
     def _register(self, chosen: Iterable[LocalExtension]) -> Outcome | None:
-        for one in chosen:
-            assert one.extension is not None
-            events = {"events": list(subscriptions_of(one.extension))}
+        for local in chosen:
+            assert local.extension is not None
+            events = {"events": list(subscriptions_of(local.extension))}
             try:
-                one.identifier, _ = self._endpoint.registry.register(one.name, events, ())
+                local.identifier, _ = self._endpoint.registry.register(local.name, events, ())
             except ApiError as refusal:
-                text = f"extension {one.name!r} cannot register: {refusal.message}"
+                text = f"extension {local.name!r} cannot register: {refusal.message}"
                 return Interrupted(LifecycleError(text, code="LLC605"))
         return None
 
     def arrive(self) -> None:
         """Let all ask for their first event: the end of Init."""
-        for one in self._locals.values():
-            if one.identifier:
-                self._endpoint.registry.arrive(one.identifier)
+        for local in self._locals.values():
+            if local.identifier:
+                self._endpoint.registry.arrive(local.identifier)
 
     # -- Invoke -----------------------------------------------------------------------------------
 
@@ -210,12 +214,12 @@ class Objects:
         registry = self._endpoint.registry
         here = [agent for agent in agents if agent.name in self._locals]
         chosen = [self._locals[agent.name] for agent in here]
-        for one in chosen:
-            registry.take(one.identifier)
+        for local in chosen:
+            registry.take(local.identifier)
 
-        def done(one: LocalExtension, outcome: Outcome, busy_us: int) -> None:
+        def done(local: LocalExtension, outcome: Outcome, busy_us: int) -> None:
             if type(outcome) is Loaded:
-                registry.arrive(one.identifier)
+                registry.arrive(local.identifier)
 
         action = partial(LocalExtension.deliver, event=event)
         round_ = self._round(chosen, action, limit, done)
@@ -232,9 +236,9 @@ class Objects:
     ) -> tuple[list[str], BaseException | None]:
         """Deliver the shutdown, and let all handle it until a moment.
 
-        Returns the names of the killed, and an exception that is the test's own control flow.  An
-        extension without a subscription is killed at once; one that has not come back from an
-        earlier event, when the time is up.
+        Returns the names of those that were killed, and an exception that is control flow of the
+        test.  An extension without a subscription is killed at once.  An extension that has not
+        come back from an earlier event is killed when the time is up.
         """
         __tracebackhide__ = True
         clock = self._clock
@@ -244,15 +248,15 @@ class Objects:
         killed = [(began_us, agent.name) for agent in here if agent not in subscribed]
         killed += [(until_us, agent.name) for agent in subscribed if agent.name in self.cut]
 
-        def ended(one: LocalExtension, outcome: Outcome, busy_us: int) -> None:
+        def ended(local: LocalExtension, outcome: Outcome, busy_us: int) -> None:
             now_us = clock.now_us()
-            self._timeline.append_in_time(ExtensionDone(now_us, one.name, busy_us))
+            self._timeline.append_in_time(ExtensionDone(now_us, local.name, busy_us))
             if isinstance(outcome, TimedOut):
-                killed.append((now_us, one.name))
+                killed.append((now_us, local.name))
             elif isinstance(outcome, ExtensionFailed) and outcome.exit_code:
                 self._timeline.append_in_time(fault_of(outcome, now_us))
             elif type(outcome) is Loaded:
-                self._endpoint.registry.exited(one.name, 0)
+                self._endpoint.registry.exited(local.name, 0)
 
         notified = [self._locals[agent.name] for agent in subscribed if agent.name not in self.cut]
         left_us = max(0, until_us - began_us)
@@ -272,7 +276,7 @@ class Objects:
         chosen: Iterable[LocalExtension],
         action: Callable[[LocalExtension], Outcome],
         limit: Limit,
-        ended: Callable[[LocalExtension, Outcome, int], None] = lambda one, outcome, busy_us: None,
+        ended: Callable[[LocalExtension, Outcome, int], None] | None = None,
         *,
         goes_on: bool = False,
     ) -> Round:
@@ -288,18 +292,19 @@ class Objects:
         round_ = Round()
         began_us = clock.now_us()
         all_began = clock.elapsed()
-        for one in chosen:
+        for local in chosen:
             began = clock.elapsed()
             spent_us = (began - all_began) // 1000  # real time cannot be put back
             left = Limit(max(0, limit.us - spent_us), limit.seconds)
-            outcome = self._turns.run(partial(action, one), left)
+            outcome = self._turns.run(partial(action, local), left)
             busy_us = (clock.elapsed() - began) // 1000
             round_.add(outcome, busy_us)
-            if isinstance(outcome, ExtensionFailed) and (one.identifier or not one.internal):
-                self._endpoint.registry.exited(one.name, outcome.exit_code)
+            if isinstance(outcome, ExtensionFailed) and (local.identifier or not local.internal):
+                self._endpoint.registry.exited(local.name, outcome.exit_code)
             elif isinstance(outcome, TimedOut):
-                self.cut.add(one.name)
-            ended(one, outcome, busy_us)
+                self.cut.add(local.name)
+            if ended is not None:
+                ended(local, outcome, busy_us)
             timeline.take_in()
             clock.rewind(began_us)
             timeline.catch_up(clock.now_us())

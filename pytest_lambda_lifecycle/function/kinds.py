@@ -50,9 +50,9 @@ class Given(NamedTuple):
         return ConfigError(first, *filter(None, lines), code=code)
 
     def items(self, of: str) -> list[object]:
-        """Return the items of a list; raise `ConfigError` where the value is none.
+        """Return the items of a list; raise `ConfigError` if the value is no list.
 
-        Text is none: a single path or name is a common slip.
+        Text is no list: a single path or name in place of a list is a common slip.
         """
         scalar = isinstance(self.value, str | os.PathLike)
         if isinstance(self.value, Iterable) and not isinstance(self.value, _NO_LISTS):
@@ -74,7 +74,7 @@ class Kind:
     """The meaning of None; ``""`` where None is refused."""
 
     def read(self, text: Any, source: str) -> object:  # noqa: ANN401
-        """Turn what an ini file or the command line says into a value.
+        """Return the value of a text in the ini file or on the command line.
 
         Text that is no such value is returned as it is: `check` refuses it in its own words.
         """

@@ -39,9 +39,9 @@ def find_extensions(layers: Iterable[Path]) -> list[tuple[str, Path]]:
         if folder.is_dir():
             with os.scandir(folder) as entries:
                 found |= {
-                    one.name: folder / one.name
-                    for one in entries
-                    if not one.is_dir(follow_symlinks=False)
+                    entry.name: folder / entry.name
+                    for entry in entries
+                    if not entry.is_dir(follow_symlinks=False)
                 }
     return sorted(found.items())
 

@@ -195,7 +195,7 @@ class ShutdownReport(Event):
 class Reset(Event):
     """The processes of the environment ended, as after a failure.
 
-    Globals are gone, ``/tmp`` stays, and the next invoke inits inside itself.
+    Globals are gone, ``/tmp`` stays, and the next invoke includes an Init.
     """
 
     reason: str

@@ -1,5 +1,4 @@
-"""The exceptions that tell a test how the function failed, and how a failed phase becomes one of
-them.
+"""The exceptions for failures of the function, and the choice of one for a failed phase.
 
 The caller of a real Lambda function would see the same failures.  Misuse of this library is
 `LifecycleError`.

@@ -33,7 +33,7 @@ _TOO_LONG: Final = 1e12
 
 
 def rounded_up_us(seconds: float) -> int:
-    """Return seconds as whole microseconds, rounded up; the error of a float (1.1) is not."""
+    """Return seconds as whole microseconds, rounded up; a float's inexactness (1.1) adds none."""
     return math.ceil(round(seconds * 1_000_000, 3))
 
 

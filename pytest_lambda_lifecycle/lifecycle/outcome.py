@@ -31,9 +31,8 @@ TIMED_OUT: Final = "Sandbox.Timedout"
 """The platform's error types (Troubleshooting invocation issues; Runtime Interface Emulator)."""
 
 
-class ProcessEnd(
-    BaseException
-):  # it is no error: it carries `os._exit` out of the function's frames
+# No error, so its name has no such suffix.
+class ProcessEnd(BaseException):
     """Carries an end of the process (`os._exit`, `os.abort`, `os.kill`) out of function code."""
 
     def __init__(self, exit_code: int) -> None:
@@ -42,7 +41,8 @@ class ProcessEnd(
         """Exit code of the process; negative = ended by that signal, as in `subprocess`."""
 
 
-class DeadlineReached(BaseException):  # it is no error: it interrupts function code
+# No error either.
+class DeadlineReached(BaseException):
     """Interrupts function code when its time is up.  A `BaseException` passes through asyncio."""
 
 

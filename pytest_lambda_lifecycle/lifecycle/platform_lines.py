@@ -92,7 +92,7 @@ def _log_lines(event: Event) -> str:
         case ExtensionState():
             return _extension_line(event)
         case TelemetrySubscription(extension=name, api=api, types=types):
-            listed = ", ".join(one.capitalize() for one in types)
+            listed = ", ".join(kind.capitalize() for kind in types)
             return f"{api.upper()}\tName: {name}\tState: Subscribed\tTypes: [{listed}]\n"
     return ""
 

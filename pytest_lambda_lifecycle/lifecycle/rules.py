@@ -79,7 +79,7 @@ class State(str, Enum):
     CRASHED = "crashed"
     """A process of it ended while it was frozen; the next invoke finds that out, and fails."""
     RESET = "reset"
-    """The runtime process is gone; the next invoke inits inside itself (a suppressed init)."""
+    """The runtime process is gone; the next invoke includes an Init (a suppressed init)."""
     SHUTDOWN = "shutdown"
     CLOSED = "closed"
 
@@ -234,8 +234,7 @@ def _signal_text(number: int) -> str:
     return f"signal: {_SIGNAL_TEXTS.get(number, number)}"
 
 
-# Go's texts for signals, which the platform prints (os/exec; package syscall,
-# zerrors_linux).
+# Go's texts for signals, which the platform prints (os/exec; package syscall, zerrors_linux).
 _SIGNAL_TEXTS: Final = {
     1: "hangup",
     2: "interrupt",

@@ -86,7 +86,7 @@ class Timeline(Sequence[Event]):
             self.append = self._record
 
     def drop_ahead(self) -> None:
-        """Drop the events that are still ahead: their participants have ended before."""
+        """Drop the events that are still ahead: their participants have ended earlier."""
         self._ahead.clear()
 
     def write(self, at: int, stream: str, text: str) -> None:

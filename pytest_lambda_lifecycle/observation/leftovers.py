@@ -35,16 +35,18 @@ class Leftovers:
         self._threads = threads
         self._resting = resting
         self._children = children
-        self._mine: WeakSet[Any] = WeakSet()
-        self._others = _NOBODY
-        # The plain dictionaries inside the weak ones, whose length is computed in Python: asking
-        # these costs a tenth, in each warm invoke.
-        self._started = [vars(one.where)["data"] for one in (threads, children)]
+        self._of_function: WeakSet[Any] = WeakSet()
+        self._of_others = _NONE
+        # Weak dictionaries compute their length in Python.  The plain dictionaries inside them
+        # answer in a tenth of the time, and each warm invoke asks.
+        self._started = [vars(watched.where)["data"] for watched in (threads, children)]
 
     def begin(self) -> None:
         """Note the tasks and processes that exist before function code runs."""
         registered = _all_tasks()
-        self._others = frozenset(registered).difference(self._mine) if registered else _NOBODY
+        self._of_others = (
+            frozenset(registered).difference(self._of_function) if registered else _NONE
+        )
 
     def end(self) -> Iterable[Found]:
         """Return the leftovers of function code that has just run."""
@@ -64,8 +66,10 @@ class Leftovers:
                 if child.poll() is None:
                     yield "process", _name_of(child), where
         if registered:
-            self._mine.update(one for one in registered if one not in self._others)
-            yield from filter(None, map(_describe, list(self._mine)))
+            self._of_function.update(
+                worker for worker in registered if worker not in self._of_others
+            )
+            yield from filter(None, map(_describe, list(self._of_function)))
 
 
 def _kind_of(thread: threading.Thread) -> str:
@@ -79,7 +83,7 @@ def _name_of(child: subprocess.Popen[Any]) -> str:
     return f"{arguments if isinstance(arguments, str) else arguments[0]} (pid {child.pid})"
 
 
-_NOBODY: Final[frozenset[Any]] = frozenset()
+_NONE: Final[frozenset[Any]] = frozenset()
 
 
 _REGISTRIES: Final[list[Any]] = []
@@ -100,7 +104,7 @@ def _all_tasks() -> Sequence[Any]:
         _find_registries()
     for registry in _REGISTRIES:
         if getattr(registry, "data", registry):  # cheaper than the length of a weak set
-            return [one for registry in _REGISTRIES for one in registry]
+            return [worker for registry in _REGISTRIES for worker in registry]
     return ()
 
 
@@ -113,14 +117,14 @@ def _find_registries() -> None:
             del _NOT_LOADED[module]
 
 
-def _describe(one: Any) -> Found | None:  # noqa: ANN401
+def _describe(worker: Any) -> Found | None:  # noqa: ANN401
     """Describe an `asyncio.Task` or a `Process`, without importing either."""
-    if hasattr(one, "is_alive"):
+    if hasattr(worker, "is_alive"):
         # A forked child still has the list of its parent's children.
-        is_child = one._parent_pid == os.getpid()
-        return ("process", one.name, "") if is_child and one.is_alive() else None
-    if one.done():
+        is_child = worker._parent_pid == os.getpid()
+        return ("process", worker.name, "") if is_child and worker.is_alive() else None
+    if worker.done():
         return None
-    code = getattr(one.get_coro(), "cr_code", None)
+    code = getattr(worker.get_coro(), "cr_code", None)
     where = f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
-    return "task", getattr(code, "co_name", one.get_name()), where
+    return "task", getattr(code, "co_name", worker.get_name()), where

@@ -85,7 +85,7 @@ class _SharedPatch:
         return self.owner is other.owner and self.name == other.name and self.probe is other.probe
 
     def apply(self) -> None:
-        # The present value may stand in for the original, as most watches on function code do.
+        # The present value may be a replacement by which this package watches function code.
         original = getattr(self.owner, self.name, self.original)
         owner, name, value = self.probe.wrap(self.owner, self.name, original)
         self.before = Assignment(owner, name, vars(owner).get(name, MISSING))
@@ -102,7 +102,7 @@ class _SharedPatch:
 
 
 class Patches(Part):
-    """The probes of one environment.  They belong to the test, so the next process has them too."""
+    """The probes of one environment; they stay in place in the next process, after a reset."""
 
     def __init__(self, world: World, handler: str) -> None:
         self._world = world
@@ -112,7 +112,7 @@ class Patches(Part):
         self._waiting: list[Placement] = []
 
     def enter(self) -> Undo:
-        # A module that the test has imported since then stays, so no phase will execute it.
+        # A module that the test has imported in the meantime stays: no phase will execute it.
         for placement in list(self._waiting):
             module = self._shared(placement.target.module)
             if module is not None:

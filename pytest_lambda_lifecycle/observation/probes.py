@@ -81,7 +81,7 @@ class Probes:
             return None  # between phases, or this package calls the target itself
         index = None
         if phase == "invoke":
-            index = sum(isinstance(one, Invocation) for one in conductor.phases)
+            index = sum(isinstance(past, Invocation) for past in conductor.phases)
         call = SpyCall(conductor.clock.now_us(), target, phase, index, args, kwargs)
         conductor.timeline.append(call)
         return call

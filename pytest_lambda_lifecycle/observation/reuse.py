@@ -25,7 +25,7 @@ _GONE: Final = frozenset({"new", "reset", "closed"})
 class InitSnapshot:
     """The names of the function's modules as they were at the end of init.
 
-    It holds the objects, so that identity cannot be feigned by a new object at an old address.
+    It holds the objects, so that no new object can get the address of one of them.
     """
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
@@ -38,10 +38,10 @@ class InitSnapshot:
         ]
         """By module, as last seen: the identity of the object that each name is bound to."""
         self._classes = {
-            one: vars(one).copy()
+            cls: vars(cls).copy()
             for name, _, before in self._modules
-            for one in _classes(before)
-            if one.__module__ == name
+            for cls in _classes(before)
+            if cls.__module__ == name
         }
         self._reported: set[str] = set()
 
@@ -98,9 +98,9 @@ def assert_reused(
     if state in _GONE and phases:
         how = f"is in state {state!r}; invoke first"
         if state == "closed":
-            how = f"was {conductor.standing.cause}; ask before"
+            how = f"was {conductor.environment_state.cause}; ask before"
         raise LifecycleError(
-            f"{asked}: what init made is gone, as the environment {how}", code="LLC304"
+            f"{asked}: the objects that init made are gone, as the environment {how}", code="LLC304"
         )
     if snapshot is None or not phases or not isinstance(phases[-1], Invocation):
         raise LifecycleError(
@@ -134,7 +134,7 @@ def _then_and_now(target: str, snapshot: InitSnapshot, world: World) -> tuple[ob
     except (KeyError, StopIteration, TypeError):
         raise LifecycleError(
             f"cannot say whether {target!r} was reused: at the end of init {module.__name__} had "
-            "no such name (names of modules and of their classes are remembered)",
+            "no such name (names of modules and of their classes are recorded)",
             code="LLC304",
         ) from None
     now: object = module
@@ -149,6 +149,6 @@ def _then_and_now(target: str, snapshot: InitSnapshot, world: World) -> tuple[ob
 def _replaced_by(event: Event, phases: Sequence[Phase]) -> str:
     invocations = (phase for phase in phases if isinstance(phase, Invocation))
     for index, invocation in enumerate(invocations):
-        if any(one is event for one in invocation.events):
+        if any(recorded is event for recorded in invocation.events):
             return f" (replaced by invocation {index}, request {invocation.request_id})"
     return ""

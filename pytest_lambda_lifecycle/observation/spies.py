@@ -35,7 +35,7 @@ class Spy:
         self.target = target
         self._calls = calls
         self._unseen = unseen
-        """Returns why no call can have been seen, if that is so."""
+        """Returns the reason why no call can have been recorded; ``""`` if there is none."""
         self._warned = False
 
     @property
@@ -139,11 +139,11 @@ class CallProbe:
     def record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpyCall | None:
         """Record a call of function code.
 
-        Calls of the standard library by this package's own code are no doing of function code, and
-        neither are calls made while a call is being recorded.
+        Two kinds of calls do not count: those of the standard library by this package itself, and
+        those that are made while a call is being recorded.
         """
         thread = _get_ident()
-        if thread in _RECORDING or (self._is_standard and _called_by_us(_getframe(1))):
+        if thread in _RECORDING or (self._is_standard and _called_by_this_package(_getframe(1))):
             return None
         _RECORDING.add(thread)
         try:
@@ -209,7 +209,7 @@ class CallProbe:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _called_by_us(frame: FrameType | None) -> bool:
+def _called_by_this_package(frame: FrameType | None) -> bool:
     while frame is not None and frame.f_globals is _HERE:  # a spy on a spy
         frame = frame.f_back
     return frame is not None and is_own(frame)

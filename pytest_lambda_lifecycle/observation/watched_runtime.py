@@ -61,13 +61,13 @@ class WatchedRuntime:
         self._noted: set[str] = set()
         """Shared modules that are on the timeline already."""
         world.hook.guard = self._refuse_patched
-        # These turns need no watching.
+        # These turns need no comparison.
         self.before_snapshot = runtime.before_snapshot
         self.after_restore = runtime.after_restore
         self.terminate = runtime.terminate
 
     def init(self) -> Loaded | Raised | Exited:
-        """Watch function init: patched names of shared modules, modules that cannot be repeated."""
+        """Run function init; record shared modules, and the names in them that it changes."""
         __tracebackhide__ = True
         if self.snapshot is not None:
             with freeing():
@@ -91,7 +91,7 @@ class WatchedRuntime:
         return outcome
 
     def invoke(self, request: Request) -> Returned | Raised | Exited:
-        """Watch an invoke: globals that it bound anew, threads and tasks that it left running."""
+        """Run an invoke; record the globals that it binds anew, and its leftovers."""
         __tracebackhide__ = True
         if self._renew_credentials is not None:
             self._renew_credentials()
@@ -127,7 +127,7 @@ class WatchedRuntime:
         try:
             patched = list(self._tampered(outside))
         except Exception as problem:
-            # Function code imports here: any other exception would pass for its own failure.
+            # Function code imports here: another exception would look like a failure of that code.
             raise LifecycleError(
                 f"cannot tell whether a test has patched {name} before this environment existed: "
                 f"looking for patches raised {problem!r}",

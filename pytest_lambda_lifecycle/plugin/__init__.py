@@ -221,7 +221,7 @@ def _wide_environments(config: pytest.Config) -> WideEnvironments:
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Look at the function's modules before any fixture or patch of the test acts on them."""
+    """Take a snapshot of the project's modules before fixtures or patches change them."""
     __tracebackhide__ = True
     item.config.stash[_item_key] = item
     if not _LIFECYCLE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
@@ -242,7 +242,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Enter again the environment that was entered when the test ended; leave nothing of it."""
+    """Enter again the environment that was entered when the test ended; restore all afterwards."""
     __tracebackhide__ = True
     try:
         return (yield from _one_phase(item))
@@ -259,7 +259,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
 def _one_phase(item: pytest.Item) -> Generator[None, Any, Any]:
     """Enter the environment of an item for one of its phases.
 
-    The module of the stage is looked up twice: the phase itself may be the first to import it.
+    The module `stage` is looked up twice: the phase of the item may be the first to import it.
     """
     __tracebackhide__ = True
     module = sys.modules.get("pytest_lambda_lifecycle.isolation.stage")
@@ -274,7 +274,7 @@ def _one_phase(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 def _sweep(variables: Mapping[str, str] | None) -> None:
-    """Undo what came back after the environments of a test had left."""
+    """Remove state of function code that a tool has put back after the environments had left."""
     from pytest_lambda_lifecycle.environment import open_environments
     from pytest_lambda_lifecycle.isolation import sweep
 
@@ -287,9 +287,9 @@ def _restore_own_modules() -> None:
 
     Some tools replace `sys.modules` by a copy that they took earlier (pytester does, and
     `mock.patch.dict`).  Modules of this package that were imported since then are missing from the
-    copy.  Were they imported a second time, two copies of our classes would meet, and `isinstance`
-    would deny what it should affirm.  The packages still hold their modules as attributes, so each
-    one that is missing is found there.
+    copy.  If they were imported a second time, each class would exist twice, and `isinstance` would
+    be false for objects of the other copy.  The packages still hold their modules as attributes, so
+    each missing module is found there.
     """
     packages = [sys.modules[__name__.partition(".")[0]]]
     for package in packages:
@@ -308,7 +308,7 @@ def _restore_own_modules() -> None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show on a failed test what happened in its environments."""
+    """Add the timeline and the log of its environments to the report of a failed test."""
     report = yield
     failure_reports = item.config.stash.get(_reports_key, None)
     if failure_reports is not None:

@@ -32,13 +32,13 @@ class EnvironmentHooks:
 
     @property
     def around_invoke(self) -> Callable[[object, Callable[[], Invocation]], Invocation] | None:
-        """The call of the hook around an invoke; None if nobody but the plugin implements it."""
+        """The call of the hook around an invoke; None if only the plugin implements it."""
         implementations = self._relay.pytest_lambda_lifecycle_invoke.get_hookimpls()
         return self._invoke if len(implementations) > 1 else None
 
     @property
     def observer(self) -> Callable[[Event], None] | None:
-        """The call of the hook for an event; None if nobody implements it.
+        """The call of the hook for an event; None without an implementation.
 
         A call costs microseconds for each event.
         """
@@ -65,7 +65,7 @@ class EnvironmentHooks:
             return  # events that an implementation itself causes are not announced
         self._announcing = True
         try:
-            # The output of an implementation during a phase is not the function's.
+            # An implementation that prints during a phase adds nothing to the log of the function.
             with redirect_stdout(_outside(sys.stdout)), redirect_stderr(_outside(sys.stderr)):
                 self._relay.pytest_lambda_lifecycle_event(environment=self.environment, event=event)
         except Exception as error:
@@ -79,5 +79,5 @@ class EnvironmentHooks:
 
 
 def _outside(stream: TextIO) -> TextIO:
-    """Return the stream that stands outside the environment, behind the function's stream."""
+    """Return the stream of the test, to which the stream of the function passes text on."""
     return getattr(stream, "outside", None) or stream

@@ -23,7 +23,7 @@ _MAX_LOG_LINES: Final = 25
 
 
 class FailureReports:
-    """The environments of a test run, each with the events that earlier reports had."""
+    """The environments of a test run, each with the number of events of earlier tests."""
 
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
@@ -52,7 +52,7 @@ class FailureReports:
 
 
 def _shown(entry: _Entry) -> str:
-    """Return the text of an entry: an exception here would end the whole run.
+    """Return the text of an entry; never raise, since an exception would end the whole run.
 
     The ``repr`` of an object of function code may raise, or return lone surrogates, which pytest
     and its plugins cannot write.

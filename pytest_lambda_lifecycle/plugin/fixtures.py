@@ -100,8 +100,9 @@ class LambdaLifecycle:
     def close(self) -> None:
         """End all environments, the latest first.
 
-        A failure is a warning: the test has its own result.  A test's own control flow (a skip, a
-        Ctrl-C), in an extension or in a signal handler, is raised when all have ended.
+        A failure becomes a warning, since the test has its result already.  Control flow of the
+        test (a skip, a Ctrl-C) that comes out of an extension or a signal handler is raised once
+        all environments have ended.
         """
         problems: list[str] = []
         interruption: BaseException | None = None

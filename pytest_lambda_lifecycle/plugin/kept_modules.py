@@ -1,10 +1,11 @@
 """The modules that belong to pytest: tests, conftest files, plugins, and helpers beside them.
 
-They stay in `sys.modules` although they may lie under a function's task root: imported afresh, a
-test would no longer hold the objects that it compares.  No single source lists them all.  The
-loader marks rewritten modules only, and none under ``--assert=plain``.  The plugin manager has
-conftest files and plugins, the collected items have test modules, and helper modules in a test
-folder are in none of these.
+They stay in `sys.modules` although they may lie under a function's task root.  If they were
+imported afresh, a test and its helpers would hold different objects.
+
+No single source lists them all.  The loader marks rewritten modules only, and none under
+``--assert=plain``.  The plugin manager has conftest files and plugins, the collected items have test
+modules, and helper modules in a test folder are in none of these.
 """
 
 from __future__ import annotations
@@ -119,9 +120,9 @@ def _collect(session: pytest.Session) -> _Collected:
 def _test_tree(folder: Path, tops: tuple[Path, Path], handler: Path | None) -> Path | None:
     """Return the highest folder above a test file that holds nothing but tests, if there is one.
 
-    It is one with a name such as ``tests``.  A folder that merely *contains* test files is none:
-    tests may lie beside function code.  Nor is one that contains the task root, the first of
-    ``tops``, or the handler.
+    Its name says so (``tests``, for example).  A folder that merely contains test files does not
+    count, since tests may lie beside function code.  Nor does a folder that contains the handler or
+    the task root, which is the first of ``tops``.
     """
     task_root = tops[0]
     base = next((top for top in tops if folder.is_relative_to(top)), None)

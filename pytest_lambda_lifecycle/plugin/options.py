@@ -136,7 +136,8 @@ _layers_key: Final[pytest.StashKey[list[SettingsLayer]]] = pytest.StashKey()
 def register(parser: pytest.Parser) -> None:
     """Add the options to pytest's parser."""
     group = parser.getgroup("lambda_lifecycle", "AWS Lambda lifecycle")
-    typed = pytest.version_tuple >= (8, 4)  # which brought numbers; before, they are read from text
+    # pytest 8.4 brought ini options that are numbers; before, numbers are read from text.
+    typed = pytest.version_tuple >= (8, 4)
     for option in (*OPTIONS, *CLOCK_OPTIONS):
         group.addoption(
             option.flag,
@@ -181,7 +182,7 @@ def _check_settings(config: pytest.Config) -> None:
 
 
 def header(config: pytest.Config) -> str | None:
-    """Return the line of the report's head, if anything is set."""
+    """Return the line for the header of pytest's report; None if nothing is set."""
     given = [
         f"{option.setting}={_shown(value)}"
         for option, _, value in _given(config, (*OPTIONS, *CLOCK_OPTIONS))

@@ -51,31 +51,35 @@ class Patchers:
             self._undo.popitem()[1]()
 
     def in_force(self) -> Iterator[tuple[object, str]]:
-        """Yield each patched attribute: its object and its name."""
+        """Yield each attribute that is patched now: its object and its name."""
         self.watch()
         if self._earlier:
             # An instance refers to its class.
-            for one in gc.get_referrers(*self._earlier):
-                if type(one) in self._earlier:
-                    self._add(one)
+            for referrer in gc.get_referrers(*self._earlier):
+                if type(referrer) in self._earlier:
+                    self._add(referrer)
             self._earlier.clear()
         yield from self.noted()
 
     def noted(self) -> Iterator[tuple[object, str]]:
         """Yield each attribute that is patched by a patcher that has been noted."""
-        for one in list(self._noted):
-            if isinstance(one, pytest.MonkeyPatch):
-                for target, name, _ in one._setattr:
+        for patcher in list(self._noted):
+            if isinstance(patcher, pytest.MonkeyPatch):
+                for target, name, _ in patcher._setattr:
                     yield target, name
-            elif "temp_original" in vars(one):  # it has this as long as it is in force
-                yield one.target, one.attribute
+            elif "temp_original" in vars(patcher):  # it has this as long as it is in force
+                yield patcher.target, patcher.attribute
 
     def state(self) -> object:
         """Return a value that is equal to the previous one as long as nothing else is patched.
 
         It costs less than to look at each patch, which would take as long as an invoke.
         """
-        return self._begun, [id(one._setattr[-1]) for one in self._monkeypatches if one._setattr]
+        return self._begun, [
+            id(monkeypatch._setattr[-1])
+            for monkeypatch in self._monkeypatches
+            if monkeypatch._setattr
+        ]
 
     def _add(self, patcher: Any) -> None:  # noqa: ANN401
         self._noted.add(patcher)

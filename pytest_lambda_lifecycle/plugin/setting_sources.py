@@ -37,7 +37,7 @@ class SettingSources:
         self._node = cast("pytest.Item | pytest.Collector", request.node)  # pyright: ignore[reportUnknownMemberType]
         self._rootdir = request.config.rootpath
         self._defaults = self._layer(defaults, "the lambda_lifecycle_config fixture")
-        # A marker belongs to one test, an environment of the session to tests with other markers.
+        # A marker belongs to one test; an environment of the session serves others as well.
         self._markers = self._marker_layers() if request.scope != "session" else []
 
     def configure(self, call: Mapping[str, object], source: str) -> FunctionConfig:
@@ -85,7 +85,9 @@ class SettingSources:
         implementations = hook.get_hookimpls()
         if not implementations:
             return []
-        plugins = {path_from_rootdir(self._rootdir, one.plugin_name) for one in implementations}
+        plugins = {
+            path_from_rootdir(self._rootdir, hook_impl.plugin_name) for hook_impl in implementations
+        }
         source = f"hook pytest_lambda_lifecycle_config of {' and '.join(sorted(plugins))}"
         # pluggy calls the implementation nearest to the test first, and that one counts most.
         results = hook(request=self._request, settings=_merged(others))

@@ -1,9 +1,9 @@
 """The end of extension processes that would live longer than this process, or that detached.
 
-Nothing in this process can end them if a signal kills it, so the guard is another process: a shell,
-in a session of its own, which Ctrl-C does not reach.  It reads from a pipe which process groups
-exist.  If the pipe ends without the word ``end``, this process has died, and the guard kills the
-groups.
+If a signal kills this process, nothing inside it can end them.  So the guard is another process: a
+shell, in a session of its own, which Ctrl-C does not reach.  It reads the numbers of the process
+groups from a pipe.  If the pipe ends without the word ``end``, this process has died, and the guard
+kills the groups.
 
 A process may have left its group (``setsid``, a double fork).  Such a process is found by the value
 of ``AWS_LAMBDA_RUNTIME_API`` in its environment.  That needs ``/proc``, so it works on Linux alone,
@@ -78,11 +78,11 @@ class Guard:
                 start_new_session=True,
             )
             _guards.add(self)
-        self._tell(f"add {group}")
+        self._send(f"add {group}")
 
     def remove(self, group: int) -> None:
         """Forget a group that has ended: another group may get its number."""
-        self._tell(f"remove {group}")
+        self._send(f"remove {group}")
 
     def close(self) -> None:
         """End the guard; the processes have to be over."""
@@ -104,7 +104,7 @@ class Guard:
                 break
         return ended
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         if self._child is not None and self._child.stdin is not None:
             with contextlib.suppress(OSError):  # the guard may have been killed
                 self._child.stdin.write(f"{line}\n".encode())
@@ -140,7 +140,7 @@ def _belongs(pid: int, address: str) -> bool:
     except OSError:  # it belongs to another user, or has ended
         return False
     has_address = f"AWS_LAMBDA_RUNTIME_API={address}".encode() in variables
-    return has_address and not any(one.startswith(b"_HANDLER=") for one in variables)
+    return has_address and not any(variable.startswith(b"_HANDLER=") for variable in variables)
 
 
 def _end(pid: int, address: str) -> bool:

@@ -1,13 +1,13 @@
-"""simplejson's compiled encoder, kept from call to call.
+"""simplejson's compiled encoder, made once and used for every call.
 
 `JSONEncoder.encode` makes a new compiled encoder for each call, as such an encoder remembers which
 containers it is inside of, and which keys it has encoded.  Making one takes so long that a warm
 invoke would take 8 % longer (`tox -e bench`, row "encoders made anew").
 
-simplejson has no public way to keep one, and the arguments of the compiled class differ from
+simplejson has no public way to use one again, and the arguments of the compiled class differ from
 version to version.  So a copy of the method that makes it runs once, with a function in place of
-the class: it keeps the encoder, and the two dicts that are its memory.  They are emptied after each
-use.
+the class.  That function stores the encoder, and the two dicts that are its memory; the memory is
+emptied after each use.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def cached_encoder(encoder: JSONEncoder) -> Callable[[object], str]:
 
     def encode(value: object) -> str:
         __function_code_above__ = True
-        # If it is inside of something, it has called code (`_asdict`) that encodes in turn.
+        # If it is inside of a container now, it has called code (`_asdict`) that encodes in turn.
         if not (type(value) is dict or type(value) is list) or inside_of:
             return encode_anew(value)
         try:
@@ -69,7 +69,10 @@ def _made_by(encoder: JSONEncoder) -> _Compiled | None:
     made: list[Any] = []
 
     def keep(*arguments: Any) -> Any:  # noqa: ANN401  # compiled
-        made[:] = [make(*arguments), *(one for one in arguments if type(one) is dict)]
+        made[:] = [
+            make(*arguments),
+            *(argument for argument in arguments if type(argument) is dict),
+        ]
         return made[0]
 
     names = {**original.__globals__, "c_make_encoder": keep}

@@ -1,8 +1,8 @@
 """Bytes to objects and back, by the rules of the real Python runtime.
 
 Source: the marshaller of `awslambdaric` 4.2.2, and its recorded behaviour; "the runtime" below is
-that package.  It reads and writes JSON with simplejson, so simplejson's surprises are those of
-Lambda: a namedtuple becomes an object, nested bytes become text, a `Decimal` keeps its digits,
+that package.  It reads and writes JSON with simplejson, so it shares the peculiarities of
+simplejson: a namedtuple becomes an object, nested bytes become text, a `Decimal` keeps its digits,
 ``NaN`` is written but never read.
 """
 

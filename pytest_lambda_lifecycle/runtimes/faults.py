@@ -22,7 +22,7 @@ __stands_for__ = "bootstrap"
 
 
 class Finding(NamedTuple):
-    """A fault in the runtime's own words."""
+    """Type, message and stack of a fault, as the runtime reports it."""
 
     error_type: str
     message: str
@@ -30,7 +30,7 @@ class Finding(NamedTuple):
 
 
 def find_fault(error: BaseException) -> Finding | None:
-    """Return the words of the runtime for *error* if it is a fault; function code may raise one."""
+    """Return the report of *error* if it is a fault of the runtime; function code may raise one."""
     if isinstance(error, RuntimeFault):
         return Finding(error.error_type, error.message, list(error.stack_trace))
     library = sys.modules.get("awslambdaric.lambda_runtime_exception")
@@ -58,8 +58,8 @@ def stack_trace(error: BaseException) -> list[str]:
 
     Leading frames are dropped up to the first that does not belong to the runtime.  The runtime
     tells them by the name of the file, so a user's own ``bootstrap.py`` goes too; if no frame is
-    left, all stay.  Our own frames are left out, as Lambda has none: they wrap a spied function, or
-    replace a function of the standard library that is written in C.
+    left, all stay.  Frames of this package are left out, since Lambda has none of them: they wrap a
+    spied function, or replace a function of the standard library that is written in C.
     """
     # Plain tuples have no columns, like those of the runtime: no Python version adds caret lines.
     frames = traceback.walk_tb(error.__traceback__)
@@ -67,7 +67,7 @@ def stack_trace(error: BaseException) -> list[str]:
     leading = next((i for i, (frame, _) in enumerate(walked) if not _is_bootstrap(frame)), 0)
     summary = traceback.StackSummary.extract(iter(walked[leading:]))
     return traceback.format_list(
-        [(one.filename, cast(int, one.lineno), one.name, one.line) for one in summary]
+        [(frame.filename, cast(int, frame.lineno), frame.name, frame.line) for frame in summary]
     )
 
 
@@ -118,7 +118,7 @@ def _system_exit(code: object) -> tuple[int, str]:
 
 
 def _traceback_text(error: BaseException) -> str:
-    """Return the traceback that the interpreter prints, without our own frames at its top."""
+    """Return the traceback that the interpreter prints, without frames of this package."""
     frames = error.__traceback__
     while frames is not None and stands_for(frames.tb_frame) == "bootstrap":
         frames = frames.tb_next

@@ -579,7 +579,7 @@ def test_a_guard_that_was_killed(extension, guard):
 def test_a_group_that_has_ended_is_removed_from_the_guard(extension, guard, monkeypatch):
     """While the process is a zombie, so that its number has not been reused."""
     told = []
-    monkeypatch.setattr(guard, "_tell", lambda line: told.append((line, state_of(one.process.pid))))
+    monkeypatch.setattr(guard, "_send", lambda line: told.append((line, state_of(one.process.pid))))
     one = extension("#!/bin/sh\n")
     one.process.start()
     one.end()

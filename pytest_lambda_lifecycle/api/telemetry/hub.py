@@ -68,7 +68,7 @@ class TelemetryHub:
         with self._lock:
             if not self._open:
                 raise ApiError(403, words.closed_error, f"{words.title} subscription is closed")
-            used = next((one.subscription.api for one in self._subscribers.values()), api)
+            used = next((known.subscription.api for known in self._subscribers.values()), api)
             if used != api:  # the guide calls it an error, and does not say which
                 other = f"the {APIS[used].title} is in use in this environment"
                 message = f"{other}, and only one of the two can be"
@@ -128,7 +128,7 @@ class TelemetryHub:
             try:
                 return wait_until(
                     control.changed,
-                    lambda: all(one.delivered >= wanted for one in subscribers),
+                    lambda: all(subscriber.delivered >= wanted for subscriber in subscribers),
                     end,
                 )
             finally:

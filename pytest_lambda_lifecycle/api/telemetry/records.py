@@ -207,9 +207,9 @@ class _TelemetryRecords:
 
 
 class _LogsRecords(_TelemetryRecords):
-    """The same events as the Logs API tells them: fewer fields, and some types of its own.
+    """The same events for the Logs API: fewer fields, and some types of its own.
 
-    ``platform.fault`` has the new style of the guide's two.
+    The guide shows two styles of ``platform.fault``; this is the newer one.
     """
 
     def _init(self, event: InitStart | InitRuntimeDone | InitReport) -> _Pairs:

@@ -1,4 +1,4 @@
-"""The wishes of an extension that subscribes to telemetry, and their checks.
+"""The subscription that an extension asks for, and its checks.
 
 Sources: Developer Guide, "Lambda Telemetry API reference" and "Using the Lambda Logs API"; the JSON
 schema of the Runtime Interface Emulator where the guide is silent.  As in the guide's example, one
@@ -104,7 +104,7 @@ def _types(value: object, problems: list[str]) -> tuple[str, ...]:
         problems.append("types should be an array")
     elif not value:
         problems.append("types should not be empty")
-    elif not all(one in _TYPES for one in cast("list[object]", value)):
+    elif not all(kind in _TYPES for kind in cast("list[object]", value)):
         problems.append(f"types should be among {', '.join(_TYPES)}")
     else:
         return tuple(dict.fromkeys(cast("list[str]", value)))

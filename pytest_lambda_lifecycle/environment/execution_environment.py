@@ -117,8 +117,7 @@ class ExecutionEnvironment:
     def initialize(self) -> Init:
         """Run Init ahead of the first invoke, as provisioned concurrency does.
 
-        Raises `InitError` if it fails; it is not retried, and the next invoke includes
-        an Init.
+        Raises `InitError` if it fails; it is not retried, and the next invoke includes an Init.
         """
         __tracebackhide__ = True
         require_clock(self._clock, "initialize", self.config.handler)
@@ -173,8 +172,8 @@ class ExecutionEnvironment:
         has the keys ``cognitoIdentityId`` and ``cognitoIdentityPoolId``.  ``headers`` are those of
         the Runtime API and win over the other arguments; a header of None is left out.
         ``remaining_ms`` shortens the function's time for this invoke.  A failed invoke raises
-        `FunctionError` (`InitError`, `FunctionTimeout`, `RuntimeExit`, `PayloadTooLarge`); with
-        ``check=False`` the failed `Invocation` is returned instead.
+        `FunctionError` (`InitError`, `FunctionTimeout`, `RuntimeExit`, `ExtensionError`,
+        `PayloadTooLarge`); with ``check=False`` the failed `Invocation` is returned instead.
         """
         __tracebackhide__ = True
         if LambdaClock.current is not self._clock:

@@ -4,8 +4,8 @@ They stay in `sys.modules` although they may lie under a function's task root.  
 imported afresh, a test and its helpers would hold different objects.
 
 No single source lists them all.  The loader marks rewritten modules only, and none under
-``--assert=plain``.  The plugin manager has conftest files and plugins, the collected items have test
-modules, and helper modules in a test folder are in none of these.
+``--assert=plain``.  The plugin manager has conftest files and plugins, and the collected items have
+test modules.  Helper modules in a test folder are in none of these.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def assert_reused(
         if state == "closed":
             how = f"was {conductor.environment_state.cause}; ask before"
         raise LifecycleError(
-            f"{asked}: the objects that init made are gone, as the environment {how}", code="LLC304"
+            f"{asked}: the objects of init are gone, as the environment {how}", code="LLC304"
         )
     if snapshot is None or not phases or not isinstance(phases[-1], Invocation):
         raise LifecycleError(

@@ -22,7 +22,7 @@ def not_allowed(before: str, after: str, who: str) -> tuple[int, str, str]:
 # -- register
 
 
-def test_register(apis, notes):
+def test_a_registration(apis, notes):
     answer = apis(
         "POST", REGISTER, b'{"events":["INVOKE","SHUTDOWN"]}', Lambda_Extension_Name="agent"
     )
@@ -308,7 +308,7 @@ def test_init_error_is_refused_after_init(apis):
     assert apis.registry.fatal is None
 
 
-def test_exit_error(apis, notes):
+def test_an_exit_error_is_fatal_once_the_process_has_ended(apis, notes):
     identifier = apis.register("agent", "INVOKE")
     apis.registry.publish(["agent"], b"{}", with_id=True)
     apis.extension("event/next", identifier)
@@ -342,7 +342,7 @@ def test_errors_have_no_effect_during_shutdown(apis, notes):
 @pytest.mark.parametrize(
     ("exit_code", "state"), [(0, "Exited"), (1, "ShutdownFailed"), (-9, "ShutdownFailed")]
 )
-def test_ends_of_extensions_during_shutdown(apis, exit_code, state):
+def test_the_state_of_an_extension_that_ends_during_shutdown(apis, exit_code, state):
     identifier = apis.register("agent", "SHUTDOWN")
     apis.registry.shutting_down()
     apis.registry.publish(["agent"], b"{}", with_id=False)
@@ -372,7 +372,7 @@ def test_subscriptions_are_passed_to_the_hub(apis, path, api):
     assert refused.error == (400, "ValidationError", "no")
 
 
-def test_metadata(apis):
+def test_the_metadata_endpoint(apis):
     path = "/2026-01-15/metadata/execution-environment"
     answer = apis("GET", path, Authorization="Bearer secret")
     assert (answer.status, answer.json) == (200, {"AvailabilityZoneID": "use1-az1"})

@@ -510,7 +510,7 @@ def test_serving_a_request_loads_no_large_library():
     subprocess.run([sys.executable, "-W", "error", "-c", path + code], check=True)
 
 
-def test_connections_do_not_serve_when_made():
+def test_an_exception_of_a_new_connection_reaches_the_caller():
     """Unlike in the standard library: the caller that makes a connection gets the exception."""
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(OSError):  # not a TCP connection

@@ -415,8 +415,8 @@ def test_records_of_a_real_environment(tmp_path):
     assert {one["record"]["requestId"] for one in found if "requestId" in one["record"]} == {"8-4"}
 
 
-class TestText:
-    def test_the_lines_of_cloudwatch(self):
+class TestLogAndTable:
+    def test_the_log_lines_of_extensions(self):
         events = [
             FunctionLog(AT, "stdout", "unfinished"),
             TelemetrySubscription(AT, "probe", "telemetry", ("platform", "function", "extension")),
@@ -437,7 +437,7 @@ class TestText:
             "hello\n"
         )
 
-    def test_the_table(self):
+    def test_the_rows_of_extensions_in_the_table(self):
         events = [
             ExtensionRegistered(AT, "probe", ("INVOKE", "SHUTDOWN"), internal=False),
             ExtensionRegistered(AT, "inner", (), internal=True),

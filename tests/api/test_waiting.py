@@ -40,7 +40,7 @@ def test_each_change_wakes_the_waiting_thread(remote):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no interval timers")
-def test_a_signal_handler_that_raises(waiting, remote):
+def test_a_signal_handler_that_raises_ends_the_wait(waiting, remote):
     def cut(*_):
         raise Cut
 

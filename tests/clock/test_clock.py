@@ -240,7 +240,7 @@ class TestEndOfTheCalendar:
             env.invoke(1.5)
         assert clock.now == self.LAST - timedelta(seconds=1)
 
-    def test_without_a_clock(self, environment):
+    def test_idling_without_a_clock(self, environment):
         env, before = environment(CLOCKS), datetime.now(timezone.utc)
         for hours in (80 * self.CENTURY, 1e300):
             with pytest.raises(LifecycleError, match="the year 9999"):
@@ -256,7 +256,7 @@ class TestEndOfTheCalendar:
             <= before.year + 3001
         )
 
-    def test_without_a_clock_in_a_freeze_of_the_test(self, environment):
+    def test_idling_without_a_clock_in_a_freeze_of_the_test(self, environment):
         env = environment(CLOCKS)
         with freeze_time("9000-01-01"), freeze_time("2040-01-01"):
             with pytest.raises(LifecycleError, match="from 9000-01-01 00:00:00.00:00: Python"):
@@ -382,7 +382,7 @@ class TestDeadline:
 
 
 class TestLatency:
-    def test_a_declared_cost(self, clock, environment):
+    def test_a_call_takes_its_declared_time(self, clock, environment):
         env = environment(
             "import json\njson.dumps(1)\ndef handler(event, context): return json.dumps(event)"
         )
@@ -393,7 +393,7 @@ class TestLatency:
         assert env.init.duration_ms == 9900
         assert env.invocations[0].status == "timeout"
 
-    def test_without_a_clock(self, environment):
+    def test_a_latency_without_a_clock_is_refused(self, environment):
         env = environment(CLOCKS)
         with pytest.raises(LifecycleError, match="runs in real time; make it under lambda_clock"):
             env.latency("json.dumps", 1)
@@ -434,7 +434,7 @@ class TestIdle:
         env.idle(hours=1)
         assert env.phases == []
 
-    def test_while_invoking_and_after_shutdown(self, clock, environment):
+    def test_idling_is_refused_while_invoking_and_after_shutdown(self, clock, environment):
         import builtins
 
         env = environment(

@@ -110,7 +110,7 @@ def test_the_handler_runs_first_then_the_extensions(make, clock):
         ("time.sleep(10)", "still running", ("runtime",), 600),
     ],
 )
-def test_ends_of_the_handler(make, clock, then, outcome, killed, runtime_ms):
+def test_ways_in_which_the_signal_handler_ends(make, clock, then, outcome, killed, runtime_ms):
     env = make(then)
     env.invoke({})
     end = env.shutdown()
@@ -132,7 +132,7 @@ def test_ends_of_the_handler(make, clock, then, outcome, killed, runtime_ms):
         ("raise ValueError('x')", "ValueError: x", ()),
     ],
 )
-def test_ends_of_the_handler_in_real_time(make, then, outcome, killed):
+def test_ways_in_which_the_signal_handler_ends_in_real_time(make, then, outcome, killed):
     env = make(then)
     env.invoke({})
     end = env.shutdown()
@@ -157,7 +157,7 @@ def test_an_internal_extension_gives_the_runtime_500_ms(make, clock):
     ("install", "killed", "runtime_ms"),
     [("no", (), 0), ("SIG_DFL", (), 0), ("SIG_IGN", ("runtime",), 600)],
 )
-def test_without_a_handler_of_the_function(make, clock, install, killed, runtime_ms):
+def test_a_function_without_a_signal_handler_ends(make, clock, install, killed, runtime_ms):
     env = make(install=install)
     env.invoke({})
     end = env.shutdown()
@@ -368,7 +368,7 @@ def test_the_budget_in_real_time(make):
 
 
 @pytest.mark.parametrize("reason", ["spindown", "timeout", "failure"])
-def test_reasons(make, either_time, reason):
+def test_extensions_get_the_reason(make, either_time, reason):
     env = make(install="no")
     env.invoke({})
     assert env.shutdown(reason).reason == reason
@@ -398,7 +398,7 @@ def test_shutdown_before_the_first_phase(make, either_time):
     assert env.extensions == ()
 
 
-def test_idle_past_the_timeout(make, clock):
+def test_idling_past_idle_timeout_is_a_shutdown(make, clock):
     env = make("sys.exit(0)", idle_timeout=60)
     env.invoke({})
     first = env.extensions[0]
@@ -412,7 +412,7 @@ def test_idle_past_the_timeout(make, clock):
     assert env.extensions[0] is not first
 
 
-def test_age_past_the_lifetime(make, clock):
+def test_an_invoke_after_max_lifetime_begins_with_a_shutdown(make, clock):
     env = make("sys.exit(0)", max_lifetime=3600)
     env.invoke({})
     clock.advance(hours=2)
@@ -421,7 +421,7 @@ def test_age_past_the_lifetime(make, clock):
     assert "heard 15\n" in env.phases[2].log
 
 
-def test_recycle(make, either_time):
+def test_recycle_is_a_shutdown(make, either_time):
     env = make("sys.exit(0)")
     env.invoke({})
     end = env.recycle()
@@ -431,7 +431,7 @@ def test_recycle(make, either_time):
     assert env.init.phase == "init"
 
 
-def test_reset(make, either_time):
+def test_reset_is_a_shutdown_for_extensions(make, either_time):
     env = make("sys.exit(0)")
     env.invoke({})
     env.reset()
@@ -451,7 +451,7 @@ def test_close_shuts_down(make, either_time):
 
 
 @pytest.mark.parametrize("kind", ["provisioned-concurrency", "snap-start"])
-def test_other_initialization_types(make, clock, kind):
+def test_shutdown_with_each_initialization_type(make, clock, kind):
     env = make("sys.exit(0)", initialization_type=kind, function_version="1")
     env.initialize()
     told = env.extensions[0]
@@ -464,7 +464,7 @@ def test_other_initialization_types(make, clock, kind):
     assert "heard 15\ntold of spindown\n" in end.log
 
 
-def test_a_snapshot_that_is_never_restored(make, clock):
+def test_a_snapshot_that_is_never_restored_is_shut_down(make, clock):
     env = make("sys.exit(0)", initialization_type="snap-start", function_version="1")
     env.snapshot()
     end = env.shutdown()

@@ -127,7 +127,7 @@ def test_idle_after_a_crash(environment, clock):
     assert env.invoke({}).payload == 1
 
 
-def test_after_initialize(environment, either_time):
+def test_a_crash_between_initialize_and_invoke(environment, either_time):
     env = environment(COUNTER)
     env.extension("flusher")
     env.initialize()
@@ -136,7 +136,7 @@ def test_after_initialize(environment, either_time):
         env.invoke({})
 
 
-def test_without_any_extension(environment, either_time):
+def test_a_crash_without_any_extension(environment, either_time):
     env = environment(COUNTER)
     env.invoke({})
     with pytest.raises(
@@ -150,7 +150,7 @@ def test_without_any_extension(environment, either_time):
     assert env.invoke({}).payload == 1
 
 
-def test_unknown_names(ready):
+def test_a_crash_of_an_unknown_extension_is_refused(ready):
     for way in (ready.crash, ready.kill_extension):
         with pytest.raises(
             LifecycleError, match="cannot end 'flushr': .*; there are flusher, inside"
@@ -258,7 +258,7 @@ def project(pytester):
     return pytester
 
 
-def test_marker_hook_fixture_and_call(project):
+def test_extensions_come_from_marker_hook_fixture_and_call(project):
     project.makeconftest("""
 import pytest
 from pytest_lambda_lifecycle import Extension
@@ -421,7 +421,7 @@ def test_it(lambda_clock, lambda_lifecycle):
     result.stdout.no_fnmatch_line("*extensions/objects.py*")
 
 
-def test_on_several_workers(project, monkeypatch):
+def test_each_worker_of_xdist_has_its_own_extensions(project, monkeypatch):
     pytest.importorskip("xdist")
     project.makepyfile("""
 import pytest

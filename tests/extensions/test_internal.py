@@ -213,7 +213,7 @@ def test_output_after_the_response_belongs_to_the_invoke(make):
     assert f"worked on {invocation.request_id}\n" in invocation.log
 
 
-def test_several_threads(make):
+def test_several_extensions_on_threads(make):
     env = make("""
         seen = {"a": [], "b": [], "c": []}
         for name in seen:
@@ -333,7 +333,7 @@ def test_an_error_that_the_extension_reports(make):
 # -- other ways to speak HTTP
 
 
-def test_asyncio(make):
+def test_an_extension_that_uses_asyncio(make):
     env = make("""
         import asyncio
         seen = []
@@ -397,7 +397,7 @@ REQUESTS = """
 """
 
 
-def test_requests(make):
+def test_an_extension_that_uses_requests(make):
     env = make(REQUESTS)
     env.invoke()
     env.invoke()

@@ -635,7 +635,7 @@ def test_no_process_outlives_pytest(session, then, code):
     until(lambda: processes_of(address) == [])
 
 
-def test_on_workers_of_xdist(pytester, program):
+def test_programs_on_workers_of_xdist(pytester, program):
     pytest.importorskip(
         "xdist", reason="pytest-xdist is not installed; it comes with the extra `test`"
     )

@@ -73,17 +73,17 @@ def test_an_error_before_the_first_invoke(environment):
     [
         (
             "shutdown",
-            r"the objects that init made are gone, .* was shut down \(reason spindown\)"
+            r"the objects of init are gone, .* was shut down \(reason spindown\)"
             r" at .*test_reuse.py:.*; ask before",
         ),
-        ("close", r"the objects that init made are gone, .* was closed at .*test_reuse.py:.*; ask before"),
+        ("close", r"the objects of init are gone, .* was closed at .*test_reuse.py:.*; ask before"),
         (
             "reset",
-            "the objects that init made are gone, as the environment is in state 'reset'; invoke first",
+            "the objects of init are gone, as the environment is in state 'reset'; invoke first",
         ),
         (
             "recycle",
-            "the objects that init made are gone, as the environment is in state 'new'; invoke first",
+            "the objects of init are gone, as the environment is in state 'new'; invoke first",
         ),
     ],
 )

@@ -14,7 +14,7 @@ FUNCTION = """
 """
 
 
-WITNESS = """
+CONFTEST = """
     import logging, pytest
     @pytest.fixture
     def env(lambda_lifecycle): return lambda_lifecycle("app.handler")
@@ -60,7 +60,7 @@ WITNESS = """
 )
 def test_levels_do_not_reach_a_later_test(pytester, test):
     pytester.makepyfile(app=FUNCTION)
-    pytester.makeconftest(WITNESS)
+    pytester.makeconftest(CONFTEST)
     pytester.makepyfile(
         "import logging, pytest\n"
         "@pytest.fixture\n"

@@ -73,7 +73,7 @@ def test_each_source_wins_over_those_before_it(suite, highest):
     suite.runpytest(*arguments).assert_outcomes(passed=1)
 
 
-def test_sources_are_places(suite):
+def test_the_source_of_a_setting_is_a_place_in_a_file(suite):
     suite.makepyfile(
         test_places="""
             import pytest

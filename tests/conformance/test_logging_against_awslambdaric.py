@@ -1,4 +1,4 @@
-"""The log formatter of the real runtime as a witness: same record, same line."""
+"""The same record gives the same line here and in the real runtime, `awslambdaric`."""
 
 from __future__ import annotations
 

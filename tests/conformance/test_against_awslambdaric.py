@@ -1,4 +1,4 @@
-"""The request handling of the real runtime as a witness: same event, same handler, same bytes."""
+"""The same event and handler give the same bytes here and in the real runtime, `awslambdaric`."""
 
 from __future__ import annotations
 
@@ -353,7 +353,7 @@ def test_both_runtimes_make_the_same_context(both):
     check()
 
 
-def test_the_witness_reads_the_variables_of_the_environment(both):
+def test_awslambdaric_reads_the_variables_of_the_environment(both):
     answer = both.agree_on(
         b"{}", lambda event, context: [context.function_name, os.environ["AWS_EXECUTION_ENV"]]
     )

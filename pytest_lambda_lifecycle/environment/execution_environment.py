@@ -249,7 +249,7 @@ class ExecutionEnvironment:
         if reason not in _REASONS:
             known = ", ".join(map(repr, _REASONS))
             raise LifecycleError(
-                f"cannot shut down with reason {reason!r}: Lambda knows {known}", code="LLC108"
+                f"cannot shut down with reason {reason!r}: the reasons are {known}", code="LLC108"
             )
         cause = f"shut down (reason {reason}) at {caller()}"
         return self._endings.shutdown(reason, cause=cause)

@@ -185,7 +185,7 @@ def _problem_with_subscriptions(extension: Extension | type[Extension]) -> str:
     subscriptions = subscriptions_of(extension)
     unknown = [event for event in subscriptions if event not in EVENTS]
     if unknown:
-        return f"events has {unknown[0]!r}; Lambda knows 'INVOKE' and 'SHUTDOWN'"
+        return f"events has {unknown[0]!r}; Lambda has 'INVOKE' and 'SHUTDOWN'"
     if extension.internal and "SHUTDOWN" in subscriptions:
         return (
             "an internal extension cannot register for SHUTDOWN: it ends with the runtime's process"

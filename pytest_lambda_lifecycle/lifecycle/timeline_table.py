@@ -129,7 +129,7 @@ def _describe_extension(event: Event) -> str:
         case ExtensionNotified(extension=name, event=event_sent):
             reason = event_sent.get("shutdownReason")
             why = f" ({reason})" if reason else ""
-            return f"  extension {name}: told {event_sent.get('eventType', 'an event')}{why}"
+            return f"  extension {name}: notified of {event_sent.get('eventType', 'an event')}{why}"
         case ExtensionDone(extension=name, duration_us=duration_us):
             return f"  extension {name}: done after {in_ms(duration_us)}"
         case ExtensionFault(extension=name, error_type=error_type, detail=detail):

@@ -717,7 +717,7 @@ def test_the_limit_counts_internal_extensions(environment, either_time):
     [
         (
             lambda: Extension("x", ["invoke"]),
-            "events has 'invoke'; Lambda knows 'INVOKE' and 'SHUTDOWN'",
+            "events has 'invoke'; Lambda has 'INVOKE' and 'SHUTDOWN'",
         ),
         (lambda: Extension("x", [None]), "events has None"),
         (

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.extension import Extension as Extension
     from pytest_lambda_lifecycle.function.extension import RecordingExtension as RecordingExtension
     from pytest_lambda_lifecycle.function.settings import Settings as Settings
+    from pytest_lambda_lifecycle.lifecycle.call_events import AwsCall as AwsCall
+    from pytest_lambda_lifecycle.lifecycle.call_events import AwsClient as AwsClient
+    from pytest_lambda_lifecycle.lifecycle.call_events import Connection as Connection
+    from pytest_lambda_lifecycle.lifecycle.call_events import HttpCall as HttpCall
+    from pytest_lambda_lifecycle.lifecycle.call_events import NetworkRefusal as NetworkRefusal
     from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored as AtexitIgnored
     from pytest_lambda_lifecycle.lifecycle.events import Event as Event
     from pytest_lambda_lifecycle.lifecycle.events import ExtensionInit as ExtensionInit
@@ -84,6 +89,7 @@ _HOMES = {
     "function.config": "FunctionConfig",
     "function.extension": "Extension RecordingExtension",
     "function.settings": "Settings",
+    "lifecycle.call_events": "AwsCall AwsClient Connection HttpCall NetworkRefusal",
     "lifecycle.events": (
         "AtexitIgnored Event ExtensionInit FunctionInit FunctionLog InitReport "
         "InitRuntimeDone InitStart InvokeReport InvokeStart Leftover Recycled Replaced "

@@ -145,7 +145,7 @@ def test_each_folder_has_a_short_docstring(package):
     ("module", "allowed"),
     [
         ("freezegun", {"clock.freeze"}),
-        ("responses", {"observation.http"}),
+        ("responses", {"observation.calls.lambda_http"}),
         ("requests", set()),
         ("http.server", set()),
         # the last two only watch the processes that function code starts

@@ -60,6 +60,8 @@ from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+from pytest_lambda_lifecycle.observation.calls import http_requests
+from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
 from pytest_lambda_lifecycle.observation.leftovers import Leftovers
 from pytest_lambda_lifecycle.observation.patches import Patches
 from pytest_lambda_lifecycle.observation.probes import Probes
@@ -104,6 +106,7 @@ class Assembly:
         self._locate_function(keep)
         self._make_process()
         self._make_endpoint()
+        self._make_recorder()
         self._furnish_process()
         self._make_runtime(tampered, misplaced)
         self._make_extensions()
@@ -119,7 +122,7 @@ class Assembly:
         )
         self.task_root = found.resolve()
         folders = (self.task_root, *import_folders(config.layers))
-        import_path = [str(folder) for folder in folders]
+        self._import_path = import_path = [str(folder) for folder in folders]
         fresh = fresh_rule(frozenset(config.fresh_packages))
         self.world = World(import_path, fresh=fresh, keep=keep)
         self._search_path = SearchPath(import_path)
@@ -161,6 +164,19 @@ class Assembly:
             self._config, self.task_root, self._endpoint, self._rotation, self._clock.now_us
         )
 
+    def _make_recorder(self) -> None:
+        """Make the recorder of calls, and the hooks of client libraries."""
+        process, view = self.process, self._view
+        self.calls = CallRecorder(
+            [*http_requests.POINTS],
+            world=self.world,
+            timeline=self._timeline,
+            clock=self._clock,
+            conductor=lambda: view.conductor(),
+            runs_function_code=lambda: process.runs_here() or function_thread() is process,
+            folders=self._import_path,
+        )
+
     def _furnish_process(self) -> None:
         """List the parts: they are entered in this order, and left in the opposite one."""
         process, world, endpoint = self.process, self.world, self._endpoint
@@ -172,6 +188,7 @@ class Assembly:
             FreezegunNames(world.own_modules),
             Variables(self._lambda_variables, withheld=is_withheld),
             self._search_path,
+            self.calls,
             WorkingDirectory(str(self.task_root)),
             streams,
             WarningsFilters(),

@@ -23,6 +23,7 @@ from pytest_lambda_lifecycle.errors import (
     InvalidTransition,
     LifecycleError,
     caller,
+    warn,
 )
 from pytest_lambda_lifecycle.function.extension import (
     EVENTS,
@@ -35,6 +36,7 @@ from pytest_lambda_lifecycle.function.task_root import hint_at_namesake, hint_at
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle import failures, platform_lines
+from pytest_lambda_lifecycle.lifecycle.call_events import AwsCall, AwsClient, HttpCall
 from pytest_lambda_lifecycle.lifecycle.events import Event
 from pytest_lambda_lifecycle.lifecycle.failures import FunctionError, InitError
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
@@ -44,6 +46,7 @@ from pytest_lambda_lifecycle.lifecycle.phases import Init, Phases, Restore, Shut
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.observation.reuse import assert_reused
 from pytest_lambda_lifecycle.observation.spies import Spy
+from pytest_lambda_lifecycle.observation.verdicts import Evidence, verdicts
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -105,6 +108,8 @@ class ExecutionEnvironment:
         self._conductor = self._parts.conductor
         self._endings = self._conductor.endings
         self._around_invoke = around_invoke
+        self._judged = 0
+        """The number of events that `_judge` has seen."""
         self._arn = (
             f"arn:aws:lambda:{config.region}:{config.account_id}:function:{config.function_name}"
         )
@@ -278,6 +283,26 @@ class ExecutionEnvironment:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+        if value is None:
+            self._judge()
+
+    def _judge(self) -> None:
+        """Check the settings that limit a test; raise `AssertionError` where one is exceeded.
+
+        Only events count that no earlier call has seen.  The plugin calls it at the end of each
+        test, and the end of a ``with`` statement calls it as well.
+        """
+        __tracebackhide__ = True
+        conductor, first = self._conductor, self._judged
+        self._judged = len(conductor.timeline)
+        phases = [phase for phase in conductor.phases if phase.began_at_index >= first]
+        found = list(verdicts(Evidence(self.config, conductor.timeline, phases, first)))
+        for verdict in found:
+            if not verdict.fails:
+                warn(verdict.text)
+        failures = [verdict.text for verdict in found if verdict.fails]
+        if failures:
+            raise AssertionError("\n".join(failures))
 
     def __del__(self) -> None:
         # The handler, results and frames of errors are freed with it.  An open file among them
@@ -346,6 +371,28 @@ class ExecutionEnvironment:
         Each is ``{"time": ..., "type": "platform.start", "record": {...}}``.
         """
         return records(self.timeline, self.config)
+
+    # -- calls ------------------------------------------------------------------------------------
+
+    @property
+    def http_calls(self) -> list[HttpCall]:
+        """HTTP requests that function code made so far, in order; those of AWS calls are none."""
+        return self.timeline.of(HttpCall)
+
+    @property
+    def aws_calls(self) -> list[AwsCall]:
+        """Operations of AWS clients that function code called so far, in order."""
+        return self.timeline.of(AwsCall)
+
+    @property
+    def calls(self) -> list[HttpCall | AwsCall]:
+        """HTTP requests and AWS calls together, in the order in which they began."""
+        return self.timeline.of(HttpCall, AwsCall)
+
+    @property
+    def aws_clients(self) -> list[AwsClient]:
+        """Clients, resources and sessions of AWS's SDK that function code made so far."""
+        return self.timeline.of(AwsClient)
 
     # -- the function's world ---------------------------------------------------------------------
 

@@ -31,7 +31,14 @@ from typing import Any, Final, TypeAlias
 from pytest_lambda_lifecycle.isolation.folders import folder_of, is_installed
 from pytest_lambda_lifecycle.isolation.frames import is_own_value
 
-__all__ = ["EARLIER_PATCHES", "Undo", "apply_again", "patch_attributes", "sweep"]
+__all__ = [
+    "EARLIER_PATCHES",
+    "Undo",
+    "apply_again",
+    "note_later_patch",
+    "patch_attributes",
+    "sweep",
+]
 
 Undo: TypeAlias = Callable[[], None]
 AttributePatch: TypeAlias = tuple[Any, str, Any]
@@ -118,7 +125,7 @@ class _AppliedPatches:
                 setattr(owner, name, original)
             elif not _is_genuine(owner, now):
                 setattr(owner, name, original)
-                _note_later_patch(owner, name, value, original)
+                note_later_patch(owner, name, value, original)
         originals.clear()
         if EARLIER_PATCHES:
             EARLIER_PATCHES[:] = [one for one in EARLIER_PATCHES if one.originals is not originals]
@@ -147,7 +154,7 @@ def sweep() -> None:
             setattr(owner, name, original)
 
 
-def _note_later_patch(owner: Any, name: str, value: Any, original: Any) -> None:  # noqa: ANN401
+def note_later_patch(owner: Any, name: str, value: Any, original: Any) -> None:  # noqa: ANN401
     """Remember it until nobody has our value: a fixture of wider scope may restore that late."""
     others = [one for one in _LATER_PATCHES if one[2]() is not None and one[2]() is not value]
     with contextlib.suppress(TypeError):  # an object to which there are no weak references

@@ -8,6 +8,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from pytest_lambda_lifecycle.lifecycle import platform_lines
+from pytest_lambda_lifecycle.lifecycle.call_events import AwsCall, HttpCall
 from pytest_lambda_lifecycle.lifecycle.events import (
     Event,
     InitReport,
@@ -46,6 +47,11 @@ class Phase:
         self._last = last
 
     @property
+    def began_at_index(self) -> int:
+        """The index of the phase's first event on the timeline."""
+        return self._first
+
+    @property
     def events(self) -> tuple[Event, ...]:
         """The events of this phase, in order."""
         return tuple(self._timeline[self._first : self._last])
@@ -59,6 +65,16 @@ class Phase:
     def spy_calls(self) -> list[SpyCall]:
         """Calls of spied targets during this phase."""
         return [event for event in self.events if type(event) is SpyCall]
+
+    @property
+    def http_calls(self) -> list[HttpCall]:
+        """HTTP requests that function code made during this phase, in order."""
+        return [event for event in self.events if type(event) is HttpCall]
+
+    @property
+    def aws_calls(self) -> list[AwsCall]:
+        """Operations of AWS clients that function code called during this phase, in order."""
+        return [event for event in self.events if type(event) is AwsCall]
 
     @property
     def started_at(self) -> datetime:

@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pytest_lambda_lifecycle.lifecycle import rules
+from pytest_lambda_lifecycle.lifecycle.call_events import (
+    AwsCall,
+    AwsClient,
+    Connection,
+    HttpCall,
+    NetworkRefusal,
+)
 from pytest_lambda_lifecycle.lifecycle.events import (
     AtexitIgnored,
     Event,
@@ -57,7 +64,12 @@ def render(events: Iterable[Event]) -> str:
 
 
 def _describe(event: Event) -> str:
-    described = _describe_phase(event) or _describe_function(event) or _describe_extension(event)
+    described = (
+        _describe_phase(event)
+        or _describe_function(event)
+        or _describe_call(event)
+        or _describe_extension(event)
+    )
     return described or f"  {event.name.replace('_', ' ')}"
 
 
@@ -116,6 +128,28 @@ def _describe_function(event: Event) -> str:
         case SharedModule(module=module, reason=reason):
             return f"  shared: {module} ({reason})"
     return ""
+
+
+def _describe_call(event: Event) -> str:
+    """Describe an event of function code that reaches out."""
+    match event:
+        case HttpCall(matched=matched):
+            mocked = " (mocked)" if matched else ""
+            return f"  {event}: {event.result}{mocked}{_at(event.where)}"
+        case AwsCall():
+            return f"  {event}: {event.result}{_at(event.where)}"
+        case AwsClient():
+            return f"  made {event}{_at(event.where)}"
+        case Connection():
+            return f"  connected to {event}{_at(event.where)}"
+        case NetworkRefusal(refused=refused):
+            did = "network refused" if refused else "network (not refused)"
+            return f"  {did}: {event}{_at(event.where)}"
+    return ""
+
+
+def _at(where: str) -> str:
+    return f", at {where}" if where else ""
 
 
 def _describe_extension(event: Event) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.events import SpyCall
-from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
-from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.observation.patches import Patches, Probe, Substitute
+from pytest_lambda_lifecycle.observation.present_phase import present_phase
 from pytest_lambda_lifecycle.observation.spies import CallProbe, Spy
 from pytest_lambda_lifecycle.observation.targets import Target
 
@@ -19,13 +18,6 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.isolation.modules.world import World
 
 __all__ = ["Probes"]
-
-_PHASE_NAMES: Final = {
-    State.INIT: "init",
-    State.RESTORE: "restore",
-    State.INVOKE: "invoke",
-    State.SHUTDOWN: "shutdown",
-}
 
 
 class Probes:
@@ -76,12 +68,10 @@ class Probes:
 
     def _record(self, target: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpyCall | None:
         conductor = self._conductor
-        phase = _PHASE_NAMES.get(conductor.state)
-        if phase is None or self._process not in stage.running:
+        present = present_phase(conductor)
+        if present is None or self._process not in stage.running:
             return None  # between phases, or this package calls the target itself
-        index = None
-        if phase == "invoke":
-            index = sum(isinstance(past, Invocation) for past in conductor.phases)
+        phase, index = present
         call = SpyCall(conductor.clock.now_us(), target, phase, index, args, kwargs)
         conductor.timeline.append(call)
         return call

@@ -232,12 +232,16 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Enter again the environment that was entered when setup ended."""
+    """Enter again the environment that was entered when setup ended; judge the test's calls."""
     __tracebackhide__ = True
     wide = item.config.stash.get(_wide_key, None)
     if wide is not None and item.stash.get(_entered_key, None) is None:
         item.stash[_entered_key] = wide.latest(item)
-    return (yield from _one_phase(item))
+    result = yield from _one_phase(item)
+    failure_reports = item.config.stash.get(_reports_key, None)
+    if failure_reports is not None:
+        failure_reports.judge()
+    return result
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

@@ -38,6 +38,21 @@ class FailureReports:
         for entry in self._entries:
             entry.item_ends()
 
+    def judge(self) -> None:
+        """Check the settings that limit a test, in the environments that the item used.
+
+        Raises `AssertionError` with all that is exceeded.
+        """
+        __tracebackhide__ = True
+        failures: list[str] = []
+        for entry in self._entries:
+            try:
+                entry.environment._judge()
+            except AssertionError as failure:
+                failures.append(str(failure))
+        if failures:
+            pytest.fail("\n".join(failures), pytrace=False)
+
     def show_on(self, report: pytest.TestReport) -> None:
         """Add a section on the environments that the item used."""
         text = "\n\n".join(_shown(entry) for entry in self._entries if entry.used())

@@ -255,7 +255,7 @@ def _tree(module: str) -> ast.Module:
 FLOORS: Final = (
     "plugin",
     "environment",
-    "observation extensions",
+    "observation observation.calls extensions",
     "conductor runtimes",
     "api api.telemetry clock processes",
     "isolation isolation.parts isolation.modules isolation.sandbox",

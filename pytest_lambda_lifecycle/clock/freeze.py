@@ -30,7 +30,7 @@ from typing import Any, ClassVar, Final
 from pytest_lambda_lifecycle.clock.captured import put_into, put_into_tables, replace_captured
 from pytest_lambda_lifecycle.clock.pydantic_types import explain_to_pydantic
 from pytest_lambda_lifecycle.clock.time_machine import keep_out_time_machine
-from pytest_lambda_lifecycle.isolation.part import Part
+from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.lifecycle.moments import MICROSECOND
 
@@ -210,4 +210,4 @@ class FreezegunNames(Part):
             wanted = wanted or {id(fake): real for real, fake in pairs}
             for module in self._modules().values():
                 put_into(module, wanted)
-        return lambda: None
+        return nothing_to_undo

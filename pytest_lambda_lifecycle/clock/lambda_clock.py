@@ -10,6 +10,7 @@ from weakref import WeakSet
 from pytest_lambda_lifecycle.clock.sleeping import VirtualSleep
 from pytest_lambda_lifecycle.clock.virtual import VirtualClock
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.part import nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.moments import LAST, WHY_LAST, microseconds, moment_at
@@ -49,7 +50,7 @@ class LambdaClock(VirtualClock):
             _require_aware(start, "cannot start the clock at")
         super().__init__(start, watchdog=watchdog)
         self._sleep = VirtualSleep(self)
-        self._undo: Undo = lambda: None
+        self._undo: Undo = nothing_to_undo
         self._environments: WeakSet[_Idling] = WeakSet()
         self._worlds: WeakSet[_World] = WeakSet()
 
@@ -64,11 +65,8 @@ class LambdaClock(VirtualClock):
                 "cannot start this clock again: it has ended; make another LambdaClock()",
                 code="LLC402",
             )
-        entered = stage.leave()
-        try:
+        with stage.left():
             self.start(self._sleep.captured)
-        finally:
-            stage.resume(entered)
         self._undo = self._sleep.install()
         LambdaClock.current = self
         return self
@@ -81,9 +79,8 @@ class LambdaClock(VirtualClock):
     ) -> None:
         LambdaClock.current = None
         self._undo()
-        entered = stage.leave()
-        self.stop([module for world in self._worlds for module in world.own_modules().values()])
-        stage.resume(entered)
+        with stage.left():
+            self.stop([module for world in self._worlds for module in world.own_modules().values()])
 
     def attach(self, environment: _Idling, world: _World) -> None:
         """Notify an environment when time has passed; restore real time in its modules later."""

@@ -11,6 +11,7 @@ import datetime
 import importlib
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation.part import nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["explain_to_pydantic"]
@@ -23,7 +24,7 @@ def explain_to_pydantic(
 ) -> Undo:
     """Give both types pydantic's hook for foreign ones, until the returned call."""
     if _HOOK in vars(fake_datetime):  # inside another freeze
-        return lambda: None
+        return nothing_to_undo
     return patch_attributes(
         (fake_datetime, _HOOK, classmethod(_datetime_schema)),
         (fake_date, _HOOK, classmethod(_date_schema)),

@@ -77,12 +77,9 @@ class RealClock:
         if cls._shift is not None:
             cls._shift.move(span)
         elif not frozen:
-            entered = stage.leave()  # its modules find the shifted functions when it enters
-            try:
+            with stage.left():  # its modules find the shifted functions when it enters
                 cls._shift = Freeze(now(), tick=True)
                 cls._shift.move(span)
-            finally:
-                stage.resume(entered)
 
     def rewind(self, to_us: int) -> None:
         """Do nothing: real time goes on."""

@@ -6,6 +6,7 @@ import sys
 from typing import Any, NoReturn
 
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.part import nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["keep_out_time_machine"]
@@ -27,7 +28,7 @@ def keep_out_time_machine() -> Undo:
         )
     travel = getattr(time_machine, "travel", None)
     if travel is None:
-        return lambda: None
+        return nothing_to_undo
 
     def refuse(self: object) -> NoReturn:
         raise LifecycleError(

@@ -82,10 +82,6 @@ class VirtualClock:
         self._moved = threading.Condition()
         self.turn = VirtualTurn(self, None, None)
         self.ended = False
-        self.on_deadline: Callable[[], None] = lambda: None
-        """Called on the thread that ran into the deadline, if it is not the phase's own."""
-        self.passed: Callable[[], None] = lambda: None
-        """Called after time has passed while nothing ran."""
 
     def start(self, also: Sequence[tuple[Any, Any]] = ()) -> None:
         """Freeze time at the given start, or now on the whole second; ``also`` as for `Freeze`."""
@@ -147,7 +143,6 @@ class VirtualClock:
     def pass_time(self, span_us: int) -> None:
         """Let time pass while nothing runs."""
         self.move(self._us + span_us)
-        self.passed()
 
     def begin_turn(self, limit_us: int) -> VirtualTurn:
         """Begin a turn with its deadline; the turn around it goes on when it ends."""
@@ -178,5 +173,4 @@ class VirtualClock:
                 if self._moved.wait(self.PATIENCE) or not in_phase() or not phase_waits():
                     continue
                 if self.reaches_deadline(until_us):
-                    self.on_deadline()
                     return

@@ -1,4 +1,4 @@
-"""Real functions of `time`, `os` and `json`, for this package's own use.
+"""Real functions of `time` and `os`, for this package's own use.
 
 A test may replace any of them (`freezegun`, `mock.patch`, pyfakefs), and it means the function, not
 this package.  So they are taken once, when this module is first imported.  They hang on classes,
@@ -7,13 +7,12 @@ because freezegun replaces the names of modules.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from typing import Any, TypeVar
 
-__all__ = ["RealJson", "RealOs", "RealTime"]
+__all__ = ["RealOs", "RealTime"]
 
 F = TypeVar("F")
 
@@ -49,10 +48,3 @@ class RealOs:
     open = staticmethod(os.open)
     putenv = staticmethod(os.putenv)
     unsetenv = staticmethod(os.unsetenv)
-
-
-class RealJson:
-    """`json.dumps` and `json.loads` of text, with their defaults."""
-
-    encode = staticmethod(json.JSONEncoder().encode)
-    decode = staticmethod(json.JSONDecoder().decode)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 __all__ = ["Slice", "Stage", "stage"]
@@ -65,6 +67,15 @@ class Stage:
         """Enter again the environment that `leave` returned, unless it has been closed since."""
         if slice_ is not None and not slice_.closed:
             self.enter(slice_)
+
+    @contextmanager
+    def left(self) -> Iterator[None]:
+        """Let the entered environment leave for a while; it enters again whatever raises."""
+        slice_ = self.leave()
+        try:
+            yield
+        finally:
+            self.resume(slice_)
 
 
 stage = Stage()

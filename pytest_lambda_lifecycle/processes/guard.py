@@ -21,7 +21,7 @@ import weakref
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.isolation.real import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealOs, RealTime
 from pytest_lambda_lifecycle.processes.child import Child
 
 __all__ = ["Guard"]
@@ -50,7 +50,6 @@ _PROC: Final = Path("/proc")
 _PATIENCE: Final = 2.0
 """Seconds in which a killed process ends, unless it waits in the kernel (a dead network drive)."""
 
-_kill = os.kill
 _open_process: Any = getattr(os, "pidfd_open", None)
 _send_signal: Any = getattr(signal, "pidfd_send_signal", None)
 _guards: weakref.WeakSet[Guard] = weakref.WeakSet()
@@ -175,7 +174,7 @@ def _end(pid: int, address: str) -> bool:
 
 def _end_by_number(pid: int) -> bool:
     try:
-        _kill(pid, signal.SIGKILL)
+        RealOs.kill(pid, signal.SIGKILL)
     except OSError:
         return False
     RealTime.sleep(0.001)

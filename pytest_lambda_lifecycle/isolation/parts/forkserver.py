@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
+from pytest_lambda_lifecycle.isolation.real import RealOs
 
 __all__ = ["ForkServer"]
 
@@ -27,8 +28,6 @@ _State: TypeAlias = tuple[str | None, dict[str, Any]]
 
 class ForkServer(Part):
     """The environment's own fork server, and the folder where `multiprocessing` makes sockets."""
-
-    _real_kill = staticmethod(os.kill)
 
     def __init__(self) -> None:
         self._own: _State = (None, {})
@@ -54,7 +53,7 @@ class ForkServer(Part):
             if descriptor is not None:
                 os.close(descriptor)
             if pid is not None:
-                self._real_kill(pid, signal.SIGKILL)
+                RealOs.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
 
 

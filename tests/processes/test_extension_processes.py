@@ -26,6 +26,8 @@ from pytest_lambda_lifecycle.processes.child import ExtensionProcess, LaunchErro
 from pytest_lambda_lifecycle.processes.guard import Guard
 from pytest_lambda_lifecycle.processes.output import OUTPUT_LIMIT
 
+from .open_files import left_open, open_files
+
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="extension processes need POSIX")
 on_linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="takes /proc")
 
@@ -122,13 +124,9 @@ def extension(tmp_path, guard, address):
     guard.end_strays()
     guard.close()
     assert set(threading.enumerate()) <= threads
-    assert open_files() == before
+    assert left_open(before) == {}
     for one in made:
         assert one.process.pid is None or gone(one.process.pid)
-
-
-def open_files():
-    return len(os.listdir("/dev/fd"))
 
 
 # -- started, written, ended

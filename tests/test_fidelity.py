@@ -242,7 +242,7 @@ FIGURES = {
     },
     "Restore and its hooks may take": {_s(rules.RESTORE_LIMIT_US)},
     "An invoke may take the function timeout": {
-        f"{LONGEST} s",
+        f"{LONGEST:,} s",
         f"{FunctionConfig('app.handler').timeout} s",
     },
     "Shutdown without extensions": {f"{rules.shutdown_budget_ms():,} ms"},

@@ -65,7 +65,7 @@ OPTIONS: Final = (
         "environment variables of the function, merged key by key over those of lower precedence",
         "linelist",
     ),
-    Option("timeout", "SECONDS", "time that an invoke may take: 1..900 (default: 3)", "int"),
+    Option("timeout", "SECONDS", "time that an invoke may take: 1..1800 (default: 3)", "int"),
     Option(
         "memory_size",
         "MB",

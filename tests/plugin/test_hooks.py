@@ -80,7 +80,7 @@ class TestConfig:
         ("returned", "message"),
         [
             ("{'memory': 3}", "unknown setting 'memory': did you mean 'memory_size'?"),
-            ("{'timeout': 0}", "timeout=0 s is outside Lambda's range 1..900 s"),
+            ("{'timeout': 0}", "timeout=0 s is outside Lambda's range 1..1800 s"),
             ("[1]", "has to return a mapping of settings, not [[]1]"),
         ],
     )

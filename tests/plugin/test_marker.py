@@ -121,7 +121,7 @@ def test_wrong_values_show_at_the_call(suite):
         test_it="""
             import pytest
 
-            @pytest.mark.lambda_lifecycle("app.handler", timeout=901)
+            @pytest.mark.lambda_lifecycle("app.handler", timeout=1801)
             def test_it(lambda_lifecycle):
                 lambda_lifecycle()
         """
@@ -131,7 +131,7 @@ def test_wrong_values_show_at_the_call(suite):
     result.stdout.fnmatch_lines(
         [
             ">*lambda_lifecycle()",
-            "E*timeout=901 s is outside Lambda's range 1..900 s "
+            "E*timeout=1801 s is outside Lambda's range 1..1800 s "
             "(from the marker at test_it.py:3 (test_it)) ?LLC202?",
             "test_it.py:5: ConfigError",
         ]

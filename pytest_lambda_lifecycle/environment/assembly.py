@@ -41,7 +41,7 @@ from pytest_lambda_lifecycle.isolation.modules.membership import Keep
 from pytest_lambda_lifecycle.isolation.modules.search_path import SearchPath
 from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
 from pytest_lambda_lifecycle.isolation.modules.world import World
-from pytest_lambda_lifecycle.isolation.parts.children import Children
+from pytest_lambda_lifecycle.isolation.parts.children import MULTIPROCESSING, Children
 from pytest_lambda_lifecycle.isolation.parts.environ import Variables
 from pytest_lambda_lifecycle.isolation.parts.event_loop import EventLoop
 from pytest_lambda_lifecycle.isolation.parts.exits import Exits, ThreadExits
@@ -136,6 +136,7 @@ class Assembly:
         self._turns = TurnRunner(process, self._clock)
         self._threads = StartedThreads(lambda: process, process.runs_here)
         self._children = Children(process.runs_here)
+        self.world.hook.add(self._children.watch, MULTIPROCESSING)
         turn = self._turns.current
         self._alarm = Alarm(Interruption(time_is_up=turn.real_time_is_up, forgive=turn.forgive))
         self._signals = Signals(
@@ -208,6 +209,7 @@ class Assembly:
             Exits(
                 in_phase=process.runs_here,
                 is_function_code=partial(_is_function_code, world),
+                on_function_thread=lambda: function_thread() is process,
                 ended=partial(setattr, process, "exit_code"),
                 ignored=recorder.atexit_ignored,
             ),

@@ -42,8 +42,10 @@ class RealOs:
     exit = staticmethod(os._exit)
     fchdir = staticmethod(getattr(os, "fchdir", os.chdir))  # Windows has none
     getcwd = staticmethod(os.getcwd)
+    getpgrp: Any = staticmethod(getattr(os, "getpgrp", int))  # Windows has no process groups
     getpid = staticmethod(os.getpid)
     kill = staticmethod(os.kill)
+    killpg: Any = staticmethod(getattr(os, "killpg", os.kill))
     mkdir = staticmethod(os.mkdir)
     open = staticmethod(os.open)
     putenv = staticmethod(os.putenv)

@@ -32,8 +32,11 @@ TIMED_OUT: Final = "Sandbox.Timedout"
 
 
 # No error, so its name has no such suffix.
-class ProcessEnd(BaseException):
-    """Carries an end of the process (`os._exit`, `os.abort`, `os.kill`) out of function code."""
+class ProcessEnd(SystemExit):
+    """Carries an end of the process (`os._exit`, `os.abort`, `os.kill`) out of function code.
+
+    It is a `SystemExit`, which event loops let through: they log any other exception of a callback.
+    """
 
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)

@@ -1,31 +1,58 @@
-"""Child processes that function code starts through `subprocess`."""
+"""Child processes that function code starts, through `subprocess` or `multiprocessing`."""
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
-from weakref import WeakKeyDictionary
+from types import ModuleType
+from typing import Any, Final
+from weakref import WeakKeyDictionary, WeakSet
 
-from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.isolation.real import RealOs
 
-__all__ = ["Children"]
+__all__ = ["MULTIPROCESSING", "Children"]
+
+MULTIPROCESSING: Final = "multiprocessing.process"
+_PATIENCE: Final = 1.0
+"""Seconds in which a killed process ends, unless it waits in the kernel."""
 
 
 class Children(Part):
-    """Watches `subprocess.Popen` while the environment is entered."""
+    """Watches `subprocess.Popen` and `multiprocessing` while the environment is entered.
+
+    On Lambda, the children end with the function's process.  Here one that went on would outlive
+    pytest, and `multiprocessing` would wait for its own when the interpreter exits.
+    """
 
     def __init__(self, in_phase: Callable[[], bool]) -> None:
         self._in_phase = in_phase
         self.where: WeakKeyDictionary[subprocess.Popen[Any], str] = WeakKeyDictionary()
         """The children of this process, with the file and line that has started each."""
+        self._processes: WeakSet[Any] = WeakSet()
+        """Those of `multiprocessing`."""
+        self._undo: list[Undo] = []
+        self._entered = False
 
     def enter(self) -> Undo:
+        self._entered = True
         popen: Any = subprocess.Popen
-        if not (issubclass(type(popen), type) and hasattr(popen, "poll")):
-            return nothing_to_undo  # a stand-in of the test: it starts no processes
+        # Otherwise it is a stand-in of the test, which starts no processes.
+        if issubclass(type(popen), type) and hasattr(popen, "poll"):
+            self._undo.append(patch_attributes((popen, "__init__", self._watched_popen(popen))))
+        if MULTIPROCESSING in sys.modules:
+            self.watch(sys.modules[MULTIPROCESSING])
+        return self._leave
+
+    def _leave(self) -> None:
+        self._entered = False
+        while self._undo:
+            self._undo.pop()()
+
+    def _watched_popen(self, popen: Any) -> Callable[..., None]:  # noqa: ANN401
         original = popen.__init__
         watch = self
 
@@ -34,10 +61,36 @@ class Children(Part):
             if watch._in_phase():
                 watch.where[self] = _line_outside_of("subprocess")
 
-        return patch_attributes((popen, "__init__", __init__))
+        return __init__
+
+    def watch(self, module: ModuleType) -> None:
+        """Watch `multiprocessing.process`, which may be imported while a phase runs."""
+        if not self._entered:
+            return
+        cls: Any = vars(module)["BaseProcess"]
+        original, watch = cls.start, self
+
+        def start(self: Any) -> None:  # noqa: ANN401
+            original(self)
+            if watch._in_phase():
+                watch._processes.add(self)
+
+        self._undo.append(patch_attributes((cls, "start", start)))
 
     def discard(self) -> None:
+        """Kill the children, and wait until they are gone."""
+        for child in list(self.where):
+            if child.poll() is None:
+                child.kill()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(_PATIENCE)
+        for process in list(self._processes):
+            # A forked child still has the list of its parent's children.
+            if process._parent_pid == RealOs.getpid() and process.is_alive():
+                process.kill()
+                process.join(_PATIENCE)
         self.where.clear()
+        self._processes.clear()
 
 
 def _line_outside_of(library: str) -> str:

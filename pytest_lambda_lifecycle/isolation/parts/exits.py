@@ -62,9 +62,12 @@ class ThreadExits(Part):
 class Exits(Part):
     """Turns `os._exit` and its like into `ProcessEnd`, and notes `atexit` registrations.
 
-    It does so for function code alone: on the thread of the phase, or where the calling module
-    belongs to the function.  A forked child keeps the real functions, and so does everybody else:
-    pytest-timeout ends a hung session by `os._exit`.
+    It does so for function code alone: on the thread of the phase, on a thread that function code
+    has started, or where the calling module belongs to the function.  A forked child keeps the real
+    functions, and so does everybody else: pytest-timeout ends a hung session by `os._exit`.
+
+    A signal to the process group of pytest reaches the function's process alone.  On Lambda, the
+    function has a group of its own.
     """
 
     _raise_signal = staticmethod(signal.raise_signal)
@@ -75,25 +78,30 @@ class Exits(Part):
         *,
         in_phase: Callable[[], bool],
         is_function_code: Callable[[dict[str, Any]], bool],
+        on_function_thread: Callable[[], bool],
         ended: Callable[[int], None],
         ignored: Callable[[str], None],
     ) -> None:
         """``is_function_code`` takes the globals of the caller.
 
+        ``on_function_thread`` says whether function code has started the current thread.
         ``ended`` is called with the exit code if a thread of the function ends the process, and
         ``ignored`` with the name of each function that is registered with `atexit`.
         """
         self._in_phase = in_phase
         self._is_function_code = is_function_code
+        self._on_function_thread = on_function_thread
         self._ended = ended
         self._ignored = ignored
         self._pid = RealOs.getpid()
 
     def enter(self) -> Undo:
+        groups = [(os, "killpg", self._stand_in_for_killpg)] if hasattr(os, "killpg") else []
         return patch_attributes(
             (os, "_exit", self._stand_in_for_exit),
             (os, "abort", self._stand_in_for_abort),
             (os, "kill", self._stand_in_for_kill),
+            *groups,
             (signal, "raise_signal", self._stand_in_for_raise_signal),
             (atexit, "register", self._stand_in_for_register),
             yielding=True,
@@ -102,7 +110,11 @@ class Exits(Part):
     def _applies(self) -> bool:
         if RealOs.getpid() != self._pid:
             return False
-        return self._in_phase() or self._is_function_code(globals_of_caller())
+        return (
+            self._in_phase()
+            or self._on_function_thread()
+            or self._is_function_code(globals_of_caller())
+        )
 
     def _end(self, exit_code: int) -> NoReturn:
         __tracebackhide__ = True
@@ -126,9 +138,19 @@ class Exits(Part):
 
     def _stand_in_for_kill(self, pid: int, number: int) -> None:
         __tracebackhide__ = True
-        if pid == RealOs.getpid() and _is_fatal(number) and self._applies():
-            self._end(-number)
+        own = RealOs.getpid()
+        if (pid == own or _is_own_group(pid)) and self._applies():
+            if _is_fatal(number):
+                self._end(-number)
+            pid = own
         RealOs.kill(pid, number)
+
+    def _stand_in_for_killpg(self, group: int, number: int) -> None:
+        __tracebackhide__ = True
+        if _is_own_group(-group) and self._applies():
+            self._stand_in_for_kill(RealOs.getpid(), number)
+        else:
+            RealOs.killpg(group, number)
 
     def _stand_in_for_raise_signal(self, number: int) -> None:
         __tracebackhide__ = True
@@ -157,6 +179,11 @@ _FATAL: Final = _numbers(
     "SIGUSR2".split()
 )
 """Signals whose default action ends the process (POSIX, "Signal Concepts")."""
+
+
+def _is_own_group(pid: int) -> bool:
+    """Say whether `os.kill` takes a number for the process group of the caller, or for all."""
+    return pid in (0, -1) or (pid < -1 and pid == -RealOs.getpgrp())
 
 
 def _is_fatal(number: int) -> bool:

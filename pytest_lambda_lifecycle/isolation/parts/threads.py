@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -91,6 +92,27 @@ def is_worker(thread: threading.Thread) -> bool:
     return getattr(target, "__module__", "") == "concurrent.futures.thread"
 
 
+def _let_interpreter_exit(thread: threading.Thread) -> None:
+    """Let the interpreter end without this thread of a process that has ended; cancel its tasks.
+
+    `concurrent.futures` joins its threads when the interpreter exits, daemons as well.  It finds
+    them in a registry of its own: that of workers, or that of threads that manage processes.  The
+    executor itself goes on: it may be that of a library, which the next environment uses too.
+    """
+    code = thread._target if is_worker(thread) else type(thread).run  # type: ignore[attr-defined]
+    namespace: dict[str, Any] = getattr(code, "__globals__", {})
+    tasks = namespace.get("_threads_queues", {}).pop(thread, None)
+    namespace.get("_threads_wakeups", {}).pop(thread, None)
+    if tasks is None:
+        return
+    with contextlib.suppress(queue.Empty):
+        while True:
+            task = tasks.get_nowait()
+            if task is not None:
+                task.future.cancel()
+    tasks.put(None)  # the worker looks whether its executor has been shut down
+
+
 class StartedThreads(Part):
     """Watches `threading.Thread.start` while the environment is entered."""
 
@@ -143,4 +165,7 @@ class StartedThreads(Part):
         return found
 
     def discard(self) -> None:
+        for thread in list(self.where):
+            if thread.is_alive():
+                _let_interpreter_exit(thread)
         self.where.clear()

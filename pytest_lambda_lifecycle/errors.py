@@ -64,6 +64,8 @@ CODES: Final = {
     "LLC604": "An extension that is a program cannot run here.",
     "LLC605": "The Extensions API refused an extension of the test.",
     "LLC701": "An implementation of a hook failed, or did not return a result.",
+    "LLC831": "An assertion could not have seen the calls of its target.",
+    "LLC832": "An expected call is not text.",
 }
 """The code of each kind of misuse, and its meaning; ``docs/errors.md`` has an entry for each."""
 

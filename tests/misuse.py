@@ -260,3 +260,13 @@ def test_LLC701(pytestconfig, request, lambda_lifecycle):
     pytestconfig.pluginmanager.register(reporter)
     request.addfinalizer(lambda: pytestconfig.pluginmanager.unregister(reporter))
     lambda_lifecycle(HANDLER).invoke({"id": "1"})
+
+
+def test_LLC831(env):
+    env.invoke({"id": "1"})
+    env.assert_init_only("shop.database.connect")
+
+
+def test_LLC832(env):
+    env.invoke({"id": "1"})
+    env.assert_calls("init", ["dynamodb.GetItem", "dynamodb.PutItem"])

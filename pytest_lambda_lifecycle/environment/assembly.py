@@ -165,6 +165,11 @@ class Assembly:
             self._config, self.task_root, self._endpoint, self._rotation, self._clock.now_us
         )
 
+    @property
+    def api_address(self) -> str:
+        """``"host:port"`` of the environment's own APIs, also once it has ended."""
+        return self._endpoint.address
+
     def _make_recorder(self) -> None:
         """Make the recorder of calls, and the hooks of client libraries."""
         process, view = self.process, self._view
@@ -285,7 +290,9 @@ class Assembly:
             )
         )
         self._view.conductor = weakref.ref(self.conductor)
-        self.probes = Probes(self.world, self._patches, self.conductor, self.process)
+        self.probes = Probes(
+            self.world, self._patches, self.conductor, self.process, self.calls.line
+        )
 
 
 class _LambdaVariables:

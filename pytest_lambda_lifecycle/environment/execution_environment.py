@@ -42,8 +42,10 @@ from pytest_lambda_lifecycle.lifecycle.failures import FunctionError, InitError
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
 from pytest_lambda_lifecycle.lifecycle.moments import microseconds
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited
-from pytest_lambda_lifecycle.lifecycle.phases import Init, Phases, Restore, Shutdown
+from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Phases, Restore, Shutdown
 from pytest_lambda_lifecycle.lifecycle.rules import State
+from pytest_lambda_lifecycle.observation.calls.assertions import assert_calls, assert_no_network
+from pytest_lambda_lifecycle.observation.calls.init_only import assert_init_only, place_spies
 from pytest_lambda_lifecycle.observation.reuse import assert_reused
 from pytest_lambda_lifecycle.observation.spies import Spy
 from pytest_lambda_lifecycle.observation.verdicts import Evidence, verdicts
@@ -113,6 +115,7 @@ class ExecutionEnvironment:
         self._arn = (
             f"arn:aws:lambda:{config.region}:{config.account_id}:function:{config.function_name}"
         )
+        place_spies(config, self._parts.probes.spy)
         open_environments.add(self, self._parts.world)
         if self._clock is not None:
             self._clock.attach(self._endings, self._parts.world)
@@ -294,15 +297,20 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         conductor, first = self._conductor, self._judged
-        self._judged = len(conductor.timeline)
-        phases = [phase for phase in conductor.phases if phase.began_at_index >= first]
-        found = list(verdicts(Evidence(self.config, conductor.timeline, phases, first)))
+        self._skip_judgement()
+        history = conductor.phases
+        phases = [phase for phase in history if phase.began_at_index >= first]
+        found = list(verdicts(Evidence(self.config, conductor.timeline, phases, history, first)))
         for verdict in found:
             if not verdict.fails:
                 warn(verdict.text)
         failures = [verdict.text for verdict in found if verdict.fails]
         if failures:
             raise AssertionError("\n".join(failures))
+
+    def _skip_judgement(self) -> None:
+        """Leave the events so far out of the next `_judge`: their test has ended or failed."""
+        self._judged = len(self._conductor.timeline)
 
     def __del__(self) -> None:
         # The handler, results and frames of errors are freed with it.  An open file among them
@@ -479,6 +487,44 @@ class ExecutionEnvironment:
         __tracebackhide__ = True
         parts = self._parts
         assert_reused(targets, parts.runtime.snapshot, parts.world, self._conductor)
+
+    def assert_init_only(self, *targets: str) -> None:
+        """Assert that each target was called in init, and in no invoke.
+
+        A target is ``"package.module.name"`` with a spy that was placed before the first phase (by
+        `spy`, or by the setting ``init_only``).  Without a spy these can be named:
+        ``"boto3.client"``, ``"boto3.resource"``, ``"boto3.Session"``, ``"Session.client"`` and
+        ``"Session.resource"``.  A restore or a shutdown may call a target.  Raises
+        `AssertionError` with the calls, their phases and lines, and `LifecycleError` if calls could
+        not be seen, or if no handler has run.
+        """
+        __tracebackhide__ = True
+        parts = self._parts
+        assert_init_only(targets, self.timeline, self._conductor.phases, parts.probes)
+
+    def assert_no_network(self, phase: str | Phase | None = None) -> None:
+        """Assert that function code reached nothing outside its process.
+
+        It fails for each recorded HTTP request and AWS call, whether a mock answered or not, and
+        for each connection, allowed or refused.  Requests to the environment's own APIs do not
+        count.  ``phase`` is ``"init"``, ``"restore"``, ``"invoke"`` or ``"shutdown"`` (all phases
+        of that kind), a phase such as `init`, or None for all.  Raises `LifecycleError` for a phase
+        that has not run.
+        """
+        __tracebackhide__ = True
+        conductor, api = self._conductor, self._parts.api_address
+        assert_no_network(phase, self.timeline, conductor.phases, api)
+
+    def assert_calls(self, phase: str | Phase, *expected: str) -> None:
+        """Assert the HTTP requests and AWS calls of a phase, in order.
+
+        Each is ``str(call)``, such as ``"dynamodb.PutItem"`` or ``"GET https://config.example/v1"``;
+        secrets in a URL are redacted on both sides.  ``phase`` is as in `assert_no_network`; a name
+        means all phases of that kind.  Raises `AssertionError` with the difference call by call,
+        and `LifecycleError` for a phase that has not run.
+        """
+        __tracebackhide__ = True
+        assert_calls(phase, expected, self.timeline, self._conductor.phases)
 
     def _require_open(self, asked: str) -> None:
         __tracebackhide__ = True

@@ -63,6 +63,11 @@ class FunctionConfig:
     idle_timeout: float | None
     max_lifetime: float | None
     fresh_packages: tuple[str, ...]
+    init_only: tuple[str, ...]
+    max_init_ms: float | None
+    max_duration_ms: float | None
+    max_http_calls: int | None
+    max_aws_calls: int | None
     _sources: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
     def __init__(self, handler: str | None = None, **settings: Unpack[FunctionSettings]) -> None:

@@ -35,6 +35,7 @@ from typing import (
 )
 
 from pytest_lambda_lifecycle.errors import ConfigError
+from pytest_lambda_lifecycle.function.budget_kinds import Count, Milliseconds, Targets
 from pytest_lambda_lifecycle.function.extension import Extension
 from pytest_lambda_lifecycle.function.kinds import (
     Choice,
@@ -163,6 +164,22 @@ class FunctionSettings(TypedDict, total=False):
     """Shared packages that each cold start imports afresh: a list of import names, or '*' for every
     pure-Python package.
     """
+    init_only: Sequence[str]
+    """Targets that init calls and no invoke may call: a list of dotted names such as
+    'shop.config.load' or 'boto3.client'.
+    """
+    max_init_ms: float | None
+    """Longest time that an Init may take in a test: a number of ms above 0, or None: no limit."""
+    max_duration_ms: float | None
+    """Longest time that an invoke may take in a test: a number of ms above 0, or None: no limit."""
+    max_http_calls: int | None
+    """Most HTTP requests that an invoke may make in a test: a whole number, 0 or more, or None: no
+    limit.
+    """
+    max_aws_calls: int | None
+    """Most AWS calls that an invoke may make in a test: a whole number, 0 or more, or None: no
+    limit.
+    """
 
 
 class Settings(FunctionSettings, total=False):
@@ -260,6 +277,19 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "fresh_packages": Setting(
         Packages(), (), "shared packages that each cold start imports afresh", "NAME"
+    ),
+    "init_only": Setting(Targets(), (), "targets that init calls and no invoke may call"),
+    "max_init_ms": Setting(
+        Milliseconds(), None, "longest time that an Init may take in a test", "MS"
+    ),
+    "max_duration_ms": Setting(
+        Milliseconds(), None, "longest time that an invoke may take in a test", "MS"
+    ),
+    "max_http_calls": Setting(
+        Count(), None, "most HTTP requests that an invoke may make in a test", "COUNT"
+    ),
+    "max_aws_calls": Setting(
+        Count(), None, "most AWS calls that an invoke may make in a test", "COUNT"
     ),
 }
 """The settings by name, in the order of the documentation."""

@@ -234,6 +234,8 @@ class SpyCall(Event):
     kwargs: dict[str, object] = field(default_factory=dict)
     result: object = None
     exception: BaseException | None = None
+    where: str = field(default="", compare=False)
+    """The innermost line of function code that called, as ``"shop/app.py:12"``."""
     name: ClassVar[str] = "spy_call"
 
 

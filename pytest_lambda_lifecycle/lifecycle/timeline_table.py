@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from pytest_lambda_lifecycle.lifecycle import rules
 from pytest_lambda_lifecycle.lifecycle.call_events import (
@@ -47,29 +48,37 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
 )
 from pytest_lambda_lifecycle.lifecycle.platform_lines import in_ms
 
-__all__ = ["render"]
+__all__ = ["describe_call", "render"]
 
 
 def render(events: Iterable[Event]) -> str:
-    """Return a readable table: one line per event, with the time since the first in ms."""
+    """Return a readable table: one line per event, with the time since the first in ms.
+
+    A run of equal calls is one line, with the time of the first and their number.
+    """
     lines: list[str] = []
     begin: int | None = None
-    for event in events:
+    for event, text in _folded(events):
         begin = event.at if begin is None else begin
         offset = f"{(event.at - begin) / 1000:10.3f} ms  "
-        text = _describe(event).splitlines() or [""]
-        lines.append(offset + text[0])
-        lines.extend(" " * len(offset) + more for more in text[1:])
+        text_lines = text.splitlines() or [""]
+        lines.append(offset + text_lines[0])
+        lines.extend(" " * len(offset) + more for more in text_lines[1:])
     return "\n".join(lines)
 
 
+def _folded(events: Iterable[Event]) -> Iterator[tuple[Event, str]]:
+    """Yield events with their texts; of a run of equal calls the first alone, with their number."""
+    for call, run in groupby(events, describe_call):
+        if not call:
+            yield from ((event, _describe(event)) for event in run)
+            continue
+        first, *others = run
+        yield first, f"{call}   x {len(others) + 1}" if others else call
+
+
 def _describe(event: Event) -> str:
-    described = (
-        _describe_phase(event)
-        or _describe_function(event)
-        or _describe_call(event)
-        or _describe_extension(event)
-    )
+    described = _describe_phase(event) or _describe_function(event) or _describe_extension(event)
     return described or f"  {event.name.replace('_', ' ')}"
 
 
@@ -130,8 +139,8 @@ def _describe_function(event: Event) -> str:
     return ""
 
 
-def _describe_call(event: Event) -> str:
-    """Describe an event of function code that reaches out."""
+def describe_call(event: Event) -> str:
+    """Describe an event of function code that reaches out; return ``""`` for any other event."""
     match event:
         case HttpCall(matched=matched):
             mocked = " (mocked)" if matched else ""

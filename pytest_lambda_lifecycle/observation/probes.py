@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.events import SpyCall
-from pytest_lambda_lifecycle.observation.patches import Patches, Probe, Substitute
+from pytest_lambda_lifecycle.lifecycle.rules import State
+from pytest_lambda_lifecycle.observation.patches import Patches, Placement, Probe, Substitute
 from pytest_lambda_lifecycle.observation.present_phase import present_phase
 from pytest_lambda_lifecycle.observation.spies import CallProbe, Spy
 from pytest_lambda_lifecycle.observation.targets import Target
@@ -24,13 +25,22 @@ class Probes:
     """Makes the probes that a test asks for, and records the calls that they see."""
 
     def __init__(
-        self, world: World, patches: Patches, conductor: Conductor, process: ProcessSlice
+        self,
+        world: World,
+        patches: Patches,
+        conductor: Conductor,
+        process: ProcessSlice,
+        line: Callable[[], str],
     ) -> None:
+        """``line`` returns the line of function code that is running."""
         self._world = world
         self._patches = patches
         self._conductor = conductor
         self._process = process
+        self._line = line
         self._spied: dict[str, CallProbe] = {}
+        self._early: dict[str, Placement] = {}
+        """The spies that were asked for before the first phase, by target."""
 
     def spy(self, target: str) -> Spy:
         """Record the calls of a target while phases run."""
@@ -40,6 +50,8 @@ class Probes:
             probe = self._spied[target] = CallProbe(target, self._record)
         placement = self._patches.add(Target.parse(target, self._world), probe)
         conductor = self._conductor
+        if conductor.state is State.NEW and not conductor.phases:
+            self._early.setdefault(target, placement)
 
         def unseen() -> str:
             ran = any(phase.name == "init" for phase in conductor.phases)
@@ -47,10 +59,22 @@ class Probes:
 
         return Spy(target, lambda: conductor.timeline.of(SpyCall), unseen)
 
+    def watches(self, target: str) -> bool:
+        """Say whether a spy on the target was asked for before the first phase."""
+        return target in self._early
+
+    def unseen(self, target: str) -> str:
+        """Return why no call of such a target can have been seen; ``""`` if one can."""
+        return self._early[target].unseen()
+
     def patch(self, target: str, value: object) -> None:
-        """Replace a target by a value."""
+        """Replace a target by a value; a spy on the target sees the calls of the value."""
         __tracebackhide__ = True
         self._add(target, Substitute(value))
+        if target in self._spied and callable(value):
+            # A probe of its own: `Patches` applies each probe once, and the first is beneath now.
+            self._spied[target] = CallProbe(target, self._record)
+            self._add(target, self._spied[target])
 
     def latency(self, target: str, spend: Callable[[], None]) -> None:
         """Call ``spend`` before each call of a target by a phase."""
@@ -72,6 +96,7 @@ class Probes:
         if present is None or self._process not in stage.running:
             return None  # between phases, or this package calls the target itself
         phase, index = present
-        call = SpyCall(conductor.clock.now_us(), target, phase, index, args, kwargs)
+        now_us = conductor.clock.now_us()
+        call = SpyCall(now_us, target, phase, index, args, kwargs, where=self._line())
         conductor.timeline.append(call)
         return call

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from collections.abc import Iterator
+from typing import Final
 
-if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.function.config import FunctionConfig
-    from pytest_lambda_lifecycle.lifecycle.phases import Phase
-    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+from pytest_lambda_lifecycle.observation.budgets import check_budgets
+from pytest_lambda_lifecycle.observation.calls.init_only import check_init_only
+from pytest_lambda_lifecycle.observation.evidence import Check, Evidence, Verdict
 
-__all__ = ["Check", "Evidence", "Verdict", "verdicts"]
+__all__ = ["Evidence", "verdicts"]
 
-
-class Evidence(NamedTuple):
-    """The part of an environment's history that one test has caused."""
-
-    config: FunctionConfig
-    timeline: Timeline
-    phases: Sequence[Phase]
-    """The phases that began in this test."""
-    first: int
-    """The index of the first event of this test."""
-
-
-class Verdict(NamedTuple):
-    """A remark on a test that has ended."""
-
-    text: str
-    """One or several lines."""
-    fails: bool
-    """It fails the test; otherwise it is a warning."""
-
-
-Check: TypeAlias = "Callable[[Evidence], Iterable[Verdict]]"
-
-CHECKS: Final[tuple[Check, ...]] = ()
+CHECKS: Final[tuple[Check, ...]] = (check_budgets, check_init_only)
 
 
 def verdicts(evidence: Evidence) -> Iterator[Verdict]:

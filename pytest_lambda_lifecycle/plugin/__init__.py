@@ -239,7 +239,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         item.stash[_entered_key] = wide.latest(item)
     result = yield from _one_phase(item)
     failure_reports = item.config.stash.get(_reports_key, None)
-    if failure_reports is not None:
+    if failure_reports is not None:  # a test that has failed already does not fail twice
         failure_reports.judge()
     return result
 

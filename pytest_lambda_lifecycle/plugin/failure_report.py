@@ -92,6 +92,7 @@ class _Entry:
         """Count the events up to now as those of earlier items."""
         self._is_new = False
         self._earlier = len(self.environment.timeline)
+        self.environment._skip_judgement()
 
     def used(self) -> bool:
         """Say whether the running item made or used the environment."""

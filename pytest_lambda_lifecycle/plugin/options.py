@@ -107,6 +107,30 @@ OPTIONS: Final = (
         "shared packages that each cold start imports afresh: import names, or *",
         "args",
     ),
+    Option(
+        "max_init_ms",
+        "MS",
+        "longest time that an Init may take in a test (default: no limit)",
+        "float",
+    ),
+    Option(
+        "max_duration_ms",
+        "MS",
+        "longest time that an invoke may take in a test (default: no limit)",
+        "float",
+    ),
+    Option(
+        "max_http_calls",
+        "COUNT",
+        "most HTTP requests that an invoke may make in a test: 0 or more (default: no limit)",
+        "int",
+    ),
+    Option(
+        "max_aws_calls",
+        "COUNT",
+        "most AWS calls that an invoke may make in a test: 0 or more (default: no limit)",
+        "int",
+    ),
 )
 # </generated: options>
 

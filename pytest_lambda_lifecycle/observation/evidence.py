@@ -1,0 +1,38 @@
+"""What a check at the end of a test looks at, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.function.config import FunctionConfig
+    from pytest_lambda_lifecycle.lifecycle.phases import Phase
+    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+
+__all__ = ["Check", "Evidence", "Verdict"]
+
+
+class Evidence(NamedTuple):
+    """The part of an environment's history that one test has caused."""
+
+    config: FunctionConfig
+    timeline: Timeline
+    phases: Sequence[Phase]
+    """The phases that began in this test."""
+    history: Sequence[Phase]
+    """All phases, also those of earlier tests."""
+    first: int
+    """The index of the first event of this test."""
+
+
+class Verdict(NamedTuple):
+    """A remark on a test that has ended."""
+
+    text: str
+    """One or several lines."""
+    fails: bool
+    """It fails the test; otherwise it is a warning."""
+
+
+Check: TypeAlias = "Callable[[Evidence], Iterable[Verdict]]"

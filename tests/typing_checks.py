@@ -50,6 +50,11 @@ def the_fixture(lambda_lifecycle: LambdaLifecycle) -> None:
         idle_timeout=600,
         max_lifetime=None,
         fresh_packages=["mylib"],
+        init_only=("shop.config.load", "boto3.client"),
+        max_init_ms=500,
+        max_duration_ms=None,
+        max_http_calls=0,
+        max_aws_calls=1,
     )
     assert_type(env, ExecutionEnvironment)
     assert_type(lambda_lifecycle(), ExecutionEnvironment)
@@ -77,6 +82,13 @@ def the_environment(env: ExecutionEnvironment) -> None:
     assert_type(env.config, FunctionConfig)
     assert_type(env.tmp, Path)
     assert_type(env.log, str)
+    env.assert_init_only("boto3.client", "shop.config.load")
+    env.assert_no_network()
+    env.assert_no_network("init")
+    env.assert_no_network(phase=env.init)
+    env.assert_calls("init", "GET https://config.example/v1")
+    env.assert_calls(env.invocations[0])
+    env.assert_calls(env.invocations[0], ["dynamodb.GetItem"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     with env as entered:
         assert_type(entered, ExecutionEnvironment)
 

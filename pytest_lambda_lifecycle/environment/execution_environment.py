@@ -285,6 +285,7 @@ class ExecutionEnvironment:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        __tracebackhide__ = True
         self.close()
         if value is None:
             self._judge()
@@ -515,13 +516,13 @@ class ExecutionEnvironment:
         conductor, api = self._conductor, self._parts.api_address
         assert_no_network(phase, self.timeline, conductor.phases, api)
 
-    def assert_calls(self, phase: str | Phase, *expected: str) -> None:
+    def assert_calls(self, phase: str | Phase | None, *expected: str) -> None:
         """Assert the HTTP requests and AWS calls of a phase, in order.
 
         Each is ``str(call)``, such as ``"dynamodb.PutItem"`` or ``"GET https://config.example/v1"``;
-        secrets in a URL are redacted on both sides.  ``phase`` is as in `assert_no_network`; a name
-        means all phases of that kind.  Raises `AssertionError` with the difference call by call,
-        and `LifecycleError` for a phase that has not run.
+        secrets in a URL are redacted on both sides.  ``phase`` is as in `assert_no_network`.
+        Raises `AssertionError` with the difference call by call, and `LifecycleError` for a phase
+        that has not run.
         """
         __tracebackhide__ = True
         assert_calls(phase, expected, self.timeline, self._conductor.phases)

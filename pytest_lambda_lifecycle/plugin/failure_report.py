@@ -41,9 +41,9 @@ class FailureReports:
     def judge(self) -> None:
         """Check the settings that limit a test, in the environments that the item used.
 
-        Raises `AssertionError` with all that is exceeded.
+        Fails the test with all that is exceeded.  This frame is not hidden: the text alone is
+        shown, and pytest would add a line about a traceback whose frames are all hidden.
         """
-        __tracebackhide__ = True
         failures: list[str] = []
         for entry in self._entries:
             try:

@@ -15,9 +15,10 @@ from pytest_lambda_lifecycle.lifecycle.call_events import (
     HttpCall,
     NetworkRefusal,
 )
+from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
 from pytest_lambda_lifecycle.lifecycle.phases import Phase
 from pytest_lambda_lifecycle.lifecycle.redaction import redacted_url
-from pytest_lambda_lifecycle.observation.calls.tally import by_phase, in_words
+from pytest_lambda_lifecycle.observation.calls.tally import by_phase, invoke_in_words
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
@@ -38,7 +39,7 @@ def assert_no_network(
 ) -> None:
     """Assert that nothing was reached but the environment's own APIs, at the address ``api``."""
     __tracebackhide__ = True
-    name = "function code" if phase is None else _in_words(phase)
+    name = _in_words(phase, phases)
     events = _events(phase, timeline, phases, f"cannot say whether {name} reached the network")
     reached = [event for event in events if not _is_own(event, api)]
     if reached:
@@ -49,11 +50,11 @@ def assert_no_network(
 
 
 def assert_calls(
-    phase: str | Phase, expected: Sequence[str], timeline: Timeline, phases: Sequence[Phase]
+    phase: str | Phase | None, expected: Sequence[str], timeline: Timeline, phases: Sequence[Phase]
 ) -> None:
     """Assert that the HTTP requests and AWS calls of a phase are the expected ones, in order."""
     __tracebackhide__ = True
-    name = _in_words(phase)
+    name = _in_words(phase, phases)
     asked = f"cannot compare the calls of {name}"
     for item in expected:
         if not isinstance(item, str):
@@ -67,25 +68,25 @@ def assert_calls(
     calls = [event for event in events if isinstance(event, HttpCall | AwsCall)]
     wanted = [redacted_url(item) for item in expected]
     if wanted != [str(call) for call in calls]:
-        made = in_words(len(calls), "call")
+        counts = f"{len(wanted)} expected, {len(calls)} made"
+        lines = _difference(wanted, calls, of_several=phase in (None, "invoke"))
         raise AssertionError(
-            "\n".join(
-                [
-                    f"{name} made {made}, and {len(wanted)} expected:",
-                    *_difference(wanted, calls, of_several=phase == "invoke"),
-                ]
-            )
+            "\n".join([f"{name} made other calls than expected ({counts}):", *lines])
         )
 
 
 # -- phases ----------------------------------------------------------------------------------------
 
 
-def _in_words(phase: object) -> str:
+def _in_words(phase: str | Phase | None, phases: Sequence[Phase]) -> str:
     """Return the phase for a message, in which "reached" or "made" follows it."""
+    invocations = [past for past in phases if isinstance(past, Invocation)]
+    for index, invocation in enumerate(invocations):
+        if invocation is phase:
+            return invoke_in_words(index, invocation)
     if isinstance(phase, Phase):
-        return f"this {phase.name}"
-    return "invokes" if phase == "invoke" else str(phase)
+        return phase.name
+    return {None: "function code", "invoke": "invokes"}.get(phase, str(phase))
 
 
 def _example(phase: object) -> str:
@@ -161,7 +162,7 @@ def _difference(
 
 def _unexpected(call: HttpCall | AwsCall, of_several: bool) -> str:
     where = f", at {call.where}" if call.where else ""
-    invoke = f", in invoke {call.invocation}" if of_several else ""
+    invoke = f", in invoke {call.invocation}" if of_several and call.phase == "invoke" else ""
     return f"+ {call}{where}  (unexpected{invoke})"
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from unittest import mock
 
+import boto3.session  # noqa: F401  # before the first test: it adds warnings filters
 import pytest
 import responses
 
@@ -171,6 +173,21 @@ class TestInitOnly:
         invoke(env)
         (line,) = failure(LifecycleError, env.assert_init_only, "rare.load")
         assert "no call of 'rare.load' could be seen: rare was never imported by a phase" in line
+
+    @pytest.mark.parametrize(
+        ("target", "maker"),
+        [
+            ("boto3.client", "boto3.client"),
+            ("boto3.Session", "boto3.Session"),
+            ("boto3.session.Session.resource", "Session.resource"),
+        ],
+    )
+    def test_a_mock_in_the_place_of_boto3_is_an_error(self, make, target, maker):
+        env = make("client s3")
+        with mock.patch(target):
+            invoke(env)
+            (line,) = failure(LifecycleError, env.assert_init_only, maker)
+        assert f"no call of '{maker}' could be seen: the test has put <MagicMock" in line
 
     @pytest.mark.parametrize("targets", [(), (3,), (["boto3.client"],)])
     def test_without_a_name_there_is_nothing_to_check(self, make, targets):

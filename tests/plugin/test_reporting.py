@@ -217,6 +217,39 @@ class TestSection:
         assert "got 50" not in result.stdout.str()
         assert len(result.outlines) < 130
 
+    def test_calls_stand_between_start_and_end_and_a_run_of_equal_ones_is_one_line(self, suite):
+        suite.makepyfile(
+            app="""
+                import requests
+                def handler(event, context):
+                    requests.get("https://config.example/v1?api_key=needle")
+                    for number in range(200):
+                        print("page", number)
+                        requests.get("https://pages.example/")
+            """,
+            test_it="""
+                import responses
+                def test_fails(lambda_lifecycle):
+                    with responses.RequestsMock() as mocked:
+                        mocked.get("https://config.example/v1")
+                        mocked.get("https://pages.example/", status=404)
+                        lambda_lifecycle("app.handler").invoke()
+                    assert False
+            """,
+        )
+        result = suite.runpytest_subprocess("--show-capture=no")
+        result.stdout.fnmatch_lines(
+            [
+                "*ms  Invoke (cold): request *",
+                "*ms    GET https://config.example/v1?api_key=[*][*][*]: 200 (mocked), at app.py:3",
+                "*ms    GET https://pages.example/: 404 (mocked), at app.py:6   x 200",
+                "*ms    runtime done: success",
+                "*ms  Invoke ended: *",
+            ],
+            consecutive=True,
+        )
+        assert "needle" not in result.stdout.str()
+
     def test_pytest_fail_without_traceback_has_the_section(self, suite):
         suite.makepyfile(
             """

@@ -6,8 +6,9 @@ and an after-restore hook has to make again what a snapshot cannot hold.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.errors import ConfigError, LifecycleError
 from pytest_lambda_lifecycle.lifecycle.call_events import AwsClient
@@ -143,8 +144,19 @@ def _with_handler(phases: Sequence[Phase]) -> list[Invocation]:
 
 
 def _unseen(maker: str) -> str:
-    """Return why no call of one of `MAKERS` can have been seen; ``""`` if one can."""
-    return ""
+    """Return why no call of one of `MAKERS` can have been seen; ``""`` if one can.
+
+    A stand-in of the test makes no client, so the timeline has none.
+    """
+    owner, _, name = maker.partition(".")
+    module: Any = sys.modules.get("boto3" if owner == "boto3" else "boto3.session")
+    holder = module if owner == "boto3" else getattr(module, "Session", None)
+    present = getattr(holder, name, None)
+    home = getattr(present, "__module__", None) or type(present).__module__
+    if present is None or home.partition(".")[0] == "boto3":
+        return ""
+    target = maker if owner == "boto3" else f"boto3.{maker}"
+    return f"the test has put {present!r} in its place; spy on it: env.spy({target!r})"
 
 
 def _require_spy(asked: str, target: object, probes: Probes) -> None:

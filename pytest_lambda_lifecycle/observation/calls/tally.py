@@ -62,8 +62,9 @@ def by_phase(events: Iterable[Reach], phases: Sequence[Phase]) -> Iterator[str]:
     invocations = [phase for phase in phases if isinstance(phase, Invocation)]
     shown = list(groups.items())
     for (phase, index), members in shown[:MOST]:
-        known = index is not None and index < len(invocations)
-        label = invoke_in_words(index, invocations[index]) if known and index is not None else phase
+        label = phase or "between phases"
+        if index is not None and index < len(invocations):
+            label = invoke_in_words(index, invocations[index])
         yield f"  {label}:"
         yield from (f"    {line}" for line in counted(members, described))
     yield from shortened(len(shown), "phase")

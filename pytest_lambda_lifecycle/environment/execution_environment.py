@@ -298,10 +298,13 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         conductor, first = self._conductor, self._judged
-        self._skip_judgement()
-        history = conductor.phases
+        history, probes = conductor.phases, self._parts.probes
         phases = [phase for phase in history if phase.began_at_index >= first]
-        found = list(verdicts(Evidence(self.config, conductor.timeline, phases, history, first)))
+        evidence = Evidence(
+            self.config, conductor.timeline, phases, history, first, probes.unseen_in_test
+        )
+        found = list(verdicts(evidence))
+        self._skip_judgement()
         for verdict in found:
             if not verdict.fails:
                 warn(verdict.text)
@@ -312,6 +315,7 @@ class ExecutionEnvironment:
     def _skip_judgement(self) -> None:
         """Leave the events so far out of the next `_judge`: their test has ended or failed."""
         self._judged = len(self._conductor.timeline)
+        self._parts.probes.forget_test()
 
     def __del__(self) -> None:
         # The handler, results and frames of errors are freed with it.  An open file among them

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 __all__ = ["Check", "Evidence", "Verdict"]
 
 
+def _nothing(target: str) -> str:
+    return ""
+
+
 class Evidence(NamedTuple):
     """The part of an environment's history that one test has caused."""
 
@@ -24,6 +28,8 @@ class Evidence(NamedTuple):
     """All phases, also those of earlier tests."""
     first: int
     """The index of the first event of this test."""
+    unseen: Callable[[str], str] = _nothing
+    """Returns why not all calls of a spied target can have been seen in this test, or ``""``."""
 
 
 class Verdict(NamedTuple):

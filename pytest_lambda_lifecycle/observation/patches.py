@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pytest_lambda_lifecycle.errors import LifecycleError
-from pytest_lambda_lifecycle.isolation.part import Part
+from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.observation.targets import MISSING, Target
 
@@ -59,6 +59,30 @@ class Placement:
         self.probe = probe
         self.waiting = False
         """The module of the target was not imported by a phase so far."""
+        self.assigned: Assignment | None = None
+        """The attribute that was set last, for the probe."""
+        self.displaced = ""
+        """What a phase found in the place of the probe, in words."""
+        self.displaced_in_test = ""
+        """The same, of phases of the present test."""
+
+    def look(self) -> None:
+        """Note whether something else has taken the place of the probe, as a phase begins.
+
+        A wrapper that calls the probe, such as that of a second probe, is nothing else.
+        """
+        if self.assigned is None:
+            return
+        owner, name, value = self.assigned
+        found = present = vars(owner).get(name, MISSING)
+        while found is not value:
+            found = getattr(found, "__dict__", {}).get("__wrapped__", MISSING)
+            if found is MISSING:
+                self.displaced = self.displaced_in_test = (
+                    f"{self.target} had been replaced by a {type(present).__name__} when a phase "
+                    "began; replace it with env.patch, whose value a spy sees"
+                )
+                return
 
     def unseen(self) -> str:
         """Return why no call of the target can have been seen; ``""`` if one can."""
@@ -73,10 +97,11 @@ class Placement:
 class _SharedPatch:
     """An attribute that is shared with the test, patched while the environment is entered."""
 
-    def __init__(self, owner: Any, name: str, probe: Probe, original: object) -> None:  # noqa: ANN401
+    def __init__(self, owner: Any, name: str, placement: Placement, original: object) -> None:  # noqa: ANN401
+        self.placement = placement
         self.owner = owner
         self.name = name
-        self.probe = probe
+        self.probe = placement.probe
         self.original = original
         self.before: Assignment | None = None
         """While patched: the attribute that was set, and its value before that."""
@@ -87,7 +112,8 @@ class _SharedPatch:
     def apply(self) -> None:
         # The present value may be a replacement by which this package watches function code.
         original = getattr(self.owner, self.name, self.original)
-        owner, name, value = self.probe.wrap(self.owner, self.name, original)
+        self.placement.assigned = assigned = self.probe.wrap(self.owner, self.name, original)
+        owner, name, value = assigned
         self.before = Assignment(owner, name, vars(owner).get(name, MISSING))
         setattr(owner, name, value)
 
@@ -101,7 +127,7 @@ class _SharedPatch:
             self.before = None
 
 
-class Patches(Part):
+class Patches(PhasePart):
     """The probes of one environment; they stay in place in the next process, after a reset."""
 
     def __init__(self, world: World, handler: str) -> None:
@@ -110,6 +136,15 @@ class Patches(Part):
         self._shared_patches: list[_SharedPatch] = []
         self._entered = False
         self._waiting: list[Placement] = []
+        self.watched: list[Placement] = []
+        """The placements that are looked at before each phase."""
+
+    def begin_phase(self) -> None:
+        for placement in self.watched:
+            placement.look()
+
+    def end_phase(self) -> None:
+        """Do nothing: the next phase finds what function code puts in the place of a probe."""
 
     def enter(self) -> Undo:
         # A module that the test has imported in the meantime stays: no phase will execute it.
@@ -165,10 +200,11 @@ class Patches(Part):
         try:
             owner = target.owner(module)
             name = target.path[-1]
-            patch = _SharedPatch(owner, name, probe, target.attribute(owner, name))
+            patch = _SharedPatch(owner, name, placement, target.attribute(owner, name))
             assigned = probe.wrap(owner, name, patch.original)
             if self._ends_with_function(assigned.owner):
                 setattr(*assigned)
+                placement.assigned = assigned
             elif not any(map(patch.repeats, self._shared_patches)):
                 # An init that executes the module again asks for the same patch again.
                 patch.apply()

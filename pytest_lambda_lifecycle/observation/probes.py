@@ -50,8 +50,8 @@ class Probes:
             probe = self._spied[target] = CallProbe(target, self._record)
         placement = self._patches.add(Target.parse(target, self._world), probe)
         conductor = self._conductor
-        if conductor.state is State.NEW and not conductor.phases:
-            self._early.setdefault(target, placement)
+        if conductor.state is State.NEW and not conductor.phases and target not in self._early:
+            self._watch(target, placement)
 
         def unseen() -> str:
             ran = any(phase.name == "init" for phase in conductor.phases)
@@ -63,9 +63,20 @@ class Probes:
         """Say whether a spy on the target was asked for before the first phase."""
         return target in self._early
 
+    def unseen_in_test(self, target: str) -> str:
+        """Return why not all calls of the present test can have been seen."""
+        placement = self._early[target]
+        return placement.unseen() or placement.displaced_in_test
+
+    def forget_test(self) -> None:
+        """Forget what the phases of the present test found."""
+        for placement in self._early.values():
+            placement.displaced_in_test = ""
+
     def unseen(self, target: str) -> str:
-        """Return why no call of such a target can have been seen; ``""`` if one can."""
-        return self._early[target].unseen()
+        """Return why not all calls of such a target can have been seen; ``""`` if they can."""
+        placement = self._early[target]
+        return placement.unseen() or placement.displaced
 
     def patch(self, target: str, value: object) -> None:
         """Replace a target by a value; a spy on the target sees the calls of the value."""
@@ -73,8 +84,10 @@ class Probes:
         self._add(target, Substitute(value))
         if target in self._spied and callable(value):
             # A probe of its own: `Patches` applies each probe once, and the first is beneath now.
-            self._spied[target] = CallProbe(target, self._record)
-            self._add(target, self._spied[target])
+            probe = self._spied[target] = CallProbe(target, self._record)
+            placement = self._add(target, probe)
+            if target in self._early:
+                self._watch(target, placement)
 
     def latency(self, target: str, spend: Callable[[], None]) -> None:
         """Call ``spend`` before each call of a target by a phase."""
@@ -86,9 +99,16 @@ class Probes:
 
         self._add(target, CallProbe(target, record))
 
-    def _add(self, target: str, probe: Probe) -> None:
+    def _watch(self, target: str, placement: Placement) -> None:
+        """Take a spy that sees the calls from init on; it has to stay in place to see them."""
+        before = self._early.get(target)
+        self._early[target] = placement
+        watched = [other for other in self._patches.watched if other is not before]
+        self._patches.watched = [*watched, placement]
+
+    def _add(self, target: str, probe: Probe) -> Placement:
         __tracebackhide__ = True
-        self._patches.add(Target.parse(target, self._world), probe)
+        return self._patches.add(Target.parse(target, self._world), probe)
 
     def _record(self, target: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpyCall | None:
         conductor = self._conductor

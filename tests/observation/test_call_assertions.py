@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from datetime import datetime, timezone
 from unittest import mock
 
 import boto3.session  # noqa: F401  # before the first test: it adds warnings filters
@@ -15,6 +17,7 @@ from pytest_lambda_lifecycle import (
     FunctionConfig,
     FunctionError,
     InitError,
+    LambdaClock,
     LifecycleError,
 )
 
@@ -122,6 +125,42 @@ class TestInitOnly:
         lines = failure(AssertionError, env.assert_init_only, target)
         assert lines[0] == f"{target} was called in 1 of 1 invoke, as well as in init"
 
+    @pytest.mark.parametrize("target", ["app.load", "json.dumps"])
+    def test_a_spy_that_the_test_has_replaced_is_an_error(self, make, monkeypatch, target):
+        env = make(source=APP + "load(); json.dumps(1)\n")
+        env.spy(target)
+        invoke(env)
+        owner = env.module if target == "app.load" else json
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, target.partition(".")[2], mock.Mock(return_value=""))
+            invoke(env, "load")
+        (line,) = failure(LifecycleError, env.assert_init_only, target)
+        assert f"{target} had been replaced by a Mock when a phase began" in line
+
+    def test_a_wrapper_that_calls_the_spy_hides_no_call(self, make, monkeypatch):
+        env = make(source=APP + "def handler(event, context): load()\nload()\n")
+        env.spy("app.load")
+        env.initialize()
+
+        @functools.wraps(env.module.load)
+        def wrapper(spy=env.module.load):
+            return spy()
+
+        monkeypatch.setattr(env.module, "load", wrapper)
+        invoke(env)
+        lines = failure(AssertionError, env.assert_init_only, "app.load")
+        assert lines[0] == "app.load was called in 1 of 1 invoke, and not in init"
+
+    def test_a_latency_on_top_of_the_spy_hides_no_call(self, make):
+        with LambdaClock(datetime(2030, 1, 1, tzinfo=timezone.utc)):
+            env = make(source=APP)
+            env.spy("app.load")
+            env.latency("app.load", 10)
+            invoke(env, "load")
+            lines = failure(AssertionError, env.assert_init_only, "app.load")
+            assert lines[0].startswith("app.load was called in 1 of 1 invoke")
+            env.close()
+
     def test_an_init_after_a_reset_is_no_invoke(self, make):
         env = make("client s3")
         invoke(env)
@@ -172,7 +211,7 @@ class TestInitOnly:
         env.spy("rare.load")
         invoke(env)
         (line,) = failure(LifecycleError, env.assert_init_only, "rare.load")
-        assert "no call of 'rare.load' could be seen: rare was never imported by a phase" in line
+        assert "calls of 'rare.load' could not be seen: rare was never imported by a phase" in line
 
     @pytest.mark.parametrize(
         ("target", "maker"),
@@ -187,7 +226,7 @@ class TestInitOnly:
         with mock.patch(target):
             invoke(env)
             (line,) = failure(LifecycleError, env.assert_init_only, maker)
-        assert f"no call of '{maker}' could be seen: the test has put <MagicMock" in line
+        assert f"calls of '{maker}' could not be seen: the test has put <MagicMock" in line
 
     @pytest.mark.parametrize("targets", [(), (3,), (["boto3.client"],)])
     def test_without_a_name_there_is_nothing_to_check(self, make, targets):

@@ -82,6 +82,9 @@ class TestSection:
             "env.patch('app.nothing', 1); env.invoke()",
             "env.invoke(1); env.spy('app.handler')",
             "env.invoke(1); env.assert_reused('app.nothing')",
+            "env.invoke(1); env.assert_init_only('app.fail')",
+            "env.assert_no_network()",
+            "env.assert_calls('init')",
         ],
     )
     @pytest.mark.parametrize("style", ["long", "short", "line"])
@@ -96,6 +99,24 @@ class TestSection:
         assert "test_it.py:3: " in text or (style == "line" and raised_by_init)
         assert "Error: cannot " in text.replace("InvalidTransition", "Error")
         assert "pytest_lambda_lifecycle/" not in text
+
+    @pytest.mark.parametrize(
+        "assertion",
+        [
+            "assert_init_only('boto3.client')",
+            "assert_calls('invoke', 's3.GetObject')",
+            "assert_reused('app.fail')",
+        ],
+    )
+    def test_the_traceback_of_an_assertion_ends_at_the_test(self, suite, assertion):
+        suite.makepyfile(
+            test_it="def test_it(lambda_lifecycle):\n"
+            "    env = lambda_lifecycle('app.handler')\n"
+            f"    env.invoke(1); env.module.fail = None; env.{assertion}"
+        )
+        result = suite.runpytest("-p", "no:logging")
+        result.stdout.fnmatch_lines(["E  * AssertionError: *", "test_it.py:3: AssertionError"])
+        assert "pytest_lambda_lifecycle/" not in result.stdout.str()
 
     @pytest.mark.parametrize(
         ("phase", "where"),

@@ -34,6 +34,8 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
             def load():
                 pass
             def handler(event, context):
+                if event == "boom":
+                    raise ValueError("boom")
                 for _ in range(event):
                     net.reach()
                 load()
@@ -66,14 +68,14 @@ def test_the_failure_is_one_of_the_test_with_its_text_alone(suite):
             "app.handler exceeded max_aws_calls=1 in 1 of 2 invokes (from the marker at "
             "test_it.py:3 (test_fails))",
             "  invoke 1 (warm, request *): 37 AWS calls",
-            "    dynamodb.GetItem: 200, at app.py:6   x 37",
+            "    dynamodb.GetItem: 200, at app.py:8   x 37",
             f"*- {TITLE} -*",
             "*ms  Init (on-demand)",
             "*ms  Invoke (cold): request *",
-            "*ms    dynamodb.GetItem: 200, at app.py:6",
+            "*ms    dynamodb.GetItem: 200, at app.py:8",
             "*ms    runtime done: success",
             "*ms  Invoke (warm): request *",
-            "*ms    dynamodb.GetItem: 200, at app.py:6   x 37",
+            "*ms    dynamodb.GetItem: 200, at app.py:8   x 37",
             "*ms    runtime done: success",
             "*ms  Invoke ended: *",
             "FAILED test_it.py::test_fails - *app.handler exceeded*",
@@ -269,9 +271,42 @@ def test_init_only_of_an_environment_of_several_tests(suite):
             "  init:",
             "    app.load, at other.py:2",
             "  invoke 1 (warm, request *):",
-            "    app.load, at app.py:7",
+            "    app.load, at app.py:9",
             "  invoke 2 (warm, request *):",
-            "    app.load, at app.py:7",
+            "    app.load, at app.py:9",
+        ]
+    )
+
+
+def test_init_only_of_a_target_that_a_test_has_mocked(suite):
+    suite.makepyfile(
+        other="from app import load, handler\nload()",
+        test_it="""
+            from unittest import mock
+            import pytest
+
+            @pytest.fixture(scope="module")
+            def env(module_lambda_lifecycle):
+                env = module_lambda_lifecycle("other.handler", init_only=["app.load"])
+                env.initialize()
+                return env
+
+            def test_mocks(env):
+                with mock.patch.object(env.import_module("app"), "load"):
+                    env.invoke(0)
+
+            def test_is_not_blamed(env):
+                with pytest.raises(Exception, match="boom"):
+                    env.invoke("boom")
+        """,
+    )
+    result = suite.runpytest("-p", "no:logging")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "other.handler: calls of app.load could not be seen: app.load had been replaced by a "
+            "MagicMock when a phase began; replace it with env.patch, whose value a spy sees "
+            "(init_only, from the call at test_it.py:6)",
         ]
     )
 

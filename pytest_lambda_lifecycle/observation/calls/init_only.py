@@ -73,7 +73,7 @@ def assert_init_only(
         spied = probes.watches(target)
         if why := probes.unseen(target) if spied else _unseen(target):
             raise LifecycleError(
-                f"{asked}: no call of {target!r} could be seen: {why}", code="LLC831"
+                f"{asked}: calls of {target!r} could not be seen: {why}", code="LLC831"
             )
         calls = _calls(target, timeline, spied=spied)
         failures += _offence(target, calls, invocations, phases)
@@ -96,8 +96,8 @@ def check_init_only(evidence: Evidence) -> Iterator[Verdict]:
         inits = [call for call in _calls(target, earlier, spied=spied) if call.phase == "init"]
         calls = [*inits, *_calls(target, of_this_test, spied=spied)]
         lines = _offence(target, calls, invocations, evidence.history)
-        if target in MAKERS and (why := _unseen(target)):
-            lines = [f"no call of {target} could be seen: {why}"]
+        if why := evidence.unseen(target) if spied else _unseen(target):
+            lines = [f"calls of {target} could not be seen: {why}"]
         if lines:
             source = config.source_of("init_only")
             head, *rest = lines

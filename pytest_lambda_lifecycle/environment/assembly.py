@@ -240,6 +240,7 @@ class Assembly:
             tampered=tampered,
             misplaced=misplaced,
             leftovers=Leftovers(self._threads, self._children, self._endpoint.resting),
+            placements=self._patches.watched,
             renew_credentials=rotation.renew if rotation is not None else None,
         )
 

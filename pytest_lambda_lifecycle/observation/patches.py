@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pytest_lambda_lifecycle.errors import LifecycleError
-from pytest_lambda_lifecycle.isolation.part import PhasePart
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.observation.targets import MISSING, Target
 
@@ -62,12 +62,12 @@ class Placement:
         self.assigned: Assignment | None = None
         """The attribute that was set last, for the probe."""
         self.displaced = ""
-        """What a phase found in the place of the probe, in words."""
+        """What an invoke found in the place of the probe, in words."""
         self.displaced_in_test = ""
-        """The same, of phases of the present test."""
+        """The same, of invokes of the present test."""
 
     def look(self) -> None:
-        """Note whether something else has taken the place of the probe, as a phase begins.
+        """Note whether something else has taken the place of the probe, before an invoke.
 
         A wrapper that calls the probe, such as that of a second probe, is nothing else.
         """
@@ -79,8 +79,8 @@ class Placement:
             found = getattr(found, "__dict__", {}).get("__wrapped__", MISSING)
             if found is MISSING:
                 self.displaced = self.displaced_in_test = (
-                    f"{self.target} had been replaced by a {type(present).__name__} when a phase "
-                    "began; replace it with env.patch, whose value a spy sees"
+                    f"{self.target} had been replaced by a {type(present).__name__} when an "
+                    "invoke began; replace it with env.patch, whose value a spy sees"
                 )
                 return
 
@@ -127,7 +127,7 @@ class _SharedPatch:
             self.before = None
 
 
-class Patches(PhasePart):
+class Patches(Part):
     """The probes of one environment; they stay in place in the next process, after a reset."""
 
     def __init__(self, world: World, handler: str) -> None:
@@ -137,14 +137,7 @@ class Patches(PhasePart):
         self._entered = False
         self._waiting: list[Placement] = []
         self.watched: list[Placement] = []
-        """The placements that are looked at before each phase."""
-
-    def begin_phase(self) -> None:
-        for placement in self.watched:
-            placement.look()
-
-    def end_phase(self) -> None:
-        """Do nothing: the next phase finds what function code puts in the place of a probe."""
+        """The placements that are looked at before each invoke."""
 
     def enter(self) -> Undo:
         # A module that the test has imported in the meantime stays: no phase will execute it.

@@ -69,7 +69,7 @@ class Probes:
         return placement.unseen() or placement.displaced_in_test
 
     def forget_test(self) -> None:
-        """Forget what the phases of the present test found."""
+        """Forget what the invokes of the present test found."""
         for placement in self._early.values():
             placement.displaced_in_test = ""
 
@@ -101,10 +101,9 @@ class Probes:
 
     def _watch(self, target: str, placement: Placement) -> None:
         """Take a spy that sees the calls from init on; it has to stay in place to see them."""
-        before = self._early.get(target)
+        watched, before = self._patches.watched, self._early.get(target)
         self._early[target] = placement
-        watched = [other for other in self._patches.watched if other is not before]
-        self._patches.watched = [*watched, placement]
+        watched[:] = [*(other for other in watched if other is not before), placement]
 
     def _add(self, target: str, probe: Probe) -> Placement:
         __tracebackhide__ = True

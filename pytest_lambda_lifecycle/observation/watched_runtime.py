@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle.events import Leftover, Replaced, SharedChange, SharedModule
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Loaded, Raised, Request, Returned
+from pytest_lambda_lifecycle.observation.patches import Placement
 from pytest_lambda_lifecycle.observation.reuse import InitSnapshot
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ class WatchedRuntime:
         tampered: FindTampered,
         misplaced: FindMisplaced | None,
         leftovers: Leftovers,
+        placements: Sequence[Placement],
         renew_credentials: Callable[[], None] | None,
     ) -> None:
+        """``placements`` are those of spies that have to be in place in each invoke."""
         self.snapshot: InitSnapshot | None = None
         """The function's modules at the end of the latest init."""
         self._runtime = runtime
@@ -56,6 +59,7 @@ class WatchedRuntime:
         self._tampered = tampered
         self._misplaced = misplaced
         self._leftovers = leftovers
+        self._placements = placements
         self._renew_credentials = renew_credentials
         self._refusal: LifecycleError | None = None
         self._noted: set[str] = set()
@@ -99,6 +103,8 @@ class WatchedRuntime:
             _refuse_misplaced(self._misplaced(self._world))
         if self.snapshot is not None:
             self.snapshot.compare(_changed_by_the_test)
+        for placement in self._placements:
+            placement.look()
         self._leftovers.begin()
         outcome = self._runtime.invoke(request)
         if self.snapshot is not None:

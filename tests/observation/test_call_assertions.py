@@ -135,7 +135,7 @@ class TestInitOnly:
             patch.setattr(owner, target.partition(".")[2], mock.Mock(return_value=""))
             invoke(env, "load")
         (line,) = failure(LifecycleError, env.assert_init_only, target)
-        assert f"{target} had been replaced by a Mock when a phase began" in line
+        assert f"{target} had been replaced by a Mock when an invoke began" in line
 
     def test_a_wrapper_that_calls_the_spy_hides_no_call(self, make, monkeypatch):
         env = make(source=APP + "def handler(event, context): load()\nload()\n")

@@ -305,7 +305,7 @@ def test_init_only_of_a_target_that_a_test_has_mocked(suite):
     result.stdout.fnmatch_lines(
         [
             "other.handler: calls of app.load could not be seen: app.load had been replaced by a "
-            "MagicMock when a phase began; replace it with env.patch, whose value a spy sees "
+            "MagicMock when an invoke began; replace it with env.patch, whose value a spy sees "
             "(init_only, from the call at test_it.py:6)",
         ]
     )

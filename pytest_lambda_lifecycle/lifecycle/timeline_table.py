@@ -144,9 +144,9 @@ def describe_call(event: Event) -> str:
     match event:
         case HttpCall(matched=matched):
             mocked = " (mocked)" if matched else ""
-            return f"  {event}: {event.result}{mocked}{_at(event.where)}"
+            return f"  {event}: {event.result}{_after(event.attempts)}{mocked}{_at(event.where)}"
         case AwsCall():
-            return f"  {event}: {event.result}{_at(event.where)}"
+            return f"  {event}: {event.result}{_after(event.attempts)}{_at(event.where)}"
         case AwsClient():
             return f"  made {event}{_at(event.where)}"
         case Connection():
@@ -155,6 +155,10 @@ def describe_call(event: Event) -> str:
             did = "network refused" if refused else "network (not refused)"
             return f"  {did}: {event}{_at(event.where)}"
     return ""
+
+
+def _after(attempts: int) -> str:
+    return f" after {attempts} attempts" if attempts > 1 else ""
 
 
 def _at(where: str) -> str:

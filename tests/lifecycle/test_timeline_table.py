@@ -57,6 +57,14 @@ def test_each_kind_of_call_is_folded(event, text):
     assert rows(event, event, event) == ([f"{text}   x 3"], ["0.000"])
 
 
+def test_the_number_of_attempts_is_shown_where_the_client_has_retried():
+    texts, _ = rows(get_item(1, attempts=1), get_item(2, attempts=3))
+    assert texts == [
+        "  dynamodb.GetItem: 200, at shop/app.py:12",
+        "  dynamodb.GetItem: 200 after 3 attempts, at shop/app.py:12",
+    ]
+
+
 @pytest.mark.parametrize(
     "between",
     [

@@ -319,15 +319,15 @@ class TestNoNetwork:
             f"    {shown}, at app.py:11   x 2",
         ]
         assert failure(AssertionError, env.assert_no_network) == [
-            "function code reached the network 2 times",
+            "function code reached out 2 times",
             *expected,
         ]
         assert failure(AssertionError, env.assert_no_network, "invoke") == [
-            "invokes reached the network 2 times",
+            "invokes reached out 2 times",
             *expected,
         ]
         assert failure(AssertionError, env.assert_no_network, env.invocations[1]) == [
-            "invoke 1 (warm, request r-1) reached the network 2 times",
+            "invoke 1 (warm, request r-1) reached out 2 times",
             *expected,
         ]
         env.assert_no_network("init")
@@ -339,7 +339,7 @@ class TestNoNetwork:
         invoke(env)
         lines = failure(AssertionError, env.assert_no_network, "init")
         assert lines == [
-            "init reached the network once",
+            "init reached out once",
             "  init:",
             "    GET https://***@config.example/v1?api_key=***: 200 (mocked), at app.py:6",
         ]

@@ -40,13 +40,11 @@ def assert_no_network(
     """Assert that nothing was reached but the environment's own APIs, at the address ``api``."""
     __tracebackhide__ = True
     name = _in_words(phase, phases)
-    events = _events(phase, timeline, phases, f"cannot say whether {name} reached the network")
+    events = _events(phase, timeline, phases, f"cannot say whether {name} reached out")
     reached = [event for event in events if not _is_own(event, api)]
     if reached:
         times = "once" if len(reached) == 1 else f"{len(reached)} times"
-        raise AssertionError(
-            "\n".join([f"{name} reached the network {times}", *by_phase(reached, phases)])
-        )
+        raise AssertionError("\n".join([f"{name} reached out {times}", *by_phase(reached, phases)]))
 
 
 def assert_calls(

@@ -61,6 +61,7 @@ def test_options_load_the_settings_only(pytester):
     settings = {
         "errors",
         "function",
+        "function.budget_kinds",
         "function.config",
         "function.extension",
         "function.kinds",

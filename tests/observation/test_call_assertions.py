@@ -170,6 +170,7 @@ class TestInitOnly:
         env.assert_init_only("boto3.client")
 
     def test_a_restore_may_call_it(self, make):
+        pytest.importorskip("snapshot_restore_py")
         env = make(
             source="import net\nimport snapshot_restore_py as s\nnet.reach('client s3')\n"
             "s.register_after_restore(net.reach, 'client s3')\ndef handler(event, context): pass",

@@ -364,7 +364,11 @@ def test_traceback_styles(suite, style):
     suite.makepyfile(test_it="def test_fails(make): make(max_aws_calls=0).invoke(1)")
     result = suite.runpytest(f"--tb={style}")
     result.assert_outcomes(failed=1)
-    assert ("  invoke 0 (cold, request" in result.stdout.str()) == (style != "no")
+    text = result.stdout.str()
+    if style == "line":  # before pytest 9 it shows the first line alone
+        assert "exceeded max_aws_calls=0" in text
+    else:
+        assert ("  invoke 0 (cold, request" in text) == (style != "no")
 
 
 def test_durations_are_virtual_under_lambda_clock(suite):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.errors import InvalidTransition as InvalidTransition
     from pytest_lambda_lifecycle.errors import LifecycleError as LifecycleError
     from pytest_lambda_lifecycle.errors import LifecycleWarning as LifecycleWarning
+    from pytest_lambda_lifecycle.errors import NetworkRefused as NetworkRefused
     from pytest_lambda_lifecycle.function.config import FunctionConfig as FunctionConfig
     from pytest_lambda_lifecycle.function.extension import Extension as Extension
     from pytest_lambda_lifecycle.function.extension import RecordingExtension as RecordingExtension
@@ -85,7 +86,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "clock.lambda_clock": "LambdaClock",
     "environment.execution_environment": "ExecutionEnvironment",
-    "errors": "ConfigError InvalidTransition LifecycleError LifecycleWarning",
+    "errors": "ConfigError InvalidTransition LifecycleError LifecycleWarning NetworkRefused",
     "function.config": "FunctionConfig",
     "function.extension": "Extension RecordingExtension",
     "function.settings": "Settings",

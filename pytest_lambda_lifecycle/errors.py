@@ -13,7 +13,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-__all__ = ["ConfigError", "InvalidTransition", "LifecycleError", "LifecycleWarning"]
+__all__ = [
+    "ConfigError",
+    "InvalidTransition",
+    "LifecycleError",
+    "LifecycleWarning",
+    "NetworkRefused",
+]
 
 _FOLDER: Final = str(Path(__file__).parent) + os.sep
 _getcwd: Final = os.getcwd  # a test may replace it
@@ -64,6 +70,7 @@ CODES: Final = {
     "LLC604": "An extension that is a program cannot run here.",
     "LLC605": "The Extensions API refused an extension of the test.",
     "LLC701": "An implementation of a hook failed, or did not return a result.",
+    "LLC821": "The network is closed to function code.",
     "LLC831": "An assertion could not have seen the calls of its target.",
     "LLC832": "An expected call is not text.",
 }
@@ -100,6 +107,24 @@ class InvalidTransition(LifecycleError):
 
 class ConfigError(LifecycleError, ValueError):
     """A setting has a value that Lambda would refuse, or that contradicts another."""
+
+
+class NetworkRefused(LifecycleError):
+    """Function code tried to reach a host that the setting ``network`` does not let it reach.
+
+    It is no `OSError`: a client library would retry it, or hide it in an error of its own.
+    """
+
+    target: str = ""
+    """``"host:port"``, or the name that was looked up."""
+    asked: str = ""
+    """The request in words, as in the event `NetworkRefusal`."""
+    phase: str = ""
+    """``"init"``, ``"restore"``, ``"invoke"`` or ``"shutdown"``; ``""`` between phases."""
+    where: str = ""
+    """The line of function code, as ``"shop/app.py:12"``."""
+    reason: str = ""
+    """The setting that refuses, and its source, in words."""
 
 
 def caller() -> str:

@@ -60,7 +60,8 @@ from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
-from pytest_lambda_lifecycle.observation.calls import http_requests
+from pytest_lambda_lifecycle.observation.calls import http_requests, network_libraries
+from pytest_lambda_lifecycle.observation.calls.network_guard import NetworkGuard
 from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
 from pytest_lambda_lifecycle.observation.leftovers import Leftovers
 from pytest_lambda_lifecycle.observation.patches import Patches
@@ -171,16 +172,22 @@ class Assembly:
         return self._endpoint.address
 
     def _make_recorder(self) -> None:
-        """Make the recorder of calls, and the hooks of client libraries."""
-        process, view = self.process, self._view
+        """Make the recorder of calls, the hooks of client libraries, and the network's guard."""
+        process, view, endpoint = self.process, self._view, self._endpoint
         self.calls = CallRecorder(
-            [*http_requests.POINTS],
+            [*http_requests.POINTS, *network_libraries.POINTS],
             world=self.world,
             timeline=self._timeline,
             clock=self._clock,
             conductor=lambda: view.conductor(),
             runs_function_code=lambda: process.runs_here() or function_thread() is process,
             folders=self._import_path,
+        )
+        self._guard = NetworkGuard(
+            self._config,
+            self.calls,
+            runs_function_code=self.calls.runs_function_code,
+            api=lambda: endpoint.port,
         )
 
     def _furnish_process(self) -> None:
@@ -205,7 +212,13 @@ class Assembly:
             ThreadExits(lambda: function_thread() is process, partial(recorder.write, "stderr")),
             FaultHandler(),
             ForkServer(),
-            Sockets(lambda: endpoint.port, endpoint.connected, endpoint.bound, endpoint.used),
+            Sockets(
+                lambda: endpoint.port,
+                endpoint.connected,
+                endpoint.bound,
+                endpoint.used,
+                self._guard,
+            ),
             self._threads,
             self._children,
             Values(process.runs_here),

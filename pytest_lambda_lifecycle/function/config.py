@@ -17,6 +17,7 @@ from pytest_lambda_lifecycle.function.settings import (
     InitializationType,
     LogFormat,
     LogLevel,
+    NetworkMode,
     Settings,
     SettingsLayer,
     refuse_unknown,
@@ -68,6 +69,8 @@ class FunctionConfig:
     max_duration_ms: float | None
     max_http_calls: int | None
     max_aws_calls: int | None
+    network: NetworkMode
+    network_allow: tuple[str, ...]
     _sources: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
     def __init__(self, handler: str | None = None, **settings: Unpack[FunctionSettings]) -> None:

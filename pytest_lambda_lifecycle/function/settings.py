@@ -37,6 +37,7 @@ from typing import (
 from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.function.budget_kinds import Count, Milliseconds, Targets
 from pytest_lambda_lifecycle.function.extension import Extension
+from pytest_lambda_lifecycle.function.hosts import Hosts
 from pytest_lambda_lifecycle.function.kinds import (
     Choice,
     Given,
@@ -66,6 +67,7 @@ __all__ = [
 
 InitializationType: TypeAlias = Literal["on-demand", "provisioned-concurrency", "snap-start"]
 LogFormat: TypeAlias = Literal["Text", "JSON"]
+NetworkMode: TypeAlias = Literal["block", "strict", "warn", "allow"]
 LogLevel: TypeAlias = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
 
 MAX_ENVIRONMENT_BYTES: Final = 4096
@@ -180,6 +182,14 @@ class FunctionSettings(TypedDict, total=False):
     """Most AWS calls that an invoke may make in a test: a whole number, 0 or more, or None: no
     limit.
     """
+    network: NetworkMode
+    """What happens when function code reaches out to the network: one of 'block', 'strict', 'warn',
+    'allow'.
+    """
+    network_allow: Sequence[str]
+    """Hosts that function code may reach although the network is closed: a list of host names,
+    wildcards such as '*.example.com', addresses and CIDR ranges such as '10.0.0.0/8'.
+    """
 
 
 class Settings(FunctionSettings, total=False):
@@ -290,6 +300,15 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "max_aws_calls": Setting(
         Count(), None, "most AWS calls that an invoke may make in a test", "COUNT"
+    ),
+    "network": Setting(
+        Choice(*get_args(NetworkMode)),
+        "block",
+        "what happens when function code reaches out to the network",
+        "MODE",
+    ),
+    "network_allow": Setting(
+        Hosts(), (), "hosts that function code may reach although the network is closed", "HOST"
     ),
 }
 """The settings by name, in the order of the documentation."""

@@ -31,13 +31,16 @@ from pytest_lambda_lifecycle.function.reserved import RESERVED_VARIABLES
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
 
-__all__ = ["NO_LISTENER", "function_variables", "is_withheld", "log_group_name"]
+__all__ = ["NO_LISTENER", "XRAY_DAEMON", "function_variables", "is_withheld", "log_group_name"]
 
 NO_LISTENER: Final = "127.0.0.1:1"
 """An address that refuses a connection at once.
 
 Nothing listens on port 1 (tcpmux), and only root could.
 """
+
+XRAY_DAEMON: Final = "169.254.79.129:2000"
+"""The address of the X-Ray daemon inside Lambda.  Here nothing listens there."""
 
 RUNTIME_DIR: Final = "/var/runtime"
 
@@ -85,7 +88,7 @@ def function_variables(
         "AWS_LAMBDA_METADATA_TOKEN": metadata_token,
         "AWS_LAMBDA_RUNTIME_API": api,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        "AWS_XRAY_DAEMON_ADDRESS": "169.254.79.129:2000",
+        "AWS_XRAY_DAEMON_ADDRESS": XRAY_DAEMON,
         "LAMBDA_RUNTIME_DIR": RUNTIME_DIR,
         "LAMBDA_TASK_ROOT": str(task_root),
         "TZ": ":UTC",

@@ -5,6 +5,9 @@ A function of this package that calls function code is marked by the local varia
 the names of local variables in the code object, so the mark costs nothing while the function runs,
 and a file can be renamed without breaking a list of file names.
 
+In the same way, ``__observer_above__`` marks the call of a test's observer of events, which is no
+function code although a phase runs, and ``__phase_above__`` the function that runs a phase.
+
 A module of this package that stands for a module of the real runtime is marked by the global
 ``__stands_for__``.  Its frames stay in the stack traces that function code logs or posts, as those
 of the real module do.
@@ -24,10 +27,13 @@ __all__ = [
     "globals_of_caller",
     "is_own",
     "is_own_value",
+    "runs_for_observer",
     "stands_for",
 ]
 
 _MARK: Final = "__function_code_above__"
+_OBSERVER_MARK: Final = "__observer_above__"
+_PHASE_MARK: Final = "__phase_above__"
 _PACKAGE: Final = __name__.partition(".")[0]
 _getframe: Final = sys._getframe  # a test may spy on it
 
@@ -46,6 +52,19 @@ def is_own_value(value: object) -> bool:
 def calls_function_code(frame: FrameType) -> bool:
     """Say whether a frame of this package is marked as one that calls function code."""
     return _MARK in frame.f_code.co_varnames
+
+
+def runs_for_observer(frame: FrameType | None) -> bool:
+    """Say whether an observer of events has called ``frame`` in the innermost phase."""
+    while frame is not None:
+        if is_own(frame):
+            names = frame.f_code.co_varnames
+            if _OBSERVER_MARK in names:
+                return True
+            if _PHASE_MARK in names:
+                return False
+        frame = frame.f_back
+    return False
 
 
 def frames_of_function(frame: FrameType | None) -> list[FrameType]:

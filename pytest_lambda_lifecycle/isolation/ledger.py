@@ -132,7 +132,7 @@ class ProcessSlice:
 
         After ``limit`` s of real time `DeadlineReached` interrupts it, where that is possible.
         """
-        __tracebackhide__ = True
+        __tracebackhide__ = __phase_above__ = True
         self._claim_thread()
         before = stage.current
         calls, ends = self._phase_with_streams_held if self._streams.held else self._phase

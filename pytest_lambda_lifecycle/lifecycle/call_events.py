@@ -7,12 +7,23 @@ are filled in when it ends.  Their texts are redacted (`redaction`), and `HttpCa
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from pytest_lambda_lifecycle.lifecycle.events import Event
 from pytest_lambda_lifecycle.lifecycle.redaction import redacted_url
 
-__all__ = ["AwsCall", "AwsClient", "Call", "Connection", "HttpCall", "NetworkRefusal"]
+__all__ = [
+    "NETWORK_VERBS",
+    "AwsCall",
+    "AwsClient",
+    "Call",
+    "Connection",
+    "HttpCall",
+    "NetworkRefusal",
+]
+
+NETWORK_VERBS: Final = ("connect to", "look up", "send a datagram to")
+"""What function code asks of Python's `socket`, in words."""
 
 
 @dataclass(slots=True)
@@ -160,7 +171,10 @@ class Connection(Event):
 
 @dataclass(slots=True)
 class NetworkRefusal(Event):
-    """Function code tried to reach the network, and the setting ``network`` refused it."""
+    """Function code tried to reach the network, and the setting ``network`` refused it.
+
+    ``phase`` is ``""`` for a thread of the function that goes on between phases.
+    """
 
     phase: str
     invocation: int | None
@@ -168,11 +182,15 @@ class NetworkRefusal(Event):
     target: str
     """``"host:port"``, or the name that was looked up."""
     asked: str
-    """The request in words: ``"connect"``, ``"look up"``, ``"send a datagram"``, or a call."""
+    """The request in words: ``"connect to"``, ``"look up"``, ``"send a datagram to"``, or the call
+    that asked for it, such as ``"dynamodb.PutItem in us-east-1"``.
+    """
     refused: bool = True
     """False under ``network = "warn"``, where it went through."""
     exception: BaseException | None = field(default=None, compare=False)
     name: ClassVar[str] = "network_refusal"
 
     def __str__(self) -> str:
-        return f"{self.asked} {self.target}"
+        if self.asked in NETWORK_VERBS:
+            return f"{self.asked} {self.target}"
+        return f"{self.asked} ({self.target})"

@@ -44,6 +44,7 @@ class Timeline(Sequence[Event]):
 
     def _recorder(self, observer: Callable[[Event], None]) -> Callable[[Event], None]:
         def append(event: Event) -> None:
+            __observer_above__ = True
             self._events.append(event)
             observer(event)
 

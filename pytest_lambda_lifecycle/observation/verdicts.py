@@ -7,11 +7,12 @@ from typing import Final
 
 from pytest_lambda_lifecycle.observation.budgets import check_budgets
 from pytest_lambda_lifecycle.observation.calls.init_only import check_init_only
+from pytest_lambda_lifecycle.observation.calls.network_verdicts import check_network
 from pytest_lambda_lifecycle.observation.evidence import Check, Evidence, Verdict
 
 __all__ = ["Evidence", "verdicts"]
 
-CHECKS: Final[tuple[Check, ...]] = (check_budgets, check_init_only)
+CHECKS: Final[tuple[Check, ...]] = (check_budgets, check_init_only, check_network)
 
 
 def verdicts(evidence: Evidence) -> Iterator[Verdict]:

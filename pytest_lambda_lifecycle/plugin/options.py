@@ -131,6 +131,19 @@ OPTIONS: Final = (
         "most AWS calls that an invoke may make in a test: 0 or more (default: no limit)",
         "int",
     ),
+    Option(
+        "network",
+        "MODE",
+        "what happens when function code reaches out to the network: block, strict, warn or allow "
+        "(default: block)",
+    ),
+    Option(
+        "network_allow",
+        "HOST",
+        "hosts that function code may reach although the network is closed: names, wildcards such "
+        "as *.example.com, addresses, CIDR ranges",
+        "args",
+    ),
 )
 # </generated: options>
 

@@ -1,4 +1,4 @@
-"""The function's sockets: the names of the sandbox that they reach, and their end.
+"""The function's sockets: the names of the sandbox, the guard of the network, and their end.
 
 Inside Lambda, ``sandbox`` and ``sandbox.localdomain`` are this machine (see
 `sandbox/lambda_sandbox_names.py`).  A connect to the server behind the APIs starts the thread of
@@ -18,14 +18,14 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 from weakref import WeakSet
 
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.sandbox.lambda_sandbox_names import stand_ins
 
-__all__ = ["Sockets", "close_sockets", "end_sockets", "watch_socket"]
+__all__ = ["Guard", "Sockets", "close_sockets", "end_sockets", "watch_socket"]
 
 T = TypeVar("T")
 _ENDED: Final[WeakSet[socket.socket]] = WeakSet()
@@ -34,6 +34,18 @@ _ENDED: Final[WeakSet[socket.socket]] = WeakSet()
 
 def _ignore(_: Any) -> None:  # noqa: ANN401  # a socket
     """Do nothing."""
+
+
+class Guard(Protocol):
+    """Lets connections and look-ups pass, or raises an exception."""
+
+    def looking_up(self, host: object, look_up: Callable[[], T], *, reverse: bool) -> T:
+        """Return the result of a look-up."""
+        ...
+
+    def connecting(self, connection: Any, verb: str, address: object) -> None:  # noqa: ANN401
+        """Be told that a socket connects, sends a datagram, or is bound (without a verb)."""
+        ...
 
 
 class Sockets(Part):
@@ -50,20 +62,23 @@ class Sockets(Part):
         connected: Callable[[Any], None],
         bound: Callable[[Any], None] = _ignore,
         used: Callable[[Any], object] = _ignore,
+        guard: Guard | None = None,
     ) -> None:
         """``connected`` is called with the socket before each connect to the port of ``address()``.
 
         It is called on the connecting thread, also for the same port elsewhere.  ``used`` is called
-        before each connect elsewhere, ``bound`` with each socket that has been bound.
+        before each connect elsewhere, ``bound`` with each socket that has been bound.  The
+        ``guard`` comes first.
         """
         self.address = address
         self.connected = connected
         self.bound = bound
         self.used = used
+        self.guard = guard
 
     def enter(self) -> Undo:
         """Patch the functions and methods of `socket` that take a host."""
-        undo = patch_attributes(*stand_ins(_connecting, _on_bound))
+        undo = patch_attributes(*stand_ins(_connecting, _on_bound, _looking_up))
         Sockets.entered = self
 
         def leave() -> None:
@@ -76,14 +91,26 @@ class Sockets(Part):
 # A tool that has saved one of our functions may call it later: it finds out who is entered then.
 
 
-def _connecting(connection: Any, port: int) -> None:  # noqa: ANN401  # a socket, or a tool's own
+def _connecting(connection: Any, verb: str, address: Any) -> None:  # noqa: ANN401  # a tool's own
+    __tracebackhide__ = True
     entered = Sockets.entered
-    if entered is not None:
+    if entered is None:
+        return
+    if entered.guard is not None:
+        entered.guard.connecting(connection, verb, address)
+    if verb:
         ours = entered.address()
+        port = address[1] if type(address) is tuple and len(address) > 1 else 0
         if ours is not None and port == ours[1]:
             entered.connected(connection)
         else:
             entered.used(connection)
+
+
+def _looking_up(host: Any, look_up: Callable[[], Any], reverse: bool) -> Any:  # noqa: ANN401
+    __tracebackhide__ = True
+    guard = Sockets.entered.guard if Sockets.entered is not None else None
+    return look_up() if guard is None else guard.looking_up(host, look_up, reverse=reverse)
 
 
 def _on_bound(listener: Any) -> None:  # noqa: ANN401

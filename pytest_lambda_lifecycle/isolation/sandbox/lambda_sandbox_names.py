@@ -2,7 +2,9 @@
 
 Extensions listen there for telemetry (Developer Guide, "Telemetry API").  Here the functions of
 Python's `socket` resolve the names.  Code that resolves names by itself (compiled extensions,
-``curl``, uvloop) needs ``127.0.0.1``.
+``curl``, uvloop) needs ``127.0.0.1``.  Callers in the process of the tests also learn here of each
+connection and look-up, and may refuse it by an exception; in the process of an extension there are
+none.
 
 This module also runs in the Python that an extension brings, 3.7 or later: it must not import the
 rest of the package.
@@ -34,29 +36,39 @@ def install() -> None:
 
 
 def stand_ins(
-    connecting: Callable[[Any, int], None] | None = None, bound: Callable[[Any], None] | None = None
+    connecting: Callable[[Any, str, Any], None] | None = None,
+    bound: Callable[[Any], None] | None = None,
+    looking_up: Callable[[Any, Callable[[], Any], bool], Any] | None = None,
 ) -> list[StandIn]:
     """Return the stand-ins for functions of `socket`, each as owner, name and function.
 
-    ``connecting`` is called with the socket and the port (0 if it has none) before a socket
-    connects, or sends without a connection; ``bound`` with each socket that has been bound.
+    ``connecting`` is called with the socket, a verb and the address before a socket connects
+    (``"connect to"``), sends without a connection (``"send a datagram to"``) or is bound (``""``);
+    ``bound`` with each socket that has been bound.  ``looking_up`` is called for each look-up with
+    the host, a call that does it, and whether it asks for the name of an address; it returns the
+    result.
     """
     owner = _socket_class()
     wanted: list[tuple[Any, str, Callable[..., Any], Any]] = [
-        (socket, "getaddrinfo", _getaddrinfo, None)
+        (socket, "getaddrinfo", _getaddrinfo, looking_up),
+        (socket, "gethostbyname", _by_host, looking_up),
+        (socket, "gethostbyname_ex", _by_host, looking_up),
+        (socket, "gethostbyaddr", _by_address, looking_up),
     ]
-    wanted += [
-        (socket, name, _by_host, None)
-        for name in ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")
-    ]
+    if looking_up is not None:
+        wanted += [(socket, "getnameinfo", _getnameinfo, looking_up)]
     if getattr(socket.create_connection, "__module__", "socket") != "socket":
         # That of gevent calls a getaddrinfo of its own.
         wanted += [(socket, "create_connection", _create_connection, None)]
     if owner is not None:
-        wanted += [(owner, "bind", _bind, bound)]
         wanted += [
-            (owner, name, _connect, connecting) for name in ("connect", "connect_ex", "sendto")
+            (owner, "bind", _bind, bound and (connecting, bound)),
+            (owner, "connect", _connect, connecting),
+            (owner, "connect_ex", _connect, connecting),
+            (owner, "sendto", _sendto, connecting),
         ]
+        if connecting is not None:
+            wanted += [(owner, "sendmsg", _sendmsg, connecting)]
     found: list[StandIn] = []
     for holder, name, wrap, callback in wanted:
         original: Any = getattr(holder, name, None)
@@ -78,7 +90,7 @@ _MADE: dict[str, tuple[Any, Any, Any]] = {}
 
 def _stand_in(name: str, wrap: Callable[..., Any], original: Any, callback: Any) -> Any:  # noqa: ANN401
     made = _MADE.get(name)
-    if made is None or made[0] is not original or made[1] is not callback:
+    if made is None or made[0] is not original or made[1] != callback:
         function: Any = wrap(original, callback)
         function._lambda_original = original
         made = _MADE[name] = (original, callback, function)
@@ -116,9 +128,13 @@ def _at_loopback(address: Any) -> Any:  # noqa: ANN401
     return address
 
 
-def _getaddrinfo(original: Callable[..., Any], _: None) -> Callable[..., Any]:
+def _getaddrinfo(original: Callable[..., Any], looking_up: Any) -> Callable[..., Any]:  # noqa: ANN401
     def getaddrinfo(host: Any, *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401
-        return original(_loopback(host), *arguments, **keywords)
+        __tracebackhide__ = True
+        host = _loopback(host)
+        if looking_up is None:
+            return original(host, *arguments, **keywords)
+        return looking_up(host, lambda: original(host, *arguments, **keywords), False)
 
     return getaddrinfo
 
@@ -130,29 +146,82 @@ def _create_connection(original: Callable[..., Any], _: None) -> Callable[..., A
     return create_connection
 
 
-def _by_host(original: Callable[..., Any], _: None) -> Callable[..., Any]:
+def _by_host(
+    original: Callable[..., Any],
+    looking_up: Any,  # noqa: ANN401
+    reverse: bool = False,
+) -> Callable[..., Any]:
     def by_host(*arguments: Any) -> Any:  # noqa: ANN401
-        return original(*map(_loopback, arguments))
+        __tracebackhide__ = True
+        hosts = tuple(map(_loopback, arguments))
+        if looking_up is None or len(hosts) != 1:
+            return original(*hosts)
+        return looking_up(hosts[0], lambda: original(*hosts), reverse)
 
     return by_host
 
 
-def _bind(original: Callable[..., Any], bound: Callable[[Any], None] | None) -> Callable[..., Any]:
+def _by_address(original: Callable[..., Any], looking_up: Any) -> Callable[..., Any]:  # noqa: ANN401
+    return _by_host(original, looking_up, reverse=True)
+
+
+def _getnameinfo(original: Callable[..., Any], looking_up: Any) -> Callable[..., Any]:  # noqa: ANN401
+    def getnameinfo(*arguments: Any) -> Any:  # noqa: ANN401
+        __tracebackhide__ = True
+        address, flags = arguments if len(arguments) == 2 else (None, 0)
+        asks = isinstance(flags, int) and not flags & socket.NI_NUMERICHOST
+        if not asks or not isinstance(address, tuple) or not address:
+            return original(*arguments)
+        return looking_up(address[0], lambda: original(*arguments), True)
+
+    return getnameinfo
+
+
+def _bind(original: Callable[..., Any], callbacks: Any) -> Callable[..., Any]:  # noqa: ANN401
+    connecting, bound = callbacks or (None, None)
+
     def bind(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
-        original(self, *map(_at_loopback, arguments))
+        __tracebackhide__ = True
+        arguments = tuple(map(_at_loopback, arguments))
+        if connecting is not None and arguments:
+            connecting(self, "", arguments[0])
+        original(self, *arguments)
         if bound is not None:
             bound(self)
 
     return bind
 
 
-def _connect(
-    original: Callable[..., Any], connecting: Callable[[Any, int], None] | None
-) -> Callable[..., Any]:
+def _connect(original: Callable[..., Any], connecting: Any) -> Callable[..., Any]:  # noqa: ANN401
     def connect(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
+        __tracebackhide__ = True
+        arguments = tuple(map(_at_loopback, arguments))
         if connecting is not None and arguments:
-            address = arguments[-1]
-            connecting(self, address[1] if type(address) is tuple and len(address) > 1 else 0)
-        return original(self, *map(_at_loopback, arguments))
+            connecting(self, "connect to", arguments[-1])
+        return original(self, *arguments)
 
     return connect
+
+
+def _sendto(original: Callable[..., Any], connecting: Any) -> Callable[..., Any]:  # noqa: ANN401
+    def sendto(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
+        __tracebackhide__ = True
+        arguments = tuple(map(_at_loopback, arguments))
+        if connecting is not None and arguments:
+            connecting(self, "send a datagram to", arguments[-1])
+        return original(self, *arguments)
+
+    return sendto
+
+
+def _sendmsg(original: Callable[..., Any], connecting: Any) -> Callable[..., Any]:  # noqa: ANN401
+    def sendmsg(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
+        __tracebackhide__ = True
+        if len(arguments) > 3:
+            *others, address = arguments
+            address = _at_loopback(address)
+            arguments = (*others, address)
+            connecting(self, "send a datagram to", address)
+        return original(self, *arguments)
+
+    return sendmsg

@@ -20,7 +20,7 @@ from pytest_lambda_lifecycle.conductor.conductor import Conductor
 from pytest_lambda_lifecycle.conductor.dependencies import Dependencies
 from pytest_lambda_lifecycle.conductor.turns import TurnRunner
 from pytest_lambda_lifecycle.environment.credential_rotation import Rotation
-from pytest_lambda_lifecycle.errors import ConfigError, warn
+from pytest_lambda_lifecycle.errors import ConfigError, NetworkRefused, warn
 from pytest_lambda_lifecycle.extensions.group import ExtensionGroup
 from pytest_lambda_lifecycle.extensions.objects import Objects
 from pytest_lambda_lifecycle.extensions.programs import Programs, extension_programs
@@ -391,6 +391,8 @@ def _is_function_code(world: World, namespace: dict[str, Any]) -> bool:
 
 
 def _passes_through(signals: Signals, exception: BaseException) -> bool:
+    if isinstance(exception, NetworkRefused):
+        exception.has_left = True
     return passes_through(exception, interrupted=signals.interrupted)
 
 

@@ -64,6 +64,7 @@ def test_options_load_the_settings_only(pytester):
         "function.budget_kinds",
         "function.config",
         "function.extension",
+        "function.hosts",
         "function.kinds",
         "function.path_kinds",
         "function.reserved",

@@ -67,8 +67,8 @@ class Sockets(Part):
         """``connected`` is called with the socket before each connect to the port of ``address()``.
 
         It is called on the connecting thread, also for the same port elsewhere.  ``used`` is called
-        before each connect elsewhere, ``bound`` with each socket that has been bound.  The
-        ``guard`` comes first.
+        before each connect elsewhere, ``bound`` with each socket that has been bound.  Then
+        the ``guard`` is asked: a socket that it refuses ends with the process as well.
         """
         self.address = address
         self.connected = connected
@@ -96,8 +96,6 @@ def _connecting(connection: Any, verb: str, address: Any) -> None:  # noqa: ANN4
     entered = Sockets.entered
     if entered is None:
         return
-    if entered.guard is not None:
-        entered.guard.connecting(connection, verb, address)
     if verb:
         ours = entered.address()
         port = address[1] if type(address) is tuple and len(address) > 1 else 0
@@ -105,6 +103,8 @@ def _connecting(connection: Any, verb: str, address: Any) -> None:  # noqa: ANN4
             entered.connected(connection)
         else:
             entered.used(connection)
+    if entered.guard is not None:
+        entered.guard.connecting(connection, verb, address)
 
 
 def _looking_up(host: Any, look_up: Callable[[], Any], reverse: bool) -> Any:  # noqa: ANN401

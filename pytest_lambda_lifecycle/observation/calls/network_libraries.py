@@ -3,7 +3,8 @@
 requests, urllib3, httpx, aiohttp and the standard library let an exception pass that is no
 `OSError`.  botocore puts every exception into an `HTTPClientError`, hands that to its retries, and
 loops over the credentials of the instance metadata.  anyio, beneath httpx, puts exceptions into an
-exception group, and "happy eyeballs" of asyncio and aiohttp lose them.  The hooks take the refusal out again, below the retries.
+exception group, and "happy eyeballs" of asyncio and aiohttp lose them.  The hooks take the refusal
+out again, below the retries.
 
 A refusal before the client library, at the first function that names the host, would be simpler.
 But mocks act at many depths (a cassette of vcrpy in the place of urllib3's connections, a stub of
@@ -204,7 +205,7 @@ POINTS: Final = (
     HookPoint("botocore.httpsession", "URLLib3Session", "send", _unwrapping),
     HookPoint("aiobotocore.endpoint", "AioEndpoint", "_do_get_response", _do_get_response_async),
     HookPoint("aiobotocore.httpsession", "AIOHTTPSession", "send", _unwrapping_async),
-    HookPoint("anyio", "", "connect_tcp", _unwrapping_async),
+    HookPoint("httpcore._backends.anyio", "AnyIOBackend", "connect_tcp", _unwrapping_async),
     HookPoint("aiohappyeyeballs", "", "start_connection", _connecting_async),
     HookPoint("asyncio.base_events", "BaseEventLoop", "create_connection", _connecting_async),
     HookPoint("asyncio.base_events", "BaseEventLoop", "getaddrinfo", _loop_getaddrinfo),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from pytest_lambda_lifecycle.errors import NetworkRefused
 from pytest_lambda_lifecycle.lifecycle.call_events import NetworkRefusal
 from pytest_lambda_lifecycle.observation.calls.network_guard import (
     host_of,
@@ -42,11 +43,13 @@ def _swallowed(refusals: Iterable[NetworkRefusal], evidence: Evidence) -> list[N
         for phase in evidence.phases
         for error in exceptions_behind(getattr(phase, "exception", None))
     }
-    return [
-        event
-        for event in refusals
-        if event.refused and event.exception is not None and id(event.exception) not in seen
-    ]
+    swallowed: list[NetworkRefusal] = []
+    for event in refusals:
+        error = event.exception
+        # An exception that leaves an extension in its shutdown is no phase's.
+        if isinstance(error, NetworkRefused) and not error.has_left and id(error) not in seen:
+            swallowed.append(event)
+    return swallowed
 
 
 def _text(fact: str, events: Sequence[NetworkRefusal]) -> str:

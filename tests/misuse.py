@@ -262,6 +262,10 @@ def test_LLC701(pytestconfig, request, lambda_lifecycle):
     lambda_lifecycle(HANDLER).invoke({"id": "1"})
 
 
+def test_LLC821(env):
+    env.invoke({"host": "api.example.com"})
+
+
 def test_LLC831(env):
     env.invoke({"id": "1"})
     env.assert_init_only("shop.database.connect")

@@ -28,6 +28,8 @@ SHOP = {
     "shop/tables.py": "def find(key):\n    return key\n",
     "shop/database.py": 'URL = "postgres://orders"\n\n\ndef connect():\n    return object()\n',
     "shop/app.py": """
+import socket
+
 from shop import tables
 from shop.database import connect
 
@@ -37,6 +39,8 @@ table = connect()
 def handler(event, context):
     while event.get("spin"):
         pass
+    if "host" in event:
+        socket.gethostbyname(event["host"])
     return tables.find(event.get("id"))
 """,
     "tests/sealed.py": """

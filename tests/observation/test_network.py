@@ -308,6 +308,16 @@ class TestRefusals:
             assert str(twin) == str(error)
             assert twin.target == "api.example.com"
 
+    def test_the_environment_goes_on_after_a_refusal(self, environment):
+        env = environment(
+            call_handler("if event: socket.gethostbyname('api.example.com')\nreturn 'well'")
+        )
+        for check in (True, False):
+            with pytest.raises(NetworkRefused):
+                env.invoke(1, check=check)
+        assert env.invoke(0).payload == "well"
+        assert env.init_count == 1
+
     def test_metadata_has_no_way_through(self, environment):
         call = "socket.socket().connect(('169.254.169.254', 80))"
         env = environment(call_handler(call), network="allow")
@@ -764,6 +774,40 @@ class TestConnections:
         assert env.invoke().payload == 200
         assert len(env.http_calls) == 1
         assert connections(env) == []
+
+    def test_a_name_that_an_event_loop_looks_up_for_a_request_is_no_connection(
+        self, environment, real
+    ):
+        env = environment("""
+            import asyncio, requests, requests.adapters
+            class Asynchronous(requests.adapters.BaseAdapter):
+                def send(self, request, **_):
+                    async def look_up(): await asyncio.get_running_loop().getaddrinfo(HOST, 80)
+                    asyncio.run(look_up())
+                    raise KeyError("looked up")
+                def close(self): pass
+            session = requests.Session()
+            session.mount("http://", Asynchronous())
+            def handler(event, context):
+                global HOST
+                HOST = event
+                try: session.get("http://127.0.0.1/orders?token=s3cr3t")
+                except KeyError as found: return found.args
+        """)
+        assert env.invoke("queue").payload == ["looked up"]
+        assert [call[0] for call in real.calls] == ["getaddrinfo"]
+        assert connections(env) == []
+        with pytest.raises(
+            NetworkRefused, match=r"cannot send GET http://127.0.0.1/orders\?token="
+        ):
+            env.invoke("api.example.com")
+        assert "s3cr3t" not in str(refusals(env))
+
+    def test_a_name_that_is_looked_up_alone_is_recorded(self, environment, real):
+        body = "for host in ('queue', 'localhost', '127.0.0.1'): socket.getaddrinfo(host, 80)"
+        env = environment(call_handler(body))
+        env.invoke()
+        assert connections(env) == ["queue"]
 
     def test_the_apis_of_the_environment_are_no_connection(self, environment):
         env = environment(

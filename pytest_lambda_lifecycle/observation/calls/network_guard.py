@@ -76,11 +76,13 @@ _REFUSALS: Final[ContextVar[list[NetworkRefused] | None]] = ContextVar("refusals
 def refusals_here() -> Iterator[list[NetworkRefused]]:
     """Return a list that takes up the refusals in this context, and in tasks that begin in it."""
     refused: list[NetworkRefused] = []
-    token = _REFUSALS.set(refused)
+    before = _REFUSALS.get()
+    _REFUSALS.set(refused)
     try:
         yield refused
     finally:
-        _REFUSALS.reset(token)
+        # Not by a token: a coroutine may be closed in another context than that which began it.
+        _REFUSALS.set(before)
 
 
 class NetworkGuard:

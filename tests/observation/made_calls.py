@@ -42,7 +42,7 @@ def let_it_reach(env):
             "client": lambda: AwsClient(*place, "client", service, "boto3.client"),
             "session": lambda: AwsClient(*place, "session", "", "boto3.Session"),
             "connect": lambda: Connection(*place, rest),
-            "refused": lambda: NetworkRefusal(*place, rest, "connect"),
+            "refused": lambda: NetworkRefusal(*place, rest, "connect to"),
         }
         event = made.get(kind, lambda: HttpCall(*place, kind, rest, status=200))()
         env.timeline.append(event)

@@ -307,7 +307,7 @@ class TestNoNetwork:
             (CONFIG, f"{CONFIG}: 200 (mocked)"),
             (GET_ITEM, "dynamodb.GetItem: 200"),
             ("connect db.internal:5432", "connected to db.internal:5432"),
-            ("refused 192.0.2.1:80", "network refused: connect 192.0.2.1:80"),
+            ("refused 192.0.2.1:80", "network refused: connect to 192.0.2.1:80"),
         ],
     )
     def test_every_call_and_connection_fails_with_phase_line_and_number(self, make, what, shown):

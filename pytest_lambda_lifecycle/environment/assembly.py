@@ -60,7 +60,7 @@ from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
-from pytest_lambda_lifecycle.observation.calls import http_requests, network_libraries
+from pytest_lambda_lifecycle.observation.calls import http_libraries, network_libraries
 from pytest_lambda_lifecycle.observation.calls.network_guard import NetworkGuard
 from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
 from pytest_lambda_lifecycle.observation.leftovers import Leftovers
@@ -175,13 +175,14 @@ class Assembly:
         """Make the recorder of calls, the hooks of client libraries, and the network's guard."""
         process, view, endpoint = self.process, self._view, self._endpoint
         self.calls = CallRecorder(
-            [*http_requests.POINTS, *network_libraries.POINTS],
+            [*http_libraries.POINTS, *network_libraries.POINTS],
             world=self.world,
             timeline=self._timeline,
             clock=self._clock,
             conductor=lambda: view.conductor(),
             runs_function_code=lambda: process.runs_here() or function_thread() is process,
             folders=self._import_path,
+            own_address=lambda: endpoint.address,
         )
         self._guard = NetworkGuard(
             self._config,

@@ -84,7 +84,9 @@ class HttpCall(Call):
     @property
     def result(self) -> str:
         """The status, or the name of the exception, in words."""
-        return str(self.status) if self.exception is None else type(self.exception).__name__
+        if self.exception is not None:
+            return type(self.exception).__name__
+        return "unanswered" if self.status is None else str(self.status)
 
 
 @dataclass(slots=True, repr=False)

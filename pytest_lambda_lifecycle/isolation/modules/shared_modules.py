@@ -22,6 +22,8 @@ __all__ = ["SharedNamespaces"]
 
 
 _WATCHED: Final[dict[str, tuple[str, ...]]] = {
+    "aiohttp.client": ("ClientSession",),
+    "aiohttp.connector": ("BaseConnector",),
     "awslambdaric.lambda_runtime_client": ("LambdaRuntimeClient",),
     "botocore": (),
     "botocore.client": ("BaseClient",),
@@ -31,6 +33,8 @@ _WATCHED: Final[dict[str, tuple[str, ...]]] = {
     "builtins": (),
     "collections": (),
     "http.client": ("HTTPConnection",),
+    "httpx._client": ("AsyncClient", "Client"),
+    "httpx._transports.default": ("AsyncHTTPTransport", "HTTPTransport"),
     "json": ("JSONDecoder", "JSONEncoder"),
     "logging": ("Logger",),
     "os": (),
@@ -50,7 +54,7 @@ _WATCHED: Final[dict[str, tuple[str, ...]]] = {
 _CLASSES_ONLY: Final = frozenset(
     name
     for name, classes in _WATCHED.items()
-    if classes and name.startswith(("aws", "boto", "requests.", "urllib3."))
+    if classes and name.startswith(("aiohttp.", "aws", "boto", "httpx.", "requests.", "urllib3."))
 )
 """Client libraries of which only the listed classes are compared: nobody patches their modules."""
 _ABSENT: Final = object()

@@ -14,9 +14,10 @@ a tool has saved and restores late only passes calls on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from pytest_lambda_lifecycle.errors import is_own_file
 from pytest_lambda_lifecycle.isolation.patching import note_later_patch
 
 __all__ = ["Hook", "HookPoint", "beneath"]
@@ -50,15 +51,33 @@ class HookPoint(NamedTuple):
 
 def beneath(function: Any) -> Any:  # noqa: ANN401
     """Return the function under the wrappers of hooks; any other function itself."""
-    while _MARK in getattr(function, "__dict__", ()):
+    while _is_wrapper(function):
         function = vars(function)[_MARK]
     return function
+
+
+def _is_wrapper(function: object) -> bool:
+    """Say whether a function is a wrapper of a hook.
+
+    `functools.wraps` copies the mark to a function that a tool has put on top of one, and an object
+    of wrapt shows all attributes of the function in it.
+    """
+    return (
+        type(function) is FunctionType
+        and _MARK in vars(function)
+        and is_own_file(function.__code__.co_filename)
+    )
+
+
+def _is_mock(function: object) -> bool:
+    """Say whether a test may ask an attribute for its calls, as in ``Session.send.call_count``."""
+    return type(function) is not FunctionType or "mock" in vars(function)
 
 
 class Hook:
     """One attribute, wrapped from `place` to `remove`."""
 
-    __slots__ = ("made", "name", "namespace", "owner", "wrap", "wrapper")
+    __slots__ = ("made", "name", "namespace", "over_mock", "owner", "wrap", "wrapper")
 
     def __init__(
         self,
@@ -73,30 +92,46 @@ class Hook:
         self.made = made
         self.namespace: Mapping[str, Any] = vars(owner)
         self.wrapper: Any = None
+        self.over_mock = False
+        """The wrapper is over a mock: between phases the test finds its mock there."""
 
     def place(self) -> None:
         """Put the wrapper on top of the value that is there now."""
         now = self.namespace.get(self.name)
-        if _MARK in getattr(now, "__dict__", ()):
-            self.wrapper = now
+        if now is None:
             return
+        if not _is_wrapper(now):
+            self._note_covered(now)
+            now = self._wrapped(now)
+            setattr(self.owner, self.name, now)
+        self.wrapper = now
+        self.over_mock = _is_mock(vars(now)[_MARK])
+
+    def _wrapped(self, original: Any) -> Any:  # noqa: ANN401
         key = id(self.owner), self.name
         made = self.made.get(key)
-        if made is None or vars(made)[_MARK] is not now:
-            made = self.wrap(now)
-            vars(made)[_MARK] = now
+        if made is None or vars(made)[_MARK] is not original:
+            made = self.wrap(original)
+            vars(made)[_MARK] = original
             self.made[key] = made
-        self.wrapper = made
-        setattr(self.owner, self.name, made)
+        return made
+
+    def _note_covered(self, now: object) -> None:
+        """Remember the present wrapper if a tool covers it: the tool restores it when it ends."""
+        if self.wrapper is not None and vars(self.wrapper)[_MARK] is not now:
+            note_later_patch(self.owner, self.name, self.wrapper, beneath(self.wrapper))
+
+    def uncover(self) -> None:
+        """Restore the value beneath the wrapper if the wrapper is on top."""
+        if self.namespace.get(self.name) is self.wrapper is not None:
+            setattr(self.owner, self.name, vars(self.wrapper)[_MARK])
 
     def remove(self) -> None:
         """Restore the value beneath the wrapper, unless a tool has put its own on top."""
-        now = self.namespace.get(self.name)
-        original = vars(self.wrapper)[_MARK]
-        if now is self.wrapper:
-            setattr(self.owner, self.name, original)
-        elif now is not original:
-            note_later_patch(self.owner, self.name, self.wrapper, original)
+        if self.wrapper is None:
+            return
+        self.uncover()
+        self._note_covered(self.namespace.get(self.name))
 
 
 _MADE: Final[dict[tuple[int, str], Any]] = {}

@@ -1,7 +1,7 @@
-"""Hooks of requests, urllib3 and `http.client`: the layers of one synchronous HTTP request.
+"""Hooks of requests, and what the hooks of all HTTP clients have in common.
 
-The uppermost layer that function code uses records the call.  The layers below it add their share:
-urllib3 counts attempts, and `http.client` knows that a request was sent: no mock has answered it.
+The uppermost layer that function code uses records a request.  The layers below it add their share:
+urllib3 counts attempts, and `http.client` sees that a request is sent, so no mock has answered it.
 """
 
 from __future__ import annotations
@@ -9,48 +9,123 @@ from __future__ import annotations
 import functools
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.lifecycle.call_events import HttpCall
+from pytest_lambda_lifecycle.lifecycle.call_events import AwsCall, HttpCall
 from pytest_lambda_lifecycle.observation.calls.hooks import HookPoint
-from pytest_lambda_lifecycle.observation.calls.recorder import open_call, recorder_here
+from pytest_lambda_lifecycle.observation.calls.recorder import OpenCall, open_call, recorder_here
 
-__all__ = ["POINTS"]
+__all__ = ["POINTS", "mark_sent", "open_request", "status_of", "text_of"]
+
+_BELOW_AWS: Final = frozenset({"urllib3", "httpx", "aiohttp"})
+"""Libraries by which botocore and aiobotocore send: those requests belong to the AWS call."""
 
 
-def _session_send(original: Any) -> Any:  # noqa: ANN401
+def open_request(
+    library: str, method: object, url: object, key: object, *, where: str = ""
+) -> OpenCall[HttpCall] | None:
+    """Return the context that records a request, or None for one that is not to be recorded.
+
+    Inside an open call, a request of the same library is one of three kinds: the call itself, as a
+    second wrapper sees it (``key`` is the same object); the target of a redirect, or a request of a
+    hook of function code, which are calls of their own; or a request of a mock that is about to
+    answer.  The last one is kept off the timeline, and must not tell that the outer call was sent.
+    """
+    recorder = recorder_here()
+    if recorder is None:
+        return None
+    outer = open_call()
+    off_timeline = False
+    if outer is not None:
+        if outer.key is key or (isinstance(outer.call, AwsCall) and library in _BELOW_AWS):
+            return None
+        is_next_hop = outer.answered and outer.call.library == library and outer.on_timeline
+        off_timeline = not is_next_hop and not recorder.called_inside()
+    text = text_of(url)
+    if recorder.is_own_api(text):
+        return None
+    return recorder.open(
+        lambda place: HttpCall(
+            place.at,
+            place.phase,
+            place.invocation,
+            where or place.where,
+            text_of(method),
+            text,
+            library=library,
+            attempts=1,
+        ),
+        key,
+        off_timeline=off_timeline,
+    )
+
+
+def mark_sent() -> None:
+    """Note that the open request is sent over a connection, or that this is attempted."""
+    outer = open_call()
+    if outer is not None and isinstance(outer.call, HttpCall):
+        outer.call.matched = False
+
+
+def status_of(response: object) -> int | None:
+    """Return the status code of a response of any library, or of a mock."""
+    for name in ("status_code", "status"):
+        status = getattr(response, name, None)
+        if isinstance(status, int):
+            return int(status)
+    return None
+
+
+def text_of(value: object) -> str:
+    """Return a method or a URL as text."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _send(original: Any) -> Any:  # noqa: ANN401
     """Wrap `requests.Session.send`, which each request and each hop of a redirect goes through."""
 
     @functools.wraps(original)
-    def send(self: Any, request: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         __tracebackhide__ = __function_code_above__ = True
-        recorder = recorder_here()
-        if recorder is None or open_call() is not None:
-            return original(self, request, **kwargs)
-        method, url = str(request.method), str(request.url)
-        with recorder.open(
-            lambda place: HttpCall(*place, method, url, library="requests"), request
-        ) as call:
-            response = original(self, request, **kwargs)
-            call.status = response.status_code
+        opened = open_request(
+            "requests", getattr(request, "method", ""), getattr(request, "url", ""), request
+        )
+        if opened is None:
+            return original(self, request, *args, **kwargs)
+        with opened as call:
+            response = original(self, request, *args, **kwargs)
+            if call.status is None:
+                call.status = status_of(response)
         return response
 
     return send
 
 
-def _putrequest(original: Any) -> Any:  # noqa: ANN401
-    """Wrap `http.client.HTTPConnection.putrequest`: a request is being sent."""
+def _get_redirect_target(original: Any) -> Any:  # noqa: ANN401
+    """Wrap `requests.Session.get_redirect_target`, which looks at each response.
+
+    `requests.Session.send` returns the last response of a chain alone, and none if it raises.
+    """
 
     @functools.wraps(original)
-    def putrequest(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def get_redirect_target(self: Any, resp: Any) -> Any:  # noqa: ANN401
         __tracebackhide__ = __function_code_above__ = True
+        target = original(self, resp)
         outer = open_call()
-        if outer is not None and isinstance(outer.call, HttpCall):
-            outer.call.matched = False
-        return original(self, method, url, *args, **kwargs)
+        if outer is not None and not outer.answered and _is_of_requests(outer):
+            outer.call.status = status_of(resp)
+            if target:
+                outer.answer()
+        return target
 
-    return putrequest
+    return get_redirect_target
+
+
+def _is_of_requests(outer: OpenCall[Any]) -> bool:
+    return isinstance(outer.call, HttpCall) and outer.call.library == "requests"
 
 
 POINTS: Final = (
-    HookPoint("requests.sessions", "Session", "send", _session_send),
-    HookPoint("http.client", "HTTPConnection", "putrequest", _putrequest),
+    HookPoint("requests.sessions", "Session", "send", _send),
+    HookPoint(
+        "requests.sessions", "SessionRedirectMixin", "get_redirect_target", _get_redirect_target
+    ),
 )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from types import FrameType, ModuleType, TracebackType
+from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
-from pytest_lambda_lifecycle.isolation.frames import is_own
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.call_events import Call
 from pytest_lambda_lifecycle.observation.calls.hooks import Hook, HookPoint
+from pytest_lambda_lifecycle.observation.calls.lines import FunctionLines
 from pytest_lambda_lifecycle.observation.present_phase import present_phase
 
 if TYPE_CHECKING:
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["CallRecorder", "Place", "open_call", "recorder_here"]
 
 C = TypeVar("C", bound=Call)
-
-_getframe: Final = sys._getframe  # a test may spy on it
-_current_frames: Final = sys._current_frames
-
-_LIBRARIES: Final = frozenset(
-    "requests urllib3 httpx httpcore aiohttp boto3 botocore s3transfer aioboto3 aiobotocore".split()
-)
-"""Client libraries: the line that calls them counts, also where they are bundled."""
 
 _OPEN: Final[ContextVar[Any]] = ContextVar("open_call", default=None)
 """The innermost call that is being recorded: layers below it record nothing of their own."""
@@ -49,19 +41,46 @@ class Place(NamedTuple):
 
 
 class OpenCall(Generic[C]):
-    """A call while it runs, as a context manager that records its end."""
+    """A call while it runs, as a context manager that records its end.
 
-    __slots__ = ("_before", "_recorder", "call", "key")
+    A layer that cannot use a ``with`` statement calls `begin` and `end`.
+    """
+
+    __slots__ = ("_before", "_recorder", "answered", "call", "key", "over")
+
+    on_timeline: ClassVar[bool] = True
 
     def __init__(self, recorder: CallRecorder, call: C, key: object) -> None:
         self.call = call
         self.key = key
         """Tells a second wrapper of the same call from a call inside the call."""
+        self.answered = False
+        """The call has its result, and goes on only to follow it: to a redirect's target."""
+        self.over = False
+        """A task or thread that began inside the call may see it when it is over."""
         self._recorder = recorder
-        self._before = _OPEN.get()
+        self._before: OpenCall[Any] | None = None
+
+    def begin(self) -> None:
+        """Put the call on the timeline."""
+        self._recorder.timeline.append(self.call)
+
+    def answer(self) -> None:
+        """Note the end of the call itself, though its context goes on."""
+        if not self.answered:
+            self.answered = True
+            self.call.duration_us = self._recorder.clock.now_us() - self.call.at
+
+    def end(self, exception: BaseException | None = None) -> None:
+        """Note the end of the call, which has returned or raised."""
+        if not self.answered and self.call.exception is None:
+            self.call.exception = exception
+        self.answer()
+        self.over = True
 
     def __enter__(self) -> C:
-        self._recorder.timeline.append(self.call)
+        self.begin()
+        self._before = _OPEN.get()
         _OPEN.set(self)
         return self.call
 
@@ -71,15 +90,17 @@ class OpenCall(Generic[C]):
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _OPEN.set(self._before)
-        self.call.duration_us = self._recorder.clock.now_us() - self.call.at
-        if value is not None and self.call.exception is None:
-            self.call.exception = value
+        # A coroutine may be closed in another context than the one in which it began.
+        if _OPEN.get() is self:
+            _OPEN.set(self._before)
+        self.end(value)
 
 
 def open_call() -> OpenCall[Any] | None:
     """Return the innermost call that is being recorded in this context, or None."""
     found: OpenCall[Any] | None = _OPEN.get()
+    while found is not None and found.over:
+        found = found._before
     return found
 
 
@@ -106,20 +127,28 @@ class CallRecorder(PhasePart):
         conductor: Callable[[], Conductor | None],
         runs_function_code: Callable[[], bool],
         folders: Iterable[str],
+        own_address: Callable[[], str],
     ) -> None:
-        """``folders`` are those of function code: the task root and the layers."""
+        """``folders`` are those of function code: the task root and the layers.
+
+        ``own_address`` returns the ``host:port`` of the environment's own APIs.
+        """
         self.timeline = timeline
         self.clock = clock
         self.runs_function_code = runs_function_code
         self._world = world
         self._conductor = conductor
-        self._folders = tuple(f"{folder}/" for folder in folders)
+        self._lines = FunctionLines(world, folders)
+        self._own_address = own_address
         self._points: dict[str, list[HookPoint]] = {}
         for point in points:
             self._points.setdefault(point.module, []).append(point)
         self._hooks: list[Hook] = []
+        self._covers_mocks = False
         self._seen: list[Any] = []
         """The values of the hooked attributes at the end of the latest phase."""
+        self._kept: dict[tuple[int, str], Any] = {}
+        """The same, of the latest phase before the environment has left, by owner and name."""
         world.hook.add(self._executed, *self._points)
 
     # -- hooks ------------------------------------------------------------------------------------
@@ -136,22 +165,38 @@ class CallRecorder(PhasePart):
 
     def _leave(self) -> None:
         CallRecorder.entered = None
+        self._kept = self._left_by_function()
+        self._seen = []
+        self._covers_mocks = False
         while self._hooks:
             self._hooks.pop().remove()
 
     def begin_phase(self) -> None:
         """Put a wrapper on top again where the test has put a mock on top of it."""
         if self._hooks and self._values() != self._seen:
-            seen = dict(zip(self._hooks, self._seen, strict=False))
+            seen = self._left_by_function()
             for hook in self._hooks:
                 now = hook.namespace.get(hook.name)
-                if now is not hook.wrapper and now is not seen.get(hook):
-                    hook.place()
+                if now is not hook.wrapper and now is not seen.get((id(hook.owner), hook.name)):
+                    self._place(hook)
 
     def end_phase(self) -> None:
-        """Note the values that function code leaves."""
+        """Note the values that function code leaves, and uncover the mocks of the test."""
         if self._hooks:
             self._seen = self._values()
+            if self._covers_mocks:
+                for hook in self._hooks:
+                    if hook.over_mock:
+                        hook.uncover()
+
+    def discard(self) -> None:
+        self._kept = {}
+        self._seen = []
+
+    def _left_by_function(self) -> dict[tuple[int, str], Any]:
+        """Return the value of each hooked attribute at the end of the latest phase."""
+        seen = zip(self._hooks, self._seen, strict=False)
+        return {**self._kept, **{(id(hook.owner), hook.name): value for hook, value in seen}}
 
     def _values(self) -> list[Any]:
         return [hook.namespace.get(hook.name) for hook in self._hooks]
@@ -165,8 +210,12 @@ class CallRecorder(PhasePart):
         for point in self._points[module.__name__]:
             hook = point.hook(module, shared=shared)
             if hook is not None:
-                hook.place()
                 self._hooks.append(hook)
+                self._place(hook)
+
+    def _place(self, hook: Hook) -> None:
+        hook.place()
+        self._covers_mocks = self._covers_mocks or hook.over_mock
 
     # -- records ----------------------------------------------------------------------------------
 
@@ -178,55 +227,38 @@ class CallRecorder(PhasePart):
             return None
         return Place(self.clock.now_us(), *present, self.line())
 
-    def open(self, make: Callable[[Place], C], key: object) -> OpenCall[C]:
+    def open(
+        self, make: Callable[[Place], C], key: object, *, off_timeline: bool = False
+    ) -> OpenCall[C]:
         """Return the context in which a call runs; ``make`` makes its event from a `Place`.
 
-        Between phases nothing is recorded: the event stays off the timeline.
+        Between phases nothing is recorded: the event stays off the timeline.  ``off_timeline`` asks
+        for that: for a call that a mock makes while it answers one of function code.
         """
-        place = self.place()
+        place = None if off_timeline else self.place()
         if place is None:
             return _Unrecorded(self, make(Place(self.clock.now_us(), "", None, "")), key)
         return OpenCall(self, make(place), key)
 
     def line(self) -> str:
-        """Return the innermost line of function code, as ``"shop/app.py:12"``; ``""`` if none.
+        """Return the innermost line of function code, as ``"shop/app.py:12"``; ``""`` if none."""
+        return self._lines.innermost()
 
-        A thread that has none (a worker that runs a library's function, or resolves a name) shows
-        the line at which the phase is now.
-        """
-        frame = self._innermost(_getframe(1))
-        if frame is None and stage.thread is not None:
-            frame = self._innermost(_current_frames().get(stage.thread))
-        if frame is None:
-            return ""
-        return f"{self._shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+    def called_inside(self) -> bool:
+        """Say whether function code makes a call of its own inside the call that is open."""
+        return self._lines.called_inside()
 
-    def _innermost(self, frame: FrameType | None) -> FrameType | None:
-        return next(self._frames(frame), None)
-
-    def _frames(self, frame: FrameType | None) -> Iterator[FrameType]:
-        world = self._world
-        while frame is not None:
-            namespace = frame.f_globals
-            name = namespace.get("__name__")
-            if isinstance(name, str) and name.partition(".")[0] not in _LIBRARIES:
-                module = None if is_own(frame) else world.own(name)
-                if module is not None and vars(module) is namespace and world.is_source(name):
-                    yield frame
-            frame = frame.f_back
-
-    def _shown(self, file: str) -> str:
-        for folder in self._folders:
-            if file.startswith(folder):
-                return file[len(folder) :]
-        return file
+    def is_own_api(self, url: str) -> bool:
+        """Say whether a URL is one of the environment's own APIs: requests to it are no calls."""
+        return url.startswith(f"http://{self._own_address()}/")
 
 
 class _Unrecorded(OpenCall[C]):
-    """A call of a thread that goes on between phases."""
+    """A call that stays off the timeline."""
 
     __slots__ = ()
 
-    def __enter__(self) -> C:
-        _OPEN.set(self)
-        return self.call
+    on_timeline = False
+
+    def begin(self) -> None:
+        """Record nothing."""

@@ -42,7 +42,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
         if word == "slow":
             time.sleep(0.5)
         body = json.dumps({"path": self.path}).encode()
-        self.send_response(int(word) if word.isdigit() else 200)
+        self.send_response(int(word) if word.isdigit() and len(word) == 3 else 200)
         if "to" in query:
             self.send_header("Location", query["to"])
         self.send_header("Content-Length", str(len(body)))

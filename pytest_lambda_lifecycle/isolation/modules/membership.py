@@ -84,6 +84,8 @@ class Membership:
             for name, module in modules.items()
             if isinstance(file := module.__dict__.get("__file__"), str)
             and file.endswith(_EXTENSION_SUFFIXES)
+            # requests has names of its own for the compiled modules of charset_normalizer.
+            and module.__dict__.get("__name__") == name
         }
         if not found:
             return []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from operator import is_
 from types import FunctionType, MethodType, ModuleType
 from typing import Final, NamedTuple
 
@@ -160,12 +161,22 @@ def _snapshot_of(name: str, owner: object) -> _Snapshot:
     if name in _ALWAYS_OTHER:
         return _Snapshot(owner, dict(namespace), [])
     latest = _LATEST.get(name)
-    if latest is None or latest.owner is not owner or latest.values != list(namespace.values()):
+    values = list(namespace.values())
+    if latest is None or latest.owner is not owner or not _are_same(latest.values, values):
         before = dict(namespace)
         latest = _Snapshot(owner, before, list(before.values()))
         if not any(map(_is_passing, latest.values)):
             _LATEST[name] = latest
     return latest
+
+
+def _are_same(values: list[object], others: list[object]) -> bool:
+    """Say whether two lists hold the same objects.
+
+    A comparison of lists is twenty times as fast, and sees no difference between a function and an
+    object of wrapt around it.
+    """
+    return values == others and ("wrapt" not in sys.modules or all(map(is_, values, others)))
 
 
 def _is_passing(value: object) -> bool:
@@ -181,7 +192,7 @@ def _compare(snapshot: _Snapshot) -> Iterator[tuple[object, str, object, object]
     owner, before, values = snapshot
     now = vars(owner)
     # Two dicts would be compared by looking up each name.
-    if list(now.values()) == (values or list(before.values())):
+    if _are_same(list(now.values()), values or list(before.values())):
         return
     names = [name for name, value in list(now.items()) if before.get(name, _ABSENT) is not value]
     names += [name for name in before if name not in now]

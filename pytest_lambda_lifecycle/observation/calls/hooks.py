@@ -13,6 +13,7 @@ a tool has saved and restores late only passes calls on.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -74,6 +75,24 @@ def _is_mock(function: object) -> bool:
     return type(function) is not FunctionType or "mock" in vars(function)
 
 
+def _as_function(method: Any) -> Any:  # noqa: ANN401
+    """Return a function that calls a method as attribute access on an instance does.
+
+    A mock in the place of a method gets no ``self``, and a wrapper of wrapt binds it by itself.
+    """
+    if type(method) is FunctionType:
+        return method
+    bind = getattr(type(method), "__get__", None)
+
+    @functools.wraps(method)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        __tracebackhide__ = __function_code_above__ = True
+        bound = method if bind is None else bind(method, self, type(self))
+        return bound(*args, **kwargs)
+
+    return call
+
+
 class Hook:
     """One attribute, wrapped from `place` to `remove`."""
 
@@ -111,7 +130,8 @@ class Hook:
         key = id(self.owner), self.name
         made = self.made.get(key)
         if made is None or vars(made)[_MARK] is not original:
-            made = self.wrap(original)
+            as_function = original if isinstance(self.owner, ModuleType) else _as_function(original)
+            made = self.wrap(as_function)
             vars(made)[_MARK] = original
             self.made[key] = made
         return made

@@ -150,6 +150,9 @@ class Hook:
         """Restore the value beneath the wrapper, unless a tool has put its own on top."""
         if self.wrapper is None:
             return
+        now = self.namespace.get(self.name)
+        if _is_wrapper(now):  # perhaps an earlier one, which a tool has restored since
+            self.wrapper = now
         self.uncover()
         self._note_covered(self.namespace.get(self.name))
 

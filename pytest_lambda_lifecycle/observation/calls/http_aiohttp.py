@@ -54,7 +54,7 @@ class _Exchange:
         self.present.answer()
 
     def _add(self, method: object, url: object) -> None:
-        following = open_request("aiohttp", method, url, object(), where=self.where)
+        following = open_request("aiohttp", str(method).upper(), url, object(), where=self.where)
         if following is not None:
             following.begin()
             self.opened.append(following)

@@ -183,6 +183,7 @@ class Assembly:
             runs_function_code=lambda: process.runs_here() or function_thread() is process,
             folders=self._import_path,
             own_address=lambda: endpoint.address,
+            set_by_function=self._namespaces.set_by_function,
         )
         self._guard = NetworkGuard(
             self._config,

@@ -48,8 +48,10 @@ _WATCHED: Final[dict[str, tuple[str, ...]]] = {
     "subprocess": (),
     "time": (),
     "urllib3": (),
+    "urllib3.connection": ("HTTPConnection",),
     "urllib3.connectionpool": ("HTTPConnectionPool",),
     "urllib3.poolmanager": ("PoolManager",),
+    "urllib3.util.retry": ("Retry",),
 }
 """Modules that libraries are known to patch, each with the classes that they patch in it."""
 _CLASSES_ONLY: Final = frozenset(
@@ -121,6 +123,13 @@ class SharedNamespaces(Part):
         self._before = []
         self._changes += changes
         return [f"{_name_of(owner)}.{name}" for owner, name, _, _ in changes]
+
+    def set_by_function(self, owner: object, name: str, value: object) -> bool:
+        """Say whether Init has set an attribute to a value."""
+        return any(
+            owner is changed and name == its_name and value is new
+            for changed, its_name, _, new in self._changes
+        )
 
     def enter(self) -> Undo:
         self._changes = [

@@ -128,10 +128,12 @@ class CallRecorder(PhasePart):
         runs_function_code: Callable[[], bool],
         folders: Iterable[str],
         own_address: Callable[[], str],
+        set_by_function: Callable[[Any, str, Any], bool],
     ) -> None:
         """``folders`` are those of function code: the task root and the layers.
 
         ``own_address`` returns the ``host:port`` of the environment's own APIs.
+        ``set_by_function`` says whether function code has set an attribute to a value.
         """
         self.timeline = timeline
         self.clock = clock
@@ -140,15 +142,16 @@ class CallRecorder(PhasePart):
         self._conductor = conductor
         self._lines = FunctionLines(world, folders)
         self._own_address = own_address
+        self._set_by_function = set_by_function
         self._points: dict[str, list[HookPoint]] = {}
         for point in points:
             self._points.setdefault(point.module, []).append(point)
         self._hooks: list[Hook] = []
+        self._owners: list[Any] = []
+        self._names: list[str] = []
+        self._expected: list[Any] = []
+        """The values of the hooked attributes, unless the test has changed them."""
         self._covers_mocks = False
-        self._seen: list[Any] = []
-        """The values of the hooked attributes at the end of the latest phase."""
-        self._kept: dict[tuple[int, str], Any] = {}
-        """The same, of the latest phase before the environment has left, by owner and name."""
         world.hook.add(self._executed, *self._points)
 
     # -- hooks ------------------------------------------------------------------------------------
@@ -165,41 +168,36 @@ class CallRecorder(PhasePart):
 
     def _leave(self) -> None:
         CallRecorder.entered = None
-        self._kept = self._left_by_function()
-        self._seen = []
+        self._expected = []
+        self._owners = []
+        self._names = []
         self._covers_mocks = False
         while self._hooks:
             self._hooks.pop().remove()
 
     def begin_phase(self) -> None:
         """Put a wrapper on top again where the test has put a mock on top of it."""
-        if self._hooks and self._values() != self._seen:
-            seen = self._left_by_function()
-            for hook in self._hooks:
+        try:
+            unchanged = list(map(getattr, self._owners, self._names)) == self._expected
+        except AttributeError:
+            unchanged = False
+        if not unchanged:
+            for index, hook in enumerate(self._hooks):
                 now = hook.namespace.get(hook.name)
-                if now is not hook.wrapper and now is not seen.get((id(hook.owner), hook.name)):
+                if now is self._expected[index]:
+                    continue
+                if self._set_by_function(hook.owner, hook.name, now):
+                    self._expected[index] = now
+                else:
                     self._place(hook)
+                    self._expected[index] = hook.wrapper
 
     def end_phase(self) -> None:
-        """Note the values that function code leaves, and uncover the mocks of the test."""
-        if self._hooks:
-            self._seen = self._values()
-            if self._covers_mocks:
-                for hook in self._hooks:
-                    if hook.over_mock:
-                        hook.uncover()
-
-    def discard(self) -> None:
-        self._kept = {}
-        self._seen = []
-
-    def _left_by_function(self) -> dict[tuple[int, str], Any]:
-        """Return the value of each hooked attribute at the end of the latest phase."""
-        seen = zip(self._hooks, self._seen, strict=False)
-        return {**self._kept, **{(id(hook.owner), hook.name): value for hook, value in seen}}
-
-    def _values(self) -> list[Any]:
-        return [hook.namespace.get(hook.name) for hook in self._hooks]
+        """Uncover the mocks of the test."""
+        if self._covers_mocks:
+            for hook in self._hooks:
+                if hook.over_mock:
+                    hook.uncover()
 
     def _executed(self, module: ModuleType) -> None:
         if CallRecorder.entered is self:
@@ -212,6 +210,9 @@ class CallRecorder(PhasePart):
             if hook is not None:
                 self._hooks.append(hook)
                 self._place(hook)
+                self._owners.append(hook.owner)
+                self._names.append(hook.name)
+                self._expected.append(hook.wrapper)
 
     def _place(self, hook: Hook) -> None:
         hook.place()

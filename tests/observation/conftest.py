@@ -42,6 +42,12 @@ class Answers(http.server.BaseHTTPRequestHandler):
         if word == "slow":
             time.sleep(0.5)
         body = json.dumps({"path": self.path}).encode()
+        if word == "digest" and "Authorization" not in self.headers:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Digest realm="r", nonce="n", qop="auth"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         self.send_response(int(word) if word.isdigit() and len(word) == 3 else 200)
         if "to" in query:
             self.send_header("Location", query["to"])

@@ -507,3 +507,62 @@ def test_the_repr_of_a_call_hides_secrets_and_its_url_does_not(environment):
     assert str(call) == f"GET {URL}?api_key=***&page=2"
     assert repr(call) == f"<HttpCall GET {URL}?api_key=***&page=2: 200 (invoke, app.py:4)>"
     assert "k1" not in str(env.timeline)
+
+
+@pytest.mark.parametrize("is_mocked", [False, True])
+def test_a_digest_authentication_is_two_calls(environment, server, is_mocked):
+    env = environment(
+        """
+        import requests
+        from requests.auth import HTTPDigestAuth
+        def handler(event, context):
+            return requests.get(event["url"], auth=HTTPDigestAuth("me", "sesame")).status_code
+        """
+    )
+    url = f"{server.url}/digest"
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
+        if is_mocked:
+            challenge = {"WWW-Authenticate": 'Digest realm="r", nonce="n", qop="auth"'}
+            mocked.get(url, status=401, headers=challenge)
+            mocked.get(url, status=200)
+        else:
+            mocked.add_passthru(server.url)
+        assert env.invoke({"url": url}).payload == 200
+    assert [(call.status, call.matched) for call in env.http_calls] == [
+        (401, is_mocked),
+        (200, is_mocked),
+    ]
+    assert "sesame" not in str(env.timeline)
+
+
+def test_a_hook_that_sends_the_request_again_is_another_call(environment, server):
+    env = environment(
+        """
+        import requests
+        session = requests.Session()
+        def again(response, *args, **kwargs):
+            if response.status_code == 401:
+                request = response.request.copy()
+                request.url = request.url.replace("401", "renewed")
+                return session.send(request)
+        session.hooks["response"].append(again)
+        def handler(event, context):
+            return session.get(event["url"]).status_code
+        """
+    )
+    assert env.invoke({"url": f"{server.url}/401"}).payload == 200
+    assert [call.status for call in env.http_calls] == [401, 200]
+
+
+def test_a_url_that_is_requested_in_a_callback_of_a_thread_is_recorded(environment, server):
+    env = environment(
+        """
+        import concurrent.futures as futures, requests
+        def handler(event, context):
+            with futures.ThreadPoolExecutor(4) as pool:
+                list(pool.map(requests.get, [event["url"] + f"/{i}" for i in range(8)]))
+        """
+    )
+    env.invoke({"url": server.url})
+    assert sorted(call.url[-2:] for call in env.http_calls) == [f"/{i}" for i in range(8)]
+    assert {(call.status, call.where) for call in env.http_calls} == {(200, "app.py:5")}

@@ -267,8 +267,11 @@ def test_aioresponses_answers_and_the_call_is_matched(environment):
     ]
 
 
-def test_aioresponses_may_let_a_request_pass(environment, server):
+@pytest.mark.parametrize("begins", ["before", "between"])
+def test_aioresponses_may_let_a_request_pass(environment, server, begins):
     env = environment(AIOHTTP)
+    if begins == "between":
+        env.initialize()
     with aioresponses(passthrough=[server.url]):
         env.invoke({"url": f"{server.url}/302?to=/end"})
     assert summary(env.http_calls) == [
@@ -406,3 +409,23 @@ def test_the_line_of_a_task_group_is_the_one_that_waits_for_it(environment, serv
     )
     env.invoke({"url": server.url})
     assert env.http_calls[0].where == "app.py:5"
+
+
+def test_the_digest_of_a_middleware_is_a_call_of_its_own(environment, server):
+    middleware = getattr(aiohttp, "DigestAuthMiddleware", None)
+    if middleware is None:
+        pytest.skip("aiohttp has the middleware since 3.12")
+    env = environment(
+        """
+        import asyncio, aiohttp
+        async def main(url):
+            digest = aiohttp.DigestAuthMiddleware("me", "sesame")
+            async with aiohttp.ClientSession(middlewares=(digest,)) as session:
+                async with session.get(url) as response:
+                    return response.status
+        def handler(event, context):
+            return asyncio.run(main(event["url"]))
+        """
+    )
+    assert env.invoke({"url": f"{server.url}/digest"}).payload == 200
+    assert [call.status for call in env.http_calls] == [401, 200]

@@ -331,9 +331,9 @@ def test_a_call_that_the_timeout_cuts_is_recorded(environment, server):
     slow = mock.patch("requests.adapters.HTTPAdapter.send", side_effect=_sleeps)
     with slow, pytest.raises(FunctionError):
         env.invoke({"url": URL})
-    [call] = env.http_calls
-    assert call.status is None
-    assert call.phase == "invoke"
+    assert [repr(call) for call in env.http_calls] == [
+        f"<HttpCall GET {URL}: unanswered (invoke, app.py:4)>"
+    ]
 
 
 def _sleeps(*args, **kwargs):
@@ -366,3 +366,25 @@ def test_a_wrapper_that_the_test_has_made_with_wrapt_gets_the_session(environmen
         env.close()
     assert seen == [(requests.Session, URL)]
     assert statuses(env) == [203]
+
+
+def test_a_mock_that_wraps_a_hooked_method_sees_one_call(environment, server):
+    env = environment(
+        """
+        import http.client
+        def handler(event, context):
+            connection = http.client.HTTPConnection("127.0.0.1", event["port"])
+            connection.request("GET", "/a")
+            connection.getresponse().read()
+            connection.close()
+        """
+    )
+    env.initialize()
+    wrapped = HTTPConnection.putrequest
+    with mock.patch.object(
+        HTTPConnection, "putrequest", autospec=True, side_effect=wrapped
+    ) as putrequest:
+        env.invoke({"port": server.server_port})
+        env.invoke({"port": server.server_port})
+    assert putrequest.call_count == 2
+    assert statuses(env) == [200, 200]

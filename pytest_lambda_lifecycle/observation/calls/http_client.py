@@ -33,11 +33,12 @@ def _putrequest(original: Any) -> Any:  # noqa: ANN401
     @functools.wraps(original)
     def putrequest(self: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         __tracebackhide__ = __function_code_above__ = True
+        before = _WAITING.get(self)
         result = original(self, method, url, *args, **kwargs)
-        if open_call() is None:
-            _begin(self, method, url)
-        else:
+        if open_call() is not None:
             mark_sent()
+        elif _WAITING.get(self) is before:  # no wrapper beneath a mock has recorded it
+            _begin(self, method, url)
         return result
 
     return putrequest

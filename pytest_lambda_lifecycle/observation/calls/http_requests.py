@@ -20,7 +20,7 @@ _BELOW_AWS: Final = frozenset({"urllib3", "httpx", "aiohttp"})
 
 
 def open_request(
-    library: str, method: object, url: object, key: object, *, where: str = ""
+    library: str, method: object, url: object, key: object = None, *, where: str = ""
 ) -> OpenCall[HttpCall] | None:
     """Return the context that records a request, or None for one that is not to be recorded.
 
@@ -35,7 +35,9 @@ def open_request(
     outer = open_call()
     off_timeline = False
     if outer is not None:
-        if outer.key is key or (isinstance(outer.call, AwsCall) and library in _BELOW_AWS):
+        if (key is not None and outer.key is key) or (
+            isinstance(outer.call, AwsCall) and library in _BELOW_AWS
+        ):
             return None
         is_next_hop = outer.answered and outer.call.library == library and outer.on_timeline
         off_timeline = not is_next_hop and not recorder.called_inside()
@@ -111,7 +113,9 @@ def _get_redirect_target(original: Any) -> Any:  # noqa: ANN401
         target = original(self, resp)
         outer = open_call()
         if outer is not None and not outer.answered and _is_of_requests(outer):
-            outer.call.status = status_of(resp)
+            _note_repetition(outer, resp)
+            if outer.call.status is None:
+                outer.call.status = status_of(resp)
             if target:
                 outer.answer()
         return target
@@ -121,6 +125,26 @@ def _get_redirect_target(original: Any) -> Any:  # noqa: ANN401
 
 def _is_of_requests(outer: OpenCall[Any]) -> bool:
     return isinstance(outer.call, HttpCall) and outer.call.library == "requests"
+
+
+def _note_repetition(outer: OpenCall[HttpCall], response: Any) -> None:  # noqa: ANN401
+    """Record the request that a hook of requests has sent after the response, if there is one.
+
+    `HTTPDigestAuth` does so.  It uses the adapter, which custom adapters and mocks replace, and so
+    nothing but the history of the response shows it.
+    """
+    history = getattr(response, "history", None)
+    request = getattr(response, "request", None)
+    if request is None or request is outer.key or not isinstance(history, list) or not history:
+        return
+    outer.call.status = status_of(history[0])
+    outer.answer()
+    following = open_request("requests", request.method, request.url, request)
+    if following is not None:
+        following.begin()
+        following.call.matched = outer.call.matched
+        following.call.status = status_of(response)
+        following.end()
 
 
 POINTS: Final = (

@@ -36,8 +36,11 @@ def _urlopen(original: Any) -> Any:  # noqa: ANN401
         __tracebackhide__ = __function_code_above__ = True
         outer = open_call()
         if outer is not None and _is_part_of(outer):
-            return original(self, method, url, *args, **kwargs)
-        opened = open_request("urllib3", method, _absolute(self, url), object())
+            response = original(self, method, url, *args, **kwargs)
+            if outer.call.status is None:
+                outer.call.status = status_of(response)
+            return response
+        opened = open_request("urllib3", method, _absolute(self, url))
         if opened is None:
             return original(self, method, url, *args, **kwargs)
         with opened as call:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, Typ
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.call_events import Call
+from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 from pytest_lambda_lifecycle.observation.calls.hooks import Hook, HookPoint
 from pytest_lambda_lifecycle.observation.calls.lines import FunctionLines
 from pytest_lambda_lifecycle.observation.present_phase import present_phase
@@ -73,7 +74,8 @@ class OpenCall(Generic[C]):
 
     def end(self, exception: BaseException | None = None) -> None:
         """Note the end of the call, which has returned or raised."""
-        if not self.answered and self.call.exception is None:
+        # A process that Lambda stops at the timeout sees no exception.
+        if not self.answered and not isinstance(exception, DeadlineReached):
             self.call.exception = exception
         self.answer()
         self.over = True

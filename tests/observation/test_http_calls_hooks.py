@@ -388,3 +388,13 @@ def test_a_mock_that_wraps_a_hooked_method_sees_one_call(environment, server):
         env.invoke({"port": server.server_port})
     assert putrequest.call_count == 2
     assert statuses(env) == [200, 200]
+
+
+def test_a_recorder_of_cassettes_that_sends_is_no_mock(environment, server, tmp_path):
+    vcr = pytest.importorskip("vcr")
+    env = environment(REQUESTS)
+    for _ in range(2):
+        with vcr.use_cassette(str(tmp_path / "cassette.yaml")):
+            env.invoke({"url": f"{server.url}/a"})
+    assert [(call.status, call.matched) for call in env.http_calls] == [(200, False), (200, True)]
+    assert len(server.seen) == 1

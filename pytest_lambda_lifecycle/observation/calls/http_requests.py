@@ -39,7 +39,8 @@ def open_request(
             isinstance(outer.call, AwsCall) and library in _BELOW_AWS
         ):
             return None
-        is_next_hop = outer.answered and outer.call.library == library and outer.on_timeline
+        is_same_library = getattr(outer.call, "library", "") == library
+        is_next_hop = is_same_library and outer.answered and outer.on_timeline
         off_timeline = not is_next_hop and not recorder.called_inside()
     text = text_of(url)
     if recorder.is_own_api(text):

@@ -70,6 +70,8 @@ CODES: Final = {
     "LLC604": "An extension that is a program cannot run here.",
     "LLC605": "The Extensions API refused an extension of the test.",
     "LLC701": "An implementation of a hook failed, or did not return a result.",
+    "LLC811": "A mocked response cannot take this time.",
+    "LLC812": "Function code has left a mock of requests in place.",
     "LLC821": "The network is closed to function code.",
     "LLC831": "An assertion could not have seen the calls of its target.",
     "LLC832": "An expected call is not text.",

@@ -146,7 +146,8 @@ def test_each_folder_has_a_short_docstring(package):
     [
         ("freezegun", {"clock.freeze"}),
         ("responses", {"observation.calls.lambda_http"}),
-        ("requests", set()),
+        ("requests", {"observation.calls.lambda_http"}),
+        ("urllib3", {"observation.calls.lambda_http"}),
         ("http.server", set()),
         # the last two only watch the processes that function code starts
         ("subprocess", {"processes", "isolation.parts.children", "observation.leftovers"}),

@@ -35,6 +35,10 @@ _SCHEME: Final = re.compile(r"\b(Bearer|Basic|Digest|Token|AWS4-HMAC-SHA256)(\s+
 _PAIR_IN_TEXT: Final = re.compile(
     r"""(["']?)([A-Za-z][A-Za-z0-9_-]*)\1(\s*[:=]\s*b?)(["'])(.*?)(?<!\\)\4""", re.DOTALL
 )
+_PAIR_IN_BRACES: Final = re.compile(
+    r"""([{,]\s*)([A-Za-z][A-Za-z0-9_-]*)(:\s*)([^\s'"{}\[\](),][^'"{}\[\](),]*)"""
+)
+"""A pair without quotes, as ``responses`` writes it: ``{Authorization: Bearer abc}``."""
 
 
 def is_secret_name(name: str) -> bool:
@@ -53,7 +57,8 @@ def redacted_url(url: str) -> str:
 def redacted_text(text: str) -> str:
     """Return text, such as an error of a library, without secrets in its URLs and mappings."""
     text = _SCHEME.sub(rf"\1\2{REDACTED}", redacted_url(text))
-    return _PAIR_IN_TEXT.sub(_without_item, text)
+    text = _PAIR_IN_TEXT.sub(_without_item, text)
+    return _PAIR_IN_BRACES.sub(_without_plain_item, text)
 
 
 def redacted_value(name: str, value: object) -> object:
@@ -83,3 +88,8 @@ def _without_item(match: re.Match[str]) -> str:
     quote, name, colon, mark, value = match.groups()
     shown = REDACTED if value and is_secret_name(name) else value
     return f"{quote}{name}{quote}{colon}{mark}{shown}{mark}"
+
+
+def _without_plain_item(match: re.Match[str]) -> str:
+    before, name, colon, value = match.groups()
+    return f"{before}{name}{colon}{REDACTED if is_secret_name(name) else value}"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.settings import Settings
     from pytest_lambda_lifecycle.isolation.stage import Slice
     from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
+    from pytest_lambda_lifecycle.observation.calls.lambda_http import LambdaHttp
     from pytest_lambda_lifecycle.plugin.failure_report import FailureReports
     from pytest_lambda_lifecycle.plugin.fixtures import LambdaLifecycle
     from pytest_lambda_lifecycle.plugin.patch_watch import PatchWatch
@@ -136,6 +137,38 @@ def lambda_clock(request: pytest.FixtureRequest) -> Generator[LambdaClock, None,
         yield clock
 
 
+@pytest.fixture
+def lambda_http() -> Generator[LambdaHttp, None, None]:
+    """HTTP responses for function code: responses.RequestsMock, in force in all phases:
+    lambda_http.get("https://config.example/v1", json={"v": 1}, latency_ms=120).
+
+    It answers requests and what is built on it; httpx and aiohttp need their own mock.
+    """
+    __tracebackhide__ = True
+    yield from _http()
+
+
+@pytest.fixture(scope="class")
+def class_lambda_http() -> Generator[LambdaHttp, None, None]:
+    """HTTP responses for function code until the class ends."""
+    __tracebackhide__ = True
+    yield from _http()
+
+
+@pytest.fixture(scope="module")
+def module_lambda_http() -> Generator[LambdaHttp, None, None]:
+    """HTTP responses for function code until the module ends."""
+    __tracebackhide__ = True
+    yield from _http()
+
+
+@pytest.fixture(scope="session")
+def session_lambda_http() -> Generator[LambdaHttp, None, None]:
+    """HTTP responses for function code until the session ends."""
+    __tracebackhide__ = True
+    yield from _http()
+
+
 @pytest.fixture(scope="session")
 def lambda_lifecycle_config() -> Settings:
     """Override it in a conftest.py to give all Lambda environments of a suite their settings:
@@ -149,6 +182,18 @@ _LIFECYCLE_FIXTURES: Final = frozenset(
 )
 
 
+def _http() -> Generator[LambdaHttp, None, None]:
+    """Yield the value of a fixture; where it is asked to, check that all requests were made."""
+    from pytest_lambda_lifecycle.observation.calls.lambda_http import LambdaHttp
+
+    __tracebackhide__ = True
+    try:
+        with LambdaHttp() as http:
+            yield http
+    except AssertionError as missing:
+        pytest.fail(str(missing), pytrace=False)
+
+
 def _lifecycle(
     request: pytest.FixtureRequest, settings: Settings
 ) -> Generator[LambdaLifecycle, None, None]:
@@ -157,6 +202,8 @@ def _lifecycle(
     from pytest_lambda_lifecycle.plugin.fixtures import LambdaLifecycle
 
     __tracebackhide__ = True
+    if "lambda_http" in request.fixturenames and request.scope == "function":
+        request.getfixturevalue("lambda_http")  # it ends later, and answers in shutdowns as well
     config = request.config
     failure_reports = config.stash.setdefault(_reports_key, FailureReports())
     watch = _patch_watch(config)
@@ -314,6 +361,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the timeline and the log of its environments to the report of a failed test."""
     report = yield
+    http = sys.modules.get("pytest_lambda_lifecycle.observation.calls.lambda_http")
+    if report.failed and http is not None:
+        http.note_failed_test()
     failure_reports = item.config.stash.get(_reports_key, None)
     if failure_reports is not None:
         if report.failed:

@@ -622,7 +622,9 @@ class TestLibraries:
                     await client.get("http://api.example.com/")
             def handler(event, context): asyncio.run(reach())
         """)
-        with pytest.raises(NetworkRefused, match=r"GET http://api.example.com/ \(198.51.100.7:80\)"):
+        with pytest.raises(
+            NetworkRefused, match=r"GET http://api.example.com/ \(198.51.100.7:80\)"
+        ):
             env.invoke()
 
     @pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])

@@ -191,7 +191,7 @@ def _are_same(values: list[object], others: list[object]) -> bool:
 def _is_passing(value: object) -> bool:
     """Say whether a value belongs to an environment, a clock or a test, and must not be kept."""
     if type(value) is FunctionType:
-        return "_lambda_spy" in vars(value)
+        return "_lambda_spy" in vars(value) or is_own_value(value)
     return (type(value) is MethodType and is_own_value(value)) or type(
         value
     ).__module__ == "unittest.mock"

@@ -14,6 +14,7 @@ from pytest_lambda_lifecycle.lifecycle.call_events import Call
 from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 from pytest_lambda_lifecycle.observation.calls.hooks import Hook, HookPoint
 from pytest_lambda_lifecycle.observation.calls.lines import FunctionLines
+from pytest_lambda_lifecycle.observation.calls.on_top import LIBRARIES, ON_TOP, TopMock
 from pytest_lambda_lifecycle.observation.present_phase import present_phase
 
 if TYPE_CHECKING:
@@ -154,7 +155,10 @@ class CallRecorder(PhasePart):
         self._expected: list[Any] = []
         """The values of the hooked attributes, unless the test has changed them."""
         self._covers_mocks = False
+        self._on_top: list[TopMock] = []
+        """The mocks that are on top in the phase that runs."""
         world.hook.add(self._executed, *self._points)
+        world.hook.add(self._put_on_top, *LIBRARIES)
 
     # -- hooks ------------------------------------------------------------------------------------
 
@@ -193,9 +197,36 @@ class CallRecorder(PhasePart):
                 else:
                     self._place(hook)
                     self._expected[index] = hook.wrapper
+        if ON_TOP:
+            self._put_mocks_on_top()
+
+    def _put_mocks_on_top(self) -> None:
+        try:
+            for mock in ON_TOP:
+                mock.begin_phase()
+                self._on_top.append(mock)
+        except BaseException:
+            self._take_mocks_off()
+            raise
+
+    def _take_mocks_off(self) -> None:
+        """Take off the mocks that are on top, and all of them even if one raises."""
+        try:
+            while self._on_top:
+                self._on_top.pop().end_phase()
+        except BaseException:
+            self._take_mocks_off()
+            raise
 
     def end_phase(self) -> None:
-        """Uncover the mocks of the test."""
+        """Uncover the mocks of the test, and take off the mocks that are on top."""
+        try:
+            if self._on_top:
+                self._take_mocks_off()
+        finally:
+            self._uncover()
+
+    def _uncover(self) -> None:
         if self._covers_mocks:
             for hook in self._hooks:
                 if hook.over_mock:
@@ -204,6 +235,10 @@ class CallRecorder(PhasePart):
     def _executed(self, module: ModuleType) -> None:
         if CallRecorder.entered is self:
             self._add_hooks(module)
+
+    def _put_on_top(self, module: ModuleType) -> None:
+        for mock in self._on_top:
+            mock.executed(module)
 
     def _add_hooks(self, module: ModuleType) -> None:
         shared = self._world.own(module.__name__) is not module

@@ -1,0 +1,192 @@
+"""The function that is on top of all mocks of `HTTPAdapter.send` during a phase."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any, Final, NamedTuple
+
+from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.part import nothing_to_undo
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.observation.calls.mock_stack import BENEATH, MOCK, mock_of, put_out
+from pytest_lambda_lifecycle.observation.calls.on_top import LIBRARIES, ON_TOP
+from pytest_lambda_lifecycle.observation.calls.recorder import recorder_here
+from pytest_lambda_lifecycle.observation.calls.routing import answer, as_of_copy, named
+
+__all__ = ["Patcher", "TopOfRequests"]
+
+_STARTED: Final = "_lambda_started"
+"""On a mock that function code has started: the line that did so, and the phase."""
+_SEND: Final = "send"
+
+
+class Patcher:
+    """Replaces `HTTPAdapter.send` from start to stop, also if mocks end in another order.
+
+    (`unittest.mock.patch` restores what it has found, whatever is there by then.)
+    """
+
+    def __init__(self, owner: type, send: Any) -> None:  # noqa: ANN401
+        self._owner = owner
+        self._send = send
+        self.temp_original: Any = None
+        """The value beneath; its name is that of `unittest.mock`."""
+
+    def start(self) -> None:
+        """Go in place."""
+        self.temp_original = vars(self._owner)[_SEND]
+        setattr(self._owner, _SEND, self._send)
+
+    def stop(self) -> None:
+        """Go out of the stack."""
+        put_out(self._owner, self._send, self.temp_original)
+
+
+class _Placed(NamedTuple):
+    owner: type
+    send: Any
+
+
+class TopOfRequests:
+    """Goes on top in each phase while a `LambdaHttp` is in force, and asks those in force."""
+
+    def __init__(self, owner: type, mock_class: type) -> None:
+        """``owner`` is `HTTPAdapter`, and ``mock_class`` is `RequestsMock`."""
+        self._owner = owner
+        self._mock_class = mock_class
+        self._in_force: tuple[Any, ...] = ()
+        """The latest comes first."""
+        self._phases: list[list[_Placed]] = []
+        """What is on top, for each of the phases that are nested now."""
+        self._unwatch: Undo = nothing_to_undo
+
+    def add(self, http: Any) -> None:  # noqa: ANN401
+        """Ask a `LambdaHttp` from now on."""
+        if not self._in_force:
+            self._unwatch = self._watch_starts()
+            ON_TOP.append(self)
+        self._in_force = (http, *self._in_force)
+
+    def remove(self, http: Any) -> None:  # noqa: ANN401
+        """Ask it no longer."""
+        self._in_force = tuple(one for one in self._in_force if one is not http)
+        if not self._in_force:
+            ON_TOP.remove(self)
+            self._unwatch()
+
+    def test_failed(self) -> None:
+        """Note in each `LambdaHttp` in force that a test has failed."""
+        for http in self._in_force:
+            http.test_has_failed = True
+
+    # -- phases -----------------------------------------------------------------------------------
+
+    def begin_phase(self) -> None:
+        """Go on top, also in the function's own copy of requests.
+
+        Raises `LifecycleError` for a mock that function code has started since the latest phase, on
+        a thread that goes on.
+        """
+        if not self._phases:
+            mock = mock_of(vars(self._owner)[_SEND])
+            if mock is not None and mock._patcher and vars(mock).get(_STARTED) is not None:
+                _stop(mock)
+                raise _mock_was_left(mock)
+        self._phases.append([self._place(owner) for owner in self._owners()])
+
+    def executed(self, module: ModuleType) -> None:
+        """Go on top in a copy of requests that function code has just imported."""
+        owner = getattr(module, "HTTPAdapter", None)
+        if owner is not None and self._phases:
+            self._phases[-1].append(self._place(owner))
+
+    def end_phase(self) -> None:
+        """Go off; raise `LifecycleError` for a mock that function code has left on top."""
+        left: list[Any] = []
+        for owner, send in reversed(self._phases.pop()):
+            left += _stop_mocks_above(owner, send)
+            put_out(owner, send, vars(send)[BENEATH])
+        if left:
+            raise _mock_was_left(left[0])
+
+    def _owners(self) -> Iterator[type]:
+        yield self._owner
+        for name in LIBRARIES:
+            own = getattr(sys.modules.get(name), "HTTPAdapter", None)
+            if own is not None and own is not self._owner:
+                yield own
+
+    def _place(self, owner: type) -> _Placed:
+        is_copy = owner is not self._owner
+
+        def send(adapter: Any, request: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            __tracebackhide__ = __function_code_above__ = True
+            beneath = vars(send)[BENEATH]
+            if not self._in_force:
+                return beneath(adapter, request, *args, **kwargs)
+            options = named(args, kwargs)
+            if not is_copy:
+                return answer(self._in_force, beneath, None, adapter, request, options)
+            also = vars(self._owner)[_SEND]
+            try:
+                return answer(self._in_force, beneath, also, adapter, request, options)
+            except OSError as error:  # the base class of requests' exceptions
+                own = as_of_copy(error)
+                if own is error:
+                    raise
+            raise own
+
+        vars(send)[BENEATH] = vars(owner)[_SEND]
+        setattr(owner, _SEND, send)
+        return _Placed(owner, send)
+
+    # -- mocks of function code -------------------------------------------------------------------
+
+    def _watch_starts(self) -> Undo:
+        """Note the line of function code that starts a mock; the returned call ends that."""
+        original: Any = vars(self._mock_class)["unbound_on_send"]
+
+        def unbound_on_send(mock: Any) -> Any:  # noqa: ANN401
+            __tracebackhide__ = __function_code_above__ = True
+            recorder = recorder_here()
+            vars(mock)[_STARTED] = recorder.place() if recorder is not None else None
+            return original(mock)
+
+        return patch_attributes((self._mock_class, "unbound_on_send", unbound_on_send))
+
+
+def _stop_mocks_above(owner: type, send: Any) -> list[Any]:  # noqa: ANN401
+    """Stop the mocks of ``responses`` above a function, and return them.
+
+    They have begun in the phase, so function code has started them.
+    """
+    stopped: list[Any] = []
+    while (now := vars(owner)[_SEND]) is not send:
+        mock = mock_of(now)
+        if mock is None or mock._patcher is None or MOCK in vars(now):
+            break
+        _stop(mock)
+        stopped.append(mock)
+    return stopped
+
+
+def _stop(mock: Any) -> None:  # noqa: ANN401
+    """Stop a mock for the function that has started it, without its assertions."""
+    mock._patcher.stop()
+    mock._patcher = None
+
+
+def _mock_was_left(mock: Any) -> LifecycleError:  # noqa: ANN401
+    place = vars(mock).get(_STARTED)
+    where = f" at {place.where}, in {place.phase}," if place is not None else ""
+    kind = f"{type(mock).__module__}.{type(mock).__qualname__}"
+    return LifecycleError(
+        f"function code has started a mock of requests ({kind}){where} and left it in place",
+        "It answers instead of lambda_http, and refuses what lambda_http would answer.  It has "
+        "been stopped.",
+        "Stop it in the phase that starts it (with, @responses.activate), or let the test start "
+        "it.",
+        code="LLC812",
+    )

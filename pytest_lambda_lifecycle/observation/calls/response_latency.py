@@ -57,7 +57,7 @@ def read_timeout(timeout: Any) -> float | None:  # noqa: ANN401
     """
     if isinstance(timeout, tuple):
         timeout = timeout[1] if len(timeout) == 2 else None
-    if hasattr(timeout, "read_timeout") and hasattr(timeout, "clone"):
+    if hasattr(timeout, "start_connect"):
         timeout = timeout.clone()
         timeout.start_connect()  # with a limit in total, urllib3 counts from here
         timeout = timeout.read_timeout

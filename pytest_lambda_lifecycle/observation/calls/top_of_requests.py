@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, Final, NamedTuple
+from weakref import WeakSet
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.part import nothing_to_undo
+from pytest_lambda_lifecycle.isolation.parts.threads import function_thread
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.observation.calls.mock_stack import BENEATH, MOCK, mock_of, put_out
 from pytest_lambda_lifecycle.observation.calls.on_top import LIBRARIES, ON_TOP
-from pytest_lambda_lifecycle.observation.calls.recorder import recorder_here
+from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
 from pytest_lambda_lifecycle.observation.calls.routing import answer, as_of_copy, named
 
 __all__ = ["Patcher", "TopOfRequests"]
 
 _STARTED: Final = "_lambda_started"
-"""On a mock that function code has started: the line that did so, and the phase."""
+"""On a mock that function code has started: the line that did so, and the phase, in words."""
 _SEND: Final = "send"
 
 
@@ -47,6 +50,7 @@ class Patcher:
 class _Placed(NamedTuple):
     owner: type
     send: Any
+    """The function that is on top."""
 
 
 class TopOfRequests:
@@ -61,6 +65,11 @@ class TopOfRequests:
         self._phases: list[list[_Placed]] = []
         """What is on top, for each of the phases that are nested now."""
         self._unwatch: Undo = nothing_to_undo
+        self._left: WeakSet[Any] = WeakSet()
+        """Functions that function code has put on top of ours, as an instrumenting library does.
+
+        They call ours, and stay on top.
+        """
 
     def add(self, http: Any) -> None:  # noqa: ANN401
         """Ask a `LambdaHttp` from now on."""
@@ -75,6 +84,8 @@ class TopOfRequests:
         if not self._in_force:
             ON_TOP.remove(self)
             self._unwatch()
+            if not self._phases:
+                self._take_off_restored()
 
     def test_failed(self) -> None:
         """Note in each `LambdaHttp` in force that a test has failed."""
@@ -91,7 +102,7 @@ class TopOfRequests:
         """
         if not self._phases:
             mock = mock_of(vars(self._owner)[_SEND])
-            if mock is not None and mock._patcher and vars(mock).get(_STARTED) is not None:
+            if mock is not None and mock._patcher and vars(mock).get(_STARTED):
                 _stop(mock)
                 raise _mock_was_left(mock)
         self._phases.append([self._place(owner) for owner in self._owners()])
@@ -107,9 +118,24 @@ class TopOfRequests:
         left: list[Any] = []
         for owner, send in reversed(self._phases.pop()):
             left += _stop_mocks_above(owner, send)
+            if send in self._left:
+                continue
+            now = vars(owner)[_SEND]
+            if now is not send and mock_of(now) is None:
+                with contextlib.suppress(TypeError):  # an object to which there are no references
+                    self._left.add(now)
             put_out(owner, send, vars(send)[BENEATH])
         if left:
             raise _mock_was_left(left[0])
+
+    def _take_off_restored(self) -> None:
+        """Take functions of earlier phases off, which an environment has restored.
+
+        Function code that has patched `HTTPAdapter.send` in Init did so on top of ours.  When the
+        environment leaves, the value from before Init is restored.
+        """
+        while BENEATH in vars(now := vars(self._owner)[_SEND]):
+            setattr(self._owner, _SEND, vars(now)[BENEATH])
 
     def _owners(self) -> Iterator[type]:
         yield self._owner
@@ -119,6 +145,9 @@ class TopOfRequests:
                 yield own
 
     def _place(self, owner: type) -> _Placed:
+        top = vars(owner)[_SEND]
+        if self._left and top in self._left:
+            return _Placed(owner, top)
         is_copy = owner is not self._owner
 
         def send(adapter: Any, request: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -138,7 +167,7 @@ class TopOfRequests:
                     raise
             raise own
 
-        vars(send)[BENEATH] = vars(owner)[_SEND]
+        vars(send)[BENEATH] = top
         setattr(owner, _SEND, send)
         return _Placed(owner, send)
 
@@ -150,11 +179,21 @@ class TopOfRequests:
 
         def unbound_on_send(mock: Any) -> Any:  # noqa: ANN401
             __tracebackhide__ = __function_code_above__ = True
-            recorder = recorder_here()
-            vars(mock)[_STARTED] = recorder.place() if recorder is not None else None
+            vars(mock)[_STARTED] = _place_of_function_code()
             return original(mock)
 
         return patch_attributes((self._mock_class, "unbound_on_send", unbound_on_send))
+
+
+def _place_of_function_code() -> str:
+    """Return the phase and the line of the function code that runs here; ``""`` for the test."""
+    recorder = CallRecorder.entered
+    if recorder is None or not (recorder.runs_function_code() or function_thread() is not None):
+        return ""
+    place = recorder.place()
+    phase = f"in {place.phase}" if place is not None else "between two phases"
+    line = recorder.line()
+    return f" {phase}, at {line}" if line else f" {phase}"
 
 
 def _stop_mocks_above(owner: type, send: Any) -> list[Any]:  # noqa: ANN401
@@ -179,11 +218,10 @@ def _stop(mock: Any) -> None:  # noqa: ANN401
 
 
 def _mock_was_left(mock: Any) -> LifecycleError:  # noqa: ANN401
-    place = vars(mock).get(_STARTED)
-    where = f" at {place.where}, in {place.phase}," if place is not None else ""
+    where = vars(mock).get(_STARTED) or ""
     kind = f"{type(mock).__module__}.{type(mock).__qualname__}"
     return LifecycleError(
-        f"function code has started a mock of requests ({kind}){where} and left it in place",
+        f"function code has started a mock of requests ({kind}){where}, and left it in place",
         "It answers instead of lambda_http, and refuses what lambda_http would answer.  It has "
         "been stopped.",
         "Stop it in the phase that starts it (with, @responses.activate), or let the test start "

@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+import responses
 import sealed
 from shop import app
 
@@ -260,6 +261,16 @@ def test_LLC701(pytestconfig, request, lambda_lifecycle):
     pytestconfig.pluginmanager.register(reporter)
     request.addfinalizer(lambda: pytestconfig.pluginmanager.unregister(reporter))
     lambda_lifecycle(HANDLER).invoke({"id": "1"})
+
+
+def test_LLC811(lambda_http):
+    lambda_http.get("https://config.example/v1", json={"v": 1}, latency_ms=-120)
+
+
+def test_LLC812(env, lambda_http):
+    mock = responses.RequestsMock()
+    env.patch("shop.database.connect", mock.start)
+    env.invoke({"id": "1"})
 
 
 def test_LLC821(env):

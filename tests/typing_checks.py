@@ -7,6 +7,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from responses import BaseResponse, Call
+from responses.registries import OrderedRegistry
 from typing_extensions import assert_type
 
 import pytest_lambda_lifecycle
@@ -20,6 +22,7 @@ from pytest_lambda_lifecycle import (
     Invocation,
     InvokeStart,
     LambdaClock,
+    LambdaHttp,
     LambdaLifecycle,
     LifecycleWarning,
     Phase,
@@ -140,3 +143,16 @@ def the_errors(error: FunctionError) -> None:
     assert warning
     assert_type(pytest_lambda_lifecycle.__version__, str)
     pytest_lambda_lifecycle.NoSuchName  # type: ignore[attr-defined]  # noqa: B018  # pyright: ignore
+
+
+def http(lambda_http: LambdaHttp) -> None:
+    url = "https://config.example/v1"
+    assert_type(lambda_http.add("GET", url, json={"v": 1}, latency_ms=120), BaseResponse)
+    assert_type(lambda_http.get(url, json={"v": 1}, latency_ms=0.5), BaseResponse)
+    assert_type(lambda_http.upsert("GET", url, status=503, latency_ms=120), BaseResponse)
+    assert_type(lambda_http.add_callback("GET", url, lambda _: (200, {}, "x")), BaseResponse)
+    assert_type(lambda_http.calls[0], Call)
+    lambda_http.assert_all_requests_are_fired = True
+    lambda_http.response_callback = lambda response: response
+    with LambdaHttp(registry=OrderedRegistry) as entered:
+        assert_type(entered, LambdaHttp)

@@ -301,7 +301,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
         item.stash[_entered_key] = None
         item.config.stash[_item_key] = None
         watch = item.config.stash.get(_watch_key, None)
-        if "pytest_lambda_lifecycle.environment.execution_environment" in sys.modules:
+        if not _CHANGES_THE_PROCESS.isdisjoint(sys.modules):
             _sweep(None if watch is None else watch.variables)
         if watch is not None:
             watch.end()
@@ -322,6 +322,15 @@ def _one_phase(item: pytest.Item) -> Generator[None, Any, Any]:
         module = sys.modules.get("pytest_lambda_lifecycle.isolation.stage")
         if module is not None:
             item.stash[_entered_key] = module.stage.leave()
+
+
+_CHANGES_THE_PROCESS: Final = frozenset(
+    {
+        "pytest_lambda_lifecycle.environment.execution_environment",
+        "pytest_lambda_lifecycle.observation.calls.lambda_http",
+    }
+)
+"""A test has used one of the fixtures once these are imported."""
 
 
 def _sweep(variables: Mapping[str, str] | None) -> None:

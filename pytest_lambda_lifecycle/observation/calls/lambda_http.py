@@ -103,13 +103,13 @@ class LambdaHttp(RequestsMock):
         span_us = _span_us(latency_ms, method)
         return _slow(super().add(method, url, body, adding_headers, *args, **kwargs), span_us)
 
-    delete = partialmethod(add, "DELETE")
-    get = partialmethod(add, "GET")
-    head = partialmethod(add, "HEAD")
-    options = partialmethod(add, "OPTIONS")
-    patch = partialmethod(add, "PATCH")
-    post = partialmethod(add, "POST")
-    put = partialmethod(add, "PUT")
+    delete: partialmethod[BaseResponse] = partialmethod(add, "DELETE")
+    get: partialmethod[BaseResponse] = partialmethod(add, "GET")
+    head: partialmethod[BaseResponse] = partialmethod(add, "HEAD")
+    options: partialmethod[BaseResponse] = partialmethod(add, "OPTIONS")
+    patch: partialmethod[BaseResponse] = partialmethod(add, "PATCH")
+    post: partialmethod[BaseResponse] = partialmethod(add, "POST")
+    put: partialmethod[BaseResponse] = partialmethod(add, "PUT")
 
     def replace(
         self,

@@ -12,7 +12,7 @@ from weakref import WeakSet
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.part import nothing_to_undo
 from pytest_lambda_lifecycle.isolation.parts.threads import function_thread
-from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.isolation.patching import Undo, note_later_patch, patch_attributes
 from pytest_lambda_lifecycle.observation.calls.mock_stack import BENEATH, MOCK, mock_of, put_out
 from pytest_lambda_lifecycle.observation.calls.on_top import LIBRARIES, ON_TOP
 from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
@@ -43,8 +43,9 @@ class Patcher:
         setattr(self._owner, _SEND, self._send)
 
     def stop(self) -> None:
-        """Go out of the stack."""
+        """Go out of the stack; a tool that has saved the function may still restore it."""
         put_out(self._owner, self._send, self.temp_original)
+        note_later_patch(self._owner, _SEND, self._send, self.temp_original)
 
 
 class _Placed(NamedTuple):

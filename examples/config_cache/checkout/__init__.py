@@ -1,0 +1,1 @@
+"""Adds tax to prices, by rates that a configuration service has."""

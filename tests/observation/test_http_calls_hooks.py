@@ -2,7 +2,10 @@
 
 import functools
 import shutil
+import subprocess
 import sys
+import textwrap
+import time
 from http.client import HTTPConnection
 from pathlib import Path
 from unittest import mock
@@ -337,8 +340,6 @@ def test_a_call_that_the_timeout_cuts_is_recorded(environment, server):
 
 
 def _sleeps(*args, **kwargs):
-    import time
-
     time.sleep(5)
 
 
@@ -388,6 +389,52 @@ def test_a_mock_that_wraps_a_hooked_method_sees_one_call(environment, server):
         env.invoke({"port": server.server_port})
     assert putrequest.call_count == 2
     assert statuses(env) == [200, 200]
+
+
+def test_a_spy_on_a_hooked_method_sees_each_request_once(environment):
+    env = environment(REQUESTS)
+    spy = env.spy("requests.Session.send")
+    with responses.RequestsMock() as others:
+        others.get(URL)
+        for _ in range(3):
+            env.invoke({"url": URL})
+    assert spy.count() == 3
+    assert statuses(env) == [200, 200, 200]
+
+
+def test_a_patch_of_the_environment_answers_and_the_call_is_matched(environment):
+    env = environment(REQUESTS)
+    env.patch("requests.Session.send", lambda self, request, **options: answer(206))
+    env.invoke({"url": URL})
+    assert [(call.status, call.matched) for call in env.http_calls] == [(206, True)]
+
+
+def test_a_library_that_the_function_is_the_first_to_import_is_hooked(write, server, tmp_path):
+    write("app.py", REQUESTS)
+    script = f"""
+        import sys
+        from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
+        assert not {{"requests", "urllib3", "http.client"}} & set(sys.modules)
+        config = FunctionConfig("app.handler", code_dir={str(tmp_path / "task")!r})
+        env = ExecutionEnvironment(config)
+        for _ in range(2):
+            env.invoke({{"url": "{server.url}/a"}})
+        print([(str(call), call.status, call.matched, call.where) for call in env.http_calls])
+        env.close()
+        import requests, urllib3, http.client
+        for function, file in (
+            (requests.Session.send, "sessions.py"),
+            (urllib3.HTTPConnectionPool.urlopen, "connectionpool.py"),
+            (urllib3.Retry.increment, "retry.py"),
+            (http.client.HTTPConnection.putrequest, "client.py"),
+        ):
+            assert function.__code__.co_filename.endswith(file), function
+    """
+    output = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], check=True, capture_output=True, text=True
+    ).stdout
+    call = (f"GET {server.url}/a", 200, False, "app.py:4")
+    assert output.splitlines()[-1] == str([call, call])
 
 
 def test_a_recorder_of_cassettes_that_sends_is_no_mock(environment, server, tmp_path):

@@ -51,12 +51,13 @@ class HookPoint(NamedTuple):
 
 
 def _class_in(module: ModuleType, name: str) -> Any:  # noqa: ANN401
-    """Return a class of a library, also while another class is in the place of its name.
+    """Return a class of a library, also while a mock is in the place of its name.
 
-    vcrpy puts one there in the place of `http.client.HTTPConnection`, and sends by the real one.
+    vcrpy puts another class in the place of `http.client.HTTPConnection`, and sends by the real
+    one.
     """
     found = getattr(module, name, None)
-    if isinstance(found, type) and found.__qualname__ != name:
+    if not isinstance(found, type) or found.__qualname__ != name:
         for one in object.__subclasses__():
             if one.__qualname__ == name and one.__module__ == module.__name__:
                 return one

@@ -182,6 +182,7 @@ class Assembly:
             conductor=lambda: view.conductor(),
             runs_function_code=lambda: process.runs_here() or function_thread() is process,
             folders=self._import_path,
+            started=self._threads.where,
             own_address=lambda: endpoint.address,
             set_by_function=self._namespaces.set_by_function,
         )

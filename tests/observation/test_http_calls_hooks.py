@@ -297,6 +297,23 @@ def test_a_worker_that_runs_a_function_of_a_library_shows_the_line_that_waits(en
     ]
 
 
+def test_a_thread_that_runs_a_function_of_a_library_shows_the_line_that_has_started_it(
+    environment, server
+):
+    env = environment(
+        """
+        import requests, threading
+        def handler(event, context):
+            thread = threading.Thread(target=requests.get, args=(event["url"] + "/a",))
+            thread.start()
+            event.update(x=1)
+            thread.join()
+        """
+    )
+    env.invoke({"url": server.url})
+    assert [call.where for call in env.http_calls] == ["app.py:5"]
+
+
 def test_a_thread_that_outlives_its_invoke_is_recorded_with_the_one_in_which_it_calls(
     environment, server
 ):

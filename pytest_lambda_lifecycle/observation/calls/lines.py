@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,18 +37,26 @@ class FunctionLines:
     that loop are looked at.
     """
 
-    def __init__(self, world: World, folders: Iterable[str]) -> None:
+    def __init__(
+        self, world: World, folders: Iterable[str], started: Mapping[threading.Thread, str]
+    ) -> None:
+        """``started`` has the file and line that has started each thread of the function."""
         self._world = world
         self._folders = tuple(f"{folder}/" for folder in folders)
+        self._started = started
 
     def innermost(self) -> str:
         """Return the innermost line, as ``"shop/app.py:12"``; ``""`` if there is none.
 
-        A thread without a line of function code shows the line at which the phase is now.
+        A thread without a line of function code shows the line that has started it, and one of an
+        executor shows the line at which the phase is now.
         """
         frame = self._find(_getframe(1))
-        if frame is None and stage.thread is not None:
-            frame = self._find(_current_frames().get(stage.thread))
+        if frame is None:
+            started = self._started.get(threading.current_thread(), "")
+            if started.startswith(self._folders):
+                return self._shown(started)
+            frame = self._find(_current_frames().get(stage.thread or 0))
         if frame is None:
             return ""
         return f"{self._shown(frame.f_code.co_filename)}:{frame.f_lineno}"

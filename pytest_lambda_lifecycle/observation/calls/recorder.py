@@ -18,6 +18,9 @@ from pytest_lambda_lifecycle.observation.calls.on_top import LIBRARIES, ON_TOP, 
 from pytest_lambda_lifecycle.observation.present_phase import present_phase
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping
+
     from pytest_lambda_lifecycle.clock.clock import Clock
     from pytest_lambda_lifecycle.conductor.conductor import Conductor
     from pytest_lambda_lifecycle.isolation.modules.world import World
@@ -130,11 +133,13 @@ class CallRecorder(PhasePart):
         conductor: Callable[[], Conductor | None],
         runs_function_code: Callable[[], bool],
         folders: Iterable[str],
+        started: Mapping[threading.Thread, str],
         own_address: Callable[[], str],
         set_by_function: Callable[[Any, str, Any], bool],
     ) -> None:
         """``folders`` are those of function code: the task root and the layers.
 
+        ``started`` has the file and line that has started each thread of the function.
         ``own_address`` returns the ``host:port`` of the environment's own APIs.
         ``set_by_function`` says whether function code has set an attribute to a value.
         """
@@ -143,7 +148,7 @@ class CallRecorder(PhasePart):
         self.runs_function_code = runs_function_code
         self._world = world
         self._conductor = conductor
-        self._lines = FunctionLines(world, folders)
+        self._lines = FunctionLines(world, folders, started)
         self._own_address = own_address
         self._set_by_function = set_by_function
         self._points: dict[str, list[HookPoint]] = {}

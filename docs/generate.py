@@ -281,7 +281,7 @@ VERDICTS: Final = ("exact", "approximated", "not simulated")
 FIDELITY_PAGES: Final = (
     "init invoke errors-and-exits time-limits freeze-reset-shutdown time handler json context "
     "logging platform-lines variables modules process snap-start extensions apis-and-telemetry "
-    "limits outside-an-environment recorded-cases"
+    "limits calls outside-an-environment recorded-cases"
 ).split()
 """The pages below ``docs/fidelity``, in the order of the index."""
 

@@ -790,6 +790,23 @@ def test_a_callback_that_invokes_the_environment_again_is_refused(environment, h
     assert env.invoke({"url": URL}).payload == "x"
 
 
+def test_a_callback_may_end_the_mock_and_start_another(environment):
+    http, other = LambdaHttp(), LambdaHttp()
+
+    def swap(request):
+        http.stop()
+        other.start()
+        return 200, {}, "first"
+
+    with http:
+        http.add_callback("GET", URL, swap)
+        other.get(URL, body="second")
+        env = environment(WARM)
+        assert env.invoke({"url": URL}).payload == "first"
+        assert env.invoke({"url": URL}).payload == "second"
+        other.stop()
+
+
 def test_a_callback_may_make_requests_of_its_own(environment, http):
     http.get(URL, body="inner")
     http.add_callback("GET", "https://outer.example/", lambda _: (200, {}, requests.get(URL).text))
@@ -915,6 +932,31 @@ def test_a_mock_inside_a_phase_answers_while_it_is_in_force(environment, http):
     for fresh in ((), ("responses",)):
         env = environment(handler="app.handler", fresh_packages=fresh)
         assert env.invoke({"url": URL}).payload == ["function", "lambda_http"]
+
+
+def test_spies_on_the_adapter_see_requests_that_are_answered(environment, clock, http):
+    http.get(URL, body="config")
+    env = environment(APP)
+    spy = env.spy("requests.adapters.HTTPAdapter.send")
+    env.latency("requests.adapters.HTTPAdapter.send", 30)
+    env.invoke({})
+    with pytest.raises(FunctionError):
+        env.invoke({"url": "https://none.example/"})
+    assert spy.phases == ["init", "invoke"]
+    assert spy.calls[0].args[0].url == URL
+    assert spy.calls[0].result.text == "config"
+    assert isinstance(spy.last.exception, requests.ConnectionError)
+    assert env.init.duration_ms == 30
+    env.close()
+
+
+def test_a_function_that_is_called_after_its_mock_has_ended_passes_requests_on(server):
+    with LambdaHttp() as http:
+        late = vars(HTTPAdapter)["send"]
+        http.get(server, body="mocked")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HTTPAdapter, "send", late)
+        assert requests.get(server).text == "real"
 
 
 # -- copies of requests ----------------------------------------------------------------------------

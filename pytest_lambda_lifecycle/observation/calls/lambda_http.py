@@ -15,7 +15,7 @@ import copy
 from collections.abc import Callable, Iterable, Sequence
 from functools import partialmethod
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import responses
 from requests import exceptions
@@ -84,6 +84,7 @@ class LambdaHttp(RequestsMock):
             tuple(passthru_prefixes),
             registry=registry,
         )
+        self._latest: Patcher | None = None
         self.test_has_failed = False
         """A failed test needs no second error about requests that it has not made."""
 
@@ -155,10 +156,10 @@ class LambdaHttp(RequestsMock):
     def start(self) -> None:
         """Begin to answer requests, as `RequestsMock.start` does."""
         if self._patcher is None:
-            patcher: Any = Patcher(HTTPAdapter, self.unbound_on_send())
+            self._latest = patcher = Patcher(HTTPAdapter, self.unbound_on_send())
             self.test_has_failed = False
             patcher.start()
-            self._patcher = patcher
+            self._patcher = cast("Any", patcher)
             _top.add(self)
 
     def stop(self, allow_assert: bool = True) -> None:
@@ -201,9 +202,10 @@ class LambdaHttp(RequestsMock):
 
         def send(adapter: Any, request: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             __tracebackhide__ = __function_code_above__ = True
-            beneath = getattr(self._patcher, "temp_original", None)
-            mocks = (self,) if self._patcher is not None else ()
-            return answer(mocks, beneath, None, adapter, request, named(args, kwargs))
+            beneath = patcher.temp_original if (patcher := self._latest) else self._real_send
+            if self._patcher is None:  # a tool has restored this function late
+                return beneath(adapter, request, *args, **kwargs)
+            return answer((self,), beneath, None, adapter, request, named(args, kwargs))
 
         vars(send)[MOCK] = self
         return send

@@ -91,9 +91,7 @@ def answer(
             return below.bottom(adapter, request, **options)
         finally:
             _ASKED.reset(token)
-    first = next(iter([*mocks, *(one.mock for one in unmatched)]), None)
-    if first is None:  # every mock has ended
-        return below.bottom(adapter, request, **options)
+    first = mocks[0] if mocks else unmatched[0].mock
     raise _refusal(first, adapter, request, options, unmatched)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 from weakref import WeakSet
@@ -52,6 +52,8 @@ class _Placed(NamedTuple):
     owner: type
     send: Any
     """The function that is on top."""
+    spied: Any
+    """The function that was there, if spies of the environment are on it; else None."""
 
 
 class TopOfRequests:
@@ -117,7 +119,7 @@ class TopOfRequests:
     def end_phase(self) -> None:
         """Go off; raise `LifecycleError` for a mock that function code has left on top."""
         left: list[Any] = []
-        for owner, send in reversed(self._phases.pop()):
+        for owner, send, spied in reversed(self._phases.pop()):
             left += _stop_mocks_above(owner, send)
             if send in self._left:
                 continue
@@ -125,7 +127,7 @@ class TopOfRequests:
             if now is not send and mock_of(now) is None:
                 with contextlib.suppress(TypeError):  # an object to which there are no references
                     self._left.add(now)
-            put_out(owner, send, vars(send)[BENEATH])
+            put_out(owner, send, spied or vars(send)[BENEATH])
         if left:
             raise _mock_was_left(left[0])
 
@@ -148,29 +150,44 @@ class TopOfRequests:
     def _place(self, owner: type) -> _Placed:
         top = vars(owner)[_SEND]
         if self._left and top in self._left:
-            return _Placed(owner, top)
+            return _Placed(owner, top, None)
+        probes, beneath = _spies_on(top)
         is_copy = owner is not self._owner
 
         def send(adapter: Any, request: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             __tracebackhide__ = __function_code_above__ = True
-            beneath = vars(send)[BENEATH]
-            if not self._in_force:
-                return beneath(adapter, request, *args, **kwargs)
-            options = named(args, kwargs)
-            if not is_copy:
-                return answer(self._in_force, beneath, None, adapter, request, options)
-            also = vars(self._owner)[_SEND]
-            try:
-                return answer(self._in_force, beneath, also, adapter, request, options)
-            except OSError as error:  # the base class of requests' exceptions
-                own = as_of_copy(error)
-                if own is error:
-                    raise
-            raise own
+            beneath, options = vars(send)[BENEATH], named(args, kwargs)
+            with _Recorded(probes, request, options) as recorded:
+                if not self._in_force:
+                    response = beneath(adapter, request, **options)
+                elif is_copy:
+                    response = self._answer_copy(beneath, adapter, request, options)
+                else:
+                    response = answer(self._in_force, beneath, None, adapter, request, options)
+                recorded.result = response
+            return response
 
-        vars(send)[BENEATH] = top
+        vars(send).update({BENEATH: beneath, "__wrapped__": top})
         setattr(owner, _SEND, send)
-        return _Placed(owner, send)
+        return _Placed(owner, send, top if probes else None)
+
+    def _answer_copy(
+        self,
+        beneath: Any,  # noqa: ANN401
+        adapter: Any,  # noqa: ANN401
+        request: Any,  # noqa: ANN401
+        options: dict[str, Any],
+    ) -> Any:  # noqa: ANN401
+        """Answer a request that the function's own copy of requests makes."""
+        __tracebackhide__ = __function_code_above__ = True
+        also = vars(self._owner)[_SEND]
+        try:
+            return answer(self._in_force, beneath, also, adapter, request, options)
+        except OSError as error:  # the base class of requests' exceptions
+            own = as_of_copy(error)
+            if own is error:
+                raise
+        raise own
 
     # -- mocks of function code -------------------------------------------------------------------
 
@@ -184,6 +201,35 @@ class TopOfRequests:
             return original(mock)
 
         return patch_attributes((self._mock_class, "unbound_on_send", unbound_on_send))
+
+
+class _Recorded:
+    """Records a call for spies of the environment, which lie beneath the function on top."""
+
+    __slots__ = ("_calls", "result")
+
+    def __init__(self, probes: Sequence[Any], request: Any, options: dict[str, Any]) -> None:  # noqa: ANN401
+        self._calls = [probe.record((request,), options) for probe in probes]
+        self.result: Any = None
+
+    def __enter__(self) -> _Recorded:
+        return self
+
+    def __exit__(self, kind: object, exception: BaseException | None, traceback: object) -> None:
+        for call in self._calls:
+            if call is not None:
+                call.result, call.exception = self.result, exception
+
+
+def _spies_on(send: Any) -> tuple[list[Any], Any]:  # noqa: ANN401
+    """Return the probes of `env.spy` and `env.latency` on a function, and the function beneath."""
+    probes: list[Any] = []
+    while (mark := (getattr(send, "__dict__", None) or {}).get("_lambda_spy")) is not None:
+        if mark[1] != id(send):
+            break
+        probes.append(mark[0])
+        send = vars(send)["__wrapped__"]
+    return probes, send
 
 
 def _place_of_function_code() -> str:

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import metadata
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import requests
@@ -296,6 +297,36 @@ def test_they_may_end_in_the_order_in_which_they_began(environment, other, first
     env.invoke({})
     for context in contexts:
         context.__exit__(None, None, None)
+
+
+def test_a_spy_of_the_test_beneath_is_no_mock_that_could_answer(environment):
+    spy = mock.patch.object(HTTPAdapter, "send", autospec=True, side_effect=HTTPAdapter.send)
+    with spy, LambdaHttp(), pytest.raises(FunctionError, match="Connection refused by Responses"):
+        environment(WARM).invoke({"url": "http://localhost.localdomain/"})
+
+
+def test_a_spy_of_the_test_sees_requests_that_pass(environment, server):
+    spy = mock.patch.object(HTTPAdapter, "send", autospec=True, side_effect=HTTPAdapter.send)
+    with spy as seen, LambdaHttp() as http:
+        http.add_passthru(server)
+        assert environment(WARM).invoke({"url": server}).payload == "real"
+        assert seen.call_count == 1
+
+
+def test_an_unmatched_request_goes_down_once(environment, http):
+    """A function of the test may call the mock on which it was put."""
+    http.get(URL, body="config")
+    outer = mock.patch.object(HTTPAdapter, "send", autospec=True, side_effect=HTTPAdapter.send)
+    with outer as seen:
+        env = environment(WARM)
+        with pytest.raises(FunctionError, match="Connection refused by Responses"):
+            env.invoke({"url": "http://none.example/"})
+        assert env.invoke({"url": URL}).payload == "config"
+    assert [type(call.response) for call in http.calls] == [
+        requests.ConnectionError,
+        requests.Response,
+    ]
+    assert seen.call_count == 0
 
 
 @mock_aws

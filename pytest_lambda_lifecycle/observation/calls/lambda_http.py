@@ -27,7 +27,7 @@ from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.lifecycle.redaction import redacted_text
-from pytest_lambda_lifecycle.observation.calls.mock_stack import MOCK
+from pytest_lambda_lifecycle.observation.calls.mock_stack import MOCK, mark
 from pytest_lambda_lifecycle.observation.calls.response_latency import (
     latency_us,
     pass_time,
@@ -55,8 +55,8 @@ class LambdaHttp(RequestsMock):
             http.get("https://config.example/v1", json={"v": 1})
             env.invoke()
 
-    It answers ``requests`` and what is built on it.  ``httpx`` and ``aiohttp`` are not: they need
-    a mock of their own (respx, pytest-httpx, aioresponses).
+    It answers ``requests`` and what is built on it.  It does not answer ``httpx`` and ``aiohttp``,
+    which need a mock of their own (respx, pytest-httpx, aioresponses), nor boto3 (moto).
 
     It has all methods of its base class.  Methods that register a response take ``latency_ms``: how
     long the response takes, in virtual time under ``lambda_clock``.  A client with a shorter read
@@ -207,7 +207,7 @@ class LambdaHttp(RequestsMock):
                 return beneath(adapter, request, *args, **kwargs)
             return answer((self,), beneath, None, adapter, request, named(args, kwargs))
 
-        vars(send)[MOCK] = self
+        mark(send, MOCK, self)
         return send
 
     def _find_match(self, request: PreparedRequest) -> tuple[Any, list[str]]:

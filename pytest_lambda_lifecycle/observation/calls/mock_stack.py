@@ -12,12 +12,12 @@ from typing import Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.isolation.patching import note_later_patch
 
-__all__ = ["BENEATH", "MOCK", "Below", "mock_of", "mocks_below", "put_out"]
+__all__ = ["BENEATH", "MOCK", "Below", "mark", "marked", "mock_of", "mocks_below", "put_out"]
 
-BENEATH: Final = "_lambda_beneath"
-"""In the namespace of a function that is on top for a phase: the value beneath it."""
-MOCK: Final = "_lambda_mock"
-"""In the namespace of a function that a `LambdaHttp` has put in place: that object."""
+BENEATH: Final = "_lambda_http_beneath"
+"""The mark of a function that is on top for a phase: the value beneath it."""
+MOCK: Final = "_lambda_http"
+"""The mark of a function that a `LambdaHttp` has put in place: that object."""
 NAME: Final = "send"
 
 
@@ -39,12 +39,26 @@ class Below(NamedTuple):
         return bottom is None or str(space.get("__name__", "")).endswith("requests.adapters")
 
 
+def mark(send: Any, name: str, value: Any) -> None:  # noqa: ANN401
+    """Mark a function.
+
+    `functools.wraps` copies marks, so the identity tells the function from one that wraps it.
+    """
+    vars(send)[name] = value, id(send)
+
+
+def marked(send: Any, name: str) -> Any:  # noqa: ANN401
+    """Return the value of a mark; None without one."""
+    value, owner = (getattr(send, "__dict__", None) or {}).get(name, (None, 0))
+    return value if owner == id(send) else None
+
+
 def mock_of(send: Any) -> Any:  # noqa: ANN401
     """Return the mock of ``responses`` that has made a function; None for any other function."""
-    space = getattr(send, "__dict__", None) or {}
-    if MOCK in space:
-        return space[MOCK]
-    if type(send) is not FunctionType or send.__module__.rpartition(".")[2] != "responses":
+    http = marked(send, MOCK)
+    if http is not None:
+        return http
+    if type(send) is not FunctionType or send.__globals__.get("__name__") != "responses":
         return None
     cells = dict(zip(send.__code__.co_freevars, send.__closure__ or (), strict=True))
     mock = cells["self"].cell_contents if "self" in cells else None
@@ -68,8 +82,8 @@ def mocks_below(send: Any) -> Below:  # noqa: ANN401
                 if one is not None and one not in mocks:
                     mocks.append(one)
             send = value_beneath(mock)
-        elif BENEATH in (getattr(send, "__dict__", None) or {}):
-            send = vars(send)[BENEATH]
+        elif (beneath := marked(send, BENEATH)) is not None:
+            send = beneath
         else:
             bottom = send if bottom is None else bottom
             send = _wrapped(send)
@@ -96,13 +110,13 @@ def put_out(owner: type, send: Any, original: Any) -> None:  # noqa: ANN401
     seen: set[int] = set()
     while now is not None and id(now) not in seen:
         seen.add(id(now))
-        space = getattr(now, "__dict__", None) or {}
         mock = mock_of(now)
-        if BENEATH in space:
-            if space[BENEATH] is send:
-                space[BENEATH] = original
-                return
-            now = space[BENEATH]
+        beneath = marked(now, BENEATH)
+        if beneath is send:
+            mark(now, BENEATH, original)
+            return
+        if beneath is not None:
+            now = beneath
         elif mock is None:
             break
         elif value_beneath(mock) is send:
@@ -114,9 +128,13 @@ def put_out(owner: type, send: Any, original: Any) -> None:  # noqa: ANN401
 
 
 def _wrapped(send: Any) -> Any:  # noqa: ANN401
-    """Return the function that an instrumenting library has wrapped; None for other functions."""
+    """Return the function that an instrumenting library or a spy calls; None for others."""
+    space = getattr(send, "__dict__", None) or {}
     if type(send) is FunctionType:
-        return None if "mock" in vars(send) else vars(send).get("__wrapped__")
+        if "mock" in space:  # `create_autospec`, of which `mocker.spy` makes use
+            effect = getattr(space["mock"], "side_effect", None)
+            return effect if type(effect) is FunctionType else None
+        return space.get("__wrapped__")
     if type(send).__module__.partition(".")[0] == "wrapt" or hasattr(type(send), "__wrapped__"):
         return getattr(send, "__wrapped__", None)
     return None

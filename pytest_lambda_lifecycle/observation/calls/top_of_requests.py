@@ -13,7 +13,14 @@ from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.part import nothing_to_undo
 from pytest_lambda_lifecycle.isolation.parts.threads import function_thread
 from pytest_lambda_lifecycle.isolation.patching import Undo, note_later_patch, patch_attributes
-from pytest_lambda_lifecycle.observation.calls.mock_stack import BENEATH, MOCK, mock_of, put_out
+from pytest_lambda_lifecycle.observation.calls.mock_stack import (
+    BENEATH,
+    MOCK,
+    mark,
+    marked,
+    mock_of,
+    put_out,
+)
 from pytest_lambda_lifecycle.observation.calls.on_top import LIBRARIES, ON_TOP
 from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
 from pytest_lambda_lifecycle.observation.calls.routing import answer, as_of_copy, named
@@ -127,7 +134,7 @@ class TopOfRequests:
             if now is not send and mock_of(now) is None:
                 with contextlib.suppress(TypeError):  # an object to which there are no references
                     self._left.add(now)
-            put_out(owner, send, spied or vars(send)[BENEATH])
+            put_out(owner, send, spied or marked(send, BENEATH))
         if left:
             raise _mock_was_left(left[0])
 
@@ -137,8 +144,8 @@ class TopOfRequests:
         Function code that has patched `HTTPAdapter.send` in Init did so on top of ours.  When the
         environment leaves, the value from before Init is restored.
         """
-        while BENEATH in vars(now := vars(self._owner)[_SEND]):
-            setattr(self._owner, _SEND, vars(now)[BENEATH])
+        while (beneath := marked(vars(self._owner)[_SEND], BENEATH)) is not None:
+            setattr(self._owner, _SEND, beneath)
 
     def _owners(self) -> Iterator[type]:
         yield self._owner
@@ -156,7 +163,7 @@ class TopOfRequests:
 
         def send(adapter: Any, request: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             __tracebackhide__ = __function_code_above__ = True
-            beneath, options = vars(send)[BENEATH], named(args, kwargs)
+            beneath, options = marked(send, BENEATH), named(args, kwargs)
             with _Recorded(probes, request, options) as recorded:
                 if not self._in_force:
                     response = beneath(adapter, request, **options)
@@ -167,7 +174,8 @@ class TopOfRequests:
                 recorded.result = response
             return response
 
-        vars(send).update({BENEATH: beneath, "__wrapped__": top})
+        mark(send, BENEATH, beneath)
+        vars(send)["__wrapped__"] = top
         setattr(owner, _SEND, send)
         return _Placed(owner, send, top if probes else None)
 
@@ -251,7 +259,7 @@ def _stop_mocks_above(owner: type, send: Any) -> list[Any]:  # noqa: ANN401
     stopped: list[Any] = []
     while (now := vars(owner)[_SEND]) is not send:
         mock = mock_of(now)
-        if mock is None or mock._patcher is None or MOCK in vars(now):
+        if mock is None or mock._patcher is None or marked(now, MOCK) is not None:
             break
         _stop(mock)
         stopped.append(mock)

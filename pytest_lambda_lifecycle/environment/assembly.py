@@ -40,7 +40,7 @@ from pytest_lambda_lifecycle.isolation.modules.fresh_packages import EVERY, fres
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep
 from pytest_lambda_lifecycle.isolation.modules.search_path import SearchPath
 from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
-from pytest_lambda_lifecycle.isolation.modules.world import World
+from pytest_lambda_lifecycle.isolation.modules.world import Replacements, World
 from pytest_lambda_lifecycle.isolation.parts.children import MULTIPROCESSING, Children
 from pytest_lambda_lifecycle.isolation.parts.environ import Variables
 from pytest_lambda_lifecycle.isolation.parts.event_loop import EventLoop
@@ -56,7 +56,7 @@ from pytest_lambda_lifecycle.isolation.parts.tmp import OUTSIDE_TMP, EphemeralSt
 from pytest_lambda_lifecycle.isolation.parts.values import Values
 from pytest_lambda_lifecycle.isolation.parts.warnings_filters import WarningsFilters
 from pytest_lambda_lifecycle.isolation.parts.working_directory import WorkingDirectory
-from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored
+from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored, SharedChange
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
@@ -127,7 +127,12 @@ class Assembly:
         fresh = fresh_rule(frozenset(config.fresh_packages))
         self.world = World(import_path, fresh=fresh, keep=keep)
         self._search_path = SearchPath(import_path)
-        self._namespaces = SharedNamespaces(self.world.hook, self.world.own)
+        timeline, now_us = self._timeline, self._clock.now_us
+        self._namespaces = SharedNamespaces(
+            self.world.hook,
+            self.world.own,
+            lambda target: timeline.append(SharedChange(now_us(), target)),
+        )
         self._patches = Patches(self.world, config.handler)
         _warn_of_unknown(config, self.world)
 
@@ -226,7 +231,6 @@ class Assembly:
             self._children,
             Values(process.runs_here),
             self.storage,
-            self._namespaces,
             Exits(
                 in_phase=process.runs_here,
                 is_function_code=partial(_is_function_code, world),
@@ -234,7 +238,9 @@ class Assembly:
                 ended=partial(setattr, process, "exit_code"),
                 ignored=recorder.atexit_ignored,
             ),
-            self._patches,  # last, so that a spy sees calls of the stand-ins above as well
+            Replacements(world),
+            self._patches,  # so late that a spy sees calls of the stand-ins above as well
+            self._namespaces,  # last: what it finds in shared modules is not restored yet
         ]
         process.furnish(parts, alarm=self._alarm, streams=streams)
 

@@ -7,9 +7,17 @@ import sys
 import sysconfig
 from functools import lru_cache
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
-__all__ = ["folder_of", "folder_of_module", "inside", "is_installed", "is_source_under", "real"]
+__all__ = [
+    "folder_of",
+    "folder_of_module",
+    "inside",
+    "is_installed",
+    "is_source_under",
+    "namespace_of",
+    "real",
+]
 
 _PACKAGE_FOLDERS: Final = frozenset({"site-packages", "dist-packages"})
 
@@ -45,14 +53,31 @@ def is_installed(directory: str) -> bool:
     return any(inside(directory, folder) for folder in _interpreter_folders())
 
 
-def folder_of_module(module: ModuleType) -> str | None:
+_namespace_of: Final[Any] = vars(ModuleType)["__dict__"].__get__
+
+
+def namespace_of(module: object) -> dict[str, Any] | None:
+    """Return the namespace of an entry of `sys.modules`, or None if it is no module.
+
+    Anything may lie there, and its class may raise on every access, or import something.
+    """
+    if issubclass(type(module), ModuleType):
+        namespace = _namespace_of(module)
+    else:
+        try:
+            namespace = object.__getattribute__(module, "__dict__")
+        except Exception:
+            return None
+    return namespace if type(namespace) is dict else None
+
+
+def folder_of_module(module: object) -> str | None:
     """Return the real folder that a module was loaded from.
 
     None if there is none: the module is built in, or was made by hand.
     """
-    try:
-        namespace = module.__dict__
-    except AttributeError:  # anything may sit in sys.modules
+    namespace = namespace_of(module)
+    if namespace is None:
         return None
     file = namespace.get("__file__")
     if isinstance(file, str):

@@ -35,6 +35,8 @@ __all__ = [
     "EARLIER_PATCHES",
     "Undo",
     "apply_again",
+    "is_genuine",
+    "is_of_test",
     "note_later_patch",
     "patch_attributes",
     "sweep",
@@ -106,9 +108,9 @@ class _AppliedPatches:
             owner, name, value = patch
             original = owner.__dict__.get(name, _ABSENT)
             originals.append(original)
-            if not _is_genuine(owner, original):
+            if not is_genuine(owner, original):
                 EARLIER_PATCHES.append(_PatchOverPatch(patch, originals, len(originals) - 1))
-                if yielding and _is_of_test(original):
+                if yielding and is_of_test(original):
                     continue
             setattr(owner, name, value)
 
@@ -123,7 +125,7 @@ class _AppliedPatches:
                     delattr(owner, name)
             elif now is value:
                 setattr(owner, name, original)
-            elif not _is_genuine(owner, now):
+            elif not is_genuine(owner, now):
                 setattr(owner, name, original)
                 note_later_patch(owner, name, value, original)
         originals.clear()
@@ -138,7 +140,7 @@ def apply_again() -> None:
     """
     for one in EARLIER_PATCHES:
         now = one.owner.__dict__.get(one.name, _ABSENT)
-        if now is not one.originals[one.index] and _is_genuine(one.owner, now):
+        if now is not one.originals[one.index] and is_genuine(one.owner, now):
             one.originals[one.index] = now
             setattr(one.owner, one.name, one.value)
 
@@ -161,7 +163,7 @@ def note_later_patch(owner: Any, name: str, value: Any, original: Any) -> None: 
         _LATER_PATCHES[:] = [*others, (owner, name, weakref.ref(value), original)]
 
 
-def _is_genuine(owner: Any, value: Any) -> bool:  # noqa: ANN401
+def is_genuine(owner: Any, value: Any) -> bool:  # noqa: ANN401
     """Say whether an attribute is the owner's original: its own, inherited or written in C."""
     if value is _ABSENT or type(value) in _WRITTEN_IN_C:
         return True
@@ -169,7 +171,7 @@ def _is_genuine(owner: Any, value: Any) -> bool:  # noqa: ANN401
     return getattr(value, "__module__", None) == home
 
 
-def _is_of_test(value: Any) -> bool:  # noqa: ANN401
+def is_of_test(value: Any) -> bool:  # noqa: ANN401
     """Say whether a value belongs to a test: a mock, or a function that is not installed.
 
     (coverage is installed, and puts a function of its own in the place of `os._exit`.)

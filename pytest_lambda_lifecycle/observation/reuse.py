@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.lifecycle.events import Event, Replaced
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
 
@@ -30,7 +31,9 @@ class InitSnapshot:
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
         self._modules = [
-            (name, vars(module), vars(module).copy()) for name, module in modules.items()
+            (name, namespace, namespace.copy())
+            for name, module in modules.items()
+            if (namespace := namespace_of(module)) is not None
         ]
         self._bound = [
             (namespace, list(map(id, list(namespace.values()))))
@@ -70,7 +73,8 @@ class InitSnapshot:
 
         Raises `KeyError` if it named nothing, `StopIteration` or `TypeError` if that is unknown.
         """
-        before = next(before for _, namespace, before in self._modules if namespace is vars(module))
+        present = namespace_of(module)
+        before = next(before for _, namespace, before in self._modules if namespace is present)
         value: Any = before[path[0]]
         for name in path[1:]:
             value = self._classes[value][name]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
-from pytest_lambda_lifecycle.lifecycle.events import Leftover, Replaced, SharedChange, SharedModule
+from pytest_lambda_lifecycle.lifecycle.events import Leftover, Replaced, SharedModule
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Loaded, Raised, Request, Returned
 from pytest_lambda_lifecycle.observation.patches import Placement
 from pytest_lambda_lifecycle.observation.reuse import InitSnapshot
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.observation.leftovers import Leftovers
 
 __all__ = ["FindMisplaced", "FindTampered", "WatchedRuntime"]
+
+T = TypeVar("T")
+
+OFTEN: Final = 16
+"""The first invokes of an environment after which shared modules are compared."""
+SELDOM: Final = 64
+"""After those, they are compared at each invoke of which the number is a multiple of this."""
 
 FindTampered: TypeAlias = "Callable[[ModuleType], Iterable[str]]"
 """Returns the names in a module that a test has patched."""
@@ -61,14 +69,27 @@ class WatchedRuntime:
         self._leftovers = leftovers
         self._placements = placements
         self._renew_credentials = renew_credentials
+        self._turns = 0
+        """The number of invokes, over all processes of the environment."""
         self._refusal: LifecycleError | None = None
         self._noted: set[str] = set()
         """Shared modules that are on the timeline already."""
         world.hook.guard = self._refuse_patched
-        # These turns need no comparison.
-        self.before_snapshot = runtime.before_snapshot
-        self.after_restore = runtime.after_restore
-        self.terminate = runtime.terminate
+
+    def before_snapshot(self) -> Loaded | Raised | Exited:
+        """Run the hooks before a snapshot."""
+        __tracebackhide__ = True
+        return self._watched(self._runtime.before_snapshot)
+
+    def after_restore(self) -> Loaded | Raised | Exited:
+        """Run the hooks after a restore."""
+        __tracebackhide__ = True
+        return self._watched(self._runtime.after_restore)
+
+    def terminate(self, handles_signals: bool, /) -> Loaded | Exited:
+        """Let the runtime receive SIGTERM."""
+        __tracebackhide__ = True
+        return self._watched(partial(self._runtime.terminate, handles_signals))
 
     def init(self) -> Loaded | Raised | Exited:
         """Run function init; record shared modules, and the names in them that it changes."""
@@ -76,7 +97,7 @@ class WatchedRuntime:
         if self.snapshot is not None:
             with freeing():
                 self.snapshot = None
-        self._namespaces.take_snapshots()
+        self._before()
         try:
             outcome = self._runtime.init()
         except LifecycleError as error:
@@ -85,8 +106,7 @@ class WatchedRuntime:
                 raise error.with_traceback(None) from None
             raise
         finally:
-            for target in self._namespaces.compare():
-                self._timeline.append(SharedChange(self._clock.now_us(), target))
+            self._after()
         own = self._world.adopt()
         self.snapshot = InitSnapshot(
             {name: module for name, module in own.items() if self._world.is_source(name)}
@@ -106,12 +126,34 @@ class WatchedRuntime:
         for placement in self._placements:
             placement.look()
         self._leftovers.begin()
-        outcome = self._runtime.invoke(request)
+        self._turns = turns = self._turns + 1
+        if turns > OFTEN and turns % SELDOM:
+            self._namespaces.unseen = True
+            outcome = self._runtime.invoke(request)
+        else:
+            outcome = self._watched(partial(self._runtime.invoke, request))
         if self.snapshot is not None:
             self.snapshot.compare(self._note_replaced)
         for kind, label, where in self._leftovers.end():
             self._timeline.append(Leftover(self._clock.now_us(), kind, label, where))
         return outcome
+
+    def _watched(self, turn: Callable[[], T]) -> T:
+        """Run a turn of function code: changes of shared modules in it are attributed to it."""
+        __tracebackhide__ = True
+        self._before()
+        try:
+            return turn()
+        finally:
+            self._after()
+
+    def _before(self) -> None:
+        self._world.before_turn()
+        self._namespaces.before_turn()
+
+    def _after(self) -> None:
+        self._world.after_turn()
+        self._namespaces.after_turn()
 
     def _note_replaced(self, target: str, before: object, after: object) -> None:
         self._timeline.append(Replaced(self._clock.now_us(), target, before, after))

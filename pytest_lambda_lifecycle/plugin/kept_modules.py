@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from pytest_lambda_lifecycle.function.handler_name import HandlerName
+from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
 
 __all__ = ["handler_file", "keep_for"]
@@ -90,7 +91,7 @@ class _KeptModules:
         if path is None or path == self._handler:
             return False
         # A helper beside tests stays, unless the function has a module of the same name.
-        is_helper = "." not in name and "__path__" not in vars(module)
+        is_helper = "." not in name and "__path__" not in (namespace_of(module) or {})
         if f"{path}{os.sep}".startswith(self._folders) and not (is_helper and namesake):
             return True
         base = os.path.basename(path)
@@ -147,10 +148,11 @@ def _real(path: Path) -> Path:
 
 def _path_of(module: ModuleType) -> str | None:
     """Return the real path of a module's file, or of the folder of a namespace package."""
+    namespace = namespace_of(module) or {}
     try:
-        file = module.__dict__.get("__file__")
+        file = namespace.get("__file__")
         if not isinstance(file, str):
-            file = next(iter(module.__dict__.get("__path__") or ()), None)
+            file = next(iter(namespace.get("__path__") or ()), None)
     except Exception:  # an entry of sys.modules may be any object
         return None
     return os.path.realpath(file) if isinstance(file, str) else None

@@ -13,6 +13,7 @@ from pytest_lambda_lifecycle.isolation.folders import (
     folder_of_module,
     is_installed,
     is_source_under,
+    namespace_of,
     real,
 )
 
@@ -82,10 +83,11 @@ class Membership:
         found = {
             name.partition(".")[0]: os.path.basename(file)
             for name, module in modules.items()
-            if isinstance(file := module.__dict__.get("__file__"), str)
+            if (namespace := namespace_of(module)) is not None
+            and isinstance(file := namespace.get("__file__"), str)
             and file.endswith(_EXTENSION_SUFFIXES)
             # requests has names of its own for the compiled modules of charset_normalizer.
-            and module.__dict__.get("__name__") == name
+            and namespace.get("__name__") == name
         }
         if not found:
             return []
@@ -110,7 +112,8 @@ class Membership:
         if folder is None or module is None or is_installed(folder):
             elsewhere = False
         else:
-            home = os.path.dirname(folder) if "__path__" in module.__dict__ else folder
+            is_package = "__path__" in (namespace_of(module) or {})
+            home = os.path.dirname(folder) if is_package else folder
             elsewhere = home not in self._roots
         self._elsewhere[top] = (module, elsewhere)
         return elsewhere
@@ -126,7 +129,7 @@ class Membership:
 
 def is_rewritten(module: ModuleType) -> bool:
     """Say whether pytest has rewritten the assertions of a module, as it does for test modules."""
-    spec = module.__dict__.get("__spec__")
+    spec = (namespace_of(module) or {}).get("__spec__")
     return type(getattr(spec, "loader", None)).__name__ == "AssertionRewritingHook"
 
 

@@ -1,222 +1,205 @@
 """Attributes that function code replaces in modules that it shares (``builtins.print = ...``).
 
-Snapshots of much patched modules are taken before Init and compared after it, since that is when
-libraries patch.  A test patches the same modules between phases, and its patches must not be
-attributed to the function: so nothing is compared at any other time.
+They are restored whenever the environment leaves, and set again when it enters.  A test patches the
+same modules between phases, and its patches must not be attributed to the function.  So snapshots
+of much patched modules are taken before each turn of function code and compared after it; what has
+changed in between is the test's.
+
+Two snapshots take as long as a warm invoke.  So after its first invokes, in which a test may well
+look at each of them, only a few turns are watched.  Changes in the others are found at the next
+watched turn, or when the environment leaves; then the value decides whose they are.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from operator import is_
+from collections.abc import Callable
 from types import FunctionType, MethodType, ModuleType
-from typing import Final, NamedTuple
+from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.frames import is_own_value
 from pytest_lambda_lifecycle.isolation.modules.import_hook import ImportHook
+from pytest_lambda_lifecycle.isolation.modules.namespaces import (
+    ABSENT,
+    WATCHED,
+    Change,
+    Namespaces,
+    Snapshot,
+    first_snapshot,
+    namespaces,
+    of_module,
+)
 from pytest_lambda_lifecycle.isolation.part import Part
-from pytest_lambda_lifecycle.isolation.patching import Undo
+from pytest_lambda_lifecycle.isolation.patching import (
+    Undo,
+    is_genuine,
+    is_of_test,
+    note_later_patch,
+)
 
 __all__ = ["SharedNamespaces"]
 
-
-_WATCHED: Final[dict[str, tuple[str, ...]]] = {
-    "aiohttp.client": ("ClientSession",),
-    "aiohttp.connector": ("BaseConnector",),
-    "awslambdaric.lambda_runtime_client": ("LambdaRuntimeClient",),
-    "botocore": (),
-    "botocore.client": ("BaseClient",),
-    "botocore.endpoint": ("Endpoint",),
-    "botocore.httpsession": ("URLLib3Session",),
-    "botocore.session": ("Session",),
-    "builtins": (),
-    "collections": (),
-    "http.client": ("HTTPConnection",),
-    "httpx._client": ("AsyncClient", "Client"),
-    "httpx._transports.default": ("AsyncHTTPTransport", "HTTPTransport"),
-    "json": ("JSONDecoder", "JSONEncoder"),
-    "logging": ("Logger",),
-    "os": (),
-    "random": (),
-    "requests": (),
-    "requests.adapters": ("HTTPAdapter",),
-    "requests.sessions": ("Session",),
-    "socket": ("socket",),
-    "ssl": (),
-    "subprocess": (),
-    "time": (),
-    "urllib3": (),
-    "urllib3.connection": ("HTTPConnection",),
-    "urllib3.connectionpool": ("HTTPConnectionPool",),
-    "urllib3.poolmanager": ("PoolManager",),
-    "urllib3.util.retry": ("Retry",),
-}
-"""Modules that libraries are known to patch, each with the classes that they patch in it."""
-_CLASSES_ONLY: Final = frozenset(
-    name
-    for name, classes in _WATCHED.items()
-    if classes and name.startswith(("aiohttp.", "aws", "boto", "httpx.", "requests.", "urllib3."))
-)
-"""Client libraries of which only the listed classes are compared: nobody patches their modules."""
-_ABSENT: Final = object()
-
-
-class _Snapshot(NamedTuple):
-    owner: object
-    names: dict[str, object]
-    values: list[object]
-    """The values in the order of the names; empty if the snapshot is made for one comparison."""
-
-
-_LATEST: Final[dict[str, _Snapshot]] = {}
-"""The latest snapshot of each namespace, by its dotted name."""
-_ALWAYS_OTHER: Final = frozenset({"logging.Logger", "os"})
-"""Namespaces in which each environment puts functions of its own."""
+_NOTHING: Final = Namespaces((), [], [], [])
+_EMPTY: Final = Snapshot([], [])
 
 
 class SharedNamespaces(Part):
-    """Finds the attributes that Init replaces in shared modules, and restores them on leaving.
+    """Finds the attributes that function code replaces in shared modules.
 
-    The snapshot of a module that Init is the first to import is taken when it has been executed.
+    The snapshot of a module that function code is the first to import is taken when the module has
+    been executed.
     """
 
-    def __init__(self, hook: ImportHook, own: Callable[[str], ModuleType | None]) -> None:
+    def __init__(
+        self,
+        hook: ImportHook,
+        own: Callable[[str], ModuleType | None],
+        report: Callable[[str], None],
+    ) -> None:
+        """``report`` is called with the dotted name of each attribute."""
         self._hook = hook
         self._own = own
+        self._report = report
         self._hooked: set[str] = set()
-        self._comparing = False
-        self._before: list[_Snapshot] = []
-        self._changes: list[tuple[object, str, object, object]] = []
+        self._watching = False
+        self._found = _NOTHING
+        self._before = _EMPTY
+        self._imported: list[tuple[Namespaces, Snapshot]] = []
+        """The same of modules that were imported since."""
+        self._changes: dict[tuple[int, str], Change] = {}
+        """What function code has changed, by the owner's id and the name."""
+        self.unseen = False
+        """Turns of function code were not watched."""
 
-    def take_snapshots(self) -> None:
+    def before_turn(self) -> None:
         """Remember the namespaces as they are now."""
-        self._comparing = True
-        self._before = []
-        absent = []
-        for name in _WATCHED:
-            module = sys.modules.get(name)
-            if module is not None:
-                self._take_snapshot(name, module)
-            elif name not in self._hooked:
-                absent.append(name)
+        if self._watching:  # a test's signal handler has raised in the end of the turn before
+            self.after_turn()
+        found = namespaces()
+        if found is self._found:
+            self._before = Snapshot.take(found, self._before)
+        else:
+            self._found = found
+            self._before = first_snapshot(found)
+            self._hook_absent()
+        self._imported = []
+        self._watching = True
+        self.unseen = False
+
+    def _hook_absent(self) -> None:
+        absent = [
+            name
+            for name, module in zip(WATCHED, self._found.modules, strict=True)
+            if module is None and name not in self._hooked
+        ]
         self._hook.add(self._executed, *absent)
         self._hooked.update(absent)
 
     def _executed(self, module: ModuleType) -> None:
-        if self._comparing and self._own(module.__name__) is None:
-            self._take_snapshot(module.__name__, module)
+        if self._watching and self._own(module.__name__) is None:
+            found = of_module(module.__name__, module)
+            self._imported.append((found, Snapshot.take(found, _EMPTY)))
 
-    def _take_snapshot(self, name: str, module: ModuleType) -> None:
-        if name not in _CLASSES_ONLY:
-            self._before.append(_snapshot_of(name, module))
-        for class_name in _WATCHED[name]:
-            owner = getattr(module, class_name, None)
-            if owner is not None:
-                self._before.append(_snapshot_of(f"{name}.{class_name}", owner))
+    def after_turn(self) -> None:
+        """Attribute changes since `before_turn` to the function."""
+        self._find(lambda change: True)
+        self._watching = False
 
-    def compare(self) -> list[str]:
-        """Attribute changes since `take_snapshots` to the function; return their names."""
-        self._comparing = False
-        changes = [change for snapshot in self._before for change in _compare(snapshot)]
-        self._before = []
-        self._changes += changes
-        return [f"{_name_of(owner)}.{name}" for owner, name, _, _ in changes]
+    def _find(self, is_functions: Callable[[Change], bool]) -> None:
+        now = Snapshot.take(self._found, self._before)
+        if now is not self._before:
+            self._note(self._found, self._before, now, is_functions)
+            self._before = now
+        while self._imported:
+            found, before = self._imported.pop()
+            self._note(found, before, Snapshot.take(found, before), is_functions)
+
+    def _note(
+        self,
+        found: Namespaces,
+        before: Snapshot,
+        now: Snapshot,
+        is_functions: Callable[[Change], bool],
+    ) -> None:
+        for change in before.changes(found, now):
+            if _is_expected(change) or not is_functions(change):
+                continue
+            key = id(change.owner), change.name
+            earlier = self._changes.get(key)
+            if earlier is not None:
+                change = change._replace(before=earlier.before)
+            if change.before is change.now:
+                del self._changes[key]  # function code has restored it
+                continue
+            self._changes[key] = change
+            self._report(f"{_name_of(change.owner)}.{change.name}")
 
     def set_by_function(self, owner: object, name: str, value: object) -> bool:
-        """Say whether Init has set an attribute to a value."""
-        return any(
-            owner is changed and name == its_name and value is new
-            for changed, its_name, _, new in self._changes
-        )
+        """Say whether function code has set an attribute to a value."""
+        change = self._changes.get((id(owner), name))
+        return change is not None and change.now is value
 
     def enter(self) -> Undo:
-        self._changes = [
-            (owner, name, _replace(owner, name, new), new) for owner, name, _, new in self._changes
-        ]
+        for key, change in self._changes.items():
+            before = vars(change.owner).get(change.name, ABSENT)
+            self._changes[key] = change._replace(before=before)
+            _set(change, change.now)
+        return self._leave
 
-        def leave() -> None:
-            for owner, name, old, new in reversed(self._changes):
-                # Otherwise a tool that had begun before (freezegun, responses) has ended in the
-                # meantime, and the value that it has restored stays.
-                if old is _ABSENT or vars(owner).get(name, _ABSENT) is new:
-                    _replace(owner, name, old)
+    def _leave(self) -> None:
+        if self.unseen or self._watching:
+            self._find(self._is_functions)
+            self.unseen = False
+        for change in reversed(self._changes.values()):
+            now = vars(change.owner).get(change.name, ABSENT)
+            if now is change.now or change.before is ABSENT:
+                _set(change, change.before)
+            elif now is not change.before and is_genuine(change.owner, change.before):
+                # A tool of the test has patched on top of function code.  Otherwise a tool that had
+                # begun before (freezegun, responses) has ended, and its value stays.
+                note_later_patch(change.owner, change.name, change.now, change.before)
 
-        return leave
+    def _is_functions(self, change: Change) -> bool:
+        """Say by the value of a change whether function code has made it, and not the test."""
+        value = change.now
+        if self._own(str(getattr(value, "__module__", None))) is not None:
+            return True
+        return self._watching or not is_of_test(value)
 
     def discard(self) -> None:
-        self._before = []
-        self._changes = []
+        self._found, self._before = _NOTHING, _EMPTY
+        self._imported = []
+        self._changes = {}
+        self._watching = self.unseen = False
 
 
-def _replace(owner: object, name: str, value: object) -> object:
-    """Set or delete an attribute; return the value that was there."""
-    before = vars(owner).get(name, _ABSENT)
-    if value is not _ABSENT:
-        setattr(owner, name, value)
-    elif before is not _ABSENT:
-        delattr(owner, name)
-    return before
+def _set(change: Change, value: object) -> None:
+    """Set or delete an attribute, whatever the class of a module or of a class has to say to it."""
+    owner = change.owner
+    space = namespace_of(owner) if isinstance(owner, ModuleType) else None
+    if space is not None:
+        if value is not ABSENT:
+            space[change.name] = value
+        else:
+            space.pop(change.name, None)
+    elif value is not ABSENT:
+        setattr(owner, change.name, value)
+    elif change.name in vars(owner):
+        delattr(owner, change.name)
 
 
-def _snapshot_of(name: str, owner: object) -> _Snapshot:
-    """Return a snapshot of a namespace: the latest one, if nothing has changed.
-
-    A snapshot may hold thousands of references, and the garbage collector follows the references of
-    new objects on each of its runs.
-    """
-    namespace = vars(owner)
-    if name in _ALWAYS_OTHER:
-        return _Snapshot(owner, dict(namespace), [])
-    latest = _LATEST.get(name)
-    values = list(namespace.values())
-    if latest is None or latest.owner is not owner or not _are_same(latest.values, values):
-        before = dict(namespace)
-        latest = _Snapshot(owner, before, list(before.values()))
-        if not any(map(_is_passing, latest.values)):
-            _LATEST[name] = latest
-    return latest
-
-
-def _are_same(values: list[object], others: list[object]) -> bool:
-    """Say whether two lists hold the same objects.
-
-    A comparison of lists is twenty times as fast, and sees no difference between a function and an
-    object of wrapt around it.
-    """
-    return values == others and ("wrapt" not in sys.modules or all(map(is_, values, others)))
-
-
-def _is_passing(value: object) -> bool:
-    """Say whether a value belongs to an environment, a clock or a test, and must not be kept."""
-    if type(value) is FunctionType:
-        return "_lambda_spy" in vars(value) or is_own_value(value)
-    return (type(value) is MethodType and is_own_value(value)) or type(
-        value
-    ).__module__ == "unittest.mock"
-
-
-def _compare(snapshot: _Snapshot) -> Iterator[tuple[object, str, object, object]]:
-    owner, before, values = snapshot
-    now = vars(owner)
-    # Two dicts would be compared by looking up each name.
-    if _are_same(list(now.values()), values or list(before.values())):
-        return
-    names = [name for name, value in list(now.items()) if before.get(name, _ABSENT) is not value]
-    names += [name for name in before if name not in now]
-    for name in names:
-        value = now.get(name, _ABSENT)
-        if not _is_expected(owner, name, before.get(name), value):
-            yield owner, name, before.get(name, _ABSENT), value
-
-
-def _is_expected(owner: object, name: str, before: object, now: object) -> bool:
+def _is_expected(change: Change) -> bool:
     """Say whether Python has made a change, or another part restores it."""
+    owner, name, before, now = change
     if name.startswith("__") and not (callable(now) or callable(before)):
         return True  # such as __annotations__
-    if owner is logging and name.startswith("_"):
-        return True  # `LoggingTree` restores these
+    # `LoggingTree` restores these.
+    if (owner is logging and name.startswith("_")) or (
+        owner is logging.Formatter and name == "converter"
+    ):
+        return True
     return _is_submodule(owner, name, now) or _is_stand_in(now)
 
 
@@ -233,7 +216,7 @@ def _is_stand_in(value: object) -> bool:
     return isinstance(value, (FunctionType, MethodType)) and is_own_value(value)
 
 
-def _name_of(owner: object) -> str:
+def _name_of(owner: Any) -> str:  # noqa: ANN401  # a module or a class
     if isinstance(owner, ModuleType):
         return owner.__name__
     return f"{owner.__module__}.{getattr(owner, '__qualname__', '')}"

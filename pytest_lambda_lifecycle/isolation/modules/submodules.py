@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import Any
 
+from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["attach", "detach"]
 
 
-def _parent_and_child(name: str) -> tuple[ModuleType | None, str]:
+def _parent_and_child(name: str) -> tuple[dict[str, Any] | None, str]:
+    """Return the namespace of the package above a module, and the module's name in it."""
     parent, _, child = name.rpartition(".")
-    return sys.modules.get(parent), child
+    return namespace_of(sys.modules.get(parent)), child
 
 
 def detach(modules: dict[str, ModuleType]) -> Undo:
@@ -20,18 +23,18 @@ def detach(modules: dict[str, ModuleType]) -> Undo:
 
     ``from parent import child`` would otherwise find the attribute, and import nothing.
     """
-    undone: list[tuple[ModuleType, str, ModuleType]] = []
+    undone: list[tuple[dict[str, Any], str, ModuleType]] = []
     for name, module in modules.items():
         if name.rpartition(".")[0] in modules:
             continue
         parent, child = _parent_and_child(name)
-        if parent is not None and parent.__dict__.get(child) is module:
-            delattr(parent, child)
+        if parent is not None and parent.get(child) is module:
+            del parent[child]
             undone.append((parent, child, module))
 
     def attach_again() -> None:
         for parent, child, module in undone:
-            setattr(parent, child, module)
+            parent[child] = module
 
     return attach_again
 
@@ -41,4 +44,4 @@ def attach(modules: dict[str, ModuleType]) -> None:
     for name, module in modules.items():
         parent, child = _parent_and_child(name)
         if parent is not None and name.rpartition(".")[0] not in modules:
-            setattr(parent, child, module)
+            parent[child] = module

@@ -20,25 +20,31 @@ after the last of those are the ones that have come since (`World._newest`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import compress, islice
 from operator import is_not
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
+from weakref import WeakSet
 
-from pytest_lambda_lifecycle.isolation.folders import folder_of_module, is_installed
+from pytest_lambda_lifecycle.isolation.folders import (
+    folder_of_module,
+    is_installed,
+    namespace_of,
+)
 from pytest_lambda_lifecycle.isolation.modules.import_hook import (
     ImportHook,
     list_again,
     module_length,
 )
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, Membership
+from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules, are_same
 from pytest_lambda_lifecycle.isolation.modules.submodules import attach, detach
-from pytest_lambda_lifecycle.isolation.part import PhasePart
+from pytest_lambda_lifecycle.isolation.part import Part, PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.unclosed import ended
 
-__all__ = ["World"]
+__all__ = ["Replacements", "World", "sweep"]
 
 _INSTALLED: Final[dict[Callable[[str], bool], dict[str, ModuleType]]] = {}
 """Modules that are installed or built in, for each rule for fresh packages."""
@@ -49,6 +55,9 @@ _FOREIGN: Final[dict[str, ModuleType]] = {}
 There is one dict for all worlds, since the garbage collector scans a new dict of a thousand modules
 on each of its runs.
 """
+
+_AWAY: Final[WeakSet[World]] = WeakSet()
+"""Worlds that have modules and are not entered."""
 
 
 class World(PhasePart):
@@ -67,16 +76,23 @@ class World(PhasePart):
         """The modules of this world, while it is not entered."""
         self.parked: dict[str, ModuleType] = {}
         """While entered: the modules of outside that this world's modules hide."""
-        self._replaced: dict[str, ModuleType] = {}
-        """Modules that function code has put in the place of shared ones."""
+        self._outside: dict[str, ModuleType] = {}
+        """The same once this world has left."""
+        self._replaced = ReplacedModules()
+        self._blocked: set[str] = set()
+        """Names that function code must not import: it has set their entries to None."""
         self._entered = False
         self._in_phase = False
+        self._dict = sys.modules
+        """The dict itself, in the place of which function code may put another one."""
         self._base = 0
         """The number of modules when this world entered, its own not counted."""
         self._marker = ""
         """The name of the last of those."""
         self._foreign: dict[str, ModuleType] = {}
         """While entered: the modules that are not of this world."""
+        self._strangers: dict[str, ModuleType] = {}
+        """Others under the same names that are not of this world either."""
         self._installed = (
             {} if self._membership.in_installed_folder else _INSTALLED.setdefault(fresh, {})
         )
@@ -84,19 +100,20 @@ class World(PhasePart):
         """The modules that were found to belong here by the latest look at `sys.modules`."""
         self._remembered: dict[str, ModuleType] = {}
         """The modules of this world as the latest phase has left them."""
-        self._by_function: set[str] = set()
-        """Names under which that phase has left other modules than those of outside."""
         # `sys.modules` as that phase has left it, as far as it can be compared at once:
         self._count = 0
         self._newest_name = ""
         self._sample = ""
         self._sample_module: ModuleType | None = None
         """One of the remembered: a whole copy of `sys.modules` made outside does not have it."""
+        self._values: list[Any] | None = None
+        """All entries, for comparisons that see more; None before the first phase."""
 
     # -- entering and leaving ---------------------------------------------------------------------
 
     def enter(self) -> Undo:
         """Put this world's modules in place; the returned call takes them out again."""
+        self.remove_again()
         self.parked = self._collect()
         attach_parked = detach(self.parked)
         for name in self.parked:
@@ -104,12 +121,16 @@ class World(PhasePart):
         self._foreign = _FOREIGN
         _FOREIGN.clear()
         _FOREIGN.update(sys.modules)
+        self._strangers = {}
         self._entered = True
+        self._dict = sys.modules
         self._base = len(self._foreign)
         self._marker = next(reversed(self._foreign), "")
+        self._replaced.start(self._foreign)
         sys.modules.update(self.modules)
-        sys.modules.update(self._replaced)
-        self._remember(self.modules, self._foreign.keys() & {*self.modules, *self._replaced})
+        self._block()
+        self._remember(self.modules)
+        self._values = None
         attach(self.modules)
         list_again(self._import_path)
 
@@ -118,27 +139,54 @@ class World(PhasePart):
             self._entered = False
             self._foreign = {}
             sys.modules.update(self.parked)
+            self._outside = self.parked
             self.parked = {}
             attach_parked()
 
         return leave
 
+    def enter_replaced(self) -> Undo:
+        """Put the modules in place that function code has put in the places of shared ones.
+
+        This is the last step of entering.  The returned call is the first step of leaving: so all
+        parts find the modules of the test.
+        """
+        self._replaced.enter(in_phase=self._in_phase)
+
+        def leave() -> None:
+            self._keep_dict()
+            self._look()
+            self._replaced.leave()
+
+        return leave
+
     def _take_out(self) -> None:
-        """Move this world's modules out of `sys.modules`, and restore replaced shared ones."""
+        """Move this world's modules out of `sys.modules`."""
         self._look()
+        if self._in_phase:
+            self._find_blocked()
         self.modules = self._collect()
+        if self.modules:
+            _AWAY.add(self)
         detach(self.modules)
         for name in self.modules:
             del sys.modules[name]
-        self._replaced = {}
-        if sys.modules != self._foreign:
-            changed = [
-                (name, one)
-                for name, one in self._foreign.items()
-                if (now := sys.modules.get(name)) is not one and not _ends_stub(name, one, now)
-            ]
-            self._replaced = {name: sys.modules[name] for name, _ in changed if name in sys.modules}
-            sys.modules.update(changed)
+        for name in self._blocked:
+            if sys.modules.get(name, self) is None:
+                del sys.modules[name]
+
+    def remove_again(self) -> None:
+        """Remove this world's modules from `sys.modules`, while this world is not entered.
+
+        A ``patch.dict(sys.modules)`` that began while it was entered puts them back when it ends.
+        """
+        if self._entered:
+            return
+        for name, module in self.modules.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
+                if name in self._outside:
+                    sys.modules[name] = self._outside[name]
 
     def discard(self) -> None:
         """Forget the modules: a new process imports everything again.
@@ -146,24 +194,57 @@ class World(PhasePart):
         Call it between leaving and entering.
         """
         if self.modules:
+            self.remove_again()
+            _AWAY.discard(self)
             ended(self.modules.values())
         self.modules = {}
+        self._outside = {}
+        self._blocked = set()
         self._known = {}
         self._remembered = {}
-        self._replaced = {}
+        self._values = None
+        self._replaced.discard()
         self._membership.forget()
 
     # -- changes of the test between phases -------------------------------------------------------
 
     def begin_phase(self) -> None:
         self._look()
+        self._dict = sys.modules
+        if self._replaced.own:
+            self._replaced.begin_phase()
         self._in_phase = True
 
     def end_phase(self) -> None:
         self._in_phase = False
         modules = sys.modules
-        if len(modules) != self._count or next(reversed(modules)) is not self._newest_name:
-            self._remember(self.own_modules(), self._foreign)
+        if (
+            len(modules) != self._count
+            or next(reversed(modules), "") is not self._newest_name
+            or modules is not self._dict
+            or self._replaced.own
+        ):
+            self._keep_dict()
+            self._find_blocked()
+            own = self.own_modules()
+            self._replaced.end_phase()
+            self._remember(own)
+
+    def before_turn(self) -> None:
+        """Compare all entries before function code runs: others have been set by the test.
+
+        `begin_phase` does not see a module that was put in the place of another one.
+        """
+        values = self._values
+        if values is not None and not are_same(list(sys.modules.values()), values):
+            self._in_phase, self._count = False, -1
+            self._look()
+            self._in_phase = True
+
+    def after_turn(self) -> None:
+        """Compare all entries once function code has run: `end_phase` attributes them to it."""
+        if self._values is None or not are_same(list(sys.modules.values()), self._values):
+            self._count = -1
 
     def _look(self) -> None:
         """Attribute changes of `sys.modules` since the latest phase to the test.
@@ -182,38 +263,42 @@ class World(PhasePart):
             current = modules.get(name)
             if current is None or current is self.parked.get(name):
                 sys.modules[name] = module
-        for name, module in list(self._foreign.items()):
+        foreign: dict[str, Any] = self._foreign
+        for name, module in list(foreign.items()):
             current = modules.get(name)
-            if current is not module and name not in self._by_function:
+            if current is not module and name not in self._replaced.names:
                 if current is None:
-                    del self._foreign[name]
+                    del foreign[name]
                 else:
-                    self._foreign[name] = current
-        self._remember(self._remembered, self._foreign)
+                    foreign[name] = current
+        for name in [name for name, one in list(modules.items()) if one is None]:
+            if name not in self._blocked:
+                foreign.setdefault(name, None)
+        self._remember(self._remembered)
 
-    def _remember(self, own: dict[str, ModuleType], changed: Collection[str]) -> None:
-        """Attribute the present `sys.modules` to the function.
-
-        Modules of other names than ``changed`` are those of outside.
-        """
+    def _remember(self, own: dict[str, ModuleType]) -> None:
+        """Attribute the present `sys.modules` to the function."""
         self._remembered = own
         self._count = len(sys.modules)
-        self._newest_name = next(reversed(sys.modules))
+        self._newest_name = next(reversed(sys.modules), "")
         self._sample = next(iter(own), "")
         self._sample_module = own.get(self._sample)
-        foreign = self._foreign
-        if changed is foreign and self._first(foreign) == self._first(sys.modules):
-            # As a rule, those that were there when this world entered are there still.
-            changed = list(foreign)[self._base :]
-        now = list(map(sys.modules.get, changed))
-        before = list(map(foreign.get, changed))
-        self._by_function = (
-            set() if now == before else set(compress(changed, map(is_not, now, before)))
-        )
+        self._values = list(sys.modules.values())
 
-    def _first(self, modules: dict[str, ModuleType]) -> list[ModuleType]:
-        """Return the modules that were there when this world entered, if all are still there."""
-        return list(islice(modules.values(), self._base))
+    def _keep_dict(self) -> None:
+        """Undo an assignment of function code to `sys.modules`, which the import system ignores."""
+        if sys.modules is not self._dict:
+            sys.modules = self._dict
+
+    def _block(self) -> None:
+        modules: dict[str, Any] = sys.modules
+        for name in self._blocked:
+            modules.setdefault(name, None)
+
+    def _find_blocked(self) -> None:
+        found: Mapping[str, ModuleType | None] = self._newest() or sys.modules
+        foreign = self._foreign
+        self._blocked = {n for n, one in list(found.items()) if one is None and n not in foreign}
 
     # -- the modules of this world ----------------------------------------------------------------
 
@@ -237,7 +322,9 @@ class World(PhasePart):
         for name in self._membership.kept:
             package, _, child = name.rpartition(".")
             if package in own and name in sys.modules:
-                vars(own[package]).setdefault(child, sys.modules[name])
+                namespace = namespace_of(own[package])
+                if namespace is not None:
+                    namespace.setdefault(child, sys.modules[name])
         return own
 
     def twins(self, others: Iterable[Mapping[str, ModuleType]]) -> Iterator[tuple[str, ModuleType]]:
@@ -246,8 +333,8 @@ class World(PhasePart):
         for name, module in (pair for modules in others for pair in modules.items()):
             ours = own.get(name)
             if ours is not None:
-                file = getattr(ours, "__file__", None)
-                if file == getattr(module, "__file__", ours):
+                file = (namespace_of(ours) or {}).get("__file__")
+                if file == (namespace_of(module) or {}).get("__file__", ours):
                     yield name, module
 
     def is_source(self, name: str) -> bool:
@@ -260,11 +347,18 @@ class World(PhasePart):
 
     def owns(self, name: str, module: ModuleType) -> bool:
         """Say whether a module belongs to this world."""
-        if self._foreign.get(name) is module or self._installed.get(name) is module:
+        if (
+            self._foreign.get(name) is module
+            or self._installed.get(name) is module
+            or self._strangers.get(name) is module
+        ):
             return False
         is_new = self._entered and name not in self._foreign
         if self._membership.belongs(name, module, is_new=is_new):
             return True
+        if name in self._foreign:
+            self._strangers[name] = module
+            return False
         self._foreign[name] = module
         folder = folder_of_module(module)
         if (folder is None or is_installed(folder)) and name not in self._membership.kept:
@@ -312,14 +406,20 @@ def _differing(
     return list(compress(found.items(), map(is_not, found.values(), map(known.get, found))))
 
 
-def _ends_stub(name: str, before: ModuleType, now: ModuleType | None) -> bool:
-    """Say whether a tool has ended that had put a stub there before the environment entered."""
-    return _is_genuine(name, now) and not _is_genuine(name, before)
+class Replacements(Part):
+    """The modules that function code has put in the places of shared ones: the last part."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def enter(self) -> Undo:
+        return self._world.enter_replaced()
 
 
-def _is_genuine(name: str, module: object) -> bool:
-    if not issubclass(type(module), ModuleType):
-        return False
-    # Attributes of a stub may do anything.
-    spec = object.__getattribute__(module, "__dict__").get("__spec__")
-    return getattr(spec, "name", None) == name
+def sweep() -> None:
+    """Remove modules of worlds that have left, where a tool has put them back.
+
+    Call it when a test has ended and no environment is entered.
+    """
+    for world in list(_AWAY):
+        world.remove_again()

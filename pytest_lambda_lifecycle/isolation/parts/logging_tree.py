@@ -200,7 +200,7 @@ class _TreeSnapshot:
         self._module = {name: logging.__dict__.get(name) for name in self._MODULE_VALUES}
         self._level_to_name = dict(logging._levelToName)
         self._name_to_level = dict(logging._nameToLevel)
-        self._converter = logging.Formatter.converter
+        self._converter: Any = vars(logging.Formatter)["converter"]
 
     def restore(self) -> None:
         manager = logging.Logger.manager

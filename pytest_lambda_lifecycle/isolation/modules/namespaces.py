@@ -1,0 +1,250 @@
+"""The namespaces of much patched modules, and of the classes in them: what they hold at a moment.
+
+A snapshot is taken before each turn of function code that is watched, and compared after it.  To
+look at each of some 3,000 names would take longer than a warm invoke; lists of their values are
+made and compared in C, which takes a fiftieth part of that.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from itertools import chain
+from operator import is_
+from types import FunctionType, MethodType, ModuleType
+from typing import Any, Final, NamedTuple
+
+from pytest_lambda_lifecycle.isolation.folders import namespace_of
+from pytest_lambda_lifecycle.isolation.frames import is_own_value
+
+__all__ = [
+    "ABSENT",
+    "WATCHED",
+    "Change",
+    "Namespaces",
+    "Snapshot",
+    "first_snapshot",
+    "namespaces",
+    "of_module",
+]
+
+WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
+    "aiohttp.client": ("ClientSession",),
+    "aiohttp.connector": ("BaseConnector",),
+    "awslambdaric.lambda_runtime_client": ("LambdaRuntimeClient",),
+    "botocore": (),
+    "botocore.client": ("BaseClient",),
+    "botocore.endpoint": ("Endpoint",),
+    "botocore.httpsession": ("URLLib3Session",),
+    "botocore.session": ("Session",),
+    "builtins": None,
+    "collections": None,
+    "http.client": None,
+    "httpx._client": ("AsyncClient", "Client"),
+    "httpx._transports.default": ("AsyncHTTPTransport", "HTTPTransport"),
+    "json": None,
+    "json.decoder": None,
+    "json.encoder": None,
+    "logging": None,
+    "os": None,
+    "random": None,
+    "requests": (),
+    "requests.adapters": ("HTTPAdapter",),
+    "requests.sessions": ("Session",),
+    "socket": None,
+    "ssl": None,
+    "subprocess": None,
+    "time": None,
+    "urllib3": (),
+    "urllib3.connection": ("HTTPConnection",),
+    "urllib3.connectionpool": ("HTTPConnectionPool",),
+    "urllib3.poolmanager": ("PoolManager",),
+    "urllib3.util.retry": ("Retry",),
+}
+"""Modules that libraries are known to patch, each with the classes that they patch in it.
+
+None stands for all classes of a module.
+"""
+_CLASSES_ONLY: Final = frozenset(name for name, classes in WATCHED.items() if classes)
+"""Client libraries of which only the listed classes are compared: nobody patches their modules."""
+_NEVER_KEPT: Final = frozenset({"logging.Logger", "os"})
+"""Namespaces in which each environment puts functions of its own."""
+_HEAP_TYPE: Final = 1 << 9
+_IMMUTABLE_TYPE: Final = 1 << 8
+_values: Final = dict.values
+
+ABSENT: Final[Any] = object()
+
+
+class Change(NamedTuple):
+    """An attribute that has another value than before; `ABSENT` stands for none."""
+
+    owner: Any
+    name: str
+    before: Any
+    now: Any
+
+
+class Namespaces(NamedTuple):
+    """The watched namespaces of the modules that are loaded."""
+
+    modules: tuple[Any, ...]
+    """In the order of `WATCHED`; None for each that is not loaded."""
+    owners: list[Any]
+    names: list[str]
+    """The dotted name of each owner."""
+    spaces: list[dict[str, Any]]
+
+
+class Snapshot(NamedTuple):
+    """What the namespaces hold.
+
+    A snapshot may hold thousands of references, and the garbage collector follows the references of
+    new objects on each of its runs: so the lists of a namespace that has not changed are reused.
+    """
+
+    values: list[list[Any]]
+    """Of each namespace its values, in their order."""
+    names: list[dict[str, Any]]
+    """The same with their names."""
+
+    @classmethod
+    def take(cls, found: Namespaces, latest: Snapshot) -> Snapshot:
+        """Return the present snapshot: the latest one, if nothing has changed."""
+        values = list(map(list, map(_values, found.spaces)))
+        if _are_equal(values, latest.values):
+            return latest
+        new = cls([], [])
+        for index, (space, now) in enumerate(zip(found.spaces, values, strict=True)):
+            same = index < len(latest.values) and _are_equal(
+                [now], latest.values[index : index + 1]
+            )
+            new.values.append(latest.values[index] if same else now)
+            new.names.append(latest.names[index] if same else dict(space))
+        return new
+
+    def changes(self, found: Namespaces, now: Snapshot) -> Iterator[Change]:
+        """Yield the attributes that have another value in ``now``."""
+        for index, owner in enumerate(found.owners):
+            before, after = self.names[index], now.names[index]
+            if before is after:
+                continue
+            for name, value in after.items():
+                if before.get(name, ABSENT) is not value:
+                    yield Change(owner, name, before.get(name, ABSENT), value)
+            for name, value in before.items():
+                if name not in after:
+                    yield Change(owner, name, value, ABSENT)
+
+
+_LOADED: Final[list[Namespaces]] = []
+"""The latest namespaces."""
+_KEPT: Final[list[Snapshot]] = [Snapshot([], [])]
+"""The latest snapshot of these, without values that belong to an environment or a test."""
+
+
+def namespaces() -> Namespaces:
+    """Return the watched namespaces of the modules that are loaded now."""
+    loaded = tuple(map(sys.modules.get, WATCHED))
+    latest = _LOADED[0] if _LOADED else None
+    if latest is not None and all(map(is_, loaded, latest.modules)):
+        return latest
+    # In the place of a module there may be a stub, of the function or of the test.
+    known = latest.modules if latest is not None else (None,) * len(loaded)
+    modules = tuple(
+        one if one is None or type(one) is ModuleType else before
+        for one, before in zip(loaded, known, strict=True)
+    )
+    found = Namespaces(modules, [], [], [])
+    for name, module in zip(WATCHED, modules, strict=True):
+        if module is not None:
+            _add(found, name, module)
+    _LOADED[:] = [found]
+    _KEPT[:] = [Snapshot([], [])]
+    return found
+
+
+def of_module(name: str, module: ModuleType) -> Namespaces:
+    """Return the namespaces of one module that is being loaded."""
+    found = Namespaces((), [], [], [])
+    _add(found, name, module)
+    return found
+
+
+def _add(found: Namespaces, name: str, module: ModuleType) -> None:
+    space = namespace_of(module) or {}
+    listed = WATCHED[name]
+    classes = (
+        _classes_of(name, space) if listed is None else {one: space.get(one) for one in listed}
+    )
+    if name not in _CLASSES_ONLY:
+        _append(found, module, name, space)
+    for class_name, cls in classes.items():
+        # The namespace itself is behind a read-only view, which is slower.
+        referents = gc.get_referents(vars(cls)) if isinstance(cls, type) else []
+        if len(referents) == 1 and type(referents[0]) is dict:
+            _append(found, cls, f"{name}.{class_name}", referents[0])
+
+
+def _append(found: Namespaces, owner: object, name: str, space: dict[str, Any]) -> None:
+    found.owners.append(owner)
+    found.names.append(name)
+    found.spaces.append(space)
+
+
+def _classes_of(name: str, space: Mapping[str, Any]) -> dict[str, type]:
+    """Return the classes that a module defines, as far as their attributes can be set.
+
+    Nobody patches exceptions and enumerations, which have many attributes.
+    """
+    return {
+        key: value
+        for key, value in list(space.items())
+        if issubclass(type(value), type)
+        and value.__flags__ & (_HEAP_TYPE | _IMMUTABLE_TYPE) == _HEAP_TYPE
+        and value.__module__ == name
+        and value.__qualname__ == key
+        and not issubclass(value, (BaseException, Enum))
+    }
+
+
+def first_snapshot(found: Namespaces) -> Snapshot:
+    """Return the present snapshot, and keep what does not belong to an environment or a test."""
+    kept = _KEPT[0]
+    now = Snapshot.take(found, kept)
+    if now is not kept:
+        for index, values in enumerate(now.values):
+            if index == len(kept.values):
+                kept.values.append([])
+                kept.names.append({})
+            if kept.values[index] is not values and _may_be_kept(found.names[index], values):
+                kept.values[index] = values
+                kept.names[index] = now.names[index]
+    return now
+
+
+def _may_be_kept(name: str, values: list[Any]) -> bool:
+    return name not in _NEVER_KEPT and not any(map(_is_passing, values))
+
+
+def _is_passing(value: object) -> bool:
+    """Say whether a value belongs to an environment, a clock or a test, and must not be kept."""
+    if type(value) is FunctionType:
+        return "_lambda_spy" in vars(value) or is_own_value(value)
+    return (type(value) is MethodType and is_own_value(value)) or type(
+        value
+    ).__module__ == "unittest.mock"
+
+
+def _are_equal(values: list[list[Any]], others: list[list[Any]]) -> bool:
+    """Say whether lists hold the same objects; see `are_same`."""
+    try:
+        same = values == others
+    except Exception:
+        same = False
+    return same and (
+        "wrapt" not in sys.modules
+        or all(map(is_, chain.from_iterable(values), chain.from_iterable(others)))
+    )

@@ -1,0 +1,132 @@
+"""Entries of shared modules in `sys.modules` that function code has replaced or removed.
+
+On Lambda a handler that removes ``os``, or puts an object of its own there, breaks its own process
+alone.  Here the test, pytest and this package import from the same dict.  So a module that function
+code has removed is there again when the phase ends.  An object that function code has made by hand
+(a stub, a module that raises on every access, None) is in place during phases alone.  A genuine
+copy, which function code has imported again, stays between phases as well: a patch of the test by
+the module's name has to reach the copy that function code uses.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import compress, islice, repeat
+from operator import is_, is_not
+from types import ModuleType
+from typing import Any, Final
+
+from pytest_lambda_lifecycle.isolation.folders import namespace_of
+from pytest_lambda_lifecycle.isolation.modules.submodules import attach
+
+__all__ = ["ReplacedModules", "are_same", "is_genuine"]
+
+_MISSING: Final[Any] = object()
+
+
+class ReplacedModules:
+    """What function code has put in the places of shared modules."""
+
+    def __init__(self) -> None:
+        self.own: dict[str, Any] = {}
+        """The objects of the function, by their names."""
+        self.names: set[str] = set()
+        """The names under which these are in `sys.modules` now."""
+        self._shared: dict[str, ModuleType] = {}
+        self._base = 0
+
+    def start(self, shared: dict[str, ModuleType]) -> None:
+        """Take the shared modules of the world that enters, which may come to be more."""
+        self._shared = shared
+        self._base = len(shared)
+        self.names = set()
+
+    def enter(self, *, in_phase: bool) -> None:
+        """Put the function's objects in place, as at the moment when the environment left."""
+        for name, module in self.own.items():
+            if in_phase or is_genuine(name, module):
+                self._put(name, module)
+
+    def leave(self) -> None:
+        """Put the shared modules back."""
+        for name in self._differing():
+            now = sys.modules.get(name, _MISSING)
+            if _ends_stub(name, self._shared[name], now):
+                self.own.pop(name, None)
+                continue
+            if now is not _MISSING:
+                self.own[name] = now
+            self._put_back(name)
+        self.names = set()
+        self._shared = {}
+
+    def discard(self) -> None:
+        """Forget the objects of a process that has ended."""
+        self.own = {}
+
+    def begin_phase(self) -> None:
+        """Put those objects in place that function code has made by hand."""
+        for name, module in list(self.own.items()):
+            if is_genuine(name, module):
+                continue
+            if sys.modules.get(name) is self._shared.get(name):
+                self._put(name, module)
+            else:
+                del self.own[name]  # the test has put another one there
+
+    def end_phase(self) -> None:
+        """Put the shared modules back that function code has removed, or hidden by such objects."""
+        self.own = {}
+        self.names = set()
+        for name in self._differing():
+            now = sys.modules.get(name, _MISSING)
+            if now is not _MISSING:
+                self.own[name] = now
+            if is_genuine(name, now):
+                self.names.add(name)
+            else:
+                self._put_back(name)
+
+    def _put(self, name: str, module: Any) -> None:  # noqa: ANN401  # anything may lie there
+        sys.modules[name] = module
+        self.names.add(name)
+
+    def _put_back(self, name: str) -> None:
+        module = self._shared[name]
+        sys.modules[name] = module
+        attach({name: module})
+
+    def _differing(self) -> list[str]:
+        shared, modules = self._shared, sys.modules
+        # As a rule, those that were there when the world entered are there still.
+        first = [list(islice(some.values(), self._base)) for some in (shared, modules)]
+        names = list(shared)[self._base :] if are_same(*first) else list(shared)
+        now = map(modules.get, names, repeat(_MISSING))
+        return list(compress(names, map(is_not, now, map(shared.get, names))))
+
+
+def are_same(values: list[Any], others: list[Any]) -> bool:
+    """Say whether two lists hold the same objects.
+
+    A comparison of lists is many times as fast as one of their items, but finds objects equal that
+    say so: those of wrapt are equal to the functions that they wrap.
+    """
+    try:
+        same = values == others
+    except Exception:  # an object that cannot be compared
+        same = False
+    return same and ("wrapt" not in sys.modules or all(map(is_, values, others)))
+
+
+def is_genuine(name: str, module: object) -> bool:
+    """Say whether an entry of `sys.modules` was made by the import system, under this name."""
+    cls = type(module)
+    if not issubclass(cls, ModuleType) or cls.__getattribute__ is not ModuleType.__getattribute__:
+        return False
+    namespace = namespace_of(module) or {}
+    return getattr(namespace.get("__spec__"), "name", None) == name
+
+
+def _ends_stub(name: str, before: object, now: object) -> bool:
+    """Say whether a tool has ended that had put a stub there before the environment entered."""
+    return is_genuine(name, now) and not is_genuine(name, before)

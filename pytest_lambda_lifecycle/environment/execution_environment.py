@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -317,7 +318,9 @@ class ExecutionEnvironment:
         self._judged = len(self._conductor.timeline)
         self._parts.probes.forget_test()
 
-    def __del__(self) -> None:
+    def __del__(self, _is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if _is_finalizing():  # the names of this module are gone, and nobody is left to be warned
+            return
         # The handler, results and frames of errors are freed with it.  An open file among them
         # would cause a ResourceWarning in the test that happens to run at that moment.
         with freeing():

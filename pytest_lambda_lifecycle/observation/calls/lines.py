@@ -71,7 +71,7 @@ class FunctionLines:
         while frame is not None and is_own(frame):
             frame = frame.f_back
         while frame is not None and not is_own(frame):
-            if self._is_function(frame):
+            if self.is_function(frame):
                 return True
             frame = frame.f_back
         return False
@@ -79,14 +79,15 @@ class FunctionLines:
     def _find(self, frame: FrameType | None) -> FrameType | None:
         loop: Any = None
         while frame is not None:
-            if self._is_function(frame):
+            if self.is_function(frame):
                 break
             if frame.f_code.co_name == "run_forever":
                 loop = frame.f_locals.get("self")
             frame = frame.f_back
         return frame if loop is None else self._awaiting(loop) or frame
 
-    def _is_function(self, frame: FrameType) -> bool:
+    def is_function(self, frame: FrameType) -> bool:
+        """Say whether a frame runs code of the function, and not of a client library."""
         namespace = frame.f_globals
         name = namespace.get("__name__")
         if not isinstance(name, str) or name.partition(".")[0] in _LIBRARIES or is_own(frame):
@@ -115,7 +116,7 @@ class FunctionLines:
     def _suspended_at(self, task: Any) -> FrameType | None:  # noqa: ANN401
         found = None
         for frame in _frames_of(task.get_coro()):
-            if self._is_function(frame):
+            if self.is_function(frame):
                 found = frame
         return found
 

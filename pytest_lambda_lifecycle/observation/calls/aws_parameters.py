@@ -1,0 +1,97 @@
+"""The parameters of an AWS operation as they are recorded: a copy, without secrets and bodies.
+
+AWS's model of a service marks the members that hold secrets (the trait ``sensitive``: the value of
+an SSM parameter, a payload of Lambda).  Names of the user's own (attributes of a DynamoDB item,
+headers, tags) and members that the model does not mark are judged by their names.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Set
+from typing import Any, Final
+
+from pytest_lambda_lifecycle.lifecycle.redaction import REDACTED, is_secret_name
+
+__all__ = ["recorded_parameters"]
+
+_DEEPEST: Final = 40
+"""Levels of nesting; AWS accepts fewer.  A structure that contains itself ends here."""
+
+_NAMES_SOMETHING: Final = re.compile(
+    r"^Key$|(Arn|ARN|Id|Name|Type|Version|Address|Uri|Url|Endpoint|Status)$"
+    r"|^(client|clientRequest|next\w*|sequence|\w*SequenceToken)Token$",
+    re.IGNORECASE,
+)
+"""Members of AWS's models that name a thing and do not reveal it: the ``Key`` of an object in S3,
+``SecretId``, the token of an idempotent request.
+"""
+_SECRET_ALL_THE_SAME: Final = re.compile(r"AccessKeyId$|^SessionId$", re.IGNORECASE)
+
+
+def recorded_parameters(parameters: object, shape: Any) -> dict[str, object]:  # noqa: ANN401
+    """Return a copy of the parameters of an operation; ``shape`` is botocore's model of them."""
+    copied = _copied(parameters, shape, 0)
+    return copied if isinstance(copied, dict) else {}
+
+
+def _copied(value: object, shape: Any, depth: int) -> object:  # noqa: ANN401
+    """Copy a value by its shape; None as the shape, or another kind of value, goes by names."""
+    if shape is None or depth > _DEEPEST:
+        return _copied_by_name(value, depth)
+    if shape.metadata.get("sensitive"):
+        return None if value is None else REDACTED
+    if isinstance(value, str):
+        return value
+    kind = shape.type_name
+    if kind == "structure" and isinstance(value, Mapping):
+        members = shape.members
+        return {
+            name: REDACTED
+            if _is_secret_member(name) and isinstance(item, str | bytes)
+            else _copied(item, members.get(name), depth + 1)
+            for name, item in value.items()
+        }
+    if kind == "map" and isinstance(value, Mapping):
+        return {
+            key: REDACTED if _is_secret(key) else _copied(item, shape.value, depth + 1)
+            for key, item in value.items()
+        }
+    if kind == "list" and isinstance(value, list | tuple):
+        return [_copied(item, shape.member, depth + 1) for item in value]
+    return _copied_by_name(value, depth)
+
+
+def _copied_by_name(value: object, depth: int) -> object:
+    """Copy a value that has no model, as a resource of boto3 takes it."""
+    if depth > _DEEPEST:
+        return "..."
+    if isinstance(value, Mapping):
+        return {
+            key: REDACTED if _is_secret(key) else _copied_by_name(item, depth + 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_copied_by_name(item, depth + 1) for item in value]
+    if isinstance(value, Set):
+        return set(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"<{len(value)} bytes>"
+    if hasattr(value, "read"):
+        return f"<{type(value).__name__}>"
+    return value
+
+
+def _is_secret(name: object) -> bool:
+    return isinstance(name, str) and _is_secret_text(name)
+
+
+_is_secret_text: Final = functools.lru_cache(1024)(is_secret_name)
+
+
+@functools.lru_cache(1024)
+def _is_secret_member(name: str) -> bool:
+    if _SECRET_ALL_THE_SAME.search(name):
+        return True
+    return is_secret_name(name) and _NAMES_SOMETHING.search(name) is None

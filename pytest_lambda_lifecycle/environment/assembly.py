@@ -62,6 +62,7 @@ from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 from pytest_lambda_lifecycle.observation.calls import (
     aws,
+    aws_backoff,
     aws_clients,
     http_libraries,
     network_libraries,
@@ -81,6 +82,15 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.observation.watched_runtime import FindMisplaced, FindTampered
 
 __all__ = ["Assembly"]
+
+_HOOK_POINTS: Final = (
+    *http_libraries.POINTS,
+    *aws.POINTS,
+    *aws_backoff.POINTS,
+    *aws_clients.POINTS,
+    *network_libraries.POINTS,
+)
+"""The attributes of client libraries that are hooked; each of them once."""
 
 
 class Assembly:

@@ -49,7 +49,7 @@ def _copied(value: object, shape: Any, depth: int) -> object:  # noqa: ANN401
         members = shape.members
         return {
             name: REDACTED
-            if _is_secret_member(name) and isinstance(item, str | bytes)
+            if isinstance(item, str | bytes) and _is_secret_member(name, members.get(name))
             else _copied(item, members.get(name), depth + 1)
             for name, item in value.items()
         }
@@ -90,8 +90,12 @@ def _is_secret(name: object) -> bool:
 _is_secret_text: Final = functools.lru_cache(1024)(is_secret_name)
 
 
+def _is_secret_member(name: str, shape: Any) -> bool:  # noqa: ANN401
+    return _is_secret_in_model(name) and not getattr(shape, "enum", None)
+
+
 @functools.lru_cache(1024)
-def _is_secret_member(name: str) -> bool:
+def _is_secret_in_model(name: str) -> bool:
     if _SECRET_ALL_THE_SAME.search(name):
         return True
     return is_secret_name(name) and _NAMES_SOMETHING.search(name) is None

@@ -197,7 +197,7 @@ class Assembly:
         """Make the recorder of calls, the hooks of client libraries, and the network's guard."""
         process, view, endpoint = self.process, self._view, self._endpoint
         self.calls = CallRecorder(
-            [*http_libraries.POINTS, *network_libraries.POINTS],
+            _HOOK_POINTS,
             world=self.world,
             timeline=self._timeline,
             clock=self._clock,

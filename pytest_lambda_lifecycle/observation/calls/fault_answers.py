@@ -10,6 +10,7 @@ moto and of others are not called, so that the mocked service does not change.
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
 import secrets
@@ -17,7 +18,7 @@ import sys
 from typing import Any, Final, NamedTuple
 from xml.sax.saxutils import escape
 
-from pytest_lambda_lifecycle.observation.calls.fault_codes import documented_status
+from pytest_lambda_lifecycle.observation.calls.fault_codes import documented_status, query_code
 from pytest_lambda_lifecycle.observation.calls.faults import RESET, TIMEOUT, Fault
 
 __all__ = ["FaultyEndpoint", "KnownError", "known_error", "protocol_of", "speaks_query"]
@@ -51,14 +52,19 @@ def speaks_query(service_model: Any) -> bool:  # noqa: ANN401
 def known_error(operation_model: Any, code: str) -> KnownError | None:  # noqa: ANN401
     """Return an error of an operation by its code or name; None if nothing documents it."""
     model = operation_model.service_model
-    documented = documented_status(
-        code, model.service_name, protocol_of(model), speaks_query=speaks_query(model)
+    status_of = functools.partial(
+        documented_status,
+        service=model.service_name,
+        protocol=protocol_of(model),
+        speaks_query=speaks_query(model),
     )
     for shape in operation_model.error_shapes:
-        if code in (shape.name, shape.error_code):
-            status = shape.metadata.get("error", {}).get("httpStatusCode") or documented
+        wire_code = query_code(model.service_name, shape.name, shape.error_code)
+        if code in (shape.name, wire_code):
+            status = shape.metadata.get("error", {}).get("httpStatusCode") or status_of(shape.name)
             by_trait = 500 if shape.metadata.get("fault") else 400
-            return KnownError(shape.name, shape.error_code, status or by_trait, shape)
+            return KnownError(shape.name, wire_code, status or by_trait, shape)
+    documented = status_of(code)
     return None if documented is None else KnownError(code, code, documented, None)
 
 

@@ -196,7 +196,7 @@ def _refuse_code(asked: str, operation: Any, error: str) -> None:  # noqa: ANN40
     raise LifecycleError(
         f"{asked}: {why}{_meant(near) if near != error else ''}",
         f"Errors of the operation: {', '.join(sorted(modelled)) or 'none in its model'}.",
-        f"Errors of every operation: {', '.join(sorted(documented))}.",
+        *([] if near else [f"Errors of every operation: {', '.join(sorted(documented))}."]),
         "Any other code takes status=, the HTTP status that comes with it.",
         code="LLC802",
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["documented_status", "documented_statuses"]
+__all__ = ["documented_status", "documented_statuses", "query_code"]
 
 _COMMON: Final[Mapping[str, int]] = {
     "AccessDeniedException": 403,
@@ -145,6 +145,18 @@ _SERVICES: Final[Mapping[str, Mapping[str, int]]] = {
     },
     # Source: botocore/data/_retry.json, "idp_unreachable_error".
     "sts": {"IDPCommunicationError": 400},
+    # Source: the trait smithy.api#httpError in AWS's Smithy model of SQS.
+    "sqs": {
+        "InvalidAddress": 404,
+        "InvalidSecurity": 403,
+        "KmsOptInRequired": 403,
+        "OverLimit": 403,
+        "PurgeQueueInProgress": 403,
+        "QueueNameExists": 400,
+        "ReceiptHandleIsInvalid": 404,
+        "RequestThrottled": 403,
+        "ResourceNotFoundException": 404,
+    },
 }
 
 _RETRYABLE: Final[Mapping[str, int]] = {
@@ -170,6 +182,41 @@ _RETRYABLE: Final[Mapping[str, int]] = {
 Source: ``_TRANSIENT_ERROR_CODES`` and ``_THROTTLED_ERROR_CODES`` in botocore/retries/standard.py;
 the statuses from botocore/data/_retry.json, where it has them.
 """
+
+
+_SQS: Final = "AWS.SimpleQueueService."
+_QUERY_CODES: Final[Mapping[str, Mapping[str, str]]] = {
+    "sqs": {
+        "BatchEntryIdsNotDistinct": f"{_SQS}BatchEntryIdsNotDistinct",
+        "BatchRequestTooLong": f"{_SQS}BatchRequestTooLong",
+        "EmptyBatchRequest": f"{_SQS}EmptyBatchRequest",
+        "InvalidBatchEntryId": f"{_SQS}InvalidBatchEntryId",
+        "KmsAccessDenied": "KMS.AccessDeniedException",
+        "KmsDisabled": "KMS.DisabledException",
+        "KmsInvalidKeyUsage": "KMS.InvalidKeyUsageException",
+        "KmsInvalidState": "KMS.InvalidStateException",
+        "KmsNotFound": "KMS.NotFoundException",
+        "KmsOptInRequired": "KMS.OptInRequired",
+        "KmsThrottled": "KMS.ThrottlingException",
+        "MessageNotInflight": f"{_SQS}MessageNotInflight",
+        "PurgeQueueInProgress": f"{_SQS}PurgeQueueInProgress",
+        "QueueDeletedRecently": f"{_SQS}QueueDeletedRecently",
+        "QueueDoesNotExist": f"{_SQS}NonExistentQueue",
+        "QueueNameExists": "QueueAlreadyExists",
+        "TooManyEntriesInBatchRequest": f"{_SQS}TooManyEntriesInBatchRequest",
+        "UnsupportedOperation": f"{_SQS}UnsupportedOperation",
+    }
+}
+"""The codes that a service has kept from the query protocol, by the names of its errors.
+
+Source: the trait ``aws.protocols#awsQueryError`` in AWS's Smithy model of SQS; botocore's models
+have lost it, while the service sends them (header ``x-amzn-query-error``).
+"""
+
+
+def query_code(service: str, name: str, code: str) -> str:
+    """Return the code of a modelled error on the wire; by default its ``code`` in the model."""
+    return _QUERY_CODES.get(service, {}).get(name, code)
 
 
 def documented_statuses(service: str, protocol: str, *, speaks_query: bool) -> dict[str, int]:

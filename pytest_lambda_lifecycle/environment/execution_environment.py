@@ -46,7 +46,6 @@ from pytest_lambda_lifecycle.lifecycle.outcome import Exited
 from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Phases, Restore, Shutdown
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.observation.calls.assertions import assert_calls, assert_no_network
-from pytest_lambda_lifecycle.observation.calls.fault_checks import make_fault
 from pytest_lambda_lifecycle.observation.calls.faults import Fault, spend_real_time
 from pytest_lambda_lifecycle.observation.calls.init_only import assert_init_only, place_spies
 from pytest_lambda_lifecycle.observation.reuse import assert_reused
@@ -512,6 +511,9 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         self._require_open(f"declare a fault of {operation!r}")
+        # The tables of error codes and the wire forms: most environments have no fault.
+        from pytest_lambda_lifecycle.observation.calls.fault_checks import make_fault
+
         fault = make_fault(
             operation,
             error,

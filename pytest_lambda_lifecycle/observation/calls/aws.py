@@ -18,7 +18,6 @@ from typing import Any, Final
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.lifecycle.call_events import AwsCall
 from pytest_lambda_lifecycle.observation.calls.aws_parameters import recorded_parameters
-from pytest_lambda_lifecycle.observation.calls.fault_answers import FaultyEndpoint
 from pytest_lambda_lifecycle.observation.calls.faults import Fault
 from pytest_lambda_lifecycle.observation.calls.hooks import HookPoint
 from pytest_lambda_lifecycle.observation.calls.recorder import (
@@ -232,6 +231,20 @@ def _attempt(request: object, operation: Any) -> tuple[_Operation | None, Fault 
     return key, fault
 
 
+def _faulty(
+    endpoint: Any,  # noqa: ANN401
+    fault: Fault,
+    operation_model: Any,  # noqa: ANN401
+    context: Any,  # noqa: ANN401
+    *,
+    asynchronous: bool = False,
+) -> Any:  # noqa: ANN401
+    # `env.fault` has imported it: an import in the phase would search the function's folders first.
+    from pytest_lambda_lifecycle.observation.calls.fault_answers import FaultyEndpoint
+
+    return FaultyEndpoint(endpoint, fault, operation_model, context, asynchronous=asynchronous)
+
+
 def _get_response(original: Any) -> Any:  # noqa: ANN401
     """Wrap `Endpoint._get_response`, one attempt at an operation."""
 
@@ -243,7 +256,7 @@ def _get_response(original: Any) -> Any:  # noqa: ANN401
             return original(self, request, operation_model, context)
         endpoint = self
         if fault is not None:
-            endpoint = FaultyEndpoint(self, fault, operation_model, context)
+            endpoint = _faulty(self, fault, operation_model, context)
         key.sending = True
         try:
             return original(endpoint, request, operation_model, context)
@@ -264,7 +277,7 @@ def _get_response_async(original: Any) -> Any:  # noqa: ANN401
             return await original(self, request, operation_model, context)
         endpoint = self
         if fault is not None:
-            endpoint = FaultyEndpoint(self, fault, operation_model, context, asynchronous=True)
+            endpoint = _faulty(self, fault, operation_model, context, asynchronous=True)
         key.sending = True
         try:
             return await original(endpoint, request, operation_model, context)

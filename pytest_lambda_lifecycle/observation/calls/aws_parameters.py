@@ -27,6 +27,7 @@ _NAMES_SOMETHING: Final = re.compile(
 """Members of AWS's models that name a thing and do not reveal it: the ``Key`` of an object in S3,
 ``SecretId``, the token of an idempotent request.
 """
+_TEXTS: Final = (str, bytes)
 _SECRET_ALL_THE_SAME: Final = re.compile(r"AccessKeyId$|^SessionId$", re.IGNORECASE)
 
 
@@ -42,17 +43,19 @@ def _copied(value: object, shape: Any, depth: int) -> object:  # noqa: ANN401
         return _copied_by_name(value, depth)
     if shape.metadata.get("sensitive"):
         return None if value is None else REDACTED
-    if isinstance(value, str):
+    if type(value) is str:
         return value
     kind = shape.type_name
     if kind == "structure" and isinstance(value, Mapping):
         members = shape.members
-        return {
-            name: REDACTED
-            if isinstance(item, str | bytes) and _is_secret_member(name, members.get(name))
-            else _copied(item, members.get(name), depth + 1)
-            for name, item in value.items()
-        }
+        copied: dict[Any, object] = {}
+        for name, item in value.items():
+            member = members.get(name)
+            if type(item) in _TEXTS and _is_secret_member(name, member):
+                copied[name] = REDACTED
+            else:
+                copied[name] = _copied(item, member, depth + 1)
+        return copied
     if kind == "map" and isinstance(value, Mapping):
         return {
             key: REDACTED if _is_secret(key) else _copied(item, shape.value, depth + 1)

@@ -23,6 +23,10 @@ _LIBRARIES: Final = frozenset(
     "requests urllib3 httpx httpcore aiohttp boto3 botocore s3transfer aioboto3 aiobotocore".split()
 )
 """Client libraries: the line that calls them counts, also where they are bundled."""
+_ELSEWHERE: Final[set[str]] = set()
+"""Files of client libraries and of this package that were met on a stack: a look-up is cheap, and
+each recorded call passes a dozen of their frames.
+"""
 _MOST_AWAITERS: Final = 20
 
 
@@ -79,18 +83,25 @@ class FunctionLines:
     def _find(self, frame: FrameType | None) -> FrameType | None:
         loop: Any = None
         while frame is not None:
-            if self.is_function(frame):
-                break
-            if frame.f_code.co_name == "run_forever":
-                loop = frame.f_locals.get("self")
+            code = frame.f_code
+            if code.co_filename not in _ELSEWHERE:
+                if self.is_function(frame):
+                    break
+                if code.co_name == "run_forever":
+                    loop = frame.f_locals.get("self")
             frame = frame.f_back
         return frame if loop is None else self._awaiting(loop) or frame
 
     def is_function(self, frame: FrameType) -> bool:
         """Say whether a frame runs code of the function, and not of a client library."""
+        file = frame.f_code.co_filename
+        if file in _ELSEWHERE:
+            return False
         namespace = frame.f_globals
         name = namespace.get("__name__")
         if not isinstance(name, str) or name.partition(".")[0] in _LIBRARIES or is_own(frame):
+            if file.endswith(".py"):
+                _ELSEWHERE.add(file)
             return False
         module = self._world.own(name)
         return module is not None and vars(module) is namespace and self._world.is_source(name)

@@ -28,7 +28,7 @@ class EnvironmentState:
         self.request_id = ""
         """The identifier of the latest request."""
         self.phases: list[Phase] = []
-        self.counted = (0, 0)
+        self.counted: tuple[int, int] = (0, 0)
         """How many phases were looked at to count invokes, and how many of them are (cached)."""
         self.born_us = now_us
         self.active_us = now_us

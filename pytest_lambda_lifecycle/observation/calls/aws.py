@@ -6,7 +6,8 @@ made before the environment are seen as well, and so are calls that moto, a `Stu
 `_make_api_call` answers.  HTTP hooks are silent while an operation is open.
 
 An attempt is a call of `Endpoint._get_response`, below botocore's retries and above its HTTP layer
-and moto.  There faults are raised (`faults`).
+and moto.  There faults are raised (`faults`), and there a refusal of the network leaves botocore,
+before its retries see it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pytest_lambda_lifecycle.lifecycle.call_events import AwsCall
 from pytest_lambda_lifecycle.observation.calls.aws_parameters import recorded_parameters
 from pytest_lambda_lifecycle.observation.calls.faults import Fault
 from pytest_lambda_lifecycle.observation.calls.hooks import HookPoint
+from pytest_lambda_lifecycle.observation.calls.network_libraries import raise_refusal
 from pytest_lambda_lifecycle.observation.calls.recorder import (
     CallRecorder,
     OpenCall,
@@ -106,7 +108,8 @@ def _returned(opened: OpenCall[AwsCall], result: object) -> None:
     metadata = result.get("ResponseMetadata") if isinstance(result, dict) else None
     status = metadata.get("HTTPStatusCode") if isinstance(metadata, dict) else None
     call.status = status if isinstance(status, int) else 200
-    _answered(opened)
+    if not call.attempts:
+        _answered_by_stub(opened)
 
 
 def _raised(opened: OpenCall[AwsCall], error: BaseException) -> None:
@@ -121,14 +124,13 @@ def _raised(opened: OpenCall[AwsCall], error: BaseException) -> None:
     call.error_code = str(response["Error"].get("Code", ""))
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     call.status = status if isinstance(status, int) else None
-    _answered(opened)
+    if not call.attempts:
+        _answered_by_stub(opened)
 
 
-def _answered(opened: OpenCall[AwsCall]) -> None:
-    """Count one attempt where a stub has answered, which a fault cannot reach."""
+def _answered_by_stub(opened: OpenCall[AwsCall]) -> None:
+    """Count one attempt at a call that a stub has answered, which a fault cannot reach."""
     __tracebackhide__ = True
-    if opened.call.attempts:
-        return
     opened.call.attempts = 1
     key: Any = opened.key
     if key.fault is not None:
@@ -251,17 +253,22 @@ def _get_response(original: Any) -> Any:  # noqa: ANN401
     @functools.wraps(original)
     def get_response(self: Any, request: Any, operation_model: Any, context: Any) -> Any:  # noqa: ANN401
         __tracebackhide__ = __function_code_above__ = True
+        handled = sys.exc_info()[1]
         key, fault = _attempt(request, operation_model)
         if key is None:
-            return original(self, request, operation_model, context)
+            outcome = original(self, request, operation_model, context)
+            raise_refusal(outcome, handled, operation_model, context)
+            return outcome
         endpoint = self
         if fault is not None:
             endpoint = _faulty(self, fault, operation_model, context)
         key.sending = True
         try:
-            return original(endpoint, request, operation_model, context)
+            outcome = original(endpoint, request, operation_model, context)
         finally:
             key.sending = False
+        raise_refusal(outcome, handled, operation_model, context)
+        return outcome
 
     return get_response
 
@@ -272,17 +279,22 @@ def _get_response_async(original: Any) -> Any:  # noqa: ANN401
     @functools.wraps(original)
     async def get_response(self: Any, request: Any, operation_model: Any, context: Any) -> Any:  # noqa: ANN401
         __tracebackhide__ = __function_code_above__ = True
+        handled = sys.exc_info()[1]
         key, fault = _attempt(request, operation_model)
         if key is None:
-            return await original(self, request, operation_model, context)
+            outcome = await original(self, request, operation_model, context)
+            raise_refusal(outcome, handled, operation_model, context)
+            return outcome
         endpoint = self
         if fault is not None:
             endpoint = _faulty(self, fault, operation_model, context, asynchronous=True)
         key.sending = True
         try:
-            return await original(endpoint, request, operation_model, context)
+            outcome = await original(endpoint, request, operation_model, context)
         finally:
             key.sending = False
+        raise_refusal(outcome, handled, operation_model, context)
+        return outcome
 
     return get_response
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping, Set
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.lifecycle.redaction import REDACTED, is_secret_name
 
@@ -43,19 +43,9 @@ def _copied(value: object, shape: Any, depth: int) -> object:  # noqa: ANN401
         return _copied_by_name(value, depth)
     if shape.metadata.get("sensitive"):
         return None if value is None else REDACTED
-    if type(value) is str:
-        return value
     kind = shape.type_name
     if kind == "structure" and isinstance(value, Mapping):
-        members = shape.members
-        copied: dict[Any, object] = {}
-        for name, item in value.items():
-            member = members.get(name)
-            if type(item) in _TEXTS and _is_secret_member(name, member):
-                copied[name] = REDACTED
-            else:
-                copied[name] = _copied(item, member, depth + 1)
-        return copied
+        return _copied_structure(value, _members(shape), depth + 1)
     if kind == "map" and isinstance(value, Mapping):
         return {
             key: REDACTED if _is_secret(key) else _copied(item, shape.value, depth + 1)
@@ -64,6 +54,40 @@ def _copied(value: object, shape: Any, depth: int) -> object:  # noqa: ANN401
     if kind == "list" and isinstance(value, list | tuple):
         return [_copied(item, shape.member, depth + 1) for item in value]
     return _copied_by_name(value, depth)
+
+
+class _Member(NamedTuple):
+    shape: Any
+    hides_text: bool
+    """Its texts and bytes are secrets."""
+
+
+_UNKNOWN: Final = _Member(None, hides_text=False)
+
+
+@functools.lru_cache(512)
+def _members(shape: Any) -> dict[str, _Member]:  # noqa: ANN401
+    """Return the members of a structure; operations are called often, and have few."""
+    return {
+        name: _Member(member, hides_text=_is_secret_member(name, member))
+        for name, member in shape.members.items()
+    }
+
+
+def _copied_structure(
+    value: Mapping[Any, object], members: dict[str, _Member], depth: int
+) -> dict[Any, object]:
+    copied: dict[Any, object] = {}
+    for name, item in value.items():
+        member = members.get(name, _UNKNOWN)
+        kind = type(item)
+        if member.hides_text and kind in _TEXTS:
+            copied[name] = REDACTED
+        elif kind is str and member is not _UNKNOWN:
+            copied[name] = item
+        else:
+            copied[name] = _copied(item, member.shape, depth)
+    return copied
 
 
 def _copied_by_name(value: object, depth: int) -> object:
@@ -94,11 +118,9 @@ _is_secret_text: Final = functools.lru_cache(1024)(is_secret_name)
 
 
 def _is_secret_member(name: str, shape: Any) -> bool:  # noqa: ANN401
-    return _is_secret_in_model(name) and not getattr(shape, "enum", None)
-
-
-@functools.lru_cache(1024)
-def _is_secret_in_model(name: str) -> bool:
-    if _SECRET_ALL_THE_SAME.search(name):
+    """Say whether AWS's model, or the name of a member, says that it holds a secret."""
+    if shape.metadata.get("sensitive") or _SECRET_ALL_THE_SAME.search(name):
         return True
-    return is_secret_name(name) and _NAMES_SOMETHING.search(name) is None
+    if getattr(shape, "enum", None) or _NAMES_SOMETHING.search(name):
+        return False
+    return is_secret_name(name)

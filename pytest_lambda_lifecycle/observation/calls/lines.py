@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from types import FrameType
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.isolation.frames import is_own
@@ -48,6 +48,12 @@ class FunctionLines:
         self._world = world
         self._folders = tuple(f"{folder}/" for folder in folders)
         self._started = started
+        self._known: dict[int, tuple[CodeType, dict[str, Any], str]] = {}
+        """Code of the function that was found, by identity, with its globals and its file."""
+
+    def forget(self) -> None:
+        """Forget what was found: the function's modules may go."""
+        self._known = {}
 
     def innermost(self) -> str:
         """Return the innermost line, as ``"shop/app.py:12"``; ``""`` if there is none.
@@ -63,7 +69,12 @@ class FunctionLines:
             frame = self._find(_current_frames().get(stage.thread or 0))
         if frame is None:
             return ""
-        return f"{self._shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+        code = frame.f_code
+        known = self._known.get(id(code))
+        if known is None or known[0] is not code or known[1] is not frame.f_globals:
+            known = code, frame.f_globals, self._shown(code.co_filename)
+            self._known[id(code)] = known
+        return f"{known[2]}:{frame.f_lineno}"
 
     def called_inside(self) -> bool:
         """Say whether function code lies between the caller and the next frame of this package.
@@ -85,6 +96,9 @@ class FunctionLines:
         while frame is not None:
             code = frame.f_code
             if code.co_filename not in _ELSEWHERE:
+                known = self._known.get(id(code))
+                if known is not None and known[0] is code and known[1] is frame.f_globals:
+                    break
                 if self.is_function(frame):
                     break
                 if code.co_name == "run_forever":

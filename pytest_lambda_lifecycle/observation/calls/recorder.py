@@ -185,6 +185,7 @@ class CallRecorder(PhasePart):
         self._owners = []
         self._names = []
         self._covers_mocks = False
+        self._lines.forget()
         while self._hooks:
             self._hooks.pop().remove()
 

@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.phases import Restore as Restore
     from pytest_lambda_lifecycle.lifecycle.phases import Shutdown as Shutdown
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline as Timeline
+    from pytest_lambda_lifecycle.observation.calls.faults import Fault as Fault
     from pytest_lambda_lifecycle.observation.calls.lambda_http import LambdaHttp as LambdaHttp
     from pytest_lambda_lifecycle.observation.spies import Spy as Spy
     from pytest_lambda_lifecycle.plugin.fixtures import LambdaLifecycle as LambdaLifecycle
@@ -108,6 +109,7 @@ _HOMES = {
     "lifecycle.invocation": "Invocation",
     "lifecycle.phases": "Init Phase Restore Shutdown",
     "lifecycle.timeline": "Timeline",
+    "observation.calls.faults": "Fault",
     "observation.calls.lambda_http": "LambdaHttp",
     "observation.spies": "Spy",
     "plugin.fixtures": "LambdaLifecycle",

@@ -8,9 +8,11 @@ import threading
 from pathlib import Path
 from unittest import mock
 
+import boto3
 import pytest
 import responses
 import sealed
+from botocore.stub import Stubber
 from shop import app
 
 from pytest_lambda_lifecycle import ExecutionEnvironment, LambdaClock
@@ -261,6 +263,32 @@ def test_LLC701(pytestconfig, request, lambda_lifecycle):
     pytestconfig.pluginmanager.register(reporter)
     request.addfinalizer(lambda: pytestconfig.pluginmanager.unregister(reporter))
     lambda_lifecycle(HANDLER).invoke({"id": "1"})
+
+
+def test_LLC801(env):
+    env.fault("dynamodb.PutItm", "ThrottlingException")
+
+
+def test_LLC802(env):
+    env.fault("ec2.DescribeInstances", "RequestLimitExeeded")
+
+
+def test_LLC803(env):
+    env.fault("dynamodb.PutItem", "ThrottlingException", phase="handler")
+
+
+def test_LLC804(env):
+    client = boto3.client("ec2", region_name="eu-west-1")
+    env.fault("ec2.DescribeInstances", 503)
+    env.patch("shop.tables.find", lambda key: client.describe_instances())
+    with Stubber(client):
+        env.invoke({"id": "1"})
+
+
+def test_LLC805(env):
+    missing = ModuleNotFoundError("No module named 'botocore'")
+    with mock.patch("importlib.import_module", side_effect=missing):
+        env.fault("dynamodb.PutItem", "ThrottlingException")
 
 
 def test_LLC811(lambda_http):

@@ -28,6 +28,8 @@ class EnvironmentState:
         self.request_id = ""
         """The identifier of the latest request."""
         self.phases: list[Phase] = []
+        self.counted: tuple[int, int] = (0, 0)
+        """How many phases were looked at to count invokes, and how many of them are (cached)."""
         self.born_us = now_us
         self.active_us = now_us
         """When the latest phase ended, in microseconds since the epoch."""

@@ -60,7 +60,15 @@ from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored, SharedChange
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
-from pytest_lambda_lifecycle.observation.calls import http_libraries, network_libraries
+from pytest_lambda_lifecycle.observation.calls import (
+    aws,
+    aws_backoff,
+    aws_clients,
+    http_libraries,
+    network_libraries,
+)
+from pytest_lambda_lifecycle.observation.calls.client_sight import ClientSight
+from pytest_lambda_lifecycle.observation.calls.init_only import MAKERS
 from pytest_lambda_lifecycle.observation.calls.network_guard import NetworkGuard
 from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
 from pytest_lambda_lifecycle.observation.leftovers import Leftovers
@@ -74,6 +82,15 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.observation.watched_runtime import FindMisplaced, FindTampered
 
 __all__ = ["Assembly"]
+
+_HOOK_POINTS: Final = (
+    *http_libraries.POINTS,
+    *aws.POINTS,
+    *aws_backoff.POINTS,
+    *aws_clients.POINTS,
+    *network_libraries.POINTS,
+)
+"""The attributes of client libraries that are hooked; each of them once."""
 
 
 class Assembly:
@@ -176,11 +193,16 @@ class Assembly:
         """``"host:port"`` of the environment's own APIs, also once it has ended."""
         return self._endpoint.address
 
+    def unseen_in_test(self, target: str) -> str:
+        """Return why not all calls of a target of ``init_only`` can have been seen in this test."""
+        seen_by = self.sight if target in MAKERS else self.probes
+        return seen_by.unseen_in_test(target)
+
     def _make_recorder(self) -> None:
         """Make the recorder of calls, the hooks of client libraries, and the network's guard."""
         process, view, endpoint = self.process, self._view, self._endpoint
         self.calls = CallRecorder(
-            [*http_libraries.POINTS, *network_libraries.POINTS],
+            _HOOK_POINTS,
             world=self.world,
             timeline=self._timeline,
             clock=self._clock,
@@ -191,6 +213,7 @@ class Assembly:
             own_address=lambda: endpoint.address,
             set_by_function=self._namespaces.set_by_function,
         )
+        self.sight = ClientSight(self.world.own_modules)
         self._guard = NetworkGuard(
             self._config,
             self.calls,
@@ -210,6 +233,7 @@ class Assembly:
             Variables(self._lambda_variables, withheld=is_withheld),
             self._search_path,
             self.calls,
+            self.sight,
             WorkingDirectory(str(self.task_root)),
             streams,
             WarningsFilters(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -45,6 +46,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import Exited
 from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Phases, Restore, Shutdown
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.observation.calls.assertions import assert_calls, assert_no_network
+from pytest_lambda_lifecycle.observation.calls.faults import Fault, spend_real_time
 from pytest_lambda_lifecycle.observation.calls.init_only import assert_init_only, place_spies
 from pytest_lambda_lifecycle.observation.reuse import assert_reused
 from pytest_lambda_lifecycle.observation.spies import Spy
@@ -298,10 +300,10 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         conductor, first = self._conductor, self._judged
-        history, probes = conductor.phases, self._parts.probes
+        history, parts = conductor.phases, self._parts
         phases = [phase for phase in history if phase.began_at_index >= first]
         evidence = Evidence(
-            self.config, conductor.timeline, phases, history, first, probes.unseen_in_test
+            self.config, conductor.timeline, phases, history, first, parts.unseen_in_test
         )
         found = list(verdicts(evidence))
         self._skip_judgement()
@@ -316,8 +318,11 @@ class ExecutionEnvironment:
         """Leave the events so far out of the next `_judge`: their test has ended or failed."""
         self._judged = len(self._conductor.timeline)
         self._parts.probes.forget_test()
+        self._parts.sight.forget_test()
 
-    def __del__(self) -> None:
+    def __del__(self, _is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if _is_finalizing():  # the names of this module are gone, and nobody is left to be warned
+            return
         # The handler, results and frames of errors are freed with it.  An open file among them
         # would cause a ResourceWarning in the test that happens to run at that moment.
         with freeing():
@@ -482,6 +487,46 @@ class ExecutionEnvironment:
         span_us = microseconds(ms, f"cannot give {target!r} a latency of ms:") // 1000
         self._parts.probes.latency(target, functools.partial(clock.spend, span_us))
 
+    def fault(
+        self,
+        operation: str,
+        error: str | int,
+        *,
+        times: int | None = None,
+        phase: str | None = None,
+        latency_ms: float = 0,
+        status: int | None = None,
+        message: str | None = None,
+    ) -> Fault:
+        """Let attempts at an AWS operation, such as ``"dynamodb.PutItem"``, fail below the retries.
+
+        ``error`` is an error code (``"ThrottlingException"``), an HTTP status, ``"reset"`` for a
+        closed connection or ``"timeout"`` for an answer that does not come.  ``times`` is the
+        number of attempts that fail, retries included; without it all do until `Fault.remove`.
+        ``phase`` is ``"init"``, ``"restore"``, ``"invoke"`` or ``"shutdown"``.  The answer takes
+        ``latency_ms``: virtual time under ``lambda_clock``.  ``status`` is the HTTP status of a
+        code; any code is accepted with it.  Faults of one operation apply in order, to function
+        code alone, and stay after a reset.  Raises `LifecycleError` for an operation or an error
+        that AWS does not have; a call that a `Stubber` answers raises it as well.
+        """
+        __tracebackhide__ = True
+        self._require_open(f"declare a fault of {operation!r}")
+        # The tables of error codes and the wire forms: most environments have no fault.
+        from pytest_lambda_lifecycle.observation.calls.fault_checks import make_fault
+
+        fault = make_fault(
+            operation,
+            error,
+            times=times,
+            phase=phase,
+            latency_ms=latency_ms,
+            status=status,
+            message=message,
+            spend=self._clock.spend if self._clock is not None else spend_real_time,
+        )
+        self._parts.calls.faults.add(fault)
+        return fault
+
     def assert_reused(self, *targets: str) -> None:
         """Assert that each ``"package.module.name"`` is the very object that the latest init made.
 
@@ -505,7 +550,7 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         parts = self._parts
-        assert_init_only(targets, self.timeline, self._conductor.phases, parts.probes)
+        assert_init_only(targets, self.timeline, self._conductor.phases, parts.probes, parts.sight)
 
     def assert_no_network(self, phase: str | Phase | None = None) -> None:
         """Assert that function code reached nothing outside its process.

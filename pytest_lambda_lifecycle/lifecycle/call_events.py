@@ -114,10 +114,12 @@ class AwsCall(Call):
         """The status or the error, in words."""
         if self.error_code:
             return self.error_code
-        return str(self.status) if self.exception is None else type(self.exception).__name__
+        if self.exception is not None:
+            return type(self.exception).__name__
+        return "unanswered" if self.status is None else str(self.status)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class AwsClient(Event):
     """A client, resource or session of AWS's SDK that function code made.
 
@@ -134,12 +136,18 @@ class AwsClient(Event):
     """The name of the service, such as ``"dynamodb"``; ``""`` for a session."""
     made_by: str
     """The call of function code: ``"boto3.client"``, ``"boto3.resource"``, ``"boto3.Session"``,
-    ``"Session.client"``, ``"Session.resource"``, ``"botocore.Session"``, ``"create_client"``.
+    ``"Session.client"``, ``"Session.resource"``, ``"boto3.setup_default_session"``,
+    ``"botocore.Session"``, ``"create_client"``, ``"aioboto3.Session"``,
+    ``"aiobotocore.AioSession"``.
     """
     name: ClassVar[str] = "aws_client"
 
     def __str__(self) -> str:
         return f"{self.made_by}({self.service!r})" if self.service else f"{self.made_by}()"
+
+    def __repr__(self) -> str:
+        place = f"{self.phase}, {self.where}" if self.where else self.phase
+        return f"<AwsClient {self} ({place})>"
 
     @property
     def file(self) -> str:

@@ -31,7 +31,10 @@ _NOT_SECRET_OF_AWS: Final = frozenset({"Key", "Code"})
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _USER_INFO: Final = re.compile(r"(?<=//)[^/?#\s\"'<>]*@")
 _PAIR_IN_QUERY: Final = re.compile(r"([?&;#])([^=&;#?\s'\"]+)=([^&;#\s'\"<>]*)")
-_SCHEME: Final = re.compile(r"\b(Bearer|Basic|Digest|Token|AWS4-HMAC-SHA256)(\s+)[^'\"\r\n]+")
+_SCHEME: Final = re.compile(
+    r"\b(Bearer|Basic|Token)(\s+)[^\s'\"{}\[\](),]+|\b(Digest|AWS4-HMAC-SHA256)(\s+)[^'\r\n{}\[\]]+"
+)
+"""Schemes of the header Authorization: with one value, and with a list of pairs."""
 _PAIR_IN_TEXT: Final = re.compile(
     r"""(["']?)([A-Za-z][A-Za-z0-9_-]*)\1(\s*[:=]\s*b?)(["'])(.*?)(?<!\\)\4""", re.DOTALL
 )
@@ -56,7 +59,7 @@ def redacted_url(url: str) -> str:
 
 def redacted_text(text: str) -> str:
     """Return text, such as an error of a library, without secrets in its URLs and mappings."""
-    text = _SCHEME.sub(rf"\1\2{REDACTED}", redacted_url(text))
+    text = _SCHEME.sub(_without_credentials, redacted_url(text))
     text = _PAIR_IN_TEXT.sub(_without_item, text)
     return _PAIR_IN_BRACES.sub(_without_plain_item, text)
 
@@ -71,6 +74,11 @@ def redacted_value(name: str, value: object) -> object:
     if isinstance(value, list | tuple):
         return [redacted_value(name, item) for item in value]
     return value
+
+
+def _without_credentials(match: re.Match[str]) -> str:
+    one, space, several, gap = match.groups()
+    return f"{one or several}{space or gap}{REDACTED}"
 
 
 def _without_value(match: re.Match[str]) -> str:

@@ -22,9 +22,14 @@ _NAMES: Final = {
 
 def present_phase(conductor: Conductor) -> tuple[str, int | None] | None:
     """Return the name of the phase that runs, and the index of the invoke; None between phases."""
-    phase = _NAMES.get(conductor.state)
+    state = conductor.environment_state
+    phase = _NAMES.get(state.current)
     if phase is None:
         return None
     if phase != "invoke":
         return phase, None
-    return phase, sum(isinstance(past, Invocation) for past in conductor.phases)
+    phases, (seen, invocations) = state.phases, state.counted
+    if seen != len(phases):  # each call of function code asks, and there may be thousands of phases
+        invocations += sum(isinstance(past, Invocation) for past in phases[seen:])
+        state.counted = len(phases), invocations
+    return phase, invocations

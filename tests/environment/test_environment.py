@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -600,3 +601,17 @@ def test_the_setting_runtime_does_not_choose_the_interpreter(environment):
         runtime="python3.15",
     )
     assert env.invoke().payload == ["AWS_Lambda_python3.15", list(sys.version_info[:2])]
+
+
+def test_a_script_may_end_with_an_open_environment(tmp_path):
+    (tmp_path / "app.py").write_text("def handler(event, context): return 1\n")
+    code = (
+        f"import sys; sys.path[:] = {sys.path!r}\n"
+        "from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig\n"
+        "env = ExecutionEnvironment(FunctionConfig('app.handler', code_dir='.'))\n"
+        "print(env.invoke().payload)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (run.stdout, run.stderr) == ("1\n", "")

@@ -219,7 +219,7 @@ class TestInitOnly:
         [
             ("boto3.client", "boto3.client"),
             ("boto3.Session", "boto3.Session"),
-            ("boto3.session.Session.resource", "Session.resource"),
+            ("boto3.Session", "Session.resource"),
         ],
     )
     def test_a_mock_in_the_place_of_boto3_is_an_error(self, make, target, maker):

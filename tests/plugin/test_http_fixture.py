@@ -3,7 +3,16 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+
 import pytest
+
+# Version 0.24 of responses leaves an unclosed socket with each response.
+OLD = int(metadata.version("responses").split(".")[1]) < 25
+WARNINGS = ["-W", "error"]
+if OLD:
+    WARNINGS += ["-W", "ignore:unclosed <socket:ResourceWarning"]
+    WARNINGS += ["-W", "ignore::pytest.PytestUnraisableExceptionWarning"]
 
 APP = """
     import requests
@@ -35,7 +44,7 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
 
 def outcomes(suite: pytest.Pytester, test: str, **expected: int) -> pytest.RunResult:
     suite.makepyfile(test_it=test)
-    result = suite.runpytest_subprocess("-W", "error")
+    result = suite.runpytest_subprocess(*WARNINGS)
     result.assert_outcomes(**expected)
     result.stdout.fnmatch_lines(["restored: True"])
     return result

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.errors import is_own_file
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.frames import is_own_value
 from pytest_lambda_lifecycle.isolation.modules.import_hook import ImportHook
@@ -212,8 +213,14 @@ def _is_submodule(owner: object, name: str, value: object) -> bool:
 
 
 def _is_stand_in(value: object) -> bool:
-    """Say whether an entered environment has put a function there, perhaps one nested in Init."""
-    return isinstance(value, (FunctionType, MethodType)) and is_own_value(value)
+    """Say whether an entered environment has put a function there, perhaps one nested in Init.
+
+    A function that wraps one of ours has the name of our module, by `functools.wraps`.
+    """
+    function = value.__func__ if isinstance(value, MethodType) else value
+    if not isinstance(function, FunctionType):
+        return False
+    return is_own_value(function) and is_own_file(function.__code__.co_filename)
 
 
 def _name_of(owner: Any) -> str:  # noqa: ANN401  # a module or a class

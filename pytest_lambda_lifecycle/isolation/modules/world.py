@@ -271,7 +271,8 @@ class World(PhasePart):
                     del foreign[name]
                 else:
                     foreign[name] = current
-        for name in [name for name, one in list(modules.items()) if one is None]:
+        entries: Mapping[str, Any] = modules
+        for name in [name for name, one in list(entries.items()) if one is None]:
             if name not in self._blocked:
                 foreign.setdefault(name, None)
         self._remember(self._remembered)
@@ -296,7 +297,7 @@ class World(PhasePart):
             modules.setdefault(name, None)
 
     def _find_blocked(self) -> None:
-        found: Mapping[str, ModuleType | None] = self._newest() or sys.modules
+        found: Mapping[str, Any] = self._newest() or sys.modules
         foreign = self._foreign
         self._blocked = {n for n, one in list(found.items()) if one is None and n not in foreign}
 

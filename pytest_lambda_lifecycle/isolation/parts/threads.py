@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import queue
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -105,8 +104,8 @@ def _let_interpreter_exit(thread: threading.Thread) -> None:
     namespace.get("_threads_wakeups", {}).pop(thread, None)
     if tasks is None:
         return
-    with contextlib.suppress(queue.Empty):
-        while True:
+    while not tasks.empty():
+        with contextlib.suppress(Exception):  # the worker has taken the last one in the meantime
             task = tasks.get_nowait()
             if task is not None:
                 task.future.cancel()

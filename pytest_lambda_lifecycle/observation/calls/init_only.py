@@ -6,9 +6,8 @@ and an after-restore hook has to make again what a snapshot cannot hold.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_lambda_lifecycle.errors import ConfigError, LifecycleError
 from pytest_lambda_lifecycle.lifecycle.call_events import AwsClient
@@ -21,6 +20,7 @@ from pytest_lambda_lifecycle.observation.evidence import Evidence, Verdict
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+    from pytest_lambda_lifecycle.observation.calls.client_sight import ClientSight
     from pytest_lambda_lifecycle.observation.probes import Probes
 
 __all__ = ["MAKERS", "assert_init_only", "check_init_only", "place_spies"]
@@ -51,7 +51,11 @@ def place_spies(config: FunctionConfig, spy: Callable[[str], object]) -> None:
 
 
 def assert_init_only(
-    targets: Sequence[str], timeline: Timeline, phases: Sequence[Phase], probes: Probes
+    targets: Sequence[str],
+    timeline: Timeline,
+    phases: Sequence[Phase],
+    probes: Probes,
+    sight: ClientSight,
 ) -> None:
     """Assert that each target was called in init and in no invoke."""
     __tracebackhide__ = True
@@ -71,7 +75,7 @@ def assert_init_only(
     failures: list[str] = []
     for target in targets:
         spied = probes.watches(target)
-        if why := probes.unseen(target) if spied else _unseen(target):
+        if why := probes.unseen(target) if spied else sight.unseen(target):
             raise LifecycleError(
                 f"{asked}: calls of {target!r} could not be seen: {why}", code="LLC831"
             )
@@ -96,7 +100,7 @@ def check_init_only(evidence: Evidence) -> Iterator[Verdict]:
         inits = [call for call in _calls(target, earlier, spied=spied) if call.phase == "init"]
         calls = [*inits, *_calls(target, of_this_test, spied=spied)]
         lines = _offence(target, calls, invocations, evidence.history)
-        if why := evidence.unseen(target) if spied else _unseen(target):
+        if why := evidence.unseen(target):
             lines = [f"calls of {target} could not be seen: {why}"]
         if lines:
             source = config.source_of("init_only")
@@ -141,22 +145,6 @@ def _with_handler(phases: Sequence[Phase]) -> list[Invocation]:
         for phase in phases
         if isinstance(phase, Invocation) and not any(phase.outcome is outcome for outcome in before)
     ]
-
-
-def _unseen(maker: str) -> str:
-    """Return why no call of one of `MAKERS` can have been seen; ``""`` if one can.
-
-    A stand-in of the test makes no client, so the timeline has none.
-    """
-    owner, _, name = maker.partition(".")
-    module: Any = sys.modules.get("boto3" if owner == "boto3" else "boto3.session")
-    holder = module if owner == "boto3" else getattr(module, "Session", None)
-    present = getattr(holder, name, None)
-    home = getattr(present, "__module__", None) or type(present).__module__
-    if present is None or home.partition(".")[0] == "boto3":
-        return ""
-    target = maker if owner == "boto3" else f"boto3.{maker}"
-    return f"the test has put {present!r} in its place; spy on it: env.spy({target!r})"
 
 
 def _require_spy(asked: str, target: object, probes: Probes) -> None:

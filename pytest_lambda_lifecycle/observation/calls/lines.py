@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from types import FrameType
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.isolation.frames import is_own
@@ -23,6 +23,10 @@ _LIBRARIES: Final = frozenset(
     "requests urllib3 httpx httpcore aiohttp boto3 botocore s3transfer aioboto3 aiobotocore".split()
 )
 """Client libraries: the line that calls them counts, also where they are bundled."""
+_ELSEWHERE: Final[set[str]] = set()
+"""Files of client libraries and of this package that were met on a stack: a look-up is cheap, and
+each recorded call passes a dozen of their frames.
+"""
 _MOST_AWAITERS: Final = 20
 
 
@@ -44,6 +48,12 @@ class FunctionLines:
         self._world = world
         self._folders = tuple(f"{folder}/" for folder in folders)
         self._started = started
+        self._known: dict[int, tuple[CodeType, dict[str, Any], str]] = {}
+        """Code of the function that was found, by identity, with its globals and its file."""
+
+    def forget(self) -> None:
+        """Forget what was found: the function's modules may go."""
+        self._known = {}
 
     def innermost(self) -> str:
         """Return the innermost line, as ``"shop/app.py:12"``; ``""`` if there is none.
@@ -59,7 +69,12 @@ class FunctionLines:
             frame = self._find(_current_frames().get(stage.thread or 0))
         if frame is None:
             return ""
-        return f"{self._shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+        code = frame.f_code
+        known = self._known.get(id(code))
+        if known is None or known[0] is not code or known[1] is not frame.f_globals:
+            known = code, frame.f_globals, self._shown(code.co_filename)
+            self._known[id(code)] = known
+        return f"{known[2]}:{frame.f_lineno}"
 
     def called_inside(self) -> bool:
         """Say whether function code lies between the caller and the next frame of this package.
@@ -71,7 +86,7 @@ class FunctionLines:
         while frame is not None and is_own(frame):
             frame = frame.f_back
         while frame is not None and not is_own(frame):
-            if self._is_function(frame):
+            if self.is_function(frame):
                 return True
             frame = frame.f_back
         return False
@@ -79,17 +94,28 @@ class FunctionLines:
     def _find(self, frame: FrameType | None) -> FrameType | None:
         loop: Any = None
         while frame is not None:
-            if self._is_function(frame):
-                break
-            if frame.f_code.co_name == "run_forever":
-                loop = frame.f_locals.get("self")
+            code = frame.f_code
+            if code.co_filename not in _ELSEWHERE:
+                known = self._known.get(id(code))
+                if known is not None and known[0] is code and known[1] is frame.f_globals:
+                    break
+                if self.is_function(frame):
+                    break
+                if code.co_name == "run_forever":
+                    loop = frame.f_locals.get("self")
             frame = frame.f_back
         return frame if loop is None else self._awaiting(loop) or frame
 
-    def _is_function(self, frame: FrameType) -> bool:
+    def is_function(self, frame: FrameType) -> bool:
+        """Say whether a frame runs code of the function, and not of a client library."""
+        file = frame.f_code.co_filename
+        if file in _ELSEWHERE:
+            return False
         namespace = frame.f_globals
         name = namespace.get("__name__")
         if not isinstance(name, str) or name.partition(".")[0] in _LIBRARIES or is_own(frame):
+            if file.endswith(".py"):
+                _ELSEWHERE.add(file)
             return False
         module = self._world.own(name)
         return module is not None and vars(module) is namespace and self._world.is_source(name)
@@ -115,7 +141,7 @@ class FunctionLines:
     def _suspended_at(self, task: Any) -> FrameType | None:  # noqa: ANN401
         found = None
         for frame in _frames_of(task.get_coro()):
-            if self._is_function(frame):
+            if self.is_function(frame):
                 found = frame
         return found
 

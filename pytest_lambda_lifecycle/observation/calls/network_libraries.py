@@ -27,7 +27,7 @@ from pytest_lambda_lifecycle.observation.calls.network_guard import (
 )
 from pytest_lambda_lifecycle.observation.calls.recorder import open_call, recorder_here
 
-__all__ = ["POINTS", "exceptions_behind"]
+__all__ = ["POINTS", "exceptions_behind", "raise_refusal"]
 
 
 def exceptions_behind(error: BaseException | None) -> Iterator[BaseException]:
@@ -121,57 +121,19 @@ def _connecting_async(original: Any) -> Any:  # noqa: ANN401
     return connect
 
 
-def _do_get_response(original: Any) -> Any:  # noqa: ANN401
-    """Wrap `botocore.endpoint.Endpoint._do_get_response`, one attempt of an AWS call.
-
-    It returns its exception, which the caller shows to the retry handler; a raised one passes by.
-    """
-
-    @functools.wraps(original)
-    def do_get_response(
-        self: Any,  # noqa: ANN401
-        request: Any,  # noqa: ANN401
-        operation_model: Any,  # noqa: ANN401
-        context: Any,  # noqa: ANN401
-        *args: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
-        __tracebackhide__ = __function_code_above__ = True
-        handled = sys.exc_info()[1]
-        outcome = original(self, request, operation_model, context, *args)
-        _raise_refusal(outcome, handled, operation_model, context)
-        return outcome
-
-    return do_get_response
-
-
-def _do_get_response_async(original: Any) -> Any:  # noqa: ANN401
-    """Wrap aiobotocore's form of the same."""
-
-    @functools.wraps(original)
-    async def do_get_response(
-        self: Any,  # noqa: ANN401
-        request: Any,  # noqa: ANN401
-        operation_model: Any,  # noqa: ANN401
-        context: Any,  # noqa: ANN401
-        *args: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
-        __tracebackhide__ = __function_code_above__ = True
-        handled = sys.exc_info()[1]
-        outcome = await original(self, request, operation_model, context, *args)
-        _raise_refusal(outcome, handled, operation_model, context)
-        return outcome
-
-    return do_get_response
-
-
-def _raise_refusal(
+def raise_refusal(
     outcome: Any,  # noqa: ANN401  # a tuple of response and exception
     handled: BaseException | None,
     operation_model: Any,  # noqa: ANN401
     context: Any,  # noqa: ANN401
 ) -> None:
+    """Raise the refusal behind the outcome of one attempt at an AWS operation.
+
+    botocore returns the exception of an attempt, and shows it to its retry handler.  ``handled`` is
+    the exception that was being handled before the attempt.
+    """
     __tracebackhide__ = True
-    if not isinstance(outcome, tuple) or len(outcome) != 2:
+    if not isinstance(outcome, tuple) or len(outcome) != 2 or outcome[1] is None:
         return
     refusal = _refusal_in(outcome[1], handled)
     if refusal is None:
@@ -201,9 +163,7 @@ def _loop_getaddrinfo(original: Any) -> Any:  # noqa: ANN401
 
 
 POINTS: Final = (
-    HookPoint("botocore.endpoint", "Endpoint", "_do_get_response", _do_get_response),
     HookPoint("botocore.httpsession", "URLLib3Session", "send", _unwrapping),
-    HookPoint("aiobotocore.endpoint", "AioEndpoint", "_do_get_response", _do_get_response_async),
     HookPoint("aiobotocore.httpsession", "AIOHTTPSession", "send", _unwrapping_async),
     HookPoint("httpcore._backends.anyio", "AnyIOBackend", "connect_tcp", _unwrapping_async),
     HookPoint("aiohappyeyeballs", "", "start_connection", _connecting_async),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from types import ModuleType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.call_events import Call
 from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
+from pytest_lambda_lifecycle.observation.calls.faults import Faults
 from pytest_lambda_lifecycle.observation.calls.hooks import Hook, HookPoint
 from pytest_lambda_lifecycle.observation.calls.lines import FunctionLines
 from pytest_lambda_lifecycle.observation.calls.on_top import LIBRARIES, ON_TOP, TopMock
@@ -145,6 +146,7 @@ class CallRecorder(PhasePart):
         """
         self.timeline = timeline
         self.clock = clock
+        self.faults = Faults()
         self.runs_function_code = runs_function_code
         self._world = world
         self._conductor = conductor
@@ -183,6 +185,7 @@ class CallRecorder(PhasePart):
         self._owners = []
         self._names = []
         self._covers_mocks = False
+        self._lines.forget()
         while self._hooks:
             self._hooks.pop().remove()
 
@@ -290,6 +293,10 @@ class CallRecorder(PhasePart):
     def called_inside(self) -> bool:
         """Say whether function code makes a call of its own inside the call that is open."""
         return self._lines.called_inside()
+
+    def is_function_code(self, frame: FrameType) -> bool:
+        """Say whether a frame runs code of the function, and not of a client library."""
+        return self._lines.is_function(frame)
 
     def is_own_api(self, url: str) -> bool:
         """Say whether a URL is one of the environment's own APIs: requests to it are no calls."""

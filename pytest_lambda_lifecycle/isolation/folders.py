@@ -61,7 +61,10 @@ def namespace_of(module: object) -> dict[str, Any] | None:
 
     Anything may lie there, and its class may raise on every access, or import something.
     """
-    if issubclass(type(module), ModuleType):
+    cls = type(module)
+    if cls is ModuleType:
+        namespace = module.__dict__
+    elif issubclass(cls, ModuleType):
         namespace = _namespace_of(module)
     else:
         try:
@@ -76,7 +79,7 @@ def folder_of_module(module: object) -> str | None:
 
     None if there is none: the module is built in, or was made by hand.
     """
-    namespace = namespace_of(module)
+    namespace = module.__dict__ if type(module) is ModuleType else namespace_of(module)
     if namespace is None:
         return None
     file = namespace.get("__file__")

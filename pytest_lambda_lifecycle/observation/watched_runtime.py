@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 OFTEN: Final = 16
 """The first invokes of an environment after which shared modules are compared."""
-SELDOM: Final = 64
+SELDOM: Final = 256
 """After those, they are compared at each invoke of which the number is a multiple of this."""
 
 FindTampered: TypeAlias = "Callable[[ModuleType], Iterable[str]]"

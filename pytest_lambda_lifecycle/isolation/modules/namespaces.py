@@ -11,8 +11,8 @@ import gc
 import sys
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from itertools import chain
-from operator import is_
+from itertools import compress, count
+from operator import is_, ne
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +27,7 @@ __all__ = [
     "Snapshot",
     "first_snapshot",
     "namespaces",
+    "nothing_in",
     "of_module",
 ]
 
@@ -114,15 +115,13 @@ class Snapshot(NamedTuple):
     def take(cls, found: Namespaces, latest: Snapshot) -> Snapshot:
         """Return the present snapshot: the latest one, if nothing has changed."""
         values = list(map(list, map(_values, found.spaces)))
-        if _are_equal(values, latest.values):
+        different = _differing(values, latest.values)
+        if not different:
             return latest
-        new = cls([], [])
-        for index, (space, now) in enumerate(zip(found.spaces, values, strict=True)):
-            same = index < len(latest.values) and _are_equal(
-                [now], latest.values[index : index + 1]
-            )
-            new.values.append(latest.values[index] if same else now)
-            new.names.append(latest.names[index] if same else dict(space))
+        new = cls(latest.values.copy(), latest.names.copy())
+        for index in different:
+            new.values[index] = values[index]
+            new.names[index] = dict(found.spaces[index])
         return new
 
     def changes(self, found: Namespaces, now: Snapshot) -> Iterator[Change]:
@@ -162,8 +161,13 @@ def namespaces() -> Namespaces:
         if module is not None:
             _add(found, name, module)
     _LOADED[:] = [found]
-    _KEPT[:] = [Snapshot([], [])]
+    _KEPT[:] = [nothing_in(found)]
     return found
+
+
+def nothing_in(found: Namespaces) -> Snapshot:
+    """Return a snapshot to which each namespace is new."""
+    return Snapshot([[] for _ in found.spaces], [{} for _ in found.spaces])
 
 
 def of_module(name: str, module: ModuleType) -> Namespaces:
@@ -216,9 +220,6 @@ def first_snapshot(found: Namespaces) -> Snapshot:
     now = Snapshot.take(found, kept)
     if now is not kept:
         for index, values in enumerate(now.values):
-            if index == len(kept.values):
-                kept.values.append([])
-                kept.names.append({})
             if kept.values[index] is not values and _may_be_kept(found.names[index], values):
                 kept.values[index] = values
                 kept.names[index] = now.names[index]
@@ -238,13 +239,15 @@ def _is_passing(value: object) -> bool:
     ).__module__ == "unittest.mock"
 
 
-def _are_equal(values: list[list[Any]], others: list[list[Any]]) -> bool:
-    """Say whether lists hold the same objects; see `are_same`."""
+def _differing(values: list[list[Any]], others: list[list[Any]]) -> list[int]:
+    """Return the indices of the lists that do not hold the same objects; see `are_same`."""
     try:
-        same = values == others
-    except Exception:
-        same = False
-    return same and (
-        "wrapt" not in sys.modules
-        or all(map(is_, chain.from_iterable(values), chain.from_iterable(others)))
-    )
+        if "wrapt" not in sys.modules:
+            return [] if values == others else [*compress(count(), map(ne, values, others))]
+    except Exception:  # an object that cannot be compared
+        pass
+    return [
+        index
+        for index, (some, other) in enumerate(zip(values, others, strict=True))
+        if len(some) != len(other) or not all(map(is_, some, other))
+    ]

@@ -30,6 +30,7 @@ from pytest_lambda_lifecycle.isolation.modules.namespaces import (
     Snapshot,
     first_snapshot,
     namespaces,
+    nothing_in,
     of_module,
 )
 from pytest_lambda_lifecycle.isolation.part import Part
@@ -101,7 +102,7 @@ class SharedNamespaces(Part):
     def _executed(self, module: ModuleType) -> None:
         if self._watching and self._own(module.__name__) is None:
             found = of_module(module.__name__, module)
-            self._imported.append((found, Snapshot.take(found, _EMPTY)))
+            self._imported.append((found, Snapshot.take(found, nothing_in(found))))
 
     def after_turn(self) -> None:
         """Attribute changes since `before_turn` to the function."""

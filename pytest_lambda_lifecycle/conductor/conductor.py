@@ -15,6 +15,8 @@ from pytest_lambda_lifecycle.conductor.invoke import InvokeSequence
 from pytest_lambda_lifecycle.conductor.runtime_turns import RuntimeTurns
 from pytest_lambda_lifecycle.conductor.state import EnvironmentState
 from pytest_lambda_lifecycle.errors import InvalidTransition
+from pytest_lambda_lifecycle.isolation.held_signals import Held
+from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.rules import Limit, State
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Conductor:
     """One execution environment as the platform sees it."""
 
     def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
         self.config = deps.config
         self.timeline: Timeline = deps.timeline
         self.clock: Clock = deps.clock
@@ -79,6 +82,15 @@ class Conductor:
 
     def invoke(self, request: Request, remaining_us: int | None = None) -> Invocation:
         """Run Invoke, and before it Init or Restore where the environment is cold."""
+        __tracebackhide__ = True
+        current: object = stage.current
+        warm = self.environment_state.current is State.READY and current is self._deps.process
+        if warm and not stage.hold:
+            return self._run(request, remaining_us)
+        with Held():
+            return self._run(request, remaining_us)
+
+    def _run(self, request: Request, remaining_us: int | None) -> Invocation:
         __tracebackhide__ = True
         state = self.environment_state
         if not state.lock.acquire(blocking=False):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_lambda_lifecycle.conductor.shutdown import ShutdownSequence
 from pytest_lambda_lifecycle.errors import InvalidTransition
+from pytest_lambda_lifecycle.isolation.held_signals import Held
 from pytest_lambda_lifecycle.lifecycle.events import Recycled, Reset
 from pytest_lambda_lifecycle.lifecycle.outcome import (
     Exited,
@@ -145,6 +146,10 @@ class Endings:
 
     def start_anew(self, reason: str, outcome: Outcome | None) -> None:
         """Reset the processes; extensions are shut down first (Lambda execution environment)."""
+        with Held():
+            self._start_anew(reason, outcome)
+
+    def _start_anew(self, reason: str, outcome: Outcome | None) -> None:
         deps, state = self._deps, self._state
         try:
             if deps.extensions.present:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle.errors import InvalidTransition
+from pytest_lambda_lifecycle.isolation.held_signals import Held
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited
 from pytest_lambda_lifecycle.lifecycle.rules import State
 
@@ -62,13 +63,17 @@ class EnvironmentState:
 
     @contextmanager
     def doing(self, asked: str) -> Iterator[None]:
-        """Hold the lock; raise `InvalidTransition` if the environment is doing something else."""
-        if not self.lock.acquire(blocking=False):
-            raise self.busy(asked)
-        try:
-            yield
-        finally:
-            self.lock.release()
+        """Hold the lock, and signals back, except while function code runs.
+
+        Raises `InvalidTransition` if the environment is doing something else.
+        """
+        with Held():
+            if not self.lock.acquire(blocking=False):
+                raise self.busy(asked)
+            try:
+                yield
+            finally:
+                self.lock.release()
 
     def busy(self, asked: str) -> InvalidTransition:
         """Return the error for a call that comes inside a phase."""

@@ -34,6 +34,7 @@ from pytest_lambda_lifecycle.function.extension import (
 )
 from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.function.task_root import hint_at_namesake, hint_at_neighbour
+from pytest_lambda_lifecycle.isolation.held_signals import Held
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle import failures, platform_lines
@@ -269,14 +270,15 @@ class ExecutionEnvironment:
 
         It may be called again.
         """
-        try:
-            if self._conductor.state is not State.CLOSED:
-                cause = f"closed at {self.closed_at or caller()}"
-                self._endings.shutdown("spindown", cause=cause)
-        finally:
-            self._parts.storage.close()
-            self._parts.world.hook.clear()
-            open_environments.remove(self)
+        with Held():
+            try:
+                if self._conductor.state is not State.CLOSED:
+                    cause = f"closed at {self.closed_at or caller()}"
+                    self._endings.shutdown("spindown", cause=cause)
+            finally:
+                self._parts.storage.close()
+                self._parts.world.hook.clear()
+                open_environments.remove(self)
 
     def __enter__(self) -> Self:
         return self
@@ -433,7 +435,8 @@ class ExecutionEnvironment:
         if state is State.INVOKE or state is State.INIT:
             return importlib.import_module(name)
         if state is State.READY or state is State.SNAPSHOT:
-            return self._parts.process.run(functools.partial(importlib.import_module, name))
+            with Held():
+                return self._parts.process.run(functools.partial(importlib.import_module, name))
         own = self._parts.world.modules.get(name)
         if own is not None:
             return own

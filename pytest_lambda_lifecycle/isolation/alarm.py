@@ -21,6 +21,7 @@ import threading
 from types import FrameType
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation.frames import is_step
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
@@ -156,6 +157,10 @@ class Alarm(Part):
     def active(self) -> bool:
         """Say whether a phase has the timer."""
         return self._active
+
+    def in_step(self, frame: FrameType | None) -> bool:
+        """Say whether a phase begins or ends, and parts change the process."""
+        return self._installed and not self._active and is_step(frame)
 
     def set_handler(self, handler: Any) -> Any:  # noqa: ANN401  # signal.signal's own types
         """Stand in for `signal.signal` with SIGALRM; return the handler before."""

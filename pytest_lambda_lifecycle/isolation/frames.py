@@ -27,6 +27,7 @@ __all__ = [
     "globals_of_caller",
     "is_own",
     "is_own_value",
+    "is_step",
     "runs_for_observer",
     "stands_for",
 ]
@@ -34,6 +35,7 @@ __all__ = [
 _MARK: Final = "__function_code_above__"
 _OBSERVER_MARK: Final = "__observer_above__"
 _PHASE_MARK: Final = "__phase_above__"
+_FRAMES_ABOVE: Final = 3
 _PACKAGE: Final = __name__.partition(".")[0]
 _getframe: Final = sys._getframe  # a test may spy on it
 
@@ -80,6 +82,20 @@ def frames_of_function(frame: FrameType | None) -> list[FrameType]:
             return frames if calls_function_code(frame) else []
         frame = frame.f_back
     return []
+
+
+def is_step(frame: FrameType | None) -> bool:
+    """Say whether this package itself is at work, and neither function code nor the test.
+
+    The standard library may lie above its frame, as far as it is not calling the test.
+    """
+    for _ in range(_FRAMES_ABOVE):
+        if frame is None:
+            return False
+        if is_own(frame):
+            return not calls_function_code(frame)
+        frame = frame.f_back
+    return False
 
 
 def globals_of_caller() -> dict[str, Any]:

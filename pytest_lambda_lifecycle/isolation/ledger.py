@@ -18,6 +18,7 @@ from operator import length_hint
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
+from pytest_lambda_lifecycle.isolation.held_signals import Held, Released
 from pytest_lambda_lifecycle.isolation.part import Part, PhasePart
 from pytest_lambda_lifecycle.isolation.patching import EARLIER_PATCHES, Undo, apply_again
 from pytest_lambda_lifecycle.isolation.real import RealOs
@@ -119,11 +120,12 @@ class ProcessSlice:
         self._context = contextvars.Context()
 
     def _leave_and_discard(self) -> None:
-        if stage.current is self:
-            stage.leave()
-        with freeing():
-            for part in self._parts:
-                part.discard()
+        with Held(), freeing():
+            try:
+                if stage.current is self:
+                    stage.leave()
+            finally:
+                _do_all(iter([part.discard for part in self._parts]))
 
     # -- one phase ---------------------------------------------------------------------------------
 
@@ -133,7 +135,8 @@ class ProcessSlice:
         After ``limit`` s of real time `DeadlineReached` interrupts it, where that is possible.
         """
         __tracebackhide__ = __phase_above__ = True
-        self._claim_thread()
+        running = stage.running
+        depth = len(running)
         before = stage.current
         calls, ends = self._phase_with_streams_held if self._streams.held else self._phase
         # If a part raises, the rest of this iterator tells how many have begun.  A list to which
@@ -142,6 +145,7 @@ class ProcessSlice:
         begun = False
         ended = _UNFINISHED
         try:
+            self._claim_thread()
             if before is not self:
                 stage.enter(self)
             if EARLIER_PATCHES:
@@ -150,21 +154,36 @@ class ProcessSlice:
                 for begin_phase in begins:
                     begin_phase()
                 begun = True
-                self._alarm.begin(limit)
-                ended = self._context.run(function)
+                if Held.mask is not None:
+                    ended = self._run_released(function, limit)
+                else:
+                    self._alarm.begin(limit)
+                    ended = self._context.run(function)
                 return ended
             finally:
                 if not begun:  # one part has raised, and those after it have not begun
                     ends = ends[length_hint(begins) + 1 :]
                 self._end_phase(ends, ended)
         finally:
-            stage.running.pop()
-            if stage.running and before is not None and before is not self:
+            # A thread that was refused must not end the phase of another one.
+            if len(running) > depth and stage.thread == _get_ident():
+                running.pop()
+            if running and before is not None and before is not self:
                 stage.enter(before)  # the environment whose handler has invoked this one goes on
             if stage.interrupted:
                 _raise_interrupt(ended)
 
-    def _end_phase(self, ends: Iterable[Undo], ended: object) -> None:
+    def _run_released(self, function: Callable[[], T], limit: float | None) -> T:
+        """Run function code in a step in which signals wait: here, they arrive at once."""
+        __tracebackhide__ = True
+        with Released():
+            try:
+                self._alarm.begin(limit)
+                return self._context.run(function)
+            finally:
+                self._end_alarm()
+
+    def _end_alarm(self) -> None:
         __tracebackhide__ = True
         try:
             self._alarm.end()
@@ -172,11 +191,16 @@ class ProcessSlice:
             # A signal handler of the test has raised, that of pytest-timeout or of Ctrl-C.
             self._alarm.end()
             raise
+
+    def _end_phase(self, ends: Iterable[Undo], ended: object) -> None:
+        __tracebackhide__ = True
+        try:
+            self._end_alarm()
         finally:
             if _getpid() != self._pid:
                 # Function code has forked: the child must not go on as a second pytest.
                 RealOs.exit(_exit_code(ended))
-            _end_parts(iter(ends))
+            _do_all(iter(ends))
 
     def _claim_thread(self) -> None:
         running = stage.running
@@ -206,13 +230,13 @@ def _phase_calls(parts: Sequence[PhasePart]) -> _PhaseCalls:
     return begins, ends
 
 
-def _end_parts(ends: Iterator[Undo]) -> None:
-    """End the phase of each part, and of all even if one raises."""
+def _do_all(steps: Iterator[Undo]) -> None:
+    """Take each step, and all of them even if one raises."""
     try:
-        for end_phase in ends:
-            end_phase()
+        for step in steps:
+            step()
     except BaseException:
-        _end_parts(ends)
+        _do_all(steps)
         raise
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from pytest_lambda_lifecycle.isolation.held_signals import Held
+
 __all__ = ["Slice", "Stage", "stage"]
 
 
@@ -39,6 +41,8 @@ class Stage:
         """Environments inside a phase, outermost first: a handler may invoke another one."""
         self.interrupted = False
         """A Ctrl-C arrived in the phase that runs; its end raises it, if function code has not."""
+        self.hold = False
+        """A signal handler of the test may raise, so that signals wait in warm invokes as well."""
         self._entries = 0
 
     def on_phase_thread(self) -> bool:
@@ -49,18 +53,20 @@ class Stage:
         """Enter an environment; another one that is entered leaves first."""
         if self.current is slice_:
             return
-        self.leave()
-        slice_.take_process()
-        self.current = slice_
-        self._entries += 1
-        slice_.entry = self._entries
+        with Held():
+            self.leave()
+            slice_.take_process()
+            self.current = slice_
+            self._entries += 1
+            slice_.entry = self._entries
 
     def leave(self) -> Slice | None:
         """Let the entered environment leave the process; return it, for `resume`."""
         slice_ = self.current
-        self.current = None
         if slice_ is not None:
-            slice_.give_back()
+            with Held():
+                self.current = None
+                slice_.give_back()
         return slice_
 
     def resume(self, slice_: Slice | None) -> None:
@@ -71,8 +77,9 @@ class Stage:
     @contextmanager
     def left(self) -> Iterator[None]:
         """Let the entered environment leave for a while; it enters again whatever raises."""
-        slice_ = self.leave()
+        slice_ = self.current
         try:
+            self.leave()
             yield
         finally:
             self.resume(slice_)

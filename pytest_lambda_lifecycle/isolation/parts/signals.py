@@ -37,6 +37,9 @@ _STAND_INS: Final = f"{__name__.rpartition('.')[0]}.exits"
 _SOON: Final = 0.01
 """Seconds of CPU time after which a timer that has rung between phases rings again."""
 _interrupt_main: Final[Any] = _thread.interrupt_main
+_NUMBERS: Final = tuple(
+    int(number) for number in signal.Signals if number != getattr(signal, "SIGALRM", None)
+)
 _PENDING: Final[list[Undo]] = []
 """Restores signal handlers on the main thread, for environments that left on another thread.
 
@@ -90,6 +93,9 @@ class Signals(Part):
         while _PENDING:
             _PENDING.pop()()
         self._outside = {}
+        stage.hold = any(map(_may_raise, map(_fast.getsignal, _NUMBERS))) or callable(
+            self._alarm.get_handler()
+        )
         if _fast.getsignal(_fast.SIGINT) is signal.default_int_handler:
             _fast.signal(_fast.SIGINT, self._on_interrupt)
         for number, handler in self._own.items():
@@ -103,6 +109,7 @@ class Signals(Part):
         self._start_timers(self._own_timers)
 
         def leave() -> None:
+            stage.hold = False
             self._own_timers = self._stop_timers()
             unwatch()
             self._own = {number: self._real["getsignal"](number) for number in self._outside}
@@ -182,7 +189,9 @@ class Signals(Part):
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True
         self._note_interrupt(frame)
-        signal.default_int_handler(number, frame)
+        # While parts change the process, Ctrl-C waits for the end of the phase, which raises it.
+        if not (stage.interrupted and self._alarm.in_step(frame)):
+            signal.default_int_handler(number, frame)
 
     @property
     def interrupted(self) -> bool:
@@ -205,9 +214,11 @@ class Signals(Part):
         return self._alarm.active and self._is_functions()
 
     def _watched_signal(self, signalnum: int, handler: Any) -> Any:  # noqa: ANN401  # as signal's
+        in_phase = self._in_phase()
+        if not in_phase and _may_raise(handler):
+            stage.hold = True
         if signalnum == _ALARM and self._alarm.installed:
             return self._alarm.set_handler(handler)
-        in_phase = self._in_phase()
         if in_phase:
             handler = self._wrapped(signalnum, handler)
         before = self._real["signal"](signalnum, handler)
@@ -315,6 +326,10 @@ class _TimerHandler(_Handler):
             raise ProcessEnd(-number)
         else:
             self.handler(number, frame)
+
+
+def _may_raise(handler: object) -> bool:
+    return callable(handler) and handler is not signal.default_int_handler
 
 
 def _unwrapped(handler: Any) -> Any:  # noqa: ANN401  # signal.getsignal's type

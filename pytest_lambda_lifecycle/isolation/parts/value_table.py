@@ -18,6 +18,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation.held_signals import read_mask, write_mask
+
 __all__ = ["OUTSIDE", "TABLE", "Value"]
 
 OUTSIDE: Final[Any] = object()
@@ -142,8 +144,6 @@ _disable_gc = gc.disable
 _freeze_gc = gc.freeze
 _unfreeze_gc = gc.unfreeze
 _set_wakeup_fd = signal.set_wakeup_fd
-_signal_mask: Final[Any] = getattr(signal, "pthread_sigmask", None)
-"""None on Windows."""
 
 
 def _read_umask() -> int:
@@ -179,14 +179,6 @@ def _read_wakeup_fd() -> int:
 def _write_wakeup_fd(descriptor: int) -> None:
     with contextlib.suppress(OSError, ValueError):  # somebody has closed it
         _set_wakeup_fd(descriptor, warn_on_full_buffer=False)
-
-
-def _read_signal_mask() -> Any:  # noqa: ANN401  # a set of signals
-    return _signal_mask(signal.SIG_BLOCK, ())
-
-
-def _write_signal_mask(mask: Any) -> None:  # noqa: ANN401
-    _signal_mask(signal.SIG_SETMASK, mask)
 
 
 # -- the table -------------------------------------------------------------------------------------
@@ -240,8 +232,8 @@ TABLE: Final = (
     Value(_read_stack_size, _stack_size, setters=((threading, "stack_size"),)),
     Value(_read_wakeup_fd, _write_wakeup_fd, setters=((signal, "set_wakeup_fd"),)),
     *(
-        [Value(_read_signal_mask, _write_signal_mask, setters=((signal, "pthread_sigmask"),))]
-        if _signal_mask is not None
+        [Value(read_mask, write_mask, setters=((signal, "pthread_sigmask"),))]
+        if hasattr(signal, "pthread_sigmask")  # Windows has none
         else []
     ),
 )

@@ -74,7 +74,9 @@ class Held:
         if self._before is not None:
             mask = Held.mask
             Held.mask = None
-            _set_mask(_fast.SIG_SETMASK, mask)  # handlers may raise here
+            # None if a handler has raised as `Released.__exit__` was called.
+            if mask is not None:
+                _set_mask(_fast.SIG_SETMASK, mask)  # handlers may raise here
 
 
 def read_mask() -> Any:  # noqa: ANN401  # a set of signals

@@ -38,6 +38,7 @@ CODES: Final = {
     "LLC111": "There was no Init yet.",
     "LLC112": "Not everything in the process could be restored.",
     "LLC113": "An environment needs a FunctionConfig.",
+    "LLC114": "The environment itself has run out of what it needs.",
     "LLC201": "There is no such setting.",
     "LLC202": "A setting has a value that Lambda refuses.",
     "LLC203": "The handler is missing, or is not text.",

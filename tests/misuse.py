@@ -101,6 +101,15 @@ def test_LLC113():
     ExecutionEnvironment(HANDLER)
 
 
+def test_LLC114(lambda_lifecycle, monkeypatch, tmp_path):
+    program = tmp_path / "watcher"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    bind = mock.Mock(side_effect=OSError(24, "Too many open files"))
+    monkeypatch.setattr("pytest_lambda_lifecycle.api.server.ApiServer.bind", bind)
+    lambda_lifecycle(HANDLER, extensions=[program]).initialize()
+
+
 def test_LLC201(lambda_lifecycle):
     lambda_lifecycle(HANDLER, timeuot=3)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from pytest_lambda_lifecycle.api.server import ApiServer
+from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.function.variables import NO_LISTENER
 from pytest_lambda_lifecycle.isolation.parts.sockets import (
     close_sockets,
@@ -96,13 +97,19 @@ class Endpoint:
         """Take an address.
 
         If sockets are forbidden here, there is none, and connections are refused; with external
-        extensions that is an `OSError`.
+        extensions that is a `LifecycleError`.
         """
         try:
             self._server.bind()
-        except OSError:
+        except OSError as problem:
             if self._externals:
-                raise
+                raise LifecycleError(
+                    "cannot serve Lambda's APIs to the extensions "
+                    f"{', '.join(self._externals)}: {problem}",
+                    "This is no fault of function code.  The APIs need an address of 127.0.0.1, "
+                    "and each environment takes one file descriptor for it (ulimit -n).",
+                    code="LLC114",
+                ) from problem
 
     def begin(self, externals: tuple[str, ...], first: int) -> None:
         """Begin a generation of processes, whose Init starts at index ``first`` of the timeline."""

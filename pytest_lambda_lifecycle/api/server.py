@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import _socket
 import contextlib
+import errno
+import os
 import socket
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, cast
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_lambda_lifecycle.isolation.parts.threads import start_unwatched
 from pytest_lambda_lifecycle.isolation.real import RealTime
@@ -22,10 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ApiServer"]
 
+_resource: Final[Any] = import_module("resource") if os.name == "posix" else None
 _POLL: Final = 0.01
 """Seconds after which the accepting thread looks whether to stop; Linux wakes it at once."""
 _BACKLOG: Final = 1024
 """Connections that may wait to be accepted: Lambda gives a function 1,000 file descriptors."""
+_FEW: Final = 48
+"""Below this number no descriptor is one of the last."""
 _PATIENCE: Final = 2.0
 """Seconds that closing waits for threads; a thread that lives on has a faulty handler."""
 
@@ -36,6 +42,18 @@ def _socket_class() -> type[socket.socket]:
         if found.__module__ == "socket":
             return cast("type[socket.socket]", found)
     return socket.socket
+
+
+def _leave_descriptors(descriptor: int) -> None:
+    """Raise `OSError` if the listener would take one of the last descriptors of the process.
+
+    Function code needs some itself: an import takes one or two.
+    """
+    if _resource is None or descriptor < _FEW:
+        return
+    limit = _resource.getrlimit(_resource.RLIMIT_NOFILE)[0]
+    if limit != _resource.RLIM_INFINITY and descriptor > limit - min(_FEW, limit // 3):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 class ApiServer:
@@ -65,6 +83,7 @@ class ApiServer:
                 self._class = _socket_class()
                 listener = self._class(socket.AF_INET, socket.SOCK_STREAM)
                 try:
+                    _leave_descriptors(listener.fileno())
                     listener.bind(("127.0.0.1", 0))
                     listener.listen(_BACKLOG)
                     listener.settimeout(_POLL)

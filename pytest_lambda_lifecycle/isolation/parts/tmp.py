@@ -7,19 +7,22 @@ files during the next millisecond.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
-import shutil
 import tempfile
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
+from pytest_lambda_lifecycle.isolation.parts.tmp_folders import (
+    PREFIX,
+    make_folder,
+    remove_folder,
+    sweep_folders,
+)
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
-from pytest_lambda_lifecycle.isolation.real import RealOs
 from pytest_lambda_lifecycle.isolation.stage import stage
 
 __all__ = ["OUTSIDE_TMP", "EphemeralStorage"]
@@ -34,8 +37,14 @@ _find_outside: Final[Callable[..., str]] = getattr(tempfile, _FIND)
 class EphemeralStorage(PhasePart):
     """The folder, and `tempfile.tempdir`, which leads to it during a phase."""
 
+    _swept: ClassVar[set[str]] = set()
+    """Where folders of earlier sessions have been looked for."""
+
     def __init__(self) -> None:
-        self._path = os.path.join(OUTSIDE_TMP, f"lambda-tmp-{secrets.token_hex(8)}")
+        if OUTSIDE_TMP not in self._swept:
+            self._swept.add(OUTSIDE_TMP)
+            sweep_folders(OUTSIDE_TMP)
+        self._path = os.path.join(OUTSIDE_TMP, f"{PREFIX}{secrets.token_hex(8)}")
         self._removal: weakref.finalize[[str], EphemeralStorage] | None = None
         """Removes the folder; None until there is one."""
         self._closed = False
@@ -47,8 +56,8 @@ class EphemeralStorage(PhasePart):
     def path(self) -> Path:
         """The folder; there is none once this is closed."""
         if self._removal is None and not self._closed:
-            _make(self._path)
-            self._removal = weakref.finalize(self, _remove, self._path)
+            make_folder(self._path)
+            self._removal = weakref.finalize(self, remove_folder, self._path)
         return Path(self._path)
 
     def enter(self) -> Undo:
@@ -71,8 +80,8 @@ class EphemeralStorage(PhasePart):
     def empty(self) -> None:
         """Remove the contents of the folder."""
         if self._removal is not None:
-            _remove(self._path)
-            _make(self._path)
+            remove_folder(self._path)
+            make_folder(self._path)
 
     def close(self) -> None:
         """Remove the folder.  This may be called again."""
@@ -82,20 +91,3 @@ class EphemeralStorage(PhasePart):
 
     def _find(self, *arguments: Any) -> str:  # noqa: ANN401
         return str(self.path) if stage.running else _find_outside(*arguments)
-
-
-def _make(path: str) -> None:
-    # Another thread of the function may have made it at the same time.
-    with contextlib.suppress(FileExistsError):
-        RealOs.mkdir(path, 0o700)
-
-
-def _remove(path: str) -> None:
-    shutil.rmtree(path, ignore_errors=True)
-    if os.path.isdir(path):
-        # Function code has made folders that nobody may write to.
-        for folder, names, _ in os.walk(path):
-            for name in names:
-                if not os.path.islink(os.path.join(folder, name)):
-                    os.chmod(os.path.join(folder, name), 0o700)
-        shutil.rmtree(path, ignore_errors=True)

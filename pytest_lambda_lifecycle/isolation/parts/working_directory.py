@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,6 +16,8 @@ __all__ = ["WorkingDirectory"]
 
 _CAN_HOLD: Final = hasattr(os, "fchdir")
 """False on Windows."""
+_NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
+"""Many environments are open: then the path has to do."""
 _FLAGS: Final = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0)
 
 
@@ -28,7 +31,13 @@ class _HeldDirectory:
     def __init__(self, path: str) -> None:
         """Raise `OSError` if there is no such directory."""
         self.path = os.path.abspath(path)
-        self._descriptor = RealOs.open(self.path, _FLAGS) if _CAN_HOLD else None
+        self._descriptor: int | None = None
+        if _CAN_HOLD:
+            try:
+                self._descriptor = RealOs.open(self.path, _FLAGS)
+            except OSError as problem:
+                if problem.errno not in _NO_DESCRIPTOR:
+                    raise
 
     @classmethod
     def current(cls) -> _HeldDirectory | None:

@@ -48,6 +48,7 @@ from pytest_lambda_lifecycle.isolation.parts.exits import Exits, ThreadExits
 from pytest_lambda_lifecycle.isolation.parts.fault_handler import FaultHandler
 from pytest_lambda_lifecycle.isolation.parts.forkserver import ForkServer
 from pytest_lambda_lifecycle.isolation.parts.logging_tree import LoggingTree
+from pytest_lambda_lifecycle.isolation.parts.registries import Registries
 from pytest_lambda_lifecycle.isolation.parts.signals import Signals
 from pytest_lambda_lifecycle.isolation.parts.sockets import Sockets
 from pytest_lambda_lifecycle.isolation.parts.streams import Streams
@@ -254,6 +255,7 @@ class Assembly:
             self._threads,
             self._children,
             Values(process.runs_here),
+            Registries(),
             self.storage,
             Exits(
                 in_phase=process.runs_here,

@@ -23,6 +23,8 @@ _DEBUGGERS: Final = (
     "_pydevd",
     "_pytest.debugging",
 )
+_settrace: Final = sys.settrace
+"""The real function: function code's own calls are watched while an environment is entered."""
 SWALLOWED: Final = 25
 """Interruptions, 20 ms apart, that code may swallow before each of its lines is interrupted."""
 
@@ -75,7 +77,7 @@ def _interrupt_each_line(frames: list[FrameType]) -> None:
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:  # noqa: ANN401
         if is_own(frame):
-            sys.settrace(before)
+            _settrace(before)
             return None
         if event == "line":
             raise DeadlineReached
@@ -84,4 +86,4 @@ def _interrupt_each_line(frames: list[FrameType]) -> None:
     for frame in frames[:-1]:
         frame.f_trace = trace
     if threading.current_thread() is threading.main_thread():
-        sys.settrace(trace)
+        _settrace(trace)

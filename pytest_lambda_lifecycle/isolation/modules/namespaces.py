@@ -42,6 +42,8 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "botocore.session": ("Session",),
     "builtins": None,
     "collections": None,
+    "datetime": (),
+    "hashlib": (),
     "http.client": None,
     "httpx._client": ("AsyncClient", "Client"),
     "httpx._transports.default": ("AsyncHTTPTransport", "HTTPTransport"),
@@ -57,12 +59,16 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "socket": None,
     "ssl": None,
     "subprocess": None,
+    "sys": (),
+    "threading": None,
     "time": None,
+    "urllib.request": (),
     "urllib3": (),
     "urllib3.connection": ("HTTPConnection",),
     "urllib3.connectionpool": ("HTTPConnectionPool",),
     "urllib3.poolmanager": ("PoolManager",),
     "urllib3.util.retry": ("Retry",),
+    "uuid": (),
 }
 """Modules that libraries are known to patch, each with the classes that they patch in it.
 

@@ -44,6 +44,17 @@ from pytest_lambda_lifecycle.isolation.patching import (
 __all__ = ["SharedNamespaces"]
 
 _NOTHING: Final = Namespaces((), [], [], [])
+_OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
+    "logging.Formatter": frozenset({"converter"}),
+    "sys": frozenset(
+        "argv breakpointhook displayhook dont_write_bytecode excepthook last_exc last_traceback "
+        "last_type last_value meta_path modules path path_hooks path_importer_cache stderr stdout "
+        "unraisablehook".split()
+    ),
+    "threading": frozenset({"_profile_hook", "_trace_hook", "excepthook"}),
+    "urllib.request": frozenset({"_opener"}),
+}
+"""Attributes that other parts restore, or that Python sets."""
 _EMPTY: Final = Snapshot([], [])
 
 
@@ -197,11 +208,10 @@ def _is_expected(change: Change) -> bool:
     owner, name, before, now = change
     if name.startswith("__") and not (callable(now) or callable(before)):
         return True  # such as __annotations__
-    # `LoggingTree` restores these.
-    if (owner is logging and name.startswith("_")) or (
-        owner is logging.Formatter and name == "converter"
-    ):
+    if name in _OTHER_PARTS.get(_name_of(owner), ()):
         return True
+    if owner is logging and name.startswith("_"):
+        return True  # `LoggingTree` restores these
     return _is_submodule(owner, name, now) or _is_stand_in(now)
 
 

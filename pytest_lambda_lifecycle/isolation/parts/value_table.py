@@ -104,6 +104,76 @@ def _write_field_limit(value: int) -> None:
         csv.field_size_limit(value)
 
 
+def _read_dialects() -> dict[str, Any]:
+    csv: Any = sys.modules.get("_csv")
+    return {} if csv is None else {name: csv.get_dialect(name) for name in csv.list_dialects()}
+
+
+def _write_dialects(dialects: dict[str, Any]) -> None:
+    csv: Any = sys.modules.get("_csv")
+    for name in csv.list_dialects() if csv is not None else ():
+        if name not in dialects:
+            csv.unregister_dialect(name)
+    for name, dialect in dialects.items():
+        csv.register_dialect(name, dialect)
+
+
+def _read_time_zones() -> Any:  # noqa: ANN401  # a tuple of folders
+    return getattr(sys.modules.get("zoneinfo"), "TZPATH", None)
+
+
+def _write_time_zones(folders: Any) -> None:  # noqa: ANN401
+    zoneinfo: Any = sys.modules.get("zoneinfo")
+    if folders is not None and zoneinfo is not None:
+        zoneinfo.reset_tzpath(to=folders)
+
+
+def _read_first_weekday() -> Any:  # noqa: ANN401
+    calendar: Any = sys.modules.get("calendar")
+    return None if calendar is None else calendar.firstweekday()
+
+
+def _write_first_weekday(day: Any) -> None:  # noqa: ANN401
+    if day is not None:
+        sys.modules["calendar"].setfirstweekday(day)
+
+
+def _read_tracing_of_memory() -> int:
+    tracing: Any = sys.modules.get("_tracemalloc")
+    return tracing.get_traceback_limit() if tracing is not None and tracing.is_tracing() else 0
+
+
+def _write_tracing_of_memory(frames: int) -> None:
+    tracing: Any = sys.modules.get("_tracemalloc")
+    if tracing is not None:
+        tracing.stop()
+        if frames:
+            tracing.start(frames)
+
+
+_monitoring: Final[Any] = getattr(sys, "monitoring", None)
+"""None before Python 3.12."""
+_TOOLS: Final = range(6)
+
+
+def _read_tools() -> list[str | None]:
+    return list(map(_monitoring.get_tool, _TOOLS))
+
+
+def _write_tools(names: list[str | None]) -> None:
+    """Free the tools of function code; their callbacks and events are not given back to it."""
+    for tool, now, name in zip(_TOOLS, _read_tools(), names, strict=True):
+        if now is not None and now != name:
+            _monitoring.set_events(tool, 0)
+            _monitoring.free_tool_id(tool)
+        if name is not None and now != name:
+            _monitoring.use_tool_id(tool, name)
+
+
+def _write_generator_hooks(hooks: Any) -> None:  # noqa: ANN401
+    sys.set_asyncgen_hooks(*hooks)
+
+
 def _read_start_method() -> object:
     context: Any = sys.modules.get("multiprocessing.context")
     return None if context is None else context._default_context._actual_context
@@ -138,6 +208,8 @@ def _write_locale(value: str) -> None:
 # The real functions: watchers stand in their place while an environment is entered.
 
 _umask = os.umask
+_settrace = sys.settrace
+_setprofile = sys.setprofile
 _stack_size = threading.stack_size
 _enable_gc = gc.enable
 _disable_gc = gc.disable
@@ -225,6 +297,19 @@ TABLE: Final = (
         if hasattr(sys, "set_int_max_str_digits")  # since 3.10.7
         else []
     ),
+    _plain(gc.get_debug, gc.set_debug),
+    _plain(sys.get_asyncgen_hooks, _write_generator_hooks),
+    _plain(
+        sys.get_coroutine_origin_tracking_depth,
+        sys.set_coroutine_origin_tracking_depth,
+    ),
+    Value(_read_dialects, _write_dialects, same=operator.eq),
+    Value(_read_time_zones, _write_time_zones, same=operator.eq),
+    Value(_read_first_weekday, _write_first_weekday, same=operator.eq),
+    Value(_read_tracing_of_memory, _write_tracing_of_memory, same=operator.eq),
+    *([Value(_read_tools, _write_tools, same=operator.eq)] if _monitoring is not None else []),
+    Value(sys.gettrace, _settrace, setters=((sys, "settrace"),)),
+    Value(sys.getprofile, _setprofile, setters=((sys, "setprofile"),)),
     Value(sys.getrecursionlimit, sys.setrecursionlimit, setters=((sys, "setrecursionlimit"),)),
     Value(gc.isenabled, _switch_gc, setters=((gc, "enable"), (gc, "disable"))),
     Value(_is_frozen, _freeze, setters=((gc, "freeze"), (gc, "unfreeze"))),

@@ -1,0 +1,118 @@
+"""Registries of the standard library: dicts and lists in which modules keep what was registered.
+
+`copyreg.pickle`, ``sqlite3.register_adapter``, `xml.etree.ElementTree.register_namespace` and many
+others change such a container and nothing else.  So the container is read as the environment enters
+and again as it leaves, and a difference is the function's doing.  Only modules that somebody has
+imported are looked at.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pytest_lambda_lifecycle.isolation.folders import namespace_of
+from pytest_lambda_lifecycle.isolation.frames import is_own_value
+from pytest_lambda_lifecycle.isolation.part import Part
+from pytest_lambda_lifecycle.isolation.patching import Undo
+
+__all__ = ["Registries"]
+
+_CONTAINERS: Final = {
+    "copyreg": ("dispatch_table", "_extension_registry", "_inverted_registry"),
+    "email.charset": ("ALIASES", "CHARSETS", "CODEC_MAP"),
+    "gettext": ("_localedirs", "_translations"),
+    "shutil": ("_ARCHIVE_FORMATS", "_UNPACK_FORMATS"),
+    "sqlite3": ("adapters", "converters"),
+    "urllib.parse": ("uses_fragment", "uses_netloc", "uses_params", "uses_query", "uses_relative"),
+    "webbrowser": ("_browsers",),
+    "xml.dom.domreg": ("registered", "well_known_implementations"),
+    "xml.etree.ElementTree": ("_namespace_map",),
+    "xml.sax": ("default_parser_list",),
+}
+"""The names of containers, by the module that keeps them."""
+_LARGE: Final = {
+    "encodings.aliases": ("aliases",),
+    "mimetypes": ("common_types", "encodings_map", "suffix_map", "types_map"),
+}
+"""Containers with so many entries that their numbers of entries are compared, not the entries."""
+
+_copies: Final[dict[int, tuple[Any, Any]]] = {}
+"""The latest copy of each large container outside environments, by the container's id."""
+
+
+class Registries(Part):
+    """The entries that function code has added, replaced or removed."""
+
+    def __init__(self) -> None:
+        self._own: list[tuple[Any, Any]] = []
+        """Each changed container, with a copy of what function code has left in it."""
+
+    def enter(self) -> Undo:
+        before = [(one, one.copy()) for one in _containers(_CONTAINERS)]
+        before += [(one, _copy_of(one)) for one in _large()]
+        callbacks = list(gc.callbacks)
+        for container, contents in self._own:
+            _fill(container, contents)
+
+        def leave() -> None:
+            self._own = [
+                (container, container.copy())
+                for container, contents in before
+                if len(container) != len(contents) or _differs(container, contents)
+            ]
+            changed = {id(container) for container, _ in self._own}
+            for container, contents in before:
+                if id(container) in changed:
+                    _fill(container, contents)
+            if gc.callbacks != callbacks:
+                kept = [one for one in gc.callbacks if one in callbacks or is_own_value(one)]
+                self._own.append((gc.callbacks, list(gc.callbacks)))
+                gc.callbacks[:] = [*(one for one in callbacks if one not in kept), *kept]
+
+        return leave
+
+    def discard(self) -> None:
+        self._own = []
+
+
+def _containers(names: dict[str, tuple[str, ...]]) -> Iterator[Any]:
+    for module in names.keys() & sys.modules.keys():
+        space = namespace_of(sys.modules[module]) or {}
+        for name in names[module]:
+            container = space.get(name)
+            if type(container) in (dict, list, set):
+                yield container
+
+
+def _large() -> Iterator[Any]:
+    yield from _containers(_LARGE)
+    database = (namespace_of(sys.modules.get("mimetypes")) or {}).get("_db")
+    for maps in (getattr(database, "types_map", ()), getattr(database, "types_map_inv", ())):
+        yield from maps
+
+
+def _copy_of(container: Any) -> Any:  # noqa: ANN401
+    known = _copies.get(id(container))
+    if known is None or known[0] is not container or len(known[1]) != len(container):
+        known = _copies[id(container)] = container, container.copy()
+    return known[1]
+
+
+def _differs(container: Any, contents: Any) -> bool:  # noqa: ANN401
+    if id(container) in _copies:
+        return False
+    try:
+        return bool(container != contents)
+    except Exception:  # an object that cannot be compared
+        return True
+
+
+def _fill(container: Any, contents: Any) -> None:  # noqa: ANN401
+    if isinstance(container, list):
+        container[:] = contents
+    else:
+        container.clear()
+        container.update(contents)

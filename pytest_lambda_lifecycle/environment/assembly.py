@@ -121,6 +121,7 @@ class Assembly:
         self._config = config
         self._clock = clock
         self._timeline = Timeline(observer=observer)
+        self._is_observed = observer is not None or bool(config.extensions)
         self._programs = extension_programs(config, clock)
         self._locate_function(keep)
         self._make_process()
@@ -290,6 +291,7 @@ class Assembly:
             leftovers=Leftovers(self._threads, self._children, self._endpoint.resting),
             placements=self._patches.watched,
             renew_credentials=rotation.renew if rotation is not None else None,
+            is_observed=self._is_observed,
         )
 
     def _make_extensions(self) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Final
 
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 
 __all__ = ["passes_through"]
@@ -28,7 +28,7 @@ def passes_through(exception: BaseException, *, interrupted: bool) -> bool:
     if isinstance(exception, KeyboardInterrupt):
         return interrupted
     for module, names in _CONTROL_FLOW.items():
-        loaded = sys.modules.get(module)
+        loaded = held_module(module)
         if loaded is not None and isinstance(
             exception, tuple(getattr(loaded, name) for name in names)
         ):

@@ -45,22 +45,35 @@ _MAIN_THREAD: Final = threading.main_thread().ident
 class Held:
     """A ``with`` statement in which signals wait; one inside another changes nothing."""
 
-    __slots__ = ("_before",)
+    __slots__ = ("_before", "_is_operation")
 
     mask: ClassVar[Any] = None
     """The signals that were held back before; None unless all are held back now."""
+    operation: ClassVar[int] = 0
+    """The number of the outermost statement that runs now; 0 outside."""
+    _count: ClassVar[int] = 0
 
     def __init__(self) -> None:
         self._before: Any = None
+        self._is_operation = False
 
     def __enter__(self) -> None:
+        if not Held.operation:
+            self._is_operation = True
+            Held._count += 1
+            Held.operation = Held._count
         if _set_mask is None or Held.mask is not None or _get_ident() != _MAIN_THREAD:
             return
-        before = _set_mask(_fast.SIG_BLOCK, _NONE)
         try:
-            _set_mask(_fast.SIG_BLOCK, _ALL)
-        except BaseException:  # a handler has raised, and the mask is changed nevertheless
-            _set_mask(_fast.SIG_SETMASK, before)
+            before = _set_mask(_fast.SIG_BLOCK, _NONE)
+            try:
+                _set_mask(_fast.SIG_BLOCK, _ALL)
+            except BaseException:  # a handler has raised, and the mask is changed nevertheless
+                _set_mask(_fast.SIG_SETMASK, before)
+                raise
+        except BaseException:
+            if self._is_operation:
+                Held.operation = 0
             raise
         Held.mask = self._before = before
 
@@ -71,6 +84,8 @@ class Held:
         traceback: TracebackType | None,
     ) -> None:
         __tracebackhide__ = True
+        if self._is_operation:
+            Held.operation = 0
         if self._before is not None:
             mask = Held.mask
             Held.mask = None

@@ -16,7 +16,6 @@ found.  Two orders go wrong if an environment restores what it has found, too:
 from __future__ import annotations
 
 import contextlib
-import sys
 import weakref
 from collections.abc import Callable
 from types import (
@@ -30,6 +29,7 @@ from typing import Any, Final, TypeAlias
 
 from pytest_lambda_lifecycle.isolation.folders import folder_of, is_installed
 from pytest_lambda_lifecycle.isolation.frames import is_own_value
+from pytest_lambda_lifecycle.isolation.held_modules import held_module
 
 __all__ = [
     "EARLIER_PATCHES",
@@ -176,7 +176,7 @@ def is_of_test(value: Any) -> bool:  # noqa: ANN401
 
     (coverage is installed, and puts a function of its own in the place of `os._exit`.)
     """
-    mock = sys.modules.get("unittest.mock")
+    mock = held_module("unittest.mock")
     if mock is not None and issubclass(type(value), mock.NonCallableMock):
         return True
     if type(value) is not FunctionType or is_own_value(value):

@@ -19,6 +19,8 @@ from types import ModuleType
 from typing import Any, Final
 from weakref import ref
 
+from pytest_lambda_lifecycle.isolation.folders import namespace_of
+
 __all__ = ["ended", "freeing", "sweep"]
 
 _QUIET: Final[Any] = ("ignore", None, ResourceWarning, None, 0)
@@ -50,8 +52,8 @@ def ended(modules: Iterable[ModuleType]) -> None:
     """Note that the process of these modules has ended, so that freeing them does not warn."""
     mark = _Ended()
     for module in modules:
-        namespace = getattr(module, "__dict__", None)
-        if type(namespace) is dict:  # anything may lie in sys.modules
+        namespace = namespace_of(module)
+        if namespace is not None:
             namespace[_MARK] = mark
     _waiting.add(ref(mark, _waiting.discard))
     if _collecting not in gc.callbacks:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 from weakref import WeakSet
 
+from pytest_lambda_lifecycle.isolation.folders import namespace_of
+from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.isolation.parts.children import Children
 from pytest_lambda_lifecycle.isolation.parts.threads import StartedThreads, is_worker
 
@@ -110,7 +112,7 @@ def _all_tasks() -> Sequence[Any]:
 
 def _find_registries() -> None:
     for module, names in list(_NOT_LOADED.items()):
-        known = vars(sys.modules[module]) if module in sys.modules else {}
+        known = namespace_of(held_module(module)) or {}
         found = [known[name] for name in names if name in known]
         if found:  # otherwise another thread is importing the module
             _REGISTRIES.append(found[-1])

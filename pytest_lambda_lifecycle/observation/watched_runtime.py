@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.held_signals import Held
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle.events import Leftover, Replaced, SharedModule
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Loaded, Raised, Request, Returned
@@ -55,8 +56,12 @@ class WatchedRuntime:
         leftovers: Leftovers,
         placements: Sequence[Placement],
         renew_credentials: Callable[[], None] | None,
+        is_observed: bool,
     ) -> None:
-        """``placements`` are those of spies that have to be in place in each invoke."""
+        """``placements`` are those of spies that have to be in place in each invoke.
+
+        ``is_observed`` says whether code of the test may run between Init and a first invoke.
+        """
         self.snapshot: InitSnapshot | None = None
         """The function's modules at the end of the latest init."""
         self._runtime = runtime
@@ -69,6 +74,9 @@ class WatchedRuntime:
         self._leftovers = leftovers
         self._placements = placements
         self._renew_credentials = renew_credentials
+        self._is_observed = is_observed
+        self._operation_of_init = 0
+        """The number of the operation in which Init has run; see `Held.operation`."""
         self._turns = 0
         """The number of invokes, over all processes of the environment."""
         self._refusal: LifecycleError | None = None
@@ -107,6 +115,7 @@ class WatchedRuntime:
             raise
         finally:
             self._after()
+            self._operation_of_init = 0 if self._is_observed else Held.operation
         own = self._world.adopt()
         self.snapshot = InitSnapshot(
             {name: module for name, module in own.items() if self._world.is_source(name)}
@@ -130,6 +139,13 @@ class WatchedRuntime:
         if turns > OFTEN and turns % SELDOM:
             self._namespaces.unseen = True
             outcome = self._runtime.invoke(request)
+        elif self._operation_of_init and self._operation_of_init == Held.operation:
+            # A cold start: nothing of the test has run since Init.
+            self._namespaces.go_on()
+            try:
+                outcome = self._runtime.invoke(request)
+            finally:
+                self._after()
         else:
             outcome = self._watched(partial(self._runtime.invoke, request))
         if self.snapshot is not None:

@@ -100,7 +100,7 @@ class ReplacedModules:
         shared, modules = self._shared, sys.modules
         # As a rule, those that were there when the world entered are there still.
         first = [list(islice(some.values(), self._base)) for some in (shared, modules)]
-        names = list(shared)[self._base :] if are_same(*first) else list(shared)
+        names = list(islice(shared, self._base if are_same(*first) else 0, None))
         now = map(modules.get, names, repeat(_MISSING))
         return list(compress(names, map(is_not, now, map(shared.get, names))))
 

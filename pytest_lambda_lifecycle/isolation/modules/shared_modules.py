@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
@@ -26,10 +26,11 @@ from pytest_lambda_lifecycle.isolation.modules.namespaces import (
     ABSENT,
     WATCHED,
     Change,
+    Loaded,
     Namespaces,
     Snapshot,
-    first_snapshot,
-    namespaces,
+    first_snapshots,
+    loaded_namespaces,
     nothing_in,
     of_module,
 )
@@ -43,7 +44,9 @@ from pytest_lambda_lifecycle.isolation.patching import (
 
 __all__ = ["SharedNamespaces"]
 
-_NOTHING: Final = Namespaces((), [], [], [])
+_PLAIN: Final = frozenset({ModuleType, type(None)})
+"""The classes of watched modules, and of the absent ones."""
+_NOTHING: Final = Loaded((), (Namespaces([], [], []), Namespaces([], [], [])))
 _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
     "logging.Formatter": frozenset({"converter"}),
     "sys": frozenset(
@@ -55,7 +58,6 @@ _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
     "urllib.request": frozenset({"_opener"}),
 }
 """Attributes that other parts restore, or that Python sets."""
-_EMPTY: Final = Snapshot([], [])
 
 
 class SharedNamespaces(Part):
@@ -77,8 +79,8 @@ class SharedNamespaces(Part):
         self._report = report
         self._hooked: set[str] = set()
         self._watching = False
-        self._found = _NOTHING
-        self._before = _EMPTY
+        self._loaded = _NOTHING
+        self._before: list[Snapshot] = []
         self._imported: list[tuple[Namespaces, Snapshot]] = []
         """The same of modules that were imported since."""
         self._changes: dict[tuple[int, str], Change] = {}
@@ -90,21 +92,25 @@ class SharedNamespaces(Part):
         """Remember the namespaces as they are now."""
         if self._watching:  # a test's signal handler has raised in the end of the turn before
             self.after_turn()
-        found = namespaces()
-        if found is self._found:
-            self._before = Snapshot.take(found, self._before)
+        loaded = loaded_namespaces()
+        if loaded is self._loaded:
+            self._before = list(map(Snapshot.take, loaded.groups, self._before))
         else:
-            self._found = found
-            self._before = first_snapshot(found)
+            self._loaded = loaded
+            self._before = first_snapshots(loaded)
             self._hook_absent()
         self._imported = []
         self._watching = True
         self.unseen = False
 
+    def go_on(self) -> None:
+        """Begin a turn that follows the latest one at once: nothing has changed in between."""
+        self._watching = True
+
     def _hook_absent(self) -> None:
         absent = [
             name
-            for name, module in zip(WATCHED, self._found.modules, strict=True)
+            for name, module in zip(WATCHED, self._loaded.modules, strict=True)
             if module is None and name not in self._hooked
         ]
         self._hook.add(self._executed, *absent)
@@ -116,15 +122,21 @@ class SharedNamespaces(Part):
             self._imported.append((found, Snapshot.take(found, nothing_in(found))))
 
     def after_turn(self) -> None:
-        """Attribute changes since `before_turn` to the function."""
+        """Attribute changes since `before_turn`, or since the latest call, to the function."""
+        modules = self._loaded.modules
+        if not _PLAIN.issuperset(map(type, modules)):
+            self._restore_classes(modules)
         self._find(lambda change: True)
         self._watching = False
 
     def _find(self, is_functions: Callable[[Change], bool]) -> None:
-        now = Snapshot.take(self._found, self._before)
-        if now is not self._before:
-            self._note(self._found, self._before, now, is_functions)
-            self._before = now
+        for index, (found, before) in enumerate(
+            zip(self._loaded.groups, self._before, strict=False)
+        ):
+            now = Snapshot.take(found, before)
+            if now is not before:
+                self._before[index] = now
+                self._note(found, before, now, is_functions)
         while self._imported:
             found, before = self._imported.pop()
             self._note(found, before, Snapshot.take(found, before), is_functions)
@@ -148,6 +160,13 @@ class SharedNamespaces(Part):
                 continue
             self._changes[key] = change
             self._report(f"{_name_of(change.owner)}.{change.name}")
+
+    def _restore_classes(self, modules: Iterable[Any]) -> None:
+        """Undo assignments to ``__class__`` at once: each access of pytest's might raise."""
+        for name, module in zip(WATCHED, modules, strict=True):
+            if type(module) not in _PLAIN:
+                ModuleType.__setattr__(module, "__class__", ModuleType)
+                self._report(f"{name}.__class__")
 
     def set_by_function(self, owner: object, name: str, value: object) -> bool:
         """Say whether function code has set an attribute to a value."""
@@ -182,7 +201,7 @@ class SharedNamespaces(Part):
         return self._watching or not is_of_test(value)
 
     def discard(self) -> None:
-        self._found, self._before = _NOTHING, _EMPTY
+        self._loaded, self._before = _NOTHING, []
         self._imported = []
         self._changes = {}
         self._watching = self.unseen = False

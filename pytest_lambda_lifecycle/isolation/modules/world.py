@@ -156,7 +156,9 @@ class World(PhasePart):
         def leave() -> None:
             self._keep_dict()
             self._look()
-            self._replaced.leave()
+            unchanged = self._values is not None and not self._replaced.own
+            if not (unchanged and are_same(list(sys.modules.values()), self._values or [])):
+                self._replaced.leave()
 
         return leave
 

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
+from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.real import RealOs
@@ -43,8 +44,9 @@ class Children(Part):
         # Otherwise it is a stand-in of the test, which starts no processes.
         if issubclass(type(popen), type) and hasattr(popen, "poll"):
             self._undo.append(patch_attributes((popen, "__init__", self._watched_popen(popen))))
-        if MULTIPROCESSING in sys.modules:
-            self.watch(sys.modules[MULTIPROCESSING])
+        module = held_module(MULTIPROCESSING)
+        if module is not None:
+            self.watch(module)
         return self._leave
 
     def _leave(self) -> None:

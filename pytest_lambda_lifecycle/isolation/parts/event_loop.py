@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 
 __all__ = ["EventLoop"]
@@ -26,7 +26,7 @@ class EventLoop(PhasePart):
 
     def begin_phase(self) -> None:
         self._outside = _NO_LOOP
-        events: Any = sys.modules.get("asyncio.events")
+        events: Any = held_module("asyncio.events")
         if events is None:
             return
         running = self._running = events._get_running_loop()
@@ -38,7 +38,7 @@ class EventLoop(PhasePart):
             events._set_running_loop(None)
 
     def end_phase(self) -> None:
-        events: Any = sys.modules.get("asyncio.events")
+        events: Any = held_module("asyncio.events")
         if events is None or (self._outside is _NO_LOOP and events._event_loop_policy is None):
             self._own = _NO_LOOP
             return

@@ -13,9 +13,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 from typing import Any, TypeAlias
 
+from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.real import RealOs
@@ -59,7 +59,7 @@ class ForkServer(Part):
 
 def _cancel_removal(folder: str | None) -> None:
     """Cancel the removal at the interpreter's end: the folder goes with the environment's /tmp."""
-    util: Any = sys.modules.get("multiprocessing.util")
+    util: Any = held_module("multiprocessing.util")
     if folder is None or util is None:
         return
     for finalizer in list(util._finalizer_registry.values()):
@@ -68,13 +68,13 @@ def _cancel_removal(folder: str | None) -> None:
 
 
 def _configuration() -> dict[str, Any]:
-    process: Any = sys.modules.get("multiprocessing.process")
+    process: Any = held_module("multiprocessing.process")
     return {} if process is None else process._current_process._config
 
 
 def _read() -> _State:
     folder = _configuration().get("tempdir")
-    forkserver: Any = sys.modules.get("multiprocessing.forkserver")
+    forkserver: Any = held_module("multiprocessing.forkserver")
     return folder, {} if forkserver is None else _attributes_of(forkserver._forkserver)
 
 
@@ -85,7 +85,7 @@ def _write(state: _State) -> None:
         configuration["tempdir"] = folder
     else:
         configuration.pop("tempdir", None)
-    forkserver: Any = sys.modules.get("multiprocessing.forkserver")
+    forkserver: Any = held_module("multiprocessing.forkserver")
     if forkserver is not None:
         vars(forkserver._forkserver).update(server or _attributes_of(forkserver.ForkServer()))
 

@@ -9,12 +9,13 @@ imported are looked at.
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Iterator
+from operator import is_
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.frames import is_own_value
+from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
 
@@ -39,6 +40,9 @@ _LARGE: Final = {
 }
 """Containers with so many entries that their numbers of entries are compared, not the entries."""
 
+_MODULES: Final = (*_CONTAINERS, *_LARGE)
+_latest: Final[dict[str, tuple[tuple[Any, ...], list[Any], list[Any]]]] = {}
+"""The modules that were loaded at the latest look with the database of types, and containers."""
 _copies: Final[dict[int, tuple[Any, Any]]] = {}
 """The latest copy of each large container outside environments, by the container's id."""
 
@@ -51,8 +55,9 @@ class Registries(Part):
         """Each changed container, with a copy of what function code has left in it."""
 
     def enter(self) -> Undo:
-        before = [(one, one.copy()) for one in _containers(_CONTAINERS)]
-        before += [(one, _copy_of(one)) for one in _large()]
+        small, large = _loaded()
+        before = [(one, one.copy()) for one in small]
+        before += [(one, _copy_of(one)) for one in large]
         callbacks = list(gc.callbacks)
         for container, contents in self._own:
             _fill(container, contents)
@@ -78,20 +83,25 @@ class Registries(Part):
         self._own = []
 
 
+def _loaded() -> tuple[list[Any], list[Any]]:
+    """Return the containers of the modules that are loaded now, the large ones in the second."""
+    database = (namespace_of(held_module("mimetypes")) or {}).get("_db")
+    modules = *map(held_module, _MODULES), database
+    latest = _latest.get("")
+    if latest is None or not all(map(is_, latest[0], modules)):
+        maps = [getattr(database, name, ()) for name in ("types_map", "types_map_inv")]
+        large = [*_containers(_LARGE), *(one for some in maps for one in some)]
+        latest = _latest[""] = modules, list(_containers(_CONTAINERS)), large
+    return latest[1:]
+
+
 def _containers(names: dict[str, tuple[str, ...]]) -> Iterator[Any]:
-    for module in names.keys() & sys.modules.keys():
-        space = namespace_of(sys.modules[module]) or {}
+    for module in names:
+        space = namespace_of(held_module(module)) or {}
         for name in names[module]:
             container = space.get(name)
             if type(container) in (dict, list, set):
                 yield container
-
-
-def _large() -> Iterator[Any]:
-    yield from _containers(_LARGE)
-    database = (namespace_of(sys.modules.get("mimetypes")) or {}).get("_db")
-    for maps in (getattr(database, "types_map", ()), getattr(database, "types_map_inv", ())):
-        yield from maps
 
 
 def _copy_of(container: Any) -> Any:  # noqa: ANN401

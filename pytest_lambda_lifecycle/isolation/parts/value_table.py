@@ -18,6 +18,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.isolation.held_signals import read_mask, write_mask
 
 __all__ = ["OUTSIDE", "TABLE", "Value"]
@@ -62,11 +63,11 @@ def _attribute(module: str, name: str, **options: Any) -> Value:  # noqa: ANN401
     """Return the value in a module's attribute: None where there is no such module."""
 
     def read() -> object:
-        owner = sys.modules.get(module)
+        owner = held_module(module)
         return None if owner is None else getattr(owner, name, None)
 
     def write(value: object) -> None:
-        owner = sys.modules.get(module)
+        owner = held_module(module)
         if owner is not None:
             setattr(owner, name, value)
 
@@ -94,23 +95,23 @@ _FIELD_LIMIT: Final = 131072
 
 
 def _read_field_limit() -> int:
-    csv: Any = sys.modules.get("_csv")
+    csv: Any = held_module("_csv")
     return _FIELD_LIMIT if csv is None else csv.field_size_limit()
 
 
 def _write_field_limit(value: int) -> None:
-    csv: Any = sys.modules.get("_csv")
+    csv: Any = held_module("_csv")
     if csv is not None:
         csv.field_size_limit(value)
 
 
 def _read_dialects() -> dict[str, Any]:
-    csv: Any = sys.modules.get("_csv")
+    csv: Any = held_module("_csv")
     return {} if csv is None else {name: csv.get_dialect(name) for name in csv.list_dialects()}
 
 
 def _write_dialects(dialects: dict[str, Any]) -> None:
-    csv: Any = sys.modules.get("_csv")
+    csv: Any = held_module("_csv")
     for name in csv.list_dialects() if csv is not None else ():
         if name not in dialects:
             csv.unregister_dialect(name)
@@ -119,32 +120,32 @@ def _write_dialects(dialects: dict[str, Any]) -> None:
 
 
 def _read_time_zones() -> Any:  # noqa: ANN401  # a tuple of folders
-    return getattr(sys.modules.get("zoneinfo"), "TZPATH", None)
+    return getattr(held_module("zoneinfo"), "TZPATH", None)
 
 
 def _write_time_zones(folders: Any) -> None:  # noqa: ANN401
-    zoneinfo: Any = sys.modules.get("zoneinfo")
+    zoneinfo: Any = held_module("zoneinfo")
     if folders is not None and zoneinfo is not None:
         zoneinfo.reset_tzpath(to=folders)
 
 
 def _read_first_weekday() -> Any:  # noqa: ANN401
-    calendar: Any = sys.modules.get("calendar")
+    calendar: Any = held_module("calendar")
     return None if calendar is None else calendar.firstweekday()
 
 
 def _write_first_weekday(day: Any) -> None:  # noqa: ANN401
     if day is not None:
-        sys.modules["calendar"].setfirstweekday(day)
+        held_module("calendar").setfirstweekday(day)
 
 
 def _read_tracing_of_memory() -> int:
-    tracing: Any = sys.modules.get("_tracemalloc")
+    tracing: Any = held_module("_tracemalloc")
     return tracing.get_traceback_limit() if tracing is not None and tracing.is_tracing() else 0
 
 
 def _write_tracing_of_memory(frames: int) -> None:
-    tracing: Any = sys.modules.get("_tracemalloc")
+    tracing: Any = held_module("_tracemalloc")
     if tracing is not None:
         tracing.stop()
         if frames:
@@ -175,12 +176,12 @@ def _write_generator_hooks(hooks: Any) -> None:  # noqa: ANN401
 
 
 def _read_start_method() -> object:
-    context: Any = sys.modules.get("multiprocessing.context")
+    context: Any = held_module("multiprocessing.context")
     return None if context is None else context._default_context._actual_context
 
 
 def _write_start_method(value: object) -> None:
-    context: Any = sys.modules.get("multiprocessing.context")
+    context: Any = held_module("multiprocessing.context")
     if context is not None:
         context._default_context._actual_context = value
 
@@ -268,6 +269,8 @@ def _set_threshold(counts: tuple[int, int, int]) -> None:
 TABLE: Final = (
     _attribute("boto3", "DEFAULT_SESSION", fresh=None),
     _attribute("urllib.request", "_opener", fresh=None),
+    _attribute("mimetypes", "_db"),
+    _attribute("mimetypes", "inited"),
     _present_attribute(os, "environ"),
     _present_attribute(sys, "excepthook"),
     _present_attribute(sys, "unraisablehook"),

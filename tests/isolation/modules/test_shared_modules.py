@@ -7,10 +7,12 @@ import json
 import socket
 import sys
 import time
+from unittest import mock
 
 import pytest
 from freezegun import freeze_time
 
+from pytest_lambda_lifecycle.isolation import sweep
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.events import SharedChange
 
@@ -122,8 +124,7 @@ def test_assignments_of_function_code_to_shared_modules(environment, when, monke
     import colorsys
     import json
 
-    monkeypatch.setattr(json, "loads", json.loads)  # to restore the assignments that stay
-    monkeypatch.setattr(colorsys, "ONE_THIRD", colorsys.ONE_THIRD)
+    monkeypatch.setattr(colorsys, "ONE_THIRD", colorsys.ONE_THIRD)  # to restore what stays
     before = json.loads, colorsys.ONE_THIRD
     env = environment(f"""
         import colorsys, json
@@ -134,46 +135,153 @@ def test_assignments_of_function_code_to_shared_modules(environment, when, monke
     """)
     env.invoke()
     env.close()
-    # Attributes of json are compared around Init, those of colorsys never.
-    assert (json.loads is before[0]) is (when == "init")
+    # Attributes of json are compared around function code, those of colorsys never.
+    assert json.loads is before[0]
     assert before[1] != colorsys.ONE_THIRD
 
 
-@pytest.mark.parametrize(
-    ("change", "stays", "undo"),
-    [
-        (
-            "gc.callbacks.append(lambda *_: None)",
-            "any(getattr(one, '__module__', '') == 'app' for one in gc.callbacks)",
-            "gc.callbacks[:] = [one for one in gc.callbacks "
-            "if getattr(one, '__module__', '') != 'app']",
-        ),
-        (
-            "mimetypes.add_type('a/b', '.of_the_function')",
-            "mimetypes.guess_type('x.of_the_function')[0]",
-            "",
-        ),
-        (
-            "sys.modules['of_the_function'] = None",
-            "'of_the_function' in sys.modules",
-            "del sys.modules['of_the_function']",
-        ),
-        (
-            "__main__.of_the_function = 1",
-            "hasattr(__main__, 'of_the_function')",
-            "del __main__.of_the_function",
-        ),
-        ("sys.ps3 = 1", "hasattr(sys, 'ps3')", "del sys.ps3"),
-    ],
+CHANGES = {
+    "ssl._create_default_https_context": "ssl._create_default_https_context = print",
+    "http.client._MAXHEADERS": "http.client._MAXHEADERS = 500",
+    "http.client.HTTPConnection.debuglevel": "http.client.HTTPConnection.debuglevel = 1",
+    "json.encoder.JSONEncoder.default": "json.JSONEncoder.default = print",
+    "logging.Logger.info": "logging.Logger.info = print",
+    "logging.LogRecord.getMessage": "logging.LogRecord.getMessage = lambda self: ''",
+    "builtins.of_the_function": "builtins.of_the_function = 1",
+    "os.getcwd": "os.getcwd = print",
+    "time.gmtime": "time.gmtime = print",
+    "subprocess.Popen": "subprocess.Popen = type('Popen', (subprocess.Popen,), {})",
+    "subprocess.Popen.wait": "subprocess.Popen.wait = print",
+    "subprocess._USE_VFORK": "subprocess._USE_VFORK = not subprocess._USE_VFORK",
+    "random.random": "random.random = print",
+    "sys.of_the_function": "sys.of_the_function = 1",
+    "threading.Thread.run": "threading.Thread.run = print",
+    "uuid.uuid4": "uuid.uuid4 = print",
+    "urllib.request.urlopen": "urllib.request.urlopen = print",
+    "socket.getaddrinfo": "socket.getaddrinfo = print",
+    "datetime.datetime": "datetime.datetime = type('datetime', (), {})",
+    "botocore.client.BaseClient._make_api_call": (
+        "botocore.client.BaseClient._make_api_call = print"
+    ),
+}
+IMPORTS = (
+    "import botocore.client, builtins, datetime, http.client, json, logging, os, random, socket\n"
+    "import ssl, subprocess, sys, threading, time, urllib.request, uuid\n"
 )
-def test_changes_that_stay_in_the_process(environment, change, stays, undo):
+
+
+def _value_of(target):
+    owner, _, name = target.rpartition(".")
     names: dict[str, object] = {}
-    exec("import __main__, gc, mimetypes, sys", names)
-    before = bool(eval(stays, names))
+    exec(IMPORTS, names)
+    try:
+        return vars(eval(owner.replace("json.encoder", "json"), names)).get(name, "absent")
+    except (AttributeError, TypeError):
+        return "absent"
+
+
+@pytest.mark.parametrize("when", ["init", "handler"])
+@pytest.mark.parametrize("target", CHANGES)
+def test_a_change_leaves_with_the_environment_and_is_reported(environment, target, when):
+    pytest.importorskip("botocore.client")
+    before = _value_of(target)
+    change = CHANGES[target]
     env = environment(
-        f"import __main__, gc, mimetypes, sys\n{change}\ndef handler(event, context): ..."
+        f"{IMPORTS}\n{change if when == 'init' else ''}\n"
+        f"def handler(event, context):\n    {change if when == 'handler' else 'pass'}\n"
     )
     env.invoke()
+    stage.leave()
+    assert _value_of(target) is before or _value_of(target) == before == "absent"
+    assert [event.target for event in env.timeline.of(SharedChange)] == [target]
+
+
+def test_patches_of_the_test_between_invokes_are_the_tests(environment, monkeypatch):
+    env = environment("import json\ndef handler(event, context): return json.dumps(1)")
+    assert env.invoke().payload == "1"
+    monkeypatch.setattr(json, "dumps", lambda value: "patched")
+    assert env.invoke().payload == "patched"
+    stage.leave()
+    assert json.dumps(1) == "patched"
+    json.dumps = replaced = lambda value: "replaced"
+    try:
+        assert env.invoke().payload == "replaced"
+        stage.leave()
+        assert json.dumps is replaced
+    finally:
+        monkeypatch.undo()
+    assert env.timeline.of(SharedChange) == []
+
+
+def test_a_change_in_a_later_invoke(environment):
+    """Few of many invokes are compared; the last change is found as the environment leaves."""
+    before = json.dumps
+    env = environment(
+        "import json\ndef handler(event, context):\n    if event == 40: json.dumps = print"
+    )
+    for number in range(42):
+        env.invoke(number)
+    stage.leave()
+    assert json.dumps is before
+    assert [event.target for event in env.timeline.of(SharedChange)] == ["json.dumps"]
+
+
+def test_a_patch_of_the_test_after_many_invokes_stays(environment):
+    env = environment("def handler(event, context): pass")
+    for _ in range(40):
+        env.invoke()
+    with mock.patch("json.dumps", return_value="patched"):
+        env.invoke()
+        stage.leave()
+        assert json.dumps(1) == "patched"
+    assert env.timeline.of(SharedChange) == []
+
+
+def test_a_change_that_a_handler_takes_back(environment):
+    env = environment("""
+        import json
+        real = json.dumps
+        def handler(event, context): json.dumps = print if event else real
+    """)
+    before = json.dumps
+    env.invoke(1)
+    env.invoke(0)
+    stage.leave()
+    assert json.dumps is before
+    assert env.invoke(0).status == "success"
+    assert json.dumps is before
+
+
+def test_a_tool_that_ends_after_an_environment_that_has_changed_the_same_attribute(environment):
+    before = json.dumps
+    env = environment("import json\ndef handler(event, context): json.dumps = print")
+    env.invoke()
+    patch = mock.patch.object(json, "dumps")
+    patch.start()
     env.close()
-    assert (before, bool(eval(stays, names))) == (False, True)
-    exec(undo, names)
+    patch.stop()
+    sweep.after_test(None, any_open=False)
+    assert json.dumps is before
+
+
+def test_the_class_of_a_wrapper_that_is_equal_to_its_function(environment):
+    pytest.importorskip("wrapt")
+    before = json.dumps
+    env = environment("""
+        import json, wrapt
+        def handler(event, context):
+            wrapt.wrap_function_wrapper("json", "dumps", lambda f, i, a, k: f(*a, **k))
+    """)
+    env.invoke()
+    stage.leave()
+    assert json.dumps is before
+    assert [event.target for event in env.timeline.of(SharedChange)] == ["json.dumps"]
+
+
+def test_changes_of_the_main_module_stay(environment):
+    import __main__
+
+    env = environment("import __main__\n__main__.of_the_function = 1\ndef handler(e, c): ...")
+    env.invoke()
+    env.close()
+    assert vars(__main__).pop("of_the_function") == 1

@@ -5,12 +5,13 @@ They share the time of the process, and may have copies of the same modules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
 from pytest_lambda_lifecycle.clock.real import RealClock
+from pytest_lambda_lifecycle.isolation.folders import namespace_of
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.isolation.modules.world import World
@@ -49,4 +50,17 @@ def unshift_time() -> None:
 def find_misplaced(find: FindInTwins, world: World) -> Iterable[str]:
     """Find patches on the copies that the test and other environments have of a world's modules."""
     others = [other for other in list(_open.values()) if other is not world]
-    return find(lambda: world.twins([world.parked, *(other.modules for other in others)]))
+    return find(lambda: _twins(world, [world.parked, *(other.modules for other in others)]))
+
+
+def _twins(
+    world: World, others: Iterable[Mapping[str, ModuleType]]
+) -> Iterator[tuple[str, ModuleType]]:
+    """Yield the modules of ``others`` that were loaded from the same files as the world's."""
+    own = world.own_modules()
+    for name, module in (pair for modules in others for pair in modules.items()):
+        ours = own.get(name)
+        if ours is not None:
+            file = (namespace_of(ours) or {}).get("__file__")
+            if file == (namespace_of(module) or {}).get("__file__", ours):
+                yield name, module

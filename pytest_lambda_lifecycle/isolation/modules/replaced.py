@@ -11,6 +11,7 @@ the module's name has to reach the copy that function code uses.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from itertools import compress, islice, repeat
 from operator import is_, is_not
 from types import ModuleType
@@ -32,6 +33,8 @@ class ReplacedModules:
         """The objects of the function, by their names."""
         self.names: set[str] = set()
         """The names under which these are in `sys.modules` now."""
+        self._blocked: set[str] = set()
+        """Names that function code must not import: it has set new entries of them to None."""
         self._shared: dict[str, ModuleType] = {}
         self._base = 0
 
@@ -63,6 +66,40 @@ class ReplacedModules:
     def discard(self) -> None:
         """Forget the objects of a process that has ended."""
         self.own = {}
+        self._blocked = set()
+
+    def attribute_to_test(self) -> None:
+        """Attribute entries that the function has not changed to the test, as they are now."""
+        shared: dict[str, Any] = self._shared
+        modules: dict[str, Any] = sys.modules
+        for name, module in list(shared.items()):
+            current = modules.get(name)
+            if current is not module and name not in self.names:
+                if current is None:
+                    del shared[name]
+                else:
+                    shared[name] = current
+        for name in [name for name, one in list(modules.items()) if one is None]:
+            if name not in self._blocked:
+                shared.setdefault(name, None)
+
+    def block(self) -> None:
+        """Set the entries to None that the function has set so."""
+        modules: dict[str, Any] = sys.modules
+        for name in self._blocked:
+            modules.setdefault(name, None)
+
+    def unblock(self) -> None:
+        """Remove these entries."""
+        for name in self._blocked:
+            if sys.modules.get(name, _MISSING) is None:
+                del sys.modules[name]
+
+    def find_blocked(self, newest: Mapping[str, Any] | None) -> None:
+        """Find these entries; ``newest`` are those that have come since the world entered."""
+        found: Mapping[str, Any] = sys.modules if newest is None else newest
+        shared = self._shared
+        self._blocked = {n for n, one in list(found.items()) if one is None and n not in shared}
 
     def begin_phase(self) -> None:
         """Put those objects in place that function code has made by hand."""

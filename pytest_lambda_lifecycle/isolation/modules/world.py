@@ -14,17 +14,15 @@ A cold start has about a millisecond, and `sys.modules` a thousand entries or mo
 of them takes a good part of it, so three answers are kept.  A module that is installed belongs to
 no function with the same rule for fresh packages (`_INSTALLED`).  A module that was there when the
 world entered is not looked at again (`World._foreign`).  And as a dict keeps its order, the modules
-after the last of those are the ones that have come since (`World._newest`).
+after the last of those are the ones that have come since (`entries.newest`).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import compress, islice
-from operator import is_not
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import Any, Final
+from typing import Final
 from weakref import WeakSet
 
 from pytest_lambda_lifecycle.isolation.folders import (
@@ -32,13 +30,15 @@ from pytest_lambda_lifecycle.isolation.folders import (
     is_installed,
     namespace_of,
 )
+from pytest_lambda_lifecycle.isolation.modules.entries import differing, newest
 from pytest_lambda_lifecycle.isolation.modules.import_hook import (
     ImportHook,
     list_again,
     module_length,
 )
+from pytest_lambda_lifecycle.isolation.modules.last_look import LastLook
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, Membership
-from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules, are_same
+from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules
 from pytest_lambda_lifecycle.isolation.modules.submodules import attach, detach
 from pytest_lambda_lifecycle.isolation.part import Part, PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
@@ -79,8 +79,6 @@ class World(PhasePart):
         self._outside: dict[str, ModuleType] = {}
         """The same once this world has left."""
         self._replaced = ReplacedModules()
-        self._blocked: set[str] = set()
-        """Names that function code must not import: it has set their entries to None."""
         self._entered = False
         self._in_phase = False
         self._dict = sys.modules
@@ -98,16 +96,7 @@ class World(PhasePart):
         )
         self._known: dict[str, ModuleType] = {}
         """The modules that were found to belong here by the latest look at `sys.modules`."""
-        self._remembered: dict[str, ModuleType] = {}
-        """The modules of this world as the latest phase has left them."""
-        # `sys.modules` as that phase has left it, as far as it can be compared at once:
-        self._count = 0
-        self._newest_name = ""
-        self._sample = ""
-        self._sample_module: ModuleType | None = None
-        """One of the remembered: a whole copy of `sys.modules` made outside does not have it."""
-        self._values: list[Any] | None = None
-        """All entries, for comparisons that see more; None before the first phase."""
+        self._last = LastLook()
 
     # -- entering and leaving ---------------------------------------------------------------------
 
@@ -128,9 +117,8 @@ class World(PhasePart):
         self._marker = next(reversed(self._foreign), "")
         self._replaced.start(self._foreign)
         sys.modules.update(self.modules)
-        self._block()
-        self._remember(self.modules)
-        self._values = None
+        self._replaced.block()
+        self._last.note(self.modules, has_run=False)
         attach(self.modules)
         list_again(self._import_path)
 
@@ -156,8 +144,7 @@ class World(PhasePart):
         def leave() -> None:
             self._keep_dict()
             self._look()
-            unchanged = self._values is not None and not self._replaced.own
-            if not (unchanged and are_same(list(sys.modules.values()), self._values or [])):
+            if self._replaced.own or self._last.differs(before_any=True):
                 self._replaced.leave()
 
         return leave
@@ -166,16 +153,14 @@ class World(PhasePart):
         """Move this world's modules out of `sys.modules`."""
         self._look()
         if self._in_phase:
-            self._find_blocked()
+            self._replaced.find_blocked(newest(self._base, self._marker))
         self.modules = self._collect()
         if self.modules:
             _AWAY.add(self)
         detach(self.modules)
         for name in self.modules:
             del sys.modules[name]
-        for name in self._blocked:
-            if sys.modules.get(name, self) is None:
-                del sys.modules[name]
+        self._replaced.unblock()
 
     def remove_again(self) -> None:
         """Remove this world's modules from `sys.modules`, while this world is not entered.
@@ -201,10 +186,8 @@ class World(PhasePart):
             ended(self.modules.values())
         self.modules = {}
         self._outside = {}
-        self._blocked = set()
         self._known = {}
-        self._remembered = {}
-        self._values = None
+        self._last.forget()
         self._replaced.discard()
         self._membership.forget()
 
@@ -219,34 +202,34 @@ class World(PhasePart):
 
     def end_phase(self) -> None:
         self._in_phase = False
-        modules = sys.modules
+        modules, last = sys.modules, self._last
         if (
-            len(modules) != self._count
-            or next(reversed(modules), "") is not self._newest_name
+            len(modules) != last.count
+            or next(reversed(modules), "") is not last.newest
             or modules is not self._dict
             or self._replaced.own
         ):
             self._keep_dict()
-            self._find_blocked()
+            self._replaced.find_blocked(newest(self._base, self._marker))
             own = self.own_modules()
             self._replaced.end_phase()
-            self._remember(own)
+            last.note(own)
 
     def before_turn(self) -> None:
         """Compare all entries before function code runs: others have been set by the test.
 
         `begin_phase` does not see a module that was put in the place of another one.
         """
-        values = self._values
-        if values is not None and not are_same(list(sys.modules.values()), values):
-            self._in_phase, self._count = False, -1
+        if self._last.differs(before_any=False):
+            self._in_phase = False
+            self._last.note_change()
             self._look()
             self._in_phase = True
 
     def after_turn(self) -> None:
         """Compare all entries once function code has run: `end_phase` attributes them to it."""
-        if self._values is None or not are_same(list(sys.modules.values()), self._values):
-            self._count = -1
+        if self._last.differs(before_any=True):
+            self._last.note_change()
 
     def _look(self) -> None:
         """Attribute changes of `sys.modules` since the latest phase to the test.
@@ -254,54 +237,20 @@ class World(PhasePart):
         Its stubs stay, and so do their removals.  But modules of this world return that the end of
         a ``patch.dict(sys.modules)`` has removed.
         """
-        modules = sys.modules
-        if self._in_phase or (
-            len(modules) == self._count
-            and next(reversed(modules)) is self._newest_name
-            and modules.get(self._sample) is self._sample_module
-        ):
+        if self._in_phase or not self._last.has_changed():
             return
-        for name, module in self._remembered.items():
+        modules = sys.modules
+        for name, module in self._last.own.items():
             current = modules.get(name)
             if current is None or current is self.parked.get(name):
                 sys.modules[name] = module
-        foreign: dict[str, Any] = self._foreign
-        for name, module in list(foreign.items()):
-            current = modules.get(name)
-            if current is not module and name not in self._replaced.names:
-                if current is None:
-                    del foreign[name]
-                else:
-                    foreign[name] = current
-        entries: Mapping[str, Any] = modules
-        for name in [name for name, one in list(entries.items()) if one is None]:
-            if name not in self._blocked:
-                foreign.setdefault(name, None)
-        self._remember(self._remembered)
-
-    def _remember(self, own: dict[str, ModuleType]) -> None:
-        """Attribute the present `sys.modules` to the function."""
-        self._remembered = own
-        self._count = len(sys.modules)
-        self._newest_name = next(reversed(sys.modules), "")
-        self._sample = next(iter(own), "")
-        self._sample_module = own.get(self._sample)
-        self._values = list(sys.modules.values())
+        self._replaced.attribute_to_test()
+        self._last.note(self._last.own)
 
     def _keep_dict(self) -> None:
         """Undo an assignment of function code to `sys.modules`, which the import system ignores."""
         if sys.modules is not self._dict:
             sys.modules = self._dict
-
-    def _block(self) -> None:
-        modules: dict[str, Any] = sys.modules
-        for name in self._blocked:
-            modules.setdefault(name, None)
-
-    def _find_blocked(self) -> None:
-        found: Mapping[str, Any] = self._newest() or sys.modules
-        foreign = self._foreign
-        self._blocked = {n for n, one in list(found.items()) if one is None and n not in foreign}
 
     # -- the modules of this world ----------------------------------------------------------------
 
@@ -329,16 +278,6 @@ class World(PhasePart):
                 if namespace is not None:
                     namespace.setdefault(child, sys.modules[name])
         return own
-
-    def twins(self, others: Iterable[Mapping[str, ModuleType]]) -> Iterator[tuple[str, ModuleType]]:
-        """Yield the modules of ``others`` that were loaded from the same files as this world's."""
-        own = self.own_modules()
-        for name, module in (pair for modules in others for pair in modules.items()):
-            ours = own.get(name)
-            if ours is not None:
-                file = (namespace_of(ours) or {}).get("__file__")
-                if file == (namespace_of(module) or {}).get("__file__", ours):
-                    yield name, module
 
     def is_source(self, name: str) -> bool:
         """Say whether a module of this world is function code, and not of a fresh package."""
@@ -372,12 +311,15 @@ class World(PhasePart):
         """Find this world's modules; while entered, only among those that have come since."""
         known = self._known
         foreign = self._foreign if self._entered else self._installed
-        newest = self._newest() if self._entered else None
-        found: Mapping[str, ModuleType | None] = sys.modules if newest is None else newest
+        found: Mapping[str, ModuleType | None] | None = None
+        if self._entered:
+            found = newest(self._base, self._marker)
+        if found is None:
+            found = sys.modules
         try:  # without a copy, which would touch every module
-            strange = _differing(found, foreign)
+            strange = differing(found, foreign)
         except RuntimeError:  # another thread has imported something
-            strange = _differing({**found}, foreign)
+            strange = differing({**found}, foreign)
         own = {
             name: module
             for name, module in strange
@@ -387,26 +329,6 @@ class World(PhasePart):
             self._foreign[name] = own.pop(name)
         self._known = own
         return own
-
-    def _newest(self) -> dict[str, ModuleType | None] | None:
-        """Return the modules that have come since this world entered.
-
-        None if their order in `sys.modules` does not tell: then some of the others are gone.
-        """
-        count = len(sys.modules) - self._base
-        try:
-            newest = list(islice(reversed(sys.modules.items()), count + 1))
-        except (RuntimeError, ValueError):  # another thread imports something; or some are gone
-            return None
-        if not newest or newest[-1][0] != self._marker:
-            return None
-        return dict(newest[-2::-1])
-
-
-def _differing(
-    found: Mapping[str, ModuleType | None], known: dict[str, ModuleType]
-) -> list[tuple[str, ModuleType | None]]:
-    return list(compress(found.items(), map(is_not, found.values(), map(known.get, found))))
 
 
 class Replacements(Part):

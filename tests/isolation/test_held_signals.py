@@ -1,0 +1,182 @@
+"""A signal handler of the test raises while an environment begins, enters, leaves or ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
+from pytest_lambda_lifecycle.isolation.held_signals import Held, Released
+from pytest_lambda_lifecycle.isolation.parts.environ import Variables
+from pytest_lambda_lifecycle.isolation.parts.working_directory import WorkingDirectory
+from pytest_lambda_lifecycle.isolation.stage import stage
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(signal, "pthread_sigmask"), reason="needs a mask of signals"
+)
+
+CODE = """
+    import os, sys, tempfile
+    os.environ["OF_THE_FUNCTION"] = "1"
+    sys.path.append("/of/the/function")
+    def handler(event, context):
+        os.chdir("/")
+        tempfile.tempdir = "/of/the/function"
+        return os.environ["OF_THE_FUNCTION"]
+"""
+
+
+Late = pytest.fail.Exception
+"""What the handler of pytest-timeout raises."""
+
+
+def raise_late(number: int, frame: object) -> None:
+    pytest.fail("too late")
+
+
+@pytest.fixture(params=["SIGALRM", "SIGUSR1", "SIGINT"])
+def number(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Install a handler of the test that raises; that of Ctrl-C is Python's own."""
+    number: int = getattr(signal, request.param)
+    if number == signal.SIGINT:
+        yield number
+        return
+    before = signal.signal(number, raise_late)
+    yield number
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(number, before)
+
+
+def state() -> dict[str, object]:
+    return {
+        "environ": {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"},
+        "path": list(sys.path),
+        "finders": list(map(id, sys.meta_path)),
+        "directory": os.getcwd(),
+        "streams": (id(sys.stdout), id(sys.stderr)),
+        "logging": (logging.root.level, list(map(id, logging.root.handlers))),
+        "handlers": [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGUSR1)],
+        "mask": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        "tempdir": tempfile.tempdir,
+        "running": list(stage.running),
+        "app": "app" in sys.modules,
+    }
+
+
+@pytest.mark.parametrize("part", [Variables, WorkingDirectory])
+@pytest.mark.parametrize("method", ["enter", "begin_phase", "end_phase", "discard"])
+def test_a_signal_in_the_midst_of_a_step_waits_for_its_end(
+    environment, monkeypatch, number, part, method
+):
+    original = getattr(part, method)
+    seen: list[bool] = []
+
+    def interrupted(self: object) -> object:
+        signal.raise_signal(number)
+        seen.append(True)  # the handler has not raised yet
+        return original(self)
+
+    before = state()
+    with monkeypatch.context() as patches:
+        patches.setattr(part, method, interrupted)
+        env = environment(CODE)
+        with pytest.raises((Late, KeyboardInterrupt)):
+            env.initialize()
+            env.close()
+    assert seen
+    env.close()
+    assert state() == before
+    assert env.state == "closed"
+
+
+# The signal may come in the import system, which then leaves the file of a module open.
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("operation", ["initialize", "invoke", "warm", "leave", "close"])
+def test_signals_at_any_moment(write, tmp_path, number, operation):
+    """Whatever they interrupt is done or undone, and the environment can be closed."""
+    write("app.py", CODE)
+    config = FunctionConfig("app.handler", code_dir=tmp_path / "task")
+    tempfile.gettempdir()
+    before, numbers, hits = state(), random.Random(7), 0
+    for _ in range(40):
+        env = ExecutionEnvironment(config)
+        if operation in ("warm", "leave", "close"):
+            env.invoke()
+        action: Callable[[], object] = {
+            "initialize": env.initialize,
+            "leave": stage.leave,
+            "close": env.close,
+        }.get(operation, env.invoke)
+        try:
+            send_soon(number, numbers.uniform(0.00001, 0.002 if operation != "warm" else 0.0003))
+            action()
+            time.sleep(1)  # until the signal arrives
+            raise AssertionError("the signal is lost")
+        except (Late, KeyboardInterrupt):
+            hits += 1
+        env.close()
+        assert env.state == "closed"
+        assert state() == before
+    assert hits > 20
+
+
+def send_soon(number: int, seconds: float) -> None:
+    if number == signal.SIGALRM:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    else:
+        main = threading.main_thread().ident
+        threading.Timer(seconds, signal.pthread_kill, (main, number)).start()
+
+
+def test_function_code_is_interrupted_at_once(environment):
+    before = signal.signal(signal.SIGUSR1, raise_late)
+    try:
+        env = environment("""
+            import signal, time
+            signal.raise_signal(signal.SIGUSR1)
+            time.sleep(10)
+        """)
+        began = time.monotonic()
+        with pytest.raises(Late):
+            env.initialize()
+        assert time.monotonic() - began < 5
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_mask_of_the_test_stays():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+    try:
+        with Held():
+            assert signal.SIGUSR1 in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+            with Released():
+                assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before | {signal.SIGUSR2}
+            with Held():
+                pass
+            assert signal.SIGUSR1 in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before | {signal.SIGUSR2}
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_other_threads_are_not_concerned():
+    seen: list[object] = []
+
+    def look() -> None:
+        with Held():
+            seen.append(signal.SIGUSR1 in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert seen == [False]

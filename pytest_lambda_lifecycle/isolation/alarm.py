@@ -209,8 +209,12 @@ class Alarm(Part):
             _call(self._test_handler, frame)
             return
         now = RealTime.perf_counter()
-        if not any(at and now >= at for at in (self._deadline_at, self._own_at, self._test_at)):
-            return  # too early: the timer goes on
+        times = [at for at in (self._deadline_at, self._own_at, self._test_at) if at]
+        if now < min(times, default=now + 1):
+            # Too early: the timer goes on.  Or the timer of the test rang as `begin` took it over.
+            if now + _RINGING < min(times, default=now + 1) and callable(self._test_handler):
+                _call(self._test_handler, frame)
+            return
         handlers = []
         if self._test_at and now >= self._test_at:
             self._test_at = now + self._test_interval if self._test_interval else 0.0

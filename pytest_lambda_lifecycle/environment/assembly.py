@@ -154,19 +154,20 @@ class Assembly:
         self._turns = TurnRunner(process, self._clock)
         self._threads = StartedThreads(lambda: process, process.runs_here)
         self._children = Children(process.runs_here)
+        self._runs_function_code = lambda: process.runs_here() or function_thread() is process
         self.world.hook.add(self._children.watch, MULTIPROCESSING)
         turn = self._turns.current
         self._alarm = Alarm(Interruption(time_is_up=turn.real_time_is_up, forgive=turn.forgive))
         self._signals = Signals(
             process.runs_here,
-            lambda: process.runs_here() or function_thread() is process,
+            self._runs_function_code,
             self._alarm,
         )
         self.storage = EphemeralStorage()
 
     def _make_endpoint(self) -> None:
         """Make the HTTP APIs: their address is among the function's variables."""
-        process, threads, search_path = self.process, self._threads, self._search_path
+        threads, search_path = self._threads, self._search_path
         self._view = _RuntimeView()
         self._endpoint = Endpoint(
             self._config,
@@ -174,7 +175,7 @@ class Assembly:
             view=self._view,
             now_us=self._clock.now_us,
             threads=lambda: threads,
-            runs_function_code=lambda: process.runs_here() or function_thread() is process,
+            runs_function_code=self._runs_function_code,
             importing=search_path.outside,
         )
         virtual = isinstance(self._clock, VirtualClock)
@@ -198,11 +199,12 @@ class Assembly:
         process, view, endpoint = self.process, self._view, self._endpoint
         self.calls = CallRecorder(
             _HOOK_POINTS,
+            process=process,
             world=self.world,
             timeline=self._timeline,
             clock=self._clock,
             conductor=lambda: view.conductor(),
-            runs_function_code=lambda: process.runs_here() or function_thread() is process,
+            runs_function_code=self._runs_function_code,
             folders=self._import_path,
             started=self._threads.where,
             own_address=lambda: endpoint.address,
@@ -212,7 +214,7 @@ class Assembly:
         self._guard = NetworkGuard(
             self._config,
             self.calls,
-            runs_function_code=self.calls.runs_function_code,
+            runs_function_code=self._runs_function_code,
             api=lambda: endpoint.port,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from types import FrameType, ModuleType, TracebackType
@@ -19,11 +20,11 @@ from pytest_lambda_lifecycle.observation.calls.on_top import LIBRARIES, ON_TOP, 
 from pytest_lambda_lifecycle.observation.present_phase import present_phase
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Mapping
 
     from pytest_lambda_lifecycle.clock.clock import Clock
     from pytest_lambda_lifecycle.conductor.conductor import Conductor
+    from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
     from pytest_lambda_lifecycle.isolation.modules.world import World
     from pytest_lambda_lifecycle.isolation.patching import Undo
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
@@ -32,6 +33,7 @@ __all__ = ["CallRecorder", "Place", "open_call", "recorder_here"]
 
 C = TypeVar("C", bound=Call)
 
+_get_ident: Final = threading.get_ident  # a test may spy on it
 _OPEN: Final[ContextVar[Any]] = ContextVar("open_call", default=None)
 """The innermost call that is being recorded: layers below it record nothing of their own."""
 
@@ -79,10 +81,11 @@ class OpenCall(Generic[C]):
 
     def end(self, exception: BaseException | None = None) -> None:
         """Note the end of the call, which has returned or raised."""
-        # A process that Lambda stops at the timeout sees no exception.
-        if not self.answered and not isinstance(exception, DeadlineReached):
-            self.call.exception = exception
-        self.answer()
+        if not self.answered:
+            # A process that Lambda stops at the timeout sees no exception.
+            if exception is not None and not isinstance(exception, DeadlineReached):
+                self.call.exception = exception
+            self.answer()
         self.over = True
 
     def __enter__(self) -> C:
@@ -113,10 +116,13 @@ def open_call() -> OpenCall[Any] | None:
 
 def recorder_here() -> CallRecorder | None:
     """Return the recorder of the entered environment if its function code calls, in a phase."""
-    recorder = CallRecorder.entered
-    if recorder is None or not stage.running or not recorder.runs_function_code():
+    recorder, running = CallRecorder.entered, stage.running
+    if recorder is None or not running:
         return None
-    return recorder
+    # Each request and each AWS call passes here several times, as a rule on the phase's own thread.
+    if running[-1] is recorder.process and stage.thread == _get_ident():
+        return recorder
+    return recorder if recorder.runs_function_code() else None
 
 
 class CallRecorder(PhasePart):
@@ -128,6 +134,7 @@ class CallRecorder(PhasePart):
         self,
         points: Iterable[HookPoint],
         *,
+        process: ProcessSlice,
         world: World,
         timeline: Timeline,
         clock: Clock,
@@ -147,6 +154,7 @@ class CallRecorder(PhasePart):
         self.timeline = timeline
         self.clock = clock
         self.faults = Faults()
+        self.process = process
         self.runs_function_code = runs_function_code
         self._world = world
         self._conductor = conductor

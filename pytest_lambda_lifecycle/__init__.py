@@ -72,6 +72,9 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.failures import InitError as InitError
     from pytest_lambda_lifecycle.lifecycle.failures import PayloadTooLarge as PayloadTooLarge
     from pytest_lambda_lifecycle.lifecycle.failures import RuntimeExit as RuntimeExit
+    from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal as FileRefusal
+    from pytest_lambda_lifecycle.lifecycle.file_events import StorageExceeded as StorageExceeded
+    from pytest_lambda_lifecycle.lifecycle.file_events import TmpWrite as TmpWrite
     from pytest_lambda_lifecycle.lifecycle.invocation import Invocation as Invocation
     from pytest_lambda_lifecycle.lifecycle.phases import Init as Init
     from pytest_lambda_lifecycle.lifecycle.phases import Phase as Phase
@@ -106,6 +109,7 @@ _HOMES = {
     "lifecycle.failures": (
         "ExtensionError FunctionError FunctionTimeout InitError PayloadTooLarge RuntimeExit"
     ),
+    "lifecycle.file_events": "FileRefusal StorageExceeded TmpWrite",
     "lifecycle.invocation": "Invocation",
     "lifecycle.phases": "Init Phase Restore Shutdown",
     "lifecycle.timeline": "Timeline",

@@ -71,14 +71,17 @@ from pytest_lambda_lifecycle.observation.calls.client_sight import ClientSight
 from pytest_lambda_lifecycle.observation.calls.init_only import MAKERS
 from pytest_lambda_lifecycle.observation.calls.network_guard import NetworkGuard
 from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
+from pytest_lambda_lifecycle.observation.file_guard import FileGuard
 from pytest_lambda_lifecycle.observation.leftovers import Leftovers
 from pytest_lambda_lifecycle.observation.patches import Patches
 from pytest_lambda_lifecycle.observation.probes import Probes
 from pytest_lambda_lifecycle.observation.watched_runtime import WatchedRuntime
+from pytest_lambda_lifecycle.observation.writers import Writers
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import Event
+    from pytest_lambda_lifecycle.observation.file_guard import Folders
     from pytest_lambda_lifecycle.observation.watched_runtime import FindMisplaced, FindTampered
 
 __all__ = ["Assembly"]
@@ -110,6 +113,7 @@ class Assembly:
         tampered: FindTampered,
         misplaced: FindMisplaced | None,
         observer: Callable[[Event], None] | None,
+        folders: Callable[[], Folders],
     ) -> None:
         if not isinstance(config, FunctionConfig):
             raise ConfigError(
@@ -125,6 +129,7 @@ class Assembly:
         self._make_process()
         self._make_endpoint()
         self._make_recorder()
+        self._make_file_guard(keep, folders)
         self._furnish_process()
         self._make_runtime(tampered, misplaced)
         self._make_extensions()
@@ -218,6 +223,20 @@ class Assembly:
             api=lambda: endpoint.port,
         )
 
+    def _make_file_guard(self, keep: Keep, folders: Callable[[], Folders]) -> None:
+        """Make the guard of the file system; with ``filesystem="open"`` nobody asks it."""
+        self.files = FileGuard(
+            self._config,
+            (self.task_root, *self._config.layers),
+            writers=Writers(self.world, keep),
+            recorder=self.calls,
+            own_tmp=self.storage.location,
+            machine_tmp=OUTSIDE_TMP,
+            folders=folders,
+        )
+        if self._config.filesystem != "open":
+            self.process.files = self.files
+
     def _furnish_process(self) -> None:
         """List the parts: they are entered in this order, and left in the opposite one."""
         process, world, endpoint = self.process, self.world, self._endpoint
@@ -252,6 +271,7 @@ class Assembly:
             self._children,
             Values(process.runs_here),
             self.storage,
+            self.files,
             self._namespaces,
             Exits(
                 in_phase=process.runs_here,

@@ -13,6 +13,7 @@ from pytest_lambda_lifecycle.function.extension import Extension
 from pytest_lambda_lifecycle.function.settings import (
     MAX_ENVIRONMENT_BYTES,
     SETTINGS,
+    FileSystem,
     FunctionSettings,
     InitializationType,
     LogFormat,
@@ -52,6 +53,7 @@ class FunctionConfig:
     timeout: int
     memory_size: int
     ephemeral_storage: int
+    filesystem: FileSystem
     function_name: str
     function_version: str
     region: str

@@ -66,6 +66,7 @@ __all__ = [
 ]
 
 InitializationType: TypeAlias = Literal["on-demand", "provisioned-concurrency", "snap-start"]
+FileSystem: TypeAlias = Literal["read-only", "report", "open"]
 LogFormat: TypeAlias = Literal["Text", "JSON"]
 NetworkMode: TypeAlias = Literal["block", "strict", "warn", "allow"]
 LogLevel: TypeAlias = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
@@ -126,6 +127,10 @@ class FunctionSettings(TypedDict, total=False):
     """Memory that the function's context and REPORT line show: a whole number of MB, 128..10240."""
     ephemeral_storage: int
     """Declared size of /tmp: a whole number of MB, 512..10240."""
+    filesystem: FileSystem
+    """Treatment of function code that changes files outside /tmp: one of 'read-only', 'report',
+    'open'.
+    """
     function_name: str
     """Name of the function, in its ARN, log group and context: 1..64 letters, digits, '-' and
     '_'.
@@ -228,6 +233,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "ephemeral_storage": Setting(
         WholeNumber(512, 10_240, "MB", "MB"), 512, "declared size of /tmp", "MB"
+    ),
+    "filesystem": Setting(
+        Choice(*get_args(FileSystem)),
+        "read-only",
+        "treatment of function code that changes files outside /tmp",
+        "MODE",
     ),
     "function_name": Setting(
         Text(r"[A-Za-z0-9_-]{1,64}", "1..64 letters, digits, '-' and '_'"),

@@ -21,7 +21,7 @@ from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
 from pytest_lambda_lifecycle.isolation.part import Part, PhasePart
 from pytest_lambda_lifecycle.isolation.patching import EARLIER_PATCHES, Undo, apply_again
 from pytest_lambda_lifecycle.isolation.real import RealOs
-from pytest_lambda_lifecycle.isolation.stage import stage
+from pytest_lambda_lifecycle.isolation.stage import Listener, stage
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Raised
 
@@ -53,6 +53,8 @@ class ProcessSlice:
         """The number of its latest entry, counted over all environments; 0 before the first."""
         self.exit_code: int | None = None
         """Set when a thread of the function has ended the process while the handler runs on."""
+        self.files: Listener | None = None
+        """Judges the calls of function code that change files."""
         self._pid = _getpid()
         self._parts: tuple[Part, ...] = ()
         self._phase: _PhaseCalls = ((), ())
@@ -111,6 +113,7 @@ class ProcessSlice:
         """Leave for good."""
         self.closed = True
         self._leave_and_discard()
+        self.files = None
         # Parts refer to us, directly or not: without these circles, an environment that is closed
         # and forgotten is freed at once.
         self._parts = ()

@@ -46,6 +46,7 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
     Signal,
     TelemetrySubscription,
 )
+from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal, StorageExceeded, TmpWrite
 from pytest_lambda_lifecycle.lifecycle.platform_lines import in_ms
 
 __all__ = ["describe_call", "render"]
@@ -78,7 +79,12 @@ def _folded(events: Iterable[Event]) -> Iterator[tuple[Event, str]]:
 
 
 def _describe(event: Event) -> str:
-    described = _describe_phase(event) or _describe_function(event) or _describe_extension(event)
+    described = (
+        _describe_phase(event)
+        or _describe_function(event)
+        or _describe_file(event)
+        or _describe_extension(event)
+    )
     return described or f"  {event.name.replace('_', ' ')}"
 
 
@@ -136,6 +142,20 @@ def _describe_function(event: Event) -> str:
             return f"  changed: {target}, which is shared (undone outside this environment)"
         case SharedModule(module=module, reason=reason):
             return f"  shared: {module} ({reason})"
+    return ""
+
+
+def _describe_file(event: Event) -> str:
+    """Describe an event of function code that changes files."""
+    match event:
+        case FileRefusal(refused=refused, where=where):
+            did = "read-only file system" if refused else "read-only file system (not refused)"
+            return f"  {did}: {event}" + (f", at {where}" if where else "")
+        case TmpWrite(path=path, where=where, stays=stays):
+            at = f", at {where}" if where else ""
+            return f"  wrote {path}, outside env.tmp{at}" + ("; it stays" if stays else "")
+        case StorageExceeded(used_bytes=used, limit_mb=limit):
+            return f"  /tmp is full: {used} bytes, ephemeral_storage is {limit} MB"
     return ""
 
 

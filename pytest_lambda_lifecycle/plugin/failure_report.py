@@ -100,6 +100,7 @@ class _Entry:
 
     def text(self) -> str:
         """Return the environment's part of the section: a headline, its timeline and its log."""
+        self.environment._parts.files.settle()
         events = list(self.environment.timeline)[self._earlier :]
         lines = [self._headline()]
         if self._earlier:

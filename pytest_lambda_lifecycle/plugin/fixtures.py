@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
@@ -14,6 +15,7 @@ from pytest_lambda_lifecycle.environment.execution_environment import ExecutionE
 from pytest_lambda_lifecycle.errors import ConfigError, LifecycleWarning
 from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionFault
 from pytest_lambda_lifecycle.plugin.environment_hooks import EnvironmentHooks
+from pytest_lambda_lifecycle.plugin.folders import folders_of
 from pytest_lambda_lifecycle.plugin.kept_modules import handler_file, keep_for
 from pytest_lambda_lifecycle.plugin.setting_sources import (
     SettingSources,
@@ -133,6 +135,7 @@ class LambdaLifecycle:
             observer=hooks.observer,
             tampered=self._patched,
             misplaced=self._misplaced(),
+            folders=partial(folders_of, self._request.config),
         )
         hooks.environment = environment
         return environment

@@ -73,6 +73,12 @@ OPTIONS: Final = (
         "int",
     ),
     Option("ephemeral_storage", "MB", "declared size of /tmp: 512..10240 (default: 512)", "int"),
+    Option(
+        "filesystem",
+        "MODE",
+        "treatment of function code that changes files outside /tmp: read-only, report or open "
+        "(default: read-only)",
+    ),
     Option("region", "REGION", "AWS region of the function (default: us-east-1)"),
     Option("account_id", "ID", "AWS account of the function: 12 digits (default: 123456789012)"),
     Option(

@@ -85,6 +85,8 @@ class FileGuard(Part):
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> Exception | None:
         """Return the exception with which a call is to fail; None if it is to go on."""
         frame = _getframe(2)  # below us is the audit hook
+        if event == "socket.bind" and is_own(frame) and frame.f_back is not None:
+            frame = frame.f_back  # our stand-in for the method
         if is_own(frame) and not calls_function_code(frame):
             return None
         if not self._recorder.runs_function_code():

@@ -95,9 +95,8 @@ def _frames(frame: FrameType | None) -> Iterator[FrameType]:
     """Yield the frames of a phase, innermost first, without those that say nothing."""
     while frame is not None and frame.f_code is not _PHASE:
         file = frame.f_code.co_filename
-        if _is_tool(str(frame.f_globals.get("__name__"))) or not (
-            file.startswith("<") or is_own(frame) or _is_standard(file)
-        ):
+        silent = file.startswith("<") or _is_standard(file)
+        if not is_own(frame) and (not silent or _is_tool(str(frame.f_globals.get("__name__")))):
             yield frame
         frame = frame.f_back
 

@@ -17,6 +17,12 @@ import sys
 import tempfile
 
 
+def opened(path, mode):
+    """Open a file, and close it if that was possible."""
+    with open(path, mode):
+        pass
+
+
 def with_open(path, use):
     """Open a file or folder for the call."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -47,24 +53,24 @@ def query(database, statement):
 
 
 CALLS = {
-    "open(new, w)": lambda r, t: open("new", "w"),
-    "open(file, w)": lambda r, t: open("file", "w"),
-    "open(absolute, a)": lambda r, t: open(f"{r}/file", "a"),
-    "open(bytes, w)": lambda r, t: open(b"new", "w"),
+    "open(new, w)": lambda r, t: opened("new", "w"),
+    "open(file, w)": lambda r, t: opened("file", "w"),
+    "open(absolute, a)": lambda r, t: opened(f"{r}/file", "a"),
+    "open(bytes, w)": lambda r, t: opened(b"new", "w"),
     "Path.write_text": lambda r, t: pathlib.Path("file").write_text("x"),
-    "open(file, r+)": lambda r, t: open("file", "r+"),
-    "open(new, r+)": lambda r, t: open("new", "r+"),
-    "open(file, x)": lambda r, t: open("file", "x"),
-    "open(new, x)": lambda r, t: open("new", "x"),
-    "open(no/new, w)": lambda r, t: open("no/new", "w"),
-    "open(folder, w)": lambda r, t: open("folder", "w"),
-    "open(file/new, w)": lambda r, t: open("file/new", "w"),
-    "open(link to file, w)": lambda r, t: open("link", "w"),
-    "open(dangling link, w)": lambda r, t: open("dangling", "w"),
-    "open(link to /tmp, w)": lambda r, t: open("to_tmp", "w").close(),
+    "open(file, r+)": lambda r, t: opened("file", "r+"),
+    "open(new, r+)": lambda r, t: opened("new", "r+"),
+    "open(file, x)": lambda r, t: opened("file", "x"),
+    "open(new, x)": lambda r, t: opened("new", "x"),
+    "open(no/new, w)": lambda r, t: opened("no/new", "w"),
+    "open(folder, w)": lambda r, t: opened("folder", "w"),
+    "open(file/new, w)": lambda r, t: opened("file/new", "w"),
+    "open(link to file, w)": lambda r, t: opened("link", "w"),
+    "open(dangling link, w)": lambda r, t: opened("dangling", "w"),
+    "open(link to /tmp, w)": lambda r, t: opened("to_tmp", "w"),
     "open(fifo)": lambda r, t: os.close(os.open("fifo", os.O_RDWR)),
-    "open(/dev/null, w)": lambda r, t: open("/dev/null", "w").close(),
-    "open(file, r)": lambda r, t: open("file").close(),
+    "open(/dev/null, w)": lambda r, t: opened("/dev/null", "w"),
+    "open(file, r)": lambda r, t: opened("file", "r"),
     "os.open(file, CREAT)": lambda r, t: os.close(os.open("file", os.O_CREAT)),
     "os.open(new, CREAT)": lambda r, t: os.open("new", os.O_CREAT),
     "os.open(file, TRUNC)": lambda r, t: os.open("file", os.O_TRUNC),

@@ -220,7 +220,9 @@ def _change(arguments: tuple[Any, ...], place_of: PlaceOf) -> Attempt | None:
 
 
 def _set_times(arguments: tuple[Any, ...], place_of: PlaceOf) -> Attempt | None:
-    return _change_of(arguments[0], place_of, arguments[-1], named=False)
+    # Before Python 3.13 the error does not name the file.
+    named = sys.version_info >= (3, 13)
+    return _change_of(arguments[0], place_of, arguments[-1], named=named)
 
 
 def _set_attribute(arguments: tuple[Any, ...], place_of: PlaceOf) -> Attempt | None:

@@ -76,7 +76,8 @@ class FileGuard(Part):
         self._storage = _Storage(own_tmp, config.ephemeral_storage * _MB)
 
     def enter(self) -> Undo:
-        audit_hook.install()
+        if self._mode != "open":
+            audit_hook.install()
         return self._forget_places
 
     def _forget_places(self) -> None:

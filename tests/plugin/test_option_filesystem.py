@@ -81,7 +81,8 @@ def test_the_hook_is_installed_with_the_first_environment(pytester):
             module = sys.modules.get("pytest_lambda_lifecycle.isolation.audit_hook")
             return module is not None and bool(module._installed)
 
-        def test_before(lambda_lifecycle):
+        def test_it(lambda_lifecycle):
+            lambda_lifecycle("app.handler", filesystem="open").invoke()
             env = lambda_lifecycle("app.handler")
             assert not hooked()
             env.invoke()

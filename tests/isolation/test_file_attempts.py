@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.isolation import read_only_mount
+from . import read_only_mount
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the answers are those of Linux")
 

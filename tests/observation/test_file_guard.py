@@ -177,7 +177,9 @@ class TestWriters:
         (site / f"{name}.py").write_text("import savelib\ndef record(): savelib.save('new')")
         (site / "savelib.py").write_text("def save(path): open(path, 'w').close()")
         monkeypatch.syspath_prepend(str(site))
-        monkeypatch.delitem(sys.modules, name, raising=False)
+        for one in (name, "savelib"):
+            monkeypatch.setitem(sys.modules, one, None)  # to be as it is now after the test
+            del sys.modules[one]
         module = importlib.import_module(name)
         env = environment("import tool\ndef handler(event, context): tool.record()")
         with mock.patch.dict(sys.modules, tool=module):

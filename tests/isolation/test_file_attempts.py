@@ -46,6 +46,7 @@ def contents(root):
         os.path.join(folder, name): os.lstat(os.path.join(folder, name)).st_mode
         for folder, folders, files in os.walk(root)
         for name in (*folders, *files)
+        if "__pycache__" not in os.path.join(folder, name)  # Python itself may write there
     }
 
 

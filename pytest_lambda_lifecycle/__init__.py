@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import RuntimeDone as RuntimeDone
     from pytest_lambda_lifecycle.lifecycle.events import RuntimeInit as RuntimeInit
     from pytest_lambda_lifecycle.lifecycle.events import SharedChange as SharedChange
+    from pytest_lambda_lifecycle.lifecycle.events import SharedMemoryRefused as SharedMemoryRefused
     from pytest_lambda_lifecycle.lifecycle.events import SharedModule as SharedModule
     from pytest_lambda_lifecycle.lifecycle.events import ShutdownReport as ShutdownReport
     from pytest_lambda_lifecycle.lifecycle.events import ShutdownStart as ShutdownStart
@@ -100,7 +101,7 @@ _HOMES = {
         "AtexitIgnored Event ExtensionInit FunctionInit FunctionLog InitReport "
         "InitRuntimeDone InitStart InvokeReport InvokeStart Leftover Recycled Replaced "
         "Reset RestoreReport RestoreStart RuntimeDone RuntimeInit SharedChange "
-        "SharedModule ShutdownReport ShutdownStart SpyCall"
+        "SharedMemoryRefused SharedModule ShutdownReport ShutdownStart SpyCall"
     ),
     "lifecycle.extension_events": (
         "ExtensionDone ExtensionFault ExtensionLog ExtensionNotified ExtensionRegistered "

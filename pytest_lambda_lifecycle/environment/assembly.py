@@ -48,6 +48,7 @@ from pytest_lambda_lifecycle.isolation.parts.exits import Exits, ThreadExits
 from pytest_lambda_lifecycle.isolation.parts.fault_handler import FaultHandler
 from pytest_lambda_lifecycle.isolation.parts.forkserver import ForkServer
 from pytest_lambda_lifecycle.isolation.parts.logging_tree import LoggingTree
+from pytest_lambda_lifecycle.isolation.parts.shared_memory import SharedMemory
 from pytest_lambda_lifecycle.isolation.parts.signals import Signals
 from pytest_lambda_lifecycle.isolation.parts.sockets import Sockets
 from pytest_lambda_lifecycle.isolation.parts.streams import Streams
@@ -56,7 +57,7 @@ from pytest_lambda_lifecycle.isolation.parts.tmp import OUTSIDE_TMP, EphemeralSt
 from pytest_lambda_lifecycle.isolation.parts.values import Values
 from pytest_lambda_lifecycle.isolation.parts.warnings_filters import WarningsFilters
 from pytest_lambda_lifecycle.isolation.parts.working_directory import WorkingDirectory
-from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored
+from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored, SharedMemoryRefused
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
@@ -240,8 +241,10 @@ class Assembly:
     def _furnish_process(self) -> None:
         """List the parts: they are entered in this order, and left in the opposite one."""
         process, world, endpoint = self.process, self.world, self._endpoint
-        recorder = _Recorder(self._timeline, self._clock)
+        recorder = _Recorder(self._timeline, self._clock, self.calls.line)
         streams = Streams(recorder.write)
+        shared_memory = SharedMemory(self.calls.runs_function_code, recorder.memory_refused)
+        world.hook.add(shared_memory.watch, *SharedMemory.MODULES)
         parts = [
             world,
             Finders(world.hook, world.own),
@@ -269,6 +272,7 @@ class Assembly:
             ),
             self._threads,
             self._children,
+            shared_memory,
             Values(process.runs_here),
             self.storage,
             self.files,
@@ -402,9 +406,10 @@ class _LambdaVariables:
 class _Recorder:
     """Records on the timeline the observations of parts of the process."""
 
-    def __init__(self, timeline: Timeline, clock: Clock) -> None:
+    def __init__(self, timeline: Timeline, clock: Clock, line: Callable[[], str]) -> None:
         self._timeline = timeline
         self._clock = clock
+        self._line = line
 
     def write(self, stream: str, text: str) -> None:
         """Record output of function code."""
@@ -413,6 +418,10 @@ class _Recorder:
     def atexit_ignored(self, function: str) -> None:
         """Record a function that function code has registered with `atexit`."""
         self._timeline.append(AtexitIgnored(self._clock.now_us(), function))
+
+    def memory_refused(self, call: str) -> None:
+        """Record a call for shared memory, which Lambda does not have."""
+        self._timeline.append(SharedMemoryRefused(self._clock.now_us(), call, self._line()))
 
 
 class _RuntimeView:

@@ -33,6 +33,7 @@ __all__ = [
     "RuntimeDone",
     "RuntimeInit",
     "SharedChange",
+    "SharedMemoryRefused",
     "SharedModule",
     "ShutdownReport",
     "ShutdownStart",
@@ -248,6 +249,19 @@ class AtexitIgnored(Event):
 
     function: str
     name: ClassVar[str] = "atexit_ignored"
+
+
+@dataclass(slots=True)
+class SharedMemoryRefused(Event):
+    """Function code asked for a semaphore or for memory that processes share.
+
+    Lambda has no ``/dev/shm``: the call raises `OSError` there, and here.
+    """
+
+    call: str
+    where: str = field(default="", compare=False)
+    """The innermost line of function code that called, as ``"shop/app.py:12"``."""
+    name: ClassVar[str] = "shared_memory_refused"
 
 
 @dataclass(slots=True)

@@ -30,6 +30,7 @@ from pytest_lambda_lifecycle.lifecycle.events import (
     RuntimeDone,
     RuntimeInit,
     SharedChange,
+    SharedMemoryRefused,
     SharedModule,
     ShutdownReport,
     ShutdownStart,
@@ -134,6 +135,8 @@ def _describe_function(event: Event) -> str:
             return f"  spy: {target} returned {type(result).__name__}"
         case AtexitIgnored(function=function):
             return f"  atexit: {function} will not run (Lambda ends the process without it)"
+        case SharedMemoryRefused(call=call, where=where):
+            return f"  {call}: function not implemented (no /dev/shm on Lambda){_at(where)}"
         case Leftover():
             return f"  left running: {event.kind} {event.label}, started at {event.where}"
         case Replaced(target=target):

@@ -75,12 +75,15 @@ def run(pytester, app, test=TEST, **files):
             """
             import multiprocessing, time
             from concurrent.futures import ProcessPoolExecutor
-            pool = ProcessPoolExecutor(1, multiprocessing.get_context("fork"))
             def handler(event, context):
-                pool.submit(time.sleep, 50)
-                return 1
+                try:
+                    ProcessPoolExecutor(1, multiprocessing.get_context("fork"))
+                except OSError:  # Lambda has no semaphores; a manager needs none
+                    manager = multiprocessing.get_context("fork").Manager()
+                    manager.Queue().put(1)
+                    return manager.list([1])[0]
             """,
-            id="a pool of processes",
+            id="a manager in the place of a pool of processes",
             marks=posix,
         ),
         pytest.param(

@@ -48,6 +48,7 @@ from pytest_lambda_lifecycle.isolation.parts.exits import Exits, ThreadExits
 from pytest_lambda_lifecycle.isolation.parts.fault_handler import FaultHandler
 from pytest_lambda_lifecycle.isolation.parts.forkserver import ForkServer
 from pytest_lambda_lifecycle.isolation.parts.logging_tree import LoggingTree
+from pytest_lambda_lifecycle.isolation.parts.random_numbers import RandomNumbers, Seed
 from pytest_lambda_lifecycle.isolation.parts.shared_memory import SharedMemory
 from pytest_lambda_lifecycle.isolation.parts.signals import Signals
 from pytest_lambda_lifecycle.isolation.parts.sockets import Sockets
@@ -115,6 +116,7 @@ class Assembly:
         misplaced: FindMisplaced | None,
         observer: Callable[[Event], None] | None,
         folders: Callable[[], Folders],
+        seed: Seed | None,
     ) -> None:
         if not isinstance(config, FunctionConfig):
             raise ConfigError(
@@ -125,6 +127,7 @@ class Assembly:
         self._config = config
         self._clock = clock
         self._timeline = Timeline(observer=observer)
+        self.seed = seed or Seed.of_system(config.seed)
         self._programs = extension_programs(config, clock)
         self._locate_function(keep)
         self._make_process()
@@ -274,6 +277,7 @@ class Assembly:
             self._children,
             shared_memory,
             Values(process.runs_here),
+            self._random_numbers(),
             self.storage,
             self.files,
             self._namespaces,
@@ -287,6 +291,13 @@ class Assembly:
             self._patches,  # last, so that a spy sees calls of the stand-ins above as well
         ]
         process.furnish(parts, alarm=self._alarm, streams=streams)
+
+    def _random_numbers(self) -> RandomNumbers:
+        config = self._config
+        snapshot = ""
+        if config.initialization_type == "snap-start":
+            snapshot = f"{config.function_name}:{config.function_version}"
+        return RandomNumbers(self.seed, snapshot=snapshot)
 
     def _make_runtime(self, tampered: FindTampered, misplaced: FindMisplaced | None) -> None:
         """Make the runtime, and the object that compares modules before and after its turns."""

@@ -35,6 +35,7 @@ from pytest_lambda_lifecycle.function.extension import (
 from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.function.task_root import hint_at_namesake, hint_at_neighbour
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
+from pytest_lambda_lifecycle.isolation.parts.random_numbers import Seed
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle import failures, platform_lines
 from pytest_lambda_lifecycle.lifecycle.call_events import AwsCall, AwsClient, HttpCall
@@ -91,6 +92,7 @@ class ExecutionEnvironment:
         around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
         observer: Callable[[Event], None] | None = None,
         folders: Callable[[], Folders] = Folders,
+        seed: Seed | None = None,
     ) -> None:
         """Prepare an environment; nothing in the process changes before its first phase.
 
@@ -100,6 +102,7 @@ class ExecutionEnvironment:
         other copies of the function's modules; ``around_invoke`` wraps each invoke,
         ``observer`` is called with each event, and ``folders`` returns those of the test and of the
         project.
+        ``observer`` is called with each event, and ``seed`` has the name of the environment too.
         """
         self.config = config
         self._clock = LambdaClock.current if clock is None else clock
@@ -112,6 +115,7 @@ class ExecutionEnvironment:
             misplaced=None if misplaced is None else functools.partial(find, misplaced),
             observer=observer,
             folders=folders,
+            seed=seed,
         )
         self._conductor = self._parts.conductor
         self._endings = self._conductor.endings
@@ -347,6 +351,11 @@ class ExecutionEnvironment:
         ``"crashed"``, ``"reset"``, ``"shutdown"`` or ``"closed"``.
         """
         return str(self._conductor.state.value)
+
+    @property
+    def seed(self) -> int:
+        """The seed of the random numbers of `random`; the setting ``seed`` repeats them."""
+        return self._parts.seed.number
 
     @property
     def timeline(self) -> Timeline:

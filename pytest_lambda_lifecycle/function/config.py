@@ -71,6 +71,7 @@ class FunctionConfig:
     max_duration_ms: float | None
     max_http_calls: int | None
     max_aws_calls: int | None
+    seed: int | None
     network: NetworkMode
     network_allow: tuple[str, ...]
     _sources: Mapping[str, str] = field(init=False, repr=False, compare=False)

@@ -187,6 +187,10 @@ class FunctionSettings(TypedDict, total=False):
     """Most AWS calls that an invoke may make in a test: a whole number, 0 or more, or None: no
     limit.
     """
+    seed: int | None
+    """Seed from which each process of the function gets its random numbers of random: a whole
+    number, 0 or more, or None: another one in each run.
+    """
     network: NetworkMode
     """What happens when function code reaches out to the network: one of 'block', 'strict', 'warn',
     'allow'.
@@ -311,6 +315,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "max_aws_calls": Setting(
         Count(), None, "most AWS calls that an invoke may make in a test", "COUNT"
+    ),
+    "seed": Setting(
+        Count(none="another one in each run"),
+        None,
+        "seed from which each process of the function gets its random numbers of random",
+        "NUMBER",
     ),
     "network": Setting(
         Choice(*get_args(NetworkMode)),

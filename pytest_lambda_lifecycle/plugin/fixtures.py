@@ -17,6 +17,7 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionFault
 from pytest_lambda_lifecycle.plugin.environment_hooks import EnvironmentHooks
 from pytest_lambda_lifecycle.plugin.folders import folders_of
 from pytest_lambda_lifecycle.plugin.kept_modules import handler_file, keep_for
+from pytest_lambda_lifecycle.plugin.seeds import seed_for
 from pytest_lambda_lifecycle.plugin.setting_sources import (
     SettingSources,
     is_misuse,
@@ -136,6 +137,7 @@ class LambdaLifecycle:
             tampered=self._patched,
             misplaced=self._misplaced(),
             folders=partial(folders_of, self._request.config),
+            seed=seed_for(self._request.config, self._node.nodeid, config.seed),
         )
         hooks.environment = environment
         return environment

@@ -138,6 +138,13 @@ OPTIONS: Final = (
         "int",
     ),
     Option(
+        "seed",
+        "NUMBER",
+        "seed from which each process of the function gets its random numbers of random: 0 or "
+        "more (default: another one in each run)",
+        "int",
+    ),
+    Option(
         "network",
         "MODE",
         "what happens when function code reaches out to the network: block, strict, warn or allow "

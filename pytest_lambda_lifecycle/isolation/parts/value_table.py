@@ -8,7 +8,6 @@ import gc
 import locale
 import operator
 import os
-import random
 import signal
 import socket
 import sys
@@ -223,7 +222,6 @@ TABLE: Final = (
         at_start=socket.getdefaulttimeout(),
     ),
     Value(_read_field_limit, _write_field_limit, at_start=_FIELD_LIMIT, same=operator.eq),
-    Value(random.getstate, random.setstate),
     _plain(_read_locale, _write_locale),
     Value(decimal.DefaultContext.copy, _write_default_context),
     _plain(sys.getswitchinterval, sys.setswitchinterval),

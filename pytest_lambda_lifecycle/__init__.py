@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import InvokeReport as InvokeReport
     from pytest_lambda_lifecycle.lifecycle.events import InvokeStart as InvokeStart
     from pytest_lambda_lifecycle.lifecycle.events import Leftover as Leftover
+    from pytest_lambda_lifecycle.lifecycle.events import LogLevelOfTest as LogLevelOfTest
     from pytest_lambda_lifecycle.lifecycle.events import Recycled as Recycled
     from pytest_lambda_lifecycle.lifecycle.events import Replaced as Replaced
     from pytest_lambda_lifecycle.lifecycle.events import Reset as Reset
@@ -99,9 +100,10 @@ _HOMES = {
     "lifecycle.call_events": "AwsCall AwsClient Connection HttpCall NetworkRefusal",
     "lifecycle.events": (
         "AtexitIgnored Event ExtensionInit FunctionInit FunctionLog InitReport "
-        "InitRuntimeDone InitStart InvokeReport InvokeStart Leftover Recycled Replaced "
-        "Reset RestoreReport RestoreStart RuntimeDone RuntimeInit SharedChange "
-        "SharedMemoryRefused SharedModule ShutdownReport ShutdownStart SpyCall"
+        "InitRuntimeDone InitStart InvokeReport InvokeStart Leftover LogLevelOfTest "
+        "Recycled Replaced Reset RestoreReport RestoreStart RuntimeDone RuntimeInit "
+        "SharedChange SharedMemoryRefused SharedModule ShutdownReport ShutdownStart "
+        "SpyCall"
     ),
     "lifecycle.extension_events": (
         "ExtensionDone ExtensionFault ExtensionLog ExtensionNotified ExtensionRegistered "

@@ -58,7 +58,11 @@ from pytest_lambda_lifecycle.isolation.parts.tmp import OUTSIDE_TMP, EphemeralSt
 from pytest_lambda_lifecycle.isolation.parts.values import Values
 from pytest_lambda_lifecycle.isolation.parts.warnings_filters import WarningsFilters
 from pytest_lambda_lifecycle.isolation.parts.working_directory import WorkingDirectory
-from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored, SharedMemoryRefused
+from pytest_lambda_lifecycle.lifecycle.events import (
+    AtexitIgnored,
+    LogLevelOfTest,
+    SharedMemoryRefused,
+)
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
@@ -244,9 +248,14 @@ class Assembly:
     def _furnish_process(self) -> None:
         """List the parts: they are entered in this order, and left in the opposite one."""
         process, world, endpoint = self.process, self.world, self._endpoint
-        recorder = _Recorder(self._timeline, self._clock, self.calls.line)
+        recorder = _Recorder(self._timeline, self._clock)
         streams = Streams(recorder.write)
-        shared_memory = SharedMemory(self.calls.runs_function_code, recorder.memory_refused)
+        self._logging = LoggingTree(
+            lambda: process.runs_here() or function_thread() is process, recorder.level_held
+        )
+        shared_memory = SharedMemory(
+            self.calls.runs_function_code, partial(_memory_refused, self.calls)
+        )
         world.hook.add(shared_memory.watch, *SharedMemory.MODULES)
         parts = [
             world,
@@ -261,7 +270,7 @@ class Assembly:
             WarningsFilters(),
             EventLoop(),
             self._alarm,
-            LoggingTree(),
+            self._logging,
             self._signals,
             ThreadExits(lambda: function_thread() is process, partial(recorder.write, "stderr")),
             FaultHandler(),
@@ -307,6 +316,7 @@ class Assembly:
             self._config.handler,
             passes_through=self._passes_through,
             sigterm=partial(signals.functions_own, signal.SIGTERM),
+            levels=self._logging.levels,
         )
         self.runtime = WatchedRuntime(
             runtime,
@@ -417,10 +427,9 @@ class _LambdaVariables:
 class _Recorder:
     """Records on the timeline the observations of parts of the process."""
 
-    def __init__(self, timeline: Timeline, clock: Clock, line: Callable[[], str]) -> None:
+    def __init__(self, timeline: Timeline, clock: Clock) -> None:
         self._timeline = timeline
         self._clock = clock
-        self._line = line
 
     def write(self, stream: str, text: str) -> None:
         """Record output of function code."""
@@ -430,9 +439,9 @@ class _Recorder:
         """Record a function that function code has registered with `atexit`."""
         self._timeline.append(AtexitIgnored(self._clock.now_us(), function))
 
-    def memory_refused(self, call: str) -> None:
-        """Record a call for shared memory, which Lambda does not have."""
-        self._timeline.append(SharedMemoryRefused(self._clock.now_us(), call, self._line()))
+    def level_held(self, level: str, instead_of: str) -> None:
+        """Record a level of the test that holds in Init."""
+        self._timeline.append(LogLevelOfTest(self._clock.now_us(), level, instead_of))
 
 
 class _RuntimeView:
@@ -452,6 +461,12 @@ class _RuntimeView:
         """Return the identifier of the latest request."""
         conductor = self.conductor()
         return "" if conductor is None else conductor.environment_state.request_id
+
+
+def _memory_refused(calls: CallRecorder, call: str) -> None:
+    """Record a call for shared memory, which Lambda does not have."""
+    event = SharedMemoryRefused(calls.clock.now_us(), call, calls.line())
+    calls.timeline.append(event)
 
 
 def _is_function_code(world: World, namespace: dict[str, Any]) -> bool:

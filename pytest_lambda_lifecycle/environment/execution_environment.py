@@ -100,9 +100,8 @@ class ExecutionEnvironment:
         passes the others.  ``keep`` says which modules are never imported afresh, ``tampered``
         which names of a module a test has patched, ``misplaced`` which patches in force are on
         other copies of the function's modules; ``around_invoke`` wraps each invoke,
-        ``observer`` is called with each event, and ``folders`` returns those of the test and of the
-        project.
-        ``observer`` is called with each event, and ``seed`` has the name of the environment too.
+        ``observer`` is called with each event, ``folders`` returns those of the test and of the
+        project, and ``seed`` has the name of the environment too.
         """
         self.config = config
         self._clock = LambdaClock.current if clock is None else clock

@@ -25,6 +25,7 @@ __all__ = [
     "InvokeReport",
     "InvokeStart",
     "Leftover",
+    "LogLevelOfTest",
     "Recycled",
     "Replaced",
     "Reset",
@@ -249,6 +250,19 @@ class AtexitIgnored(Event):
 
     function: str
     name: ClassVar[str] = "atexit_ignored"
+
+
+@dataclass(slots=True)
+class LogLevelOfTest(Event):
+    """The root logger has a level that the test has asked for, where Lambda sets its own in Init.
+
+    `caplog.set_level`, ``assertLogs`` and a `setLevel` of the test ask for a level.
+    """
+
+    level: str
+    instead_of: str
+    """The level that the root logger has on Lambda."""
+    name: ClassVar[str] = "log_level_of_test"
 
 
 @dataclass(slots=True)

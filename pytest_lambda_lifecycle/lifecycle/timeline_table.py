@@ -23,6 +23,7 @@ from pytest_lambda_lifecycle.lifecycle.events import (
     InvokeReport,
     InvokeStart,
     Leftover,
+    LogLevelOfTest,
     Recycled,
     Replaced,
     Reset,
@@ -137,6 +138,8 @@ def _describe_function(event: Event) -> str:
             return f"  atexit: {function} will not run (Lambda ends the process without it)"
         case SharedMemoryRefused(call=call, where=where):
             return f"  {call}: function not implemented (no /dev/shm on Lambda){_at(where)}"
+        case LogLevelOfTest(level=level, instead_of=instead_of):
+            return f"  log level {level}: the test has set it (on Lambda: {instead_of})"
         case Leftover():
             return f"  left running: {event.kind} {event.label}, started at {event.where}"
         case Replaced(target=target):

@@ -274,6 +274,9 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
     if not _LIFECYCLE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         _restore_own_modules()
         _patch_watch(item.config)
+        from pytest_lambda_lifecycle.isolation import log_levels
+
+        log_levels.watch_test()
     return (yield from _one_phase(item))
 
 

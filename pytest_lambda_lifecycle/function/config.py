@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.function.extension import Extension
-from pytest_lambda_lifecycle.function.settings import (
-    MAX_ENVIRONMENT_BYTES,
-    SETTINGS,
+from pytest_lambda_lifecycle.function.setting_types import (
     FileSystem,
     FunctionSettings,
     InitializationType,
@@ -20,6 +18,10 @@ from pytest_lambda_lifecycle.function.settings import (
     LogLevel,
     NetworkMode,
     Settings,
+)
+from pytest_lambda_lifecycle.function.settings import (
+    MAX_ENVIRONMENT_BYTES,
+    SETTINGS,
     SettingsLayer,
     refuse_unknown,
     validate,

@@ -555,7 +555,7 @@ class TestArguments:
             (THROTTLED, {"status": 200}, "status=200; it has to be an HTTP status from 400 to 599"),
             (THROTTLED, {"status": "400"}, "status='400'"),
             (THROTTLED, {"message": b"m"}, "message=b'm'"),
-            (200, {}, "200; it has to be an HTTP status from 400 to 599"),
+            (200, {}, "error=200; it has to be an HTTP status from 400 to 599"),
             (503, {"status": 500}, "status=500 beside a status"),
             ("reset", {"status": 500}, "'reset' has no response"),
             ("timeout", {"message": "m"}, "'timeout' has no response"),
@@ -572,7 +572,9 @@ class TestArguments:
 
     @pytest.mark.parametrize("latency", [-1, float("nan"), "5", True])
     def test_a_latency_that_is_no_time_is_refused(self, env, latency):
-        assert "LLC401" in refused(env, "dynamodb.PutItem", 500, latency_ms=latency)
+        found = refused(env, "dynamodb.PutItem", 500, latency_ms=latency)
+        assert f"latency_ms={latency!r}; it has to be a number of milliseconds" in found
+        assert found.endswith("[LLC803]")
 
     def test_a_refused_one_is_no_fault(self, env):
         refused(env, "dynamodb.PutItem", "Nothing")

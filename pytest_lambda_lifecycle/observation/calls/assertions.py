@@ -16,7 +16,7 @@ from pytest_lambda_lifecycle.lifecycle.call_events import (
     NetworkRefusal,
 )
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
-from pytest_lambda_lifecycle.lifecycle.phases import Phase
+from pytest_lambda_lifecycle.lifecycle.phases import PHASE_NAMES, Phase
 from pytest_lambda_lifecycle.lifecycle.redaction import redacted_url
 from pytest_lambda_lifecycle.observation.calls.tally import by_phase, invoke_in_words
 
@@ -27,7 +27,6 @@ __all__ = ["assert_calls", "assert_no_network"]
 
 Reached: TypeAlias = Call | Connection | NetworkRefusal
 
-_PHASES: Final = ("init", "restore", "invoke", "shutdown")
 _OWN_HOSTS: Final = frozenset(("127.0.0.1", "localhost", "sandbox", "sandbox.localdomain"))
 """The names under which function code reaches the APIs of its environment."""
 _CONTEXT: Final = 3
@@ -97,7 +96,7 @@ def _events(
 ) -> list[Reached]:
     """Return what a phase reached, or all phases of one kind; refuse a phase that never ran."""
     __tracebackhide__ = True
-    ran = sorted({past.name for past in phases}, key=_PHASES.index)
+    ran = sorted({past.name for past in phases}, key=PHASE_NAMES.index)
     so_far = f"the phases so far are {', '.join(ran)}" if ran else "no phase has run"
     if isinstance(phase, Phase):
         if not any(past is phase for past in phases):
@@ -110,8 +109,8 @@ def _events(
         if not ran:
             raise LifecycleError(f"{asked}: {so_far}; invoke first", code="LLC304")
         return reached
-    if phase not in _PHASES:
-        known = ", ".join(map(repr, _PHASES))
+    if phase not in PHASE_NAMES:
+        known = ", ".join(map(repr, PHASE_NAMES))
         raise LifecycleError(
             f"{asked}: there is no phase {phase!r}; the phases are {known}", code="LLC304"
         )

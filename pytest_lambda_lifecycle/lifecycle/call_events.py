@@ -173,6 +173,8 @@ class Connection(Event):
     where: str
     target: str
     """``"host:port"``, or the path of a UNIX socket, or the name that was looked up."""
+    asked: str = "connect to"
+    """The request in words: ``"connect to"``, ``"look up"`` or ``"send a datagram to"``."""
     name: ClassVar[str] = "connection"
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import Final
 
 from pytest_lambda_lifecycle.lifecycle import rules
 from pytest_lambda_lifecycle.lifecycle.call_events import (
@@ -165,6 +166,14 @@ def _describe_file(event: Event) -> str:
     return ""
 
 
+_DONE: Final = {
+    "connect to": "connected to",
+    "look up": "looked up",
+    "send a datagram to": "sent a datagram to",
+}
+"""The verbs of connections, in the past."""
+
+
 def describe_call(event: Event) -> str:
     """Describe an event of function code that reaches out; return ``""`` for any other event."""
     match event:
@@ -175,8 +184,8 @@ def describe_call(event: Event) -> str:
             return f"  {event}: {event.result}{_after(event.attempts)}{_at(event.where)}"
         case AwsClient():
             return f"  made {event}{_at(event.where)}"
-        case Connection():
-            return f"  connected to {event}{_at(event.where)}"
+        case Connection(asked=asked):
+            return f"  {_DONE.get(asked, asked)} {event}{_at(event.where)}"
         case NetworkRefusal(refused=refused):
             did = "network refused" if refused else "network (not refused)"
             return f"  {did}: {event}{_at(event.where)}"

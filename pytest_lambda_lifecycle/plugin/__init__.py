@@ -186,12 +186,14 @@ def _http() -> Generator[LambdaHttp, None, None]:
     """Yield the value of a fixture; where it is asked to, check that all requests were made."""
     from pytest_lambda_lifecycle.observation.calls.lambda_http import LambdaHttp
 
-    __tracebackhide__ = True
+    missing = ""
     try:
         with LambdaHttp() as http:
             yield http
-    except AssertionError as missing:
-        pytest.fail(str(missing), pytrace=False)
+    except AssertionError as problem:
+        missing = str(problem)
+    if missing:  # outside of the handler, and in a frame that is shown: the text alone is reported
+        pytest.fail(missing, pytrace=False)
 
 
 def _lifecycle(

@@ -299,7 +299,8 @@ class TestRefusals:
             "cannot look up api.example.com: the network is closed to function code "
             "(network='block', from the built-in default)",
             "It was asked in init, at app.py:3.",
-            "Answer it with a mock: lambda_http for requests, moto for boto3; or let it through:",
+            "Answer it with a mock (lambda_http for requests, moto for boto3, respx for httpx); "
+            "or let it through:",
             "lambda_lifecycle_network_allow = api.example.com [LLC821]",
         ]
         assert (error.phase, error.where, error.code) == ("init", "app.py:3", "LLC821")
@@ -326,6 +327,7 @@ class TestRefusals:
         ) as caught:
             env.invoke()
         assert "network_allow" not in str(caught.value)
+        assert "network='allow'" not in str(caught.value)
 
     def test_a_name_that_resolves_to_metadata_is_refused_at_the_connection(self, environment, real):
         real.answers["db"] = "169.254.169.254"
@@ -867,8 +869,8 @@ class TestVerdicts:
             [
                 "function code swallowed this refusal of the network:",
                 "  connect to 198.51.100.7:443 (in invoke 0, at app.py:4), 3 times",
-                "Answer it with a mock: lambda_http for requests, moto for boto3; or let it "
-                "through:",
+                "Answer it with a mock (lambda_http for requests, moto for boto3, respx for httpx)"
+                "; or let it through:",
                 "lambda_lifecycle_network_allow = 198.51.100.7",
             ]
         ]

@@ -37,6 +37,8 @@ _ASKED: Final[dict[str, _Ask]] = {}
 """The levels by the name of the logger: each process has a logger of its own of that name."""
 _UNWATCH: Final[list[Undo]] = []
 """Ends the watch for the running test, if there is one."""
+_ROOT_AT_START: Final[list[int]] = []
+"""The level of the root logger when the watch for the running test began."""
 _FOUND: Final[dict[logging.Logger, tuple[int, int]]] = {}
 """Loggers whose level a test has set inside: the level outside, and the level of the function.
 
@@ -56,6 +58,7 @@ def watch_test() -> None:
     if _UNWATCH:
         return
     original: Any = logging.Logger.setLevel
+    _ROOT_AT_START.append(logging.root.level)
 
     def setLevel(self: logging.Logger, level: int | str) -> None:
         before = self.level
@@ -124,9 +127,12 @@ def sweep() -> None:
         _UNWATCH.pop()()
     _ASKED.clear()
     for logger, (outside, functions) in _FOUND.items():
-        if logger.level == functions:
+        # The level outside may have been one for a while, which a tool has taken back since.
+        is_passing = logger is logging.root and outside not in _ROOT_AT_START
+        if logger.level == functions and not is_passing:
             logger.setLevel(outside)
     _FOUND.clear()
+    _ROOT_AT_START.clear()
 
 
 def _outside(logger: logging.Logger, found: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeAlias
-from urllib.parse import urlsplit
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.lifecycle.call_events import (
@@ -18,6 +17,7 @@ from pytest_lambda_lifecycle.lifecycle.call_events import (
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
 from pytest_lambda_lifecycle.lifecycle.phases import PHASE_NAMES, Phase
 from pytest_lambda_lifecycle.lifecycle.redaction import redacted_url
+from pytest_lambda_lifecycle.observation.calls.own_api import is_own_api
 from pytest_lambda_lifecycle.observation.calls.tally import by_phase, invoke_in_words
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ __all__ = ["assert_calls", "assert_no_network"]
 
 Reached: TypeAlias = Call | Connection | NetworkRefusal
 
-_OWN_HOSTS: Final = frozenset(("127.0.0.1", "localhost", "sandbox", "sandbox.localdomain"))
-"""The names under which function code reaches the APIs of its environment."""
 _CONTEXT: Final = 3
 """Equal calls that a difference shows around each change."""
 
@@ -40,7 +38,11 @@ def assert_no_network(
     __tracebackhide__ = True
     name = _in_words(phase, phases)
     events = _events(phase, timeline, phases, f"cannot say whether {name} reached out")
-    reached = [event for event in events if not _is_own(event, api)]
+    reached = [
+        event
+        for event in events
+        if not (isinstance(event, HttpCall) and is_own_api(event.url, api))
+    ]
     if reached:
         times = "once" if len(reached) == 1 else f"{len(reached)} times"
         raise AssertionError("\n".join([f"{name} reached out {times}", *by_phase(reached, phases)]))
@@ -117,24 +119,6 @@ def _events(
     if phase not in ran:
         raise LifecycleError(f"{asked}: there was no {phase}; {so_far}", code="LLC304")
     return [event for event in reached if event.phase == phase]
-
-
-# -- the environment's own APIs --------------------------------------------------------------------
-
-
-def _is_own(event: Reached, api: str) -> bool:
-    """Say whether a request of function code went to an API of its own environment.
-
-    A runtime, an extension or a metrics library asks those about the function itself.
-    """
-    if not isinstance(event, HttpCall):
-        return False
-    try:
-        parts = urlsplit(event.url)
-        port = parts.port
-    except ValueError:  # function code may ask for anything
-        return False
-    return str(port) == api.rpartition(":")[2] and (parts.hostname or "") in _OWN_HOSTS
 
 
 # -- the difference --------------------------------------------------------------------------------

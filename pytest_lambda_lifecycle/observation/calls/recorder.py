@@ -17,6 +17,7 @@ from pytest_lambda_lifecycle.observation.calls.faults import Faults
 from pytest_lambda_lifecycle.observation.calls.hooks import Hook, HookPoint
 from pytest_lambda_lifecycle.observation.calls.lines import FunctionLines
 from pytest_lambda_lifecycle.observation.calls.on_top import LIBRARIES, ON_TOP, TopMock
+from pytest_lambda_lifecycle.observation.calls.own_api import is_own_api
 from pytest_lambda_lifecycle.observation.present_phase import present_phase
 
 if TYPE_CHECKING:
@@ -308,7 +309,7 @@ class CallRecorder(PhasePart):
 
     def is_own_api(self, url: str) -> bool:
         """Say whether a URL is one of the environment's own APIs: requests to it are no calls."""
-        return url.startswith(f"http://{self._own_address()}/")
+        return is_own_api(url, self._own_address())
 
 
 class _Unrecorded(OpenCall[C]):

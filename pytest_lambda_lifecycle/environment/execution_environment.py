@@ -411,7 +411,7 @@ class ExecutionEnvironment:
 
     @property
     def http_calls(self) -> list[HttpCall]:
-        """HTTP requests that function code made so far, in order; those of AWS calls are none."""
+        """HTTP requests that function code made so far, in order, without those of AWS calls."""
         return self.timeline.of(HttpCall)
 
     @property

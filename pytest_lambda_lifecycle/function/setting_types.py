@@ -112,7 +112,7 @@ class FunctionSettings(TypedDict, total=False):
     number, 0 or more, or None: another one in each run.
     """
     network: NetworkMode
-    """What happens when function code reaches out to the network: one of 'block', 'strict', 'warn',
+    """Treatment of function code that reaches out to the network: one of 'block', 'strict', 'warn',
     'allow'.
     """
     network_allow: Sequence[str]

@@ -215,7 +215,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "network": Setting(
         Choice(*get_args(NetworkMode)),
         "block",
-        "what happens when function code reaches out to the network",
+        "treatment of function code that reaches out to the network",
         "MODE",
     ),
     "network_allow": Setting(

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 NETWORK_VERBS: Final = ("connect to", "look up", "send a datagram to")
-"""What function code asks of Python's `socket`, in words."""
+"""The requests of function code to Python's `socket`, in words."""
 
 
 @dataclass(slots=True)

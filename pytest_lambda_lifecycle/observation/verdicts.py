@@ -1,4 +1,4 @@
-"""Verdicts: what a test's settings say about the events of its environments, once it has ended."""
+"""Verdicts: the checks of settings against the events of a test, once it has ended."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def lambda_http() -> Generator[LambdaHttp, None, None]:
     """HTTP responses for function code: responses.RequestsMock, in force in all phases:
     lambda_http.get("https://config.example/v1", json={"v": 1}, latency_ms=120).
 
-    It answers requests and what is built on it; httpx and aiohttp need their own mock.
+    It answers requests and libraries built on it; httpx and aiohttp need their own mock.
     """
     __tracebackhide__ = True
     yield from _http()

@@ -147,7 +147,7 @@ OPTIONS: Final = (
     Option(
         "network",
         "MODE",
-        "what happens when function code reaches out to the network: block, strict, warn or allow "
+        "treatment of function code that reaches out to the network: block, strict, warn or allow "
         "(default: block)",
     ),
     Option(

@@ -1,4 +1,4 @@
-"""Assertions about calls: what a phase reached, and in which order."""
+"""Assertions about calls: which hosts and services a phase reached, and in which order."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _example(phase: object) -> str:
 def _events(
     phase: str | Phase | None, timeline: Timeline, phases: Sequence[Phase], asked: str
 ) -> list[Reached]:
-    """Return what a phase reached, or all phases of one kind; refuse a phase that never ran."""
+    """Return the events of a phase, or of all phases of one kind; refuse a phase that never ran."""
     __tracebackhide__ = True
     ran = sorted({past.name for past in phases}, key=PHASE_NAMES.index)
     so_far = f"the phases so far are {', '.join(ran)}" if ran else "no phase has run"

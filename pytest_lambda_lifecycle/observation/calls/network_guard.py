@@ -114,7 +114,7 @@ class NetworkGuard:
     def looking_up(self, host: object, look_up: Callable[[], T], *, reverse: bool) -> T:
         """Return the result of a look-up, or refuse it.
 
-        A look-up of an address is none, unless it is a ``reverse`` one, which asks for a name.
+        An address needs no look-up, unless it is a ``reverse`` one, which asks for a name.
         """
         __tracebackhide__ = True
         name = plain_name(host)

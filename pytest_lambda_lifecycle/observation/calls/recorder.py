@@ -127,7 +127,7 @@ def recorder_here() -> CallRecorder | None:
 
 
 class CallRecorder(PhasePart):
-    """Hooks client libraries while the environment is entered, and records what they report."""
+    """Hooks client libraries while the environment is entered, and records their calls."""
 
     entered: ClassVar[CallRecorder | None] = None
 

@@ -1,4 +1,4 @@
-"""The way of one request through the stack of mocks: who answers it, or why nobody does."""
+"""The way of one request through the stack of mocks: which mock answers, or why none does."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _is_among(mock: Any, unmatched: Iterable[Unmatched]) -> bool:  # noqa: ANN40
 
 
 def _leaving(mock: Any) -> Any:  # noqa: ANN401
-    """Return a copy of a mock that leaves what it does not match, instead of refusing it.
+    """Return a copy of a mock that raises `Unmatched` instead of refusing a request.
 
     The copy shares its registry, its calls and its lock with the mock.  A change of the mock for
     the time of one request would also meet the requests of other threads.

@@ -4,7 +4,7 @@ import pytest
 import requests
 import responses
 
-from pytest_lambda_lifecycle import FunctionError
+from pytest_lambda_lifecycle import Connection, FunctionError
 
 pytestmark = pytest.mark.usefixtures("same_objects_as_before")
 
@@ -47,6 +47,7 @@ def test_a_request_that_is_sent_is_one_call(environment, server, source):
     assert summary(warm.http_calls) == [(f"GET {server.url}/c", "200", False)]
     assert (warm.http_calls[0].phase, warm.http_calls[0].invocation) == ("invoke", 1)
     assert warm.http_calls[0].attempts == 1
+    assert env.timeline.of(Connection) == []  # its connection is a part of the call
     assert warm.http_calls[0].where == ("app.py:5" if source is URLLIB3 else "app.py:4")
 
 

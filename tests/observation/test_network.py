@@ -594,6 +594,14 @@ class TestLibraries:
         assert len(refusals(env)) == 1
         assert "s3cr3t" not in f"{caught.value}{env.timeline!r}{refusals(env)!r}"
 
+    @pytest.mark.parametrize("library", ["requests", "urllib3", "urllib", "http.client", "httpx"])
+    def test_the_refusal_names_the_request(self, environment, library):
+        imports, call = SYNC[library]
+        pytest.importorskip(imports.split()[1].strip(","))
+        env = environment(call_handler(f"return {call}", imports))
+        with pytest.raises(NetworkRefused, match=r"cannot send GET https://api\.example\.com/"):
+            env.invoke()
+
     @pytest.mark.parametrize("host", [REMOTE, "api.example.com"])
     @pytest.mark.parametrize("library", ASYNC)
     def test_an_asyncio_library(self, environment, library, host):

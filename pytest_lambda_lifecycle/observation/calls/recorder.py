@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType, ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
@@ -73,6 +74,21 @@ class OpenCall(Generic[C]):
     def begin(self) -> None:
         """Put the call on the timeline."""
         self._recorder.timeline.append(self.call)
+
+    @contextmanager
+    def in_layers_below(self) -> Iterator[None]:
+        """Let the layers below find a call that is no context, while a part of it runs."""
+        before = _OPEN.get()
+        if before is self:
+            yield
+            return
+        self._before = before
+        _OPEN.set(self)
+        try:
+            yield
+        finally:
+            if _OPEN.get() is self:
+                _OPEN.set(before)
 
     def answer(self) -> None:
         """Note the end of the call itself, though its context goes on."""

@@ -15,7 +15,8 @@ from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.call_events import Call
 from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 from pytest_lambda_lifecycle.observation.calls.faults import Faults
-from pytest_lambda_lifecycle.observation.calls.hooks import Hook, HookPoint
+from pytest_lambda_lifecycle.observation.calls.hook_set import HookSet
+from pytest_lambda_lifecycle.observation.calls.hooks import HookPoint
 from pytest_lambda_lifecycle.observation.calls.lines import FunctionLines
 from pytest_lambda_lifecycle.observation.calls.on_top import LIBRARIES, ON_TOP, TopMock
 from pytest_lambda_lifecycle.observation.calls.own_api import is_own_api
@@ -177,16 +178,10 @@ class CallRecorder(PhasePart):
         self._conductor = conductor
         self._lines = FunctionLines(world, folders, started)
         self._own_address = own_address
-        self._set_by_function = set_by_function
         self._points: dict[str, list[HookPoint]] = {}
         for point in points:
             self._points.setdefault(point.module, []).append(point)
-        self._hooks: list[Hook] = []
-        self._owners: list[Any] = []
-        self._names: list[str] = []
-        self._expected: list[Any] = []
-        """The values of the hooked attributes, unless the test has changed them."""
-        self._covers_mocks = False
+        self._hooks = HookSet(set_by_function)
         self._on_top: list[TopMock] = []
         """The mocks that are on top in the phase that runs."""
         world.hook.add(self._executed, *self._points)
@@ -206,30 +201,12 @@ class CallRecorder(PhasePart):
 
     def _leave(self) -> None:
         CallRecorder.entered = None
-        self._expected = []
-        self._owners = []
-        self._names = []
-        self._covers_mocks = False
         self._lines.forget()
-        while self._hooks:
-            self._hooks.pop().remove()
+        self._hooks.remove()
 
     def begin_phase(self) -> None:
-        """Put a wrapper on top again where the test has put a mock on top of it."""
-        try:
-            unchanged = list(map(getattr, self._owners, self._names)) == self._expected
-        except AttributeError:
-            unchanged = False
-        if not unchanged:
-            for index, hook in enumerate(self._hooks):
-                now = hook.namespace.get(hook.name)
-                if now is self._expected[index]:
-                    continue
-                if self._set_by_function(hook.owner, hook.name, now):
-                    self._expected[index] = now
-                else:
-                    self._place(hook)
-                    self._expected[index] = hook.wrapper
+        """Put the wrappers on top again, and then the mocks that have to be there."""
+        self._hooks.begin_phase()
         if ON_TOP:
             self._put_mocks_on_top()
 
@@ -257,13 +234,7 @@ class CallRecorder(PhasePart):
             if self._on_top:
                 self._take_mocks_off()
         finally:
-            self._uncover()
-
-    def _uncover(self) -> None:
-        if self._covers_mocks:
-            for hook in self._hooks:
-                if hook.over_mock:
-                    hook.uncover()
+            self._hooks.uncover()
 
     def _executed(self, module: ModuleType) -> None:
         if CallRecorder.entered is self:
@@ -278,15 +249,7 @@ class CallRecorder(PhasePart):
         for point in self._points[module.__name__]:
             hook = point.hook(module, shared=shared)
             if hook is not None:
-                self._hooks.append(hook)
-                self._place(hook)
-                self._owners.append(hook.owner)
-                self._names.append(hook.name)
-                self._expected.append(hook.wrapper)
-
-    def _place(self, hook: Hook) -> None:
-        hook.place()
-        self._covers_mocks = self._covers_mocks or hook.over_mock
+                self._hooks.add(hook)
 
     # -- records ----------------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ CALLS = {
     "sqs.SendMessage": ("send_message", {"QueueUrl": "https://q/1/q", "MessageBody": "m"}),
     "sns.Publish": ("publish", {"TopicArn": "arn:aws:sns:eu-west-1:1:t", "Message": "m"}),
     "ec2.DescribeInstances": ("describe_instances", {}),
+    "kms.Decrypt": ("decrypt", {"CiphertextBlob": "c"}),
     "s3.GetObject": ("get_object", {"Bucket": "reports", "Key": "k"}),
     "s3.HeadObject": ("head_object", {"Bucket": "reports", "Key": "k"}),
     "s3.PutObject": ("put_object", {"Bucket": "reports", "Key": "k"}),
@@ -240,6 +241,8 @@ class TestWireForms:
             ("lambda.Invoke", "TooManyRequestsException", None, 429),
             ("lambda.Invoke", "ResourceNotFoundException", None, 404),
             ("lambda.Invoke", "AccessDeniedException", "ClientError", 403),
+            ("kms.Decrypt", "DisabledException", None, 400),
+            ("kms.Decrypt", "KMSInternalException", None, 500),  # "fault" is all the model has
             ("ssm.GetParameter", "ParameterNotFound", None, 400),
             ("ssm.GetParameter", "ThrottlingException", None, 400),
             ("ssm.GetParameter", "UnrecognizedClientException", "ClientError", 400),

@@ -24,6 +24,8 @@ __all__ = ["SharedNamespaces"]
 
 
 _WATCHED: Final[dict[str, tuple[str, ...]]] = {
+    "aiobotocore.client": ("AioBaseClient",),
+    "aiobotocore.endpoint": ("AioEndpoint",),
     "aiohttp.client": ("ClientSession",),
     "aiohttp.connector": ("BaseConnector",),
     "awslambdaric.lambda_runtime_client": ("LambdaRuntimeClient",),
@@ -35,6 +37,8 @@ _WATCHED: Final[dict[str, tuple[str, ...]]] = {
     "builtins": (),
     "collections": (),
     "http.client": ("HTTPConnection",),
+    "httpx": (),
+    "httpx._api": (),
     "httpx._client": ("AsyncClient", "Client"),
     "httpx._transports.default": ("AsyncHTTPTransport", "HTTPTransport"),
     "json": ("JSONDecoder", "JSONEncoder"),

@@ -538,7 +538,8 @@ class TestArguments:
                 "ConditionalCheckFailedException",
                 "other operations of dynamodb have this error, and this one has not",
             ),
-            ("dynamodb.PutItem", "503", "there is no such error\n"),
+            ("dynamodb.PutItem", "503", "; did you mean the status 503, a number?"),
+            ("s3.HeadObject", "404", "; did you mean the status 404, a number?"),
             ("dynamodb.PutItem", "Zzzzzz", "Errors of every operation: AccessDeniedException, "),
         ],
     )

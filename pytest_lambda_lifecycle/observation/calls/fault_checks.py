@@ -205,8 +205,11 @@ def _refuse_code(asked: str, operation: Any, error: str) -> None:  # noqa: ANN40
         if elsewhere
         else "there is no such error"
     )
+    meant = _meant(near) if near != error else ""
+    if error.isdecimal() and len(error) == 3:  # HeadObject: botocore's code is the status as text
+        meant = f"; did you mean the status {error}, a number?"
     raise LifecycleError(
-        f"{asked}: {why}{_meant(near) if near != error else ''}",
+        f"{asked}: {why}{meant}",
         f"Errors of the operation: {', '.join(sorted(modelled)) or 'none in its model'}.",
         *([] if near else [f"Errors of every operation: {', '.join(sorted(documented))}."]),
         "Any other code takes status=, the HTTP status that comes with it.",

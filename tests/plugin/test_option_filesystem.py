@@ -30,7 +30,7 @@ WRITES = """
 
 def test_a_write_into_the_task_root_fails_and_one_below_tmp_path_does_not(pytester):
     pytester.makepyfile(test_it=WRITES)
-    result = pytester.runpytest()
+    result = pytester.runpytest_subprocess()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
@@ -47,7 +47,7 @@ def test_a_write_into_the_task_root_fails_and_one_below_tmp_path_does_not(pytest
 def test_one_line_restores_what_was_before(pytester):
     pytester.makepyfile(test_it=WRITES)
     pytester.makeini("[pytest]\nlambda_lifecycle_filesystem = open")
-    pytester.runpytest("-W", "error").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
 
 
 def test_report_warns_at_the_end_of_the_test(pytester):
@@ -68,7 +68,7 @@ def test_a_temporary_folder_inside_the_task_root_stays_writable(pytester):
         """,
         app="def handler(event, context): open(event, 'w').close()",
     )
-    pytester.runpytest("--basetemp=basetemp").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("--basetemp=basetemp").assert_outcomes(passed=1)
 
 
 def test_the_hook_is_installed_with_the_first_environment(pytester):

@@ -311,6 +311,11 @@ def _fidelity_page(name: str) -> tuple[str, list[int]]:
     return title, [*map(verdicts.count, VERDICTS), len(rows), tested]
 
 
+CALL_FIELDS: Final = "phase invocation where attempts exception duration_ms"
+HTTP_FIELDS: Final = "method url library status matched"
+AWS_FIELDS: Final = "service operation parameters region status error_code"
+"""The members of calls that the reference shows."""
+
 PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     f"{PACKAGE}/plugin/options.py": {"options": option_rows},
     "docs/reference.md": {
@@ -328,6 +333,11 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
             owner="env.timeline.",
         ),
         "spy": partial(members_of, "observation.spies", "Spy", owner="spy."),
+        "call": partial(members_of, "lifecycle.call_events", "Call", only=CALL_FIELDS),
+        "http_call": partial(members_of, "lifecycle.call_events", "HttpCall", only=HTTP_FIELDS),
+        "aws_call": partial(members_of, "lifecycle.call_events", "AwsCall", only=AWS_FIELDS),
+        "aws_client": partial(members_of, "lifecycle.call_events", "AwsClient"),
+        "fault": partial(members_of, "observation.calls.faults", "Fault", owner="fault."),
         "extension": partial(members_of, "function.extension", "Extension"),
         "clock": partial(
             members_of,

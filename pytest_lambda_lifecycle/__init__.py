@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import InvokeReport as InvokeReport
     from pytest_lambda_lifecycle.lifecycle.events import InvokeStart as InvokeStart
     from pytest_lambda_lifecycle.lifecycle.events import Leftover as Leftover
+    from pytest_lambda_lifecycle.lifecycle.events import LogLevelOfTest as LogLevelOfTest
     from pytest_lambda_lifecycle.lifecycle.events import Recycled as Recycled
     from pytest_lambda_lifecycle.lifecycle.events import Replaced as Replaced
     from pytest_lambda_lifecycle.lifecycle.events import Reset as Reset
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import RuntimeDone as RuntimeDone
     from pytest_lambda_lifecycle.lifecycle.events import RuntimeInit as RuntimeInit
     from pytest_lambda_lifecycle.lifecycle.events import SharedChange as SharedChange
+    from pytest_lambda_lifecycle.lifecycle.events import SharedMemoryRefused as SharedMemoryRefused
     from pytest_lambda_lifecycle.lifecycle.events import SharedModule as SharedModule
     from pytest_lambda_lifecycle.lifecycle.events import ShutdownReport as ShutdownReport
     from pytest_lambda_lifecycle.lifecycle.events import ShutdownStart as ShutdownStart
@@ -72,6 +74,9 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.failures import InitError as InitError
     from pytest_lambda_lifecycle.lifecycle.failures import PayloadTooLarge as PayloadTooLarge
     from pytest_lambda_lifecycle.lifecycle.failures import RuntimeExit as RuntimeExit
+    from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal as FileRefusal
+    from pytest_lambda_lifecycle.lifecycle.file_events import StorageExceeded as StorageExceeded
+    from pytest_lambda_lifecycle.lifecycle.file_events import TmpWrite as TmpWrite
     from pytest_lambda_lifecycle.lifecycle.invocation import Invocation as Invocation
     from pytest_lambda_lifecycle.lifecycle.phases import Init as Init
     from pytest_lambda_lifecycle.lifecycle.phases import Phase as Phase
@@ -95,9 +100,10 @@ _HOMES = {
     "lifecycle.call_events": "AwsCall AwsClient Connection HttpCall NetworkRefusal",
     "lifecycle.events": (
         "AtexitIgnored Event ExtensionInit FunctionInit FunctionLog InitReport "
-        "InitRuntimeDone InitStart InvokeReport InvokeStart Leftover Recycled Replaced "
-        "Reset RestoreReport RestoreStart RuntimeDone RuntimeInit SharedChange "
-        "SharedModule ShutdownReport ShutdownStart SpyCall"
+        "InitRuntimeDone InitStart InvokeReport InvokeStart Leftover LogLevelOfTest "
+        "Recycled Replaced Reset RestoreReport RestoreStart RuntimeDone RuntimeInit "
+        "SharedChange SharedMemoryRefused SharedModule ShutdownReport ShutdownStart "
+        "SpyCall"
     ),
     "lifecycle.extension_events": (
         "ExtensionDone ExtensionFault ExtensionLog ExtensionNotified ExtensionRegistered "
@@ -106,6 +112,7 @@ _HOMES = {
     "lifecycle.failures": (
         "ExtensionError FunctionError FunctionTimeout InitError PayloadTooLarge RuntimeExit"
     ),
+    "lifecycle.file_events": "FileRefusal StorageExceeded TmpWrite",
     "lifecycle.invocation": "Invocation",
     "lifecycle.phases": "Init Phase Restore Shutdown",
     "lifecycle.timeline": "Timeline",

@@ -120,7 +120,7 @@ class ConfigError(LifecycleError, ValueError):
 class NetworkRefused(LifecycleError):
     """Function code tried to reach a host that the setting ``network`` does not let it reach.
 
-    It is no `OSError`: a client library would retry it, or hide it in an error of its own.
+    The class is no `OSError`: client libraries retry those, or hide them in errors of their own.
     """
 
     target: str = ""

@@ -156,7 +156,7 @@ def environment(
             write("app.py", source)
         hooks = {
             name: settings.pop(name)
-            for name in ("observer", "keep", "tampered")
+            for name in ("observer", "keep", "tampered", "folders")
             if name in settings
         }
         settings.setdefault("code_dir", tmp_path / "task")

@@ -154,6 +154,9 @@ def test_each_folder_has_a_short_docstring(package):
         ("subprocess", {"processes", "isolation.parts.children", "observation.leftovers"}),
         ("unittest.mock", set()),
         ("boto3", set()),
+        ("botocore", set()),
+        ("httpx", set()),
+        ("aiohttp", set()),
         ("asyncio", {"clock.sleeping"}),
         ("atexit", {"isolation.parts.exits"}),
         ("simplejson", {"runtimes.codec", "runtimes.cached_encoder"}),
@@ -187,6 +190,7 @@ def test_modules_that_may_import(module, allowed):
             {"isolation.modules.finders"},
         ),
         (r"^[^#`\"]*\bos\._exit\b(?!`)", {"isolation.parts.exits", "isolation.real"}),
+        (r"^[^#`\"]*\bsys\.addaudithook\b", {"isolation.audit_hook"}),
         (r"\bRealOs\.(exit|abort)\b", {"isolation.parts.exits", "isolation.ledger"}),
         (
             r"\bsys\.(stdout|stderr)\s*(,\s*sys\.\w+\s*)?=[^=]",

@@ -58,6 +58,7 @@ def the_fixture(lambda_lifecycle: LambdaLifecycle) -> None:
         max_duration_ms=None,
         max_http_calls=0,
         max_aws_calls=1,
+        seed=7,
     )
     assert_type(env, ExecutionEnvironment)
     assert_type(lambda_lifecycle(), ExecutionEnvironment)
@@ -73,6 +74,7 @@ def the_environment(env: ExecutionEnvironment) -> None:
     assert_type(env.initialize(), Init)
     assert_type(env.init, Init)
     assert_type(env.init_count, int)
+    assert_type(env.seed, int)
     assert_type(env.invocations, list[Invocation])
     assert_type(env.invocations[0].cold_start, bool)
     assert_type(env.shutdown(), Shutdown)

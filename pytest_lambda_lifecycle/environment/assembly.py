@@ -48,7 +48,9 @@ from pytest_lambda_lifecycle.isolation.parts.exits import Exits, ThreadExits
 from pytest_lambda_lifecycle.isolation.parts.fault_handler import FaultHandler
 from pytest_lambda_lifecycle.isolation.parts.forkserver import ForkServer
 from pytest_lambda_lifecycle.isolation.parts.logging_tree import LoggingTree
+from pytest_lambda_lifecycle.isolation.parts.random_numbers import RandomNumbers, Seed
 from pytest_lambda_lifecycle.isolation.parts.registries import Registries
+from pytest_lambda_lifecycle.isolation.parts.shared_memory import SharedMemory
 from pytest_lambda_lifecycle.isolation.parts.signals import Signals
 from pytest_lambda_lifecycle.isolation.parts.sockets import Sockets
 from pytest_lambda_lifecycle.isolation.parts.streams import Streams
@@ -57,7 +59,12 @@ from pytest_lambda_lifecycle.isolation.parts.tmp import OUTSIDE_TMP, EphemeralSt
 from pytest_lambda_lifecycle.isolation.parts.values import Values
 from pytest_lambda_lifecycle.isolation.parts.warnings_filters import WarningsFilters
 from pytest_lambda_lifecycle.isolation.parts.working_directory import WorkingDirectory
-from pytest_lambda_lifecycle.lifecycle.events import AtexitIgnored, SharedChange
+from pytest_lambda_lifecycle.lifecycle.events import (
+    AtexitIgnored,
+    LogLevelOfTest,
+    SharedChange,
+    SharedMemoryRefused,
+)
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
@@ -72,14 +79,17 @@ from pytest_lambda_lifecycle.observation.calls.client_sight import ClientSight
 from pytest_lambda_lifecycle.observation.calls.init_only import MAKERS
 from pytest_lambda_lifecycle.observation.calls.network_guard import NetworkGuard
 from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
+from pytest_lambda_lifecycle.observation.file_guard import FileGuard
 from pytest_lambda_lifecycle.observation.leftovers import Leftovers
 from pytest_lambda_lifecycle.observation.patches import Patches
 from pytest_lambda_lifecycle.observation.probes import Probes
 from pytest_lambda_lifecycle.observation.watched_runtime import WatchedRuntime
+from pytest_lambda_lifecycle.observation.writers import Writers
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import Event
+    from pytest_lambda_lifecycle.observation.file_guard import Folders
     from pytest_lambda_lifecycle.observation.watched_runtime import FindMisplaced, FindTampered
 
 __all__ = ["Assembly"]
@@ -111,6 +121,8 @@ class Assembly:
         tampered: FindTampered,
         misplaced: FindMisplaced | None,
         observer: Callable[[Event], None] | None,
+        folders: Callable[[], Folders],
+        seed: Seed | None,
     ) -> None:
         if not isinstance(config, FunctionConfig):
             raise ConfigError(
@@ -122,11 +134,13 @@ class Assembly:
         self._clock = clock
         self._timeline = Timeline(observer=observer)
         self._is_observed = observer is not None or bool(config.extensions)
+        self.seed = seed or Seed.of_system(config.seed)
         self._programs = extension_programs(config, clock)
         self._locate_function(keep)
         self._make_process()
         self._make_endpoint()
         self._make_recorder()
+        self._make_file_guard(keep, folders)
         self._furnish_process()
         self._make_runtime(tampered, misplaced)
         self._make_extensions()
@@ -161,19 +175,20 @@ class Assembly:
         self._turns = TurnRunner(process, self._clock)
         self._threads = StartedThreads(lambda: process, process.runs_here)
         self._children = Children(process.runs_here)
+        self._runs_function_code = lambda: process.runs_here() or function_thread() is process
         self.world.hook.add(self._children.watch, MULTIPROCESSING)
         turn = self._turns.current
         self._alarm = Alarm(Interruption(time_is_up=turn.real_time_is_up, forgive=turn.forgive))
         self._signals = Signals(
             process.runs_here,
-            lambda: process.runs_here() or function_thread() is process,
+            self._runs_function_code,
             self._alarm,
         )
         self.storage = EphemeralStorage()
 
     def _make_endpoint(self) -> None:
         """Make the HTTP APIs: their address is among the function's variables."""
-        process, threads, search_path = self.process, self._threads, self._search_path
+        threads, search_path = self._threads, self._search_path
         self._view = _RuntimeView()
         self._endpoint = Endpoint(
             self._config,
@@ -181,7 +196,7 @@ class Assembly:
             view=self._view,
             now_us=self._clock.now_us,
             threads=lambda: threads,
-            runs_function_code=lambda: process.runs_here() or function_thread() is process,
+            runs_function_code=self._runs_function_code,
             importing=search_path.outside,
         )
         virtual = isinstance(self._clock, VirtualClock)
@@ -205,11 +220,12 @@ class Assembly:
         process, view, endpoint = self.process, self._view, self._endpoint
         self.calls = CallRecorder(
             _HOOK_POINTS,
+            process=process,
             world=self.world,
             timeline=self._timeline,
             clock=self._clock,
             conductor=lambda: view.conductor(),
-            runs_function_code=lambda: process.runs_here() or function_thread() is process,
+            runs_function_code=self._runs_function_code,
             folders=self._import_path,
             started=self._threads.where,
             own_address=lambda: endpoint.address,
@@ -219,15 +235,36 @@ class Assembly:
         self._guard = NetworkGuard(
             self._config,
             self.calls,
-            runs_function_code=self.calls.runs_function_code,
+            runs_function_code=self._runs_function_code,
             api=lambda: endpoint.port,
         )
+
+    def _make_file_guard(self, keep: Keep, folders: Callable[[], Folders]) -> None:
+        """Make the guard of the file system; with ``filesystem="open"`` nobody asks it."""
+        self.files = FileGuard(
+            self._config,
+            (self.task_root, *self._config.layers),
+            writers=Writers(self.world, keep),
+            recorder=self.calls,
+            own_tmp=self.storage.location,
+            machine_tmp=OUTSIDE_TMP,
+            folders=folders,
+        )
+        if self._config.filesystem != "open":
+            self.process.files = self.files
 
     def _furnish_process(self) -> None:
         """List the parts: they are entered in this order, and left in the opposite one."""
         process, world, endpoint = self.process, self.world, self._endpoint
         recorder = _Recorder(self._timeline, self._clock)
         streams = Streams(recorder.write)
+        self._logging = LoggingTree(
+            lambda: process.runs_here() or function_thread() is process, recorder.level_held
+        )
+        shared_memory = SharedMemory(
+            self.calls.runs_function_code, partial(_memory_refused, self.calls)
+        )
+        world.hook.add(shared_memory.watch, *SharedMemory.MODULES)
         parts = [
             world,
             Finders(world.hook, world.own),
@@ -241,7 +278,7 @@ class Assembly:
             WarningsFilters(),
             EventLoop(),
             self._alarm,
-            LoggingTree(),
+            self._logging,
             self._signals,
             ThreadExits(lambda: function_thread() is process, partial(recorder.write, "stderr")),
             FaultHandler(),
@@ -255,9 +292,12 @@ class Assembly:
             ),
             self._threads,
             self._children,
+            shared_memory,
             Values(process.runs_here),
             Registries(),
+            self._random_numbers(),
             self.storage,
+            self.files,
             Exits(
                 in_phase=process.runs_here,
                 is_function_code=partial(_is_function_code, world),
@@ -271,6 +311,13 @@ class Assembly:
         ]
         process.furnish(parts, alarm=self._alarm, streams=streams)
 
+    def _random_numbers(self) -> RandomNumbers:
+        config = self._config
+        snapshot = ""
+        if config.initialization_type == "snap-start":
+            snapshot = f"{config.function_name}:{config.function_version}"
+        return RandomNumbers(self.seed, snapshot=snapshot)
+
     def _make_runtime(self, tampered: FindTampered, misplaced: FindMisplaced | None) -> None:
         """Make the runtime, and the object that compares modules before and after its turns."""
         signals, rotation = self._signals, self._rotation
@@ -279,6 +326,7 @@ class Assembly:
             self._config.handler,
             passes_through=self._passes_through,
             sigterm=partial(signals.functions_own, signal.SIGTERM),
+            levels=self._logging.levels,
         )
         self.runtime = WatchedRuntime(
             runtime,
@@ -402,6 +450,10 @@ class _Recorder:
         """Record a function that function code has registered with `atexit`."""
         self._timeline.append(AtexitIgnored(self._clock.now_us(), function))
 
+    def level_held(self, level: str, instead_of: str) -> None:
+        """Record a level of the test that holds in Init."""
+        self._timeline.append(LogLevelOfTest(self._clock.now_us(), level, instead_of))
+
 
 class _RuntimeView:
     """The runtime in this process as the Runtime API shows it to function code."""
@@ -420,6 +472,12 @@ class _RuntimeView:
         """Return the identifier of the latest request."""
         conductor = self.conductor()
         return "" if conductor is None else conductor.environment_state.request_id
+
+
+def _memory_refused(calls: CallRecorder, call: str) -> None:
+    """Record a call for shared memory, which Lambda does not have."""
+    event = SharedMemoryRefused(calls.clock.now_us(), call, calls.line())
+    calls.timeline.append(event)
 
 
 def _is_function_code(world: World, namespace: dict[str, Any]) -> bool:

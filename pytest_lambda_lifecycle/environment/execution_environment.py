@@ -36,6 +36,7 @@ from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.function.task_root import hint_at_namesake, hint_at_neighbour
 from pytest_lambda_lifecycle.isolation.held_signals import Held
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
+from pytest_lambda_lifecycle.isolation.parts.random_numbers import Seed
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle import failures, platform_lines
 from pytest_lambda_lifecycle.lifecycle.call_events import AwsCall, AwsClient, HttpCall
@@ -49,6 +50,7 @@ from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.observation.calls.assertions import assert_calls, assert_no_network
 from pytest_lambda_lifecycle.observation.calls.faults import Fault, spend_real_time
 from pytest_lambda_lifecycle.observation.calls.init_only import assert_init_only, place_spies
+from pytest_lambda_lifecycle.observation.file_guard import Folders, hint_at_refusal
 from pytest_lambda_lifecycle.observation.reuse import assert_reused
 from pytest_lambda_lifecycle.observation.spies import Spy
 from pytest_lambda_lifecycle.observation.verdicts import Evidence, verdicts
@@ -90,14 +92,17 @@ class ExecutionEnvironment:
         misplaced: FindInTwins | None = None,
         around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
         observer: Callable[[Event], None] | None = None,
+        folders: Callable[[], Folders] = Folders,
+        seed: Seed | None = None,
     ) -> None:
         """Prepare an environment; nothing in the process changes before its first phase.
 
         ``clock`` is a running `LambdaClock`, by default the one of the test.  The pytest plugin
         passes the others.  ``keep`` says which modules are never imported afresh, ``tampered``
         which names of a module a test has patched, ``misplaced`` which patches in force are on
-        other copies of the function's modules; ``around_invoke`` wraps each invoke, and
-        ``observer`` is called with each event.
+        other copies of the function's modules; ``around_invoke`` wraps each invoke,
+        ``observer`` is called with each event, ``folders`` returns those of the test and of the
+        project, and ``seed`` has the name of the environment too.
         """
         self.config = config
         self._clock = LambdaClock.current if clock is None else clock
@@ -109,6 +114,8 @@ class ExecutionEnvironment:
             tampered=tampered or (lambda module: ()),
             misplaced=None if misplaced is None else functools.partial(find, misplaced),
             observer=observer,
+            folders=folders,
+            seed=seed,
         )
         self._conductor = self._parts.conductor
         self._endings = self._conductor.endings
@@ -220,6 +227,9 @@ class ExecutionEnvironment:
             hint = hint_at_namesake(root, handler) or hint_at_neighbour(root, handler, missing)
             if hint:
                 error.explain(hint)
+        hint = hint_at_refusal(cause)
+        if hint:
+            error.explain(hint)
         return error
 
     def idle(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
@@ -276,6 +286,7 @@ class ExecutionEnvironment:
                     cause = f"closed at {self.closed_at or caller()}"
                     self._endings.shutdown("spindown", cause=cause)
             finally:
+                self._parts.files.settle()
                 self._parts.storage.close()
                 self._parts.world.hook.clear()
                 open_environments.remove(self)
@@ -301,6 +312,7 @@ class ExecutionEnvironment:
         test, and the end of a ``with`` statement calls it as well.
         """
         __tracebackhide__ = True
+        self._parts.files.settle()
         conductor, first = self._conductor, self._judged
         history, parts = conductor.phases, self._parts
         phases = [phase for phase in history if phase.began_at_index >= first]
@@ -340,6 +352,11 @@ class ExecutionEnvironment:
         ``"crashed"``, ``"reset"``, ``"shutdown"`` or ``"closed"``.
         """
         return str(self._conductor.state.value)
+
+    @property
+    def seed(self) -> int:
+        """The seed of the random numbers of `random`; the setting ``seed`` repeats them."""
+        return self._parts.seed.number
 
     @property
     def timeline(self) -> Timeline:
@@ -396,7 +413,7 @@ class ExecutionEnvironment:
 
     @property
     def http_calls(self) -> list[HttpCall]:
-        """HTTP requests that function code made so far, in order; those of AWS calls are none."""
+        """HTTP requests that function code made so far, in order, without those of AWS calls."""
         return self.timeline.of(HttpCall)
 
     @property

@@ -18,12 +18,15 @@ class Milliseconds(Seconds):
 
 
 class Count(Kind):
-    """A limit on how often something happens, or None for no limit."""
+    """A whole number from 0 on, such as a limit on how often something happens, or None."""
 
     ini_type = "int"
     takes = "a whole number, 0 or more"
     limits = "0 or more"
-    none = "no limit"
+
+    def __init__(self, none: str = "no limit") -> None:
+        """``none`` says what None stands for."""
+        self.none = none
 
     def read(self, text: Any, source: str) -> object:  # noqa: ANN401
         written = str(text).strip()

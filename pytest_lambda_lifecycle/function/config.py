@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.function.extension import Extension
-from pytest_lambda_lifecycle.function.settings import (
-    MAX_ENVIRONMENT_BYTES,
-    SETTINGS,
+from pytest_lambda_lifecycle.function.setting_types import (
+    FileSystem,
     FunctionSettings,
     InitializationType,
     LogFormat,
     LogLevel,
     NetworkMode,
     Settings,
+)
+from pytest_lambda_lifecycle.function.settings import (
+    MAX_ENVIRONMENT_BYTES,
+    SETTINGS,
     SettingsLayer,
     refuse_unknown,
     validate,
@@ -52,6 +55,7 @@ class FunctionConfig:
     timeout: int
     memory_size: int
     ephemeral_storage: int
+    filesystem: FileSystem
     function_name: str
     function_version: str
     region: str
@@ -69,6 +73,7 @@ class FunctionConfig:
     max_duration_ms: float | None
     max_http_calls: int | None
     max_aws_calls: int | None
+    seed: int | None
     network: NetworkMode
     network_allow: tuple[str, ...]
     _sources: Mapping[str, str] = field(init=False, repr=False, compare=False)

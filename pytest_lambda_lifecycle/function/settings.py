@@ -4,7 +4,8 @@ The options of the ini file and the command line, the checks of values and the t
 documentation are made from `SETTINGS`.  To add a setting, write
 
 1. a row of `SETTINGS`, with the kind of its values, its default and its help;
-2. a field of `FunctionSettings`, for type checkers; its docstring repeats the row, for editors;
+2. a field of `FunctionSettings`, in ``setting_types.py``, for type checkers; its docstring repeats
+   the row, for editors;
 3. a field of `FunctionConfig`, in ``config.py``, with the type of the value that is kept.
 
 Then run ``python docs/generate.py``: it writes the option into ``plugin/options.py`` and the rows
@@ -18,25 +19,14 @@ source invokes of Managed Instances, which this package does not simulate.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import (
-    TYPE_CHECKING,
-    Final,
-    Literal,
-    NamedTuple,
-    NoReturn,
-    TypeAlias,
-    TypedDict,
-    get_args,
-)
+from typing import Final, NamedTuple, NoReturn, get_args
 
 from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.function.budget_kinds import Count, Milliseconds, Targets
-from pytest_lambda_lifecycle.function.extension import Extension
 from pytest_lambda_lifecycle.function.hosts import Hosts
 from pytest_lambda_lifecycle.function.kinds import (
     Choice,
@@ -50,9 +40,15 @@ from pytest_lambda_lifecycle.function.kinds import (
     WholeNumber,
 )
 from pytest_lambda_lifecycle.function.path_kinds import Directory, Extensions, Layers
-
-if TYPE_CHECKING:
-    StrPath: TypeAlias = str | os.PathLike[str]
+from pytest_lambda_lifecycle.function.setting_types import (
+    FileSystem,
+    FunctionSettings,
+    InitializationType,
+    LogFormat,
+    LogLevel,
+    NetworkMode,
+    Settings,
+)
 
 __all__ = [
     "SETTINGS",
@@ -64,11 +60,6 @@ __all__ = [
     "setting_names",
     "validate",
 ]
-
-InitializationType: TypeAlias = Literal["on-demand", "provisioned-concurrency", "snap-start"]
-LogFormat: TypeAlias = Literal["Text", "JSON"]
-NetworkMode: TypeAlias = Literal["block", "strict", "warn", "allow"]
-LogLevel: TypeAlias = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
 
 MAX_ENVIRONMENT_BYTES: Final = 4096
 _OLDEST: Final = 10
@@ -107,98 +98,6 @@ class Setting(NamedTuple):
         return str(self.default) if isinstance(self.default, str | int) else ""
 
 
-class FunctionSettings(TypedDict, total=False):
-    """Every setting but the handler, which is also the first positional argument of each call."""
-
-    code_dir: StrPath | None
-    """Directory that holds the function's code, as /var/task does: a path, or None: where the
-    handler's module lies.
-    """
-    layers: Sequence[StrPath]
-    """Unpacked layers, whose content would be in /opt: a list of directories, at most 5."""
-    environment: Mapping[str, str]
-    """Environment variables of the function, merged key by key over those of lower precedence: a
-    mapping of names to strings, at most 4096 bytes.
-    """
-    timeout: int
-    """Time that an invoke may take: a whole number of seconds, 1..1800."""
-    memory_size: int
-    """Memory that the function's context and REPORT line show: a whole number of MB, 128..10240."""
-    ephemeral_storage: int
-    """Declared size of /tmp: a whole number of MB, 512..10240."""
-    function_name: str
-    """Name of the function, in its ARN, log group and context: 1..64 letters, digits, '-' and
-    '_'.
-    """
-    function_version: str
-    """Version of the function: '$LATEST' or the number of a published version, such as '1'."""
-    region: str
-    """AWS region of the function: the name of a region, such as 'eu-west-1'."""
-    account_id: str
-    """AWS account of the function: a string of 12 digits."""
-    runtime: str
-    """Runtime that the function's variables name, whatever interpreter runs it: one of
-    'python3.10', 'python3.11', 'python3.12', 'python3.13', 'python3.14', 'python3.15'.
-    """
-    initialization_type: InitializationType
-    """Way in which Lambda initializes the environment: one of 'on-demand',
-    'provisioned-concurrency', 'snap-start'.
-    """
-    extensions: Sequence[Extension | type[Extension] | StrPath]
-    """Extensions that run beside the function: a list of Extension objects or classes, and paths of
-    executables.
-    """
-    log_format: LogFormat
-    """Format of the function's log: one of 'Text', 'JSON'."""
-    application_log_level: LogLevel | None
-    """Lowest level that the function logs: one of 'TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR',
-    'FATAL', or None: INFO with JSON, Python's WARNING with Text.
-    """
-    idle_timeout: float | None
-    """Idleness after which the environment spins down: a number of seconds above 0, or None:
-    never.
-    """
-    max_lifetime: float | None
-    """Age after which the next invoke recycles the environment: a number of seconds above 0, or
-    None: never.
-    """
-    fresh_packages: Sequence[str]
-    """Shared packages that each cold start imports afresh: a list of import names, or '*' for every
-    pure-Python package.
-    """
-    init_only: Sequence[str]
-    """Targets that init calls and no invoke may call: a list of dotted names such as
-    'shop.config.load' or 'boto3.client'.
-    """
-    max_init_ms: float | None
-    """Longest time that an Init may take in a test: a number of ms above 0, or None: no limit."""
-    max_duration_ms: float | None
-    """Longest time that an invoke may take in a test: a number of ms above 0, or None: no limit."""
-    max_http_calls: int | None
-    """Most HTTP requests that an invoke may make in a test: a whole number, 0 or more, or None: no
-    limit.
-    """
-    max_aws_calls: int | None
-    """Most AWS calls that an invoke may make in a test: a whole number, 0 or more, or None: no
-    limit.
-    """
-    network: NetworkMode
-    """What happens when function code reaches out to the network: one of 'block', 'strict', 'warn',
-    'allow'.
-    """
-    network_allow: Sequence[str]
-    """Hosts that function code may reach although the network is closed: a list of host names,
-    wildcards such as '*.example.com', addresses and CIDR ranges such as '10.0.0.0/8'.
-    """
-
-
-class Settings(FunctionSettings, total=False):
-    """Every setting, as a keyword of the fixture's call, of the marker and of `FunctionConfig`."""
-
-    handler: str | None
-    """Function to invoke, named as on Lambda: text such as 'package/module.function'."""
-
-
 def _running_runtime() -> str:
     """Return the identifier of the running interpreter, or of the nearest one that Lambda has."""
     minor = min(max(sys.version_info.minor, _OLDEST), _NEWEST)
@@ -228,6 +127,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "ephemeral_storage": Setting(
         WholeNumber(512, 10_240, "MB", "MB"), 512, "declared size of /tmp", "MB"
+    ),
+    "filesystem": Setting(
+        Choice(*get_args(FileSystem)),
+        "read-only",
+        "treatment of function code that changes files outside /tmp",
+        "MODE",
     ),
     "function_name": Setting(
         Text(r"[A-Za-z0-9_-]{1,64}", "1..64 letters, digits, '-' and '_'"),
@@ -301,10 +206,16 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "max_aws_calls": Setting(
         Count(), None, "most AWS calls that an invoke may make in a test", "COUNT"
     ),
+    "seed": Setting(
+        Count(none="another one in each run"),
+        None,
+        "seed from which each process of the function gets its random numbers of random",
+        "NUMBER",
+    ),
     "network": Setting(
         Choice(*get_args(NetworkMode)),
         "block",
-        "what happens when function code reaches out to the network",
+        "treatment of function code that reaches out to the network",
         "MODE",
     ),
     "network_allow": Setting(

@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.frames import is_step
+from pytest_lambda_lifecycle.isolation.held_signals import set_handler
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
@@ -76,7 +77,7 @@ class Alarm(Part):
         """Put our handler in place; the returned call restores the handler of the test."""
         if not AVAILABLE or _get_ident() != _MAIN_THREAD:
             return nothing_to_undo
-        self._test_handler = _fast.signal(_fast.SIGALRM, self._signalled)
+        self._test_handler = set_handler(_fast.SIGALRM, self._signalled)
         self._installed = True
         return self._leave
 
@@ -84,8 +85,7 @@ class Alarm(Part):
         self._installed = False
         handler = self._test_handler
         if _get_ident() == _MAIN_THREAD and handler is not None:
-            # The C function takes the two special handlers as plain numbers only.
-            _fast.signal(_fast.SIGALRM, int(handler) if isinstance(handler, int) else handler)
+            set_handler(_fast.SIGALRM, handler)
 
     def begin(self, limit: float | None) -> None:
         """Take the timer over; after ``limit`` s interrupt the running frame, again and again."""

@@ -2,13 +2,16 @@
 
 A signal handler of the test may raise at any line: that of pytest-timeout does, and that of Ctrl-C.
 In the middle of such a step the process would be half changed, and no ``finally`` helps: the next
-exception may come inside it.  So the operating system keeps signals back during these steps, and
-delivers them at the end, where all is done or undone.  While function code runs, signals arrive at
-once.
+exception may come inside it.  So the handlers are exchanged during these steps for one that notes
+the signal, and are called at the end, where all is done or undone.  While function code runs, they
+are back in their places.
 
-Each change of the mask is a system call, and four of them would make a warm invoke take a twentieth
-longer.  So a warm invoke makes them only where the test has a signal handler of its own
-(`Stage.hold`).  The handler of Ctrl-C is ours, and lets a step be completed (`Signals`).
+A mask of signals is simpler, and fails: a signal to the process goes to any thread that has not
+masked it (pytest-xdist has one), and Python then calls the handler on the main thread all the same.
+
+To exchange two handlers takes some microseconds, a tenth of a warm invoke.  So a warm invoke does
+it only where the test has a handler of its own (`Stage.hold`).  That of Ctrl-C is ours while an
+environment is entered, and lets a step be completed (`Signals`).
 """
 
 from __future__ import annotations
@@ -16,66 +19,44 @@ from __future__ import annotations
 # `signal` makes enum members of all answers, which takes 20 times as long.
 import _signal as _fast  # type: ignore[import-not-found]
 import signal
+import sys
 import threading
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, ClassVar, Final
 
-__all__ = ["Held", "Released", "read_mask", "write_mask"]
+__all__ = ["NUMBERS", "Held", "Released", "get_handler", "set_handler"]
 
-_set_mask: Final[Any] = getattr(_fast, "pthread_sigmask", None)
-"""None on Windows."""
-_FAULTS: Final = {
-    "SIGKILL",
-    "SIGSTOP",
-    "SIGSEGV",
-    "SIGBUS",
-    "SIGFPE",
-    "SIGILL",
-    "SIGTRAP",
-    "SIGSYS",
-}
-_ALL: Final = frozenset(
-    int(number) for number in signal.valid_signals() if getattr(number, "name", "") not in _FAULTS
-)
-_NONE: Final[tuple[int, ...]] = ()
+NUMBERS: Final = tuple(int(number) for number in signal.Signals)
 _get_ident: Final = threading.get_ident
 _MAIN_THREAD: Final = threading.main_thread().ident
+_getframe: Final = sys._getframe
 
 
 class Held:
     """A ``with`` statement in which signals wait; one inside another changes nothing."""
 
-    __slots__ = ("_before", "_is_operation")
+    __slots__ = ("_holds", "_is_operation")
 
-    mask: ClassVar[Any] = None
-    """The signals that were held back before; None unless all are held back now."""
+    handlers: ClassVar[dict[int, Any] | None] = None
+    """The handlers that are to be called later; None unless signals are held back now."""
     operation: ClassVar[int] = 0
     """The number of the outermost statement that runs now; 0 outside."""
     _count: ClassVar[int] = 0
+    _noted: ClassVar[list[int]] = []
 
     def __init__(self) -> None:
-        self._before: Any = None
+        self._holds = False
         self._is_operation = False
 
     def __enter__(self) -> None:
+        __tracebackhide__ = True
+        if Held.handlers is None and _get_ident() == _MAIN_THREAD:
+            _hold()
+            self._holds = True
         if not Held.operation:
             self._is_operation = True
             Held._count += 1
             Held.operation = Held._count
-        if _set_mask is None or Held.mask is not None or _get_ident() != _MAIN_THREAD:
-            return
-        try:
-            before = _set_mask(_fast.SIG_BLOCK, _NONE)
-            try:
-                _set_mask(_fast.SIG_BLOCK, _ALL)
-            except BaseException:  # a handler has raised, and the mask is changed nevertheless
-                _set_mask(_fast.SIG_SETMASK, before)
-                raise
-        except BaseException:
-            if self._is_operation:
-                Held.operation = 0
-            raise
-        Held.mask = self._before = before
 
     def __exit__(
         self,
@@ -86,46 +67,28 @@ class Held:
         __tracebackhide__ = True
         if self._is_operation:
             Held.operation = 0
-        if self._before is not None:
-            mask = Held.mask
-            Held.mask = None
-            # None if a handler has raised as `Released.__exit__` was called.
-            if mask is not None:
-                _set_mask(_fast.SIG_SETMASK, mask)  # handlers may raise here
-
-
-def read_mask() -> Any:  # noqa: ANN401  # a set of signals
-    """Return the mask as it is when no signals are held back."""
-    return _set_mask(_fast.SIG_BLOCK, _NONE) if Held.mask is None else Held.mask
-
-
-def write_mask(mask: Any) -> None:  # noqa: ANN401
-    """Set the mask, at once or when signals are held back no longer."""
-    if Held.mask is None:
-        _set_mask(_fast.SIG_SETMASK, mask)
-    else:
-        Held.mask = mask
+        # They are not held any more if a handler has raised as `Released.__exit__` was called.
+        if self._holds and Held.handlers is not None:
+            _release()
 
 
 class Released:
     """A ``with`` statement in a `Held` one, in which signals arrive at once."""
 
-    __slots__ = ("_mask",)
+    __slots__ = ("_was_held",)
 
     def __init__(self) -> None:
-        self._mask: Any = None
+        self._was_held = False
 
     def __enter__(self) -> None:
         __tracebackhide__ = True
-        if Held.mask is not None and _get_ident() == _MAIN_THREAD:
-            mask = Held.mask
+        if Held.handlers is not None and _get_ident() == _MAIN_THREAD:
             try:
-                _set_mask(_fast.SIG_SETMASK, mask)
+                _release()
             except BaseException:
-                _set_mask(_fast.SIG_BLOCK, _ALL)
+                _hold()
                 raise
-            self._mask = mask
-            Held.mask = None
+            self._was_held = True
 
     def __exit__(
         self,
@@ -134,6 +97,89 @@ class Released:
         traceback: TracebackType | None,
     ) -> None:
         __tracebackhide__ = True
-        if self._mask is not None:
-            Held.mask = self._mask
-            Held.mask = _set_mask(_fast.SIG_BLOCK, _ALL)  # function code may have changed it
+        if self._was_held:
+            _hold()
+
+
+def get_handler(number: int) -> Any:  # noqa: ANN401  # signal.getsignal's type
+    """Return the handler of a signal, also while it is held back."""
+    if Held.handlers is not None and number in Held.handlers:
+        return Held.handlers[number]
+    return _fast.getsignal(number)
+
+
+def set_handler(number: int, handler: Any) -> Any:  # noqa: ANN401
+    """Set the handler of a signal, at once or for the time when it is held back no longer.
+
+    Returns the handler before.
+    """
+    handlers = Held.handlers
+    if handlers is None or _get_ident() != _MAIN_THREAD:
+        return _set(number, handler)
+    before = get_handler(number)
+    if callable(handler):
+        if number not in handlers:
+            _set(number, _note)
+        handlers[number] = handler
+    else:
+        handlers.pop(number, None)
+        _set(number, handler)
+    return before
+
+
+def _set(number: int, handler: Any) -> Any:  # noqa: ANN401
+    # The C function takes the two special handlers as plain numbers only.
+    return _fast.signal(number, int(handler) if isinstance(handler, int) else handler)
+
+
+def _note(number: int, frame: FrameType | None) -> None:
+    Held._noted.append(number)
+
+
+def _hold() -> None:
+    """Exchange the handlers; undo that if one of them raises in the meantime."""
+    __tracebackhide__ = True
+    handlers: dict[int, Any] = {}
+    try:
+        for number in NUMBERS:
+            handler = _fast.getsignal(number)
+            if callable(handler) and handler is not _note:
+                handlers[number] = handler
+                _fast.signal(number, _note)  # a handler may raise here, before the exchange
+    except BaseException:
+        Held.handlers = handlers
+        _release()
+        raise
+    Held.handlers = handlers
+
+
+def _release() -> None:
+    """Put the handlers back, and call those whose signals have come in the meantime."""
+    __tracebackhide__ = True
+    handlers = Held.handlers or {}
+    Held.handlers = None  # before any handler is back that may raise
+    problems: list[BaseException] = []
+    _put_back(handlers, problems)
+    noted = Held._noted.copy()
+    Held._noted.clear()
+    frame = _getframe(1)
+    for number in dict.fromkeys(noted):
+        handler = handlers.get(number)
+        if callable(handler):
+            try:
+                handler(number, frame)
+            except BaseException as problem:
+                problems.append(problem)
+    if problems:
+        raise problems[0]
+
+
+def _put_back(handlers: dict[int, Any], problems: list[BaseException]) -> None:
+    while True:
+        try:
+            for number, handler in handlers.items():
+                if _fast.getsignal(number) is _note:
+                    _fast.signal(number, handler)
+            return
+        except BaseException as problem:  # one that is back already has raised
+            problems.append(problem)

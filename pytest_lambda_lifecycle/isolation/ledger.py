@@ -22,7 +22,7 @@ from pytest_lambda_lifecycle.isolation.held_signals import Held, Released
 from pytest_lambda_lifecycle.isolation.part import Part, PhasePart
 from pytest_lambda_lifecycle.isolation.patching import EARLIER_PATCHES, Undo, apply_again
 from pytest_lambda_lifecycle.isolation.real import RealOs
-from pytest_lambda_lifecycle.isolation.stage import stage
+from pytest_lambda_lifecycle.isolation.stage import Listener, stage
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Raised
 
@@ -54,6 +54,8 @@ class ProcessSlice:
         """The number of its latest entry, counted over all environments; 0 before the first."""
         self.exit_code: int | None = None
         """Set when a thread of the function has ended the process while the handler runs on."""
+        self.files: Listener | None = None
+        """Judges the calls of function code that change files."""
         self._pid = _getpid()
         self._parts: tuple[Part, ...] = ()
         self._phase: _PhaseCalls = ((), ())
@@ -112,6 +114,7 @@ class ProcessSlice:
         """Leave for good."""
         self.closed = True
         self._leave_and_discard()
+        self.files = None
         # Parts refer to us, directly or not: without these circles, an environment that is closed
         # and forgotten is freed at once.
         self._parts = ()
@@ -154,7 +157,7 @@ class ProcessSlice:
                 for begin_phase in begins:
                     begin_phase()
                 begun = True
-                if Held.mask is not None:
+                if Held.handlers is not None:
                     ended = self._run_released(function, limit)
                 else:
                     self._alarm.begin(limit)

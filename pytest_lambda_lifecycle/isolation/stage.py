@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 from pytest_lambda_lifecycle.isolation.held_signals import Held
 
-__all__ = ["Slice", "Stage", "stage"]
+__all__ = ["Listener", "Slice", "Stage", "stage"]
+
+
+Listener: TypeAlias = Callable[[str, tuple[Any, ...]], "Exception | None"]
+"""Takes an event of a call that changes files, and its arguments (`isolation/audit_hook.py`).
+
+It returns the exception with which the call is to fail, or None.
+"""
 
 
 class Slice(Protocol):
@@ -18,6 +25,7 @@ class Slice(Protocol):
     label: str
     closed: bool
     entry: int
+    files: Listener | None
 
     def take_process(self) -> None:
         """Enter every part."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pytest_lambda_lifecycle.isolation import patching, unclosed
+from pytest_lambda_lifecycle.isolation import log_levels, patching, unclosed
 from pytest_lambda_lifecycle.isolation.modules import search_path, world
-from pytest_lambda_lifecycle.isolation.parts import environ, logging_tree
+from pytest_lambda_lifecycle.isolation.parts import environ
 
 __all__ = ["after_test"]
 
@@ -23,6 +23,6 @@ def after_test(variables: Mapping[str, str] | None, *, any_open: bool) -> None:
     environ.sweep(variables, any_open=any_open)
     search_path.sweep()
     world.sweep()
-    logging_tree.sweep()
+    log_levels.sweep()
     patching.sweep()
     unclosed.sweep()

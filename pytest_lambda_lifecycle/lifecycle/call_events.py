@@ -23,24 +23,23 @@ __all__ = [
 ]
 
 NETWORK_VERBS: Final = ("connect to", "look up", "send a datagram to")
-"""What function code asks of Python's `socket`, in words."""
+"""The requests of function code to Python's `socket`, in words."""
 
 
 @dataclass(slots=True)
 class Call(Event):
-    """A call of function code that leaves its process.
-
-    ``phase`` is ``"init"``, ``"restore"``, ``"invoke"`` or ``"shutdown"``; ``invocation`` is the
-    index of the invoke in ``env.invocations``, and None outside an invoke.  ``where`` is the
-    innermost line of function code, as ``"shop/app.py:12"``, relative to the task root.
-    """
+    """A call of function code that leaves its process."""
 
     phase: str
+    """The phase that made it: ``"init"``, ``"restore"``, ``"invoke"`` or ``"shutdown"``."""
     invocation: int | None
+    """The index of the invoke in ``env.invocations``; None outside an invoke."""
     where: str
+    """The innermost line of function code, as ``"shop/app.py:12"``, relative to the task root."""
     attempts: int = field(default=0, kw_only=True)
     """How often the client library tried; 1 without a retry."""
     duration_us: int = field(default=0, kw_only=True)
+    """How long the call took, in microseconds; virtual time under ``lambda_clock``."""
     exception: BaseException | None = field(default=None, kw_only=True, compare=False)
     """The exception that the call raised; None if it returned."""
 
@@ -64,10 +63,12 @@ class HttpCall(Call):
     """One HTTP request, through all layers of client libraries.
 
     ``str(call)`` is ``"GET https://config.example/v1"``, with secrets redacted.  A redirect is an
-    answer: the request that follows it is a call of its own.  A retry is none: see ``attempts``.
+    answer: the request that follows it is a call of its own.  A retry is not: it is counted in
+    ``attempts``.
     """
 
     method: str
+    """The method, such as ``"GET"``."""
     url: str
     """The URL as sent, secrets included."""
     library: str = field(default="", kw_only=True)
@@ -75,7 +76,7 @@ class HttpCall(Call):
     status: int | None = field(default=None, kw_only=True)
     """The status code; None if there was no response."""
     matched: bool = field(default=True, kw_only=True)
-    """A mock answered; False for a request that was sent over a connection."""
+    """True if a mock answered or refused; False if the request went to a connection."""
     name: ClassVar[str] = "http_call"
 
     def __str__(self) -> str:
@@ -100,6 +101,7 @@ class AwsCall(Call):
     parameters: dict[str, object] = field(default_factory=dict, kw_only=True)
     """The parameters as given, with secrets redacted."""
     region: str = field(default="", kw_only=True)
+    """The region of the client, such as ``"eu-west-1"``."""
     status: int | None = field(default=None, kw_only=True)
     """The HTTP status of the last attempt; None if there was no response."""
     error_code: str = field(default="", kw_only=True)
@@ -127,7 +129,9 @@ class AwsClient(Event):
     """
 
     phase: str
+    """The phase that made it: ``"init"``, ``"restore"``, ``"invoke"`` or ``"shutdown"``."""
     invocation: int | None
+    """The index of the invoke in ``env.invocations``; None outside an invoke."""
     where: str
     """The innermost line of function code, as ``"shop/app.py:12"``."""
     kind: str
@@ -165,7 +169,7 @@ class AwsClient(Event):
 class Connection(Event):
     """Function code opened a connection, or looked a name up, outside a recorded call.
 
-    Connections to the environment's own APIs are none.
+    Connections to the environment's own APIs are not recorded.
     """
 
     phase: str
@@ -173,6 +177,8 @@ class Connection(Event):
     where: str
     target: str
     """``"host:port"``, or the path of a UNIX socket, or the name that was looked up."""
+    asked: str = "connect to"
+    """The request in words: ``"connect to"``, ``"look up"`` or ``"send a datagram to"``."""
     name: ClassVar[str] = "connection"
 
     def __str__(self) -> str:

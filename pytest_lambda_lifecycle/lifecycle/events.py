@@ -25,6 +25,7 @@ __all__ = [
     "InvokeReport",
     "InvokeStart",
     "Leftover",
+    "LogLevelOfTest",
     "Recycled",
     "Replaced",
     "Reset",
@@ -33,6 +34,7 @@ __all__ = [
     "RuntimeDone",
     "RuntimeInit",
     "SharedChange",
+    "SharedMemoryRefused",
     "SharedModule",
     "ShutdownReport",
     "ShutdownStart",
@@ -248,6 +250,32 @@ class AtexitIgnored(Event):
 
     function: str
     name: ClassVar[str] = "atexit_ignored"
+
+
+@dataclass(slots=True)
+class LogLevelOfTest(Event):
+    """The root logger has a level that the test has asked for, where Lambda sets its own in Init.
+
+    `caplog.set_level`, ``assertLogs`` and a `setLevel` of the test ask for a level.
+    """
+
+    level: str
+    instead_of: str
+    """The level that the root logger has on Lambda."""
+    name: ClassVar[str] = "log_level_of_test"
+
+
+@dataclass(slots=True)
+class SharedMemoryRefused(Event):
+    """Function code asked for a semaphore or for memory that processes share.
+
+    Lambda has no ``/dev/shm``: the call raises `OSError` there, and here.
+    """
+
+    call: str
+    where: str = field(default="", compare=False)
+    """The innermost line of function code that called, as ``"shop/app.py:12"``."""
+    name: ClassVar[str] = "shared_memory_refused"
 
 
 @dataclass(slots=True)

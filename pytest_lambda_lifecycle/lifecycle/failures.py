@@ -69,15 +69,6 @@ class FunctionError(Exception):
         self.phase = phase
         """The failed `Invocation` or `Init`."""
 
-    def __str__(self) -> str:
-        return f"{self.error_type}: {self.error_message}" if self.error_message else self.error_type
-
-
-class InitError(FunctionError):
-    """Init failed: the handler could not be loaded, or the code around it raised."""
-
-    __module__ = _MODULE
-
     _hint = ""
 
     def explain(self, hint: str) -> None:
@@ -88,7 +79,14 @@ class InitError(FunctionError):
             self._hint = f"\n{hint}"
 
     def __str__(self) -> str:
-        return super().__str__() + self._hint
+        text = f"{self.error_type}: {self.error_message}" if self.error_message else self.error_type
+        return text + self._hint
+
+
+class InitError(FunctionError):
+    """Init failed: the handler could not be loaded, or the code around it raised."""
+
+    __module__ = _MODULE
 
 
 class FunctionTimeout(FunctionError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, overload
 
 from pytest_lambda_lifecycle.lifecycle import platform_lines
 from pytest_lambda_lifecycle.lifecycle.call_events import AwsCall, HttpCall
@@ -24,7 +24,10 @@ from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, Raised
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 
-__all__ = ["Init", "Phase", "Phases", "Restore", "Shutdown", "exception_of"]
+__all__ = ["PHASE_NAMES", "Init", "Phase", "Phases", "Restore", "Shutdown", "exception_of"]
+
+PHASE_NAMES: Final = ("init", "restore", "invoke", "shutdown")
+"""The values of `Phase.name`, in the order of Lambda's lifecycle."""
 
 E = TypeVar("E", bound=Event)
 

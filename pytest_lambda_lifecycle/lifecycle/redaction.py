@@ -14,7 +14,8 @@ REDACTED: Final = "***"
 _SECRET: Final = re.compile(
     r"api_?key|access_?key|_key(_?id)?$|^key$|^app_?(key|id)$|^sig$|pass(word|wd|phrase|code)?$"
     r"|^pwd$|token|secret|signature|credential|authori[sz]|(^|_)auth(_|$)|authparam|cookie"
-    r"|session_?id|^sid$|private|jwt|bearer|hmac|assertion|^code$|code_verifier|^otp$|^pin$"
+    r"|sess(ion)?_?id|^sid$|[cx]srf|saml_?(request|response)|private|jwt|bearer|hmac|assertion"
+    r"|^code$|(confirmation|device|mfa|user|verification)_?code$|code_verifier|^otp$|^pin$"
     r"|^ticket$",
     re.IGNORECASE,
 )

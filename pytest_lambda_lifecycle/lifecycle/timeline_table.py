@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import Final
 
 from pytest_lambda_lifecycle.lifecycle import rules
 from pytest_lambda_lifecycle.lifecycle.call_events import (
@@ -23,6 +24,7 @@ from pytest_lambda_lifecycle.lifecycle.events import (
     InvokeReport,
     InvokeStart,
     Leftover,
+    LogLevelOfTest,
     Recycled,
     Replaced,
     Reset,
@@ -30,6 +32,7 @@ from pytest_lambda_lifecycle.lifecycle.events import (
     RuntimeDone,
     RuntimeInit,
     SharedChange,
+    SharedMemoryRefused,
     SharedModule,
     ShutdownReport,
     ShutdownStart,
@@ -46,6 +49,7 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
     Signal,
     TelemetrySubscription,
 )
+from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal, StorageExceeded, TmpWrite
 from pytest_lambda_lifecycle.lifecycle.platform_lines import in_ms
 
 __all__ = ["describe_call", "render"]
@@ -78,7 +82,12 @@ def _folded(events: Iterable[Event]) -> Iterator[tuple[Event, str]]:
 
 
 def _describe(event: Event) -> str:
-    described = _describe_phase(event) or _describe_function(event) or _describe_extension(event)
+    described = (
+        _describe_phase(event)
+        or _describe_function(event)
+        or _describe_file(event)
+        or _describe_extension(event)
+    )
     return described or f"  {event.name.replace('_', ' ')}"
 
 
@@ -128,6 +137,10 @@ def _describe_function(event: Event) -> str:
             return f"  spy: {target} returned {type(result).__name__}"
         case AtexitIgnored(function=function):
             return f"  atexit: {function} will not run (Lambda ends the process without it)"
+        case SharedMemoryRefused(call=call, where=where):
+            return f"  {call}: function not implemented (no /dev/shm on Lambda){_at(where)}"
+        case LogLevelOfTest(level=level, instead_of=instead_of):
+            return f"  log level {level}: the test has set it (on Lambda: {instead_of})"
         case Leftover():
             return f"  left running: {event.kind} {event.label}, started at {event.where}"
         case Replaced(target=target):
@@ -137,6 +150,28 @@ def _describe_function(event: Event) -> str:
         case SharedModule(module=module, reason=reason):
             return f"  shared: {module} ({reason})"
     return ""
+
+
+def _describe_file(event: Event) -> str:
+    """Describe an event of function code that changes files."""
+    match event:
+        case FileRefusal(refused=refused, where=where):
+            did = "read-only file system" if refused else "read-only file system (not refused)"
+            return f"  {did}: {event}" + (f", at {where}" if where else "")
+        case TmpWrite(path=path, where=where, stays=stays):
+            at = f", at {where}" if where else ""
+            return f"  wrote {path}, outside env.tmp{at}" + ("; it stays" if stays else "")
+        case StorageExceeded(used_bytes=used, limit_mb=limit):
+            return f"  /tmp is full: {used} bytes, ephemeral_storage is {limit} MB"
+    return ""
+
+
+_DONE: Final = {
+    "connect to": "connected to",
+    "look up": "looked up",
+    "send a datagram to": "sent a datagram to",
+}
+"""The verbs of connections, in the past."""
 
 
 def describe_call(event: Event) -> str:
@@ -149,8 +184,8 @@ def describe_call(event: Event) -> str:
             return f"  {event}: {event.result}{_after(event.attempts)}{_at(event.where)}"
         case AwsClient():
             return f"  made {event}{_at(event.where)}"
-        case Connection():
-            return f"  connected to {event}{_at(event.where)}"
+        case Connection(asked=asked):
+            return f"  {_DONE.get(asked, asked)} {event}{_at(event.where)}"
         case NetworkRefusal(refused=refused):
             did = "network refused" if refused else "network (not refused)"
             return f"  {did}: {event}{_at(event.where)}"

@@ -1,4 +1,4 @@
-"""What a check at the end of a test looks at, and what it says."""
+"""The evidence that a check at the end of a test looks at, and the verdict that it gives."""
 
 from __future__ import annotations
 

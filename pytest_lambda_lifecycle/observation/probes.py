@@ -69,7 +69,7 @@ class Probes:
         return placement.unseen() or placement.displaced_in_test
 
     def forget_test(self) -> None:
-        """Forget what the invokes of the present test found."""
+        """Forget the displacements that were found in invokes of the present test."""
         for placement in self._early.values():
             placement.displaced_in_test = ""
 

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pytest_lambda_lifecycle.errors import LifecycleError, warn
 from pytest_lambda_lifecycle.isolation.frames import is_own
 from pytest_lambda_lifecycle.lifecycle.events import SpyCall
+from pytest_lambda_lifecycle.lifecycle.phases import PHASE_NAMES
 from pytest_lambda_lifecycle.observation.patches import Assignment
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
 __all__ = ["CallProbe", "RecordCall", "Spy"]
-
-_PHASES: Final = ("init", "restore", "invoke", "shutdown")
 
 
 class Spy:
@@ -60,8 +59,8 @@ class Spy:
 
         ``phase`` is ``"init"``, ``"restore"``, ``"invoke"`` or ``"shutdown"``.
         """
-        if phase not in (None, *_PHASES):  # "no calls" would be true of every misspelled phase
-            known = ", ".join(map(repr, _PHASES))
+        if phase not in (None, *PHASE_NAMES):  # "no calls" would be true of every misspelled phase
+            known = ", ".join(map(repr, PHASE_NAMES))
             raise LifecycleError(
                 f"cannot count the calls of {self.target!r} in phase {phase!r}: the phases are "
                 f"{known}",

@@ -142,7 +142,7 @@ def lambda_http() -> Generator[LambdaHttp, None, None]:
     """HTTP responses for function code: responses.RequestsMock, in force in all phases:
     lambda_http.get("https://config.example/v1", json={"v": 1}, latency_ms=120).
 
-    It answers requests and what is built on it; httpx and aiohttp need their own mock.
+    It answers requests and libraries built on it; httpx and aiohttp need their own mock.
     """
     __tracebackhide__ = True
     yield from _http()
@@ -186,12 +186,14 @@ def _http() -> Generator[LambdaHttp, None, None]:
     """Yield the value of a fixture; where it is asked to, check that all requests were made."""
     from pytest_lambda_lifecycle.observation.calls.lambda_http import LambdaHttp
 
-    __tracebackhide__ = True
+    missing = ""
     try:
         with LambdaHttp() as http:
             yield http
-    except AssertionError as missing:
-        pytest.fail(str(missing), pytrace=False)
+    except AssertionError as problem:
+        missing = str(problem)
+    if missing:  # outside of the handler, and in a frame that is shown: the text alone is reported
+        pytest.fail(missing, pytrace=False)
 
 
 def _lifecycle(
@@ -274,6 +276,9 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
     if not _LIFECYCLE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         _restore_own_modules()
         _patch_watch(item.config)
+        from pytest_lambda_lifecycle.isolation import log_levels
+
+        log_levels.watch_test()
     return (yield from _one_phase(item))
 
 

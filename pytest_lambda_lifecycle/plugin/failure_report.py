@@ -55,9 +55,12 @@ class FailureReports:
 
     def show_on(self, report: pytest.TestReport) -> None:
         """Add a section on the environments that the item used."""
-        text = "\n\n".join(_shown(entry) for entry in self._entries if entry.used())
-        if not text:
+        used = [entry for entry in self._entries if entry.used()]
+        if not used:
             return
+        seeds = sorted({entry.environment.seed for entry in used})
+        repeat = [f"repeat the random numbers: --lambda-lifecycle-seed={seed}" for seed in seeds]
+        text = "\n\n".join([*map(_shown, used), "\n".join(repeat)])
         # Of all sections of a report, only those of its longrepr reach junit XML.
         add_section = getattr(report.longrepr, "addsection", None)
         if add_section is not None:
@@ -100,6 +103,7 @@ class _Entry:
 
     def text(self) -> str:
         """Return the environment's part of the section: a headline, its timeline and its log."""
+        self.environment._parts.files.settle()
         events = list(self.environment.timeline)[self._earlier :]
         lines = [self._headline()]
         if self._earlier:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
@@ -14,7 +15,9 @@ from pytest_lambda_lifecycle.environment.execution_environment import ExecutionE
 from pytest_lambda_lifecycle.errors import ConfigError, LifecycleWarning
 from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionFault
 from pytest_lambda_lifecycle.plugin.environment_hooks import EnvironmentHooks
+from pytest_lambda_lifecycle.plugin.folders import folders_of
 from pytest_lambda_lifecycle.plugin.kept_modules import handler_file, keep_for
+from pytest_lambda_lifecycle.plugin.seeds import seed_for
 from pytest_lambda_lifecycle.plugin.setting_sources import (
     SettingSources,
     is_misuse,
@@ -133,6 +136,8 @@ class LambdaLifecycle:
             observer=hooks.observer,
             tampered=self._patched,
             misplaced=self._misplaced(),
+            folders=partial(folders_of, self._request.config),
+            seed=seed_for(self._request.config, self._node.nodeid, config.seed),
         )
         hooks.environment = environment
         return environment

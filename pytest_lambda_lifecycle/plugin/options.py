@@ -73,6 +73,12 @@ OPTIONS: Final = (
         "int",
     ),
     Option("ephemeral_storage", "MB", "declared size of /tmp: 512..10240 (default: 512)", "int"),
+    Option(
+        "filesystem",
+        "MODE",
+        "treatment of function code that changes files outside /tmp: read-only, report or open "
+        "(default: read-only)",
+    ),
     Option("region", "REGION", "AWS region of the function (default: us-east-1)"),
     Option("account_id", "ID", "AWS account of the function: 12 digits (default: 123456789012)"),
     Option(
@@ -132,9 +138,16 @@ OPTIONS: Final = (
         "int",
     ),
     Option(
+        "seed",
+        "NUMBER",
+        "seed from which each process of the function gets its random numbers of random: 0 or "
+        "more (default: another one in each run)",
+        "int",
+    ),
+    Option(
         "network",
         "MODE",
-        "what happens when function code reaches out to the network: block, strict, warn or allow "
+        "treatment of function code that reaches out to the network: block, strict, warn or allow "
         "(default: block)",
     ),
     Option(

@@ -15,6 +15,7 @@ from functools import partial
 from types import CoroutineType
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation.log_levels import LevelsOfTest
 from pytest_lambda_lifecycle.isolation.parts.environ_bytes import VariableWriter
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle.outcome import (
@@ -56,16 +57,18 @@ class LocalRuntime:
         *,
         passes_through: Callable[[BaseException], bool],
         sigterm: Callable[[], Any] = lambda: signal.SIG_DFL,
+        levels: LevelsOfTest | None = None,
     ) -> None:
         """Prepare to run *handler*.
 
         Exceptions for which *passes_through* returns True (control flow of the test, such as
         `pytest.skip`) leave every turn as they were raised.  *sigterm* returns the handler that the
-        function has set for that signal.
+        function has set for that signal.  *levels* are the levels of loggers that the test has set.
         """
         self._handler_name = handler
         self._passes_through = passes_through
         self._sigterm = sigterm
+        self._levels = levels
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -86,6 +89,8 @@ class LocalRuntime:
             self._start_afresh()
         try:
             logs.install(self._current)
+            if self._levels is not None:
+                self._levels.after_preset()
             logs.warn_of_preview()
             marshaller = _client_marshaller()
             self._handler = load_handler(self._handler_name)
@@ -94,6 +99,8 @@ class LocalRuntime:
             if self._passes_through(error):
                 raise
             return self._failed(error, self._post_init_error)
+        if self._levels is not None:
+            self._levels.after_init()
         return Loaded()
 
     def invoke(self, request: Request) -> Returned | Raised | Exited:

@@ -100,7 +100,9 @@ def _recorded_body(post: Mapping[str, Any]) -> str:
 def replay(case: Case, task_root: Path) -> Conduct:
     """Run *case* in an environment whose code is in *task_root* (an empty folder)."""
     _write_files(case, task_root)
-    config = FunctionConfig(case["handler_name"], code_dir=task_root, **_settings(case["env"]))
+    # The cases were recorded in a task root that can be written.
+    settings = {**_settings(case["env"]), "filesystem": "open"}
+    config = FunctionConfig(case["handler_name"], code_dir=task_root, **settings)
     with ExecutionEnvironment(config) as env:
         turns = _turns(env, case)
         output = "".join(

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from pytest_lambda_lifecycle.function import settings
+from pytest_lambda_lifecycle.function import setting_types
 from pytest_lambda_lifecycle.function.config import FunctionConfig
 from pytest_lambda_lifecycle.function.settings import (
     SETTINGS,
@@ -25,7 +25,7 @@ def documented_fields(cls: type) -> dict[str, str]:
     """Return the fields of a class with their docstrings, in order."""
     (body,) = [
         node.body
-        for node in ast.walk(ast.parse(inspect.getsource(settings)))
+        for node in ast.walk(ast.parse(inspect.getsource(setting_types)))
         if isinstance(node, ast.ClassDef) and node.name == cls.__name__
     ]
     return {

@@ -28,6 +28,11 @@ SIGNED = (
         ("https://h/?api_key=k&page=2", "https://h/?api_key=***&page=2"),
         ("https://h/?apiKey=k&appid=k&key=k", "https://h/?apiKey=***&appid=***&key=***"),
         ("https://h/?subscriptionKey=k", "https://h/?subscriptionKey=***"),
+        (
+            "https://h/?PHPSESSID=k&csrf=k&SAMLResponse=k",
+            "https://h/?PHPSESSID=***&csrf=***&SAMLResponse=***",
+        ),
+        ("https://h/?device_code=k&country_code=DE", "https://h/?device_code=***&country_code=DE"),
         ("https://h/?client%5Fsecret=k", "https://h/?client%5Fsecret=***"),
         ("https://h/?api%2Dkey=k", "https://h/?api%2Dkey=***"),
         ("https://h/?user[password]=k&user[name]=n", "https://h/?user[password]=***&user[name]=n"),
@@ -99,11 +104,24 @@ def test_parameters_are_copied_without_secrets():
     assert redacted_value("", {"Bucket": "b", "Key": "k"}) == {"Bucket": "b", "Key": "k"}
 
 
-@pytest.mark.parametrize("name", ["Authorization", "X-Auth-Token", "Set-Cookie", "x-functions-key"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "X-Auth-Token",
+        "Set-Cookie",
+        "x-functions-key",
+        "X-XSRF",
+        "ConfirmationCode",
+    ],
+)
 def test_names_of_headers_with_secrets_are_known(name):
     assert is_secret_name(name)
 
 
-@pytest.mark.parametrize("name", ["author", "Accept", "Content-Type", "keyword", "monkey", "page"])
+@pytest.mark.parametrize(
+    "name",
+    ["author", "Accept", "Content-Type", "keyword", "monkey", "page", "process_id", "StatusCode"],
+)
 def test_other_names_are_no_secrets(name):
     assert not is_secret_name(name)

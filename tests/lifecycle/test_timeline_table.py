@@ -49,6 +49,8 @@ def test_a_run_of_equal_calls_is_one_row_with_the_time_of_the_first():
          "  made boto3.client('s3'), at shop/app.py:12"),
         (Connection(1, *PLACE, "db.internal:5432"),
          "  connected to db.internal:5432, at shop/app.py:12"),
+        (Connection(1, *PLACE, "db.internal", "look up"),
+         "  looked up db.internal, at shop/app.py:12"),
         (NetworkRefusal(1, *PLACE, "a.example", "look up"),
          "  network refused: look up a.example, at shop/app.py:12"),
     ],

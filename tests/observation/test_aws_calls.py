@@ -39,6 +39,12 @@ def service():
         yield service
 
 
+@pytest.fixture
+def environment(environment):
+    """Make environments whose invokes may make clients: that takes seconds on a busy machine."""
+    return functools.partial(environment, timeout=60)
+
+
 class TestUnderMoto:
     def test_calls_are_recorded_by_phase_with_line_region_and_status(self, environment):
         with mocked():
@@ -333,7 +339,9 @@ class TestWithoutAMock:
             env = environment(
                 f"""
                 import boto3
-                orders = boto3.client("dynamodb", endpoint_url={service.url!r})
+                from botocore.config import Config
+                legacy = Config(retries={{"mode": "legacy"}})
+                orders = boto3.client("dynamodb", endpoint_url={service.url!r}, config=legacy)
                 def handler(event, context):
                     return orders.list_tables()["ResponseMetadata"]["RetryAttempts"]
                 """

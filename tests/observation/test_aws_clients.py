@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from unittest import mock
 
 import boto3
@@ -15,6 +16,12 @@ from .aws import KEYS, mocked
 
 def made(clients):
     return [(str(client), client.kind, client.phase, client.line) for client in clients]
+
+
+@pytest.fixture
+def environment(environment):
+    """Make environments whose invokes may make clients: that takes seconds on a busy machine."""
+    return functools.partial(environment, timeout=60)
 
 
 class TestEntries:

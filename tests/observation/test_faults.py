@@ -21,7 +21,8 @@ THROTTLED = "ProvisionedThroughputExceededException"
 
 ORDERS = """
 import boto3
-orders = boto3.client("dynamodb")
+from botocore.config import Config
+orders = boto3.client("dynamodb", config=Config(retries={"mode": "legacy"}))
 def handler(event, context):
     try:
         orders.put_item(TableName="orders", Item={"id": {"S": "1"}})
@@ -54,6 +55,7 @@ CALLS = {
     "sqs.SendMessage": ("send_message", {"QueueUrl": "https://q/1/q", "MessageBody": "m"}),
     "sns.Publish": ("publish", {"TopicArn": "arn:aws:sns:eu-west-1:1:t", "Message": "m"}),
     "ec2.DescribeInstances": ("describe_instances", {}),
+    "kms.Decrypt": ("decrypt", {"CiphertextBlob": "c"}),
     "s3.GetObject": ("get_object", {"Bucket": "reports", "Key": "k"}),
     "s3.HeadObject": ("head_object", {"Bucket": "reports", "Key": "k"}),
     "s3.PutObject": ("put_object", {"Bucket": "reports", "Key": "k"}),
@@ -193,14 +195,14 @@ class TestAttempts:
                 try:
                     s3.list_buckets()
                 except Exception as error:
-                    return type(error).__name__
+                    return error.response["Error"]["Code"]
             def handler(event, context):
                 with ThreadPoolExecutor(8) as pool:
                     return list(pool.map(load, range(24)))
             """
         )
         fault = env.fault("s3.ListBuckets", "AccessDenied", times=7)
-        assert env.invoke(remaining_ms=3000).payload.count("ClientError") == 7
+        assert env.invoke(remaining_ms=3000).payload.count("AccessDenied") == 7
         assert fault.count == 7
 
     def test_event_hooks_of_the_user_see_the_answer(self, environment):
@@ -239,6 +241,8 @@ class TestWireForms:
             ("lambda.Invoke", "TooManyRequestsException", None, 429),
             ("lambda.Invoke", "ResourceNotFoundException", None, 404),
             ("lambda.Invoke", "AccessDeniedException", "ClientError", 403),
+            ("kms.Decrypt", "DisabledException", None, 400),
+            ("kms.Decrypt", "KMSInternalException", None, 500),  # "fault" is all the model has
             ("ssm.GetParameter", "ParameterNotFound", None, 400),
             ("ssm.GetParameter", "ThrottlingException", None, 400),
             ("ssm.GetParameter", "UnrecognizedClientException", "ClientError", 400),
@@ -247,7 +251,7 @@ class TestWireForms:
             ("ec2.DescribeInstances", "UnauthorizedOperation", "ClientError", 403),
             ("ec2.DescribeInstances", "RequestLimitExceeded", "ClientError", 503),
             ("s3.GetObject", "NoSuchKey", None, 404),
-            ("s3.GetObject", "AccessDenied", "ClientError", 403),
+            ("s3.GetObject", "InvalidAccessKeyId", "ClientError", 403),
             ("s3.PutObject", "SlowDown", "ClientError", 503),
             ("route53.GetHostedZone", "NoSuchHostedZone", None, 404),
             ("sts.GetCallerIdentity", "ExpiredToken", "ClientError", 403),
@@ -534,7 +538,8 @@ class TestArguments:
                 "ConditionalCheckFailedException",
                 "other operations of dynamodb have this error, and this one has not",
             ),
-            ("dynamodb.PutItem", "503", "there is no such error\n"),
+            ("dynamodb.PutItem", "503", "; did you mean the status 503, a number?"),
+            ("s3.HeadObject", "404", "; did you mean the status 404, a number?"),
             ("dynamodb.PutItem", "Zzzzzz", "Errors of every operation: AccessDeniedException, "),
         ],
     )
@@ -554,7 +559,7 @@ class TestArguments:
             (THROTTLED, {"status": 200}, "status=200; it has to be an HTTP status from 400 to 599"),
             (THROTTLED, {"status": "400"}, "status='400'"),
             (THROTTLED, {"message": b"m"}, "message=b'm'"),
-            (200, {}, "200; it has to be an HTTP status from 400 to 599"),
+            (200, {}, "error=200; it has to be an HTTP status from 400 to 599"),
             (503, {"status": 500}, "status=500 beside a status"),
             ("reset", {"status": 500}, "'reset' has no response"),
             ("timeout", {"message": "m"}, "'timeout' has no response"),
@@ -571,7 +576,9 @@ class TestArguments:
 
     @pytest.mark.parametrize("latency", [-1, float("nan"), "5", True])
     def test_a_latency_that_is_no_time_is_refused(self, env, latency):
-        assert "LLC401" in refused(env, "dynamodb.PutItem", 500, latency_ms=latency)
+        found = refused(env, "dynamodb.PutItem", 500, latency_ms=latency)
+        assert f"latency_ms={latency!r}; it has to be a number of milliseconds" in found
+        assert found.endswith("[LLC803]")
 
     def test_a_refused_one_is_no_fault(self, env):
         refused(env, "dynamodb.PutItem", "Nothing")

@@ -4,7 +4,7 @@ import pytest
 import requests
 import responses
 
-from pytest_lambda_lifecycle import FunctionError
+from pytest_lambda_lifecycle import Connection, FunctionError
 
 pytestmark = pytest.mark.usefixtures("same_objects_as_before")
 
@@ -47,6 +47,7 @@ def test_a_request_that_is_sent_is_one_call(environment, server, source):
     assert summary(warm.http_calls) == [(f"GET {server.url}/c", "200", False)]
     assert (warm.http_calls[0].phase, warm.http_calls[0].invocation) == ("invoke", 1)
     assert warm.http_calls[0].attempts == 1
+    assert env.timeline.of(Connection) == []  # its connection is a part of the call
     assert warm.http_calls[0].where == ("app.py:5" if source is URLLIB3 else "app.py:4")
 
 
@@ -460,19 +461,21 @@ def test_a_session_that_stays_open_is_recorded_in_each_phase(environment, server
     ]
 
 
-def test_requests_to_the_environments_own_apis_are_no_calls(environment):
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "sandbox.localdomain"])
+def test_requests_to_the_environments_own_apis_are_no_calls(environment, host):
     env = environment(
         """
         import os, requests, urllib.request
         def handler(event, context):
-            url = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2020-01-01/nothing"
+            port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")[2]
+            url = f"http://{event}:{port}/2020-01-01/nothing"
             urllib.request.Request(url)
             try: urllib.request.urlopen(url)
             except urllib.error.HTTPError: pass
             return requests.get(url).status_code
         """
     )
-    assert env.invoke().payload == 404
+    assert env.invoke(host).payload == 404
     assert env.http_calls == []
 
 

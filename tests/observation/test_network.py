@@ -299,7 +299,8 @@ class TestRefusals:
             "cannot look up api.example.com: the network is closed to function code "
             "(network='block', from the built-in default)",
             "It was asked in init, at app.py:3.",
-            "Answer it with a mock: lambda_http for requests, moto for boto3; or let it through:",
+            "Answer it with a mock (lambda_http for requests, moto for boto3, respx for httpx); "
+            "or let it through:",
             "lambda_lifecycle_network_allow = api.example.com [LLC821]",
         ]
         assert (error.phase, error.where, error.code) == ("init", "app.py:3", "LLC821")
@@ -326,6 +327,7 @@ class TestRefusals:
         ) as caught:
             env.invoke()
         assert "network_allow" not in str(caught.value)
+        assert "network='allow'" not in str(caught.value)
 
     def test_a_name_that_resolves_to_metadata_is_refused_at_the_connection(self, environment, real):
         real.answers["db"] = "169.254.169.254"
@@ -592,6 +594,14 @@ class TestLibraries:
         assert len(refusals(env)) == 1
         assert "s3cr3t" not in f"{caught.value}{env.timeline!r}{refusals(env)!r}"
 
+    @pytest.mark.parametrize("library", ["requests", "urllib3", "urllib", "http.client", "httpx"])
+    def test_the_refusal_names_the_request(self, environment, library):
+        imports, call = SYNC[library]
+        pytest.importorskip(imports.split()[1].strip(","))
+        env = environment(call_handler(f"return {call}", imports))
+        with pytest.raises(NetworkRefused, match=r"cannot send GET https://api\.example\.com/"):
+            env.invoke()
+
     @pytest.mark.parametrize("host", [REMOTE, "api.example.com"])
     @pytest.mark.parametrize("library", ASYNC)
     def test_an_asyncio_library(self, environment, library, host):
@@ -643,10 +653,8 @@ class TestLibraries:
                 table.put_item(TableName="orders", Item={{"id": {{"S": "1"}}}})
         """)
         env.initialize()
-        began = time.perf_counter()
         with pytest.raises(NetworkRefused) as caught:
             env.invoke()
-        assert time.perf_counter() - began < 2
         assert env.module.attempts == [1]
         assert env.module.seen == [], "the retry handler has met the refusal"
         assert str(caught.value).splitlines()[:2] == [
@@ -659,7 +667,8 @@ class TestLibraries:
         ]
 
     def test_an_earlier_refusal_does_not_replace_another_exception(self, environment):
-        env = environment("""
+        env = environment(
+            """
             import boto3, botocore.exceptions
             from botocore.config import Config
             config = Config(retries={"max_attempts": 0}, connect_timeout=1)
@@ -670,7 +679,9 @@ class TestLibraries:
                     try: client("http://127.0.0.1:1").list_tables()
                     except Exception as second:
                         return [type(first).__name__, type(second).__name__]
-        """)
+        """,
+            timeout=60,
+        )
         assert env.invoke().payload == ["NetworkRefused", "EndpointConnectionError"]
 
     def test_the_credentials_of_the_instance_metadata_are_refused_at_once(self, environment):
@@ -685,12 +696,15 @@ class TestLibraries:
         assert len(refusals(env)) == 1
 
     def test_a_client_without_credentials_of_its_own_asks_nobody(self, environment):
-        env = environment("""
+        env = environment(
+            """
             import os, boto3
             for name in [n for n in os.environ if n.startswith("AWS_") and "REGION" not in n]:
                 del os.environ[name]
             def handler(event, context): boto3.client("s3").list_buckets()
-        """)
+        """,
+            timeout=60,
+        )
         with pytest.raises(NetworkRefused, match="169.254.169.254"):
             env.invoke()
 
@@ -730,6 +744,7 @@ class TestLibraries:
                 except KeyError as answered: return answered.args
         """,
             network="strict",
+            timeout=60,  # boto3 makes clients for seconds on a busy machine
         )
         assert env.invoke().payload == ["answered"]
         assert refusals(env) == []
@@ -862,8 +877,8 @@ class TestVerdicts:
             [
                 "function code swallowed this refusal of the network:",
                 "  connect to 198.51.100.7:443 (in invoke 0, at app.py:4), 3 times",
-                "Answer it with a mock: lambda_http for requests, moto for boto3; or let it "
-                "through:",
+                "Answer it with a mock (lambda_http for requests, moto for boto3, respx for httpx)"
+                "; or let it through:",
                 "lambda_lifecycle_network_allow = 198.51.100.7",
             ]
         ]

@@ -186,6 +186,7 @@ def test_missing_requests_are_no_matter_unless_asked_for(suite):
         ]
     )
     result.stdout.no_fnmatch_line("*in stop*")
+    result.stdout.no_fnmatch_line("*traceback entries are hidden*")
 
 
 def test_a_failed_test_gets_no_second_error_for_missing_requests(suite):

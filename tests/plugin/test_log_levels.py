@@ -16,6 +16,7 @@ FUNCTION = """
 
 CONFTEST = """
     import logging, pytest
+    SET_LEVEL = logging.Logger.setLevel
     @pytest.fixture
     def env(lambda_lifecycle): return lambda_lifecycle("app.handler")
     @pytest.fixture(scope="session")
@@ -27,7 +28,7 @@ CONFTEST = """
         assert before == (logging.root.level, logging.getLogger("named").level)
     def pytest_runtest_logfinish():
         levels = logging.root.level, logging.getLogger("named").level
-        watched = logging.Logger.setLevel.__module__ != "logging"
+        watched = logging.Logger.setLevel is not SET_LEVEL
         if levels != (30, 0) or watched: print("LEAK", *levels)
 """
 

@@ -34,7 +34,7 @@ def test_block_is_the_default_and_warns_of_a_swallowed_refusal(pytester):
                 assert lambda_lifecycle("app.handler").invoke().payload == "NetworkRefused"
         """,
     )
-    result = pytester.runpytest("-W", "default")
+    result = pytester.runpytest_subprocess("-W", "default")
     result.assert_outcomes(passed=1, warnings=1)
     result.stdout.fnmatch_lines(
         [
@@ -58,7 +58,7 @@ def test_a_marker_wins_over_the_ini_file_and_strict_fails_the_test(pytester):
                 lambda_lifecycle("app.handler").invoke()
         """,
     )
-    result = pytester.runpytest("-W", "default")
+    result = pytester.runpytest_subprocess("-W", "default")
     result.assert_outcomes(failed=1, passed=1, warnings=1)
     result.stdout.fnmatch_lines(["*network refused: connect to 198.51.100.7:443, at app.py:4"])
 
@@ -75,7 +75,7 @@ def test_an_uncaught_refusal_fails_the_test_at_its_line_with_the_ways_out(pytest
                 lambda_lifecycle("app.handler").invoke()
         """,
     )
-    result = pytester.runpytest()
+    result = pytester.runpytest_subprocess()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
@@ -122,7 +122,7 @@ def test_the_tests_own_connections_and_those_of_fixtures_and_plugins_are_untouch
                 env.invoke()
         """,
     )
-    pytester.runpytest("-W", "error").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("order", ["lambda_lifecycle, socket_disabled", "socket_disabled"])

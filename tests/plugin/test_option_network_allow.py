@@ -46,7 +46,7 @@ def test_text_in_the_place_of_a_list_is_refused(pytester):
                 lambda_lifecycle("app.handler", network_allow="api.example.com")
         """,
     )
-    result = pytester.runpytest()
+    result = pytester.runpytest_subprocess()
     result.stdout.fnmatch_lines(["*In a list: network_allow=[[]'api.example.com'[]]*"])
 
 
@@ -75,4 +75,4 @@ def test_a_marker_opens_the_network_for_one_host(pytester):
                     env.invoke("example.com")
         """,
     )
-    pytester.runpytest("-W", "error").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)

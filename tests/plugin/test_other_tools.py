@@ -178,7 +178,9 @@ def test_assert_logs(pytester):
                 def test_of_the_root(self):
                     with self.assertLogs(level="INFO") as logs:
                         self.env.invoke()
-                    assert logs.output == ["INFO:noisy:info", "WARNING:noisy:warning"]
+                    assert logs.output == [
+                        "INFO:noisy:info", "WARNING:noisy:warning", "INFO:other:other"
+                    ]
 
                 def test_none(self):
                     with pytest.raises(AssertionError, match="noisy:info"):

@@ -57,6 +57,7 @@ class TestSection:
                 "  module level",
                 "  got 1",
                 "  REPORT RequestId: *Init Duration: *",
+                "repeat the random numbers: --lambda-lifecycle-seed=*",
             ]
         )
 

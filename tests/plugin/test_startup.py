@@ -68,6 +68,7 @@ def test_options_load_the_settings_only(pytester):
         "function.kinds",
         "function.path_kinds",
         "function.reserved",
+        "function.setting_types",
         "function.settings",
     }
     assert ours - OURS == {f"pytest_lambda_lifecycle.{name}" for name in settings}

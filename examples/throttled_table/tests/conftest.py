@@ -16,4 +16,5 @@ def stock_table():
 
 @pytest.fixture(scope="session")
 def lambda_lifecycle_config():
-    return {"environment": {"TABLE": "stock"}}
+    # Two or three back-offs of boto3 may take longer than the 3 s that a function has by default.
+    return {"environment": {"TABLE": "stock"}, "timeout": 30}

@@ -1,4 +1,4 @@
-"""Snippets of the project's README and of `docs/calls.md`, word for word."""
+"""A snippet of `docs/calls.md`, word for word."""
 
 import pytest
 

@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
+    "aiobotocore.client": ("AioBaseClient",),
+    "aiobotocore.endpoint": ("AioEndpoint",),
     "aiohttp.client": ("ClientSession",),
     "aiohttp.connector": ("BaseConnector",),
     "awslambdaric.lambda_runtime_client": ("LambdaRuntimeClient",),
@@ -46,6 +48,8 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "datetime": (),
     "hashlib": (),
     "http.client": None,
+    "httpx": (),
+    "httpx._api": (),
     "httpx._client": ("AsyncClient", "Client"),
     "httpx._transports.default": ("AsyncHTTPTransport", "HTTPTransport"),
     "json": None,
@@ -75,7 +79,11 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
 
 None stands for all classes of a module.
 """
-_CLASSES_ONLY: Final = frozenset(name for name, classes in WATCHED.items() if classes)
+_CLASSES_ONLY: Final = frozenset(
+    name
+    for name, classes in WATCHED.items()
+    if classes and not name.startswith("aiobotocore.")  # aws-xray-sdk sets a flag there
+)
 """Client libraries of which only the listed classes are compared: nobody patches their modules."""
 _CHANGING: Final = frozenset(
     {

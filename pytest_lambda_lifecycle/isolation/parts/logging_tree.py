@@ -2,174 +2,171 @@
 
 Loggers are global objects that everybody keeps, so they cannot be exchanged as modules are; their
 contents are.  A snapshot of the tree is taken on entering and restored on leaving, and the same is
-done the other way round for the tree of the environment.  Handlers of pytest and of ``assertLogs``
-stay on the root logger, so that `caplog` and the sections of a report have the function's records.
+done the other way round for the tree of the environment.
 
-A snapshot alone goes wrong where a test tool changes a logger between phases, and restores it when
-it likes.  `caplog.set_level` has to act on the function at once, but belongs to the test: without
-further care the level would be saved with the environment, and the outside would not get it.  If
-`caplog` then restores the level that it has found, a level of the function, after the environment
-has left, the outside would keep that for the rest of the run.  `unittest.TestCase.assertLogs` gives
-a logger another list of handlers for a while, and puts the old list back, which may be the list of
-outside, in the middle of the environment's life.  So `Logger.setLevel` and `Logger.removeHandler`
-are watched while an environment is entered; a call between phases is a call of the test.
+A snapshot alone goes wrong where a test tool changes a logger, and restores it when it likes.  A
+level that a test has set has to act on the function, but belongs to the test: see
+`isolation/log_levels.py`.  Handlers of a test tool have to hear the function, which must not find
+them: see `isolation/log_listeners.py`.  So the methods of `logging.Logger` that set levels and
+handlers are watched while an environment is entered; a call between phases is a call of the test.
+
+`logging.config` closes all handlers that exist in the process before it sets up its own.  Where
+function code uses it, those of the test (pytest's ``--log-file``) must stay open.  So the module's
+list of handlers is exchanged as well.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.isolation.part import Part
+from pytest_lambda_lifecycle.isolation.log_levels import LevelsOfTest
+from pytest_lambda_lifecycle.isolation.log_listeners import Listeners, is_of_test, stand_in
+from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
-from pytest_lambda_lifecycle.isolation.stage import stage
 
-__all__ = ["LoggingTree", "sweep"]
+__all__ = ["LoggingTree"]
 
-_FOUND: dict[logging.Logger, tuple[int, int]] = {}
-"""Loggers whose level a test has set inside: the level outside, and the level of the function.
-
-The test has found the level of the function, and may restore that later.
-"""
 _LOGGER_ATTRIBUTES: Final = logging.Logger("any").__dict__.keys() | {"parent", "manager"}
+_LOGGING: Final[Any] = logging
+_KNOWN_HANDLERS: Final[list[Any]] = _LOGGING._handlerList
+"""Weak references to all handlers; `logging.shutdown` has this list as a default argument."""
+_NAMED_HANDLERS: Final[Any] = _LOGGING._handlers
+"""The handlers that have a name."""
+_getframe: Final = sys._getframe
 
 
-class LoggingTree(Part):
+class LoggingTree(PhasePart):
     """The loggers that function code makes, and its changes to those that exist."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, runs_function_code: Callable[[], bool], held: Callable[[str, str], None]
+    ) -> None:
+        """``held`` is called where a level of the test holds in Init in the place of Lambda's."""
         self._own: _TreeSnapshot | None = None
-        self._levels = _TestLevels()
+        self._runs_function_code = runs_function_code
+        self._listeners = Listeners(runs_function_code)
+        self.levels = LevelsOfTest(held)
 
     def enter(self) -> Undo:
         outside = _TreeSnapshot()
-        levels = self._levels
-        given = levels.still_given()
-        handlers = _TestHandlers()
-        tests_handlers = list(filter(_is_of_test, logging.root.handlers))
-        handlers.capture(logging.root)
+        listeners, levels = self._listeners, self.levels
+        captured = listeners.collect(outside.handlers())
+        new_process = self._own is None
         if self._own is None:
-            _begin_process(handlers)
-            own_handlers: list[logging.Handler] = []
+            _begin_process()
         else:
             self._own.restore()
-            own_handlers = [one for one in logging.root.handlers if not _is_of_test(one)]
-        logging.root.handlers[:] = own_handlers + tests_handlers
-        levels.give(given)
+        listeners.hide(new_process=new_process)
+        levels.give(captured, new_process=new_process)
         cls = logging.Logger
         unwatch = patch_attributes(
-            (cls, "setLevel", levels.watch(handlers.watch_level(cls.setLevel))),
-            (cls, "removeHandler", handlers.watch_removal(cls.removeHandler)),
+            (cls, "callHandlers", stand_in(cls.callHandlers)),
+            (cls, "setLevel", self._watched_level(cls.setLevel)),
+            (cls, "addHandler", self._watched(cls.addHandler, self._add)),
+            (cls, "removeHandler", self._watched(cls.removeHandler, self._remove)),
         )
+        Listeners.entered = listeners
 
         def leave() -> None:
+            Listeners.entered = None
             unwatch()
-            levels.take_out()
+            listeners.begin_phase()
+            given = levels.take_out()
             self._own = _TreeSnapshot()
             outside.restore()
-            handlers.restore()
-            levels.put_in()
+            listeners.restore()
+            levels.put_in(given)
 
         return leave
 
+    def begin_phase(self) -> None:
+        self._listeners.begin_phase()
+
+    def end_phase(self) -> None:
+        self._listeners.end_phase()
+
     def discard(self) -> None:
         self._own = None
-        self._levels = _TestLevels()
+
+    # -- calls of the test -------------------------------------------------------------------------
+
+    def _watched_level(
+        self, original: Callable[[logging.Logger, Any], None]
+    ) -> Callable[[logging.Logger, Any], None]:
+        """Return a stand-in for `logging.Logger.setLevel`."""
+        runs_function_code, listeners, levels = (
+            self._runs_function_code,
+            self._listeners,
+            self.levels,
+        )
+
+        def setLevel(self: logging.Logger, level: int | str) -> None:
+            before = self.level
+            original(self, level)
+            if runs_function_code():
+                levels.set_by_function(self)
+            else:
+                levels.set_by_test(self, before, restores=listeners.level_set(self, _getframe(1)))
+
+        return setLevel
+
+    def _watched(
+        self,
+        original: Callable[[logging.Logger, logging.Handler], None],
+        note: Callable[[logging.Logger, logging.Handler], bool],
+    ) -> Callable[[logging.Logger, logging.Handler], None]:
+        """Return a stand-in for a method that adds or removes a handler."""
+        runs_function_code = self._runs_function_code
+
+        def watched(self: logging.Logger, hdlr: logging.Handler) -> None:
+            if runs_function_code() or not note(self, hdlr):
+                original(self, hdlr)
+
+        return watched
+
+    def _add(self, logger: logging.Logger, handler: logging.Handler) -> bool:
+        """Say whether a handler is one of a test tool, which function code must not find."""
+        if not is_of_test(handler):
+            return False
+        self._listeners.add(logger, handler)
+        return True
+
+    def _remove(self, logger: logging.Logger, handler: logging.Handler) -> bool:
+        self._listeners.remove(logger, handler)
+        return False
 
 
-def _begin_process(handlers: _TestHandlers) -> None:
+def _begin_process() -> None:
     """Give loggers the state of a fresh process, unless they are a shared library's own.
 
     The test's copy of the function may have set them up at its import: Powertools would find its
     mark on the logger, and not set it up again.  A shared library is not imported again, so its
-    settings of its own loggers have to stay.
+    settings of its own loggers have to stay.  Levels stay as well: a function sets those of its
+    loggers again, and any other is one that the suite has set.
     """
-    logging.root.setLevel(logging.WARNING)
-    logging.root.filters[:] = []
+    root = logging.root
+    root.handlers = []
+    root.setLevel(logging.WARNING)
+    root.filters[:] = []
     logging.disable(logging.NOTSET)
+    last_resort = logging.lastResort
+    _KNOWN_HANDLERS[:] = [one for one in _KNOWN_HANDLERS if one() is last_resort]
+    if _NAMED_HANDLERS:
+        _NAMED_HANDLERS.clear()
     for name, logger in logging.Logger.manager.loggerDict.items():
-        if not isinstance(logger, logging.Logger) or handlers.capture(logger):
-            continue
-        if name.partition(".")[0] not in sys.modules:
+        if isinstance(logger, logging.Logger) and name.partition(".")[0] not in sys.modules:
             # pytest 9 puts its handlers on loggers that do not propagate.  This logger propagates
             # again, to those on the root logger.
             kept = [one for one in logger.handlers if type(one) is logging.NullHandler]
             for extra in logger.__dict__.keys() - _LOGGER_ATTRIBUTES:
                 del logger.__dict__[extra]
-            logger.setLevel(logging.NOTSET)
             logger.propagate = True
             logger.disabled = False
             logger.handlers[:] = kept
             logger.filters[:] = []
-
-
-def _is_of_test(handler: logging.Handler) -> bool:
-    """Say whether a handler belongs to a test tool: to pytest or to ``assertLogs``."""
-    return type(handler).__module__.startswith(("_pytest.", "unittest."))
-
-
-class _TestHandlers:
-    """Handlers that a tool had put on loggers before the environment entered, and takes off inside.
-
-    While the tool is at work, function code has its list of handlers as well.  The list that it
-    puts back is the list of outside, and not that of the function.
-    """
-
-    def __init__(self) -> None:
-        self._captured: dict[logging.Logger, list[logging.Handler]] = {}
-        self._ended: dict[logging.Logger, tuple[list[logging.Handler], bool, int]] = {}
-        self._removed: list[tuple[logging.Logger, logging.Handler]] = []
-
-    def capture(self, logger: logging.Logger) -> bool:
-        """Say whether ``assertLogs`` has taken over the handlers of a logger, and remember it."""
-        if not any(type(one).__module__.startswith("unittest.") for one in logger.handlers):
-            return False
-        self._captured[logger] = logger.handlers
-        return True
-
-    def watch_level(
-        self, original: Callable[[logging.Logger, Any], None]
-    ) -> Callable[[logging.Logger, Any], None]:
-        """Return a stand-in for `logging.Logger.setLevel`, which is the last call of the tool."""
-
-        def setLevel(logger: logging.Logger, level: int | str) -> None:
-            original(logger, level)
-            functions = captured.get(logger)
-            if functions is None or logger.handlers is functions or stage.on_phase_thread():
-                return
-            del captured[logger]
-            ended[logger] = (logger.handlers, logger.propagate, logger.level)
-            own = [one for one in functions if not _is_of_test(one)]
-            logger.handlers = [*own, *filter(_is_of_test, logger.handlers)]
-
-        captured = self._captured
-        ended = self._ended
-        return setLevel
-
-    def watch_removal(
-        self, original: Callable[[logging.Logger, logging.Handler], None]
-    ) -> Callable[[logging.Logger, logging.Handler], None]:
-        """Return a stand-in for `logging.Logger.removeHandler`."""
-
-        def removeHandler(self: logging.Logger, hdlr: logging.Handler) -> None:
-            original(self, hdlr)
-            if not stage.on_phase_thread():
-                removed.append((self, hdlr))
-
-        removed = self._removed
-        return removeHandler
-
-    def restore(self) -> None:
-        """Give the loggers, as they are outside, the changes of the test."""
-        for logger, (handlers, propagate, level) in self._ended.items():
-            logger.handlers = handlers
-            logger.propagate = propagate
-            logger.level = level
-        for logger, handler in self._removed:
-            if handler in logger.handlers:
-                logger.handlers.remove(handler)
 
 
 class _TreeSnapshot:
@@ -198,9 +195,15 @@ class _TreeSnapshot:
         ]
         self._disable = manager.disable
         self._module = {name: logging.__dict__.get(name) for name in self._MODULE_VALUES}
+        self._known = [ref for ref in _KNOWN_HANDLERS if ref() is not None]
+        self._named = dict(_NAMED_HANDLERS) if _NAMED_HANDLERS else {}
         self._level_to_name = dict(logging._levelToName)
         self._name_to_level = dict(logging._nameToLevel)
         self._converter: Any = vars(logging.Formatter)["converter"]
+
+    def handlers(self) -> Iterator[tuple[logging.Logger, tuple[logging.Handler, ...]]]:
+        """Return the loggers that have handlers, with these."""
+        return ((one, handlers) for one, _, handlers, _ in self._loggers if handlers)
 
     def restore(self) -> None:
         manager = logging.Logger.manager
@@ -214,6 +217,9 @@ class _TreeSnapshot:
         for current, saved in self._placeholders:
             _replace_contents(current, saved)
         logging.__dict__.update(self._module)
+        _KNOWN_HANDLERS[:] = self._known
+        if self._named or _NAMED_HANDLERS:
+            _replace_contents(_NAMED_HANDLERS, self._named)
         _replace_contents(logging._levelToName, self._level_to_name)
         _replace_contents(logging._nameToLevel, self._name_to_level)
         logging.Formatter.converter = self._converter
@@ -224,85 +230,3 @@ class _TreeSnapshot:
 def _replace_contents(mapping: dict[Any, Any], contents: dict[Any, Any]) -> None:
     mapping.clear()
     mapping.update(contents)
-
-
-class _TestLevels:
-    """Levels that a test sets between phases: they act at once, and belong to the test.
-
-    A tool that had begun before the environment entered may also restore a level that the function
-    has anyway: then nothing changes inside, but outside.
-    """
-
-    def __init__(self) -> None:
-        self._functions: dict[logging.Logger, int] = {}
-        """The levels of the function for those loggers that have a level of the test."""
-        self._restored: dict[logging.Logger, int] = {}
-        """Levels that a tool has restored where the function has the same."""
-        self._given: dict[logging.Logger, int] = {}
-        """The levels that loggers have got outside when the environment left."""
-
-    def watch(
-        self, original: Callable[[logging.Logger, Any], None]
-    ) -> Callable[[logging.Logger, Any], None]:
-        """Return a stand-in for `logging.Logger.setLevel`."""
-
-        def setLevel(self: logging.Logger, level: int | str) -> None:
-            before = self.level
-            original(self, level)
-            if stage.on_phase_thread():
-                return
-            if self.level != before or self in functions:
-                functions.setdefault(self, before)
-            else:
-                restored[self] = before
-
-        functions = self._functions
-        restored = self._restored
-        return setLevel
-
-    def still_given(self) -> dict[logging.Logger, int]:
-        """Return the levels that the test had set inside, and that loggers still have outside."""
-        return {
-            logger: level
-            for logger, level in self._given.items()
-            if logger in _FOUND and logger.level == level
-        }
-
-    def give(self, levels: dict[logging.Logger, int]) -> None:
-        """Let these levels act inside again."""
-        self._functions.clear()
-        self._restored.clear()
-        for logger, level in levels.items():
-            self._functions[logger] = logger.level
-            logger.setLevel(level)
-
-    def take_out(self) -> None:
-        """Give the loggers the levels of the function, and note those of the test."""
-        self._given = dict(self._restored)
-        for logger, functions in self._functions.items():
-            if logger.level != functions:
-                self._given[logger] = logger.level
-                logger.level = functions
-            elif logger in _FOUND:  # the test has restored the level that it had found
-                self._given[logger] = _FOUND[logger][0]
-
-    def put_in(self) -> None:
-        """Give the loggers that exist outside the test's levels."""
-        for logger, level in self._given.items():
-            existing = logging.Logger.manager.loggerDict.get(logger.name)
-            if logger is logging.root or existing is logger:
-                if logger in self._functions:
-                    _FOUND.setdefault(logger, (logger.level, self._functions[logger]))
-                logger.setLevel(level)
-
-
-def sweep() -> None:
-    """Undo levels that a tool has restored after the environments had left.
-
-    `caplog` restores the level that it has found, a level of the function.  Call this when a test
-    has ended and no environment is entered.
-    """
-    for logger, (outside, functions) in _FOUND.items():
-        if logger.level == functions:
-            logger.setLevel(outside)
-    _FOUND.clear()

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.alarm import Alarm
+from pytest_lambda_lifecycle.isolation.held_signals import NUMBERS, get_handler, set_handler
 from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.stage import stage
@@ -37,9 +38,7 @@ _STAND_INS: Final = f"{__name__.rpartition('.')[0]}.exits"
 _SOON: Final = 0.01
 """Seconds of CPU time after which a timer that has rung between phases rings again."""
 _interrupt_main: Final[Any] = _thread.interrupt_main
-_NUMBERS: Final = tuple(
-    int(number) for number in signal.Signals if number != getattr(signal, "SIGALRM", None)
-)
+_OTHERS: Final = tuple(number for number in NUMBERS if number != _ALARM)
 _PENDING: Final[list[Undo]] = []
 """Restores signal handlers on the main thread, for environments that left on another thread.
 
@@ -93,13 +92,13 @@ class Signals(Part):
         while _PENDING:
             _PENDING.pop()()
         self._outside = {}
-        stage.hold = any(map(_may_raise, map(_fast.getsignal, _NUMBERS))) or callable(
+        stage.hold = any(map(_may_raise, map(get_handler, _OTHERS))) or callable(
             self._alarm.get_handler()
         )
-        if _fast.getsignal(_fast.SIGINT) is signal.default_int_handler:
-            _fast.signal(_fast.SIGINT, self._on_interrupt)
+        if get_handler(_fast.SIGINT) is signal.default_int_handler:
+            set_handler(_fast.SIGINT, self._on_interrupt)
         for number, handler in self._own.items():
-            self._outside[number] = self._real["signal"](number, handler)
+            self._outside[number] = set_handler(number, handler)
         watched = ((signal, name, getattr(self, f"_watched_{name}")) for name in self._real)
         unwatch = patch_attributes(
             *watched,
@@ -112,7 +111,7 @@ class Signals(Part):
             stage.hold = False
             self._own_timers = self._stop_timers()
             unwatch()
-            self._own = {number: self._real["getsignal"](number) for number in self._outside}
+            self._own = {number: get_handler(number) for number in self._outside}
             if _on_main_thread():
                 self._restore()
             else:
@@ -156,7 +155,7 @@ class Signals(Part):
     def functions_own(self, number: int) -> Any:  # noqa: ANN401  # signal.getsignal's type
         """Return the handler that function code has installed for a signal, by default SIG_DFL."""
         if number in self._outside:
-            return _unwrapped(self._real["getsignal"](number))
+            return _unwrapped(get_handler(number))
         return _unwrapped(self._own.get(number, signal.SIG_DFL))
 
     def apart(self) -> Undo:
@@ -165,15 +164,15 @@ class Signals(Part):
         The returned call ends that turn, and forgets the handlers and timers of that process.
         """
         timers = self._stop_timers()
-        own = {number: self._real["getsignal"](number) for number in self._outside}
+        own = {number: get_handler(number) for number in self._outside}
 
         def end() -> None:
             self._stop_timers()
             for number in self._outside.keys() - own.keys():
-                self._real["signal"](number, self._outside.pop(number))
+                set_handler(number, self._outside.pop(number))
             for number, handler in own.items():
-                if self._real["getsignal"](number) is not handler:
-                    self._real["signal"](number, handler)
+                if get_handler(number) is not handler:
+                    set_handler(number, handler)
             self._start_timers(timers)
 
         return end
@@ -181,10 +180,10 @@ class Signals(Part):
     def _restore(self) -> None:
         for number, handler in self._outside.items():
             if handler is not None:  # Python cannot restore one that C code had installed
-                self._real["signal"](number, handler)
+                set_handler(number, handler)
         self._outside = {}
-        if _fast.getsignal(_fast.SIGINT) == self._on_interrupt:
-            _fast.signal(_fast.SIGINT, signal.default_int_handler)
+        if get_handler(_fast.SIGINT) == self._on_interrupt:
+            set_handler(_fast.SIGINT, signal.default_int_handler)
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True
@@ -221,7 +220,7 @@ class Signals(Part):
             return self._alarm.set_handler(handler)
         if in_phase:
             handler = self._wrapped(signalnum, handler)
-        before = self._real["signal"](signalnum, handler)
+        before = set_handler(signalnum, handler)
         if in_phase:
             self._outside.setdefault(int(signalnum), before)
         return _unwrapped(before)
@@ -233,7 +232,7 @@ class Signals(Part):
             return _TimerHandler(handler, self._in_phase)
         if number != signal.SIGINT or handler == self._on_interrupt:
             return handler
-        now = self._real["getsignal"](number)
+        now = get_handler(number)
         ours = now == self._on_interrupt or isinstance(now, _InterruptHandler)
         if ours and (acts or handler == signal.SIG_IGN):
             return _InterruptHandler(handler, self._note_interrupt)
@@ -253,7 +252,7 @@ class Signals(Part):
         shared = signalnum == _ALARM and self._alarm.installed
         if shared:
             return self._alarm.get_handler()
-        return _unwrapped(self._real["getsignal"](signalnum))
+        return _unwrapped(get_handler(signalnum))
 
     def _watched_alarm(self, seconds: int) -> int:
         if not self._is_functions():
@@ -267,7 +266,7 @@ class Signals(Part):
         if not self._is_functions():
             return self._real["setitimer"](which, seconds, interval)
         number = _SIGNAL_OF.get(which)
-        if number is not None and self._real["getsignal"](number) == signal.SIG_DFL:
+        if number is not None and get_handler(number) == signal.SIG_DFL:
             if not _on_main_thread():
                 # The signal would end pytest, and no handler can be set on this thread.
                 return self._real["getitimer"](which)

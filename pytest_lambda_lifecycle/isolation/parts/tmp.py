@@ -53,6 +53,11 @@ class EphemeralStorage(PhasePart):
         self._tests_tempdir: str | None = None
 
     @property
+    def location(self) -> str:
+        """The path of the folder, whether or not there is one yet."""
+        return self._path
+
+    @property
     def path(self) -> Path:
         """The folder; there is none once this is closed."""
         if self._removal is None and not self._closed:

@@ -8,7 +8,6 @@ import gc
 import locale
 import operator
 import os
-import random
 import signal
 import socket
 import sys
@@ -19,7 +18,6 @@ from types import ModuleType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
-from pytest_lambda_lifecycle.isolation.held_signals import read_mask, write_mask
 
 __all__ = ["OUTSIDE", "TABLE", "Value"]
 
@@ -217,6 +215,8 @@ _disable_gc = gc.disable
 _freeze_gc = gc.freeze
 _unfreeze_gc = gc.unfreeze
 _set_wakeup_fd = signal.set_wakeup_fd
+_signal_mask: Final[Any] = getattr(signal, "pthread_sigmask", None)
+"""None on Windows."""
 
 
 def _read_umask() -> int:
@@ -252,6 +252,14 @@ def _read_wakeup_fd() -> int:
 def _write_wakeup_fd(descriptor: int) -> None:
     with contextlib.suppress(OSError, ValueError):  # somebody has closed it
         _set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+
+
+def _read_signal_mask() -> Any:  # noqa: ANN401  # a set of signals
+    return _signal_mask(signal.SIG_BLOCK, ())
+
+
+def _write_signal_mask(mask: Any) -> None:  # noqa: ANN401
+    _signal_mask(signal.SIG_SETMASK, mask)
 
 
 # -- the table -------------------------------------------------------------------------------------
@@ -290,7 +298,6 @@ TABLE: Final = (
         at_start=socket.getdefaulttimeout(),
     ),
     Value(_read_field_limit, _write_field_limit, at_start=_FIELD_LIMIT, same=operator.eq),
-    Value(random.getstate, random.setstate),
     _plain(_read_locale, _write_locale),
     Value(decimal.DefaultContext.copy, _write_default_context),
     _plain(sys.getswitchinterval, sys.setswitchinterval),
@@ -320,8 +327,8 @@ TABLE: Final = (
     Value(_read_stack_size, _stack_size, setters=((threading, "stack_size"),)),
     Value(_read_wakeup_fd, _write_wakeup_fd, setters=((signal, "set_wakeup_fd"),)),
     *(
-        [Value(read_mask, write_mask, setters=((signal, "pthread_sigmask"),))]
-        if hasattr(signal, "pthread_sigmask")  # Windows has none
+        [Value(_read_signal_mask, _write_signal_mask, setters=((signal, "pthread_sigmask"),))]
+        if _signal_mask is not None
         else []
     ),
 )

@@ -1,11 +1,10 @@
-"""Assertions about calls: what a phase reached, and in which order."""
+"""Assertions about calls: which hosts and services a phase reached, and in which order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeAlias
-from urllib.parse import urlsplit
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.lifecycle.call_events import (
@@ -16,8 +15,9 @@ from pytest_lambda_lifecycle.lifecycle.call_events import (
     NetworkRefusal,
 )
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
-from pytest_lambda_lifecycle.lifecycle.phases import Phase
+from pytest_lambda_lifecycle.lifecycle.phases import PHASE_NAMES, Phase
 from pytest_lambda_lifecycle.lifecycle.redaction import redacted_url
+from pytest_lambda_lifecycle.observation.calls.own_api import is_own_api
 from pytest_lambda_lifecycle.observation.calls.tally import by_phase, invoke_in_words
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ __all__ = ["assert_calls", "assert_no_network"]
 
 Reached: TypeAlias = Call | Connection | NetworkRefusal
 
-_PHASES: Final = ("init", "restore", "invoke", "shutdown")
-_OWN_HOSTS: Final = frozenset(("127.0.0.1", "localhost", "sandbox", "sandbox.localdomain"))
-"""The names under which function code reaches the APIs of its environment."""
 _CONTEXT: Final = 3
 """Equal calls that a difference shows around each change."""
 
@@ -41,7 +38,11 @@ def assert_no_network(
     __tracebackhide__ = True
     name = _in_words(phase, phases)
     events = _events(phase, timeline, phases, f"cannot say whether {name} reached out")
-    reached = [event for event in events if not _is_own(event, api)]
+    reached = [
+        event
+        for event in events
+        if not (isinstance(event, HttpCall) and is_own_api(event.url, api))
+    ]
     if reached:
         times = "once" if len(reached) == 1 else f"{len(reached)} times"
         raise AssertionError("\n".join([f"{name} reached out {times}", *by_phase(reached, phases)]))
@@ -95,9 +96,9 @@ def _example(phase: object) -> str:
 def _events(
     phase: str | Phase | None, timeline: Timeline, phases: Sequence[Phase], asked: str
 ) -> list[Reached]:
-    """Return what a phase reached, or all phases of one kind; refuse a phase that never ran."""
+    """Return the events of a phase, or of all phases of one kind; refuse a phase that never ran."""
     __tracebackhide__ = True
-    ran = sorted({past.name for past in phases}, key=_PHASES.index)
+    ran = sorted({past.name for past in phases}, key=PHASE_NAMES.index)
     so_far = f"the phases so far are {', '.join(ran)}" if ran else "no phase has run"
     if isinstance(phase, Phase):
         if not any(past is phase for past in phases):
@@ -110,32 +111,14 @@ def _events(
         if not ran:
             raise LifecycleError(f"{asked}: {so_far}; invoke first", code="LLC304")
         return reached
-    if phase not in _PHASES:
-        known = ", ".join(map(repr, _PHASES))
+    if phase not in PHASE_NAMES:
+        known = ", ".join(map(repr, PHASE_NAMES))
         raise LifecycleError(
             f"{asked}: there is no phase {phase!r}; the phases are {known}", code="LLC304"
         )
     if phase not in ran:
         raise LifecycleError(f"{asked}: there was no {phase}; {so_far}", code="LLC304")
     return [event for event in reached if event.phase == phase]
-
-
-# -- the environment's own APIs --------------------------------------------------------------------
-
-
-def _is_own(event: Reached, api: str) -> bool:
-    """Say whether a request of function code went to an API of its own environment.
-
-    A runtime, an extension or a metrics library asks those about the function itself.
-    """
-    if not isinstance(event, HttpCall):
-        return False
-    try:
-        parts = urlsplit(event.url)
-        port = parts.port
-    except ValueError:  # function code may ask for anything
-        return False
-    return str(port) == api.rpartition(":")[2] and (parts.hostname or "") in _OWN_HOSTS
 
 
 # -- the difference --------------------------------------------------------------------------------

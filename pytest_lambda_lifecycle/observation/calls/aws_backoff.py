@@ -1,8 +1,8 @@
 """A hook of botocore's retry mode ``adaptive``, which in virtual time would wait for ever.
 
 Its token bucket waits at a condition variable until the clock says that enough tokens have come,
-and the virtual clock stands still meanwhile.  (The pauses between attempts are `time.sleep`, which
-is virtual as it is.)  So the time that a call has to wait passes before it would begin to wait.
+while the virtual clock stands still.  (The pauses between attempts are `time.sleep`, which is
+virtual as it is.)  So the time that a call has to wait passes before it would begin to wait.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A resource makes a client, a client of boto3 makes one of botocore, and the first `boto3.client`
 makes a session.  One entry is made for the outermost call: while it runs, the inner ones are part
-of it (`_MAKING`).  What a client library makes on its own account (a client of STS that fetches
-credentials, the client of an aioboto3 resource that is entered) is no entry either.
+of it (`_MAKING`).  A client that a library makes on its own account (one of STS that fetches
+credentials, that of an aioboto3 resource that is entered) is not listed either.
 """
 
 from __future__ import annotations

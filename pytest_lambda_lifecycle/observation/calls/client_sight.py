@@ -69,7 +69,7 @@ class ClientSight(PhasePart):
         return self._unseen(target, self._hidden_in_test)
 
     def forget_test(self) -> None:
-        """Forget what the phases of the present test found."""
+        """Forget the mocks that were found in phases of the present test."""
         self._hidden_in_test = {}
 
     def _unseen(self, target: str, hidden: dict[str, str]) -> str:

@@ -49,6 +49,12 @@ def speaks_query(service_model: Any) -> bool:  # noqa: ANN401
     return "awsQueryCompatible" in service_model.metadata
 
 
+def _is_of_server(shape: Any) -> bool:  # noqa: ANN401
+    """Say whether the model has the service at fault; `Shape.metadata` leaves that trait out."""
+    traits = getattr(shape, "_shape_model", None) or shape.metadata
+    return bool(traits.get("fault"))
+
+
 def known_error(operation_model: Any, code: str) -> KnownError | None:  # noqa: ANN401
     """Return an error of an operation by its code or name; None if nothing documents it."""
     model = operation_model.service_model
@@ -62,7 +68,7 @@ def known_error(operation_model: Any, code: str) -> KnownError | None:  # noqa: 
         wire_code = query_code(model.service_name, shape.name, shape.error_code)
         if code in (shape.name, wire_code):
             status = shape.metadata.get("error", {}).get("httpStatusCode") or status_of(shape.name)
-            by_trait = 500 if shape.metadata.get("fault") else 400
+            by_trait = 500 if _is_of_server(shape) else 400
             return KnownError(shape.name, wire_code, status or by_trait, shape)
     documented = status_of(code)
     return None if documented is None else KnownError(code, code, documented, None)

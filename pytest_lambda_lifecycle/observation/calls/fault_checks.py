@@ -6,10 +6,10 @@ import difflib
 import functools
 import importlib
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeGuard
+from typing import Any, TypeGuard
 
 from pytest_lambda_lifecycle.errors import LifecycleError, caller
-from pytest_lambda_lifecycle.lifecycle.moments import microseconds
+from pytest_lambda_lifecycle.lifecycle.phases import PHASE_NAMES
 from pytest_lambda_lifecycle.observation.calls.fault_answers import (
     known_error,
     protocol_of,
@@ -17,10 +17,13 @@ from pytest_lambda_lifecycle.observation.calls.fault_answers import (
 )
 from pytest_lambda_lifecycle.observation.calls.fault_codes import documented_statuses
 from pytest_lambda_lifecycle.observation.calls.faults import RESET, TIMEOUT, Fault
+from pytest_lambda_lifecycle.observation.calls.response_latency import (
+    LATENCY_IN_WORDS,
+    is_latency,
+    latency_us,
+)
 
 __all__ = ["make_fault"]
-
-_PHASES: Final = ("init", "restore", "invoke", "shutdown")
 
 
 def make_fault(
@@ -40,8 +43,9 @@ def make_fault(
     """
     __tracebackhide__ = True
     asked = f"cannot declare the fault {error!r} of {operation!r}"
-    _check_values(asked, times=times, phase=phase, status=status, message=message)
-    latency_us = microseconds(latency_ms, f"{asked}: latency_ms:") // 1000
+    _check_values(
+        asked, times=times, phase=phase, latency_ms=latency_ms, status=status, message=message
+    )
     service, name = _operation(asked, operation)
     _check_error(asked, _model(service).operation_model(name), error, status, message)
     return Fault(
@@ -50,7 +54,7 @@ def make_fault(
         error,
         times=times,
         phase=phase,
-        latency_us=latency_us,
+        latency_us=latency_us(latency_ms),
         status=status,
         message=message,
         spend=spend,
@@ -59,14 +63,22 @@ def make_fault(
 
 
 def _check_values(
-    asked: str, *, times: object, phase: object, status: object, message: object
+    asked: str,
+    *,
+    times: object,
+    phase: object,
+    latency_ms: object,
+    status: object,
+    message: object,
 ) -> None:
     __tracebackhide__ = True
     if times is not None and not (_is_whole(times) and times >= 1):
         _refuse_value(asked, f"times={times!r}", "a whole number from 1, or None: every attempt")
-    if phase is not None and phase not in _PHASES:
-        known = ", ".join(map(repr, _PHASES))
+    if phase is not None and phase not in PHASE_NAMES:
+        known = ", ".join(map(repr, PHASE_NAMES))
         _refuse_value(asked, f"phase={phase!r}", f"one of {known}, or None: every phase")
+    if not is_latency(latency_ms):
+        _refuse_value(asked, f"latency_ms={latency_ms!r}", LATENCY_IN_WORDS)
     if status is not None and not (_is_whole(status) and 400 <= status <= 599):
         _refuse_value(asked, f"status={status!r}", "an HTTP status from 400 to 599")
     if message is not None and not isinstance(message, str):
@@ -163,13 +175,13 @@ def _check_error(
     __tracebackhide__ = True
     if _is_whole(error):
         if not 400 <= error <= 599:
-            _refuse_value(asked, f"{error!r}", "an HTTP status from 400 to 599")
+            _refuse_value(asked, f"error={error!r}", "an HTTP status from 400 to 599")
         if status is not None:
             _refuse_value(asked, f"status={status!r} beside a status", "left out")
         return
     if not isinstance(error, str) or not error:
         wanted = "an error code, an HTTP status, 'reset' or 'timeout'"
-        _refuse_value(asked, f"{error!r}", wanted)
+        _refuse_value(asked, f"error={error!r}", wanted)
         return
     if error in (RESET, TIMEOUT):
         if status is not None or message is not None:
@@ -193,8 +205,11 @@ def _refuse_code(asked: str, operation: Any, error: str) -> None:  # noqa: ANN40
         if elsewhere
         else "there is no such error"
     )
+    meant = _meant(near) if near != error else ""
+    if error.isdecimal() and len(error) == 3:  # HeadObject: botocore's code is the status as text
+        meant = f"; did you mean the status {error}, a number?"
     raise LifecycleError(
-        f"{asked}: {why}{_meant(near) if near != error else ''}",
+        f"{asked}: {why}{meant}",
         f"Errors of the operation: {', '.join(sorted(modelled)) or 'none in its model'}.",
         *([] if near else [f"Errors of every operation: {', '.join(sorted(documented))}."]),
         "Any other code takes status=, the HTTP status that comes with it.",

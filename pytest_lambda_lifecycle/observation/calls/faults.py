@@ -17,6 +17,19 @@ TIMEOUT: Final = "timeout"
 class Fault:
     """An error that attempts at one AWS operation meet (`ExecutionEnvironment.fault`)."""
 
+    operation: str
+    """The operation: ``"dynamodb.PutItem"``."""
+    error: str | int
+    """The error code, an HTTP status, ``"reset"`` or ``"timeout"``."""
+    times: int | None
+    """The number of attempts that meet it; None: all of them."""
+    phase: str | None
+    """The phase in which it applies; None: every phase."""
+    count: int
+    """The number of attempts that have met it so far."""
+    where: str
+    """The line that declared it, as ``"tests/test_stock.py:12"``."""
+
     def __init__(
         self,
         service: str,
@@ -32,17 +45,11 @@ class Fault:
         where: str,
     ) -> None:
         self.operation = f"{service}.{name}"
-        """``"dynamodb.PutItem"``."""
         self.error = error
-        """The error code, an HTTP status, ``"reset"`` or ``"timeout"``."""
         self.times = times
-        """How many attempts it meets; None: all of them."""
         self.phase = phase
-        """The phase in which it applies; None: every phase."""
         self.count = 0
-        """How many attempts it has met so far."""
         self.where = where
-        """The line that declared it."""
         self._key = service, name
         self._latency_us = latency_us
         self._status = status
@@ -52,7 +59,7 @@ class Fault:
         self._lock = threading.Lock()
 
     def remove(self) -> None:
-        """Take it away: no further attempt meets it."""
+        """Remove the fault: no further attempt meets it."""
         self._removed = True
 
     def __repr__(self) -> str:

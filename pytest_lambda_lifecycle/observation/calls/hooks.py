@@ -3,7 +3,7 @@
 Mocks (responses, moto, respx, a `mock.patch` of the test) replace the same attributes, and begin
 and end when they like.  So a hook is looked at before each phase.  If the test has put something on
 top of the wrapper in the meantime, the wrapper goes on top again, with the mock beneath it.  If a
-mock has ended and restored a wrapper of ours, that wrapper is taken as it is.  A change that
+mock has ended and restored one of these wrappers, that wrapper is taken as it is.  A change that
 function code makes in a phase (an instrumenting library) is left where it is: it calls the wrapper
 beneath it.
 

@@ -1,10 +1,10 @@
 """Hooks of aiohttp: `ClientSession._request`, which mocks replace, and its connector.
 
-One call of `_request` sends all hops of a redirect, and also what a middleware asks for (such as
-the second request of a digest authentication).  Each of them asks the connector for a connection,
-and that one place tells the hops apart: after a response it is another request, and before one it
-is another attempt.  A mock that replaces `_request` has no connector.  There the history of the
-response tells the hops when all is over.
+One call of `_request` sends all hops of a redirect, and the requests that a middleware adds (such
+as the second request of a digest authentication).  Each of them asks the connector for a
+connection, and that one place tells the hops apart: after a response it is another request, and
+before one it is another attempt.  A mock that replaces `_request` has no connector: there the
+history of the last response tells the hops.
 """
 
 from __future__ import annotations

@@ -69,8 +69,12 @@ def _send(original: Any) -> Any:  # noqa: ANN401
     @functools.wraps(original)
     def send(self: Any, data: Any) -> Any:  # noqa: ANN401
         __tracebackhide__ = __function_code_above__ = True
+        opened = _WAITING.get(self)
         try:
-            return original(self, data)
+            if opened is None:
+                return original(self, data)
+            with opened.in_layers_below():  # the connection belongs to the request
+                return original(self, data)
         except BaseException as exception:
             _end(self, exception)
             raise

@@ -1,4 +1,4 @@
-"""Hooks of requests, and what the hooks of all HTTP clients have in common.
+"""Hooks of requests, and the functions that the hooks of all HTTP clients share.
 
 The uppermost layer that function code uses records a request.  The layers below it add their share:
 urllib3 counts attempts, and `http.client` sees that a request is sent, so no mock has answered it.

@@ -1,7 +1,7 @@
 """``assert_init_only``: targets that init calls, and no invoke.
 
 Calls of a restore and of a shutdown are allowed: both happen once in the life of an environment,
-and an after-restore hook has to make again what a snapshot cannot hold.
+and an after-restore hook has to make connections again, which a snapshot cannot hold.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Between phases it is a mock like others: it patches `HTTPAdapter.send` from start to stop.  Other
 mocks of the test (moto, ``@responses.activate``, `RequestsMock`) patch the same method, and answer
-or refuse what they find, depending on which began last.  That order is an accident of fixtures.  So
+or refuse a request, depending on which began last.  That order is an accident of fixtures.  So
 during a phase one function is on top of all of them (`top_of_requests`).  It asks the `LambdaHttp`
 objects in force, the latest first, then the mocks beneath, one by one, each for its own responses
 alone (`routing`).  No mock is asked twice for a request: some registries forget a response that
@@ -55,8 +55,8 @@ class LambdaHttp(RequestsMock):
             http.get("https://config.example/v1", json={"v": 1})
             env.invoke()
 
-    It answers ``requests`` and what is built on it.  It does not answer ``httpx`` and ``aiohttp``,
-    which need a mock of their own (respx, pytest-httpx, aioresponses), nor boto3 (moto).
+    It answers ``requests`` and libraries that are built on it, but not ``httpx`` and ``aiohttp``,
+    which need a mock of their own (respx, pytest-httpx, aioresponses), and not boto3 (moto).
 
     It has all methods of its base class.  Methods that register a response take ``latency_ms``: how
     long the response takes, in virtual time under ``lambda_clock``.  A client with a shorter read
@@ -263,7 +263,7 @@ class LambdaHttp(RequestsMock):
         registered: Sequence[BaseResponse],
         prefixes: Sequence[Any],
     ) -> str:
-        """Return the words in which ``responses`` refuses a request, made by itself."""
+        """Return the text with which ``responses`` itself refuses a request."""
         refusing = copy.copy(self)
         vars(refusing).update(
             _find_match=lambda request: (None, reasons),

@@ -52,7 +52,7 @@ class FunctionLines:
         """Code of the function that was found, by identity, with its globals and its file."""
 
     def forget(self) -> None:
-        """Forget what was found: the function's modules may go."""
+        """Forget the code that was found: the function's modules may be unloaded."""
         self._known = {}
 
     def innermost(self) -> str:

@@ -37,7 +37,7 @@ def is_metadata(name: str) -> bool:
 
 
 class Answer(Enum):
-    """What the policy says about a host."""
+    """The answer of the policy about a host."""
 
     PASSES = "passes"
     REFUSED = "refused"

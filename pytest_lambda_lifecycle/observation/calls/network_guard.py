@@ -114,7 +114,7 @@ class NetworkGuard:
     def looking_up(self, host: object, look_up: Callable[[], T], *, reverse: bool) -> T:
         """Return the result of a look-up, or refuse it.
 
-        A look-up of an address is none, unless it is a ``reverse`` one, which asks for a name.
+        An address needs no look-up, unless it is a ``reverse`` one, which asks for a name.
         """
         __tracebackhide__ = True
         name = plain_name(host)
@@ -130,7 +130,7 @@ class NetworkGuard:
         self._pass_or_refuse(name, "look up", str(literal or name), call)
         local = literal is not None or name == "localhost" or self._policy.in_hosts_file(name)
         if call is None and not local:
-            self._record(name)
+            self._record(name, "look up")
         result = look_up()
         if literal is None:
             self._policy.resolved(_addresses(result))
@@ -145,7 +145,7 @@ class NetworkGuard:
         if family == _UNIX and verb and isinstance(address, (str, bytes)):
             text = address if isinstance(address, str) else address.decode("utf-8", "replace")
             if _present_call() is None and not runs_for_observer(_getframe(1)):
-                self._record(text.replace("\0", "@"))
+                self._record(text.replace("\0", "@"), verb)
         if family not in _INTERNET or not isinstance(address, tuple) or not address:
             return
         name = plain_name(address[0])
@@ -159,7 +159,7 @@ class NetworkGuard:
         call = _present_call()
         self._pass_or_refuse(name, verb or "look up", target, call)
         if call is None and verb:
-            self._record(target)
+            self._record(target, verb)
 
     # -- the answer -------------------------------------------------------------------------------
 
@@ -174,11 +174,7 @@ class NetworkGuard:
         event = NetworkRefusal(*place, target, asked, refused)
         if refused:
             event.exception = error = NetworkRefused(code="LLC821")
-            source = self._config.source_of("network")
-            error.reason = (
-                "the network is closed to function code "
-                f"(network={self._config.network!r}, from {source})"
-            )
+            error.reason = self._reason(answer)
             _describe(error, event)
             here = _REFUSALS.get()
             if here is not None:
@@ -187,11 +183,20 @@ class NetworkGuard:
         if event.exception is not None:
             raise event.exception
 
-    def _record(self, target: str) -> None:
+    def _reason(self, answer: Answer) -> str:
+        if answer is Answer.NEVER:
+            return "cloud metadata is closed to function code, whatever the setting network says"
+        source = self._config.source_of("network")
+        return (
+            f"the network is closed to function code (network={self._config.network!r}, "
+            f"from {source})"
+        )
+
+    def _record(self, target: str, verb: str) -> None:
         """Record a connection; one of a thread that goes on between phases is not recorded."""
         place = self._recorder.place()
         if place is not None:
-            self._recorder.timeline.append(Connection(*place, target))
+            self._recorder.timeline.append(Connection(*place, target, verb))
 
     def _place(self) -> Place:
         recorder = self._recorder
@@ -267,7 +272,7 @@ def host_of(target: str) -> str:
 def ways_out(*hosts: str) -> list[str]:
     """Return the lines that say what to do about refusals of these hosts."""
     allowed = [host for host in hosts if not is_metadata(host)]
-    mocks = "Answer it with a mock: lambda_http for requests, moto for boto3"
+    mocks = "Answer it with a mock (lambda_http for requests, moto for boto3, respx for httpx)"
     lines = [f"{mocks}; or let it through:" if allowed else f"{mocks}."]
     lines += [f"lambda_lifecycle_network_allow = {' '.join(allowed)}"] * bool(allowed)
     lines += [

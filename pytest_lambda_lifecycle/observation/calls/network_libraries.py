@@ -8,7 +8,7 @@ out again, below the retries.
 
 A refusal before the client library, at the first function that names the host, would be simpler.
 But mocks act at many depths (a cassette of vcrpy in the place of urllib3's connections, a stub of
-botocore's session), and what they answer must not be refused.
+botocore's session), and a request that one of them answers must not be refused.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def _swallowed(refusals: Iterable[NetworkRefusal], evidence: Evidence) -> list[N
     swallowed: list[NetworkRefusal] = []
     for event in refusals:
         error = event.exception
-        # An exception that leaves an extension in its shutdown is no phase's.
+        # An exception that leaves an extension in its shutdown belongs to no phase.
         if isinstance(error, NetworkRefused) and not error.has_left and id(error) not in seen:
             swallowed.append(event)
     return swallowed

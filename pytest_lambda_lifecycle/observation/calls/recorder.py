@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType, ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
@@ -13,17 +15,19 @@ from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.call_events import Call
 from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 from pytest_lambda_lifecycle.observation.calls.faults import Faults
-from pytest_lambda_lifecycle.observation.calls.hooks import Hook, HookPoint
+from pytest_lambda_lifecycle.observation.calls.hook_set import HookSet
+from pytest_lambda_lifecycle.observation.calls.hooks import HookPoint
 from pytest_lambda_lifecycle.observation.calls.lines import FunctionLines
 from pytest_lambda_lifecycle.observation.calls.on_top import LIBRARIES, ON_TOP, TopMock
+from pytest_lambda_lifecycle.observation.calls.own_api import is_own_api
 from pytest_lambda_lifecycle.observation.present_phase import present_phase
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Mapping
 
     from pytest_lambda_lifecycle.clock.clock import Clock
     from pytest_lambda_lifecycle.conductor.conductor import Conductor
+    from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
     from pytest_lambda_lifecycle.isolation.modules.world import World
     from pytest_lambda_lifecycle.isolation.patching import Undo
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
@@ -32,6 +36,7 @@ __all__ = ["CallRecorder", "Place", "open_call", "recorder_here"]
 
 C = TypeVar("C", bound=Call)
 
+_get_ident: Final = threading.get_ident  # a test may spy on it
 _OPEN: Final[ContextVar[Any]] = ContextVar("open_call", default=None)
 """The innermost call that is being recorded: layers below it record nothing of their own."""
 
@@ -71,6 +76,21 @@ class OpenCall(Generic[C]):
         """Put the call on the timeline."""
         self._recorder.timeline.append(self.call)
 
+    @contextmanager
+    def in_layers_below(self) -> Iterator[None]:
+        """Let the layers below find a call that is no context, while a part of it runs."""
+        before = _OPEN.get()
+        if before is self:
+            yield
+            return
+        self._before = before
+        _OPEN.set(self)
+        try:
+            yield
+        finally:
+            if _OPEN.get() is self:
+                _OPEN.set(before)
+
     def answer(self) -> None:
         """Note the end of the call itself, though its context goes on."""
         if not self.answered:
@@ -79,10 +99,11 @@ class OpenCall(Generic[C]):
 
     def end(self, exception: BaseException | None = None) -> None:
         """Note the end of the call, which has returned or raised."""
-        # A process that Lambda stops at the timeout sees no exception.
-        if not self.answered and not isinstance(exception, DeadlineReached):
-            self.call.exception = exception
-        self.answer()
+        if not self.answered:
+            # A process that Lambda stops at the timeout sees no exception.
+            if exception is not None and not isinstance(exception, DeadlineReached):
+                self.call.exception = exception
+            self.answer()
         self.over = True
 
     def __enter__(self) -> C:
@@ -113,14 +134,17 @@ def open_call() -> OpenCall[Any] | None:
 
 def recorder_here() -> CallRecorder | None:
     """Return the recorder of the entered environment if its function code calls, in a phase."""
-    recorder = CallRecorder.entered
-    if recorder is None or not stage.running or not recorder.runs_function_code():
+    recorder, running = CallRecorder.entered, stage.running
+    if recorder is None or not running:
         return None
-    return recorder
+    # Each request and each AWS call passes here several times, as a rule on the phase's own thread.
+    if running[-1] is recorder.process and stage.thread == _get_ident():
+        return recorder
+    return recorder if recorder.runs_function_code() else None
 
 
 class CallRecorder(PhasePart):
-    """Hooks client libraries while the environment is entered, and records what they report."""
+    """Hooks client libraries while the environment is entered, and records their calls."""
 
     entered: ClassVar[CallRecorder | None] = None
 
@@ -128,6 +152,7 @@ class CallRecorder(PhasePart):
         self,
         points: Iterable[HookPoint],
         *,
+        process: ProcessSlice,
         world: World,
         timeline: Timeline,
         clock: Clock,
@@ -147,21 +172,16 @@ class CallRecorder(PhasePart):
         self.timeline = timeline
         self.clock = clock
         self.faults = Faults()
+        self.process = process
         self.runs_function_code = runs_function_code
         self._world = world
         self._conductor = conductor
         self._lines = FunctionLines(world, folders, started)
         self._own_address = own_address
-        self._set_by_function = set_by_function
         self._points: dict[str, list[HookPoint]] = {}
         for point in points:
             self._points.setdefault(point.module, []).append(point)
-        self._hooks: list[Hook] = []
-        self._owners: list[Any] = []
-        self._names: list[str] = []
-        self._expected: list[Any] = []
-        """The values of the hooked attributes, unless the test has changed them."""
-        self._covers_mocks = False
+        self._hooks = HookSet(set_by_function)
         self._on_top: list[TopMock] = []
         """The mocks that are on top in the phase that runs."""
         world.hook.add(self._executed, *self._points)
@@ -181,30 +201,12 @@ class CallRecorder(PhasePart):
 
     def _leave(self) -> None:
         CallRecorder.entered = None
-        self._expected = []
-        self._owners = []
-        self._names = []
-        self._covers_mocks = False
         self._lines.forget()
-        while self._hooks:
-            self._hooks.pop().remove()
+        self._hooks.remove()
 
     def begin_phase(self) -> None:
-        """Put a wrapper on top again where the test has put a mock on top of it."""
-        try:
-            unchanged = list(map(getattr, self._owners, self._names)) == self._expected
-        except AttributeError:
-            unchanged = False
-        if not unchanged:
-            for index, hook in enumerate(self._hooks):
-                now = hook.namespace.get(hook.name)
-                if now is self._expected[index]:
-                    continue
-                if self._set_by_function(hook.owner, hook.name, now):
-                    self._expected[index] = now
-                else:
-                    self._place(hook)
-                    self._expected[index] = hook.wrapper
+        """Put the wrappers on top again, and then the mocks that have to be there."""
+        self._hooks.begin_phase()
         if ON_TOP:
             self._put_mocks_on_top()
 
@@ -232,13 +234,7 @@ class CallRecorder(PhasePart):
             if self._on_top:
                 self._take_mocks_off()
         finally:
-            self._uncover()
-
-    def _uncover(self) -> None:
-        if self._covers_mocks:
-            for hook in self._hooks:
-                if hook.over_mock:
-                    hook.uncover()
+            self._hooks.uncover()
 
     def _executed(self, module: ModuleType) -> None:
         if CallRecorder.entered is self:
@@ -253,15 +249,7 @@ class CallRecorder(PhasePart):
         for point in self._points[module.__name__]:
             hook = point.hook(module, shared=shared)
             if hook is not None:
-                self._hooks.append(hook)
-                self._place(hook)
-                self._owners.append(hook.owner)
-                self._names.append(hook.name)
-                self._expected.append(hook.wrapper)
-
-    def _place(self, hook: Hook) -> None:
-        hook.place()
-        self._covers_mocks = self._covers_mocks or hook.over_mock
+                self._hooks.add(hook)
 
     # -- records ----------------------------------------------------------------------------------
 
@@ -300,7 +288,7 @@ class CallRecorder(PhasePart):
 
     def is_own_api(self, url: str) -> bool:
         """Say whether a URL is one of the environment's own APIs: requests to it are no calls."""
-        return url.startswith(f"http://{self._own_address()}/")
+        return is_own_api(url, self._own_address())
 
 
 class _Unrecorded(OpenCall[C]):

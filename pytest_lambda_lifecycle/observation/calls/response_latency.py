@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock
 from pytest_lambda_lifecycle.errors import LifecycleError
@@ -12,24 +11,29 @@ from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.moments import rounded_up_us
 
-__all__ = ["latency_us", "pass_time", "read_timeout"]
+__all__ = ["LATENCY_IN_WORDS", "is_latency", "latency_us", "pass_time", "read_timeout"]
 
 _LONGEST_MS: Final = 86_400_000
 """One day."""
+LATENCY_IN_WORDS: Final = f"a number of milliseconds, from 0 to {_LONGEST_MS} (one day)"
+
+
+def is_latency(latency_ms: object) -> TypeGuard[float]:
+    """Say whether a value is a latency in milliseconds."""
+    return (
+        isinstance(latency_ms, (int, float))
+        and not isinstance(latency_ms, bool)
+        and 0 <= latency_ms <= _LONGEST_MS
+    )
 
 
 def latency_us(latency_ms: object) -> int:
     """Return a latency in whole microseconds; raise `LifecycleError` for anything else."""
-    if (
-        isinstance(latency_ms, (int, float))
-        and not isinstance(latency_ms, bool)
-        and math.isfinite(latency_ms)
-        and 0 <= latency_ms <= _LONGEST_MS
-    ):
+    if is_latency(latency_ms):
         return rounded_up_us(latency_ms / 1000)
     raise LifecycleError(
         f"cannot give a response latency_ms={latency_ms!r}",
-        f"A latency is a number of milliseconds, from 0 to {_LONGEST_MS} (one day).",
+        f"A latency is {LATENCY_IN_WORDS}.",
         code="LLC811",
     )
 

@@ -1,26 +1,24 @@
-"""The way of one request through the stack of mocks: who answers it, or why nobody does."""
+"""The way of one request through the stack of mocks: which mock answers, or why none does."""
 
 from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
 from pytest_lambda_lifecycle.isolation.parts.sockets import Sockets
 from pytest_lambda_lifecycle.lifecycle.redaction import redacted_text
 from pytest_lambda_lifecycle.observation.calls.mock_stack import Below, mocks_below
+from pytest_lambda_lifecycle.observation.calls.own_api import is_own_api
 from pytest_lambda_lifecycle.observation.calls.recorder import recorder_here
 
 __all__ = ["Unmatched", "answer", "named", "place_in_words"]
 
 _ARGUMENTS: Final = ("stream", "timeout", "verify", "cert", "proxies")
 """The arguments of `HTTPAdapter.send` after the request, which an adapter may pass by position."""
-_THIS_MACHINE: Final = frozenset(
-    {"127.0.0.1", "localhost", "::1", "sandbox", "sandbox.localdomain"}
-)
 
 
 class Unmatched(Exception):
@@ -45,6 +43,16 @@ class _Asked(NamedTuple):
 
 _ASKED: Final[ContextVar[_Asked | None]] = ContextVar("asked_mocks", default=None)
 """The mocks that a request has passed, while a function of the test beneath them has it."""
+
+
+@contextmanager
+def _asked(request: Any, unmatched: list[Unmatched]) -> Iterator[None]:  # noqa: ANN401
+    """Remember the mocks that a request has passed, while a function of the test has it."""
+    token = _ASKED.set(_Asked(request, unmatched))
+    try:
+        yield
+    finally:
+        _ASKED.reset(token)
 
 
 def named(arguments: Sequence[Any], keywords: dict[str, Any]) -> dict[str, Any]:
@@ -86,11 +94,8 @@ def answer(
     if send is not None:
         return send(adapter, request, **options)
     if not below.is_real:
-        token = _ASKED.set(_Asked(request, unmatched))
-        try:
+        with _asked(request, unmatched):
             return below.bottom(adapter, request, **options)
-        finally:
-            _ASKED.reset(token)
     first = mocks[0] if mocks else unmatched[0].mock
     raise _refusal(first, adapter, request, options, unmatched)
 
@@ -100,7 +105,7 @@ def _is_among(mock: Any, unmatched: Iterable[Unmatched]) -> bool:  # noqa: ANN40
 
 
 def _leaving(mock: Any) -> Any:  # noqa: ANN401
-    """Return a copy of a mock that leaves what it does not match, instead of refusing it.
+    """Return a copy of a mock that raises `Unmatched` instead of refusing a request.
 
     The copy shares its registry, its calls and its lock with the mock.  A change of the mock for
     the time of one request would also meet the requests of other threads.
@@ -147,13 +152,7 @@ def _is_own_api(url: str) -> bool:
     """Say whether a URL is one of the entered environment's own APIs."""
     entered = Sockets.entered
     address = entered.address() if entered is not None else None
-    if address is None:
-        return False
-    try:
-        parts = urlsplit(url)
-        return parts.hostname in {*_THIS_MACHINE, address[0]} and parts.port == address[1]
-    except ValueError:
-        return False
+    return address is not None and is_own_api(url, f"{address[0]}:{address[1]}")
 
 
 def _refusal(

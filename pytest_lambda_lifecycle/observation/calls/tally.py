@@ -77,6 +77,6 @@ def invoke_in_words(index: int, invocation: Invocation) -> str:
 
 
 def shortened(count: int, noun: str) -> Iterator[str]:
-    """Yield the line that stands for what a list leaves out, if it leaves something out."""
+    """Yield the line that stands for the items that a list leaves out, if there are any."""
     if count > MOST:
         yield f"  ({in_words(count - MOST, f'more {noun}')})"

@@ -35,7 +35,7 @@ _SEND: Final = "send"
 class Patcher:
     """Replaces `HTTPAdapter.send` from start to stop, also if mocks end in another order.
 
-    (`unittest.mock.patch` restores what it has found, whatever is there by then.)
+    (`unittest.mock.patch` restores the value that it has found, even over a later patch.)
     """
 
     def __init__(self, owner: type, send: Any) -> None:  # noqa: ANN401
@@ -73,12 +73,12 @@ class TopOfRequests:
         self._in_force: tuple[Any, ...] = ()
         """The latest comes first."""
         self._phases: list[list[_Placed]] = []
-        """What is on top, for each of the phases that are nested now."""
+        """The functions on top, for each of the phases that are nested now."""
         self._unwatch: Undo = nothing_to_undo
         self._left: WeakSet[Any] = WeakSet()
-        """Functions that function code has put on top of ours, as an instrumenting library does.
+        """Functions that function code has put on top, as an instrumenting library does.
 
-        They call ours, and stay on top.
+        They call the function of this package, and stay on top.
         """
 
     def add(self, http: Any) -> None:  # noqa: ANN401
@@ -141,7 +141,7 @@ class TopOfRequests:
     def _take_off_restored(self) -> None:
         """Take functions of earlier phases off, which an environment has restored.
 
-        Function code that has patched `HTTPAdapter.send` in Init did so on top of ours.  When the
+        A patch of `HTTPAdapter.send` that function code made in Init lies on top of them.  When the
         environment leaves, the value from before Init is restored.
         """
         while (beneath := marked(vars(self._owner)[_SEND], BENEATH)) is not None:

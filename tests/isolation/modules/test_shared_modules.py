@@ -62,6 +62,36 @@ def test_changes_of_special_names(environment):
     assert changed == ["builtins.__import__", "socket.socket.__init__"]
 
 
+def test_client_libraries_that_a_tracer_patches(environment):
+    # aws-xray-sdk replaces the classes in httpx, and sets a flag in the module aiobotocore.client.
+    httpx = pytest.importorskip("httpx")
+    aiobotocore = pytest.importorskip("aiobotocore.client")
+    before = httpx.Client, httpx._api.Client, aiobotocore.AioBaseClient._make_api_call
+    env = environment("""
+        import aiobotocore.client, httpx
+        class Traced(httpx.Client): ...
+        httpx.Client = httpx._api.Client = Traced
+        original = aiobotocore.client.AioBaseClient._make_api_call
+        async def traced(self, *arguments): return await original(self, *arguments)
+        aiobotocore.client.AioBaseClient._make_api_call = traced
+        aiobotocore.client._xray_enabled = True
+        def handler(event, context): return httpx.Client is Traced
+    """)
+    for _ in range(2):
+        assert env.invoke().payload
+        stage.leave()
+        now = httpx.Client, httpx._api.Client, aiobotocore.AioBaseClient._make_api_call
+        assert now == before
+        assert not hasattr(aiobotocore, "_xray_enabled")
+    changed = {event.target for event in env.timeline.of(SharedChange)}
+    assert changed == {
+        "httpx.Client",
+        "httpx._api.Client",
+        "aiobotocore.client.AioBaseClient._make_api_call",
+        "aiobotocore.client._xray_enabled",
+    }
+
+
 def test_a_tool_that_ends_while_the_environment_is_entered(environment):
     real = time.time
     env = environment("""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import decimal
 import os
-import random
 import socket
 import sys
 import tempfile
@@ -114,15 +113,3 @@ def test_hooks_of_threads(environment):
         assert env.invoke().payload
         stage.leave()
         assert (threading._trace_hook, threading._profile_hook) == before
-
-
-def test_random_numbers_follow_the_seed_of_the_test(environment):
-
-    source = "import random\nFIRST = random.random()\ndef handler(event, context): return FIRST"
-    before = random.getstate()
-    try:
-        random.seed(7)
-        seen = [environment(source).invoke().payload, environment(source).invoke().payload]
-    finally:
-        random.setstate(before)
-    assert seen[0] == seen[1] == random.Random(7).random()

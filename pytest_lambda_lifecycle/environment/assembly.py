@@ -76,6 +76,7 @@ from pytest_lambda_lifecycle.observation.calls import (
     network_libraries,
 )
 from pytest_lambda_lifecycle.observation.calls.client_sight import ClientSight
+from pytest_lambda_lifecycle.observation.calls.hooks import by_module
 from pytest_lambda_lifecycle.observation.calls.init_only import MAKERS
 from pytest_lambda_lifecycle.observation.calls.network_guard import NetworkGuard
 from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
@@ -94,7 +95,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Assembly"]
 
-_HOOK_POINTS: Final = (
+_HOOK_POINTS: Final = by_module(
     *http_libraries.POINTS,
     *aws.POINTS,
     *aws_backoff.POINTS,
@@ -176,7 +177,7 @@ class Assembly:
         self._threads = StartedThreads(lambda: process, process.runs_here)
         self._children = Children(process.runs_here)
         self._runs_function_code = lambda: process.runs_here() or function_thread() is process
-        self.world.hook.add(self._children.watch, MULTIPROCESSING)
+        self.world.hook.add(self._children.watch, (MULTIPROCESSING,))
         turn = self._turns.current
         self._alarm = Alarm(Interruption(time_is_up=turn.real_time_is_up, forgive=turn.forgive))
         self._signals = Signals(
@@ -264,7 +265,7 @@ class Assembly:
         shared_memory = SharedMemory(
             self.calls.runs_function_code, partial(_memory_refused, self.calls)
         )
-        world.hook.add(shared_memory.watch, *SharedMemory.MODULES)
+        world.hook.add(shared_memory.watch, SharedMemory.MODULES)
         parts = [
             world,
             Finders(world.hook, world.own),
@@ -279,6 +280,7 @@ class Assembly:
             EventLoop(),
             self._alarm,
             self._logging,
+            self._logging.listeners,
             self._signals,
             ThreadExits(lambda: function_thread() is process, partial(recorder.write, "stderr")),
             FaultHandler(),

@@ -194,8 +194,14 @@ class World(PhasePart):
     # -- changes of the test between phases -------------------------------------------------------
 
     def begin_phase(self) -> None:
-        self._look()
-        self._dict = sys.modules
+        modules, last = sys.modules, self._last
+        if (
+            len(modules) != last.count
+            or next(reversed(modules)) is not last.newest
+            or modules.get(last.sample) is not last.sample_module
+        ):
+            self._look()
+        self._dict = modules
         if self._replaced.own:
             self._replaced.begin_phase()
         self._in_phase = True
@@ -209,11 +215,14 @@ class World(PhasePart):
             or modules is not self._dict
             or self._replaced.own
         ):
-            self._keep_dict()
-            self._replaced.find_blocked(newest(self._base, self._marker))
-            own = self.own_modules()
-            self._replaced.end_phase()
-            last.note(own)
+            self._end_changed()
+
+    def _end_changed(self) -> None:
+        self._keep_dict()
+        self._replaced.find_blocked(newest(self._base, self._marker))
+        own = self.own_modules()
+        self._replaced.end_phase()
+        self._last.note(own)
 
     def before_turn(self) -> None:
         """Compare all entries before function code runs: others have been set by the test.

@@ -104,7 +104,9 @@ class Variables(PhasePart):
             functions = _differing(now, inside) - self._tests.keys() - overridden
             self._own |= {name: now.get(name) for name in functions}
             _set_environ(environ, now, _edited(outside, self._tests))
-            _MANAGED.update({name: (outside.get(name), inside.get(name)) for name in self._managed})
+            names = self._managed
+            values = zip(map(outside.get, names), map(inside.get, names), strict=True)
+            _MANAGED.update(zip(names, values, strict=True))
 
         return leave
 

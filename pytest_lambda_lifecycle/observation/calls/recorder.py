@@ -254,30 +254,39 @@ class CallRecorder(PhasePart):
 
     # -- records ----------------------------------------------------------------------------------
 
-    def place(self) -> Place | None:
-        """Return the place of the call that function code is making; None between phases."""
+    def place(self, above: int = 0) -> Place | None:
+        """Return the place of the call that function code is making; None between phases.
+
+        ``above`` are the frames of this package over the caller.
+        """
         conductor = self._conductor()
         present = None if conductor is None else present_phase(conductor)
         if present is None:
             return None
-        return Place(self.clock.now_us(), *present, self.line())
+        return Place(self.clock.now_us(), *present, self._lines.innermost(above + 2))
 
     def open(
-        self, make: Callable[[Place], C], key: object, *, off_timeline: bool = False
+        self,
+        make: Callable[[Place], C],
+        key: object,
+        *,
+        above: int = 0,
+        off_timeline: bool = False,
     ) -> OpenCall[C]:
         """Return the context in which a call runs; ``make`` makes its event from a `Place`.
 
         Between phases nothing is recorded: the event stays off the timeline.  ``off_timeline`` asks
-        for that: for a call that a mock makes while it answers one of function code.
+        for that: for a call that a mock makes while it answers one of function code.  ``above`` are
+        the frames of this package over the caller.
         """
-        place = None if off_timeline else self.place()
+        place = None if off_timeline else self.place(above + 1)
         if place is None:
             return _Unrecorded(self, make(Place(self.clock.now_us(), "", None, "")), key)
         return OpenCall(self, make(place), key)
 
     def line(self) -> str:
         """Return the innermost line of function code, as ``"shop/app.py:12"``; ``""`` if none."""
-        return self._lines.innermost()
+        return self._lines.innermost(2)
 
     def called_inside(self) -> bool:
         """Say whether function code makes a call of its own inside the call that is open."""

@@ -272,7 +272,11 @@ def first_snapshots(loaded: Loaded) -> list[Snapshot]:
     now = Snapshot.take(lasting, kept)
     if now is not kept:
         _keep(now)
-    return [now, *(Snapshot.take(other, nothing_in(other)) for other in others)]
+    return [now, *(_present(other.spaces) for other in others)]
+
+
+def _present(spaces: list[dict[str, Any]]) -> Snapshot:
+    return Snapshot(gc.get_referents(*spaces), list(map(list, spaces)))
 
 
 def _keep(now: Snapshot) -> None:

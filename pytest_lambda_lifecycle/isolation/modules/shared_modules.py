@@ -21,6 +21,7 @@ from typing import Any, Final
 from pytest_lambda_lifecycle.errors import is_own_file
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.frames import is_own_value
+from pytest_lambda_lifecycle.isolation.modules.essentials import OF_OTHER_PARTS
 from pytest_lambda_lifecycle.isolation.modules.import_hook import ImportHook
 from pytest_lambda_lifecycle.isolation.modules.namespaces import (
     ABSENT,
@@ -49,11 +50,7 @@ _PLAIN: Final = frozenset({ModuleType, type(None)})
 _NOTHING: Final = Loaded((), (Namespaces([], [], []), Namespaces([], [], [])))
 _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
     "logging.Formatter": frozenset({"converter"}),
-    "sys": frozenset(
-        "argv breakpointhook displayhook dont_write_bytecode excepthook last_exc last_traceback "
-        "last_type last_value meta_path modules path path_hooks path_importer_cache stderr stdout "
-        "unraisablehook".split()
-    ),
+    "sys": OF_OTHER_PARTS,
     "threading": frozenset({"_profile_hook", "_trace_hook", "excepthook"}),
     "urllib.request": frozenset({"_opener"}),
 }
@@ -239,7 +236,9 @@ def _is_submodule(owner: object, name: str, value: object) -> bool:
 
     It stays, as the module does.
     """
-    return isinstance(owner, ModuleType) and sys.modules.get(f"{owner.__name__}.{name}") is value
+    if value is None or not isinstance(owner, ModuleType):
+        return False
+    return sys.modules.get(f"{owner.__name__}.{name}") is value
 
 
 def _is_stand_in(value: object) -> bool:

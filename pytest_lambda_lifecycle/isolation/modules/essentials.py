@@ -1,23 +1,24 @@
-"""`builtins` and `sys`: what this package, pytest and each test need at every line.
+"""`builtins`, `sys`, `contextlib`: what this package, pytest and tests need at every line.
 
 On Lambda, a function that puts an object of its own in the place of `len`, or None in that of
 `sys.path`, breaks its own process.  Here the very next line of this package, or of the test, would
-fail.  So these two namespaces are as the function has left them in its turns alone, and are mended
+fail.  So these namespaces are as the function has left them in its turns alone, and are mended
 as soon as a turn ends, before anything else runs.
 
-Until they are mended, no line here may use a name of `builtins`: functions are held by names of
-this module, and methods are bound ahead.
+Until they are mended, no line here may use a name of `builtins`: this module has names of its own
+for what it needs until then.
 """
 
 from __future__ import annotations
 
 import builtins
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.part import Part
-from pytest_lambda_lifecycle.isolation.patching import Undo
+from pytest_lambda_lifecycle.isolation.patching import Undo, is_of_test
 
 __all__ = ["OF_OTHER_PARTS", "Essentials"]
 
@@ -50,21 +51,23 @@ class _Namespace:
     def __init__(self, name: str, space: dict[str, Any]) -> None:
         self.name = name
         self._space = space
-        self._values = space.values
-        self._update = space.update
-        self._copy = space.copy
         self._before: dict[str, Any] = {}
         self._known: list[Any] = []
         self.own: dict[str, Any] = {}
         """The objects of the function; `_ABSENT` stands for a name that it has deleted."""
+        self._hidden: set[str] = set()
+        """The names that the test has patched for this turn."""
 
     def begin(self) -> None:
         """Remember the namespace, then put the function's objects in place."""
-        known = _list(self._values())
+        known = _list(self._space.values())
         if known != self._known:
             self._known = known
-            self._before = self._copy()
+            self._before = self._space.copy()
+        self._hidden = {name for name in self.own if is_of_test(self._space.get(name))}
         for name, value in self.own.items():
+            if name in self._hidden:
+                continue
             if value is _ABSENT:
                 self._space.pop(name, None)
             else:
@@ -72,16 +75,16 @@ class _Namespace:
 
     def has_changed(self) -> bool:
         try:
-            return _list(self._values()) != self._known
+            return _list(self._space.values()) != self._known
         except _exception:  # an object that cannot be compared
             return True
 
     def end(self) -> list[str]:
         """Mend the namespace, and return the names that function code has changed anew."""
-        now = self._copy()
-        self._update(self._before)
+        now = self._space.copy()
+        self._space.update(self._before)
         # From here on, `builtins` is whole.
-        own: dict[str, Any] = {}
+        own = {name: self.own[name] for name in self._hidden}
         for name, value in now.items():
             if self._before.get(name, _ABSENT) is value:
                 continue
@@ -110,7 +113,7 @@ class _Namespace:
 
 
 class Essentials(Part):
-    """The two namespaces, around each turn of function code that is watched."""
+    """These namespaces, around each turn of function code that is watched."""
 
     def __init__(self, report: Callable[[str], None]) -> None:
         """``report`` is called with the dotted name of each attribute that has been changed."""
@@ -118,6 +121,7 @@ class Essentials(Part):
         self._namespaces = (
             _Namespace("builtins", vars(builtins)),
             _Namespace("sys", vars(sys)),
+            _Namespace("contextlib", vars(contextlib)),
         )
         self.has_own = False
         """Function code has changed something, so that each turn has to be watched."""

@@ -38,6 +38,8 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "aiohttp.client": ("ClientSession",),
     "aiohttp.connector": ("BaseConnector",),
     "awslambdaric.lambda_runtime_client": ("LambdaRuntimeClient",),
+    "boto3": (),
+    "boto3.session": ("Session",),
     "botocore": (),
     "botocore.client": ("BaseClient",),
     "botocore.endpoint": ("Endpoint",),
@@ -45,22 +47,27 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "botocore.session": ("Session",),
     "builtins": None,
     "collections": (),
+    "contextlib": (),
     "datetime": (),
+    "gc": (),
     "hashlib": (),
     "http.client": None,
     "httpx": (),
     "httpx._api": (),
     "httpx._client": ("AsyncClient", "Client"),
     "httpx._transports.default": ("AsyncHTTPTransport", "HTTPTransport"),
+    "importlib": (),
     "json": None,
     "json.decoder": None,
     "json.encoder": None,
     "logging": None,
     "os": None,
+    "posixpath": (),
     "random": None,
     "requests": (),
     "requests.adapters": ("HTTPAdapter",),
     "requests.sessions": ("Session",),
+    "signal": (),
     "socket": None,
     "ssl": None,
     "subprocess": None,
@@ -74,6 +81,7 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "urllib3.poolmanager": ("PoolManager",),
     "urllib3.util.retry": ("Retry",),
     "uuid": (),
+    "warnings": (),
 }
 """Modules that libraries are known to patch, each with the classes that they patch in it.
 
@@ -87,9 +95,11 @@ _CLASSES_ONLY: Final = frozenset(
 """Client libraries of which only the listed classes are compared: nobody patches their modules."""
 _CHANGING: Final = frozenset(
     {
+        "gc",
         "logging.Formatter",
         "logging.Logger",
         "os",
+        "signal",
         "socket",
         "socket.socket",
         "subprocess.Popen",
@@ -100,6 +110,7 @@ _CHANGING: Final = frozenset(
     }
 )
 """Namespaces in which environments put functions of their own: what they hold is not kept."""
+_get_referents: Final = gc.get_referents  # function code may replace it
 _HEAP_TYPE: Final = 1 << 9
 _IMMUTABLE_TYPE: Final = 1 << 8
 ABSENT: Final[Any] = object()
@@ -140,7 +151,7 @@ class Snapshot(NamedTuple):
         """Return the present snapshot: the latest one, if nothing has changed."""
         # The objects to which a dict of texts refers are its values, in their order; this takes two
         # thirds of the time of a list for each namespace.
-        values = gc.get_referents(*found.spaces)
+        values = _get_referents(*found.spaces)
         if are_same(values, latest.values):
             return latest
         names = latest.names.copy()
@@ -227,7 +238,7 @@ def _add(found: Namespaces, name: str, module: ModuleType) -> None:
         _append(found, module, name, space)
     for class_name, cls in classes.items():
         # The namespace itself is behind a read-only view, which is slower.
-        referents = gc.get_referents(vars(cls)) if isinstance(cls, type) else []
+        referents = _get_referents(vars(cls)) if isinstance(cls, type) else []
         if len(referents) == 1 and type(referents[0]) is dict:
             _append(found, cls, f"{name}.{class_name}", referents[0])
 

@@ -12,7 +12,6 @@ watched turn, or when the environment leaves; then the value decides whose they 
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType, ModuleType
@@ -49,10 +48,13 @@ _PLAIN: Final = frozenset({ModuleType, type(None)})
 """The classes of watched modules, and of the absent ones."""
 _NOTHING: Final = Loaded((), (Namespaces([], [], []), Namespaces([], [], [])))
 _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
+    "boto3": frozenset({"DEFAULT_SESSION"}),
+    "logging": frozenset({"_logRecordFactory", "_loggerClass", "_warnings_showwarning"}),
     "logging.Formatter": frozenset({"converter"}),
     "sys": OF_OTHER_PARTS,
     "threading": frozenset({"_profile_hook", "_trace_hook", "excepthook"}),
     "urllib.request": frozenset({"_opener"}),
+    "warnings": frozenset({"filters", "formatwarning", "showwarning"}),
 }
 """Attributes that other parts restore, or that Python sets."""
 
@@ -226,8 +228,6 @@ def _is_expected(change: Change) -> bool:
         return True  # such as __annotations__
     if name in _OTHER_PARTS.get(_name_of(owner), ()):
         return True
-    if owner is logging and name.startswith("_"):
-        return True  # `LoggingTree` restores these
     return _is_submodule(owner, name, now) or _is_stand_in(now)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import gc
 import sys
 from collections.abc import Callable
 from typing import Any, Final
@@ -23,7 +24,8 @@ from pytest_lambda_lifecycle.isolation.patching import Undo, is_of_test
 __all__ = ["OF_OTHER_PARTS", "Essentials"]
 
 _ABSENT: Final[Any] = object()
-_list: Final = list
+_values_of: Final = gc.get_referents
+"""Returns the values of dicts of which all keys are texts, faster than a list of them."""
 _exception: Final = Exception
 
 OF_OTHER_PARTS: Final = frozenset(
@@ -50,65 +52,50 @@ class _Namespace:
 
     def __init__(self, name: str, space: dict[str, Any]) -> None:
         self.name = name
-        self._space = space
-        self._before: dict[str, Any] = {}
-        self._known: list[Any] = []
+        self.space = space
+        self.before: dict[str, Any] = {}
+        """What it held before the turn, without the objects of the function."""
         self.own: dict[str, Any] = {}
         """The objects of the function; `_ABSENT` stands for a name that it has deleted."""
         self._hidden: set[str] = set()
         """The names that the test has patched for this turn."""
 
     def begin(self) -> None:
-        """Remember the namespace, then put the function's objects in place."""
-        known = _list(self._space.values())
-        if known != self._known:
-            self._known = known
-            self._before = self._space.copy()
-        self._hidden = {name for name in self.own if is_of_test(self._space.get(name))}
+        """Put the function's objects in place."""
+        self._hidden = {name for name in self.own if is_of_test(self.space.get(name))}
         for name, value in self.own.items():
             if name in self._hidden:
                 continue
             if value is _ABSENT:
-                self._space.pop(name, None)
+                self.space.pop(name, None)
             else:
-                self._space[name] = value
-
-    def has_changed(self) -> bool:
-        try:
-            return _list(self._space.values()) != self._known
-        except _exception:  # an object that cannot be compared
-            return True
+                self.space[name] = value
 
     def end(self) -> list[str]:
         """Mend the namespace, and return the names that function code has changed anew."""
-        now = self._space.copy()
-        self._space.update(self._before)
+        now = self.space.copy()
+        self.space.update(self.before)
         # From here on, `builtins` is whole.
         own = {name: self.own[name] for name in self._hidden}
         for name, value in now.items():
-            if self._before.get(name, _ABSENT) is value:
+            if self.before.get(name, _ABSENT) is value:
                 continue
             if self._is_left_in_place(name, value):
-                self._space[name] = value
+                self.space[name] = value
                 continue
             own[name] = value
-            if name not in self._before:
-                del self._space[name]
-        own |= {name: _ABSENT for name in self._before if name not in now}
+            if name not in self.before:
+                del self.space[name]
+        own |= {name: _ABSENT for name in self.before if name not in now}
         changed = [name for name, value in own.items() if self.own.get(name) is not value]
         self.own = own
         return changed
-
-    def discard(self) -> None:
-        """Forget the objects of a process that has ended."""
-        self.own = {}
-        self._known, self._before = [], {}
 
     def _is_left_in_place(self, name: str, value: object) -> bool:
         """Say whether Python has made a change, or another part restores it."""
         if self.name == "sys" and name in OF_OTHER_PARTS:
             return isinstance(value, _CLASSES.get(name, object))
-        before = self._before.get(name)
+        before = self.before.get(name)
         return name.startswith("__") and not (callable(value) or callable(before))
 
 
@@ -123,6 +110,9 @@ class Essentials(Part):
             _Namespace("sys", vars(sys)),
             _Namespace("contextlib", vars(contextlib)),
         )
+        self._spaces = [one.space for one in self._namespaces]
+        self._known: list[Any] = []
+        """The values of all namespaces before the turn."""
         self.has_own = False
         """Function code has changed something, so that each turn has to be watched."""
         self._in_turn = False
@@ -132,24 +122,34 @@ class Essentials(Part):
         """Remember what the namespaces hold; put the function's objects in place."""
         self.after_turn()  # a test's signal handler may have raised in the end of the turn before
         self._in_turn = True
+        self._known = _values_of(*self._spaces)
         for one in self._namespaces:
-            one.begin()
+            one.before = one.space.copy()
+        self._begin()
 
     def go_on(self) -> None:
         """Begin a turn that follows the latest one at once: nothing has changed in between."""
-        if self.has_own:
-            self.before_turn()
         self._in_turn = True
+        self._begin()
+
+    def _begin(self) -> None:
+        if self.has_own:
+            for one in self._namespaces:
+                one.begin()
 
     def after_turn(self) -> None:
         """Mend the namespaces, unless that is done."""
         if not self._in_turn:
             return
-        for one in self._namespaces:
-            if one.own or one.has_changed():
+        try:
+            changed = self.has_own or _values_of(*self._spaces) != self._known
+        except _exception:  # an object that cannot be compared
+            changed = True
+        if changed:
+            for one in self._namespaces:
                 for name in one.end():
                     self._report(f"{one.name}.{name}")
-                self.has_own = any(each.own for each in self._namespaces)
+            self.has_own = any(one.own for one in self._namespaces)
         self._in_turn = False
 
     def enter(self) -> Undo:
@@ -163,5 +163,6 @@ class Essentials(Part):
 
     def discard(self) -> None:
         self.has_own = self._was_in_turn = False
+        self._known = []
         for one in self._namespaces:
-            one.discard()
+            one.own, one.before = {}, {}

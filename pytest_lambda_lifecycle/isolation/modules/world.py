@@ -211,7 +211,7 @@ class World(PhasePart):
         ):
             self._keep_dict()
             self._replaced.find_blocked(newest(self._base, self._marker))
-            own = self.own_modules()
+            own = self._collect()
             self._replaced.end_phase()
             last.note(own)
 
@@ -244,6 +244,9 @@ class World(PhasePart):
             current = modules.get(name)
             if current is None or current is self.parked.get(name):
                 sys.modules[name] = module
+        for name, one in (newest(self._base, self._marker) or {}).items():
+            if name not in self._last.own and one is not None and folder_of_module(one) is None:
+                self._foreign[name] = one
         self._replaced.attribute_to_test()
         self._last.note(self._last.own)
 
@@ -262,8 +265,10 @@ class World(PhasePart):
         return module if module is not None and self.owns(name, module) else None
 
     def own_modules(self) -> dict[str, ModuleType]:
-        """Return this world's modules by name."""
-        return self._collect() if self._entered else self.modules
+        """Return this world's modules by name, without the objects that it has put under others."""
+        own = self._collect() if self._entered else self.modules
+        made = self._membership.made
+        return own if not made else {name: one for name, one in own.items() if name not in made}
 
     def adopt(self) -> dict[str, ModuleType]:
         """Give fresh packages their kept children: a test package inside the function's package.

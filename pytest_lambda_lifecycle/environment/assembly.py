@@ -324,7 +324,7 @@ class Assembly:
         self._passes_through = partial(_passes_through, signals)
         runtime = LocalRuntime(
             self._config.handler,
-            passes_through=self._passes_through,
+            passes_through=partial(_mended, self._essentials, self._passes_through),
             sigterm=partial(signals.functions_own, signal.SIGTERM),
             levels=self._logging.levels,
         )
@@ -484,6 +484,14 @@ def _memory_refused(calls: CallRecorder, call: str) -> None:
 def _is_function_code(world: World, namespace: dict[str, Any]) -> bool:
     module = world.own(str(namespace.get("__name__")))
     return module is not None and vars(module) is namespace
+
+
+def _mended(
+    essentials: Essentials, passes_through: Callable[[BaseException], bool], error: BaseException
+) -> bool:
+    """Ask once `builtins` are whole again: function code has ended by an exception."""
+    essentials.after_turn()
+    return passes_through(error)
 
 
 def _passes_through(signals: Signals, exception: BaseException) -> bool:

@@ -198,11 +198,11 @@ def loaded_namespaces() -> Loaded:
     latest = _LOADED[0] if _LOADED else None
     if latest is not None and all(map(is_, modules, latest.modules)):
         return latest
-    # In the place of a module there may be a stub, of the function or of the test.
+    # In the place of a module there may be a stub or None, of the function or of the test.
     known = latest.modules if latest is not None else (None,) * len(modules)
     modules = tuple(
-        one if one is None or type(one) is ModuleType else before
-        for one, before in zip(modules, known, strict=True)
+        one if type(one) is ModuleType or name not in sys.modules else before
+        for name, one, before in zip(WATCHED, modules, known, strict=True)
     )
     found = Namespaces([], [], [])
     for name, module in zip(WATCHED, modules, strict=True):

@@ -56,6 +56,8 @@ There is one dict for all worlds, since the garbage collector scans a new dict o
 on each of its runs.
 """
 
+_THIS: Final = sys.modules[__name__]
+
 _AWAY: Final[WeakSet[World]] = WeakSet()
 """Worlds that have modules and are not entered."""
 
@@ -107,6 +109,8 @@ class World(PhasePart):
         attach_parked = detach(self.parked)
         for name in self.parked:
             del sys.modules[name]
+        # No function code moves this one, so its place tells whether others have been moved.
+        sys.modules[__name__] = sys.modules.pop(__name__, _THIS)
         self._foreign = _FOREIGN
         _FOREIGN.clear()
         _FOREIGN.update(sys.modules)
@@ -153,7 +157,7 @@ class World(PhasePart):
         """Move this world's modules out of `sys.modules`."""
         self._look()
         if self._in_phase:
-            self._replaced.find_blocked(newest(self._base, self._marker))
+            self._replaced.find_blocked(self._newest())
         self.modules = self._collect()
         if self.modules:
             _AWAY.add(self)
@@ -210,7 +214,7 @@ class World(PhasePart):
             or self._replaced.own
         ):
             self._keep_dict()
-            self._replaced.find_blocked(newest(self._base, self._marker))
+            self._replaced.find_blocked(self._newest())
             own = self._collect()
             self._replaced.end_phase()
             last.note(own)
@@ -244,7 +248,7 @@ class World(PhasePart):
             current = modules.get(name)
             if current is None or current is self.parked.get(name):
                 sys.modules[name] = module
-        for name, one in (newest(self._base, self._marker) or {}).items():
+        for name, one in (self._newest() or {}).items():
             if name not in self._last.own and one is not None and folder_of_module(one) is None:
                 self._foreign[name] = one
         self._replaced.attribute_to_test()
@@ -312,13 +316,17 @@ class World(PhasePart):
             self._installed[name] = module
         return False
 
+    def _newest(self) -> dict[str, ModuleType | None] | None:
+        """Return the modules that have come since this world entered, if their order tells."""
+        return None if self._replaced.moved else newest(self._base, self._marker)
+
     def _collect(self) -> dict[str, ModuleType]:
         """Find this world's modules; while entered, only among those that have come since."""
         known = self._known
         foreign = self._foreign if self._entered else self._installed
         found: Mapping[str, ModuleType | None] | None = None
         if self._entered:
-            found = newest(self._base, self._marker)
+            found = self._newest()
         if found is None:
             found = sys.modules
         try:  # without a copy, which would touch every module

@@ -76,7 +76,6 @@ from pytest_lambda_lifecycle.observation.calls import (
     http_libraries,
     network_libraries,
 )
-from pytest_lambda_lifecycle.observation.calls.client_sight import ClientSight
 from pytest_lambda_lifecycle.observation.calls.hooks import by_module
 from pytest_lambda_lifecycle.observation.calls.init_only import MAKERS
 from pytest_lambda_lifecycle.observation.calls.network_guard import NetworkGuard
@@ -212,7 +211,7 @@ class Assembly:
 
     def unseen_in_test(self, target: str) -> str:
         """Return why not all calls of a target of ``init_only`` can have been seen in this test."""
-        seen_by = self.sight if target in MAKERS else self.probes
+        seen_by = self.calls.sight if target in MAKERS else self.probes
         return seen_by.unseen_in_test(target)
 
     def _make_recorder(self) -> None:
@@ -227,11 +226,10 @@ class Assembly:
             conductor=lambda: view.conductor(),
             runs_function_code=self._runs_function_code,
             folders=self._import_path,
-            started=self._threads.where,
+            started=self._threads.line_of_current,
             own_address=lambda: endpoint.address,
             set_by_function=self._namespaces.set_by_function,
         )
-        self.sight = ClientSight(self.world.own_modules)
         self._guard = NetworkGuard(
             self._config,
             self.calls,
@@ -272,7 +270,6 @@ class Assembly:
             Variables(self._lambda_variables, withheld=is_withheld),
             self._search_path,
             self.calls,
-            self.sight,
             WorkingDirectory(str(self.task_root)),
             streams,
             WarningsFilters(),

@@ -18,7 +18,12 @@ from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock, idle_span_us
 from pytest_lambda_lifecycle.clock.real import RealClock
 from pytest_lambda_lifecycle.environment import open_environments
 from pytest_lambda_lifecycle.environment.assembly import Assembly
-from pytest_lambda_lifecycle.environment.request import NO_EVENT, make_request, remaining_us
+from pytest_lambda_lifecycle.environment.request import (
+    NO_EVENT,
+    make_request,
+    ordinary_request,
+    remaining_us,
+)
 from pytest_lambda_lifecycle.errors import (
     ConfigError,
     InvalidTransition,
@@ -196,17 +201,30 @@ class ExecutionEnvironment:
         __tracebackhide__ = True
         if LambdaClock.current is not self._clock:
             require_clock(self._clock, "invoke", self.config.handler)
-        request = make_request(
-            event,
-            self._arn,
-            request_id=request_id,
-            trace_id=trace_id,
-            content_type=content_type,
-            tenant_id=tenant_id,
-            client_context=client_context,
-            identity=identity,
-            headers=headers,
-        )
+        # One chained comparison, since each invoke makes it: all of them are None.
+        if (
+            request_id
+            is trace_id
+            is content_type
+            is tenant_id
+            is client_context
+            is identity
+            is headers
+            is None
+        ):
+            request = ordinary_request(event, self._arn)
+        else:
+            request = make_request(
+                event,
+                self._arn,
+                request_id=request_id,
+                trace_id=trace_id,
+                content_type=content_type,
+                tenant_id=tenant_id,
+                client_context=client_context,
+                identity=identity,
+                headers=headers,
+            )
         limit_us = None if remaining_ms is None else remaining_us(remaining_ms, self.config)
         if self._around_invoke is None:
             invocation = self._conductor.invoke(request, limit_us)
@@ -332,7 +350,7 @@ class ExecutionEnvironment:
         """Leave the events so far out of the next `_judge`: their test has ended or failed."""
         self._judged = len(self._conductor.timeline)
         self._parts.probes.forget_test()
-        self._parts.sight.forget_test()
+        self._parts.calls.sight.forget_test()
 
     def __del__(self, _is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         if _is_finalizing():  # the names of this module are gone, and nobody is left to be warned
@@ -570,7 +588,9 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         parts = self._parts
-        assert_init_only(targets, self.timeline, self._conductor.phases, parts.probes, parts.sight)
+        assert_init_only(
+            targets, self.timeline, self._conductor.phases, parts.probes, parts.calls.sight
+        )
 
     def assert_no_network(self, phase: str | Phase | None = None) -> None:
         """Assert that function code reached nothing outside its process.

@@ -20,7 +20,7 @@ from pytest_lambda_lifecycle.runtimes.headers import check_headers
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
 
-__all__ = ["NO_EVENT", "make_request", "remaining_us"]
+__all__ = ["NO_EVENT", "make_request", "ordinary_request", "remaining_us"]
 
 NO_EVENT: Final = b"{}"
 """The payload of an invoke without one."""
@@ -63,44 +63,44 @@ def make_request(
     that cannot be sent, and `PayloadTooLarge` for an event over Lambda's limit.
     """
     __tracebackhide__ = True
-    body = encode_event(event)
-    if len(body) > EVENT_LIMIT:
-        raise event_too_large(len(body))
-    # One chained comparison, since each invoke makes it: all of them are None.
-    ordinary = (
-        request_id
-        is trace_id
-        is content_type
-        is tenant_id
-        is client_context
-        is identity
-        is headers
-        is None
+    request = ordinary_request(event, arn)
+    _check_texts(
+        request_id=request_id, trace_id=trace_id, tenant_id=tenant_id, content_type=content_type
     )
-    if not ordinary:
-        _check_texts(
-            request_id=request_id, trace_id=trace_id, tenant_id=tenant_id, content_type=content_type
-        )
-    new_request_id, new_trace_id = _new_ids()
-    sent: dict[str, str | None] = {
-        "Lambda-Runtime-Aws-Request-Id": request_id or new_request_id,
-        "Lambda-Runtime-Trace-Id": trace_id or new_trace_id,
-        "Lambda-Runtime-Invoked-Function-Arn": arn,
-        "Content-Type": "application/json" if content_type is None else content_type,
-    }
-    request = Request(body, sent, request_id or new_request_id, trace_id or new_trace_id, ordinary)
-    if not ordinary:
-        given_id = _complete(sent, client_context, identity, tenant_id, headers)
-        request.request_id = given_id or request.request_id
-        check_headers(sent)
+    sent = request.headers
+    if request_id:
+        request.request_id = sent["Lambda-Runtime-Aws-Request-Id"] = request_id
+    if trace_id:
+        request.trace_id = sent["Lambda-Runtime-Trace-Id"] = trace_id
+    if content_type is not None:
+        sent["Content-Type"] = content_type
+    request.ordinary = False
+    given_id = _complete(sent, client_context, identity, tenant_id, headers)
+    request.request_id = given_id or request.request_id
+    check_headers(sent)
     return request
 
 
-def _new_ids() -> tuple[str, str]:
-    """Return a request id and a trace id that is not sampled, as Lambda makes them."""
+def ordinary_request(event: object, arn: str) -> Request:
+    """Return the request for an invoke without any other argument.
+
+    Its request id and its trace id, which is not sampled, are made as Lambda makes them.  Raises
+    `PayloadTooLarge`.
+    """
+    __tracebackhide__ = True
+    body = encode_event(event)
+    if len(body) > EVENT_LIMIT:
+        raise event_too_large(len(body))
     d = _random_bits(312).to_bytes(39, "big").hex()  # an f-string takes longer
     request_id = f"{d[:8]}-{d[8:12]}-4{d[12:15]}-a{d[15:18]}-{d[18:30]}"
-    return request_id, f"Root=1-{d[30:38]}-{d[38:62]};Parent={d[62:]};Sampled=0"
+    trace_id = f"Root=1-{d[30:38]}-{d[38:62]};Parent={d[62:]};Sampled=0"
+    sent: dict[str, str | None] = {
+        "Lambda-Runtime-Aws-Request-Id": request_id,
+        "Lambda-Runtime-Trace-Id": trace_id,
+        "Lambda-Runtime-Invoked-Function-Arn": arn,
+        "Content-Type": "application/json",
+    }
+    return Request(body, sent, request_id, trace_id, True)
 
 
 def _check_texts(**arguments: object) -> None:

@@ -96,6 +96,11 @@ class ExecutorTasks:
         self._tasks.clear()
         self._class = None
 
+    def line_of_current(self) -> str:
+        """Return the line that has submitted the task of the current thread; ``""`` if unknown."""
+        future = self._future_in(sys._getframe(1))
+        return "" if future is None else self._tasks.get(future, (0, ""))[1]
+
     def unfinished(
         self, workers: Iterable[tuple[threading.Thread, str]]
     ) -> Iterator[tuple[threading.Thread, str]]:

@@ -122,6 +122,14 @@ class StartedThreads(Part):
         """The threads of this process, with the file and line that has started each."""
         self.tasks = ExecutorTasks()
 
+    def line_of_current(self) -> str:
+        """Return the line that has started the current thread, or has given a worker its task.
+
+        ``""`` if that is unknown.
+        """
+        thread = threading.current_thread()
+        return self.tasks.line_of_current() if is_worker(thread) else self.where.get(thread, "")
+
     def enter(self) -> Undo:
         original: Any = threading.Thread.start
         watch = self

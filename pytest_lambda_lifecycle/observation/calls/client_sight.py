@@ -8,14 +8,13 @@ from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.frames import is_own_value
-from pytest_lambda_lifecycle.isolation.part import PhasePart
 
 __all__ = ["ClientSight"]
 
 _NAMES: Final = ("client", "resource", "Session")
 
 
-class ClientSight(PhasePart):
+class ClientSight:
     """Says why calls of ``boto3.client`` and the like may not have been seen.
 
     The hooks lie in the methods of `boto3.session.Session`, so they see every way to them, also
@@ -34,8 +33,8 @@ class ClientSight(PhasePart):
         self._genuine: list[Any] = []
         """The latest values of the names in `boto3` that are no mocks."""
 
-    def end_phase(self) -> None:
-        """Remember mocks that were there in this phase: they are there until it ends."""
+    def look(self) -> None:
+        """Remember mocks that were there in the phase that ends: they are there until then."""
         boto3 = sys.modules.get("boto3")
         if boto3 is None:
             return

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,10 +45,8 @@ class FunctionLines:
     that loop are looked at.
     """
 
-    def __init__(
-        self, world: World, folders: Iterable[str], started: Mapping[threading.Thread, str]
-    ) -> None:
-        """``started`` has the file and line that has started each thread of the function."""
+    def __init__(self, world: World, folders: Iterable[str], started: Callable[[], str]) -> None:
+        """``started`` returns the file and line that has started the current thread, or ``""``."""
         self._world = world
         self._folders = tuple(f"{folder}/" for folder in folders)
         self._started = started
@@ -66,11 +63,12 @@ class FunctionLines:
         The caller is one of ``above`` frames of this package in a row, which are passed over: a
         frame that nobody looks at need not be made an object.
         A thread without a line of function code shows the line that has started it, and one of an
-        executor shows the line at which the phase is now.
+        executor the line that has submitted its task.  Where nobody knows that, it is the line at
+        which the phase is now.
         """
         frame = self._find(_getframe(above + 1))
         if frame is None:
-            started = self._started.get(threading.current_thread(), "")
+            started = self._started()
             if started.startswith(self._folders):
                 return self._shown(started)
             frame = self._find(_current_frames().get(stage.thread or 0))

@@ -14,6 +14,7 @@ from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.call_events import Call
 from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
+from pytest_lambda_lifecycle.observation.calls.client_sight import ClientSight
 from pytest_lambda_lifecycle.observation.calls.faults import Faults
 from pytest_lambda_lifecycle.observation.calls.hook_set import HookSet
 from pytest_lambda_lifecycle.observation.calls.hooks import HookPoint
@@ -159,14 +160,14 @@ class CallRecorder(PhasePart):
         conductor: Callable[[], Conductor | None],
         runs_function_code: Callable[[], bool],
         folders: Iterable[str],
-        started: Mapping[threading.Thread, str],
+        started: Callable[[], str],
         own_address: Callable[[], str],
         set_by_function: Callable[[Any, str, Any], bool],
     ) -> None:
         """``points`` are the attributes to hook, by the names of their modules.
 
         ``folders`` are those of function code: the task root and the layers.
-        ``started`` has the file and line that has started each thread of the function.
+        ``started`` returns the file and line that has started the current thread, or ``""``.
         ``own_address`` returns the ``host:port`` of the environment's own APIs.
         ``set_by_function`` says whether function code has set an attribute to a value.
         """
@@ -181,6 +182,7 @@ class CallRecorder(PhasePart):
         self._own_address = own_address
         self._points = points
         self._hooks = HookSet(set_by_function)
+        self.sight = ClientSight(world.own_modules)
         self._on_top: list[TopMock] = []
         """The mocks that are on top in the phase that runs."""
         world.hook.add(self._executed, points)
@@ -231,6 +233,8 @@ class CallRecorder(PhasePart):
 
     def end_phase(self) -> None:
         """Uncover the mocks of the test, and take off the mocks that are on top."""
+        if "boto3" in sys.modules:
+            self.sight.look()
         if self._on_top or self._hooks.covers_mocks:
             try:
                 self._take_mocks_off()

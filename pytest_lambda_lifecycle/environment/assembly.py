@@ -48,6 +48,7 @@ from pytest_lambda_lifecycle.isolation.parts.event_loop import EventLoop
 from pytest_lambda_lifecycle.isolation.parts.exits import Exits, ThreadExits
 from pytest_lambda_lifecycle.isolation.parts.fault_handler import FaultHandler
 from pytest_lambda_lifecycle.isolation.parts.forkserver import ForkServer
+from pytest_lambda_lifecycle.isolation.parts.lasting_hooks import LastingHooks
 from pytest_lambda_lifecycle.isolation.parts.logging_tree import LoggingTree
 from pytest_lambda_lifecycle.isolation.parts.random_numbers import RandomNumbers, Seed
 from pytest_lambda_lifecycle.isolation.parts.registries import Registries
@@ -294,6 +295,7 @@ class Assembly:
             shared_memory,
             Values(process.runs_here),
             Registries(),
+            LastingHooks(self._runs_function_code),
             self._random_numbers(),
             self.storage,
             self.files,

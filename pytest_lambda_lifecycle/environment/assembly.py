@@ -39,9 +39,10 @@ from pytest_lambda_lifecycle.isolation.modules.essentials import Essentials
 from pytest_lambda_lifecycle.isolation.modules.finders import Finders
 from pytest_lambda_lifecycle.isolation.modules.fresh_packages import EVERY, fresh_rule
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep
+from pytest_lambda_lifecycle.isolation.modules.replaced import Replacements
 from pytest_lambda_lifecycle.isolation.modules.search_path import SearchPath
 from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
-from pytest_lambda_lifecycle.isolation.modules.world import Replacements, World
+from pytest_lambda_lifecycle.isolation.modules.world import World
 from pytest_lambda_lifecycle.isolation.parts.children import MULTIPROCESSING, Children
 from pytest_lambda_lifecycle.isolation.parts.environ import Variables
 from pytest_lambda_lifecycle.isolation.parts.event_loop import EventLoop
@@ -306,7 +307,7 @@ class Assembly:
                 ended=partial(setattr, process, "exit_code"),
                 ignored=recorder.atexit_ignored,
             ),
-            Replacements(world),
+            Replacements(world.enter_replaced),
             self._patches,  # so late that a spy sees calls of the stand-ins above as well
             self._namespaces,  # so late: what it finds in shared modules is not restored yet
             self._essentials,  # last: all others need them to leave

@@ -40,11 +40,11 @@ from pytest_lambda_lifecycle.isolation.modules.last_look import LastLook
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, Membership
 from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules
 from pytest_lambda_lifecycle.isolation.modules.submodules import attach, detach
-from pytest_lambda_lifecycle.isolation.part import Part, PhasePart
+from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.unclosed import ended
 
-__all__ = ["Replacements", "World", "sweep"]
+__all__ = ["World", "sweep"]
 
 _INSTALLED: Final[dict[Callable[[str], bool], dict[str, ModuleType]]] = {}
 """Modules that are installed or built in, for each rule for fresh packages."""
@@ -342,16 +342,6 @@ class World(PhasePart):
             self._foreign[name] = own.pop(name)
         self._known = own
         return own
-
-
-class Replacements(Part):
-    """The modules that function code has put in the places of shared ones: the last part."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def enter(self) -> Undo:
-        return self._world.enter_replaced()
 
 
 def sweep() -> None:

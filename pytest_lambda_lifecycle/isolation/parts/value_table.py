@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
+from pytest_lambda_lifecycle.isolation.limits import LIMITS
 
 __all__ = ["OUTSIDE", "TABLE", "Value"]
 
@@ -308,6 +309,11 @@ TABLE: Final = (
         else []
     ),
     _plain(gc.get_debug, gc.set_debug),
+    *(
+        [_plain(sys.getdlopenflags, sys.setdlopenflags)]
+        if hasattr(sys, "setdlopenflags")  # not on Windows
+        else []
+    ),
     _plain(sys.get_asyncgen_hooks, _write_generator_hooks),
     _plain(
         sys.get_coroutine_origin_tracking_depth,
@@ -324,6 +330,7 @@ TABLE: Final = (
     Value(gc.isenabled, _switch_gc, setters=((gc, "enable"), (gc, "disable"))),
     Value(_is_frozen, _freeze, setters=((gc, "freeze"), (gc, "unfreeze"))),
     Value(_read_umask, _umask, setters=((os, "umask"),)),
+    *(Value(one.read, one.write, setters=one.setters) for one in LIMITS),
     Value(_read_stack_size, _stack_size, setters=((threading, "stack_size"),)),
     Value(_read_wakeup_fd, _write_wakeup_fd, setters=((signal, "set_wakeup_fd"),)),
     *(

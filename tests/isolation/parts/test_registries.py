@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -11,8 +14,9 @@ from pytest_lambda_lifecycle.isolation.stage import stage
 
 IMPORTS = (
     "import calendar, copyreg, csv, email.charset, gc, mimetypes, shutil, sqlite3, sys\n"
-    "import tracemalloc, urllib.parse, webbrowser, zoneinfo\n"
+    "import resource, tracemalloc, urllib.parse, webbrowser, zoneinfo\n"
     "import xml.dom, xml.etree.ElementTree, xml.sax\n"
+    "LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
 )
 CHANGES = {
     "copyreg.pickle(Own, Own)": "len(copyreg.dispatch_table)",
@@ -37,6 +41,10 @@ CHANGES = {
     "sys.set_coroutine_origin_tracking_depth(3)": "sys.get_coroutine_origin_tracking_depth()",
     "sys.set_asyncgen_hooks(firstiter=own)": "sys.get_asyncgen_hooks().firstiter",
     "sys.setprofile(own)": "sys.getprofile()",
+    "sys.setdlopenflags(258)": "sys.getdlopenflags()",
+    "resource.setrlimit(resource.RLIMIT_NOFILE, (500, LIMIT))": (
+        "resource.getrlimit(resource.RLIMIT_NOFILE)"
+    ),
 }
 
 
@@ -94,3 +102,50 @@ def test_a_tool_of_sys_monitoring(environment):
         assert monitoring.get_events(4) == 0
     finally:
         monitoring.free_tool_id(4)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs sets of processors")
+@pytest.mark.skipif(os.cpu_count() == 1, reason="needs two processors")
+def test_the_processors_of_the_process(environment):
+    before = os.sched_getaffinity(0)
+    env = environment("""
+        import os
+        def handler(event, context):
+            if event: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+            return len(os.sched_getaffinity(0))
+    """)
+    assert env.invoke(True).payload == 1
+    stage.leave()
+    assert os.sched_getaffinity(0) == before
+    assert env.invoke(False).payload == 1
+    env.reset()
+    assert env.invoke(False).payload == len(before)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs limits")
+def test_a_hard_limit_that_function_code_has_lowered_stays(tmp_path):
+    """Only root may raise it; the soft one goes as far up as it can."""
+    (tmp_path / "app.py").write_text(
+        "import resource\n"
+        "def handler(event, context): resource.setrlimit(resource.RLIMIT_NOFILE, (300, 400))\n"
+    )
+    code = """
+        import resource
+        from pytest_lambda_lifecycle.isolation import limits as table
+        from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
+        original = table._set_limit
+        def as_a_user(kind, limits):
+            if limits[1] > resource.getrlimit(kind)[1]: raise ValueError("not allowed")
+            original(kind, limits)
+        table._set_limit = as_a_user
+        with ExecutionEnvironment(FunctionConfig("app.handler", code_dir=".")) as env: env.invoke()
+        print(resource.getrlimit(resource.RLIMIT_NOFILE))
+    """
+    printed = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    assert printed == "(400, 400)\n"

@@ -295,7 +295,7 @@ class Assembly:
             self._children,
             shared_memory,
             Values(process.runs_here),
-            Registries(),
+            Registries(world.own),
             LastingHooks(self._runs_function_code),
             self._random_numbers(),
             self.storage,

@@ -4,12 +4,17 @@
 others change such a container and nothing else.  So the container is read as the environment enters
 and again as it leaves, and a difference is the function's doing.  Only modules that somebody has
 imported are looked at.
+
+A shared library registers things as well, once, when it is imported (numpy does).  Such an entry
+stays, as the library does: the next environment imports it without executing it again.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from operator import is_
 from typing import Any, Final
 
@@ -22,12 +27,23 @@ from pytest_lambda_lifecycle.isolation.patching import Undo
 __all__ = ["Registries"]
 
 _CONTAINERS: Final = {
+    "copy": ("_copy_dispatch", "_deepcopy_dispatch"),
     "copyreg": ("dispatch_table", "_extension_registry", "_inverted_registry"),
     "email.charset": ("ALIASES", "CHARSETS", "CODEC_MAP"),
+    "email.policy": (
+        "default.content_manager.get_handlers",
+        "default.content_manager.set_handlers",
+        "default.header_factory.registry",
+    ),
+    "gc": ("garbage",),
     "gettext": ("_localedirs", "_translations"),
+    "http.cookies": ("Morsel._reserved",),
+    "importlib.machinery": ("BYTECODE_SUFFIXES", "EXTENSION_SUFFIXES", "SOURCE_SUFFIXES"),
     "shutil": ("_ARCHIVE_FORMATS", "_UNPACK_FORMATS"),
     "sqlite3": ("adapters", "converters"),
+    "sys": ("_xoptions", "warnoptions"),
     "urllib.parse": ("uses_fragment", "uses_netloc", "uses_params", "uses_query", "uses_relative"),
+    "warnings": ("onceregistry",),
     "webbrowser": ("_browsers",),
     "xml.dom.domreg": ("registered", "well_known_implementations"),
     "xml.etree.ElementTree": ("_namespace_map",),
@@ -50,7 +66,9 @@ _copies: Final[dict[int, tuple[Any, Any]]] = {}
 class Registries(Part):
     """The entries that function code has added, replaced or removed."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: Callable[[str], object | None]) -> None:
+        """``own`` returns the function's module of a name, or None."""
+        self._is_own = own
         self._own: list[tuple[Any, Any]] = []
         """Each changed container, with a copy of what function code has left in it."""
 
@@ -59,6 +77,7 @@ class Registries(Part):
         before = [(one, one.copy()) for one in small]
         before += [(one, _copy_of(one)) for one in large]
         callbacks = list(gc.callbacks)
+        count = len(sys.modules)
         for container, contents in self._own:
             _fill(container, contents)
 
@@ -69,15 +88,21 @@ class Registries(Part):
                 if len(container) != len(contents) or _differs(container, contents)
             ]
             changed = {id(container) for container, _ in self._own}
+            imported = self._imported_since(count) if changed else frozenset()
             for container, contents in before:
                 if id(container) in changed:
-                    _fill(container, contents)
+                    _fill(container, _with_entries_of(imported, container, contents))
             if gc.callbacks != callbacks:
                 kept = [one for one in gc.callbacks if one in callbacks or is_own_value(one)]
                 self._own.append((gc.callbacks, list(gc.callbacks)))
                 gc.callbacks[:] = [*(one for one in callbacks if one not in kept), *kept]
 
         return leave
+
+    def _imported_since(self, count: int) -> frozenset[str]:
+        """Return the names of shared modules that were imported for the first time since then."""
+        names = islice(list(sys.modules), count, None)
+        return frozenset(name for name in names if self._is_own(name) is None)
 
     def discard(self) -> None:
         self._own = []
@@ -99,7 +124,10 @@ def _containers(names: dict[str, tuple[str, ...]]) -> Iterator[Any]:
     for module in names:
         space = namespace_of(held_module(module)) or {}
         for name in names[module]:
-            container = space.get(name)
+            first, *others = name.split(".")
+            container = space.get(first)
+            for one in others:
+                container = getattr(container, one, None)
             if type(container) in (dict, list, set):
                 yield container
 
@@ -118,6 +146,27 @@ def _differs(container: Any, contents: Any) -> bool:  # noqa: ANN401
         return bool(container != contents)
     except Exception:  # an object that cannot be compared
         return True
+
+
+def _with_entries_of(imported: frozenset[str], container: Any, contents: Any) -> Any:  # noqa: ANN401
+    """Return the contents of before, and what imported libraries have added to them."""
+    if not imported:
+        return contents
+    if isinstance(container, dict):
+        entries = {
+            key: value
+            for key, value in container.items()
+            if key not in contents and _is_of(imported, (key, value))
+        }
+        return {**contents, **entries}
+    added = [one for one in container if one not in contents and _is_of(imported, (one,))]
+    return [*contents, *added] if isinstance(container, list) else {*contents, *added}
+
+
+def _is_of(imported: frozenset[str], entry: Iterable[object]) -> bool:
+    """Say whether a library has made an entry; one that is plain text does not tell."""
+    modules = {getattr(one, "__module__", None) for one in entry} - {None, "builtins"}
+    return not modules or not modules.isdisjoint(imported)
 
 
 def _fill(container: Any, contents: Any) -> None:  # noqa: ANN401

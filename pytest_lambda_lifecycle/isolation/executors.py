@@ -91,11 +91,6 @@ class ExecutorTasks:
             self._undo()
             self._undo = None
 
-    def discard(self) -> None:
-        """Forget the tasks of a process that has ended."""
-        self._tasks.clear()
-        self._class = None
-
     def unfinished(
         self, workers: Iterable[tuple[threading.Thread, str]]
     ) -> Iterator[tuple[threading.Thread, str]]:

@@ -38,7 +38,7 @@ from pytest_lambda_lifecycle.isolation.modules.import_hook import (
 )
 from pytest_lambda_lifecycle.isolation.modules.last_look import LastLook
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, Membership
-from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules
+from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules, is_genuine
 from pytest_lambda_lifecycle.isolation.modules.submodules import attach, detach
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
@@ -56,10 +56,9 @@ There is one dict for all worlds, since the garbage collector scans a new dict o
 on each of its runs.
 """
 
-_THIS: Final = sys.modules[__name__]
-
 _AWAY: Final[WeakSet[World]] = WeakSet()
 """Worlds that have modules and are not entered."""
+_THIS: Final = sys.modules[__name__]
 
 
 class World(PhasePart):
@@ -109,8 +108,7 @@ class World(PhasePart):
         attach_parked = detach(self.parked)
         for name in self.parked:
             del sys.modules[name]
-        # No function code moves this one, so its place tells whether others have been moved.
-        sys.modules[__name__] = sys.modules.pop(__name__, _THIS)
+        sys.modules[__name__] = sys.modules.pop(__name__, _THIS)  # last, as nobody moves it
         self._foreign = _FOREIGN
         _FOREIGN.clear()
         _FOREIGN.update(sys.modules)
@@ -249,7 +247,7 @@ class World(PhasePart):
             if current is None or current is self.parked.get(name):
                 sys.modules[name] = module
         for name, one in (self._newest() or {}).items():
-            if name not in self._last.own and one is not None and folder_of_module(one) is None:
+            if name not in self._last.own and one is not None and not is_genuine(name, one):
                 self._foreign[name] = one
         self._replaced.attribute_to_test()
         self._last.note(self._last.own)

@@ -56,6 +56,7 @@ _LARGE: Final = {
 }
 """Containers with so many entries that their numbers of entries are compared, not the entries."""
 
+_callbacks: Final = gc.callbacks  # function code may put another object there
 _MODULES: Final = (*_CONTAINERS, *_LARGE)
 _latest: Final[dict[str, tuple[tuple[Any, ...], list[Any], list[Any]]]] = {}
 """The modules that were loaded at the latest look with the database of types, and containers."""
@@ -76,7 +77,7 @@ class Registries(Part):
         small, large = _loaded()
         before = [(one, one.copy()) for one in small]
         before += [(one, _copy_of(one)) for one in large]
-        callbacks = list(gc.callbacks)
+        callbacks = _callbacks.copy()
         count = len(sys.modules)
         for container, contents in self._own:
             _fill(container, contents)
@@ -92,10 +93,11 @@ class Registries(Part):
             for container, contents in before:
                 if id(container) in changed:
                     _fill(container, _with_entries_of(imported, container, contents))
-            if gc.callbacks != callbacks:
-                kept = [one for one in gc.callbacks if one in callbacks or is_own_value(one)]
-                self._own.append((gc.callbacks, list(gc.callbacks)))
-                gc.callbacks[:] = [*(one for one in callbacks if one not in kept), *kept]
+            gc.callbacks = _callbacks
+            if _callbacks != callbacks:
+                kept = [one for one in _callbacks if one in callbacks or is_own_value(one)]
+                self._own.append((_callbacks, _callbacks.copy()))
+                _callbacks[:] = [*(one for one in callbacks if one not in kept), *kept]
 
         return leave
 

@@ -120,7 +120,8 @@ class StartedThreads(Part):
         self._in_phase = in_phase
         self.where: WeakKeyDictionary[threading.Thread, str] = WeakKeyDictionary()
         """The threads of this process, with the file and line that has started each."""
-        self.tasks = ExecutorTasks()
+        self.tasks: ExecutorTasks | None = None
+        """Those of executors, once function code has used one."""
 
     def enter(self) -> Undo:
         original: Any = threading.Thread.start
@@ -132,16 +133,19 @@ class StartedThreads(Part):
                 frame = sys._getframe(1)
                 watch.where[self] = line_of_function(frame)
                 if is_worker(self):
+                    watch.tasks = watch.tasks or ExecutorTasks()
                     watch.tasks.note_worker(self, frame)
                 _start_as_daemon(self, original)
             else:
                 original(self)
 
         undo = patch_attributes((threading.Thread, "start", start))
-        self.tasks.enter()
+        if self.tasks is not None:
+            self.tasks.enter()
 
         def leave() -> None:
-            self.tasks.leave()
+            if self.tasks is not None:
+                self.tasks.leave()
             undo()
 
         return leave
@@ -177,4 +181,4 @@ class StartedThreads(Part):
             if thread.is_alive():
                 _let_interpreter_exit(thread)
         self.where.clear()
-        self.tasks.discard()
+        self.tasks = None

@@ -39,15 +39,17 @@ from pytest_lambda_lifecycle.isolation.modules.essentials import Essentials
 from pytest_lambda_lifecycle.isolation.modules.finders import Finders
 from pytest_lambda_lifecycle.isolation.modules.fresh_packages import EVERY, fresh_rule
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep
+from pytest_lambda_lifecycle.isolation.modules.replaced import Replacements
 from pytest_lambda_lifecycle.isolation.modules.search_path import SearchPath
 from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
-from pytest_lambda_lifecycle.isolation.modules.world import Replacements, World
+from pytest_lambda_lifecycle.isolation.modules.world import World
 from pytest_lambda_lifecycle.isolation.parts.children import MULTIPROCESSING, Children
 from pytest_lambda_lifecycle.isolation.parts.environ import Variables
 from pytest_lambda_lifecycle.isolation.parts.event_loop import EventLoop
 from pytest_lambda_lifecycle.isolation.parts.exits import Exits, ThreadExits
 from pytest_lambda_lifecycle.isolation.parts.fault_handler import FaultHandler
 from pytest_lambda_lifecycle.isolation.parts.forkserver import ForkServer
+from pytest_lambda_lifecycle.isolation.parts.lasting_hooks import LastingHooks
 from pytest_lambda_lifecycle.isolation.parts.logging_tree import LoggingTree
 from pytest_lambda_lifecycle.isolation.parts.random_numbers import RandomNumbers, Seed
 from pytest_lambda_lifecycle.isolation.parts.registries import Registries
@@ -292,7 +294,8 @@ class Assembly:
             self._children,
             shared_memory,
             Values(process.runs_here),
-            Registries(),
+            Registries(world.own),
+            LastingHooks(self._runs_function_code),
             self._random_numbers(),
             self.storage,
             self.files,
@@ -303,7 +306,7 @@ class Assembly:
                 ended=partial(setattr, process, "exit_code"),
                 ignored=recorder.atexit_ignored,
             ),
-            Replacements(world),
+            Replacements(world.enter_replaced),
             self._patches,  # so late that a spy sees calls of the stand-ins above as well
             self._namespaces,  # so late: what it finds in shared modules is not restored yet
             self._essentials,  # last: all others need them to leave

@@ -25,6 +25,7 @@ EVENTS: Final = frozenset(
 OPEN_FLAGS: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 """Flags of `os.open`; without any of them, a file is only read."""
 
+_add_hook: Final = sys.addaudithook  # that of an entered environment is for function code
 _installed: Final[list[bool]] = []
 
 
@@ -32,7 +33,7 @@ def install() -> None:
     """Install the hook, once."""
     if not _installed:
         _installed.append(True)
-        sys.addaudithook(_hear)
+        _add_hook(_hear)
 
 
 # What it refers to are defaults: when the interpreter ends, the names of this module are gone.

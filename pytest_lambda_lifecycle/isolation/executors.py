@@ -91,11 +91,6 @@ class ExecutorTasks:
             self._undo()
             self._undo = None
 
-    def discard(self) -> None:
-        """Forget the tasks of a process that has ended."""
-        self._tasks.clear()
-        self._class = None
-
     def line_of_current(self) -> str:
         """Return the line that has submitted the task of the current thread; ``""`` if unknown."""
         future = self._future_in(sys._getframe(1))

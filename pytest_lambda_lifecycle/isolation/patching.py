@@ -125,8 +125,8 @@ class _AppliedPatches:
             if original is _ABSENT:
                 if now is not _ABSENT:
                     delattr(owner, name)
-            elif now is value:
-                setattr(owner, name, original)
+            elif now is value or (now is _ABSENT and is_genuine(owner, original)):
+                setattr(owner, name, original)  # function code may have deleted ours
             elif not is_genuine(owner, now):
                 setattr(owner, name, original)
                 note_later_patch(owner, name, value, original)

@@ -67,7 +67,8 @@ class Leftovers:
                 if thread not in resting and not is_worker(thread):
                     kind = "timer" if isinstance(thread, threading.Timer) else "thread"
                     yield kind, thread.name, where
-            for thread, where in self._threads.tasks.unfinished(workers) if workers else ():
+            tasks = self._threads.tasks
+            for thread, where in tasks.unfinished(workers) if tasks is not None else ():
                 yield "executor", thread.name, where
         if self._children.where:
             for child, where in list(self._children.where.items()):

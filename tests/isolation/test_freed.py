@@ -21,6 +21,11 @@ from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig
         "import asyncio as a; loop = a.new_event_loop(); a.set_event_loop(loop); loop.close()",
         "import contextvars; contextvars.ContextVar('own').set(big)",
         "import threading; local = threading.local(); local.big = big",
+        "import builtins, contextlib, sys; builtins.own = sys.own = contextlib.own = big",
+        "import sys; sys.modules['own'] = sys.modules['own.child'] = big",
+        "import os, sys; sys.addaudithook(big.write); os.register_at_fork(before=big.write)",
+        "from concurrent.futures import ThreadPoolExecutor as P\n"
+        "with P(1) as pool: pool.submit(big.write).result(); pool.submit(big.write).result()",
     ],
 )
 def test_no_reference_to_a_closed_environment_stays(tmp_path, code):

@@ -48,9 +48,7 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "botocore.session": ("Session",),
     "builtins": None,
     "collections": (),
-    "contextlib": (),
     "datetime": (),
-    "gc": (),
     "hashlib": (),
     "http.client": None,
     "httpx": (),
@@ -68,7 +66,6 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "requests": (),
     "requests.adapters": ("HTTPAdapter",),
     "requests.sessions": ("Session",),
-    "signal": (),
     "socket": None,
     "ssl": None,
     "subprocess": None,
@@ -96,10 +93,8 @@ _CLASSES_ONLY: Final = frozenset(
 """Client libraries of which only the listed classes are compared: nobody patches their modules."""
 _CHANGING: Final = frozenset(
     {
-        "gc",
         "logging.Logger",
         "os",
-        "signal",
         "socket",
         "socket.socket",
         "subprocess.Popen",

@@ -11,7 +11,7 @@ the module's name has to reach the copy that function code uses.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import compress, islice, repeat
 from operator import is_, is_not
 from types import ModuleType
@@ -19,8 +19,10 @@ from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.modules.submodules import attach
+from pytest_lambda_lifecycle.isolation.part import Part
+from pytest_lambda_lifecycle.isolation.patching import Undo
 
-__all__ = ["ReplacedModules", "are_same", "is_genuine"]
+__all__ = ["ReplacedModules", "Replacements", "are_same", "is_genuine"]
 
 _MISSING: Final[Any] = object()
 
@@ -144,6 +146,17 @@ class ReplacedModules:
         names = list(islice(shared, self._base if are_same(*first) else 0, None))
         now = map(modules.get, names, repeat(_MISSING))
         return list(compress(names, map(is_not, now, map(shared.get, names))))
+
+
+class Replacements(Part):
+    """The modules that function code has put in the places of shared ones, as a part."""
+
+    def __init__(self, enter: Callable[[], Undo]) -> None:
+        """``enter`` is `World.enter_replaced`."""
+        self._enter = enter
+
+    def enter(self) -> Undo:
+        return self._enter()
 
 
 def are_same(values: list[Any], others: list[Any]) -> bool:

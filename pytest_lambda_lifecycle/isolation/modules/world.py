@@ -38,13 +38,13 @@ from pytest_lambda_lifecycle.isolation.modules.import_hook import (
 )
 from pytest_lambda_lifecycle.isolation.modules.last_look import LastLook
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, Membership
-from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules
+from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules, is_genuine
 from pytest_lambda_lifecycle.isolation.modules.submodules import attach, detach
-from pytest_lambda_lifecycle.isolation.part import Part, PhasePart
+from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.unclosed import ended
 
-__all__ = ["Replacements", "World", "sweep"]
+__all__ = ["World", "sweep"]
 
 _INSTALLED: Final[dict[Callable[[str], bool], dict[str, ModuleType]]] = {}
 """Modules that are installed or built in, for each rule for fresh packages."""
@@ -56,10 +56,9 @@ There is one dict for all worlds, since the garbage collector scans a new dict o
 on each of its runs.
 """
 
-_THIS: Final = sys.modules[__name__]
-
 _AWAY: Final[WeakSet[World]] = WeakSet()
 """Worlds that have modules and are not entered."""
+_THIS: Final = sys.modules[__name__]
 
 
 class World(PhasePart):
@@ -109,8 +108,7 @@ class World(PhasePart):
         attach_parked = detach(self.parked)
         for name in self.parked:
             del sys.modules[name]
-        # No function code moves this one, so its place tells whether others have been moved.
-        sys.modules[__name__] = sys.modules.pop(__name__, _THIS)
+        sys.modules[__name__] = sys.modules.pop(__name__, _THIS)  # last, as nobody moves it
         self._foreign = _FOREIGN
         _FOREIGN.clear()
         _FOREIGN.update(sys.modules)
@@ -258,7 +256,7 @@ class World(PhasePart):
             if current is None or current is self.parked.get(name):
                 sys.modules[name] = module
         for name, one in (self._newest() or {}).items():
-            if name not in self._last.own and one is not None and folder_of_module(one) is None:
+            if name not in self._last.own and one is not None and not is_genuine(name, one):
                 self._foreign[name] = one
         self._replaced.attribute_to_test()
         self._last.note(self._last.own)
@@ -351,16 +349,6 @@ class World(PhasePart):
             self._foreign[name] = own.pop(name)
         self._known = own
         return own
-
-
-class Replacements(Part):
-    """The modules that function code has put in the places of shared ones: the last part."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def enter(self) -> Undo:
-        return self._world.enter_replaced()
 
 
 def sweep() -> None:

@@ -4,13 +4,17 @@
 others change such a container and nothing else.  So the container is read as the environment enters
 and again as it leaves, and a difference is the function's doing.  Only modules that somebody has
 imported are looked at.
+
+A shared library registers things as well, once, when it is imported (numpy does).  Such an entry
+stays, as the library does: the next environment imports it without executing it again.
 """
 
 from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from operator import is_
 from typing import Any, Final
 
@@ -23,12 +27,23 @@ from pytest_lambda_lifecycle.isolation.patching import Undo
 __all__ = ["Registries"]
 
 _CONTAINERS: Final = {
+    "copy": ("_copy_dispatch", "_deepcopy_dispatch"),
     "copyreg": ("dispatch_table", "_extension_registry", "_inverted_registry"),
     "email.charset": ("ALIASES", "CHARSETS", "CODEC_MAP"),
+    "email.policy": (
+        "default.content_manager.get_handlers",
+        "default.content_manager.set_handlers",
+        "default.header_factory.registry",
+    ),
+    "gc": ("garbage",),
     "gettext": ("_localedirs", "_translations"),
+    "http.cookies": ("Morsel._reserved",),
+    "importlib.machinery": ("BYTECODE_SUFFIXES", "EXTENSION_SUFFIXES", "SOURCE_SUFFIXES"),
     "shutil": ("_ARCHIVE_FORMATS", "_UNPACK_FORMATS"),
     "sqlite3": ("adapters", "converters"),
+    "sys": ("_xoptions", "warnoptions"),
     "urllib.parse": ("uses_fragment", "uses_netloc", "uses_params", "uses_query", "uses_relative"),
+    "warnings": ("onceregistry",),
     "webbrowser": ("_browsers",),
     "xml.dom.domreg": ("registered", "well_known_implementations"),
     "xml.etree.ElementTree": ("_namespace_map",),
@@ -41,6 +56,7 @@ _LARGE: Final = {
 }
 """Containers with so many entries that their numbers of entries are compared, not the entries."""
 
+_callbacks: Final = gc.callbacks  # function code may put another object there
 _MODULES: Final = (*_CONTAINERS, *_LARGE)
 _latest: Final[dict[str, tuple[tuple[Any, ...], list[Any], list[Any]]]] = {}
 """The modules that were loaded at the latest look with the database of types, and containers."""
@@ -53,7 +69,9 @@ _copies: Final[dict[int, tuple[Any, Any]]] = {}
 class Registries(Part):
     """The entries that function code has added, replaced or removed."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: Callable[[str], object | None]) -> None:
+        """``own`` returns the function's module of a name, or None."""
+        self._is_own = own
         self._own: list[tuple[Any, Any]] = []
         """Each changed container, with a copy of what function code has left in it."""
 
@@ -62,29 +80,37 @@ class Registries(Part):
         contents = _contents_of(small)
         copies = list(map(_copy_of, large))
         sizes = list(map(len, large))
-        callbacks = list(gc.callbacks)
+        callbacks = _callbacks.copy()
+        count = len(sys.modules)
         for container, own in self._own:
             _fill(container, own)
 
         def leave() -> None:
             self._own = []
             if not _are_equal(small, contents):
-                self._take_out(small, contents)
+                self._take_out(small, contents, count)
             if list(map(len, large)) != sizes:
-                self._take_out(large, copies)
-            if gc.callbacks != callbacks:
-                kept = [one for one in gc.callbacks if one in callbacks or is_own_value(one)]
-                self._own.append((gc.callbacks, list(gc.callbacks)))
-                gc.callbacks[:] = [*(one for one in callbacks if one not in kept), *kept]
+                self._take_out(large, copies, count)
+            gc.callbacks = _callbacks
+            if _callbacks != callbacks:
+                kept = [one for one in _callbacks if one in callbacks or is_own_value(one)]
+                self._own.append((_callbacks, _callbacks.copy()))
+                _callbacks[:] = [*(one for one in callbacks if one not in kept), *kept]
 
         return leave
 
-    def _take_out(self, containers: list[Any], contents: list[Any]) -> None:
+    def _take_out(self, containers: list[Any], contents: list[Any], count: int) -> None:
         """Keep what function code has left in containers, and restore their contents."""
+        imported = self._imported_since(count)
         for container, before in zip(containers, contents, strict=True):
             if not _are_equal(container, before):
                 self._own.append((container, container.copy()))
-                _fill(container, before)
+                _fill(container, _with_entries_of(imported, container, before))
+
+    def _imported_since(self, count: int) -> frozenset[str]:
+        """Return the names of shared modules that were imported for the first time since then."""
+        names = islice(list(sys.modules), count, None)
+        return frozenset(name for name in names if self._is_own(name) is None)
 
     def discard(self) -> None:
         self._own = []
@@ -106,7 +132,10 @@ def _containers(names: dict[str, tuple[str, ...]]) -> Iterator[Any]:
     for module in names:
         space = namespace_of(held_module(module)) or {}
         for name in names[module]:
-            container = space.get(name)
+            first, *others = name.split(".")
+            container = space.get(first)
+            for one in others:
+                container = getattr(container, one, None)
             if type(container) in (dict, list, set):
                 yield container
 
@@ -130,6 +159,27 @@ def _are_equal(container: Any, contents: Any) -> bool:  # noqa: ANN401
         return bool(container == contents)
     except Exception:  # an object that cannot be compared
         return False
+
+
+def _with_entries_of(imported: frozenset[str], container: Any, contents: Any) -> Any:  # noqa: ANN401
+    """Return the contents of before, and what imported libraries have added to them."""
+    if not imported:
+        return contents
+    if isinstance(container, dict):
+        entries = {
+            key: value
+            for key, value in container.items()
+            if key not in contents and _is_of(imported, (key, value))
+        }
+        return {**contents, **entries}
+    added = [one for one in container if one not in contents and _is_of(imported, (one,))]
+    return [*contents, *added] if isinstance(container, list) else {*contents, *added}
+
+
+def _is_of(imported: frozenset[str], entry: Iterable[object]) -> bool:
+    """Say whether a library has made an entry; one that is plain text does not tell."""
+    modules = {getattr(one, "__module__", None) for one in entry} - {None, "builtins"}
+    return not modules or not modules.isdisjoint(imported)
 
 
 def _fill(container: Any, contents: Any) -> None:  # noqa: ANN401

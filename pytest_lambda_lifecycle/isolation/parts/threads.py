@@ -120,7 +120,8 @@ class StartedThreads(Part):
         self._in_phase = in_phase
         self.where: WeakKeyDictionary[threading.Thread, str] = WeakKeyDictionary()
         """The threads of this process, with the file and line that has started each."""
-        self.tasks = ExecutorTasks()
+        self.tasks: ExecutorTasks | None = None
+        """Those of executors, once function code has used one."""
 
     def line_of_current(self) -> str:
         """Return the line that has started the current thread, or has given a worker its task.
@@ -128,7 +129,9 @@ class StartedThreads(Part):
         ``""`` if that is unknown.
         """
         thread = threading.current_thread()
-        return self.tasks.line_of_current() if is_worker(thread) else self.where.get(thread, "")
+        if is_worker(thread):
+            return "" if self.tasks is None else self.tasks.line_of_current()
+        return self.where.get(thread, "")
 
     def enter(self) -> Undo:
         original: Any = threading.Thread.start
@@ -140,16 +143,19 @@ class StartedThreads(Part):
                 frame = sys._getframe(1)
                 watch.where[self] = line_of_function(frame)
                 if is_worker(self):
+                    watch.tasks = watch.tasks or ExecutorTasks()
                     watch.tasks.note_worker(self, frame)
                 _start_as_daemon(self, original)
             else:
                 original(self)
 
         undo = patch_attributes((threading.Thread, "start", start))
-        self.tasks.enter()
+        if self.tasks is not None:
+            self.tasks.enter()
 
         def leave() -> None:
-            self.tasks.leave()
+            if self.tasks is not None:
+                self.tasks.leave()
             undo()
 
         return leave
@@ -185,4 +191,4 @@ class StartedThreads(Part):
             if thread.is_alive():
                 _let_interpreter_exit(thread)
         self.where.clear()
-        self.tasks.discard()
+        self.tasks = None

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
+from pytest_lambda_lifecycle.isolation.limits import LIMITS
 
 __all__ = ["OUTSIDE", "TABLE", "Value"]
 
@@ -55,21 +56,26 @@ class Value:
         self.setters = setters
 
 
+_NO_MODULE: Final[Any] = object()
+
 # -- attributes of modules -------------------------------------------------------------------------
 
 
-def _attribute(module: str, name: str, **options: Any) -> Value:  # noqa: ANN401  # as `Value`
-    """Return the value in a module's attribute: None where there is no such module."""
+def _attribute(module: str, name: str, absent: object = None, **options: Any) -> Value:  # noqa: ANN401  # as `Value`
+    """Return the value in a module's attribute: ``absent`` where there is no such module.
+
+    With `_NO_MODULE`, function code that is the first to import the module leaves the value there.
+    """
 
     def read() -> object:
         owner = sys.modules.get(module)
         if type(owner) is not ModuleType:
             owner = held_module(module)
-        return None if owner is None else getattr(owner, name, None)
+        return absent if owner is None else getattr(owner, name, None)
 
     def write(value: object) -> None:
         owner = held_module(module)
-        if owner is not None:
+        if owner is not None and value is not _NO_MODULE:
             setattr(owner, name, value)
 
     return Value(read, write, **options)
@@ -110,13 +116,15 @@ def _write_field_limit(value: int) -> None:
         csv.field_size_limit(value)
 
 
-def _read_dialects() -> dict[str, Any]:
+def _read_dialects() -> Any:  # noqa: ANN401  # a dict; None without the module
     csv: Any = held_module("_csv")
-    return {} if csv is None else {name: csv.get_dialect(name) for name in csv.list_dialects()}
+    return None if csv is None else {name: csv.get_dialect(name) for name in csv.list_dialects()}
 
 
-def _write_dialects(dialects: dict[str, Any]) -> None:
+def _write_dialects(dialects: dict[str, Any] | None) -> None:
     csv: Any = held_module("_csv")
+    if dialects is None:  # csv registers its own when it is imported
+        return
     for name in csv.list_dialects() if csv is not None else ():
         if name not in dialects:
             csv.unregister_dialect(name)
@@ -284,8 +292,8 @@ def _set_threshold(counts: tuple[int, int, int]) -> None:
 TABLE: Final = (
     _attribute("boto3", "DEFAULT_SESSION", fresh=None),
     _attribute("urllib.request", "_opener", fresh=None),
-    _attribute("mimetypes", "_db"),
-    _attribute("mimetypes", "inited"),
+    _attribute("mimetypes", "_db", _NO_MODULE),
+    _attribute("mimetypes", "inited", _NO_MODULE),
     _present_attribute(os, "environ"),
     _present_attribute(sys, "excepthook"),
     _present_attribute(sys, "unraisablehook"),
@@ -315,6 +323,11 @@ TABLE: Final = (
         else []
     ),
     _plain(gc.get_debug, gc.set_debug),
+    *(
+        [_plain(sys.getdlopenflags, sys.setdlopenflags)]
+        if hasattr(sys, "setdlopenflags")  # not on Windows
+        else []
+    ),
     _plain(sys.get_asyncgen_hooks, _write_generator_hooks),
     _plain(
         sys.get_coroutine_origin_tracking_depth,
@@ -331,6 +344,7 @@ TABLE: Final = (
     Value(gc.isenabled, _switch_gc, setters=((gc, "enable"), (gc, "disable"))),
     Value(_is_frozen, _freeze, setters=((gc, "freeze"), (gc, "unfreeze"))),
     Value(_read_umask, _umask, setters=((os, "umask"),)),
+    *(Value(one.read, one.write, setters=one.setters) for one in LIMITS),
     Value(_read_stack_size, _stack_size, setters=((threading, "stack_size"),)),
     Value(_read_wakeup_fd, _write_wakeup_fd, setters=((signal, "set_wakeup_fd"),)),
     *(

@@ -121,16 +121,20 @@ class Essentials(Part):
     def before_turn(self) -> None:
         """Remember what the namespaces hold; put the function's objects in place."""
         self.after_turn()  # a test's signal handler may have raised in the end of the turn before
-        self._in_turn = True
         self._known = _values_of(*self._spaces)
         for one in self._namespaces:
             one.before = one.space.copy()
+        # Only now, as such a handler may raise between any two lines.
+        self._in_turn = True
         self._begin()
 
     def go_on(self) -> None:
         """Begin a turn that follows the latest one at once: nothing has changed in between."""
+        if not self._known:  # an interrupt came before the turn that this one follows
+            return self.before_turn()
         self._in_turn = True
         self._begin()
+        return None
 
     def _begin(self) -> None:
         if self.has_own:
@@ -162,7 +166,7 @@ class Essentials(Part):
         self.after_turn()
 
     def discard(self) -> None:
-        self.has_own = self._was_in_turn = False
+        self.has_own = self._in_turn = self._was_in_turn = False
         self._known = []
         for one in self._namespaces:
             one.own, one.before = {}, {}

@@ -277,9 +277,8 @@ class World(PhasePart):
 
     def own_modules(self) -> dict[str, ModuleType]:
         """Return this world's modules by name, without the objects that it has put under others."""
-        own = self._collect() if self._entered else self.modules
-        made = self._membership.made
-        return own if not made else {name: one for name, one in own.items() if name not in made}
+        own, made = self._collect() if self._entered else self.modules, self._membership.made
+        return {n: one for n, one in own.items() if n not in made} if made else own
 
     def adopt(self) -> dict[str, ModuleType]:
         """Give fresh packages their kept children: a test package inside the function's package.

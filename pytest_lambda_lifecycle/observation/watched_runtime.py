@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 OFTEN: Final = 4
 """The first invokes of an environment after which shared modules are compared."""
+ESSENTIAL: Final = 16
+"""Those after which `builtins` and the like are, without which not even a report is possible."""
 SELDOM: Final = 256
 """After those, they are compared at each invoke of which the number is a multiple of this."""
 
@@ -142,7 +144,14 @@ class WatchedRuntime:
         self._turns = turns = self._turns + 1
         if turns > OFTEN and turns % SELDOM and not self._essentials.has_own:
             self._namespaces.unseen = True
-            outcome = self._runtime.invoke(request)
+            if turns > ESSENTIAL:
+                outcome = self._runtime.invoke(request)
+            else:
+                self._essentials.before_turn()
+                try:
+                    outcome = self._runtime.invoke(request)
+                finally:
+                    self._essentials.after_turn()
         elif self._operation_of_init and self._operation_of_init == Held.operation:
             # A cold start: nothing of the test has run since Init.
             self._namespaces.go_on()

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation.modules.replaced import are_same
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, is_of_test
 
@@ -121,9 +122,11 @@ class Essentials(Part):
     def before_turn(self) -> None:
         """Remember what the namespaces hold; put the function's objects in place."""
         self.after_turn()  # a test's signal handler may have raised in the end of the turn before
-        self._known = _values_of(*self._spaces)
-        for one in self._namespaces:
-            one.before = one.space.copy()
+        known = _values_of(*self._spaces)
+        if self.has_own or not are_same(known, self._known):
+            for one in self._namespaces:
+                one.before = one.space.copy()
+        self._known = known
         # Only now, as such a handler may raise between any two lines.
         self._in_turn = True
         self._begin()

@@ -80,12 +80,16 @@ def _start_as_daemon(thread: Any, start: Callable[[threading.Thread], None]) -> 
     ``daemon=False`` all the same: Python reads the private attribute while the thread starts (3.13
     passes it to C, earlier versions register the lock to wait for), and never again.
     """
+    __tracebackhide__ = __function_code_above__ = True
     asked = vars(thread).get("_daemonic")
     if asked is not False:
         return start(thread)
     thread._daemonic = True
     try:
         start(thread)
+    except BaseException:
+        vars(threading).get("_limbo", {}).pop(thread, None)  # it is listed as about to start
+        raise
     finally:
         thread._daemonic = asked
 
@@ -138,6 +142,7 @@ class StartedThreads(Part):
         watch = self
 
         def start(self: threading.Thread) -> None:
+            __tracebackhide__ = __function_code_above__ = True
             if watch._in_phase() or _OWNERS.get(threading.current_thread()) is watch._owner():
                 _OWNERS[self] = watch._owner()
                 frame = sys._getframe(1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_lambda_lifecycle import FunctionTimeout
+
 
 def test_threads_run_on_between_invokes(environment):
     env = environment("""
@@ -31,3 +33,18 @@ def test_an_exception_on_a_thread_is_in_the_log(environment):
     assert "Exception in thread worker:\nTraceback (most recent call last):\n" in log
     assert "in work\n" in log
     assert "ValueError: on a thread\n" in log
+
+
+def test_a_thread_that_never_starts_is_interrupted_at_the_timeout(environment):
+    """`Thread.start` waits for the thread, which function code may have broken."""
+    env = environment(
+        """
+        import threading
+        class Broken(threading.Thread):
+            def _bootstrap(self): ...
+        def handler(event, context): Broken().start()
+        """,
+        timeout=1,
+    )
+    with pytest.raises(FunctionTimeout):
+        env.invoke()

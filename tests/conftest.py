@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _imp
 import importlib
 import logging
 import os
@@ -70,6 +71,9 @@ class ProcessSnapshot:
                 getattr(hook, "__qualname__", type(hook))
                 for hook in (sys.excepthook, sys.unraisablehook, threading.excepthook)
             ],
+            # Other threads wait for these forever.
+            "lock of logging": logging._lock._is_owned(),  # type: ignore[attr-defined]
+            "lock of imports": _imp.lock_held(),
             "trace": (sys.gettrace(), sys.getprofile(), sys.displayhook),
         }
         self.modules = dict(sys.modules)

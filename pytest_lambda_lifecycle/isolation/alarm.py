@@ -63,6 +63,8 @@ class Alarm(Part):
         self._deadline_at = 0.0
         self._ending = threading.Lock()
         self._dropping = False
+        self._dropped = False
+        """A signal came while they were dropped."""
         self._own_handler: Any = signal.SIG_DFL
         self._own_left = 0.0
         self._own_interval = 0.0
@@ -115,6 +117,7 @@ class Alarm(Part):
         if not self._active:
             return
         with self._ending:
+            self._dropped = False
             self._dropping = True
             _setitimer(_REAL, 0)
             now = RealTime.perf_counter()
@@ -127,6 +130,9 @@ class Alarm(Part):
             if self._test_at:
                 _setitimer(_REAL, max(self._test_at - now, _SOON), self._test_interval)
             self._own_at = self._test_at = 0.0
+        elif self._dropped and not rings and callable(self._test_handler):
+            # The timer of the test had rung before `begin`, and the system was slow to say so.
+            _call(self._test_handler, None)
 
     def cut(self) -> None:
         """Interrupt the phase now, from any thread, because something else has ended it.
@@ -204,6 +210,7 @@ class Alarm(Part):
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True
         if self._dropping:
+            self._dropped = True
             return  # `end` finds out which deadline it was for
         if not self._active:
             _call(self._test_handler, frame)

@@ -18,6 +18,7 @@ from operator import length_hint
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
 
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
+from pytest_lambda_lifecycle.isolation import global_locks
 from pytest_lambda_lifecycle.isolation.held_signals import Held, Released
 from pytest_lambda_lifecycle.isolation.part import Part, PhasePart
 from pytest_lambda_lifecycle.isolation.patching import EARLIER_PATCHES, Undo, apply_again
@@ -183,6 +184,8 @@ class ProcessSlice:
             # A thread that was refused must not end the phase of another one.
             if len(running) > depth and stage.thread == _get_ident():
                 running.pop()
+            if ended is _UNFINISHED:
+                global_locks.give_back()
             if depth and before is not None and before is not self:
                 stage.enter(before)  # the environment whose handler has invoked this one goes on
             if stage.interrupted:

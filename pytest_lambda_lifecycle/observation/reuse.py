@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import compress, repeat
-from operator import is_not
+from operator import is_not, itemgetter
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
@@ -23,6 +23,12 @@ __all__ = ["InitSnapshot", "assert_reused"]
 _MISSING: Final = object()
 _identity: Final = object.__hash__
 """The same as `id`, which raises an event for each call once there is an audit hook."""
+_Bound: TypeAlias = """tuple[
+    int, dict[str, Any], Callable[[dict[str, Any]], tuple[Any, ...]], tuple[Any, ...], list[int]
+]"""
+"""Of one module: its index, its namespace, a call that returns the present objects of its names,
+those of init, and the identities of others as they were last seen.
+"""
 _GONE: Final = frozenset({"new", "reset", "closed"})
 
 
@@ -38,11 +44,11 @@ class InitSnapshot:
             for name, module in modules.items()
             if (namespace := namespace_of(module)) is not None
         ]
-        self._bound = [
-            (namespace, list(before.values()), list(map(_identity, before.values())))
-            for _, namespace, before in self._modules
+        self._bound: list[_Bound] = [
+            (index, namespace, itemgetter(*names), tuple(map(before.get, names)), [])
+            for index, (_, namespace, before) in enumerate(self._modules)
+            if (names := _names(before))
         ]
-        """By module: the objects of init, and the identity of each object as last seen."""
         self._classes = {
             cls: vars(cls).copy()
             for name, _, before in self._modules
@@ -56,21 +62,23 @@ class InitSnapshot:
 
         ``report`` gets the target, the object that init made, and the present object.
         """
-        for index, (namespace, of_init, seen) in enumerate(self._bound):
-            values = list(namespace.values())
-            if len(values) == len(of_init) and not any(map(is_not, values, of_init)):
-                continue
-            bound = list(map(_identity, values))
+        for index, namespace, present, of_init, seen in self._bound:
+            try:
+                if not any(map(is_not, present(namespace), of_init)):
+                    continue
+                bound = list(map(_identity, present(namespace)))
+            except KeyError:  # a name has been deleted
+                bound = list(map(_identity, namespace.values()))
             if bound != seen:
                 seen[:] = bound
                 self._report_module(index, report)
 
     def _report_module(self, index: int, report: Callable[[str, object, object], None]) -> None:
         name, namespace, before = self._modules[index]
-        for key, old in before.items():
-            now = namespace.get(key, _MISSING)
+        for key in _names(before):
+            old, now = before[key], namespace.get(key, _MISSING)
             target = f"{name}.{key}"
-            if now is not old and target not in self._reported and not key.startswith("__"):
+            if now is not old and target not in self._reported:
                 self._reported.add(target)
                 report(target, old, "<deleted>" if now is _MISSING else now)
 
@@ -85,6 +93,12 @@ class InitSnapshot:
         for name in path[1:]:
             value = self._classes[value][name]
         return value
+
+
+def _names(namespace: dict[str, Any]) -> list[str]:
+    """Return the names that are reported; one of them twice if there is one, for `itemgetter`."""
+    names = [name for name in namespace if type(name) is str and not name.startswith("__")]
+    return names * 2 if len(names) == 1 else names
 
 
 def _classes(namespace: dict[str, Any]) -> Iterator[Any]:

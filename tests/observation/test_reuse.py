@@ -127,3 +127,17 @@ def test_a_replacement_of_the_test_does_not_name_an_invocation(environment):
     assert "replaced" not in env.timeline.names
     with pytest.raises(AssertionError, match=r"it is another object than init made\n"):
         env.assert_reused("app.table")
+
+
+def test_names_that_are_no_texts_are_left_alone(environment):
+    env = environment("""
+        globals()[1] = COUNT = 0
+        def handler(event, context):
+            global COUNT
+            globals()[1] = COUNT = COUNT + 1000
+    """)
+    for _ in range(3):
+        env.invoke()
+    assert [event.target for event in env.timeline if event.name == "replaced"] == [
+        "app.COUNT"
+    ]

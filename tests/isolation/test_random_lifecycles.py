@@ -96,7 +96,7 @@ def state() -> dict[str, object]:
         "directory": os.getcwd(),
         "logging": (logging.root.level, list(logging.root.handlers), logging.root.manager.disable),
         "handlers": {one: signal.getsignal(one) for one in signal.Signals},
-        "timer": signal.getitimer(signal.ITIMER_REAL),
+        "timer": signal.getitimer(signal.ITIMER_REAL)[1],
         "finders": ([*sys.path], list(map(id, sys.meta_path)), list(map(id, sys.path_hooks))),
         "streams": (id(sys.stdout), id(sys.stderr)),
         "filters": (id(warnings.filters), len(warnings.filters)),

@@ -138,6 +138,4 @@ def test_names_that_are_no_texts_are_left_alone(environment):
     """)
     for _ in range(3):
         env.invoke()
-    assert [event.target for event in env.timeline if event.name == "replaced"] == [
-        "app.COUNT"
-    ]
+    assert [event.target for event in env.timeline if event.name == "replaced"] == ["app.COUNT"]

@@ -107,9 +107,9 @@ class Essentials(Part):
         """``report`` is called with the dotted name of each attribute that has been changed."""
         self._report = report
         self._namespaces = (
-            _Namespace("builtins", vars(builtins)),
-            _Namespace("sys", vars(sys)),
-            _Namespace("contextlib", vars(contextlib)),
+            _Namespace("builtins", builtins.__dict__),
+            _Namespace("sys", sys.__dict__),
+            _Namespace("contextlib", contextlib.__dict__),
         )
         self._spaces = [one.space for one in self._namespaces]
         self._known: list[Any] = []

@@ -46,7 +46,9 @@ __all__ = ["SharedNamespaces"]
 
 _PLAIN: Final = frozenset({ModuleType, type(None)})
 """The classes of watched modules, and of the absent ones."""
-_NOTHING: Final = Loaded((), (Namespaces([], [], []),) * 3)
+_NOTHING: Final = Loaded(
+    (), (Namespaces([], [], []), Namespaces([], [], []), Namespaces([], [], []))
+)
 _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
     "boto3": frozenset({"DEFAULT_SESSION"}),
     "logging": frozenset({"_logRecordFactory", "_loggerClass", "_warnings_showwarning"}),

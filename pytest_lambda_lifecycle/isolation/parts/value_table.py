@@ -123,9 +123,9 @@ def _read_dialects() -> Any:  # noqa: ANN401  # a dict; None without the module
 
 def _write_dialects(dialects: dict[str, Any] | None) -> None:
     csv: Any = held_module("_csv")
-    if dialects is None:  # csv registers its own when it is imported
+    if dialects is None or csv is None:  # csv registers its own when it is imported
         return
-    for name in csv.list_dialects() if csv is not None else ():
+    for name in csv.list_dialects():
         if name not in dialects:
             csv.unregister_dialect(name)
     for name, dialect in dialects.items():

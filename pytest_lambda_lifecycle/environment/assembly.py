@@ -258,9 +258,8 @@ class Assembly:
         process, world, endpoint = self.process, self.world, self._endpoint
         recorder = _Recorder(self._timeline, self._clock)
         streams = Streams(recorder.write)
-        self._logging = LoggingTree(
-            lambda: process.runs_here() or function_thread() is process, recorder.level_held
-        )
+        self._logging = LoggingTree(self._runs_function_code, recorder.level_held)
+        on_function_thread = lambda: function_thread() is process  # noqa: E731
         shared_memory = SharedMemory(
             self.calls.runs_function_code, partial(_memory_refused, self.calls)
         )
@@ -280,7 +279,7 @@ class Assembly:
             self._logging,
             self._logging.listeners,
             self._signals,
-            ThreadExits(lambda: function_thread() is process, partial(recorder.write, "stderr")),
+            ThreadExits(on_function_thread, partial(recorder.write, "stderr")),
             FaultHandler(),
             ForkServer(),
             Sockets(
@@ -302,7 +301,7 @@ class Assembly:
             Exits(
                 in_phase=process.runs_here,
                 is_function_code=partial(_is_function_code, world),
-                on_function_thread=lambda: function_thread() is process,
+                on_function_thread=on_function_thread,
                 ended=partial(setattr, process, "exit_code"),
                 ignored=recorder.atexit_ignored,
             ),

@@ -26,9 +26,9 @@ from itertools import compress
 from types import FrameType, TracebackType
 from typing import Any, ClassVar, Final
 
-__all__ = ["NUMBERS", "Held", "Released", "callable_handlers", "get_handler", "set_handler"]
+__all__ = ["Held", "Released", "callable_handlers", "get_handler", "set_handler"]
 
-NUMBERS: Final = tuple(int(number) for number in signal.Signals)
+_NUMBERS: Final = tuple(int(number) for number in signal.Signals)
 _HANDLED: Final[set[int]] = set()
 """The signals with a handler in Python as the outermost `Held` began, and those set since.
 
@@ -59,7 +59,7 @@ class Held:
         __tracebackhide__ = True
         if Held.handlers is None and _get_ident() == _MAIN_THREAD:
             _HANDLED.clear()
-            _hold(NUMBERS)
+            _hold(_NUMBERS)
             self._holds = True
         if not Held.operation:
             self._is_operation = True
@@ -94,7 +94,7 @@ class Released:
             try:
                 _release()
             except BaseException:
-                _hold(NUMBERS)
+                _hold(_NUMBERS)
                 raise
             self._was_held = True
 
@@ -120,7 +120,7 @@ def callable_handlers() -> Iterable[int]:
     """Return the numbers of the signals that have a handler written in Python."""
     if Held.handlers is not None:
         return Held.handlers.keys()
-    return [number for number in NUMBERS if callable(_fast.getsignal(number))]
+    return [number for number in _NUMBERS if callable(_fast.getsignal(number))]
 
 
 def set_handler(number: int, handler: Any) -> Any:  # noqa: ANN401

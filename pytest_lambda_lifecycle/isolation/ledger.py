@@ -206,11 +206,7 @@ class ProcessSlice:
                 self._alarm.begin(limit)
                 return self._context.run(function)
             finally:
-                try:
-                    self._alarm.end()
-                except BaseException:
-                    self._alarm.end()
-                    raise
+                self._alarm.end()  # if a handler of the test raises in here, `_end_phase` ends it
 
     def _end_phase(self, ends: Iterable[Undo], ended: object) -> None:
         __tracebackhide__ = True
@@ -225,7 +221,7 @@ class ProcessSlice:
                 # Function code has forked: the child must not go on as a second pytest.
                 RealOs.exit(_exit_code(ended))
             steps = iter(ends)
-            try:
+            try:  # `_do_all` alone would do; each warm invoke would pay for its call
                 for step in steps:
                     step()
             except BaseException:

@@ -197,7 +197,7 @@ class World(PhasePart):
 
     def begin_phase(self) -> None:
         modules, last = sys.modules, self._last
-        if (
+        if (  # `LastLook.has_changed`, without the call: each warm invoke asks
             len(modules) != last.count
             or next(reversed(modules)) is not last.newest
             or modules.get(last.sample) is not last.sample_module

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -125,6 +126,17 @@ def test_what_a_shared_library_registers_when_it_is_imported_stays(
         sys.modules.pop("library_that_registers", None)
 
 
+def printed_by(code: str, folder: Path) -> str:
+    """Return the output of code that a Python of its own runs."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=folder,
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+
+
 @pytest.mark.parametrize("name", ["csv", "mimetypes", "sqlite3", "calendar", "zoneinfo"])
 def test_a_module_that_function_code_is_the_first_to_import(write, tmp_path, name):
     write("app.py", f"import {name}\ndef handler(event, context): ...")
@@ -139,14 +151,7 @@ def test_a_module_that_function_code_is_the_first_to_import(write, tmp_path, nam
         print(csv.list_dialects(), mimetypes.guess_type("x.txt")[0], len(sqlite3.adapters) > 1)
         print(calendar.firstweekday(), len(zoneinfo.TZPATH) > 0)
     """
-    printed = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        cwd=tmp_path,
-        capture_output=True,
-        check=True,
-        text=True,
-    ).stdout
-    assert printed == "['excel', 'excel-tab', 'unix'] text/plain True\n0 True\n"
+    assert printed_by(code, tmp_path) == "['excel', 'excel-tab', 'unix'] text/plain True\n0 True\n"
 
 
 def test_what_the_test_has_registered_stays(environment):
@@ -218,11 +223,4 @@ def test_a_hard_limit_that_function_code_has_lowered_stays(tmp_path):
         with ExecutionEnvironment(FunctionConfig("app.handler", code_dir=".")) as env: env.invoke()
         print(resource.getrlimit(resource.RLIMIT_NOFILE))
     """
-    printed = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        cwd=tmp_path,
-        capture_output=True,
-        check=True,
-        text=True,
-    ).stdout
-    assert printed == "(400, 400)\n"
+    assert printed_by(code, tmp_path) == "(400, 400)\n"

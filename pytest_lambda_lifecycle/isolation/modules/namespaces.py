@@ -11,8 +11,8 @@ import gc
 import sys
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from itertools import accumulate
-from operator import is_
+from itertools import accumulate, compress, repeat
+from operator import is_, is_not, not_
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple
 
@@ -173,12 +173,11 @@ class Snapshot(NamedTuple):
                 continue
             before = dict(zip(self.names[index], parts[index], strict=True))
             after = dict(zip(now.names[index], parts_now[index], strict=True))
-            for name, value in after.items():
-                if before.get(name, ABSENT) is not value:
-                    yield Change(owner, name, before.get(name, ABSENT), value)
-            for name, value in before.items():
-                if name not in after:
-                    yield Change(owner, name, value, ABSENT)
+            earlier = map(before.get, after, repeat(ABSENT))
+            for name in compress(after, map(is_not, after.values(), earlier)):
+                yield Change(owner, name, before.get(name, ABSENT), after[name])
+            for name in compress(before, map(not_, map(after.__contains__, before))):
+                yield Change(owner, name, before[name], ABSENT)
 
 
 class Loaded(NamedTuple):

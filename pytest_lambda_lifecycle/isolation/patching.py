@@ -47,7 +47,6 @@ AttributePatch: TypeAlias = tuple[Any, str, Any]
 """Owner (a module or a class), name and new value of an attribute."""
 
 
-
 class _Absent:
     """Stands for the value of an attribute that is not there."""
 

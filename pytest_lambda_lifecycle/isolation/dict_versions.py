@@ -41,7 +41,8 @@ def _find_reader() -> Callable[[dict[Any, Any]], Any] | None:
 
 def _is_version(view: Callable[[dict[Any, Any]], Any]) -> bool:
     """Say whether a field of dicts changes whenever one changes, and at no other time."""
-    value, one = object(), {"a": 1, "b": 2}
+    value = object()
+    one: dict[str, object] = {"a": 1, "b": 2}
     field = view(one)
     changes: tuple[Callable[[], object], ...] = (
         lambda: one.__setitem__("a", value),  # which changes no other field of a dict
@@ -54,8 +55,7 @@ def _is_version(view: Callable[[dict[Any, Any]], Any]) -> bool:
     )
     for change in changes:
         before = field.value
-        list(one.items())
-        one.get("a"), one.copy(), one.setdefault("a", value) if "a" in one else None
+        one.copy(), one.get("a"), list(one.items())
         if field.value != before:
             return False
         change()
@@ -71,6 +71,8 @@ class Versions:
     """The versions of some dicts, which it keeps alive."""
 
     __slots__ = ("_dicts", "_views")
+
+    are_known: Final = _view is not None
 
     def __init__(self, dicts: Iterable[dict[Any, Any]]) -> None:
         self._dicts = tuple(dicts)

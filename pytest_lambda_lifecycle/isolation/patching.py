@@ -110,16 +110,14 @@ class _AppliedPatches:
         self._originals: list[Any] = []
 
     def apply(self, yielding: bool) -> None:
-        patches, originals = self._patches, self._originals
-        originals += [owner.__dict__.get(name, _ABSENT) for owner, name, _ in patches]
-        if _SURELY_GENUINE.issuperset(map(type, originals)):
-            for owner, name, value in patches:
-                setattr(owner, name, value)
-            return
-        for index, (owner, name, value) in enumerate(patches):
-            original = originals[index]
-            if not is_genuine(owner, original):
-                EARLIER_PATCHES.append(_PatchOverPatch((owner, name, value), originals, index))
+        originals = self._originals
+        for owner, name, value in self._patches:
+            original = owner.__dict__.get(name, _ABSENT)
+            originals.append(original)
+            # `is_genuine` answers the same; the call takes longer than the question.
+            if type(original) not in _SURELY_GENUINE and not is_genuine(owner, original):
+                patch = owner, name, value
+                EARLIER_PATCHES.append(_PatchOverPatch(patch, originals, len(originals) - 1))
                 if yielding and is_of_test(original):
                     continue
             setattr(owner, name, value)

@@ -91,7 +91,8 @@ class Variables(PhasePart):
         environ = os.environ
         outside = self._outside = variables_of(environ)
         inside = self._inside = _edited(self._make(outside), self._own)
-        self._managed = _set_environ(environ, outside, inside)
+        removed = {name for name, value in self._own.items() if value is None}
+        self._managed = _set_environ(environ, outside, inside) | removed
         self._entered = dict(DATA)
         self._tests = {}
         overridden = {

@@ -11,8 +11,6 @@ a value are watched instead: a call in a phase is a call of the function, any ot
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import compress
-from operator import is_not, or_
 from types import ModuleType
 from typing import Any, ClassVar, Final
 
@@ -64,28 +62,22 @@ class Values(Part):
     def _restore(self) -> None:
         """Save the values of the environment and restore those of the test, even if one raises."""
         own = dict(self._own)
+        inside = self._inside
         problems: list[Exception] = []
-        for value in reversed(self._changed()):
-            outside = self._outside[value]
+        for value, outside in reversed(self._outside.items()):
             try:
-                if not value.setters and not self._save(value, value.read(), outside, own):
-                    continue
+                if not value.setters:
+                    now = value.read()
+                    if now is outside and now is inside[value]:
+                        continue
+                    if not self._save(value, now, outside, own):
+                        continue
                 value.write(outside)
             except Exception as problem:
                 problems.append(problem)
         self._own = own
         if problems:
             raise problems[0]
-
-    def _changed(self) -> list[Value]:
-        """Return the values that may have to be restored: those that are not the same objects."""
-        values, outside, inside = list(self._outside), self._outside.values(), self._inside.values()
-        try:
-            now = [one.read() for one in _SAVED]
-        except Exception:  # of one of them; each is read again on its own
-            return values
-        differ = map(or_, map(is_not, now, outside), map(is_not, now, inside))
-        return [*compress(values, differ), *values[len(_SAVED) :]]
 
     def _save(self, value: Value, now: object, outside: object, own: dict[Value, Any]) -> bool:
         """Save a value that is not watched; say whether the test has another one to restore."""

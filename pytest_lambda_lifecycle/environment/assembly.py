@@ -38,9 +38,10 @@ from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
 from pytest_lambda_lifecycle.isolation.modules.finders import Finders
 from pytest_lambda_lifecycle.isolation.modules.fresh_packages import EVERY, fresh_rule
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep
+from pytest_lambda_lifecycle.isolation.modules.replaced import Replacements
 from pytest_lambda_lifecycle.isolation.modules.search_path import SearchPath
 from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
-from pytest_lambda_lifecycle.isolation.modules.world import Replacements, World
+from pytest_lambda_lifecycle.isolation.modules.world import World
 from pytest_lambda_lifecycle.isolation.parts.children import MULTIPROCESSING, Children
 from pytest_lambda_lifecycle.isolation.parts.environ import Variables
 from pytest_lambda_lifecycle.isolation.parts.event_loop import EventLoop

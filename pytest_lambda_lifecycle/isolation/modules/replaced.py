@@ -26,7 +26,8 @@ from pytest_lambda_lifecycle.isolation.modules.submodules import attach
 from pytest_lambda_lifecycle.isolation.part import Part
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.isolation.modules.world import World
+    from collections.abc import Callable
+
     from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["ReplacedModules", "Replacements", "are_same", "is_genuine"]
@@ -37,11 +38,12 @@ _MISSING: Final[Any] = object()
 class Replacements(Part):
     """The modules that function code has put in the places of shared ones: the last part."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, enter: Callable[[], Undo]) -> None:
+        """``enter`` is `World.enter_replaced`."""
+        self._enter = enter
 
     def enter(self) -> Undo:
-        return self._world.enter_replaced()
+        return self._enter()
 
 
 class ReplacedModules:

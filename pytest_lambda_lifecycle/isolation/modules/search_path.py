@@ -85,14 +85,16 @@ class SearchPath(PhasePart):
 
         A module in the task root must not pass for one of the standard library.
         """
-        self._take_odd()
+        if self._in_phase:
+            self._take_odd()
         inside = list(sys.path)
         sys.path[:] = [entry for entry in inside if entry not in self._first]
         try:
             yield
         finally:
             sys.path[:] = inside
-            self._put_odd()
+            if self._in_phase:
+                self._put_odd()
 
     def begin_phase(self) -> None:
         if sys.path != self._seen:

@@ -151,7 +151,7 @@ def handler(event, context):
     assert env.invoke(0).payload == "gone"
     raised = env.invoke(1, check=False)
     assert raised.error_type == "ImportError"
-    assert raised.error['errorMessage'] == "sys.meta_path is None, Python is likely shutting down"
+    assert raised.error["errorMessage"] == "sys.meta_path is None, Python is likely shutting down"
 
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
@@ -178,7 +178,9 @@ def handler(event, context):
 
 def test_without_stdout_an_exception_cannot_be_reported(environment):
     """The runtime writes the line ``[ERROR]`` to stdout, and its process ends if it cannot."""
-    env = environment("import sys\ndef handler(event, context):\n del sys.stdout\n raise ValueError")
+    env = environment(
+        "import sys\ndef handler(event, context):\n del sys.stdout\n raise ValueError"
+    )
     ended = env.invoke(check=False)
     assert ended.error_type == "Runtime.ExitError"
     assert ended.outcome.exit_code == 1
@@ -186,7 +188,9 @@ def test_without_stdout_an_exception_cannot_be_reported(environment):
 
 def test_an_environment_that_enters_again_inside_a_phase_keeps_odd_values(environment, write):
     inner = environment("def handler(event, context): import colorsys; return 1")
-    write("outer_app.py", """
+    write(
+        "outer_app.py",
+        """
 import sys
 invoke = None
 def handler(event, context):
@@ -194,7 +198,8 @@ def handler(event, context):
     sys.modules["blocked"] = None
     answer = invoke()
     return [answer, sys.meta_path, "blocked" in sys.modules]
-""")
+""",
+    )
     outer = environment(handler="outer_app.handler")
     outer.initialize()
     outer.import_module("outer_app").invoke = lambda: inner.invoke().payload

@@ -207,3 +207,22 @@ def handler(event, context):
     outer.close()
     assert isinstance(sys.meta_path, list)
     assert "blocked" not in sys.modules
+
+
+@pytest.mark.parametrize("value", ["None", "{}", "dict(sys.modules)"])
+def test_another_object_in_the_place_of_sys_modules(environment, value):
+    before = sys.modules
+    env = environment(f"""
+import sys
+def handler(event, context):
+    sys.modules = {value}
+    if event == "raise":
+        raise ValueError("x")
+    return "replaced"
+""")
+    assert env.invoke().payload == "replaced"
+    assert sys.modules is before
+    assert env.invoke("raise", check=False).error_type == "ValueError"
+    assert env.invoke().payload == "replaced"
+    env.close()
+    assert sys.modules is before

@@ -323,6 +323,9 @@ class Unbuffered:
         return getattr(self.beneath(), attribute)
 
 
+Unbuffered.__module__ = "awslambdaric.bootstrap"
+
+
 def _comes_from_stream(error: Exception) -> bool:
     """Say whether a stream of the test raised an error, and not a handler of a signal.
 

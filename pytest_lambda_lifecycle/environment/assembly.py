@@ -33,6 +33,7 @@ from pytest_lambda_lifecycle.function.task_root import (
 from pytest_lambda_lifecycle.function.variables import function_variables, is_withheld
 from pytest_lambda_lifecycle.isolation.alarm import Alarm
 from pytest_lambda_lifecycle.isolation.control_flow import passes_through
+from pytest_lambda_lifecycle.isolation.finalizers import is_finalizer_of_others
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
 from pytest_lambda_lifecycle.isolation.modules.finders import Finders
@@ -459,8 +460,13 @@ class _Recorder:
         self._clock = clock
 
     def write(self, stream: str, text: str) -> None:
-        """Record output of function code."""
-        self._timeline.write(self._clock.now_us(), stream, text)
+        """Record output of function code.
+
+        The garbage collector may free objects of another environment at this moment, whose
+        ``__del__`` prints: that is no output of this one.
+        """
+        if not is_finalizer_of_others(sys._getframe(1)):
+            self._timeline.write(self._clock.now_us(), stream, text)
 
     def atexit_ignored(self, function: str) -> None:
         """Record a function that function code has registered with `atexit`."""

@@ -37,6 +37,7 @@ from pytest_lambda_lifecycle.runtimes.faults import (
 )
 from pytest_lambda_lifecycle.runtimes.handler import load_handler
 from pytest_lambda_lifecycle.runtimes.headers import encode_header, read_headers
+from pytest_lambda_lifecycle.runtimes.held_objects import let_go, let_go_of_process
 
 __all__ = ["LocalRuntime"]
 
@@ -218,13 +219,19 @@ class LocalRuntime:
         """
         __tracebackhide__ = __function_code_above__ = True
         if not issubclass(type(error), catches) or isinstance(error, ProcessEnd):
-            return process_exit(error)
+            ended = process_exit(error)
+            let_go_of_process(error)
+            return ended
         try:
-            return post(error)
+            failed = post(error)
         except BaseException as second:
             if self._passes_through(second):
                 raise
-            return process_exit(second)
+            ended = process_exit(second)
+            let_go_of_process(second)
+            return ended
+        let_go(error)
+        return failed
 
     def _post_invoke_error(self, error: BaseException) -> Raised:
         __function_code_above__ = True

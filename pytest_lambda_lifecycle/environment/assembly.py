@@ -81,6 +81,7 @@ from pytest_lambda_lifecycle.observation.calls import (
     network_libraries,
 )
 from pytest_lambda_lifecycle.observation.calls.client_sight import ClientSight
+from pytest_lambda_lifecycle.observation.calls.hooks import by_module
 from pytest_lambda_lifecycle.observation.calls.init_only import MAKERS
 from pytest_lambda_lifecycle.observation.calls.network_guard import NetworkGuard
 from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
@@ -100,7 +101,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Assembly"]
 
-_HOOK_POINTS: Final = (
+_HOOK_POINTS: Final = by_module(
     *http_libraries.POINTS,
     *aws.POINTS,
     *aws_backoff.POINTS,
@@ -183,7 +184,7 @@ class Assembly:
         self._threads = StartedThreads(lambda: process, process.runs_here)
         self._children = Children(process.runs_here)
         self._runs_function_code = lambda: process.runs_here() or function_thread() is process
-        self.world.hook.add(self._children.watch, MULTIPROCESSING)
+        self.world.hook.add(self._children.watch, (MULTIPROCESSING,))
         turn = self._turns.current
         self._alarm = Alarm(Interruption(time_is_up=turn.real_time_is_up, forgive=turn.forgive))
         self._signals = Signals(
@@ -272,11 +273,11 @@ class Assembly:
         shared_memory = SharedMemory(
             self.calls.runs_function_code, partial(_memory_refused, self.calls)
         )
-        world.hook.add(shared_memory.watch, *SharedMemory.MODULES)
+        world.hook.add(shared_memory.watch, SharedMemory.MODULES)
         event_loop = EventLoop(self._runs_function_code)
-        world.hook.add(event_loop.watch, LOOPS)
+        world.hook.add(event_loop.watch, (LOOPS,))
         self._counters = Counters()
-        world.hook.add(self._counters.watch, POOLS)
+        world.hook.add(self._counters.watch, (POOLS,))
         parts = [
             StandIns(self._client),
             world,
@@ -292,6 +293,7 @@ class Assembly:
             event_loop,
             self._alarm,
             self._logging,
+            self._logging.listeners,
             self._signals,
             ThreadExits(lambda: function_thread() is process, partial(recorder.write, "stderr")),
             FaultHandler(),

@@ -102,8 +102,10 @@ def _all_tasks() -> Sequence[Any]:
 
     A warm invoke calls this twice.
     """
-    if not sys.modules.keys().isdisjoint(_NOT_LOADED):
-        _find_registries()
+    for module in _NOT_LOADED:
+        if module in sys.modules:
+            _find_registries()
+            break
     for registry in _REGISTRIES:
         if getattr(registry, "data", registry):  # cheaper than the length of a weak set
             return [worker for registry in _REGISTRIES for worker in registry]

@@ -29,7 +29,7 @@ __all__ = ["FindMisplaced", "FindTampered", "WatchedRuntime"]
 
 T = TypeVar("T")
 
-OFTEN: Final = 16
+OFTEN: Final = 4
 """The first invokes of an environment after which shared modules are compared."""
 SELDOM: Final = 256
 """After those, they are compared at each invoke of which the number is a multiple of this."""
@@ -130,8 +130,9 @@ class WatchedRuntime:
             self._renew_credentials()
         if self._misplaced is not None:
             _refuse_misplaced(self._misplaced(self._world))
-        if self.snapshot is not None:
-            self.snapshot.compare(_changed_by_the_test)
+        snapshot = self.snapshot
+        if snapshot is not None:
+            snapshot.compare(_changed_by_the_test)
         for placement in self._placements:
             placement.look()
         self._leftovers.begin()
@@ -148,8 +149,8 @@ class WatchedRuntime:
                 self._after()
         else:
             outcome = self._watched(partial(self._runtime.invoke, request))
-        if self.snapshot is not None:
-            self.snapshot.compare(self._note_replaced)
+        if snapshot is not None:
+            snapshot.compare(self._note_replaced)
         for kind, label, where in self._leftovers.end():
             self._timeline.append(Leftover(self._clock.now_us(), kind, label, where))
         return outcome

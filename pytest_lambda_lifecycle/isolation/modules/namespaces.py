@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
+from itertools import accumulate
 from operator import is_
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple
@@ -87,7 +88,6 @@ _CLASSES_ONLY: Final = frozenset(
 """Client libraries of which only the listed classes are compared: nobody patches their modules."""
 _CHANGING: Final = frozenset(
     {
-        "logging.Formatter",
         "logging.Logger",
         "os",
         "socket",
@@ -100,6 +100,8 @@ _CHANGING: Final = frozenset(
     }
 )
 """Namespaces in which environments put functions of their own: what they hold is not kept."""
+_CHANGED_BY_INIT: Final = "logging.Formatter"
+"""The runtime sets its ``converter`` in each Init: alone, it is looked through in no time."""
 _HEAP_TYPE: Final = 1 << 9
 _IMMUTABLE_TYPE: Final = 1 << 8
 ABSENT: Final[Any] = object()
@@ -132,8 +134,8 @@ class Snapshot(NamedTuple):
 
     values: list[Any]
     """The values of all namespaces, one after the other."""
-    names: list[dict[str, Any]]
-    """Of each namespace a copy."""
+    names: list[list[str]]
+    """The names of each namespace, in the order of its values."""
 
     @classmethod
     def take(cls, found: Namespaces, latest: Snapshot) -> Snapshot:
@@ -148,16 +150,23 @@ class Snapshot(NamedTuple):
         for index, space in enumerate(found.spaces):
             end, end_before = first + len(space), first_before + len(latest.names[index])
             if not are_same(values[first:end], latest.values[first_before:end_before]):
-                names[index] = dict(space)
+                names[index] = list(space)
             first, first_before = end, end_before
         return cls(values, names)
 
+    def parts(self) -> list[list[Any]]:
+        """Return the values of each namespace."""
+        ends = list(accumulate(map(len, self.names)))
+        return [self.values[first:end] for first, end in zip([0, *ends], ends, strict=False)]
+
     def changes(self, found: Namespaces, now: Snapshot) -> Iterator[Change]:
         """Yield the attributes that have another value in ``now``."""
+        parts, parts_now = self.parts(), now.parts()
         for index, owner in enumerate(found.owners):
-            before, after = self.names[index], now.names[index]
-            if before is after:
+            if self.names[index] is now.names[index]:
                 continue
+            before = dict(zip(self.names[index], parts[index], strict=True))
+            after = dict(zip(now.names[index], parts_now[index], strict=True))
             for name, value in after.items():
                 if before.get(name, ABSENT) is not value:
                     yield Change(owner, name, before.get(name, ABSENT), value)
@@ -171,14 +180,16 @@ class Loaded(NamedTuple):
 
     modules: tuple[Any, ...]
     """In the order of `WATCHED`; None for each that is not loaded."""
-    groups: tuple[Namespaces, Namespaces]
-    """The namespaces that environments leave alone, and those in which they put functions."""
+    groups: tuple[Namespaces, Namespaces, Namespaces]
+    """The namespaces that environments leave alone, those in which they put functions, and the one
+    that Init changes.
+    """
 
 
 _LOADED: Final[list[Loaded]] = []
 """The latest namespaces."""
 _KEPT: Final[list[Snapshot]] = []
-"""The latest snapshots of both groups, without values that belong to an environment or a test."""
+"""The latest snapshot of the first group, without values of an environment or a test."""
 
 
 def loaded_namespaces() -> Loaded:
@@ -197,17 +208,17 @@ def loaded_namespaces() -> Loaded:
     for name, module in zip(WATCHED, modules, strict=True):
         if module is not None:
             _add(found, name, module)
-    groups = Namespaces([], [], []), Namespaces([], [], [])
+    groups = Namespaces([], [], []), Namespaces([], [], []), Namespaces([], [], [])
     for owner, name, space in zip(*found, strict=True):
-        _append(groups[name in _CHANGING], owner, name, space)
+        _append(groups[2 if name == _CHANGED_BY_INIT else name in _CHANGING], owner, name, space)
     _LOADED[:] = [Loaded(modules, groups)]
-    _KEPT[:] = map(nothing_in, groups)
+    _KEPT[:] = [nothing_in(groups[0])]
     return _LOADED[0]
 
 
 def nothing_in(found: Namespaces) -> Snapshot:
     """Return a snapshot to which each namespace is new."""
-    return Snapshot([], [{} for _ in found.spaces])
+    return Snapshot([], [[] for _ in found.spaces])
 
 
 def of_module(name: str, module: ModuleType) -> Namespaces:
@@ -256,27 +267,23 @@ def _classes_of(name: str, space: Mapping[str, Any]) -> dict[str, type]:
 
 def first_snapshots(loaded: Loaded) -> list[Snapshot]:
     """Return the present snapshots, and keep what belongs to no environment and no test."""
-    return [_first_snapshot(index, found) for index, found in enumerate(loaded.groups)]
+    lasting, *others = loaded.groups
+    kept = _KEPT[0]
+    now = Snapshot.take(lasting, kept)
+    if now is not kept:
+        _keep(now)
+    return [now, *(Snapshot.take(other, nothing_in(other)) for other in others)]
 
 
-def _first_snapshot(group: int, found: Namespaces) -> Snapshot:
-    kept = _KEPT[group]
-    now = Snapshot.take(found, kept)
-    changed = [
-        index
-        for index, names in enumerate(now.names)
-        if names is not kept.names[index] and _may_be_kept(found.names[index], names.values())
-    ]
-    if changed:
-        names = kept.names.copy()
-        for index in changed:
+def _keep(now: Snapshot) -> None:
+    kept = _KEPT[0]
+    names = kept.names.copy()
+    parts = kept.parts()
+    for index, values in enumerate(now.parts()):
+        if now.names[index] is not names[index] and not any(map(_is_passing, values)):
             names[index] = now.names[index]
-        _KEPT[group] = Snapshot([one for some in names for one in some.values()], names)
-    return now
-
-
-def _may_be_kept(name: str, values: Iterable[Any]) -> bool:
-    return name not in _CHANGING and not any(map(_is_passing, values))
+            parts[index] = values
+    _KEPT[0] = Snapshot([one for some in parts for one in some], names)
 
 
 def _is_passing(value: object) -> bool:

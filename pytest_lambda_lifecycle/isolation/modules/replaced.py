@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_lifecycle.isolation.patching import Undo
 
-__all__ = ["ReplacedModules", "Replacements", "are_same", "is_genuine"]
+__all__ = ["ReplacedModules", "Replacements", "are_same", "is_genuine", "is_odd"]
 
 _MISSING: Final[Any] = object()
 
@@ -67,6 +67,8 @@ class ReplacedModules:
 
     def enter(self, *, in_phase: bool) -> None:
         """Put the function's objects in place, as at the moment when the environment left."""
+        if in_phase:
+            self.put_odd()
         for name, module in self.own.items():
             if in_phase or is_genuine(name, module):
                 self._put(name, module)
@@ -131,6 +133,7 @@ class ReplacedModules:
 
     def begin_phase(self) -> None:
         """Put those objects in place that function code has made by hand."""
+        self.put_odd()
         for name, module in list(self.own.items()):
             if is_genuine(name, module):
                 continue
@@ -141,6 +144,7 @@ class ReplacedModules:
 
     def end_phase(self) -> None:
         """Put the shared modules back that function code has removed, or hidden by such objects."""
+        self.take_odd()
         self.own = {}
         self.names = set()
         for name in self._differing():

@@ -46,7 +46,7 @@ __all__ = ["SharedNamespaces"]
 
 _PLAIN: Final = frozenset({ModuleType, type(None)})
 """The classes of watched modules, and of the absent ones."""
-_NOTHING: Final = Loaded((), (Namespaces([], [], []), Namespaces([], [], [])))
+_NOTHING: Final = Loaded((), (Namespaces([], [], []),) * 3)
 _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
     "logging.Formatter": frozenset({"converter"}),
     "sys": frozenset(
@@ -77,9 +77,9 @@ class SharedNamespaces(Part):
     ) -> None:
         """``report`` is called with the dotted name of each attribute."""
         self._hook = hook
+        self._is_hooked = False
         self._own = own
         self._report = report
-        self._hooked: set[str] = set()
         self._watching = False
         self._loaded = _NOTHING
         self._before: list[Snapshot] = []
@@ -100,7 +100,9 @@ class SharedNamespaces(Part):
         else:
             self._loaded = loaded
             self._before = first_snapshots(loaded)
-            self._hook_absent()
+            if not self._is_hooked:  # so late that it finds the stand-ins of other callbacks
+                self._is_hooked = True
+                self._hook.add(self._executed, WATCHED)
         self._imported = []
         self._watching = True
         self.unseen = False
@@ -109,18 +111,12 @@ class SharedNamespaces(Part):
         """Begin a turn that follows the latest one at once: nothing has changed in between."""
         self._watching = True
 
-    def _hook_absent(self) -> None:
-        absent = [
-            name
-            for name, module in zip(WATCHED, self._loaded.modules, strict=True)
-            if module is None and name not in self._hooked
-        ]
-        self._hook.add(self._executed, *absent)
-        self._hooked.update(absent)
-
     def _executed(self, module: ModuleType) -> None:
-        if self._watching and self._own(module.__name__) is None:
-            found = of_module(module.__name__, module)
+        name = module.__name__
+        if not self._watching or self._own(name) is not None:
+            return
+        if self._loaded.modules[list(WATCHED).index(name)] is None:
+            found = of_module(name, module)
             self._imported.append((found, Snapshot.take(found, nothing_in(found))))
 
     def after_turn(self) -> None:

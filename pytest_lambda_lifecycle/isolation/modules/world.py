@@ -38,7 +38,7 @@ from pytest_lambda_lifecycle.isolation.modules.import_hook import (
 )
 from pytest_lambda_lifecycle.isolation.modules.last_look import LastLook
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, Membership
-from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules
+from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules, is_odd
 from pytest_lambda_lifecycle.isolation.modules.submodules import attach, detach
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
@@ -98,8 +98,6 @@ class World(PhasePart):
         """The modules that were found to belong here by the latest look at `sys.modules`."""
         self._last = LastLook()
 
-    # -- entering and leaving ---------------------------------------------------------------------
-
     def enter(self) -> Undo:
         """Put this world's modules in place; the returned call takes them out again."""
         self.remove_again()
@@ -117,8 +115,6 @@ class World(PhasePart):
         self._marker = next(reversed(self._foreign), "")
         self._replaced.start(self._foreign)
         sys.modules.update(self.modules)
-        if self._in_phase:
-            self._replaced.put_odd()
         self._last.note(self.modules, has_run=False)
         attach(self.modules)
         list_again(self._import_path)
@@ -195,12 +191,16 @@ class World(PhasePart):
     # -- changes of the test between phases -------------------------------------------------------
 
     def begin_phase(self) -> None:
-        self._look()
-        self._dict = sys.modules
-        if self._replaced.own:
+        modules, last = sys.modules, self._last
+        if (
+            len(modules) != last.count
+            or next(reversed(modules)) is not last.newest
+            or modules.get(last.sample) is not last.sample_module
+        ):
+            self._look()
+        self._dict = modules
+        if self._replaced.own or self._replaced.odd:
             self._replaced.begin_phase()
-        if self._replaced.odd:
-            self._replaced.put_odd()
         self._in_phase = True
 
     def end_phase(self) -> None:
@@ -213,12 +213,14 @@ class World(PhasePart):
             or self._replaced.own
             or self._replaced.odd
         ):
-            self._keep_dict()
-            self._replaced.find_odd(newest(self._base, self._marker))
-            own = self.own_modules()
-            self._replaced.take_odd()
-            self._replaced.end_phase()
-            last.note(own)
+            self._end_changed()
+
+    def _end_changed(self) -> None:
+        self._keep_dict()
+        self._replaced.find_odd(newest(self._base, self._marker))
+        own = self.own_modules()
+        self._replaced.end_phase()
+        self._last.note(own)
 
     def before_turn(self) -> None:
         """Compare all entries before function code runs: others have been set by the test.
@@ -301,6 +303,8 @@ class World(PhasePart):
             or self._strangers.get(name) is module
         ):
             return False
+        if (type(module) is not ModuleType or type(name) is not str) and is_odd(name, module):
+            return False
         is_new = self._entered and name not in self._foreign
         if self._membership.belongs(name, module, is_new=is_new):
             return True
@@ -326,13 +330,10 @@ class World(PhasePart):
             strange = differing(found, foreign)
         except RuntimeError:  # another thread has imported something
             strange = differing({**found}, foreign)
-        odd = self._replaced.odd
         own = {
             name: module
             for name, module in strange
-            if name not in odd
-            and module is not None
-            and (known.get(name) is module or self.owns(name, module))
+            if module is not None and (known.get(name) is module or self.owns(name, module))
         }
         for name in self._membership.note_compiled(own):
             self._foreign[name] = own.pop(name)

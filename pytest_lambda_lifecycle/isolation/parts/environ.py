@@ -102,10 +102,13 @@ class Variables(PhasePart):
             self._look()
             now = variables_of(environ)
             functions = _differing(now, inside) - self._tests.keys() - overridden
-            names = dict.fromkeys((*now, *inside))  # in the order of function code
-            self._own |= {name: now.get(name) for name in names if name in functions}
+            if functions:
+                ordered = dict.fromkeys((*now, *inside))
+                self._own |= {name: now.get(name) for name in ordered if name in functions}
             _set_environ(environ, now, _edited(outside, self._tests))
-            _MANAGED.update({name: (outside.get(name), inside.get(name)) for name in self._managed})
+            names = self._managed
+            values = zip(map(outside.get, names), map(inside.get, names), strict=True)
+            _MANAGED.update(zip(names, values, strict=True))
 
         return leave
 

@@ -7,6 +7,7 @@ where nobody can set the number, and so such a task gets its name from us.
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
@@ -19,6 +20,7 @@ __all__ = ["LOOPS", "EventLoop"]
 
 LOOPS: Final = "asyncio.base_events"
 """The module with the method that makes tasks."""
+_EVENTS: Final = "asyncio.events"
 _NO_LOOP: Final[Any] = (None, None, False)
 """Policy, current loop, and whether somebody has set that one: as in a fresh process."""
 
@@ -32,6 +34,8 @@ class EventLoop(PhasePart):
     def __init__(self, is_functions: Callable[[], bool] = lambda: True) -> None:
         """``is_functions`` tells of the current thread whether it runs code of the function."""
         self._is_functions = is_functions
+        self._events: Any = None
+        """The module, as last seen; None if nobody has imported it."""
         self._own = _NO_LOOP
         self._running: Any = None
         self._outside = _NO_LOOP
@@ -70,7 +74,9 @@ class EventLoop(PhasePart):
 
     def begin_phase(self) -> None:
         self._outside = _NO_LOOP
-        events: Any = held_module("asyncio.events")
+        events: Any = sys.modules.get(_EVENTS)
+        if events is not self._events:
+            events = self._events = held_module(_EVENTS)
         if events is None:
             return
         running = self._running = events._get_running_loop()
@@ -82,7 +88,9 @@ class EventLoop(PhasePart):
             events._set_running_loop(None)
 
     def end_phase(self) -> None:
-        events: Any = held_module("asyncio.events")
+        events: Any = sys.modules.get(_EVENTS)
+        if events is not self._events:
+            events = self._events = held_module(_EVENTS)
         if events is None or (self._outside is _NO_LOOP and events._event_loop_policy is None):
             self._own = _NO_LOOP
             return

@@ -14,7 +14,11 @@ from types import FrameType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.alarm import Alarm
-from pytest_lambda_lifecycle.isolation.held_signals import NUMBERS, get_handler, set_handler
+from pytest_lambda_lifecycle.isolation.held_signals import (
+    callable_handlers,
+    get_handler,
+    set_handler,
+)
 from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.signal_handlers import (
@@ -34,7 +38,6 @@ _SIGNAL_OF: Final[dict[Any, Any]] = {
     **{timer: number for number, timer in TIMER_OF.items()},
 }
 _interrupt_main: Final[Any] = _thread.interrupt_main
-_OTHERS: Final = tuple(number for number in NUMBERS if number != _ALARM)
 _PENDING: Final[list[Undo]] = []
 """Restores signal handlers on the main thread, for environments that left on another thread.
 
@@ -97,7 +100,8 @@ class Signals(Part):
         while _PENDING:
             _PENDING.pop()()
         self._outside = {}
-        stage.hold = any(map(_may_raise, map(get_handler, _OTHERS))) or callable(
+        others = [number for number in callable_handlers() if number != _ALARM]
+        stage.hold = any(map(_may_raise, map(get_handler, others))) or callable(
             self._alarm.get_handler()
         )
         if get_handler(_fast.SIGINT) is signal.default_int_handler:

@@ -105,15 +105,16 @@ class Streams(PhasePart):
         except AttributeError:
             current = getattr(sys, "stdout", _DELETED), getattr(sys, "stderr", _DELETED)
             self._deletes = True
+        stdout, stderr = current
         sys.stdout, sys.stderr = self._before
         self._in_place.remove(self)
         self._current = current
-        if current[0] is not self._stdout:
-            _flush(current[0])
-        if current[1] is not self._stderr:
-            _flush(current[1])
-        self._stdout.outside = None
-        self._stderr.outside = None
+        own_stdout, own_stderr = self._stdout, self._stderr
+        if stdout is not own_stdout:
+            _flush(stdout)
+        if stderr is not own_stderr:
+            _flush(stderr)
+        own_stdout.outside = own_stderr.outside = None
         if _REFUSALS and not self._in_place:
             self._report_refusals()
 

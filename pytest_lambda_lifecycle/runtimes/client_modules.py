@@ -98,7 +98,7 @@ class ClientModules:
     def enter(self) -> dict[str, ModuleType]:
         """Return the modules by name, to be in place from now on."""
         ClientModules.entered = self
-        return {**_EMPTY, **self._own}
+        return {**_EMPTY, **self._own} if self._own else _EMPTY.copy()
 
     def leave(self) -> None:
         """Note that they are in place no longer."""

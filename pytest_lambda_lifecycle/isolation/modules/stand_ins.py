@@ -43,13 +43,16 @@ class StandIns(Part):
     def enter(self) -> Undo:
         modules = sys.modules
         own = StandIns.latest = self._modules.enter()
-        parked = {name: modules.pop(name) for name in own if name in modules}
+        parked: dict[str, ModuleType] = {}
+        if not modules.keys().isdisjoint(own):
+            parked = {name: modules.pop(name) for name in own if name in modules}
         modules.update(own)
 
         def leave() -> None:
             self._modules.leave()
             _remove(own)
-            sys.modules.update(parked)
+            if parked:
+                sys.modules.update(parked)
 
         return leave
 
@@ -58,9 +61,10 @@ class StandIns(Part):
 
 
 def _remove(modules: dict[str, ModuleType]) -> None:
+    current = sys.modules
     for name, module in modules.items():
-        if sys.modules.get(name) is module:
-            del sys.modules[name]
+        if current.get(name) is module:
+            del current[name]
 
 
 def sweep() -> None:

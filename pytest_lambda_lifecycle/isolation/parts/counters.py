@@ -7,10 +7,9 @@ name of a thread would have another number in each test.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from functools import partial
+import threading
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.isolation.part import Part
@@ -37,30 +36,9 @@ class _PoolNumbers:
         return number
 
 
-class _Counter(NamedTuple):
-    """The place of a counter, and what makes a new one."""
-
-    module: str
-    cls: str
-    name: str
-    fresh: Callable[[], Any]
-
-    def owner(self) -> Any:  # noqa: ANN401  # a module or a class
-        """Return the owner of the attribute; None if nobody has imported the module."""
-        module = held_module(self.module)
-        return getattr(module, self.cls) if self.cls and module is not None else module
-
-
 POOLS: Final = "concurrent.futures.thread"
 """The module with the class of pools."""
-_POOLS: Final = _Counter(
-    POOLS, "ThreadPoolExecutor", "_counter", lambda: itertools.count().__next__
-)
-_COUNTERS: Final = (
-    _Counter("threading", "", "_counter", lambda: itertools.count(1).__next__),
-    _POOLS,
-    _Counter("multiprocessing.process", "", "_process_counter", partial(itertools.count, 1)),
-)
+_PROCESSES: Final = "multiprocessing.process"
 
 
 class Counters(Part):
@@ -68,7 +46,8 @@ class Counters(Part):
 
     def __init__(self) -> None:
         self._pools = _PoolNumbers()
-        self._own: dict[_Counter, Any] = {_POOLS: self._pools}
+        self._threads: Any = None
+        self._processes: Any = None
         self._entered = False
 
     def watch(self, pools: ModuleType) -> None:
@@ -82,24 +61,34 @@ class Counters(Part):
 
     def enter(self) -> Undo:
         self._entered = True
-        outside: dict[_Counter, Any] = {}
-        for counter in _COUNTERS:
-            owner = counter.owner()
-            if owner is not None:
-                outside[counter] = getattr(owner, counter.name, None)
-                setattr(owner, counter.name, self._own.get(counter) or counter.fresh())
+        names: Any = threading
+        outside = names._counter
+        names._counter = self._threads or itertools.count(1).__next__
+        pools: Any = held_module(POOLS)
+        outside_pools = None
+        if pools is not None:
+            outside_pools = pools.ThreadPoolExecutor._counter
+            pools.ThreadPoolExecutor._counter = self._pools
+        processes: Any = held_module(_PROCESSES)
+        outside_processes = None
+        if processes is not None:
+            outside_processes = processes._process_counter
+            processes._process_counter = self._processes or itertools.count(1)
 
         def leave() -> None:
             self._entered = False
-            for counter in _COUNTERS:
-                owner = counter.owner()
-                if owner is not None:
-                    if counter is not _POOLS:
-                        self._own[counter] = getattr(owner, counter.name, None)
-                    setattr(owner, counter.name, outside.get(counter) or counter.fresh())
+            self._threads = names._counter
+            names._counter = outside
+            pools: Any = held_module(POOLS)
+            if pools is not None:
+                pools.ThreadPoolExecutor._counter = outside_pools or itertools.count().__next__
+            processes: Any = held_module(_PROCESSES)
+            if processes is not None:
+                self._processes = processes._process_counter
+                processes._process_counter = outside_processes or itertools.count(1)
 
         return leave
 
     def discard(self) -> None:
         self._pools = _PoolNumbers()
-        self._own = {_POOLS: self._pools}
+        self._threads = self._processes = None

@@ -10,11 +10,11 @@ import itertools
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
-from pytest_lambda_lifecycle.isolation.part import PhasePart, nothing_to_undo
-from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.isolation.part import PhasePart
+from pytest_lambda_lifecycle.isolation.patching import Undo, note_later_patch
 
 __all__ = ["LOOPS", "EventLoop"]
 
@@ -31,46 +31,58 @@ class EventLoop(PhasePart):
     asyncio is not imported for this: where nobody has imported it there is no loop.
     """
 
+    _entered: ClassVar[EventLoop | None] = None
+    _genuine: ClassVar[Any] = None
+    """The method that makes tasks, as it was before ours was put in its place."""
+
     def __init__(self, is_functions: Callable[[], bool] = lambda: True) -> None:
         """``is_functions`` tells of the current thread whether it runs code of the function."""
         self._is_functions = is_functions
+        self._loop_class: Any = None
+        self._original: Any = None
+        """The same while ours is in its place."""
         self._events: Any = None
         """The module, as last seen; None if nobody has imported it."""
         self._own = _NO_LOOP
         self._running: Any = None
         self._outside = _NO_LOOP
         self._number = itertools.count(1)
-        self._entered = False
-        self._unwatch: Undo = nothing_to_undo
 
     def enter(self) -> Undo:
-        self._entered = True
+        EventLoop._entered = self
         loops = held_module(LOOPS)
         if loops is not None:
             self.watch(loops)
+        return self._leave
 
-        def leave() -> None:
-            self._entered = False
-            unwatch, self._unwatch = self._unwatch, nothing_to_undo
-            unwatch()
-
-        return leave
+    def _leave(self) -> None:
+        EventLoop._entered = None
+        cls, original = self._loop_class, self._original
+        if original is not None:
+            self._original = None
+            if cls.__dict__.get("create_task") is _create_task:
+                cls.create_task = original
+            else:  # a tool has patched it, and may restore ours later
+                note_later_patch(cls, "create_task", _create_task, original)
 
     def watch(self, loops: ModuleType) -> None:
         """Name the tasks of function code, while the environment is entered."""
-        if not self._entered:
-            return
-        original: Any = loops.BaseEventLoop.create_task
-        part = self
+        if EventLoop._entered is self:
+            cls = self._loop_class = loops.BaseEventLoop
+            if cls.create_task is not _create_task:
+                EventLoop._genuine = cls.create_task
+            self._original = EventLoop._genuine
+            cls.create_task = _create_task
 
-        def create_task(self: Any, coro: Any, **keywords: Any) -> Any:  # noqa: ANN401
-            __tracebackhide__ = __function_code_above__ = True
-            unnamed = keywords.get("name") is None and self._task_factory is None
-            if unnamed and part._is_functions():
-                keywords["name"] = f"Task-{next(part._number)}"
-            return original(self, coro, **keywords)
-
-        self._unwatch = patch_attributes((loops.BaseEventLoop, "create_task", create_task))
+    @classmethod
+    def create_task(cls, loop: Any, coro: Any, keywords: dict[str, Any]) -> Any:  # noqa: ANN401
+        """Stand in for the method of `asyncio.BaseEventLoop`."""
+        __tracebackhide__ = __function_code_above__ = True
+        part = cls._entered
+        unnamed = keywords.get("name") is None and loop._task_factory is None
+        if part is not None and unnamed and part._is_functions():
+            keywords["name"] = f"Task-{next(part._number)}"
+        return cls._genuine(loop, coro, **keywords)
 
     def begin_phase(self) -> None:
         self._outside = _NO_LOOP
@@ -104,6 +116,11 @@ class EventLoop(PhasePart):
     def discard(self) -> None:
         self._own = _NO_LOOP
         self._number = itertools.count(1)
+
+
+def _create_task(self: Any, coro: Any, **keywords: Any) -> Any:  # noqa: ANN401  # as the original
+    __tracebackhide__ = __function_code_above__ = True
+    return EventLoop.create_task(self, coro, keywords)
 
 
 def _state_of(events: Any) -> Any:  # noqa: ANN401  # asyncio's private state

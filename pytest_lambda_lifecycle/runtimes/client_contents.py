@@ -148,42 +148,116 @@ def _lambda_runtime_log_utils(_: Filled) -> dict[str, Any]:
     }
 
 
+def make_error(
+    error_message: str,
+    error_type: str,
+    stack_trace: Sequence[str],
+    invoke_id: str | None = None,
+) -> dict[str, Any]:
+    """Return an error object."""
+    return {
+        "errorMessage": error_message or "",
+        "errorType": error_type or "",
+        "requestId": invoke_id if invoke_id is not None else "",
+        "stackTrace": stack_trace or [],
+    }
+
+
+def replace_line_indentation(line: str, indent_char: str, new_indent_char: str) -> str:
+    """Return a line with another character in its indentation."""
+    text = line.lstrip(indent_char)
+    return new_indent_char * (len(line) - len(text)) + text
+
+
+def extract_traceback(tb: TracebackType | None) -> list[tuple[Any, ...]]:
+    """Return file, line, name and text of each entry."""
+    return [
+        (frame.filename, frame.lineno, frame.name, frame.line) for frame in traceback.extract_tb(tb)
+    ]
+
+
+def build_fault_result(exc_info: Any, msg: str | None) -> dict[str, Any]:  # noqa: ANN401
+    """Return the error object of an exception."""
+    etype, value, tb = exc_info
+    entries = extract_traceback(tb)
+    own = next((i for i, entry in enumerate(entries) if "/bootstrap.py" not in entry[0]), 0)
+    stack: Any = entries[own:]
+    return make_error(msg or str(value), etype.__name__, traceback.format_list(stack))
+
+
+def make_xray_fault(
+    ex_type: str, ex_msg: str, working_dir: str, tb_tuples: Sequence[tuple[Any, ...]]
+) -> dict[str, Any]:
+    """Return the cause of an error in the form of X-Ray."""
+    stack = [{"label": name, "path": file, "line": line} for file, line, name, _ in tb_tuples]
+    return {
+        "working_directory": working_dir,
+        "exceptions": [{"message": ex_msg, "type": ex_type, "stack": stack}],
+        "paths": list({file for file, *_ in tb_tuples}),
+    }
+
+
+def parse_json_header(header: str, name: str) -> Any:  # noqa: ANN401  # any JSON value
+    """Return the JSON of a header."""
+    try:
+        return standard_json.loads(header)
+    except Exception as error:
+        raise codec.FaultException(
+            codec.FaultException.LAMBDA_CONTEXT_UNMARSHAL_ERROR,
+            f"Unable to parse {name} JSON: {error}",
+        ) from error
+
+
+def create_lambda_context(
+    client_context_json: str | None,
+    cognito_identity_json: str | None,
+    epoch_deadline_time_in_ms: int,
+    invoke_id: str,
+    invoked_function_arn: str | None,
+    tenant_id: str | None,
+) -> context.LambdaContext:
+    """Return the context of an invoke, made of its headers."""
+    client_context = identity = None
+    if client_context_json:
+        client_context = parse_json_header(client_context_json, "Client Context")
+    if cognito_identity_json:
+        identity = parse_json_header(cognito_identity_json, "Cognito Identity")
+    return context.LambdaContext(
+        invoke_id,
+        client_context,
+        identity,
+        epoch_deadline_time_in_ms,
+        invoked_function_arn,
+        tenant_id,
+    )
+
+
+def update_xray_env_variable(xray_trace_id: str | None) -> None:
+    """Set or remove the variable with the trace id."""
+    if xray_trace_id is not None:
+        os.environ["_X_AMZN_TRACE_ID"] = xray_trace_id
+    else:
+        os.environ.pop("_X_AMZN_TRACE_ID", None)
+
+
+_FUNCTIONS: Final = (
+    *(make_error, replace_line_indentation, extract_traceback, build_fault_result),
+    *(make_xray_fault, parse_json_header, create_lambda_context, update_xray_env_variable),
+)
+for _function in _FUNCTIONS:
+    _function.__module__ = "awslambdaric.bootstrap"
+
+
 def _bootstrap(filled: Filled) -> dict[str, Any]:
     to_json = filled("lambda_runtime_marshaller").to_json
-
-    def make_error(
-        error_message: str,
-        error_type: str,
-        stack_trace: Sequence[str],
-        invoke_id: str | None = None,
-    ) -> dict[str, Any]:
-        return {
-            "errorMessage": error_message or "",
-            "errorType": error_type or "",
-            "requestId": invoke_id if invoke_id is not None else "",
-            "stackTrace": stack_trace or [],
-        }
-
     as_json = logs.logs_are_json()
 
     def log_error(error_result: dict[str, Any], log_sink: logs.StandardLogSink) -> None:
         __function_code_above__ = True
         logs.write_error(error_result, log_sink, as_json=as_json, encode=to_json)
 
-    def extract_traceback(tb: TracebackType | None) -> list[tuple[Any, ...]]:
-        return [
-            (frame.filename, frame.lineno, frame.name, frame.line)
-            for frame in traceback.extract_tb(tb)
-        ]
-
-    def update_xray_env_variable(xray_trace_id: str | None) -> None:
-        os.environ.pop("_X_AMZN_TRACE_ID", None)
-        if xray_trace_id is not None:
-            os.environ["_X_AMZN_TRACE_ID"] = xray_trace_id
-
-    functions = (make_error, log_error, extract_traceback, update_xray_env_variable)
     return {
-        **{function.__name__: function for function in functions},
+        **{function.__name__: function for function in (*_FUNCTIONS, log_error)},
         "create_log_sink": logs.StandardLogSink,
         "ERROR_LOG_LINE_TERMINATE": "\r",
         "ERROR_LOG_IDENT": "\N{NO-BREAK SPACE}",
@@ -191,6 +265,9 @@ def _bootstrap(filled: Filled) -> dict[str, Any]:
         "INIT_TYPE_SNAP_START": "snap-start",
         "Unbuffered": Unbuffered,
         **{cls.__name__: cls for cls in logs.CLASSES},
+        "PREVIEW_RUNTIME_ENVS": {"AWS_Lambda_python3.15"},
+        "_GLOBAL_AWS_REQUEST_ID": None,
+        "_GLOBAL_TENANT_ID": None,
         "LambdaContext": context.LambdaContext,
         "FaultException": codec.FaultException,
         "LambdaRuntimeClient": filled("lambda_runtime_client").LambdaRuntimeClient,

@@ -18,6 +18,7 @@ from types import FunctionType, ModuleType
 from typing import Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.runtimes import client_contents
+from pytest_lambda_lifecycle.runtimes.logs import CurrentInvoke
 
 __all__ = ["ClientModules"]
 
@@ -94,6 +95,7 @@ class ClientModules:
         self._own: dict[str, ModuleType] = {}
         self.marshals = False
         """Function code has looked into a module that decides how results are encoded."""
+        self.current = CurrentInvoke()
 
     def enter(self) -> dict[str, ModuleType]:
         """Return the modules by name, to be in place from now on."""
@@ -141,3 +143,11 @@ class ClientModules:
                 value.__module__ = name
             module.__dict__.setdefault(key, value)
         self.marshals = self.marshals or name in _MARSHALLING
+        self.show_invoke()
+
+    def show_invoke(self) -> None:
+        """Show the latest invoke where function code may look for it."""
+        bootstrap = self.seen("bootstrap")
+        if bootstrap is not None:
+            bootstrap.__dict__["_GLOBAL_AWS_REQUEST_ID"] = self.current.request_id or None
+            bootstrap.__dict__["_GLOBAL_TENANT_ID"] = self.current.tenant_id

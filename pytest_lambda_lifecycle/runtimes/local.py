@@ -80,7 +80,7 @@ class LocalRuntime:
         self._start_afresh()
 
     def _start_afresh(self) -> None:
-        self._current = logs.CurrentInvoke()
+        self._current = self._client.current = logs.CurrentInvoke()
         self._sink = logs.StandardLogSink()
         self._json_logs = logs.logs_are_json()
         self._handler: Callable[[Any, Any], Any] = _not_loaded
@@ -128,6 +128,8 @@ class LocalRuntime:
             ) = read_headers(request.headers, ordinary=request.ordinary)
             self._current.request_id = request_id
             self._current.tenant_id = tenant_id
+            if self._client.marshals:
+                self._client.show_invoke()
             if trace_id is not None:
                 _set_trace(trace_id)
             else:

@@ -312,3 +312,30 @@ def test_function_code_replaces_the_function_that_logs_errors(environment):
     assert written(env.invoke(check=False)) == "ValueError"
     other = environment("def handler(event, context): raise ValueError('x')")
     assert written(other.invoke(check=False)).startswith("[ERROR] ValueError: x\r")
+
+
+def test_function_code_calls_functions_of_the_client(environment):
+    env = environment("""
+        import sys
+        def handler(event, context):
+            from awslambdaric import bootstrap
+            try: raise ValueError("x")
+            except ValueError: fault = bootstrap.build_fault_result(sys.exc_info(), None)
+            entry = ("f.py", 1, "f", "text")
+            own = bootstrap.create_lambda_context('{"custom": 1}', None, 5, "id", "arn", "t")
+            return [
+                bootstrap._GLOBAL_AWS_REQUEST_ID, bootstrap._GLOBAL_TENANT_ID,
+                bootstrap.make_error("", "", None), fault["errorType"], len(fault["stackTrace"]),
+                bootstrap.replace_line_indentation("  a b", " ", "-"),
+                bootstrap.make_xray_fault("T", "m", "/", [entry])["exceptions"][0]["stack"],
+                own.client_context.custom, own.tenant_id, bootstrap.make_error.__module__,
+            ]
+    """)
+    for request_id in ("one", "two"):
+        assert env.invoke(request_id=request_id, tenant_id="blue").payload == [
+            *(request_id, "blue"),
+            {"errorMessage": "", "errorType": "", "requestId": "", "stackTrace": []},
+            *("ValueError", 1, "--a b"),
+            [{"label": "f", "path": "f.py", "line": 1}],
+            *(1, "t", "awslambdaric.bootstrap"),
+        ]

@@ -76,7 +76,9 @@ def _lambda_runtime_marshaller(_: Filled) -> dict[str, Any]:
                 return simplejson.loads(request)
             except Exception as error:
                 raise codec.FaultException(
-                    codec.FaultException.UNMARSHAL_ERROR, f"Unable to unmarshal input: {error}"
+                    codec.FaultException.UNMARSHAL_ERROR,
+                    f"Unable to unmarshal input: {error}",
+                    None,
                 ) from error
 
         def marshal_response(self, response: Any) -> Any:  # noqa: ANN401  # any object
@@ -87,7 +89,9 @@ def _lambda_runtime_marshaller(_: Filled) -> dict[str, Any]:
                 return self.jsonEncoder.encode(response), codec.JSON_CONTENT_TYPE
             except Exception as error:
                 raise codec.FaultException(
-                    codec.FaultException.MARSHAL_ERROR, f"Unable to marshal response: {error}"
+                    codec.FaultException.MARSHAL_ERROR,
+                    f"Unable to marshal response: {error}",
+                    None,
                 ) from error
 
     return {
@@ -205,6 +209,7 @@ def parse_json_header(header: str, name: str) -> Any:  # noqa: ANN401  # any JSO
         raise codec.FaultException(
             codec.FaultException.LAMBDA_CONTEXT_UNMARSHAL_ERROR,
             f"Unable to parse {name} JSON: {error}",
+            None,
         ) from error
 
 

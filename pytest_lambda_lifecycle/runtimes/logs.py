@@ -119,9 +119,14 @@ class LambdaLoggerHandlerWithFrameType(logging.Handler):
 class LambdaLoggerFilter(logging.Filter):
     """Puts the request id and the tenant id on each record that reaches the runtime's handler."""
 
+    __slots__ = ("_current",)  # function code that looks at `vars` does not find it
+
+    latest = CurrentInvoke()
+    """That of the process that has been started last: function code may make a filter."""
+
     def __init__(self, current: CurrentInvoke | None = None) -> None:
         super().__init__()
-        self._current = current or CurrentInvoke()
+        self._current = current or LambdaLoggerFilter.latest
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add ``aws_request_id`` and ``tenant_id``; handlers that come later see them too."""
@@ -178,11 +183,13 @@ CLASSES: Final = (
 for _cls in CLASSES[:-1]:
     _cls.__module__ = "awslambdaric.bootstrap"
 JsonFormatter.__module__ = "awslambdaric.lambda_runtime_log_utils"
+_NO_INVOKE: Final = LambdaLoggerFilter.latest
 _CONTENTS: Final = tuple((cls, dict(vars(cls))) for cls in CLASSES)
 
 
 def restore_classes() -> None:
     """Undo changes of these classes by function code of a process before."""
+    LambdaLoggerFilter.latest = _NO_INVOKE
     for cls, contents in _CONTENTS:
         now = vars(cls)
         if now != contents:
@@ -224,6 +231,7 @@ def install(current: CurrentInvoke, sink: StandardLogSink) -> None:
     handler.setFormatter(
         JsonFormatter() if as_json else logging.Formatter(_TEXT_FORMAT, _TEXT_DATES)
     )
+    LambdaLoggerFilter.latest = current
     handler.addFilter(LambdaLoggerFilter(current))
     root = logging.getLogger()
     # Its public copy exists since Python 3.11.

@@ -66,7 +66,10 @@ class RealClock:
         read: Callable[[], float] = time.time
         if type(read) is not BuiltinFunctionType:
             read = SharedNamespaces.value_of_test(time, "time", lambda: self.now_us() / 1_000_000)
-        return int(read() * 1000)
+        try:
+            return int(read() * 1000)
+        except Exception:  # a stand-in of function code, which nobody has seen it put there
+            return RealTime.time_ns() // 1_000_000
 
     def pass_time(self, span_us: int) -> None:
         """Shift wall and monotonic time of the whole process; they go on from there.

@@ -36,6 +36,7 @@ from pytest_lambda_lifecycle.isolation.control_flow import passes_through
 from pytest_lambda_lifecycle.isolation.finalizers import is_finalizer_of_others
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
+from pytest_lambda_lifecycle.isolation.modules.essentials import Essentials
 from pytest_lambda_lifecycle.isolation.modules.finders import Finders
 from pytest_lambda_lifecycle.isolation.modules.fresh_packages import EVERY, fresh_rule
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep
@@ -169,11 +170,9 @@ class Assembly:
         self.world = World(import_path, fresh=fresh, keep=keep)
         self._search_path = SearchPath(import_path)
         timeline, now_us = self._timeline, self._clock.now_us
-        self._namespaces = SharedNamespaces(
-            self.world.hook,
-            self.world.own,
-            lambda target: timeline.append(SharedChange(now_us(), target)),
-        )
+        report = lambda target: timeline.append(SharedChange(now_us(), target))  # noqa: E731
+        self._essentials = Essentials(report)
+        self._namespaces = SharedNamespaces(self.world.hook, self.world.own, report)
         self._patches = Patches(self.world, config.handler)
         _warn_of_unknown(config, self.world)
 
@@ -324,7 +323,8 @@ class Assembly:
             ),
             Replacements(world.enter_replaced),
             self._patches,  # so late that a spy sees calls of the stand-ins above as well
-            self._namespaces,  # last: what it finds in shared modules is not restored yet
+            self._namespaces,  # so late: what it finds in shared modules is not restored yet
+            self._essentials,  # last: all others need them to leave
         ]
         process.furnish(parts, alarm=self._alarm, streams=streams)
 
@@ -341,7 +341,7 @@ class Assembly:
         config = self._config
         runtime = LocalRuntime(
             config.handler,
-            passes_through=_passes_through,
+            passes_through=partial(_mended, self._essentials),
             sigterm=partial(signals.functions_own, signal.SIGTERM),
             levels=self._logging.levels,
             client=self._client,
@@ -351,6 +351,7 @@ class Assembly:
             runtime,
             world=self.world,
             namespaces=self._namespaces,
+            essentials=self._essentials,
             timeline=self._timeline,
             clock=self._clock,
             tampered=tampered,
@@ -507,6 +508,12 @@ def _memory_refused(calls: CallRecorder, call: str) -> None:
 def _is_function_code(world: World, namespace: dict[str, Any]) -> bool:
     module = world.own(str(namespace.get("__name__")))
     return module is not None and vars(module) is namespace
+
+
+def _mended(essentials: Essentials, error: BaseException) -> bool:
+    """Ask once `builtins` are whole again: function code has ended by an exception."""
+    essentials.after_turn()
+    return _passes_through(error)
 
 
 def _passes_through(exception: BaseException) -> bool:

@@ -135,6 +135,8 @@ class LocalRuntime:
             else:
                 os.environ.pop(_TRACE_VARIABLE, None)
         except Exception as error:  # the runtime does not guard this: its process ends
+            if self._passes_through(error):
+                raise
             return process_exit(error)
         request_handler = self._handler
         response = None
@@ -164,6 +166,8 @@ class LocalRuntime:
         try:
             body = result.encode() if isinstance(result, str) else bytes(memoryview(result))
         except Exception as error:
+            if self._passes_through(error):
+                raise
             return process_exit(error)
         return Returned(body, result_type)
 

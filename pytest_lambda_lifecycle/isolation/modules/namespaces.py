@@ -38,6 +38,8 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "aiobotocore.endpoint": ("AioEndpoint",),
     "aiohttp.client": ("ClientSession",),
     "aiohttp.connector": ("BaseConnector",),
+    "boto3": (),
+    "boto3.session": ("Session",),
     "botocore": (),
     "botocore.client": ("BaseClient",),
     "botocore.endpoint": ("Endpoint",),
@@ -45,22 +47,27 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "botocore.session": ("Session",),
     "builtins": None,
     "collections": (),
+    "contextlib": (),
     "datetime": (),
+    "gc": (),
     "hashlib": (),
     "http.client": None,
     "httpx": (),
     "httpx._api": (),
     "httpx._client": ("AsyncClient", "Client"),
     "httpx._transports.default": ("AsyncHTTPTransport", "HTTPTransport"),
+    "importlib": (),
     "json": None,
     "json.decoder": None,
     "json.encoder": None,
     "logging": None,
     "os": None,
+    "posixpath": (),
     "random": None,
     "requests": (),
     "requests.adapters": ("HTTPAdapter",),
     "requests.sessions": ("Session",),
+    "signal": (),
     "simplejson.encoder": ("JSONEncoder",),
     "socket": None,
     "ssl": None,
@@ -75,6 +82,7 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "urllib3.poolmanager": ("PoolManager",),
     "urllib3.util.retry": ("Retry",),
     "uuid": (),
+    "warnings": (),
 }
 """Modules that libraries are known to patch, each with the classes that they patch in it.
 
@@ -88,8 +96,10 @@ _CLASSES_ONLY: Final = frozenset(
 """Client libraries of which only the listed classes are compared: nobody patches their modules."""
 _CHANGING: Final = frozenset(
     {
+        "gc",
         "logging.Logger",
         "os",
+        "signal",
         "socket",
         "socket.socket",
         "subprocess.Popen",
@@ -102,6 +112,7 @@ _CHANGING: Final = frozenset(
 """Namespaces in which environments put functions of their own: what they hold is not kept."""
 _CHANGED_BY_INIT: Final = "logging.Formatter"
 """The runtime sets its ``converter`` in each Init: alone, it is looked through in no time."""
+_get_referents: Final = gc.get_referents  # function code may replace it
 _HEAP_TYPE: Final = 1 << 9
 _IMMUTABLE_TYPE: Final = 1 << 8
 ABSENT: Final[Any] = object()
@@ -142,7 +153,7 @@ class Snapshot(NamedTuple):
         """Return the present snapshot: the latest one, if nothing has changed."""
         # The objects to which a dict of texts refers are its values, in their order; this takes two
         # thirds of the time of a list for each namespace.
-        values = gc.get_referents(*found.spaces)
+        values = _get_referents(*found.spaces)
         if are_same(values, latest.values):
             return latest
         names = latest.names.copy()
@@ -198,11 +209,11 @@ def loaded_namespaces() -> Loaded:
     latest = _LOADED[0] if _LOADED else None
     if latest is not None and all(map(is_, modules, latest.modules)):
         return latest
-    # In the place of a module there may be a stub, of the function or of the test.
+    # In the place of a module there may be a stub or None, of the function or of the test.
     known = latest.modules if latest is not None else (None,) * len(modules)
     modules = tuple(
-        one if one is None or type(one) is ModuleType else before
-        for one, before in zip(modules, known, strict=True)
+        one if type(one) is ModuleType or name not in sys.modules else before
+        for name, one, before in zip(WATCHED, modules, known, strict=True)
     )
     found = Namespaces([], [], [])
     for name, module in zip(WATCHED, modules, strict=True):
@@ -238,7 +249,7 @@ def _add(found: Namespaces, name: str, module: ModuleType) -> None:
         _append(found, module, name, space)
     for class_name, cls in classes.items():
         # The namespace itself is behind a read-only view, which is slower.
-        referents = gc.get_referents(vars(cls)) if isinstance(cls, type) else []
+        referents = _get_referents(vars(cls)) if isinstance(cls, type) else []
         if len(referents) == 1 and type(referents[0]) is dict:
             _append(found, cls, f"{name}.{class_name}", referents[0])
 
@@ -272,7 +283,11 @@ def first_snapshots(loaded: Loaded) -> list[Snapshot]:
     now = Snapshot.take(lasting, kept)
     if now is not kept:
         _keep(now)
-    return [now, *(Snapshot.take(other, nothing_in(other)) for other in others)]
+    return [now, *(_present(other.spaces) for other in others)]
+
+
+def _present(spaces: list[dict[str, Any]]) -> Snapshot:
+    return Snapshot(_get_referents(*spaces), list(map(list, spaces)))
 
 
 def _keep(now: Snapshot) -> None:

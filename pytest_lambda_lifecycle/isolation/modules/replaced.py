@@ -21,7 +21,7 @@ from operator import is_, is_not
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_lambda_lifecycle.isolation.folders import namespace_of
+from pytest_lambda_lifecycle.isolation.folders import folder_of_module, namespace_of
 from pytest_lambda_lifecycle.isolation.modules.submodules import attach
 from pytest_lambda_lifecycle.isolation.part import Part
 
@@ -54,6 +54,8 @@ class ReplacedModules:
         """The objects of the function, by their names."""
         self.names: set[str] = set()
         """The names under which these are in `sys.modules` now."""
+        self.moved = False
+        """A shared module was put back, and so stands behind those of the function."""
         self.odd: dict[Any, Any] = {}
         """Objects of the function under new names that are no modules; None blocks an import."""
         self._shared: dict[str, ModuleType] = {}
@@ -63,6 +65,7 @@ class ReplacedModules:
         """Take the shared modules of the world that enters, which may come to be more."""
         self._shared = shared
         self._base = len(shared)
+        self.moved = False
         self.names = set()
 
     def enter(self, *, in_phase: bool) -> None:
@@ -91,8 +94,11 @@ class ReplacedModules:
         self.own = {}
         self.odd = {}
 
-    def attribute_to_test(self) -> None:
-        """Attribute entries that the function has not changed to the test, as they are now."""
+    def attribute_to_test(self, newest: Mapping[str, Any], own: Mapping[str, ModuleType]) -> None:
+        """Attribute entries that the function has not changed to the test, as they are now.
+
+        ``own`` are the modules of the function.
+        """
         shared: dict[str, Any] = self._shared
         modules: dict[str, Any] = sys.modules
         for name, module in list(shared.items()):
@@ -102,6 +108,10 @@ class ReplacedModules:
                     del shared[name]
                 else:
                     shared[name] = current
+        for name, one in newest.items():
+            known = name in own or name in self.odd
+            if not known and one is not None and folder_of_module(one) is None:
+                shared[name] = one
         for name, one in list(modules.items()):
             if type(one) is not ModuleType and name not in self.odd and is_odd(name, one):
                 shared.setdefault(name, one)
@@ -162,6 +172,7 @@ class ReplacedModules:
 
     def _put_back(self, name: str) -> None:
         module = self._shared[name]
+        self.moved |= name not in sys.modules
         sys.modules[name] = module
         attach({name: module})
 

@@ -12,7 +12,6 @@ watched turn, or when the environment leaves; then the value decides whose they 
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType, ModuleType
@@ -21,6 +20,7 @@ from typing import Any, ClassVar, Final
 from pytest_lambda_lifecycle.errors import is_own_file
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.frames import is_own_value
+from pytest_lambda_lifecycle.isolation.modules.essentials import OF_OTHER_PARTS
 from pytest_lambda_lifecycle.isolation.modules.import_hook import ImportHook
 from pytest_lambda_lifecycle.isolation.modules.namespaces import (
     ABSENT,
@@ -48,14 +48,13 @@ _PLAIN: Final = frozenset({ModuleType, type(None)})
 """The classes of watched modules, and of the absent ones."""
 _NOTHING: Final = Loaded((), (Namespaces([], [], []),) * 3)
 _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
+    "boto3": frozenset({"DEFAULT_SESSION"}),
+    "logging": frozenset({"_logRecordFactory", "_loggerClass", "_warnings_showwarning"}),
     "logging.Formatter": frozenset({"converter"}),
-    "sys": frozenset(
-        "argv breakpointhook displayhook dont_write_bytecode excepthook last_exc last_traceback "
-        "last_type last_value meta_path modules path path_hooks path_importer_cache stderr stdout "
-        "unraisablehook".split()
-    ),
+    "sys": OF_OTHER_PARTS,
     "threading": frozenset({"_counter", "_profile_hook", "_trace_hook", "excepthook"}),
     "urllib.request": frozenset({"_opener"}),
+    "warnings": frozenset({"filters", "formatwarning", "showwarning"}),
 }
 """Attributes that other parts restore, or that Python sets."""
 
@@ -243,8 +242,6 @@ def _is_expected(change: Change) -> bool:
         return True  # such as __annotations__
     if name in _OTHER_PARTS.get(_name_of(owner), ()):
         return True
-    if owner is logging and name.startswith("_"):
-        return True  # `LoggingTree` restores these
     return _is_submodule(owner, name, now) or _is_stand_in(now)
 
 
@@ -253,7 +250,9 @@ def _is_submodule(owner: object, name: str, value: object) -> bool:
 
     It stays, as the module does.
     """
-    return isinstance(owner, ModuleType) and sys.modules.get(f"{owner.__name__}.{name}") is value
+    if value is None or not isinstance(owner, ModuleType):
+        return False
+    return sys.modules.get(f"{owner.__name__}.{name}") is value
 
 
 def _is_stand_in(value: object) -> bool:

@@ -28,7 +28,6 @@ from weakref import WeakSet
 from pytest_lambda_lifecycle.isolation.folders import (
     folder_of_module,
     is_installed,
-    namespace_of,
 )
 from pytest_lambda_lifecycle.isolation.modules.entries import differing, newest
 from pytest_lambda_lifecycle.isolation.modules.import_hook import (
@@ -39,7 +38,7 @@ from pytest_lambda_lifecycle.isolation.modules.import_hook import (
 from pytest_lambda_lifecycle.isolation.modules.last_look import LastLook
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, Membership
 from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules, is_odd
-from pytest_lambda_lifecycle.isolation.modules.submodules import attach, detach
+from pytest_lambda_lifecycle.isolation.modules.submodules import adopt, attach, detach
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.unclosed import ended
@@ -55,6 +54,8 @@ _FOREIGN: Final[dict[str, ModuleType]] = {}
 There is one dict for all worlds, since the garbage collector scans a new dict of a thousand modules
 on each of its runs.
 """
+
+_THIS: Final = sys.modules[__name__]
 
 _AWAY: Final[WeakSet[World]] = WeakSet()
 """Worlds that have modules and are not entered."""
@@ -105,6 +106,8 @@ class World(PhasePart):
         attach_parked = detach(self.parked)
         for name in self.parked:
             del sys.modules[name]
+        # No function code moves this one, so its place tells whether others have been moved.
+        sys.modules[__name__] = sys.modules.pop(__name__, _THIS)
         self._foreign = _FOREIGN
         _FOREIGN.clear()
         _FOREIGN.update(sys.modules)
@@ -150,7 +153,7 @@ class World(PhasePart):
         """Move this world's modules out of `sys.modules`."""
         self._look()
         if self._in_phase:
-            self._replaced.find_odd(newest(self._base, self._marker))
+            self._replaced.find_odd(self._newest())
         self.modules = self._collect()
         if self.modules:
             _AWAY.add(self)
@@ -217,8 +220,8 @@ class World(PhasePart):
 
     def _end_changed(self) -> None:
         self._keep_dict()
-        self._replaced.find_odd(newest(self._base, self._marker))
-        own = self.own_modules()
+        self._replaced.find_odd(self._newest())
+        own = self._collect()
         self._replaced.end_phase()
         self._last.note(own)
 
@@ -252,7 +255,7 @@ class World(PhasePart):
             current = modules.get(name)
             if current is None or current is self.parked.get(name):
                 sys.modules[name] = module
-        self._replaced.attribute_to_test()
+        self._replaced.attribute_to_test(self._newest() or {}, self._last.own)
         self._last.note(self._last.own)
 
     def _keep_dict(self) -> None:
@@ -270,22 +273,17 @@ class World(PhasePart):
         return module if module is not None and self.owns(name, module) else None
 
     def own_modules(self) -> dict[str, ModuleType]:
-        """Return this world's modules by name."""
-        return self._collect() if self._entered else self.modules
+        """Return this world's modules by name, without the objects that it has put under others."""
+        own = self._collect() if self._entered else self.modules
+        made = self._membership.made
+        return own if not made else {name: one for name, one in own.items() if name not in made}
 
     def adopt(self) -> dict[str, ModuleType]:
         """Give fresh packages their kept children: a test package inside the function's package.
 
         Return this world's modules by name.
         """
-        own = self.own_modules()
-        for name in self._membership.kept:
-            package, _, child = name.rpartition(".")
-            if package in own and name in sys.modules:
-                namespace = namespace_of(own[package])
-                if namespace is not None:
-                    namespace.setdefault(child, sys.modules[name])
-        return own
+        return adopt(self.own_modules(), self._membership.kept)
 
     def is_source(self, name: str) -> bool:
         """Say whether a module of this world is function code, and not of a fresh package."""
@@ -317,13 +315,17 @@ class World(PhasePart):
             self._installed[name] = module
         return False
 
+    def _newest(self) -> dict[str, ModuleType | None] | None:
+        """Return the modules that have come since this world entered, if their order tells."""
+        return None if self._replaced.moved else newest(self._base, self._marker)
+
     def _collect(self) -> dict[str, ModuleType]:
         """Find this world's modules; while entered, only among those that have come since."""
         known = self._known
         foreign = self._foreign if self._entered else self._installed
         found: Mapping[str, ModuleType | None] | None = None
         if self._entered:
-            found = newest(self._base, self._marker)
+            found = self._newest()
         if found is None:
             found = sys.modules
         try:  # without a copy, which would touch every module

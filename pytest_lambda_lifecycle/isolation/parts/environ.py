@@ -23,6 +23,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, MutableMapping
+from itertools import compress
+from operator import ne
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
@@ -234,7 +236,12 @@ def _lasts(name: str, now: str | None, before: Mapping[str, str] | None) -> bool
 
 
 def _differing(one: dict[str, str], other: dict[str, str]) -> set[str]:
-    return {name for name, _ in one.items() ^ other.items()}
+    return {*_changed(one, other), *(name for name in other if name not in one)}
+
+
+def _changed(new: dict[str, str], old: dict[str, str]) -> dict[str, str]:
+    """Return the variables that are new or have another value; sets of pairs take twice as long."""
+    return dict(compress(new.items(), map(ne, new.values(), map(old.get, new))))
 
 
 def _set_variable(name: str, value: str | None) -> None:
@@ -258,11 +265,9 @@ def _set_environ(
 
     One that has another value is removed first: so the changed ones lie in the order of ``wanted``.
     """
-    differing = wanted.items() - current.items()
-    added = [pair for pair in wanted.items() if pair in differing]
-    names = {name for name, _ in differing}
-    removed = [name for name in current if name in names or name not in wanted]
-    change_variables(environ, removed, added)
+    added = _changed(wanted, current)
+    removed = [name for name in current if name in added or name not in wanted]
+    change_variables(environ, removed, added.items())
     if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
         time.tzset()
-    return {*removed, *names}
+    return {*removed, *added}

@@ -51,7 +51,8 @@ class ThreadExits(Part):
         threading.excepthook = self._own or quiet
 
         def leave() -> None:
-            self._own = threading.excepthook if threading.excepthook is not quiet else None
+            now = getattr(threading, "excepthook", None)
+            self._own = now if now is not quiet else None
             threading.excepthook = outside
 
         return leave

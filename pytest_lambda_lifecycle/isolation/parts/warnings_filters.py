@@ -26,8 +26,10 @@ class WarningsFilters(PhasePart):
         warnings.filters = inside
 
     def end_phase(self) -> None:
-        inside = warnings.filters
+        inside = getattr(warnings, "filters", None)
         outside = self._outside
+        if type(inside) is not list:  # not even Python could use it
+            inside = self._inside
         if inside is not self._inside or len(inside) != self._count:
             self._own = [entry for entry in inside if entry not in outside]
             _forget_registries()

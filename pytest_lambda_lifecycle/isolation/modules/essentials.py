@@ -35,6 +35,7 @@ OF_OTHER_PARTS: Final = frozenset(
     "unraisablehook".split()
 )
 """Attributes of `sys` that other parts restore, or that Python sets."""
+_STREAMS: Final = ("stdout", "stderr")
 _CLASSES: Final[dict[str, type]] = {
     "argv": list,
     "meta_path": list,
@@ -77,6 +78,10 @@ class _Namespace:
         now = self.space.copy()
         self.space.update(self.before)
         # From here on, `builtins` is whole.
+        if self.name == "sys":
+            # Without a stream the process cannot report its error; `Streams` puts it back.
+            for stream in [one for one in _STREAMS if one in self.before and one not in now]:
+                del self.space[stream], self.before[stream]
         own = {name: self.own[name] for name in self._hidden}
         for name, value in now.items():
             if self.before.get(name, _ABSENT) is value:

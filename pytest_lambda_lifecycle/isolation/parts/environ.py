@@ -104,7 +104,9 @@ class Variables(PhasePart):
             self._look()
             now = variables_of(environ)
             functions = _differing(now, inside) - self._tests.keys() - overridden
-            self._own |= {name: now.get(name) for name in functions}
+            if functions:
+                ordered = dict.fromkeys((*now, *inside))
+                self._own |= {name: now.get(name) for name in ordered if name in functions}
             _set_environ(environ, now, _edited(outside, self._tests))
             names = self._managed
             values = zip(map(outside.get, names), map(inside.get, names), strict=True)
@@ -259,9 +261,12 @@ def _edited(variables: dict[str, str], changes: dict[str, str | None]) -> dict[s
 def _set_environ(
     environ: MutableMapping[str, str], current: dict[str, str], wanted: dict[str, str]
 ) -> set[str]:
-    """Change the variables that differ; return their names."""
-    removed = [name for name in current if name not in wanted]
+    """Change the variables that differ; return their names.
+
+    One that has another value is removed first: so the changed ones lie in the order of ``wanted``.
+    """
     added = _changed(wanted, current)
+    removed = [name for name in current if name in added or name not in wanted]
     change_variables(environ, removed, added.items())
     if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
         time.tzset()

@@ -47,8 +47,8 @@ _INIT_ERROR_EXIT: Final = 1
 _BEFORE_SNAPSHOT_EXIT: Final = 64
 _AFTER_RESTORE_EXIT: Final = 65
 
-_Described: TypeAlias = "tuple[BaseException, dict[str, object] | Exited]"
-"""An exception, and its error object or the end of the process that it has led to."""
+_Described: TypeAlias = "tuple[BaseException, dict[str, object] | BaseException]"
+"""An exception, and its error object or the exception with which the process ends."""
 
 
 class LocalRuntime:
@@ -203,7 +203,7 @@ class LocalRuntime:
     # --- after an exception ----------------------------------------------------------------------
 
     def _described(self, error: BaseException, request_id: str | None = None) -> _Described:
-        """Return the error object of an exception, or the end of the process.
+        """Return the error object of an exception, or the exception with which the process ends.
 
         Only an `Exception` has an error object, any other ends the process; and so does an error
         while the object is made, such as a `__str__` that raises.  *request_id* is that of the
@@ -211,7 +211,7 @@ class LocalRuntime:
         """
         __tracebackhide__ = __function_code_above__ = True
         if not issubclass(type(error), Exception):
-            return error, process_exit(error, self._passes_through)
+            return error, error
         try:
             if request_id is not None:
                 _make_xray_cause(error)
@@ -223,7 +223,7 @@ class LocalRuntime:
         except BaseException as second:
             if self._passes_through(second):
                 raise
-            return error, process_exit(second, self._passes_through)
+            return error, second
 
     def _posted(
         self,
@@ -236,8 +236,8 @@ class LocalRuntime:
         """
         __tracebackhide__ = __function_code_above__ = True
         error, body = described
-        if isinstance(body, Exited):
-            return body
+        if isinstance(body, BaseException):
+            return process_exit(body, self._passes_through)
         try:
             return post(error, body)
         except BaseException as second:

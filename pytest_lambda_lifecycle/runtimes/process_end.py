@@ -135,12 +135,28 @@ def _call_hook(
         if isinstance(second, SystemExit):
             return second, ""
         failed = second
+        _forget_context(failed, error)
     else:
         return None, ""
     # Outside of the handler: the interpreter shows no connection of the two exceptions.
     with _without_own_frames(failed):
         text = _display(failed, "Error in sys.excepthook:\n")
     return None, text + _display(error, "\nOriginal exception was:\n")
+
+
+def _forget_context(failed: BaseException, error: BaseException) -> None:
+    """Undo the connection of an exception of the hook with the one that was on its way.
+
+    The interpreter calls the hook when it handles no exception; here one may be handled.
+    """
+    context = _LINKS[1]
+    seen: list[BaseException] = []
+    one: Any = failed
+    while isinstance(one, BaseException) and all(one is not other for other in seen):
+        seen.append(one)
+        if context.__get__(one) is error:
+            context.__set__(one, None)
+        one = context.__get__(one)
 
 
 @contextmanager

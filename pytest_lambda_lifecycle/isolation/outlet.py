@@ -146,7 +146,8 @@ def _outlet_of(stream: object) -> Outlet | None:
         buffer = getattr(stream, "buffer", None)
     except Exception:  # it is closed, or has been detached
         return None
-    return buffer.outlet if type(buffer) is BufferedWriter else None
+    outlet = buffer.outlet if type(buffer) is BufferedWriter else None
+    return outlet if isinstance(outlet, Outlet) else None
 
 
 def _comes_from_stream(error: Exception) -> bool:

@@ -6,9 +6,10 @@ methods, attributes and errors is the real one, and text waits in its buffers as
 The layer of bytes is a subclass, which hands over all bytes that have left the buffer.
 
 The obvious design is a raw stream in Python that hands bytes over in `write`.  But CPython calls
-that method while it holds the lock of the buffer.  A signal handler of the function that arrives
-there and prints would get ``RuntimeError: reentrant call``.  So the buffer writes to an
-`io.BytesIO`, which is written in C, and the subclass looks into it when the lock is free again.
+that method while it holds the lock of the buffer.  A signal handler of the function that runs there
+and prints gets ``RuntimeError: reentrant call``: that is so on Lambda as well, but a method in
+Python takes much longer than a system call.  So the buffer writes to an `io.BytesIO`, which is
+written in C, and the subclass looks into it when the lock is free again.
 """
 
 from __future__ import annotations
@@ -16,10 +17,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-from typing import TYPE_CHECKING, Any, Final, NoReturn
-
-if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.isolation.outlet import Outlet
+from typing import Any, Final, NoReturn, Protocol
 
 __all__ = ["BufferedWriter", "open_stream"]
 
@@ -28,6 +26,22 @@ _flush: Final = io.BufferedWriter.flush
 _close: Final = io.BufferedWriter.close
 _RAW: Final = (io.BytesIO.tell, io.BytesIO.getvalue, io.BytesIO.seek, io.BytesIO.truncate)
 _tell, _getvalue, _seek, _truncate = _RAW
+
+
+class Descriptor(Protocol):
+    """The end of a stream, in the place of a file descriptor (`isolation.outlet.Outlet`)."""
+
+    def deliver(self, data: bytes) -> None:
+        """Take bytes that have left the buffer."""
+        ...
+
+    def end_of_bytes(self) -> None:
+        """Note that no bytes will follow, as the stream was closed."""
+        ...
+
+    def fileno(self) -> int:
+        """Return a file descriptor."""
+        ...
 
 
 class _Waiting(io.BytesIO):
@@ -90,7 +104,7 @@ class BufferedWriter(io.BufferedWriter):
     name = ""
     _raw: FileIO | None = None
 
-    def __init__(self, name: str, outlet: Outlet) -> None:
+    def __init__(self, name: str, outlet: Descriptor) -> None:
         self.waiting = waiting = _Waiting()
         super().__init__(waiting)
         self.outlet = outlet
@@ -152,7 +166,7 @@ class BufferedWriter(io.BufferedWriter):
         return f"<_io.BufferedWriter name={self.name!r}>"
 
 
-def open_stream(name: str, outlet: Outlet) -> io.TextIOWrapper:
+def open_stream(name: str, outlet: Descriptor) -> io.TextIOWrapper:
     """Return a new standard stream, ``"stdout"`` or ``"stderr"``, as CPython makes it at start."""
     is_stderr = name == "stderr"
     stream = io.TextIOWrapper(

@@ -198,4 +198,4 @@ class ApiServer:
 def _shut(connection: socket.socket) -> None:
     # It may be closed already; and not every system can shut a listener down.
     with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+        connection.shutdown(_socket.SHUT_RDWR)

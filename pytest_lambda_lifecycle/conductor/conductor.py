@@ -83,17 +83,18 @@ class Conductor:
     def invoke(self, request: Request, remaining_us: int | None = None) -> Invocation:
         """Run Invoke, and before it Init or Restore where the environment is cold."""
         __tracebackhide__ = True
-        current: object = stage.current
-        warm = self.environment_state.current is State.READY and current is self._deps.process
-        if warm and not stage.hold:
-            return self._run(request, remaining_us)
-        with Held():
-            return self._run(request, remaining_us)
-
-    def _run(self, request: Request, remaining_us: int | None) -> Invocation:
-        __tracebackhide__ = True
         state = self.environment_state
-        if not state.lock.acquire(blocking=False):
+        current: object = stage.current
+        if state.current is not State.READY or current is not self._deps.process or stage.hold:
+            with Held():
+                return self._run(state, request, remaining_us)
+        return self._run(state, request, remaining_us)
+
+    def _run(
+        self, state: EnvironmentState, request: Request, remaining_us: int | None
+    ) -> Invocation:
+        __tracebackhide__ = True
+        if not state.lock.acquire(False):  # by name takes longer
             raise state.busy("invoke")
         try:
             if self.config.max_lifetime is not None:

@@ -127,11 +127,12 @@ class Endings:
         state.phases.append(phase)
         state.move(State.READY)
         state.active_us = at_us
-        if type(outcome) is not Returned:
+        returned = type(outcome) is Returned
+        if not returned:
             self._reset_after(phase, outcome)
         if extensions.present and state.current is State.READY:
             extensions.freeze()
-        if isinstance(outcome, Interrupted):
+        if not returned and isinstance(outcome, Interrupted):
             raise outcome.exception
         return phase
 

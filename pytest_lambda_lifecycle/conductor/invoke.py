@@ -158,13 +158,18 @@ class InvokeSequence:
     ) -> InvokeReport:
         """Return REPORT: its status shows a process that ended, not an error of the handler."""
         outcome = failure or done.outcome
-        ended = type(outcome) in ENDS or start.failed is not None
+        status, error_type = "success", ""
+        if type(outcome) in ENDS or start.failed is not None:
+            status, error_type = outcome.status, rules.reported_error_type(outcome)
+        at, duration_us = done.at, done.duration_us + start.spent_us
+        if overhead_us is not None:
+            at, duration_us = self._clock.now_us(), duration_us + overhead_us
         return InvokeReport(
-            done.at if overhead_us is None else self._clock.now_us(),
+            at,
             done.request_id,
-            outcome.status if ended else "success",
-            rules.reported_error_type(outcome) if ended else "",
-            done.duration_us + start.spent_us + (overhead_us or 0),
+            status,
+            error_type,
+            duration_us,
             self._config.memory_size,
             start.init_us,
             start.restore_us,

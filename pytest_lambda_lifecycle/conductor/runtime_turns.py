@@ -40,7 +40,7 @@ class RuntimeTurns:
         __tracebackhide__ = True
         outcome = self._run(action, limit)
         state, exit_code = self._state, self._process.exit_code
-        state.cut = isinstance(outcome, TimedOut)
+        state.cut = type(outcome) is TimedOut
         if exit_code is not None and not isinstance(outcome, (TimedOut, Interrupted)):
             outcome = Exited(exit_code)
         if type(outcome) is Returned:

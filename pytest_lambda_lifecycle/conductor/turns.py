@@ -61,6 +61,8 @@ class TurnRunner:
         except BaseException as raised:
             interruption = raised
         late = turn.end()
+        if interruption is None and not late and not turn.stuck:
+            return outcome
         if turn.stuck and not isinstance(interruption, KeyboardInterrupt):
             return Interrupted(LifecycleError(turn.stuck, code="LLC406"), stuck=True)
         # A turn is also late where function code swallowed the interruption, or where it was cut

@@ -35,6 +35,7 @@ from pytest_lambda_lifecycle.isolation.alarm import Alarm
 from pytest_lambda_lifecycle.isolation.control_flow import passes_through
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
+from pytest_lambda_lifecycle.isolation.modules.essentials import Essentials
 from pytest_lambda_lifecycle.isolation.modules.finders import Finders
 from pytest_lambda_lifecycle.isolation.modules.fresh_packages import EVERY, fresh_rule
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep
@@ -80,6 +81,7 @@ from pytest_lambda_lifecycle.observation.calls import (
     network_libraries,
 )
 from pytest_lambda_lifecycle.observation.calls.client_sight import ClientSight
+from pytest_lambda_lifecycle.observation.calls.hooks import by_module
 from pytest_lambda_lifecycle.observation.calls.init_only import MAKERS
 from pytest_lambda_lifecycle.observation.calls.network_guard import NetworkGuard
 from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
@@ -98,7 +100,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Assembly"]
 
-_HOOK_POINTS: Final = (
+_HOOK_POINTS: Final = by_module(
     *http_libraries.POINTS,
     *aws.POINTS,
     *aws_backoff.POINTS,
@@ -165,11 +167,9 @@ class Assembly:
         self.world = World(import_path, fresh=fresh, keep=keep)
         self._search_path = SearchPath(import_path)
         timeline, now_us = self._timeline, self._clock.now_us
-        self._namespaces = SharedNamespaces(
-            self.world.hook,
-            self.world.own,
-            lambda target: timeline.append(SharedChange(now_us(), target)),
-        )
+        report = lambda target: timeline.append(SharedChange(now_us(), target))  # noqa: E731
+        self._essentials = Essentials(report)
+        self._namespaces = SharedNamespaces(self.world.hook, self.world.own, report)
         self._patches = Patches(self.world, config.handler)
         _warn_of_unknown(config, self.world)
 
@@ -180,7 +180,7 @@ class Assembly:
         self._threads = StartedThreads(lambda: process, process.runs_here)
         self._children = Children(process.runs_here)
         self._runs_function_code = lambda: process.runs_here() or function_thread() is process
-        self.world.hook.add(self._children.watch, MULTIPROCESSING)
+        self.world.hook.add(self._children.watch, (MULTIPROCESSING,))
         turn = self._turns.current
         self._alarm = Alarm(Interruption(time_is_up=turn.real_time_is_up, forgive=turn.forgive))
         self._signals = Signals(
@@ -268,7 +268,7 @@ class Assembly:
         shared_memory = SharedMemory(
             self.calls.runs_function_code, partial(_memory_refused, self.calls)
         )
-        world.hook.add(shared_memory.watch, *SharedMemory.MODULES)
+        world.hook.add(shared_memory.watch, SharedMemory.MODULES)
         parts = [
             world,
             Finders(world.hook, world.own),
@@ -283,6 +283,7 @@ class Assembly:
             EventLoop(),
             self._alarm,
             self._logging,
+            self._logging.listeners,
             self._signals,
             ThreadExceptions(
                 process.runs,
@@ -316,7 +317,8 @@ class Assembly:
             ),
             Replacements(world),
             self._patches,  # so late that a spy sees calls of the stand-ins above as well
-            self._namespaces,  # last: what it finds in shared modules is not restored yet
+            self._namespaces,  # so late: what it finds in shared modules is not restored yet
+            self._essentials,  # last: all others need them to leave
         ]
         process.furnish(parts, alarm=self._alarm, streams=streams)
 
@@ -333,7 +335,7 @@ class Assembly:
         self._passes_through = partial(_passes_through, signals)
         runtime = LocalRuntime(
             self._config.handler,
-            passes_through=self._passes_through,
+            passes_through=partial(_mended, self._essentials, self._passes_through),
             sigterm=partial(signals.functions_own, signal.SIGTERM),
             levels=self._logging.levels,
         )
@@ -341,6 +343,7 @@ class Assembly:
             runtime,
             world=self.world,
             namespaces=self._namespaces,
+            essentials=self._essentials,
             timeline=self._timeline,
             clock=self._clock,
             tampered=tampered,
@@ -492,6 +495,14 @@ def _memory_refused(calls: CallRecorder, call: str) -> None:
 def _is_function_code(world: World, namespace: dict[str, Any]) -> bool:
     module = world.own(str(namespace.get("__name__")))
     return module is not None and vars(module) is namespace
+
+
+def _mended(
+    essentials: Essentials, passes_through: Callable[[BaseException], bool], error: BaseException
+) -> bool:
+    """Ask once `builtins` are whole again: function code has ended by an exception."""
+    essentials.after_turn()
+    return passes_through(error)
 
 
 def _passes_through(signals: Signals, exception: BaseException) -> bool:

@@ -15,7 +15,7 @@ from pytest_lambda_lifecycle.function.extension import (
     check_extension,
     extension_name,
 )
-from pytest_lambda_lifecycle.isolation.outlet import Outlet
+from pytest_lambda_lifecycle.isolation.outlet import Outlet, Places
 from pytest_lambda_lifecycle.isolation.parts.streams import Unbuffered
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.standard_streams import open_stream
@@ -109,10 +109,12 @@ class LocalExtension:
 
     def _turn(self, method: Callable[..., None], *arguments: object) -> TurnOutcome:
         __tracebackhide__ = True
-        out, err = Outlet("stdout", self._record), Outlet("stderr", self._record)
-        out.outside, err.outside = (sys.stdout, None), (sys.stderr, None)
-        stdout = Unbuffered(open_stream("stdout", out))
-        stderr = Unbuffered(open_stream("stderr", err))
+        places = Places()
+        places.of_test = sys.stdout, sys.stderr, None, None
+        stdout, stderr = (
+            Unbuffered(open_stream(name, Outlet(name, self._record, places)))
+            for name in ("stdout", "stderr")
+        )
         undo = self._apart()
         restore = patch_attributes((sys, "stdout", stdout), (sys, "stderr", stderr))
         try:

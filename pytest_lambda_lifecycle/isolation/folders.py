@@ -19,6 +19,7 @@ __all__ = [
     "real",
 ]
 
+_OWN_FOLDER: Final = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 _PACKAGE_FOLDERS: Final = frozenset({"site-packages", "dist-packages"})
 
 
@@ -47,8 +48,11 @@ def _interpreter_folders() -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def is_installed(directory: str) -> bool:
-    """Say whether a folder (as realpath) holds the standard library or installed packages."""
-    if not _PACKAGE_FOLDERS.isdisjoint(directory.split(os.sep)):
+    """Say whether a folder (as realpath) holds the standard library or installed packages.
+
+    This package counts as installed, wherever it lies: no function imports it afresh.
+    """
+    if inside(directory, _OWN_FOLDER) or not _PACKAGE_FOLDERS.isdisjoint(directory.split(os.sep)):
         return True
     return any(inside(directory, folder) for folder in _interpreter_folders())
 

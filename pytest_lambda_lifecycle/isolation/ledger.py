@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import length_hint
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
 
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
 from pytest_lambda_lifecycle.isolation.held_signals import Held, Released
@@ -39,8 +39,13 @@ _get_ident = threading.get_ident
 
 _UNFINISHED: Any = object()
 
-_PhaseCalls: TypeAlias = tuple[tuple[Undo, ...], tuple[Undo, ...]]
-"""The methods of the parts that begin a phase, and those that end it in the opposite order."""
+_PhaseCalls: TypeAlias = tuple[tuple[Undo, ...], tuple[Undo, ...], tuple[int, ...]]
+"""The methods of the parts that begin a phase, and those that end it in the opposite order.
+
+For each number of parts that have still to begin, the third tuple has the number of ends, from the
+first one, whose parts have not begun.
+"""
+_NO_CALLS: Final[_PhaseCalls] = ((), (), (0,))
 
 
 class ProcessSlice:
@@ -58,8 +63,9 @@ class ProcessSlice:
         """Judges the calls of function code that change files."""
         self._pid = _getpid()
         self._parts: tuple[Part, ...] = ()
-        self._phase: _PhaseCalls = ((), ())
-        self._phase_with_streams_held: _PhaseCalls = ((), ())
+        self._phase = _NO_CALLS
+        self._phase_with_streams_held: _PhaseCalls | None = None
+        """The same without the streams, made at its first use."""
         self._undo: list[Undo] = []
         self._context = contextvars.Context()
 
@@ -67,7 +73,6 @@ class ProcessSlice:
         """Give it its parts, which may refer to it; ``alarm`` and ``streams`` are two of them."""
         self._parts = tuple(parts)
         phased = [part for part in parts if isinstance(part, PhasePart) and part is not streams]
-        self._phase_with_streams_held = _phase_calls(phased)
         self._phase = _phase_calls([*phased, streams])
         self._alarm = alarm
         self._streams = streams
@@ -118,17 +123,18 @@ class ProcessSlice:
         # Parts refer to us, directly or not: without these circles, an environment that is closed
         # and forgotten is freed at once.
         self._parts = ()
-        self._phase = ((), ())
-        self._phase_with_streams_held = ((), ())
+        self._phase = self._phase_with_streams_held = _NO_CALLS
         self._context = contextvars.Context()
 
     def _leave_and_discard(self) -> None:
         with Held(), freeing():
             try:
                 if stage.current is self:
+                    Part.ending = True
                     stage.leave()
             finally:
-                _do_all(iter([part.discard for part in self._parts]))
+                Part.ending = False
+                _do_all(iter([part.discard for part in self._parts if _has_discard(part)]))
 
     # -- one phase ---------------------------------------------------------------------------------
 
@@ -141,14 +147,20 @@ class ProcessSlice:
         running = stage.running
         depth = len(running)
         before = stage.current
-        calls, ends = self._phase_with_streams_held if self._streams.held else self._phase
+        calls, ends, not_begun = (
+            self._calls_without_streams() if self._streams.held else self._phase
+        )
         # If a part raises, the rest of this iterator tells how many have begun.  A list to which
         # each part adds its end would be simpler, and takes 2 % of a warm invoke.
         begins = iter(calls)
         begun = False
         ended = _UNFINISHED
         try:
-            self._claim_thread()
+            thread = _get_ident()
+            if depth and stage.thread != thread:
+                self._refuse_thread()
+            stage.thread = thread
+            running.append(self)
             if before is not self:
                 stage.enter(self)
             if EARLIER_PATCHES:
@@ -165,16 +177,23 @@ class ProcessSlice:
                 return ended
             finally:
                 if not begun:  # one part has raised, and those after it have not begun
-                    ends = ends[length_hint(begins) + 1 :]
+                    ends = ends[not_begun[length_hint(begins)] :]
                 self._end_phase(ends, ended)
         finally:
             # A thread that was refused must not end the phase of another one.
             if len(running) > depth and stage.thread == _get_ident():
                 running.pop()
-            if running and before is not None and before is not self:
+            if depth and before is not None and before is not self:
                 stage.enter(before)  # the environment whose handler has invoked this one goes on
             if stage.interrupted:
                 _raise_interrupt(ended)
+
+    def _calls_without_streams(self) -> _PhaseCalls:
+        if self._phase_with_streams_held is None:
+            begins, ends, not_begun = self._phase  # the streams begin last
+            left = tuple(number - 1 for number in not_begun[1:])
+            self._phase_with_streams_held = begins[:-1], ends[1:], left
+        return self._phase_with_streams_held
 
     def _run_released(self, function: Callable[[], T], limit: float | None) -> T:
         """Run function code in a step in which signals wait: here, they arrive at once."""
@@ -184,9 +203,13 @@ class ProcessSlice:
                 self._alarm.begin(limit)
                 return self._context.run(function)
             finally:
-                self._end_alarm()
+                try:
+                    self._alarm.end()
+                except BaseException:
+                    self._alarm.end()
+                    raise
 
-    def _end_alarm(self) -> None:
+    def _end_phase(self, ends: Iterable[Undo], ended: object) -> None:
         __tracebackhide__ = True
         try:
             self._alarm.end()
@@ -194,30 +217,26 @@ class ProcessSlice:
             # A signal handler of the test has raised, that of pytest-timeout or of Ctrl-C.
             self._alarm.end()
             raise
-
-    def _end_phase(self, ends: Iterable[Undo], ended: object) -> None:
-        __tracebackhide__ = True
-        try:
-            self._end_alarm()
         finally:
             if _getpid() != self._pid:
                 # Function code has forked: the child must not go on as a second pytest.
                 RealOs.exit(_exit_code(ended))
-            _do_all(iter(ends))
+            steps = iter(ends)
+            try:
+                for step in steps:
+                    step()
+            except BaseException:
+                _do_all(steps)
+                raise
 
-    def _claim_thread(self) -> None:
-        running = stage.running
-        thread = _get_ident()
-        if running and stage.thread != thread:
-            raise InvalidTransition(
-                f"cannot run a phase of {self.label} on thread "
-                f"{threading.current_thread().name!r}: {running[-1].label} is inside a phase on "
-                "another thread",
-                "Environments share this process; invoke them one after another.",
-                code="LLC109",
-            )
-        stage.thread = thread
-        running.append(self)
+    def _refuse_thread(self) -> NoReturn:
+        raise InvalidTransition(
+            f"cannot run a phase of {self.label} on thread "
+            f"{threading.current_thread().name!r}: {stage.running[-1].label} is inside a phase on "
+            "another thread",
+            "Environments share this process; invoke them one after another.",
+            code="LLC109",
+        )
 
     def hold_streams(self) -> Undo:
         """Keep the function's streams in place between turns, as its threads go on.
@@ -228,9 +247,22 @@ class ProcessSlice:
 
 
 def _phase_calls(parts: Sequence[PhasePart]) -> _PhaseCalls:
-    begins = tuple(part.begin_phase for part in parts)
-    ends = tuple(part.end_phase for part in reversed(parts))
-    return begins, ends
+    begins: list[Undo] = []
+    ends: list[Undo] = []
+    before: list[int] = []  # for each part that begins: the ends of those before it
+    for part in parts:
+        cls = type(part)
+        if cls.begin_phase is not PhasePart.begin_phase:
+            before.append(len(ends))
+            begins.append(part.begin_phase)
+        if cls.end_phase is not PhasePart.end_phase:
+            ends.append(part.end_phase)
+    not_begun = [len(ends) - number for number in [*reversed(before), 0]]
+    return tuple(begins), tuple(reversed(ends)), tuple(not_begun)
+
+
+def _has_discard(part: Part) -> bool:
+    return type(part).discard is not Part.discard
 
 
 def _do_all(steps: Iterator[Undo]) -> None:

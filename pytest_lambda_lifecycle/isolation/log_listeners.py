@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any, Final, cast
 
 from pytest_lambda_lifecycle.isolation.log_levels import registered
+from pytest_lambda_lifecycle.isolation.part import PhasePart
 
 __all__ = ["Listeners", "is_of_test"]
 
@@ -64,7 +65,7 @@ class _Covered:
         """False as long as the logger has the value of ``assertLogs`` for ``propagate``."""
 
 
-class Listeners:
+class Listeners(PhasePart):
     """The handlers of the test in one environment, by the name of the logger that they listen to.
 
     The environment may have another logger of that name than the test.

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from pytest_lambda_lifecycle.isolation.standard_streams import BufferedWriter
 
-__all__ = ["REFUSALS", "Outlet", "RecordOutput"]
+__all__ = ["REFUSALS", "Outlet", "Places", "RecordOutput"]
 
 RecordOutput: TypeAlias = Callable[[str, str], None]
 """Records text on the timeline; takes the name of the stream and the text."""
@@ -24,6 +24,16 @@ _FROM_C: Final = (OSError, ValueError, AttributeError, TypeError, LookupError)
 """Errors of a stream that is written in C, or that lacks a method."""
 REFUSALS: Final[list[str]] = []
 """Errors of the test's streams that nobody has been warned of yet."""
+
+
+class Places:
+    """The streams of the test that the output of a process goes to during a phase."""
+
+    __slots__ = ("of_test",)
+
+    def __init__(self) -> None:
+        self.of_test: tuple[Any, Any, Any, Any] | None = None
+        """`sys.stdout`, `sys.stderr`, ``sys.__stdout__`` and ``sys.__stderr__``."""
 
 
 class Outlet:
@@ -36,7 +46,7 @@ class Outlet:
     behind pytest's capture.  Lambda's log takes each text, so no such error reaches function code.
     """
 
-    def __init__(self, name: str, record: RecordOutput) -> None:
+    def __init__(self, name: str, record: RecordOutput, places: Places) -> None:
         """``name`` is ``"stdout"`` or ``"stderr"``."""
         self._name = name
         self._record = record
@@ -44,8 +54,7 @@ class Outlet:
         self._begun = False
         """The latest bytes have ended within a letter."""
         self._descriptor: _Descriptor | None = None
-        self.outside: tuple[Any, Any] | None = None
-        """During a phase, the stream of the test, and its ``sys.__stdout__``."""
+        self._places = places
         self.ended = False
         """The process has ended; its buffers are flushed as they are freed, at any later time."""
 
@@ -130,14 +139,20 @@ class Outlet:
 
     def beneath(self) -> Any:  # noqa: ANN401  # any object may lie in sys.stdout
         """Return the stream that text goes to; None if there is no open one."""
-        now = getattr(sys, self._name, None), getattr(sys, f"__{self._name}__", None)
-        for stream in self.outside or now:
+        for stream in self._streams_of_test():
             # The stream may be that of another environment whose handler invokes this one.
             while (outlet := _outlet_of(stream)) is not None:
-                stream = outlet.outside[0] if outlet.outside and outlet is not self else None
+                stream = None if outlet is self else outlet._streams_of_test()[0]
             if stream is not None and not getattr(stream, "closed", False):
                 return stream
         return None
+
+    def _streams_of_test(self) -> tuple[Any, Any]:
+        streams = self._places.of_test
+        if streams is not None:
+            first = 0 if self._name == "stdout" else 1
+            return streams[first], streams[first + 2]
+        return getattr(sys, self._name, None), getattr(sys, f"__{self._name}__", None)
 
 
 def _outlet_of(stream: object) -> Outlet | None:

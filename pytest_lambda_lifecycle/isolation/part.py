@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["Part", "PhasePart", "nothing_to_undo"]
@@ -16,6 +18,9 @@ class Part:
 
     A part keeps the environment's values while the environment is out of the process.
     """
+
+    ending: ClassVar[bool] = False
+    """The environment that leaves now ends its process: nobody will need its values again."""
 
     def enter(self) -> Undo:
         """Put the environment's values in place.
@@ -32,7 +37,7 @@ class PhasePart(Part):
     """A part with a share in each phase.
 
     Function code alone sees its values (streams, working directory), or the test may change them
-    as well, between phases (variables, `sys.path`).
+    as well, between phases (variables, `sys.path`).  A method that a part leaves out is not called.
     """
 
     def begin_phase(self) -> None:
@@ -40,8 +45,6 @@ class PhasePart(Part):
 
         A part that raises here has changed nothing.
         """
-        raise NotImplementedError
 
     def end_phase(self) -> None:
         """Save the state that function code leaves, and restore the values of the test."""
-        raise NotImplementedError

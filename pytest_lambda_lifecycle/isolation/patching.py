@@ -104,11 +104,12 @@ class _AppliedPatches:
 
     def apply(self, yielding: bool) -> None:
         originals = self._originals
-        for patch in self._patches:
-            owner, name, value = patch
+        for owner, name, value in self._patches:
             original = owner.__dict__.get(name, _ABSENT)
             originals.append(original)
-            if not is_genuine(owner, original):
+            # `is_genuine` answers the same; the call takes longer than the question.
+            if type(original) not in _WRITTEN_IN_C and not is_genuine(owner, original):
+                patch = owner, name, value
                 EARLIER_PATCHES.append(_PatchOverPatch(patch, originals, len(originals) - 1))
                 if yielding and is_of_test(original):
                     continue
@@ -116,9 +117,10 @@ class _AppliedPatches:
 
     def undo(self) -> None:
         originals = self._originals
-        for index in range(len(originals) - 1, -1, -1):
-            owner, name, value = self._patches[index]
-            original = originals[index]
+        patches = self._patches[: len(originals)]
+        for (owner, name, value), original in zip(
+            reversed(patches), reversed(originals), strict=True
+        ):
             now = owner.__dict__.get(name, _ABSENT)
             if original is _ABSENT:
                 if now is not _ABSENT:

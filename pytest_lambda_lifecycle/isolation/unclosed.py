@@ -40,7 +40,10 @@ class _Ended:
 @contextmanager
 def freeing() -> Iterator[None]:
     """Free objects of a process that has ended."""
-    filters: Any = warnings.filters
+    filters: Any = getattr(warnings, "filters", None)
+    if type(filters) is not list:  # function code has put something else there
+        yield
+        return
     filters.insert(0, _QUIET)
     try:
         yield
@@ -71,8 +74,8 @@ def sweep() -> None:
 
 
 def _collecting(phase: str, _: dict[str, int]) -> None:
-    if phase == "start" and _waiting:
-        filters: Any = warnings.filters
+    filters: Any = getattr(warnings, "filters", None)
+    if phase == "start" and _waiting and type(filters) is list:
         filters.insert(0, _QUIET)
         _quieted.append(filters)
     while phase == "stop" and _quieted:

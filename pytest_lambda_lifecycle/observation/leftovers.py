@@ -13,10 +13,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 from weakref import WeakSet
 
+from pytest_lambda_lifecycle.isolation.executors import is_worker
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.isolation.parts.children import Children
-from pytest_lambda_lifecycle.isolation.parts.threads import StartedThreads, is_worker
+from pytest_lambda_lifecycle.isolation.parts.threads import StartedThreads
 
 __all__ = ["Leftovers"]
 
@@ -60,9 +61,14 @@ class Leftovers:
     def _find(self, registered: Sequence[Any]) -> Iterator[Found]:
         if self._threads.where:
             resting = self._resting()
-            for thread, where in list(self._threads.where.items()):
-                if thread.is_alive() and thread not in resting:
-                    yield _kind_of(thread), thread.name, where
+            alive = [one for one in list(self._threads.where.items()) if one[0].is_alive()]
+            workers = [one for one in alive if is_worker(one[0])]
+            for thread, where in alive:
+                if thread not in resting and not is_worker(thread):
+                    kind = "timer" if isinstance(thread, threading.Timer) else "thread"
+                    yield kind, thread.name, where
+            for thread, where in self._threads.tasks.unfinished(workers) if workers else ():
+                yield "executor", thread.name, where
         if self._children.where:
             for child, where in list(self._children.where.items()):
                 if child.poll() is None:
@@ -71,13 +77,20 @@ class Leftovers:
             self._of_function.update(
                 worker for worker in registered if worker not in self._of_others
             )
-            yield from filter(None, map(_describe, list(self._of_function)))
+            yield from filter(None, map(self._describe, list(self._of_function)))
 
-
-def _kind_of(thread: threading.Thread) -> str:
-    if isinstance(thread, threading.Timer):
-        return "timer"
-    return "executor" if is_worker(thread) else "thread"
+    def _describe(self, worker: Any) -> Found | None:  # noqa: ANN401
+        """Describe an `asyncio.Task` or a `Process`, without importing either."""
+        if hasattr(worker, "is_alive"):
+            # A forked child still has the list of its parent's children.
+            where = self._children.processes.get(worker, "")
+            is_child = worker._parent_pid == os.getpid()
+            return ("process", worker.name, where) if is_child and worker.is_alive() else None
+        if worker.done():
+            return None
+        code = getattr(worker.get_coro(), "cr_code", None)
+        where = f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
+        return "task", getattr(code, "co_name", worker.get_name()), where
 
 
 def _name_of(child: subprocess.Popen[Any]) -> str:
@@ -102,8 +115,10 @@ def _all_tasks() -> Sequence[Any]:
 
     A warm invoke calls this twice.
     """
-    if not sys.modules.keys().isdisjoint(_NOT_LOADED):
-        _find_registries()
+    for module in _NOT_LOADED:
+        if module in sys.modules:
+            _find_registries()
+            break
     for registry in _REGISTRIES:
         if getattr(registry, "data", registry):  # cheaper than the length of a weak set
             return [worker for registry in _REGISTRIES for worker in registry]
@@ -117,16 +132,3 @@ def _find_registries() -> None:
         if found:  # otherwise another thread is importing the module
             _REGISTRIES.append(found[-1])
             del _NOT_LOADED[module]
-
-
-def _describe(worker: Any) -> Found | None:  # noqa: ANN401
-    """Describe an `asyncio.Task` or a `Process`, without importing either."""
-    if hasattr(worker, "is_alive"):
-        # A forked child still has the list of its parent's children.
-        is_child = worker._parent_pid == os.getpid()
-        return ("process", worker.name, "") if is_child and worker.is_alive() else None
-    if worker.done():
-        return None
-    code = getattr(worker.get_coro(), "cr_code", None)
-    where = f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
-    return "task", getattr(code, "co_name", worker.get_name()), where

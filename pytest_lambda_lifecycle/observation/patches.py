@@ -176,7 +176,7 @@ class Patches(Part):
         else:
             placement.waiting = True
             self._waiting.append(placement)
-        self._world.hook.add(partial(self._apply, placement), target.module)
+        self._world.hook.add(partial(self._apply, placement), (target.module,))
         return placement
 
     def _shared(self, name: str) -> ModuleType | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_lifecycle.clock.clock import Clock
     from pytest_lambda_lifecycle.conductor.participants import Runtime
+    from pytest_lambda_lifecycle.isolation.modules.essentials import Essentials
     from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
     from pytest_lambda_lifecycle.isolation.modules.world import World
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
@@ -29,7 +30,7 @@ __all__ = ["FindMisplaced", "FindTampered", "WatchedRuntime"]
 
 T = TypeVar("T")
 
-OFTEN: Final = 16
+OFTEN: Final = 4
 """The first invokes of an environment after which shared modules are compared."""
 SELDOM: Final = 256
 """After those, they are compared at each invoke of which the number is a multiple of this."""
@@ -49,6 +50,7 @@ class WatchedRuntime:
         *,
         world: World,
         namespaces: SharedNamespaces,
+        essentials: Essentials,
         timeline: Timeline,
         clock: Clock,
         tampered: FindTampered,
@@ -67,6 +69,7 @@ class WatchedRuntime:
         self._runtime = runtime
         self._world = world
         self._namespaces = namespaces
+        self._essentials = essentials
         self._timeline = timeline
         self._clock = clock
         self._tampered = tampered
@@ -130,26 +133,28 @@ class WatchedRuntime:
             self._renew_credentials()
         if self._misplaced is not None:
             _refuse_misplaced(self._misplaced(self._world))
-        if self.snapshot is not None:
-            self.snapshot.compare(_changed_by_the_test)
+        snapshot = self.snapshot
+        if snapshot is not None:
+            snapshot.compare(_changed_by_the_test)
         for placement in self._placements:
             placement.look()
         self._leftovers.begin()
         self._turns = turns = self._turns + 1
-        if turns > OFTEN and turns % SELDOM:
+        if turns > OFTEN and turns % SELDOM and not self._essentials.has_own:
             self._namespaces.unseen = True
             outcome = self._runtime.invoke(request)
         elif self._operation_of_init and self._operation_of_init == Held.operation:
             # A cold start: nothing of the test has run since Init.
             self._namespaces.go_on()
+            self._essentials.go_on()
             try:
                 outcome = self._runtime.invoke(request)
             finally:
                 self._after()
         else:
             outcome = self._watched(partial(self._runtime.invoke, request))
-        if self.snapshot is not None:
-            self.snapshot.compare(self._note_replaced)
+        if snapshot is not None:
+            snapshot.compare(self._note_replaced)
         for kind, label, where in self._leftovers.end():
             self._timeline.append(Leftover(self._clock.now_us(), kind, label, where))
         return outcome
@@ -166,8 +171,10 @@ class WatchedRuntime:
     def _before(self) -> None:
         self._world.before_turn()
         self._namespaces.before_turn()
+        self._essentials.before_turn()
 
     def _after(self) -> None:
+        self._essentials.after_turn()
         self._world.after_turn()
         self._namespaces.after_turn()
 

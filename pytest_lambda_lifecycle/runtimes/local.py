@@ -130,6 +130,8 @@ class LocalRuntime:
             else:
                 os.environ.pop(_TRACE_VARIABLE, None)
         except Exception as error:  # the runtime does not guard this: its process ends
+            if self._passes_through(error):
+                raise
             return process_exit(error, self._passes_through)
         request_handler = self._handler
         response = None
@@ -154,6 +156,8 @@ class LocalRuntime:
             try:
                 body = result.encode() if isinstance(result, str) else bytes(memoryview(result))
             except Exception as error:
+                if self._passes_through(error):
+                    raise
                 return process_exit(error, self._passes_through)
             return Returned(body, result_type)
         failed = self._posted(described, self._post_invoke_error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import random
@@ -56,6 +57,14 @@ def number(request: pytest.FixtureRequest) -> Iterator[int]:
     signal.signal(number, before)
 
 
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    """Python swallows an exception of a handler that it calls in a callback of the collector."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
 def state() -> dict[str, object]:
     return {
         "environ": {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"},
@@ -101,9 +110,9 @@ def test_a_signal_in_the_midst_of_a_step_waits_for_its_end(
 # The signal may come in the import system, which then leaves the file of a module open.
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 @pytest.mark.parametrize("operation", ["initialize", "invoke", "warm", "leave", "close"])
-def test_signals_at_any_moment(write, tmp_path, monkeypatch, number, operation):
+def test_signals_at_any_moment(write, tmp_path, monkeypatch, number, operation, without_collector):
     """Whatever they interrupt is done or undone, and the environment can be closed."""
-    # Python swallows an exception of a handler that it calls in a callback of the collector.
+    # Python swallows an exception of a handler that it calls in a callback: of a weak reference.
     swallowed: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", swallowed.append)
     write("app.py", CODE)

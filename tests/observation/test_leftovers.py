@@ -8,6 +8,8 @@ from unittest import mock
 
 import pytest
 
+from pytest_lambda_lifecycle.isolation.stage import stage
+
 SOURCE = """
     import asyncio, subprocess, sys, threading, time
     from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +19,11 @@ SOURCE = """
         if event == "thread":
             kept.append(threading.Thread(target=stop.wait, name="beater")); kept[-1].start()
         if event == "timer": kept.append(threading.Timer(60, print)); kept[-1].start()
-        if event == "executor": kept.append(ThreadPoolExecutor(1)); kept[-1].submit(print)
+        if event == "executor":
+            kept.append(ThreadPoolExecutor(1))
+            kept[-1].submit(stop.wait)
+        if event == "idle": kept.append(ThreadPoolExecutor(2)); list(kept[-1].map(abs, [-1, -2]))
+        if event == "again": kept[-1].submit(stop.wait)
         if event == "process":
             command = [sys.executable, "-c", "input()"]
             kept.append(subprocess.Popen(command, stdin=subprocess.PIPE))
@@ -65,7 +71,7 @@ def test_nothing_is_left(environment):
         ("timer", "Thread", "threading.Timer(60"),
         ("process", sys.executable, "subprocess.Popen("),
         ("task", "background", "async def background"),
-        ("executor", "ThreadPoolExecutor", ""),
+        ("executor", "ThreadPoolExecutor", "kept[-1].submit(stop.wait)"),
     ],
 )
 def test_each_kind_of_leftover_has_its_name_and_place(environment, tmp_path, event, label, started):
@@ -76,6 +82,68 @@ def test_each_kind_of_leftover_has_its_name_and_place(environment, tmp_path, eve
     if started:
         assert one.where == f"{tmp_path / 'task' / 'app.py'}:{line_of(started)}"
     assert clean == []
+
+
+def test_workers_of_an_executor_that_have_nothing_to_do_are_not_left_running(environment):
+    env = environment(SOURCE)
+    assert env.invoke("idle").leftovers == []
+    assert env.invoke("none").leftovers == []
+    env.invoke("clean")
+
+
+def test_a_worker_is_left_at_the_line_of_the_task_that_it_runs_now(environment, tmp_path):
+    """Another line has started the worker."""
+    env = environment(SOURCE)
+    env.invoke("idle")
+    stage.leave()
+    (one,) = env.invoke("again").leftovers
+    env.invoke("clean")
+    place = f"{tmp_path / 'task' / 'app.py'}:{line_of('again')}"
+    assert (one.kind, one.where) == ("executor", place)
+
+
+def test_of_more_tasks_than_workers_each_worker_is_left_once(environment):
+    env = environment("""
+        import threading
+        from concurrent.futures import ThreadPoolExecutor
+        pool, stop = ThreadPoolExecutor(2), threading.Event()
+        def handler(event, context):
+            if event == "stop": stop.set(); pool.shutdown()
+            else: [pool.submit(stop.wait) for _ in range(5)]
+    """)
+    left = env.invoke().leftovers
+    assert env.invoke("stop").leftovers == []
+    assert [one.kind for one in left] == ["executor"] * 2
+    assert len({one.label for one in left}) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+@pytest.mark.parametrize(
+    "start",
+    [
+        "kept.append(ThreadPoolExecutor(1)); asyncio.run(submit())",
+        "kept.append(socketserver.ThreadingTCPServer(('127.0.0.1', 0), None)); serve()",
+        "context.Process(target=time.sleep, args=(60,)).start()",
+    ],
+)
+def test_what_the_standard_library_starts_is_left_at_the_line_of_function_code(
+    environment, tmp_path, start
+):
+    env = environment(f"""
+        import asyncio, multiprocessing, socketserver, threading, time
+        from concurrent.futures import ThreadPoolExecutor
+        stop, kept, context = threading.Event(), [], multiprocessing.get_context("fork")
+        def serve(): threading.Thread(target=kept[0].serve_forever, args=(0.01,)).start()
+        async def submit(): asyncio.get_running_loop().run_in_executor(kept[0], stop.wait)
+        def handler(event, _):
+            if event == "start": {start}
+            else: stop.set(); [one.shutdown() for one in kept]
+    """)
+    left = env.invoke("start").leftovers
+    env.invoke("stop")
+    env.close()
+    assert left
+    assert {one.where.rpartition(":")[0] for one in left} == {str(tmp_path / "task" / "app.py")}
 
 
 def test_leftovers_are_reported_while_they_live(environment):

@@ -6,7 +6,8 @@ or function does, or if it is a plain finder of the standard library.  Entries t
 adds at its import stay (six adds one), and so do those of a test.
 
 We cannot tell whether the function or a test has removed an entry.  So only entries that existed
-when this package was imported, before any test, count as removed by the function.
+when this package was imported, before any test, count as removed by the function, and others only
+together with one of these (``sys.meta_path.clear()``).
 """
 
 from __future__ import annotations
@@ -102,9 +103,9 @@ class _Changes:
         changes = cls()
         if now == before:
             return changes
-        changes._removed = [
-            one for one in before if _among(_FINDERS_AT_START, one) and not _among(now, one)
-        ]
+        removed = [one for one in before if not _among(now, one)]
+        if any(_among(_FINDERS_AT_START, one) for one in removed):
+            changes._removed = removed
         for index, entry in enumerate(now):
             if not _among(before, entry) and is_own(entry):
                 at_front = not any(_among(before, other) for other in now[:index])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.abc
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from importlib.machinery import FileFinder, ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any, Final
@@ -23,21 +23,17 @@ class ImportHook(importlib.abc.MetaPathFinder):
     """
 
     def __init__(self) -> None:
-        self._callbacks: dict[str, tuple[Callable[[ModuleType], None], ...]] = {}
+        self._callbacks: list[tuple[Container[str], Callable[[ModuleType], None]]] = []
         self.guard: Callable[[str], None] | None = None
         """Called with the name of each module before it is looked for; may raise."""
 
-    def add(self, callback: Callable[[ModuleType], None], *names: str) -> None:
+    def add(self, callback: Callable[[ModuleType], None], names: Container[str]) -> None:
         """Call back with each of the modules ``names`` after each of its executions."""
-        alone = (callback,)
-        for name in names:
-            self._callbacks[name] = (
-                (*self._callbacks[name], callback) if name in self._callbacks else alone
-            )
+        self._callbacks.append((names, callback))
 
     def clear(self) -> None:
         """Forget the callbacks."""
-        self._callbacks = {}
+        self._callbacks = []
         self.guard = None
 
     def find_spec(
@@ -46,11 +42,11 @@ class ImportHook(importlib.abc.MetaPathFinder):
         """Return the spec of another finder with its loader wrapped, for names with callbacks."""
         if self.guard is not None:
             self.guard(fullname)
-        callbacks = self._callbacks.get(fullname)
+        callbacks = [callback for names, callback in self._callbacks if fullname in names]
         spec = find_spec(fullname, path, target, skip=self) if callbacks else None
         if spec is None or spec.loader is None or not hasattr(spec.loader, "exec_module"):
             return None
-        spec.loader = _CallingLoader(spec.loader, callbacks or ())
+        spec.loader = _CallingLoader(spec.loader, callbacks)
         return spec
 
 
@@ -58,7 +54,7 @@ class _CallingLoader(importlib.abc.Loader):
     """Stands in for a loader during one execution; then the real one is back in its places."""
 
     def __init__(
-        self, loader: importlib.abc.Loader, callbacks: tuple[Callable[[ModuleType], None], ...]
+        self, loader: importlib.abc.Loader, callbacks: Iterable[Callable[[ModuleType], None]]
     ) -> None:
         self._loader = loader
         self._callbacks = callbacks

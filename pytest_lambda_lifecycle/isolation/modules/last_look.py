@@ -18,16 +18,17 @@ class LastLook:
     take some microseconds, and show a module that was put in the place of another one.
     """
 
-    __slots__ = ("_sample", "_sample_module", "_values", "count", "newest", "own")
+    __slots__ = ("_values", "count", "newest", "own", "sample", "sample_module")
 
     def __init__(self) -> None:
         self.own: dict[str, ModuleType] = {}
         """The modules of the function at that moment."""
         self.count = 0
         self.newest = ""
-        self._sample = ""
-        self._sample_module: ModuleType | None = None
-        """One of the function's: a whole copy of `sys.modules` made outside does not have it."""
+        self.sample = ""
+        """The name of one of the function's modules."""
+        self.sample_module: ModuleType | None = None
+        """The module itself, which a whole copy of `sys.modules` made outside does not have."""
         self._values: list[Any] | None = None
 
     def note(self, own: dict[str, ModuleType], *, has_run: bool = True) -> None:
@@ -35,8 +36,8 @@ class LastLook:
         self.own = own
         self.count = len(sys.modules)
         self.newest = next(reversed(sys.modules), "")
-        self._sample = next(iter(own), "")
-        self._sample_module = own.get(self._sample)
+        self.sample = next(iter(own), "")
+        self.sample_module = own.get(self.sample)
         self._values = list(sys.modules.values()) if has_run else None
 
     def note_change(self) -> None:
@@ -49,7 +50,7 @@ class LastLook:
         return (
             len(modules) != self.count
             or next(reversed(modules)) is not self.newest
-            or modules.get(self._sample) is not self._sample_module
+            or modules.get(self.sample) is not self.sample_module
         )
 
     def differs(self, *, before_any: bool) -> bool:
@@ -61,5 +62,5 @@ class LastLook:
     def forget(self) -> None:
         """Forget a process that has ended."""
         self.own = {}
-        self._sample_module = None
+        self.sample_module = None
         self._values = None

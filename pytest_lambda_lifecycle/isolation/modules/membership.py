@@ -25,6 +25,7 @@ Keep = Callable[[str, ModuleType, bool], bool]
 It takes the name, the module, and whether the function has a module of that name as well.
 """
 
+_OF_COMPILERS: Final = ("__", "_cython", "cython_runtime", "pybind11")
 _EXTENSION_SUFFIXES: Final = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 
 
@@ -49,6 +50,8 @@ class Membership:
         """Packages under the import path that cannot be imported twice, with the reason."""
         self.kept: set[str] = set()
         """Names of modules that would belong to the function, and are kept for the tests."""
+        self.made: set[str] = set()
+        """Names of modules that function code has made by hand, and that are none of its own."""
         self.in_installed_folder = any(map(is_installed, self._roots))
         """A root is itself a folder for installed packages."""
         self._elsewhere: dict[str, tuple[ModuleType | None, bool]] = {}
@@ -57,6 +60,7 @@ class Membership:
     def forget(self) -> None:
         """Forget the modules that have been looked at."""
         self._elsewhere = {}
+        self.made = set()
 
     def belongs(self, name: str, module: ModuleType, *, is_new: bool) -> bool:
         """Say whether a module belongs to the function.
@@ -70,8 +74,12 @@ class Membership:
             return not self._stays(name, module, False)
         folder = folder_of_module(module)
         if folder is None:
-            # Made by hand: it belongs to the function if it has the name of one of its modules.
-            return is_new and top in self._names
+            if is_new and top not in self._names and _is_made_by_hand(name, module):
+                self.made.add(name)
+            return is_new and (top in self._names or name in self.made)
+        if is_new and (top == name or top in self.made) and _is_alias(name, module):
+            self.made.add(name)
+            return True
         namesake = top in self._names and self._is_elsewhere(top)
         return (namesake or self._holds(folder)) and not self._stays(name, module, namesake)
 
@@ -125,6 +133,26 @@ class Membership:
             known = any(is_source_under(folder, root) for root in self._roots)
             self._folders[folder] = known
         return known
+
+
+def _is_made_by_hand(name: str, module: object) -> bool:
+    """Say whether a module came neither from the import system nor from a shared library.
+
+    Libraries make modules inside of themselves (``six.moves``), and code that Cython has compiled
+    shares its types by a module of its own.
+    """
+    top = name.partition(".")[0]
+    if name.startswith(_OF_COMPILERS) or (namespace_of(module) or {}).get("__spec__") is not None:
+        return False
+    return top == name or top not in sys.modules or _is_made_by_hand(top, sys.modules[top])
+
+
+def _is_alias(name: str, module: object) -> bool:
+    """Say whether a module is there under a name that it does not know: ``MySQLdb`` for pymysql."""
+    namespace = namespace_of(module) or {}
+    spec = namespace.get("__spec__")
+    known = {getattr(spec, "name", name), namespace.get("__name__")}
+    return name not in known and not name.startswith(_OF_COMPILERS)
 
 
 def is_rewritten(module: ModuleType) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
+from itertools import accumulate
 from operator import is_
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple
@@ -38,6 +39,8 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "aiohttp.client": ("ClientSession",),
     "aiohttp.connector": ("BaseConnector",),
     "awslambdaric.lambda_runtime_client": ("LambdaRuntimeClient",),
+    "boto3": (),
+    "boto3.session": ("Session",),
     "botocore": (),
     "botocore.client": ("BaseClient",),
     "botocore.endpoint": ("Endpoint",),
@@ -45,22 +48,27 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "botocore.session": ("Session",),
     "builtins": None,
     "collections": (),
+    "contextlib": (),
     "datetime": (),
+    "gc": (),
     "hashlib": (),
     "http.client": None,
     "httpx": (),
     "httpx._api": (),
     "httpx._client": ("AsyncClient", "Client"),
     "httpx._transports.default": ("AsyncHTTPTransport", "HTTPTransport"),
+    "importlib": (),
     "json": None,
     "json.decoder": None,
     "json.encoder": None,
     "logging": None,
     "os": None,
+    "posixpath": (),
     "random": None,
     "requests": (),
     "requests.adapters": ("HTTPAdapter",),
     "requests.sessions": ("Session",),
+    "signal": (),
     "socket": None,
     "ssl": None,
     "subprocess": None,
@@ -74,6 +82,7 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "urllib3.poolmanager": ("PoolManager",),
     "urllib3.util.retry": ("Retry",),
     "uuid": (),
+    "warnings": (),
 }
 """Modules that libraries are known to patch, each with the classes that they patch in it.
 
@@ -87,9 +96,10 @@ _CLASSES_ONLY: Final = frozenset(
 """Client libraries of which only the listed classes are compared: nobody patches their modules."""
 _CHANGING: Final = frozenset(
     {
-        "logging.Formatter",
+        "gc",
         "logging.Logger",
         "os",
+        "signal",
         "socket",
         "socket.socket",
         "subprocess.Popen",
@@ -100,6 +110,9 @@ _CHANGING: Final = frozenset(
     }
 )
 """Namespaces in which environments put functions of their own: what they hold is not kept."""
+_CHANGED_BY_INIT: Final = "logging.Formatter"
+"""The runtime sets its ``converter`` in each Init: alone, it is looked through in no time."""
+_get_referents: Final = gc.get_referents  # function code may replace it
 _HEAP_TYPE: Final = 1 << 9
 _IMMUTABLE_TYPE: Final = 1 << 8
 ABSENT: Final[Any] = object()
@@ -132,15 +145,15 @@ class Snapshot(NamedTuple):
 
     values: list[Any]
     """The values of all namespaces, one after the other."""
-    names: list[dict[str, Any]]
-    """Of each namespace a copy."""
+    names: list[list[str]]
+    """The names of each namespace, in the order of its values."""
 
     @classmethod
     def take(cls, found: Namespaces, latest: Snapshot) -> Snapshot:
         """Return the present snapshot: the latest one, if nothing has changed."""
         # The objects to which a dict of texts refers are its values, in their order; this takes two
         # thirds of the time of a list for each namespace.
-        values = gc.get_referents(*found.spaces)
+        values = _get_referents(*found.spaces)
         if are_same(values, latest.values):
             return latest
         names = latest.names.copy()
@@ -148,16 +161,23 @@ class Snapshot(NamedTuple):
         for index, space in enumerate(found.spaces):
             end, end_before = first + len(space), first_before + len(latest.names[index])
             if not are_same(values[first:end], latest.values[first_before:end_before]):
-                names[index] = dict(space)
+                names[index] = list(space)
             first, first_before = end, end_before
         return cls(values, names)
 
+    def parts(self) -> list[list[Any]]:
+        """Return the values of each namespace."""
+        ends = list(accumulate(map(len, self.names)))
+        return [self.values[first:end] for first, end in zip([0, *ends], ends, strict=False)]
+
     def changes(self, found: Namespaces, now: Snapshot) -> Iterator[Change]:
         """Yield the attributes that have another value in ``now``."""
+        parts, parts_now = self.parts(), now.parts()
         for index, owner in enumerate(found.owners):
-            before, after = self.names[index], now.names[index]
-            if before is after:
+            if self.names[index] is now.names[index]:
                 continue
+            before = dict(zip(self.names[index], parts[index], strict=True))
+            after = dict(zip(now.names[index], parts_now[index], strict=True))
             for name, value in after.items():
                 if before.get(name, ABSENT) is not value:
                     yield Change(owner, name, before.get(name, ABSENT), value)
@@ -171,14 +191,16 @@ class Loaded(NamedTuple):
 
     modules: tuple[Any, ...]
     """In the order of `WATCHED`; None for each that is not loaded."""
-    groups: tuple[Namespaces, Namespaces]
-    """The namespaces that environments leave alone, and those in which they put functions."""
+    groups: tuple[Namespaces, Namespaces, Namespaces]
+    """The namespaces that environments leave alone, those in which they put functions, and the one
+    that Init changes.
+    """
 
 
 _LOADED: Final[list[Loaded]] = []
 """The latest namespaces."""
 _KEPT: Final[list[Snapshot]] = []
-"""The latest snapshots of both groups, without values that belong to an environment or a test."""
+"""The latest snapshot of the first group, without values of an environment or a test."""
 
 
 def loaded_namespaces() -> Loaded:
@@ -187,27 +209,27 @@ def loaded_namespaces() -> Loaded:
     latest = _LOADED[0] if _LOADED else None
     if latest is not None and all(map(is_, modules, latest.modules)):
         return latest
-    # In the place of a module there may be a stub, of the function or of the test.
+    # In the place of a module there may be a stub or None, of the function or of the test.
     known = latest.modules if latest is not None else (None,) * len(modules)
     modules = tuple(
-        one if one is None or type(one) is ModuleType else before
-        for one, before in zip(modules, known, strict=True)
+        one if type(one) is ModuleType or name not in sys.modules else before
+        for name, one, before in zip(WATCHED, modules, known, strict=True)
     )
     found = Namespaces([], [], [])
     for name, module in zip(WATCHED, modules, strict=True):
         if module is not None:
             _add(found, name, module)
-    groups = Namespaces([], [], []), Namespaces([], [], [])
+    groups = Namespaces([], [], []), Namespaces([], [], []), Namespaces([], [], [])
     for owner, name, space in zip(*found, strict=True):
-        _append(groups[name in _CHANGING], owner, name, space)
+        _append(groups[2 if name == _CHANGED_BY_INIT else name in _CHANGING], owner, name, space)
     _LOADED[:] = [Loaded(modules, groups)]
-    _KEPT[:] = map(nothing_in, groups)
+    _KEPT[:] = [nothing_in(groups[0])]
     return _LOADED[0]
 
 
 def nothing_in(found: Namespaces) -> Snapshot:
     """Return a snapshot to which each namespace is new."""
-    return Snapshot([], [{} for _ in found.spaces])
+    return Snapshot([], [[] for _ in found.spaces])
 
 
 def of_module(name: str, module: ModuleType) -> Namespaces:
@@ -227,7 +249,7 @@ def _add(found: Namespaces, name: str, module: ModuleType) -> None:
         _append(found, module, name, space)
     for class_name, cls in classes.items():
         # The namespace itself is behind a read-only view, which is slower.
-        referents = gc.get_referents(vars(cls)) if isinstance(cls, type) else []
+        referents = _get_referents(vars(cls)) if isinstance(cls, type) else []
         if len(referents) == 1 and type(referents[0]) is dict:
             _append(found, cls, f"{name}.{class_name}", referents[0])
 
@@ -256,27 +278,27 @@ def _classes_of(name: str, space: Mapping[str, Any]) -> dict[str, type]:
 
 def first_snapshots(loaded: Loaded) -> list[Snapshot]:
     """Return the present snapshots, and keep what belongs to no environment and no test."""
-    return [_first_snapshot(index, found) for index, found in enumerate(loaded.groups)]
+    lasting, *others = loaded.groups
+    kept = _KEPT[0]
+    now = Snapshot.take(lasting, kept)
+    if now is not kept:
+        _keep(now)
+    return [now, *(_present(other.spaces) for other in others)]
 
 
-def _first_snapshot(group: int, found: Namespaces) -> Snapshot:
-    kept = _KEPT[group]
-    now = Snapshot.take(found, kept)
-    changed = [
-        index
-        for index, names in enumerate(now.names)
-        if names is not kept.names[index] and _may_be_kept(found.names[index], names.values())
-    ]
-    if changed:
-        names = kept.names.copy()
-        for index in changed:
+def _present(spaces: list[dict[str, Any]]) -> Snapshot:
+    return Snapshot(_get_referents(*spaces), list(map(list, spaces)))
+
+
+def _keep(now: Snapshot) -> None:
+    kept = _KEPT[0]
+    names = kept.names.copy()
+    parts = kept.parts()
+    for index, values in enumerate(now.parts()):
+        if now.names[index] is not names[index] and not any(map(_is_passing, values)):
             names[index] = now.names[index]
-        _KEPT[group] = Snapshot([one for some in names for one in some.values()], names)
-    return now
-
-
-def _may_be_kept(name: str, values: Iterable[Any]) -> bool:
-    return name not in _CHANGING and not any(map(_is_passing, values))
+            parts[index] = values
+    _KEPT[0] = Snapshot([one for some in parts for one in some], names)
 
 
 def _is_passing(value: object) -> bool:

@@ -33,6 +33,8 @@ class ReplacedModules:
         """The objects of the function, by their names."""
         self.names: set[str] = set()
         """The names under which these are in `sys.modules` now."""
+        self.moved = False
+        """A shared module was put back, and so stands behind those of the function."""
         self._blocked: set[str] = set()
         """Names that function code must not import: it has set new entries of them to None."""
         self._shared: dict[str, ModuleType] = {}
@@ -42,6 +44,7 @@ class ReplacedModules:
         """Take the shared modules of the world that enters, which may come to be more."""
         self._shared = shared
         self._base = len(shared)
+        self.moved = False
         self.names = set()
 
     def enter(self, *, in_phase: bool) -> None:
@@ -130,6 +133,7 @@ class ReplacedModules:
 
     def _put_back(self, name: str) -> None:
         module = self._shared[name]
+        self.moved |= name not in sys.modules
         sys.modules[name] = module
         attach({name: module})
 

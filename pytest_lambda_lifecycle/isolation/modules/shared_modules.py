@@ -12,7 +12,6 @@ watched turn, or when the environment leaves; then the value decides whose they 
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType, ModuleType
@@ -21,6 +20,7 @@ from typing import Any, Final
 from pytest_lambda_lifecycle.errors import is_own_file
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.frames import is_own_value
+from pytest_lambda_lifecycle.isolation.modules.essentials import OF_OTHER_PARTS
 from pytest_lambda_lifecycle.isolation.modules.import_hook import ImportHook
 from pytest_lambda_lifecycle.isolation.modules.namespaces import (
     ABSENT,
@@ -46,16 +46,15 @@ __all__ = ["SharedNamespaces"]
 
 _PLAIN: Final = frozenset({ModuleType, type(None)})
 """The classes of watched modules, and of the absent ones."""
-_NOTHING: Final = Loaded((), (Namespaces([], [], []), Namespaces([], [], [])))
+_NOTHING: Final = Loaded((), (Namespaces([], [], []),) * 3)
 _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
+    "boto3": frozenset({"DEFAULT_SESSION"}),
+    "logging": frozenset({"_logRecordFactory", "_loggerClass", "_warnings_showwarning"}),
     "logging.Formatter": frozenset({"converter"}),
-    "sys": frozenset(
-        "argv breakpointhook displayhook dont_write_bytecode excepthook last_exc last_traceback "
-        "last_type last_value meta_path modules path path_hooks path_importer_cache stderr stdout "
-        "unraisablehook".split()
-    ),
+    "sys": OF_OTHER_PARTS,
     "threading": frozenset({"_profile_hook", "_trace_hook", "excepthook"}),
     "urllib.request": frozenset({"_opener"}),
+    "warnings": frozenset({"filters", "formatwarning", "showwarning"}),
 }
 """Attributes that other parts restore, or that Python sets."""
 
@@ -75,9 +74,9 @@ class SharedNamespaces(Part):
     ) -> None:
         """``report`` is called with the dotted name of each attribute."""
         self._hook = hook
+        self._is_hooked = False
         self._own = own
         self._report = report
-        self._hooked: set[str] = set()
         self._watching = False
         self._loaded = _NOTHING
         self._before: list[Snapshot] = []
@@ -98,7 +97,9 @@ class SharedNamespaces(Part):
         else:
             self._loaded = loaded
             self._before = first_snapshots(loaded)
-            self._hook_absent()
+            if not self._is_hooked:  # so late that it finds the stand-ins of other callbacks
+                self._is_hooked = True
+                self._hook.add(self._executed, WATCHED)
         self._imported = []
         self._watching = True
         self.unseen = False
@@ -107,18 +108,12 @@ class SharedNamespaces(Part):
         """Begin a turn that follows the latest one at once: nothing has changed in between."""
         self._watching = True
 
-    def _hook_absent(self) -> None:
-        absent = [
-            name
-            for name, module in zip(WATCHED, self._loaded.modules, strict=True)
-            if module is None and name not in self._hooked
-        ]
-        self._hook.add(self._executed, *absent)
-        self._hooked.update(absent)
-
     def _executed(self, module: ModuleType) -> None:
-        if self._watching and self._own(module.__name__) is None:
-            found = of_module(module.__name__, module)
+        name = module.__name__
+        if not self._watching or self._own(name) is not None:
+            return
+        if self._loaded.modules[list(WATCHED).index(name)] is None:
+            found = of_module(name, module)
             self._imported.append((found, Snapshot.take(found, nothing_in(found))))
 
     def after_turn(self) -> None:
@@ -229,8 +224,6 @@ def _is_expected(change: Change) -> bool:
         return True  # such as __annotations__
     if name in _OTHER_PARTS.get(_name_of(owner), ()):
         return True
-    if owner is logging and name.startswith("_"):
-        return True  # `LoggingTree` restores these
     return _is_submodule(owner, name, now) or _is_stand_in(now)
 
 
@@ -239,7 +232,9 @@ def _is_submodule(owner: object, name: str, value: object) -> bool:
 
     It stays, as the module does.
     """
-    return isinstance(owner, ModuleType) and sys.modules.get(f"{owner.__name__}.{name}") is value
+    if value is None or not isinstance(owner, ModuleType):
+        return False
+    return sys.modules.get(f"{owner.__name__}.{name}") is value
 
 
 def _is_stand_in(value: object) -> bool:

@@ -56,6 +56,8 @@ There is one dict for all worlds, since the garbage collector scans a new dict o
 on each of its runs.
 """
 
+_THIS: Final = sys.modules[__name__]
+
 _AWAY: Final[WeakSet[World]] = WeakSet()
 """Worlds that have modules and are not entered."""
 
@@ -107,6 +109,8 @@ class World(PhasePart):
         attach_parked = detach(self.parked)
         for name in self.parked:
             del sys.modules[name]
+        # No function code moves this one, so its place tells whether others have been moved.
+        sys.modules[__name__] = sys.modules.pop(__name__, _THIS)
         self._foreign = _FOREIGN
         _FOREIGN.clear()
         _FOREIGN.update(sys.modules)
@@ -153,7 +157,7 @@ class World(PhasePart):
         """Move this world's modules out of `sys.modules`."""
         self._look()
         if self._in_phase:
-            self._replaced.find_blocked(newest(self._base, self._marker))
+            self._replaced.find_blocked(self._newest())
         self.modules = self._collect()
         if self.modules:
             _AWAY.add(self)
@@ -194,8 +198,14 @@ class World(PhasePart):
     # -- changes of the test between phases -------------------------------------------------------
 
     def begin_phase(self) -> None:
-        self._look()
-        self._dict = sys.modules
+        modules, last = sys.modules, self._last
+        if (
+            len(modules) != last.count
+            or next(reversed(modules)) is not last.newest
+            or modules.get(last.sample) is not last.sample_module
+        ):
+            self._look()
+        self._dict = modules
         if self._replaced.own:
             self._replaced.begin_phase()
         self._in_phase = True
@@ -209,11 +219,14 @@ class World(PhasePart):
             or modules is not self._dict
             or self._replaced.own
         ):
-            self._keep_dict()
-            self._replaced.find_blocked(newest(self._base, self._marker))
-            own = self.own_modules()
-            self._replaced.end_phase()
-            last.note(own)
+            self._end_changed()
+
+    def _end_changed(self) -> None:
+        self._keep_dict()
+        self._replaced.find_blocked(self._newest())
+        own = self._collect()
+        self._replaced.end_phase()
+        self._last.note(own)
 
     def before_turn(self) -> None:
         """Compare all entries before function code runs: others have been set by the test.
@@ -244,6 +257,9 @@ class World(PhasePart):
             current = modules.get(name)
             if current is None or current is self.parked.get(name):
                 sys.modules[name] = module
+        for name, one in (self._newest() or {}).items():
+            if name not in self._last.own and one is not None and folder_of_module(one) is None:
+                self._foreign[name] = one
         self._replaced.attribute_to_test()
         self._last.note(self._last.own)
 
@@ -262,8 +278,10 @@ class World(PhasePart):
         return module if module is not None and self.owns(name, module) else None
 
     def own_modules(self) -> dict[str, ModuleType]:
-        """Return this world's modules by name."""
-        return self._collect() if self._entered else self.modules
+        """Return this world's modules by name, without the objects that it has put under others."""
+        own = self._collect() if self._entered else self.modules
+        made = self._membership.made
+        return own if not made else {name: one for name, one in own.items() if name not in made}
 
     def adopt(self) -> dict[str, ModuleType]:
         """Give fresh packages their kept children: a test package inside the function's package.
@@ -307,13 +325,17 @@ class World(PhasePart):
             self._installed[name] = module
         return False
 
+    def _newest(self) -> dict[str, ModuleType | None] | None:
+        """Return the modules that have come since this world entered, if their order tells."""
+        return None if self._replaced.moved else newest(self._base, self._marker)
+
     def _collect(self) -> dict[str, ModuleType]:
         """Find this world's modules; while entered, only among those that have come since."""
         known = self._known
         foreign = self._foreign if self._entered else self._installed
         found: Mapping[str, ModuleType | None] | None = None
         if self._entered:
-            found = newest(self._base, self._marker)
+            found = self._newest()
         if found is None:
             found = sys.modules
         try:  # without a copy, which would touch every module

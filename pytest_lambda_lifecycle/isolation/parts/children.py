@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
+from pytest_lambda_lifecycle.isolation.executors import line_of_function
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
@@ -33,8 +34,8 @@ class Children(Part):
         self._in_phase = in_phase
         self.where: WeakKeyDictionary[subprocess.Popen[Any], str] = WeakKeyDictionary()
         """The children of this process, with the file and line that has started each."""
-        self._processes: WeakSet[Any] = WeakSet()
-        """Those of `multiprocessing`."""
+        self.processes: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        """Those of `multiprocessing`, in the same way."""
         self._undo: list[Undo] = []
         self._entered = False
 
@@ -61,7 +62,7 @@ class Children(Part):
         def __init__(self: subprocess.Popen[Any], *arguments: Any, **keywords: Any) -> None:  # noqa: ANN401
             original(self, *arguments, **keywords)
             if watch._in_phase():
-                watch.where[self] = _line_outside_of("subprocess")
+                watch.where[self] = line_of_function(sys._getframe(1))
 
         return __init__
 
@@ -75,7 +76,7 @@ class Children(Part):
         def start(self: Any) -> None:  # noqa: ANN401
             original(self)
             if watch._in_phase():
-                watch._processes.add(self)
+                watch.processes[self] = line_of_function(sys._getframe(1))
 
         self._undo.append(patch_attributes((cls, "start", start)))
 
@@ -86,21 +87,10 @@ class Children(Part):
                 child.kill()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.wait(_PATIENCE)
-        for process in list(self._processes):
+        for process in list(self.processes):
             # A forked child still has the list of its parent's children.
             if process._parent_pid == RealOs.getpid() and process.is_alive():
                 process.kill()
                 process.join(_PATIENCE)
         self.where.clear()
-        self._processes.clear()
-
-
-def _line_outside_of(library: str) -> str:
-    """Return ``file:line`` of the nearest caller of a library."""
-    frame = sys._getframe(2)
-    while (
-        frame.f_back is not None
-        and frame.f_globals.get("__name__", "").partition(".")[0] == library
-    ):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        self.processes.clear()

@@ -23,6 +23,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, MutableMapping
+from itertools import compress
+from operator import ne
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
@@ -104,7 +106,9 @@ class Variables(PhasePart):
             functions = _differing(now, inside) - self._tests.keys() - overridden
             self._own |= {name: now.get(name) for name in functions}
             _set_environ(environ, now, _edited(outside, self._tests))
-            _MANAGED.update({name: (outside.get(name), inside.get(name)) for name in self._managed})
+            names = self._managed
+            values = zip(map(outside.get, names), map(inside.get, names), strict=True)
+            _MANAGED.update(zip(names, values, strict=True))
 
         return leave
 
@@ -230,7 +234,12 @@ def _lasts(name: str, now: str | None, before: Mapping[str, str] | None) -> bool
 
 
 def _differing(one: dict[str, str], other: dict[str, str]) -> set[str]:
-    return {name for name, _ in one.items() ^ other.items()}
+    return {*_changed(one, other), *(name for name in other if name not in one)}
+
+
+def _changed(new: dict[str, str], old: dict[str, str]) -> dict[str, str]:
+    """Return the variables that are new or have another value; sets of pairs take twice as long."""
+    return dict(compress(new.items(), map(ne, new.values(), map(old.get, new))))
 
 
 def _set_variable(name: str, value: str | None) -> None:
@@ -251,8 +260,8 @@ def _set_environ(
     environ: MutableMapping[str, str], current: dict[str, str], wanted: dict[str, str]
 ) -> set[str]:
     """Change the variables that differ; return their names."""
-    removed = current.keys() - wanted.keys()
-    added = dict(wanted.items() - current.items())
+    removed = [name for name in current if name not in wanted]
+    added = _changed(wanted, current)
     change_variables(environ, removed, added.items())
     if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
         time.tzset()

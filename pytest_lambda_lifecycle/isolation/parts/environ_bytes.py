@@ -109,6 +109,8 @@ class VariableWriter:
         if os.environ is not _ENVIRON:
             os.environ[self._name] = value
             return
-        encoded = _encode_value(value)
+        # `os.environ` encodes in the same way, by a function in Python.
+        plain = type(value) is str and _AS_BYTES
+        encoded: Any = value.encode(_ENCODING, "surrogateescape") if plain else _encode_value(value)
         os.putenv(self._key, encoded)  # looked up at the call: it may be watched
         DATA[self._key] = encoded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
@@ -9,6 +10,7 @@ from pytest_lambda_lifecycle.isolation.part import PhasePart
 
 __all__ = ["EventLoop"]
 
+_EVENTS: Final = "asyncio.events"
 _NO_LOOP: Final[Any] = (None, None, False)
 """Policy, current loop, and whether somebody has set that one: as in a fresh process."""
 
@@ -20,13 +22,17 @@ class EventLoop(PhasePart):
     """
 
     def __init__(self) -> None:
+        self._events: Any = None
+        """The module, as last seen; None if nobody has imported it."""
         self._own = _NO_LOOP
         self._running: Any = None
         self._outside = _NO_LOOP
 
     def begin_phase(self) -> None:
         self._outside = _NO_LOOP
-        events: Any = held_module("asyncio.events")
+        events: Any = sys.modules.get(_EVENTS)
+        if events is not self._events:
+            events = self._events = held_module(_EVENTS)
         if events is None:
             return
         running = self._running = events._get_running_loop()
@@ -38,7 +44,9 @@ class EventLoop(PhasePart):
             events._set_running_loop(None)
 
     def end_phase(self) -> None:
-        events: Any = held_module("asyncio.events")
+        events: Any = sys.modules.get(_EVENTS)
+        if events is not self._events:
+            events = self._events = held_module(_EVENTS)
         if events is None or (self._outside is _NO_LOOP and events._event_loop_policy is None):
             self._own = _NO_LOOP
             return

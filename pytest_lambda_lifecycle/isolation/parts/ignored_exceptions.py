@@ -75,7 +75,8 @@ class ThreadExceptions(_Hook):
         self._log = write
 
     def _read(self) -> Callable[[Any], object]:
-        return threading.excepthook
+        hook: Callable[[Any], object] = getattr(threading, "excepthook", _OF_PYTHON)
+        return hook
 
     def _write(self, hook: Callable[[Any], object]) -> None:
         threading.excepthook = hook
@@ -106,7 +107,7 @@ class UnraisableExceptions(_Hook):
         self._in_phase = in_phase
 
     def _read(self) -> Callable[[Any], object]:
-        return sys.unraisablehook
+        return getattr(sys, "unraisablehook", sys.__unraisablehook__)
 
     def _write(self, hook: Callable[[Any], object]) -> None:
         sys.unraisablehook = hook

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.log_levels import LevelsOfTest
 from pytest_lambda_lifecycle.isolation.log_listeners import Listeners, is_of_test, stand_in
-from pytest_lambda_lifecycle.isolation.part import PhasePart
+from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["LoggingTree"]
@@ -38,7 +38,7 @@ _NAMED_HANDLERS: Final[Any] = _LOGGING._handlers
 _getframe: Final = sys._getframe
 
 
-class LoggingTree(PhasePart):
+class LoggingTree(Part):
     """The loggers that function code makes, and its changes to those that exist."""
 
     def __init__(
@@ -47,12 +47,13 @@ class LoggingTree(PhasePart):
         """``held`` is called where a level of the test holds in Init in the place of Lambda's."""
         self._own: _TreeSnapshot | None = None
         self._runs_function_code = runs_function_code
-        self._listeners = Listeners(runs_function_code)
+        self.listeners = Listeners(runs_function_code)
+        """A part of its own, with a share in each phase."""
         self.levels = LevelsOfTest(held)
 
     def enter(self) -> Undo:
         outside = _TreeSnapshot()
-        listeners, levels = self._listeners, self.levels
+        listeners, levels = self.listeners, self.levels
         captured = listeners.collect(outside.handlers())
         new_process = self._own is None
         if self._own is None:
@@ -75,18 +76,13 @@ class LoggingTree(PhasePart):
             unwatch()
             listeners.begin_phase()
             given = levels.take_out()
-            self._own = _TreeSnapshot()
+            if not Part.ending:
+                self._own = _TreeSnapshot()
             outside.restore()
             listeners.restore()
             levels.put_in(given)
 
         return leave
-
-    def begin_phase(self) -> None:
-        self._listeners.begin_phase()
-
-    def end_phase(self) -> None:
-        self._listeners.end_phase()
 
     def discard(self) -> None:
         self._own = None
@@ -99,7 +95,7 @@ class LoggingTree(PhasePart):
         """Return a stand-in for `logging.Logger.setLevel`."""
         runs_function_code, listeners, levels = (
             self._runs_function_code,
-            self._listeners,
+            self.listeners,
             self.levels,
         )
 
@@ -131,11 +127,11 @@ class LoggingTree(PhasePart):
         """Say whether a handler is one of a test tool, which function code must not find."""
         if not is_of_test(handler):
             return False
-        self._listeners.add(logger, handler)
+        self.listeners.add(logger, handler)
         return True
 
     def _remove(self, logger: logging.Logger, handler: logging.Handler) -> bool:
-        self._listeners.remove(logger, handler)
+        self.listeners.remove(logger, handler)
         return False
 
 

@@ -62,7 +62,8 @@ class RandomNumbers(Part):
             _write(self._own)
 
         def leave() -> None:
-            self._own = _read()
+            if not Part.ending:
+                self._own = _read()
             _write(outside)
 
         return leave

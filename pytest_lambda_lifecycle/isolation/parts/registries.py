@@ -9,6 +9,7 @@ imported are looked at.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from operator import is_
 from typing import Any, Final
@@ -43,6 +44,8 @@ _LARGE: Final = {
 _MODULES: Final = (*_CONTAINERS, *_LARGE)
 _latest: Final[dict[str, tuple[tuple[Any, ...], list[Any], list[Any]]]] = {}
 """The modules that were loaded at the latest look with the database of types, and containers."""
+_contents: Final[list[Any]] = []
+"""The latest copies of the others."""
 _copies: Final[dict[int, tuple[Any, Any]]] = {}
 """The latest copy of each large container outside environments, by the container's id."""
 
@@ -56,28 +59,32 @@ class Registries(Part):
 
     def enter(self) -> Undo:
         small, large = _loaded()
-        before = [(one, one.copy()) for one in small]
-        before += [(one, _copy_of(one)) for one in large]
+        contents = _contents_of(small)
+        copies = list(map(_copy_of, large))
+        sizes = list(map(len, large))
         callbacks = list(gc.callbacks)
-        for container, contents in self._own:
-            _fill(container, contents)
+        for container, own in self._own:
+            _fill(container, own)
 
         def leave() -> None:
-            self._own = [
-                (container, container.copy())
-                for container, contents in before
-                if len(container) != len(contents) or _differs(container, contents)
-            ]
-            changed = {id(container) for container, _ in self._own}
-            for container, contents in before:
-                if id(container) in changed:
-                    _fill(container, contents)
+            self._own = []
+            if not _are_equal(small, contents):
+                self._take_out(small, contents)
+            if list(map(len, large)) != sizes:
+                self._take_out(large, copies)
             if gc.callbacks != callbacks:
                 kept = [one for one in gc.callbacks if one in callbacks or is_own_value(one)]
                 self._own.append((gc.callbacks, list(gc.callbacks)))
                 gc.callbacks[:] = [*(one for one in callbacks if one not in kept), *kept]
 
         return leave
+
+    def _take_out(self, containers: list[Any], contents: list[Any]) -> None:
+        """Keep what function code has left in containers, and restore their contents."""
+        for container, before in zip(containers, contents, strict=True):
+            if not _are_equal(container, before):
+                self._own.append((container, container.copy()))
+                _fill(container, before)
 
     def discard(self) -> None:
         self._own = []
@@ -86,7 +93,7 @@ class Registries(Part):
 def _loaded() -> tuple[list[Any], list[Any]]:
     """Return the containers of the modules that are loaded now, the large ones in the second."""
     database = (namespace_of(held_module("mimetypes")) or {}).get("_db")
-    modules = *map(held_module, _MODULES), database
+    modules = *map(sys.modules.get, _MODULES), database
     latest = _latest.get("")
     if latest is None or not all(map(is_, latest[0], modules)):
         maps = [getattr(database, name, ()) for name in ("types_map", "types_map_inv")]
@@ -104,6 +111,13 @@ def _containers(names: dict[str, tuple[str, ...]]) -> Iterator[Any]:
                 yield container
 
 
+def _contents_of(small: list[Any]) -> list[Any]:
+    """Return copies of containers; the latest ones, if nothing has changed."""
+    if not _are_equal(small, _contents):
+        _contents[:] = [one.copy() for one in small]
+    return _contents.copy()
+
+
 def _copy_of(container: Any) -> Any:  # noqa: ANN401
     known = _copies.get(id(container))
     if known is None or known[0] is not container or len(known[1]) != len(container):
@@ -111,13 +125,11 @@ def _copy_of(container: Any) -> Any:  # noqa: ANN401
     return known[1]
 
 
-def _differs(container: Any, contents: Any) -> bool:  # noqa: ANN401
-    if id(container) in _copies:
-        return False
+def _are_equal(container: Any, contents: Any) -> bool:  # noqa: ANN401
     try:
-        return bool(container != contents)
+        return bool(container == contents)
     except Exception:  # an object that cannot be compared
-        return True
+        return False
 
 
 def _fill(container: Any, contents: Any) -> None:  # noqa: ANN401

@@ -13,7 +13,11 @@ from types import FrameType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.alarm import Alarm
-from pytest_lambda_lifecycle.isolation.held_signals import NUMBERS, get_handler, set_handler
+from pytest_lambda_lifecycle.isolation.held_signals import (
+    callable_handlers,
+    get_handler,
+    set_handler,
+)
 from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.stage import stage
@@ -38,7 +42,6 @@ _STAND_INS: Final = f"{__name__.rpartition('.')[0]}.exits"
 _SOON: Final = 0.01
 """Seconds of CPU time after which a timer that has rung between phases rings again."""
 _interrupt_main: Final[Any] = _thread.interrupt_main
-_OTHERS: Final = tuple(number for number in NUMBERS if number != _ALARM)
 _PENDING: Final[list[Undo]] = []
 """Restores signal handlers on the main thread, for environments that left on another thread.
 
@@ -92,7 +95,8 @@ class Signals(Part):
         while _PENDING:
             _PENDING.pop()()
         self._outside = {}
-        stage.hold = any(map(_may_raise, map(get_handler, _OTHERS))) or callable(
+        others = [number for number in callable_handlers() if number != _ALARM]
+        stage.hold = any(map(_may_raise, map(get_handler, others))) or callable(
             self._alarm.get_handler()
         )
         if get_handler(_fast.SIGINT) is signal.default_int_handler:

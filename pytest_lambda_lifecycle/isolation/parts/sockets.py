@@ -28,6 +28,7 @@ from pytest_lambda_lifecycle.isolation.sandbox.lambda_sandbox_names import stand
 __all__ = ["Guard", "Sockets", "close_sockets", "end_sockets", "watch_socket"]
 
 T = TypeVar("T")
+_SHUT_RDWR: Final = socket.SHUT_RDWR  # function code may replace it
 _ENDED: Final[WeakSet[socket.socket]] = WeakSet()
 """Sockets whose process has ended."""
 
@@ -174,7 +175,7 @@ def end_sockets(connections: Iterable[Any]) -> None:
         if isinstance(one, _WatchedSocket):
             _ENDED.add(one)
         with contextlib.suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
+            one.shutdown(_SHUT_RDWR)
 
 
 def close_sockets(connections: Iterable[Any]) -> None:

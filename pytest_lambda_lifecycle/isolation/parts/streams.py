@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.errors import warn
-from pytest_lambda_lifecycle.isolation.outlet import REFUSALS, Outlet, RecordOutput
+from pytest_lambda_lifecycle.isolation.outlet import REFUSALS, Outlet, Places, RecordOutput
 from pytest_lambda_lifecycle.isolation.part import PhasePart, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.stage import stage
@@ -25,10 +25,12 @@ __stands_for__ = "bootstrap_streams"
 _NAMES: Final = ("stdout", "stderr", "__stdout__", "__stderr__")
 _SYS: Final[dict[str, Any]] = vars(sys)
 _read: Final = itemgetter(*_NAMES)
-_ABSENT: Final[Any] = object()
-"""Stands for a name that function code, or the test, has deleted from `sys`."""
-
 _Four = tuple[Any, Any, Any, Any]
+_NONE: Final[_Four] = (None, None, None, None)
+
+
+class _Absent:
+    """Stands for a name that function code, or the test, has deleted from `sys`."""
 
 
 class Streams(PhasePart):
@@ -41,10 +43,12 @@ class Streams(PhasePart):
         self._record = record
         self.held = False
         """The streams stay in place between turns."""
-        self._before: _Four = (None, None, None, None)
         self._process: _OfProcess | None = None
-        self._current: _Four = self._before
+        self._before: _Four = _NONE
+        self._current: _Four = _NONE
         """The objects that function code has left in `sys`, by the order of `_NAMES`."""
+        self._gaps = False
+        """Function code, or the test, has deleted a stream at some time."""
         self._refusals_reported = False
 
     def hold(self) -> Undo:
@@ -76,31 +80,43 @@ class Streams(PhasePart):
             return
         if self in self.in_place:
             # The process has ended while its streams are held: the next one has them from now on.
-            self.process.lead_to(ended)
+            self.process.places.of_test = ended.places.of_test
             _write(self._current)
         ended.end()
 
     def begin_phase(self) -> None:
-        before = self._before = _all()
-        out, err, start_out, start_err = before
+        try:
+            before = _read(_SYS)
+        except KeyError:
+            before = _present()
+            self._gaps = True
+        self._before = before
+        process = self._process or self.process
         in_place = self.in_place
-        if in_place:
-            # A handler invokes this environment.  It is another function, so that its output is no
-            # part of the output of that handler.
-            self.process.lead_to(in_place[-1].process)
-        else:
-            process = self._process or self.process
-            process.stdout.outside = out, start_out
-            process.stderr.outside = err, start_err
+        # A handler may invoke this environment.  It is another function, so that its output is no
+        # part of the output of that handler.
+        process.places.of_test = in_place[-1].process.places.of_test if in_place else before
         in_place.append(self)
-        _write(self._current)
+        current = self._current
+        if self._gaps:
+            _write(current)
+        else:
+            sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__ = current  # type: ignore[misc]
 
     def end_phase(self) -> None:
-        self._current = _all()
-        _write(self._before)
+        try:
+            self._current = _read(_SYS)
+        except KeyError:
+            self._current = _present()
+            self._gaps = True
+        before = self._before
+        if self._gaps:
+            _write(before)
+        else:
+            sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__ = before  # type: ignore[misc]
         self.in_place.remove(self)
         if self._process is not None:
-            self._process.lead_nowhere()
+            self._process.places.of_test = None
         if REFUSALS and not self.in_place:
             self._report_refusals()
 
@@ -117,48 +133,36 @@ class Streams(PhasePart):
             warn(f"{first}; the function goes on, and env.log has the text")
 
 
-def _all() -> _Four:
-    """Return the streams that are in `sys` now."""
-    try:
-        streams: _Four = _read(_SYS)
-        return streams
-    except KeyError:
-        out, err, start_out, start_err = (_SYS.get(name, _ABSENT) for name in _NAMES)
-        return out, err, start_out, start_err
+def _present() -> _Four:
+    """Return the streams that are in `sys` now, where one of them was deleted."""
+    out, err, start_out, start_err = (_SYS.get(name, _Absent()) for name in _NAMES)
+    return out, err, start_out, start_err
 
 
 def _write(streams: _Four) -> None:
-    sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
-    if _ABSENT in streams:
-        for name, stream in zip(_NAMES, streams, strict=True):
-            if stream is _ABSENT:
-                del _SYS[name]
+    for name, stream in zip(_NAMES, streams, strict=True):
+        if type(stream) is _Absent:
+            _SYS.pop(name, None)
+        else:
+            _SYS[name] = stream
 
 
 class _OfProcess:
     """The streams of one process of the function."""
 
     def __init__(self, record: RecordOutput) -> None:
-        self.stdout = Outlet("stdout", record)
-        self.stderr = Outlet("stderr", record)
+        self.places = Places()
+        self.stdout = Outlet("stdout", record, self.places)
+        self.stderr = Outlet("stderr", record, self.places)
         out, err = open_stream("stdout", self.stdout), open_stream("stderr", self.stderr)
         self.at_start: _Four = (Unbuffered(out), Unbuffered(err), out, err)
 
-    def lead_to(self, other: _OfProcess) -> None:
-        """Let output go where that of another process goes."""
-        self.stdout.outside = other.stdout.outside
-        self.stderr.outside = other.stderr.outside
-
-    def lead_nowhere(self) -> None:
-        """Let output go to the streams of the test that are there when it is written."""
-        self.stdout.outside = self.stderr.outside = None
-
     def end(self) -> None:
         """End with the process: text that waits in a buffer is lost, as with a killed process."""
-        self.lead_nowhere()
-        self.stdout.ended = self.stderr.ended = True
-        self.stdout.release()
-        self.stderr.release()
+        self.places.of_test = None
+        for outlet in (self.stdout, self.stderr):
+            outlet.ended = True
+            outlet.release()
 
 
 class Unbuffered:

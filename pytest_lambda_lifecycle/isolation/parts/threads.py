@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from pytest_lambda_lifecycle.isolation.executors import (
+    ExecutorTasks,
+    is_worker,
+    line_of_function,
+)
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.real import RealTime
 
-__all__ = ["StartedThreads", "end_threads", "function_thread", "is_worker", "start_unwatched"]
+__all__ = ["StartedThreads", "end_threads", "function_thread", "start_unwatched"]
 
 start_unwatched: Final = threading.Thread.start
 """Starts a thread of this package; `StartedThreads` attributes others to the function."""
@@ -85,12 +90,6 @@ def _start_as_daemon(thread: Any, start: Callable[[threading.Thread], None]) -> 
         thread._daemonic = asked
 
 
-def is_worker(thread: threading.Thread) -> bool:
-    """Say whether a thread belongs to an executor of `concurrent.futures`."""
-    target = getattr(thread, "_target", None)
-    return getattr(target, "__module__", "") == "concurrent.futures.thread"
-
-
 def _let_interpreter_exit(thread: threading.Thread) -> None:
     """Let the interpreter end without this thread of a process that has ended; cancel its tasks.
 
@@ -121,6 +120,7 @@ class StartedThreads(Part):
         self._in_phase = in_phase
         self.where: WeakKeyDictionary[threading.Thread, str] = WeakKeyDictionary()
         """The threads of this process, with the file and line that has started each."""
+        self.tasks = ExecutorTasks()
 
     def enter(self) -> Undo:
         original: Any = threading.Thread.start
@@ -130,12 +130,21 @@ class StartedThreads(Part):
             if watch._in_phase() or _OWNERS.get(threading.current_thread()) is watch._owner():
                 _OWNERS[self] = watch._owner()
                 frame = sys._getframe(1)
-                watch.where[self] = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+                watch.where[self] = line_of_function(frame)
+                if is_worker(self):
+                    watch.tasks.note_worker(self, frame)
                 _start_as_daemon(self, original)
             else:
                 original(self)
 
-        return patch_attributes((threading.Thread, "start", start))
+        undo = patch_attributes((threading.Thread, "start", start))
+        self.tasks.enter()
+
+        def leave() -> None:
+            self.tasks.leave()
+            undo()
+
+        return leave
 
     def alive(self) -> list[threading.Thread]:
         """Return the threads that run, without the workers of executors.
@@ -168,3 +177,4 @@ class StartedThreads(Part):
             if thread.is_alive():
                 _let_interpreter_exit(thread)
         self.where.clear()
+        self.tasks.discard()

@@ -75,7 +75,7 @@ class EphemeralStorage(PhasePart):
         tempfile.tempdir = self._tempdir
 
     def end_phase(self) -> None:
-        self._tempdir = tempfile.tempdir
+        self._tempdir = getattr(tempfile, "tempdir", None)
         tempfile.tempdir = self._tests_tempdir
 
     def discard(self) -> None:

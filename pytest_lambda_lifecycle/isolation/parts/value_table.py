@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any, Final
 
@@ -60,7 +61,9 @@ def _attribute(module: str, name: str, **options: Any) -> Value:  # noqa: ANN401
     """Return the value in a module's attribute: None where there is no such module."""
 
     def read() -> object:
-        owner = held_module(module)
+        owner = sys.modules.get(module)
+        if type(owner) is not ModuleType:
+            owner = held_module(module)
         return None if owner is None else getattr(owner, name, None)
 
     def write(value: object) -> None:
@@ -72,7 +75,11 @@ def _attribute(module: str, name: str, **options: Any) -> Value:  # noqa: ANN401
 
 
 def _present_attribute(module: ModuleType, name: str) -> Value:
-    return _attribute(module.__name__, name, at_start=getattr(module, name))
+    return Value(
+        partial(getattr, module, name, None),
+        partial(setattr, module, name),
+        at_start=getattr(module, name),
+    )
 
 
 # -- values with a reader and a writer of their own ------------------------------------------------

@@ -37,15 +37,15 @@ class Values(Part):
         self._inside: dict[Value, Any] = {}
 
     def enter(self) -> Undo:
-        self._outside = outside = {}
-        self._inside = inside = {}
-        own = self._own
+        self._outside = outside = dict(zip(_SAVED, [one.read() for one in _SAVED], strict=True))
+        self._inside = inside = outside.copy()
         try:
-            for value in [*_SAVED, *(value for value in own if value.setters)]:
-                outside[value] = inside[value] = value.read()
-                if own.get(value, OUTSIDE) is not OUTSIDE:
-                    inside[value] = own[value]
-                    value.write(own[value])
+            for value, functions in self._own.items():
+                if value.setters:
+                    outside[value] = value.read()
+                if functions is not OUTSIDE:
+                    inside[value] = functions
+                    value.write(functions)
             unwatch = patch_attributes(*_watchers())
         except BaseException:
             self._restore()
@@ -62,20 +62,25 @@ class Values(Part):
     def _restore(self) -> None:
         """Save the values of the environment and restore those of the test, even if one raises."""
         own = dict(self._own)
+        inside = self._inside
         problems: list[Exception] = []
         for value, outside in reversed(self._outside.items()):
             try:
-                if value.setters or self._save(value, outside, own):
-                    value.write(outside)
+                if not value.setters:
+                    now = value.read()
+                    if now is outside and now is inside[value]:
+                        continue
+                    if not self._save(value, now, outside, own):
+                        continue
+                value.write(outside)
             except Exception as problem:
                 problems.append(problem)
         self._own = own
         if problems:
             raise problems[0]
 
-    def _save(self, value: Value, outside: object, own: dict[Value, Any]) -> bool:
+    def _save(self, value: Value, now: object, outside: object, own: dict[Value, Any]) -> bool:
         """Save a value that is not watched; say whether the test has another one to restore."""
-        now = value.read()
         if not value.same(now, self._inside[value]):
             if value.same(now, value.at_start):
                 own[value] = value.fresh

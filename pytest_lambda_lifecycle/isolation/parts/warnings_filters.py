@@ -27,6 +27,8 @@ _NAMESPACE: Final[dict[str, Any]] = vars(warnings)
 _NAMES: Final = ("filters", "showwarning", "formatwarning", "_showwarnmsg_impl")
 _read: Final = itemgetter(*_NAMES)
 _AT_START: Final = (_WARNINGS._showwarning_orig, _WARNINGS._formatwarning_orig)
+_SHOWS: Final[Any] = _WARNINGS._showwarnmsg_impl
+"""The function by which Python shows a warning, unless pytest records warnings by now."""
 _IGNORED: Final = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 _OF_PYTHON: Final[list[Any]] = [
     ("default", None, DeprecationWarning, "__main__", 0),
@@ -50,42 +52,64 @@ class WarningsFilters(PhasePart):
         self._left: Any = None
         """The recorder of a `catch_warnings` that function code has not left."""
         self._before: Any = None
+        self._shows: Any = None
+        """The function that shows warnings as the phase begins."""
+        self._placed = False
+        """The hooks are not those of the test."""
         self._inside: list[Any] = []
         self._count = 0
         self._shown: set[tuple[object, ...]] = set()
         """The warnings in the log that pytest would record again and again."""
 
     def begin_phase(self) -> None:
-        before = self._before = _all()
-        inside = self._inside = [*self._own, *(() if self._alone else before[0])]
+        try:
+            before = _read(_NAMESPACE)
+        except KeyError:
+            before = _present()
+        self._before = before
+        filters, showwarning, formatwarning, shows = before
+        inside = self._inside = [*self._own] if self._alone else [*self._own, *filters]
         self._count = len(inside)
         warnings.filters = inside
-        if before[1] is not self._hooks[0] or before[2] is not self._hooks[1]:
-            _WARNINGS.showwarning, _WARNINGS.formatwarning = self._hooks
+        hooks = self._hooks
+        if showwarning is not hooks[0] or formatwarning is not hooks[1]:
+            _WARNINGS.showwarning, _WARNINGS.formatwarning = hooks
+            self._placed = True
         if self._left is not None:
-            _WARNINGS._showwarnmsg_impl = self._left
-        elif not _is_of_python(before[3]):
-            _WARNINGS._showwarnmsg_impl = self._show
+            _WARNINGS._showwarnmsg_impl = shows = self._left
+            self._placed = True
+        elif shows is not _SHOWS and not _is_of_python(shows):
+            _WARNINGS._showwarnmsg_impl = shows = self._show
+            self._placed = True
+        self._shows = shows
         self.in_place.append(self)
 
     def end_phase(self) -> None:
+        try:
+            filters, showwarning, formatwarning, shows = _read(_NAMESPACE)
+        except KeyError:
+            filters, showwarning, formatwarning, shows = _present()
         before = self._before
-        filters, showwarning, formatwarning, shows = _all()
+        if type(filters) is not list:  # not even Python could use it
+            filters = self._inside
         if filters is not self._inside or len(filters) != self._count:
             of_test = set(map(id, before[0]))
             self._own = [entry for entry in filters if id(entry) not in of_test]
-            self._alone = len(self._own) == len(filters)
+            self._alone = bool(of_test) and len(self._own) == len(filters)
             self._shown.clear()
             _forget_registries()
-        self._hooks = showwarning, formatwarning
-        is_ours = type(shows) is MethodType and shows.__self__ is self
-        self._left = None if is_ours or _is_of_python(shows) else shows
-        (
-            warnings.filters,
-            _WARNINGS.showwarning,
-            _WARNINGS.formatwarning,
-            _WARNINGS._showwarnmsg_impl,
-        ) = before
+        if shows is not self._shows:
+            self._left = None if _is_of_python(shows) or _is_bound_to(self, shows) else shows
+            self._placed = True
+        self._shows = None
+        warnings.filters = before[0]
+        hooks = self._hooks
+        if showwarning is not hooks[0] or formatwarning is not hooks[1]:
+            self._hooks = showwarning, formatwarning
+            self._placed = True
+        if self._placed:
+            self._placed = False
+            _WARNINGS.showwarning, _WARNINGS.formatwarning, _WARNINGS._showwarnmsg_impl = before[1:]
         self.in_place.remove(self)
 
     def discard(self) -> None:
@@ -140,7 +164,7 @@ def without_test() -> Iterator[None]:
     of_test = set(map(id, part.filters_of_test))
     own = [entry for entry in warnings.filters if id(entry) not in of_test]
     warnings.filters = [*own, *_OF_PYTHON]
-    if type(before[1]) is MethodType and before[1].__self__ is part:
+    if _is_bound_to(part, before[1]):
         _WARNINGS._showwarnmsg_impl = _write
     try:
         yield
@@ -148,13 +172,14 @@ def without_test() -> Iterator[None]:
         warnings.filters, _WARNINGS._showwarnmsg_impl = before
 
 
-def _all() -> Any:  # noqa: ANN401  # four values, of which function code may set three
-    """Return the values of `_NAMES`; function code may have deleted one."""
-    try:
-        return _read(_NAMESPACE)
-    except KeyError:
-        at_start = dict(zip(_NAMES, ([], *_AT_START, _write), strict=True))
-        return tuple(_NAMESPACE.get(name, at_start[name]) for name in _NAMES)
+def _present() -> Any:  # noqa: ANN401  # four values, which function code may have set
+    """Return the values of `_NAMES` where one of them was deleted: then it is that of the start."""
+    at_start = dict(zip(_NAMES, ([], *_AT_START, _write), strict=True))
+    return tuple(_NAMESPACE.get(name, at_start[name]) for name in _NAMES)
+
+
+def _is_bound_to(part: WarningsFilters, shows: object) -> bool:
+    return type(shows) is MethodType and shows.__self__ is part
 
 
 def _is_of_python(shows: object) -> bool:

@@ -16,6 +16,7 @@ __all__ = ["WorkingDirectory"]
 
 _CAN_HOLD: Final = hasattr(os, "fchdir")
 """False on Windows."""
+_fchdir: Final[Any] = RealOs.fchdir
 _NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
 """Many environments are open: then the path has to do."""
 _FLAGS: Final = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0)
@@ -48,13 +49,12 @@ class _HeldDirectory:
 
     def go(self) -> None:
         """Make it the working directory; raise `OSError` if that is not possible."""
-        if self._descriptor is not None:
-            try:
-                RealOs.fchdir(self._descriptor)
-                return
-            except OSError:  # function code has closed all descriptors that are not its own
-                self._descriptor = None
-        RealOs.chdir(self.path)
+        try:
+            _fchdir(self._descriptor)
+        except (OSError, TypeError):
+            # There is no descriptor, or function code has closed all that are not its own.
+            self._descriptor = None
+            RealOs.chdir(self.path)
 
     def release(self) -> None:
         """Close it."""
@@ -100,13 +100,17 @@ class WorkingDirectory(PhasePart):
         """Go to the function's directory; raise `OSError` if that and the task root are gone."""
         if self._tests is None:
             self._tests = _HeldDirectory.current()
-        if self._functions is None:
-            try:
-                self._functions = _HeldDirectory(self._path)
-            except OSError:
-                self._functions = _HeldDirectory(self._start)
-        self._functions.go()
+        functions = self._functions
+        if functions is None:
+            functions = self._functions = self._hold_functions()
+        functions.go()
         self._in_phase = True
+
+    def _hold_functions(self) -> _HeldDirectory:
+        try:
+            return _HeldDirectory(self._path)
+        except OSError:
+            return _HeldDirectory(self._start)
 
     def end_phase(self) -> None:
         self._in_phase = False

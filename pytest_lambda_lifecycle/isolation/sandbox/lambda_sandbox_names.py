@@ -12,6 +12,7 @@ rest of the package.
 
 from __future__ import annotations
 
+import operator
 import socket
 
 TYPE_CHECKING = False  # the import of `typing` would double the cost of this module
@@ -69,9 +70,13 @@ def stand_ins(
         ]
         if connecting is not None:
             wanted += [(owner, "sendmsg", _sendmsg, connecting)]
+    originals: list[Any] = [getattr(holder, name, None) for holder, name, _, _ in wanted]
+    if _LATEST and _LATEST[0] == wanted and _are_identical(_LATEST[1], originals):
+        known: list[StandIn] = _LATEST[2]
+        return known
     found: list[StandIn] = []
-    for holder, name, wrap, callback in wanted:
-        original: Any = getattr(holder, name, None)
+    for index, (holder, name, wrap, callback) in enumerate(wanted):
+        original = originals[index]
         # A tool may have saved a stand-in and restored it late: do not wrap it once more.
         if getattr(original, "__globals__", None) is _OURS:
             original = original._lambda_original
@@ -81,7 +86,17 @@ def stand_ins(
         guard = holder is socket and home.startswith("pytest_")
         if type(original) in _FUNCTIONS and not guard:
             found.append((holder, name, _stand_in(name, wrap, original, callback)))
+    # A mock of the test is not kept.
+    _LATEST[:] = (wanted, originals, found) if len(found) == len(wanted) else ()
     return found
+
+
+def _are_identical(ones: list[Any], others: list[Any]) -> bool:
+    return len(ones) == len(others) and all(map(operator.is_, ones, others))
+
+
+_LATEST: list[Any] = []
+"""What the latest stand-ins were wanted for, the originals, and the stand-ins."""
 
 
 _MADE: dict[str, tuple[Any, Any, Any]] = {}

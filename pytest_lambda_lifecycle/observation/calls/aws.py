@@ -70,7 +70,8 @@ def _begin(client: Any, name: str, parameters: object) -> OpenCall[AwsCall] | No
         if is_part and not recorder.called_inside():
             return None
     key = _Operation(recorder, client, name)
-    opened = recorder.open(lambda place: _event(place, client, name, parameters), key)
+    # The caller of this function is the wrapper of the client's method.
+    opened = recorder.open(lambda place: _event(place, client, name, parameters), key, above=1)
     call = opened.call
     if recorder.faults:
         key.fault = recorder.faults.due(call.service, name, call.phase)

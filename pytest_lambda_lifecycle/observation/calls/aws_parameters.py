@@ -28,6 +28,8 @@ _NAMES_SOMETHING: Final = re.compile(
 ``SecretId``, the token of an idempotent request.
 """
 _TEXTS: Final = (str, bytes)
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+"""Types of values that need no copy.  A question for an abstract class takes ten times as long."""
 _SECRET_ALL_THE_SAME: Final = re.compile(r"AccessKeyId$|^SessionId$", re.IGNORECASE)
 
 
@@ -43,10 +45,12 @@ def _copied(value: object, shape: Any, depth: int) -> object:  # noqa: ANN401
         return _copied_by_name(value, depth)
     if shape.metadata.get("sensitive"):
         return None if value is None else REDACTED
+    if type(value) in _PLAIN:
+        return value
     kind = shape.type_name
-    if kind == "structure" and isinstance(value, Mapping):
+    if kind == "structure" and (type(value) is dict or isinstance(value, Mapping)):
         return _copied_structure(value, _members(shape), depth + 1)
-    if kind == "map" and isinstance(value, Mapping):
+    if kind == "map" and (type(value) is dict or isinstance(value, Mapping)):
         return {
             key: REDACTED if _is_secret(key) else _copied(item, shape.value, depth + 1)
             for key, item in value.items()
@@ -94,6 +98,8 @@ def _copied_by_name(value: object, depth: int) -> object:
     """Copy a value that has no model, as a resource of boto3 takes it."""
     if depth > _DEEPEST:
         return "..."
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Mapping):
         return {
             key: REDACTED if _is_secret(key) else _copied_by_name(item, depth + 1)

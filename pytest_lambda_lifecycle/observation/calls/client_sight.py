@@ -34,11 +34,8 @@ class ClientSight(PhasePart):
         self._genuine: list[Any] = []
         """The latest values of the names in `boto3` that are no mocks."""
 
-    def begin_phase(self) -> None:
-        """Do nothing: mocks of the test are there until the phase ends."""
-
     def end_phase(self) -> None:
-        """Remember mocks that were there in this phase."""
+        """Remember mocks that were there in this phase: they are there until it ends."""
         boto3 = sys.modules.get("boto3")
         if boto3 is None:
             return

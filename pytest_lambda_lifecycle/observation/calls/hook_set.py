@@ -11,33 +11,41 @@ __all__ = ["HookSet"]
 
 
 class HookSet:
-    """Keeps hooks on top of the mocks of the test while phases run."""
+    """Keeps hooks on top of the mocks of the test while phases run.
+
+    `CallRecorder` asks each time whether there is anything to do.
+    """
 
     def __init__(self, set_by_function: Callable[[Any, str, Any], bool]) -> None:
         """``set_by_function`` says whether function code has set an attribute to a value."""
         self._set_by_function = set_by_function
         self._hooks: list[Hook] = []
-        self._owners: list[Any] = []
+        self.owners: list[Any] = []
+        """The owners of the hooked attributes."""
         self._names: list[str] = []
         self._expected: list[Any] = []
         """The values of the hooked attributes, unless the test has changed them."""
-        self._covers_mocks = False
+        self.covers_mocks = False
+        """A hook lies on top of a mock of the test, to be uncovered when the phase ends."""
 
     def add(self, hook: Hook) -> None:
         """Put a hook in place."""
         self._hooks.append(hook)
         self._place(hook)
-        self._owners.append(hook.owner)
+        self.owners.append(hook.owner)
         self._names.append(hook.name)
         self._expected.append(hook.wrapper)
 
     def begin_phase(self) -> None:
         """Put a wrapper on top again where the test has put a mock on top of it."""
         try:
-            if list(map(getattr, self._owners, self._names)) == self._expected:
+            if list(map(getattr, self.owners, self._names)) == self._expected:
                 return
         except AttributeError:
             pass
+        self._cover()
+
+    def _cover(self) -> None:
         for index, hook in enumerate(self._hooks):
             now = hook.namespace.get(hook.name)
             if now is self._expected[index]:
@@ -50,20 +58,19 @@ class HookSet:
 
     def uncover(self) -> None:
         """Uncover the mocks of the test, which finds them in place between phases."""
-        if self._covers_mocks:
-            for hook in self._hooks:
-                if hook.over_mock:
-                    hook.uncover()
+        for hook in self._hooks:
+            if hook.over_mock:
+                hook.uncover()
 
     def remove(self) -> None:
         """Remove all hooks, the latest first."""
         self._expected = []
-        self._owners = []
+        self.owners = []
         self._names = []
-        self._covers_mocks = False
+        self.covers_mocks = False
         while self._hooks:
             self._hooks.pop().remove()
 
     def _place(self, hook: Hook) -> None:
         hook.place()
-        self._covers_mocks = self._covers_mocks or hook.over_mock
+        self.covers_mocks = self.covers_mocks or hook.over_mock

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from pytest_lambda_lifecycle.errors import is_own_file
 from pytest_lambda_lifecycle.isolation.patching import note_later_patch
 
-__all__ = ["Hook", "HookPoint", "beneath"]
+__all__ = ["Hook", "HookPoint", "beneath", "by_module"]
 
 Wrap: TypeAlias = Callable[[Any], Any]
 """Makes the wrapper of the original, which may be a mock."""
@@ -48,6 +48,14 @@ class HookPoint(NamedTuple):
         if owner is None or not callable(vars(owner).get(self.name)):
             return None
         return Hook(owner, self.name, self.wrap, _MADE if shared else {})
+
+
+def by_module(*points: HookPoint) -> dict[str, tuple[HookPoint, ...]]:
+    """Return hook points by the names of their modules, in the order in which these come first."""
+    found: dict[str, tuple[HookPoint, ...]] = {}
+    for point in points:
+        found[point.module] = (*found.get(point.module, ()), point)
+    return found
 
 
 def _class_in(module: ModuleType, name: str) -> Any:  # noqa: ANN401

@@ -24,9 +24,14 @@ _LIBRARIES: Final = frozenset(
 )
 """Client libraries: the line that calls them counts, also where they are bundled."""
 _ELSEWHERE: Final[set[str]] = set()
-"""Files of client libraries and of this package that were met on a stack: a look-up is cheap, and
+"""Modules of client libraries and of this package that were met on a stack: a look-up is cheap, and
 each recorded call passes a dozen of their frames.
+
+They are known by their names and not by their files: Python raises an audit event for each access
+to the code of a frame.
 """
+_identity: Final = object.__hash__
+"""The same as `id`, which raises an audit event."""
 _MOST_AWAITERS: Final = 20
 
 
@@ -55,13 +60,15 @@ class FunctionLines:
         """Forget the code that was found: the function's modules may be unloaded."""
         self._known = {}
 
-    def innermost(self) -> str:
+    def innermost(self, above: int) -> str:
         """Return the innermost line, as ``"shop/app.py:12"``; ``""`` if there is none.
 
+        The caller is one of ``above`` frames of this package in a row, which are passed over: a
+        frame that nobody looks at need not be made an object.
         A thread without a line of function code shows the line that has started it, and one of an
         executor shows the line at which the phase is now.
         """
-        frame = self._find(_getframe(1))
+        frame = self._find(_getframe(above + 1))
         if frame is None:
             started = self._started.get(threading.current_thread(), "")
             if started.startswith(self._folders):
@@ -70,10 +77,10 @@ class FunctionLines:
         if frame is None:
             return ""
         code = frame.f_code
-        known = self._known.get(id(code))
+        known = self._known.get(_identity(code))
         if known is None or known[0] is not code or known[1] is not frame.f_globals:
             known = code, frame.f_globals, self._shown(code.co_filename)
-            self._known[id(code)] = known
+            self._known[_identity(code)] = known
         return f"{known[2]}:{frame.f_lineno}"
 
     def called_inside(self) -> bool:
@@ -94,10 +101,12 @@ class FunctionLines:
     def _find(self, frame: FrameType | None) -> FrameType | None:
         loop: Any = None
         while frame is not None:
-            code = frame.f_code
-            if code.co_filename not in _ELSEWHERE:
-                known = self._known.get(id(code))
-                if known is not None and known[0] is code and known[1] is frame.f_globals:
+            namespace = frame.f_globals
+            name = namespace.get("__name__")
+            if type(name) is not str or name not in _ELSEWHERE:
+                code = frame.f_code
+                known = self._known.get(_identity(code))
+                if known is not None and known[0] is code and known[1] is namespace:
                     break
                 if self.is_function(frame):
                     break
@@ -108,14 +117,12 @@ class FunctionLines:
 
     def is_function(self, frame: FrameType) -> bool:
         """Say whether a frame runs code of the function, and not of a client library."""
-        file = frame.f_code.co_filename
-        if file in _ELSEWHERE:
-            return False
         namespace = frame.f_globals
         name = namespace.get("__name__")
-        if not isinstance(name, str) or name.partition(".")[0] in _LIBRARIES or is_own(frame):
-            if file.endswith(".py"):
-                _ELSEWHERE.add(file)
+        if type(name) is not str or name in _ELSEWHERE:
+            return False
+        if name.partition(".")[0] in _LIBRARIES or is_own(frame):
+            _ELSEWHERE.add(name)
             return False
         module = self._world.own(name)
         return module is not None and vars(module) is namespace and self._world.is_source(name)

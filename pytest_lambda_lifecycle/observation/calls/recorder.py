@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType, ModuleType, TracebackType
@@ -150,7 +150,7 @@ class CallRecorder(PhasePart):
 
     def __init__(
         self,
-        points: Iterable[HookPoint],
+        points: Mapping[str, Sequence[HookPoint]],
         *,
         process: ProcessSlice,
         world: World,
@@ -163,8 +163,9 @@ class CallRecorder(PhasePart):
         own_address: Callable[[], str],
         set_by_function: Callable[[Any, str, Any], bool],
     ) -> None:
-        """``folders`` are those of function code: the task root and the layers.
+        """``points`` are the attributes to hook, by the names of their modules.
 
+        ``folders`` are those of function code: the task root and the layers.
         ``started`` has the file and line that has started each thread of the function.
         ``own_address`` returns the ``host:port`` of the environment's own APIs.
         ``set_by_function`` says whether function code has set an attribute to a value.
@@ -178,22 +179,20 @@ class CallRecorder(PhasePart):
         self._conductor = conductor
         self._lines = FunctionLines(world, folders, started)
         self._own_address = own_address
-        self._points: dict[str, list[HookPoint]] = {}
-        for point in points:
-            self._points.setdefault(point.module, []).append(point)
+        self._points = points
         self._hooks = HookSet(set_by_function)
         self._on_top: list[TopMock] = []
         """The mocks that are on top in the phase that runs."""
-        world.hook.add(self._executed, *self._points)
-        world.hook.add(self._put_on_top, *LIBRARIES)
+        world.hook.add(self._executed, points)
+        world.hook.add(self._put_on_top, LIBRARIES)
 
     # -- hooks ------------------------------------------------------------------------------------
 
     def enter(self) -> Undo:
         """Hook the libraries that are loaded; others are hooked when they are imported."""
         modules = sys.modules
-        for name in self._points:
-            module = modules.get(name)
+        for name in filter(modules.__contains__, self._points):
+            module = modules[name]
             if module is not None:
                 self._add_hooks(module)
         CallRecorder.entered = self
@@ -206,7 +205,9 @@ class CallRecorder(PhasePart):
 
     def begin_phase(self) -> None:
         """Put the wrappers on top again, and then the mocks that have to be there."""
-        self._hooks.begin_phase()
+        hooks = self._hooks
+        if hooks.owners:
+            hooks.begin_phase()
         if ON_TOP:
             self._put_mocks_on_top()
 
@@ -230,11 +231,11 @@ class CallRecorder(PhasePart):
 
     def end_phase(self) -> None:
         """Uncover the mocks of the test, and take off the mocks that are on top."""
-        try:
-            if self._on_top:
+        if self._on_top or self._hooks.covers_mocks:
+            try:
                 self._take_mocks_off()
-        finally:
-            self._hooks.uncover()
+            finally:
+                self._hooks.uncover()
 
     def _executed(self, module: ModuleType) -> None:
         if CallRecorder.entered is self:
@@ -253,30 +254,39 @@ class CallRecorder(PhasePart):
 
     # -- records ----------------------------------------------------------------------------------
 
-    def place(self) -> Place | None:
-        """Return the place of the call that function code is making; None between phases."""
+    def place(self, above: int = 0) -> Place | None:
+        """Return the place of the call that function code is making; None between phases.
+
+        ``above`` are the frames of this package over the caller.
+        """
         conductor = self._conductor()
         present = None if conductor is None else present_phase(conductor)
         if present is None:
             return None
-        return Place(self.clock.now_us(), *present, self.line())
+        return Place(self.clock.now_us(), *present, self._lines.innermost(above + 2))
 
     def open(
-        self, make: Callable[[Place], C], key: object, *, off_timeline: bool = False
+        self,
+        make: Callable[[Place], C],
+        key: object,
+        *,
+        above: int = 0,
+        off_timeline: bool = False,
     ) -> OpenCall[C]:
         """Return the context in which a call runs; ``make`` makes its event from a `Place`.
 
         Between phases nothing is recorded: the event stays off the timeline.  ``off_timeline`` asks
-        for that: for a call that a mock makes while it answers one of function code.
+        for that: for a call that a mock makes while it answers one of function code.  ``above`` are
+        the frames of this package over the caller.
         """
-        place = None if off_timeline else self.place()
+        place = None if off_timeline else self.place(above + 1)
         if place is None:
             return _Unrecorded(self, make(Place(self.clock.now_us(), "", None, "")), key)
         return OpenCall(self, make(place), key)
 
     def line(self) -> str:
         """Return the innermost line of function code, as ``"shop/app.py:12"``; ``""`` if none."""
-        return self._lines.innermost()
+        return self._lines.innermost(2)
 
     def called_inside(self) -> bool:
         """Say whether function code makes a call of its own inside the call that is open."""

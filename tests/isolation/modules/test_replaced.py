@@ -107,7 +107,7 @@ FAILS_IN_INIT = {
 @pytest.mark.parametrize("when", ["init", "handler"])
 def test_the_test_goes_on(environment, write, change, when):
     write("plain.py", "def handler(event, context): return 2")
-    before = {name: module for name, module in sys.modules.items() if name != "new"}
+    before = dict(sys.modules)
     real = sys.modules
     env = environment(f"""
         import asyncio, csv, json, logging, os, socket, sys, types
@@ -120,21 +120,60 @@ def test_the_test_goes_on(environment, write, change, when):
             {change if when == "handler" else "pass"}
             return 1
     """)
+    if when == "init" and change in FAILS_IN_INIT:
+        with pytest.raises(InitError, match=FAILS_IN_INIT[change]):
+            env.invoke()
+    else:
+        assert env.invoke().payload == 1
+    assert type(os) is types.ModuleType
+    assert os.environ
+    assert sys.modules is real
+    env.close()
+    assert {name: sys.modules.get(name) for name in before} == before
+    assert not {"blocked", "new"} & set(sys.modules)
+    assert environment(handler="plain.handler").invoke().payload == 2
+
+
+@pytest.mark.parametrize("when", ["init", "handler"])
+@pytest.mark.parametrize(
+    "made", ["types.ModuleType('by_hand')", "Odd()", "object()", "sys.modules['wave']"]
+)
+def test_a_module_that_function_code_makes_under_a_new_name(environment, made, when):
+    change = f"sys.modules['by_hand'] = sys.modules['by_hand.child'] = {made}"
+    env = environment(f"""
+        import sys, types
+        class Odd: value = 1
+        def make(): {change}
+        {"make()" if when == "init" else ""}
+        def handler(event, context):
+            if event: {"make()" if when == "handler" else "pass"}
+            import by_hand
+            return id(by_hand)
+    """)
+    first = env.invoke(True).payload
+    stage.leave()
+    assert not {"by_hand", "by_hand.child"} & set(sys.modules)
+    assert env.invoke(False).payload == first
+    env.close()
+    assert not {"by_hand", "by_hand.child"} & set(sys.modules)
+
+
+def test_a_module_that_the_test_makes_between_phases_is_the_tests(environment):
+    env = environment("""
+        def handler(event, context):
+            if event:
+                import of_the_test
+                return of_the_test.value
+    """)
+    env.invoke(False)
+    sys.modules["of_the_test"] = types.ModuleType("of_the_test")
     try:
-        if when == "init" and change in FAILS_IN_INIT:
-            with pytest.raises(InitError, match=FAILS_IN_INIT[change]):
-                env.invoke()
-        else:
-            assert env.invoke().payload == 1
-        assert type(os) is types.ModuleType
-        assert os.environ
-        assert sys.modules is real
-        env.close()
-        assert {name: sys.modules.get(name) for name in before} == before
-        assert "blocked" not in sys.modules
-        assert environment(handler="plain.handler").invoke().payload == 2
+        sys.modules["of_the_test"].value = 7  # type: ignore[attr-defined]
+        assert env.invoke(True).payload == 7
+        stage.leave()
+        assert "of_the_test" in sys.modules
     finally:
-        sys.modules.pop("new", None)
+        del sys.modules["of_the_test"]
 
 
 def test_another_environment_inside_patch_dict(environment, write):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import os
 import socket
 import sys
 import time
@@ -280,6 +281,20 @@ def test_a_change_that_a_handler_takes_back(environment):
     assert json.dumps is before
     assert env.invoke(0).status == "success"
     assert json.dumps is before
+
+
+def test_a_change_in_a_module_that_function_code_has_hidden(environment):
+    before = os.getcwd
+    env = environment("""
+        import os, sys
+        def handler(event, context):
+            sys.modules["os"] = None
+            if event: os.getcwd = None
+    """)
+    env.invoke(False)
+    env.invoke(True)
+    env.close()
+    assert os.getcwd is before
 
 
 def test_a_tool_that_ends_after_an_environment_that_has_changed_the_same_attribute(environment):

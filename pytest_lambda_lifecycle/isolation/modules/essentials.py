@@ -29,9 +29,9 @@ _values_of: Final = gc.get_referents
 _exception: Final = Exception
 
 OF_OTHER_PARTS: Final = frozenset(
-    "__stderr__ __stdout__ argv breakpointhook displayhook dont_write_bytecode excepthook "
-    "last_exc last_traceback last_type last_value meta_path modules path path_hooks path_importer_cache stderr stdout "
-    "unraisablehook".split()
+    "__stderr__ __stdout__ argv breakpointhook displayhook dont_write_bytecode excepthook last_exc "
+    "last_traceback last_type last_value meta_path modules path path_hooks path_importer_cache "
+    "stderr stdout unraisablehook".split()
 )
 """Attributes of `sys` that other parts restore, or that Python sets."""
 _MAY_BE_MISSING: Final = frozenset({"__stderr__", "__stdout__", "excepthook", "stderr", "stdout"})

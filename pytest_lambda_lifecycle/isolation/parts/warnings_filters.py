@@ -19,6 +19,7 @@ from types import MethodType
 from typing import Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
+from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["WarningsFilters", "without_test"]
 
@@ -40,8 +41,8 @@ _OF_PYTHON: Final[list[Any]] = [
 class WarningsFilters(PhasePart):
     """Puts the filters of the function in front of those of the test, and its hooks in place."""
 
-    in_place: ClassVar[list[WarningsFilters]] = []
-    """Those of the running phases, outermost first."""
+    entered: ClassVar[WarningsFilters | None] = None
+    """Those of the entered environment."""
 
     def __init__(self) -> None:
         self._own: list[Any] = []
@@ -60,6 +61,10 @@ class WarningsFilters(PhasePart):
         self._count = 0
         self._shown: set[tuple[object, ...]] = set()
         """The warnings in the log that pytest would record again and again."""
+
+    def enter(self) -> Undo:
+        WarningsFilters.entered = self
+        return _leave
 
     def begin_phase(self) -> None:
         try:
@@ -82,7 +87,6 @@ class WarningsFilters(PhasePart):
             _WARNINGS._showwarnmsg_impl = shows = self._show
             self._placed = True
         self._shows = shows
-        self.in_place.append(self)
 
     def end_phase(self) -> None:
         try:
@@ -110,7 +114,6 @@ class WarningsFilters(PhasePart):
         if self._placed:
             self._placed = False
             _WARNINGS.showwarning, _WARNINGS.formatwarning, _WARNINGS._showwarnmsg_impl = before[1:]
-        self.in_place.remove(self)
 
     def discard(self) -> None:
         self._own = []
@@ -153,10 +156,14 @@ class WarningsFilters(PhasePart):
         return True
 
 
+def _leave() -> None:
+    WarningsFilters.entered = None
+
+
 @contextmanager
 def without_test() -> Iterator[None]:
     """Let warnings of the runtime go to the log alone, whatever the filters of the test are."""
-    part = WarningsFilters.in_place[-1] if WarningsFilters.in_place else None
+    part = WarningsFilters.entered
     if part is None:
         yield
         return

@@ -28,8 +28,6 @@ _NAMESPACE: Final[dict[str, Any]] = vars(warnings)
 _NAMES: Final = ("filters", "showwarning", "formatwarning", "_showwarnmsg_impl")
 _read: Final = itemgetter(*_NAMES)
 _AT_START: Final = (_WARNINGS._showwarning_orig, _WARNINGS._formatwarning_orig)
-_SHOWS: Final[Any] = _WARNINGS._showwarnmsg_impl
-"""The function by which Python shows a warning, unless pytest records warnings by now."""
 _IGNORED: Final = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 _OF_PYTHON: Final[list[Any]] = [
     ("default", None, DeprecationWarning, "__main__", 0),
@@ -192,6 +190,11 @@ def _is_bound_to(part: WarningsFilters, shows: object) -> bool:
 def _is_of_python(shows: object) -> bool:
     """Say whether a function is the one by which Python itself shows a warning."""
     return getattr(shows, "__name__", "") == "_showwarnmsg_impl"
+
+
+_at_import: Any = _WARNINGS._showwarnmsg_impl
+_SHOWS: Final[Any] = _at_import if _is_of_python(_at_import) else None
+"""The function of Python, None where pytest records warnings as this module is imported."""
 
 
 def _write(message: Any) -> None:  # noqa: ANN401  # a `warnings.WarningMessage`

@@ -30,12 +30,13 @@ _values_of: Final = gc.get_referents
 _exception: Final = Exception
 
 OF_OTHER_PARTS: Final = frozenset(
-    "argv breakpointhook displayhook dont_write_bytecode excepthook last_exc last_traceback "
-    "last_type last_value meta_path modules path path_hooks path_importer_cache stderr stdout "
-    "unraisablehook".split()
+    "__stderr__ __stdout__ argv breakpointhook displayhook dont_write_bytecode excepthook last_exc "
+    "last_traceback last_type last_value meta_path modules path path_hooks path_importer_cache "
+    "stderr stdout unraisablehook".split()
 )
 """Attributes of `sys` that other parts restore, or that Python sets."""
-_STREAMS: Final = ("stdout", "stderr")
+_MAY_BE_MISSING: Final = frozenset({"__stderr__", "__stdout__", "excepthook", "stderr", "stdout"})
+"""Those that other parts restore even where they were deleted; a dying process asks for them."""
 _CLASSES: Final[dict[str, type]] = {
     "argv": list,
     "meta_path": list,
@@ -78,10 +79,6 @@ class _Namespace:
         now = self.space.copy()
         self.space.update(self.before)
         # From here on, `builtins` is whole.
-        if self.name == "sys":
-            # Without a stream the process cannot report its error; `Streams` puts it back.
-            for stream in [one for one in _STREAMS if one in self.before and one not in now]:
-                del self.space[stream], self.before[stream]
         own = {name: self.own[name] for name in self._hidden}
         for name, value in now.items():
             if self.before.get(name, _ABSENT) is value:
@@ -92,7 +89,11 @@ class _Namespace:
             own[name] = value
             if name not in self.before:
                 del self.space[name]
-        own |= {name: _ABSENT for name in self.before if name not in now}
+        for name in self.before.keys() - now.keys():
+            if self.name == "sys" and name in _MAY_BE_MISSING:
+                del self.space[name]
+            else:
+                own[name] = _ABSENT
         changed = [name for name, value in own.items() if self.own.get(name) is not value]
         self.own = own
         return changed

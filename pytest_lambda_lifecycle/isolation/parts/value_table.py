@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 import threading
-import warnings
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -297,15 +296,12 @@ TABLE: Final = (
     _attribute("mimetypes", "_db", _NO_MODULE),
     _attribute("mimetypes", "inited", _NO_MODULE),
     _present_attribute(os, "environ"),
-    _present_attribute(sys, "excepthook"),
-    _present_attribute(sys, "unraisablehook"),
+    _attribute("sys", "excepthook", fresh=sys.__excepthook__, at_start=sys.excepthook),
     _present_attribute(sys, "displayhook"),
     _present_attribute(sys, "breakpointhook"),
     _present_attribute(sys, "dont_write_bytecode"),
     _present_attribute(threading, "_trace_hook"),
     _present_attribute(threading, "_profile_hook"),
-    _present_attribute(warnings, "showwarning"),
-    _present_attribute(warnings, "formatwarning"),
     _plain(_read_arguments, _write_arguments),
     Value(_read_start_method, _write_start_method, fresh=None, at_start=None),
     Value(

@@ -1,0 +1,361 @@
+"""`print`, `sys.stdout`, `sys.stderr` and what is beneath them."""
+
+TEXT = r"""
+== print
+print($text)
+
+== print several
+print($value, $value, sep=$text, end="|")
+
+== print to
+import sys
+print($text, file=sys.$stream)
+
+== print flushed
+print($text, flush=True)
+
+== write
+import sys
+print(sys.$stream.write($text))
+
+== write no text
+import sys
+sys.$stream.write($value)
+
+== writelines
+import sys
+print(sys.$stream.writelines(["a\n", "b"]))
+
+== writelines of no text
+import sys
+sys.$stream.writelines([1])
+
+== writelines half
+import sys
+sys.$stream.writelines(["a", b"b"])
+
+== writelines of a generator
+import sys
+sys.$stream.writelines(str(n) for n in range($number))
+
+== write and flush
+import sys
+sys.$stream.write("partial"); sys.$stream.flush()
+
+== the buffer
+import sys
+sys.$stream.buffer.write(b"buffer\n")
+
+== the buffer flushed
+import sys
+sys.$stream.buffer.write(b"caf\xc3\xa9 \xff\n"); sys.$stream.buffer.flush()
+
+== the buffer, then text
+import sys
+sys.$stream.buffer.write(b"first "); sys.$stream.write("second")
+
+== the buffer gets text
+import sys
+sys.$stream.buffer.write("text")
+
+== the raw stream
+import sys
+sys.$stream.buffer.raw.write(b"raw\n")
+
+== facts
+import sys
+s = sys.$stream
+print(s.encoding, s.errors, s.newlines, s.line_buffering, s.write_through, s.name, s.mode)
+
+== more facts
+import sys
+s = sys.$stream
+print(s.isatty(), s.readable(), s.writable(), s.seekable(), s.closed, s.fileno())
+
+== type and repr
+import sys
+print(type(sys.$stream).__name__, type(sys.$stream).__module__, repr(sys.$stream.stream))
+
+== attributes
+import sys
+print(sorted(vars(sys.$stream)), hasattr(sys.$stream, "nothing"), hasattr(sys.$stream, "buffer"))
+
+== the type of the buffer
+import sys
+print(type(sys.$stream.buffer).__name__, type(sys.$stream.buffer.raw).__name__, sys.$stream.buffer.name, sys.$stream.buffer.mode)
+
+== no such attribute
+import sys
+sys.$stream.nothing
+
+== read
+import sys
+sys.$stream.read()
+
+== readline
+import sys
+print(list(sys.$stream))
+
+== seek
+import sys
+sys.$stream.seek(0)
+
+== tell
+import sys
+sys.$stream.tell()
+
+== truncate
+import sys
+sys.$stream.truncate()
+
+== as a context manager
+import sys
+with sys.$stream as s:
+    print("inside", s is sys.$stream)
+print("after")
+
+== reconfigure errors
+import sys
+sys.$stream.reconfigure(errors="$errors")
+print("caf\xe9 \udce9 \u20ac", file=sys.$stream)
+
+== reconfigure encoding
+import sys
+sys.$stream.reconfigure(encoding="$encoding", errors="$errors")
+print("caf\xe9 \u20ac", file=sys.$stream)
+
+== reconfigure newline
+import sys
+sys.$stream.reconfigure(newline="\r\n")
+print("a\nb", file=sys.$stream)
+
+== reconfigure buffering
+import sys
+sys.$stream.reconfigure(line_buffering=True, write_through=True)
+print("after", sys.$stream.line_buffering, sys.$stream.write_through)
+
+== reconfigure with a mistake
+import sys
+sys.$stream.reconfigure(errors=5)
+
+== reconfigure with an unknown encoding
+import sys
+sys.$stream.reconfigure(encoding="nope")
+
+== __stdout__
+import sys
+print("through __$stream__", file=sys.__$stream__, flush=True)
+
+== the original streams
+import sys
+print(sys.__stdout__ is sys.stdout, sys.__stderr__ is sys.stderr, type(sys.__stdout__).__name__, sys.__stdout__.name)
+
+== stdout is __stdout__
+import sys
+sys.stdout = sys.__stdout__
+print("unbuffered no more")
+
+== stdout is __stdout__ and flushed
+import sys
+sys.stdout = sys.__stdout__
+print($text, flush=True)
+
+== stderr is __stderr__
+import sys
+sys.stderr = sys.__stderr__
+print($text, file=sys.stderr)
+
+== swapped
+import sys
+sys.stdout, sys.stderr = sys.stderr, sys.stdout
+print("swapped")
+
+== StringIO for a while
+import contextlib, io
+with contextlib.redirect_stdout(io.StringIO()) as text:
+    print("hidden")
+print(repr(text.getvalue()))
+
+== redirect stderr
+import contextlib, io, sys
+with contextlib.redirect_stderr(io.StringIO()) as text:
+    print("hidden", file=sys.stderr)
+print(repr(text.getvalue()))
+
+== redirect to stderr
+import contextlib, sys
+with contextlib.redirect_stdout(sys.stderr):
+    print("to stderr")
+
+== replaced for good
+import io, sys
+sys.$stream = io.StringIO()
+print("lost", file=sys.$stream)
+
+== a tee
+import sys
+class Tee:
+    def __init__(self, stream):
+        self.inner = stream
+    def write(self, text):
+        return self.inner.write(text.upper())
+    def flush(self):
+        self.inner.flush()
+sys.stdout = Tee(sys.stdout)
+print("tee")
+
+== None
+import sys
+sys.$stream = None
+print("to none")
+
+== deleted
+import sys
+del sys.$stream
+
+== deleted and printed
+import sys
+del sys.stdout
+print("lost")
+
+== a stream without write
+import sys
+sys.stdout = object()
+print("x")
+
+== a stream that raises
+import sys
+class Broken:
+    def write(self, text):
+        raise OSError(5, "broken")
+    def flush(self):
+        pass
+sys.$stream = Broken()
+print("x", file=sys.$stream)
+
+== closed
+import sys
+sys.$stream.close()
+print("closed", file=sys.$stream)
+
+== closed and asked
+import sys
+sys.$stream.close()
+print(sys.$stream.closed)
+
+== detached
+import sys
+raw = sys.$stream.detach()
+raw.write(b"detached\n"); raw.flush()
+
+== a wrapper of its own
+import io, sys
+sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding="utf-8", line_buffering=True)
+print("caf\xe9 wrapped")
+
+== a wrapper over the buffer
+import io, sys
+wrapper = io.TextIOWrapper(sys.stdout.buffer, encoding="latin-1", write_through=True)
+wrapper.write("caf\xe9\n"); wrapper.flush(); wrapper.detach()
+
+== codecs writer
+import codecs, sys
+codecs.getwriter("utf-8")(sys.stdout.buffer).write("codecs caf\xe9\n")
+
+== pprint
+import pprint
+pprint.pprint({"b": [1] * 30, "a": $value})
+
+== json.dump
+import json, sys
+json.dump({"a": [1, None]}, sys.stdout)
+
+== traceback
+import traceback
+try:
+    raise $exception
+except Exception:
+    traceback.print_exc()
+
+== traceback of a chain
+import sys, traceback
+try:
+    try:
+        1 / 0
+    except ZeroDivisionError as error:
+        raise $exception from None
+except Exception:
+    traceback.print_exc(file=sys.stdout)
+
+== print_stack
+import sys, traceback
+print(len(traceback.format_stack()) > 0)
+
+== input
+input("prompt ")
+
+== stdin
+import sys
+print(repr(sys.stdin.read()), sys.stdin.isatty())
+
+== help
+help(len)
+
+== displayhook
+import sys
+sys.displayhook($value)
+
+== dis
+import dis, io
+text = io.StringIO()
+dis.dis(compile("a = 1", "x", "exec"), file=text)
+print(len(text.getvalue()) > 0)
+
+== a lone surrogate on stderr
+import sys
+sys.stderr.write("file caf\udce9\n")
+
+== a lone surrogate on stdout
+print("file caf\udce9")
+
+== long lines
+print("y" * 100000)
+
+== many lines
+for n in range(300):
+    print(n)
+
+== open(1)
+import os
+with open(os.dup(2), "w") as file:
+    print(file.isatty())
+
+== compare
+import sys
+print(sys.stdout == sys.stdout, hash(sys.stdout) == hash(sys.stdout), bool(sys.stdout), callable(sys.stdout))
+
+== iterate
+import sys
+next(iter(sys.$stream))
+
+== pickle a stream
+import pickle, sys
+pickle.dumps(sys.$stream)
+
+== copy a stream
+import copy, sys
+print(type(copy.copy(sys.$stream)).__name__)
+
+== a stream attribute
+import sys
+sys.$stream.mine = 1
+print(sys.$stream.mine, hasattr(sys.$stream.stream, "mine"))
+
+== the inner stream
+import sys
+print("inner", file=sys.$stream.stream, flush=True)
+
+== the inner stream is original
+import sys
+print(sys.$stream.stream is sys.__$stream__)
+"""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from types import ModuleType
+from types import BuiltinFunctionType, ModuleType
 
 from pytest_lambda_lifecycle.clock.freeze import Freeze
+from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
 from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.moments import EPOCH, MICROSECOND, require_calendar
@@ -58,8 +59,14 @@ class RealClock:
         return RealTime.time_ns() // 1000 + self._shifted_us
 
     def function_time_ms(self) -> int:
-        """Return milliseconds since the epoch by `time.time`, which a test may have replaced."""
-        return int(time.time() * 1000)
+        """Return milliseconds since the epoch by `time.time`, which a test may have replaced.
+
+        That function code has replaced it does not matter: the platform has a clock of its own.
+        """
+        read: Callable[[], float] = time.time
+        if type(read) is not BuiltinFunctionType:
+            read = SharedNamespaces.value_of_test(time, "time", lambda: self.now_us() / 1_000_000)
+        return int(read() * 1000)
 
     def pass_time(self, span_us: int) -> None:
         """Shift wall and monotonic time of the whole process; they go on from there.

@@ -38,12 +38,14 @@ from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
 from pytest_lambda_lifecycle.isolation.modules.finders import Finders
 from pytest_lambda_lifecycle.isolation.modules.fresh_packages import EVERY, fresh_rule
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep
+from pytest_lambda_lifecycle.isolation.modules.replaced import Replacements
 from pytest_lambda_lifecycle.isolation.modules.search_path import SearchPath
 from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
-from pytest_lambda_lifecycle.isolation.modules.world import Replacements, World
+from pytest_lambda_lifecycle.isolation.modules.world import World
 from pytest_lambda_lifecycle.isolation.parts.children import MULTIPROCESSING, Children
+from pytest_lambda_lifecycle.isolation.parts.counters import POOLS, Counters
 from pytest_lambda_lifecycle.isolation.parts.environ import Variables
-from pytest_lambda_lifecycle.isolation.parts.event_loop import EventLoop
+from pytest_lambda_lifecycle.isolation.parts.event_loop import LOOPS, EventLoop
 from pytest_lambda_lifecycle.isolation.parts.exits import Exits, ThreadExits
 from pytest_lambda_lifecycle.isolation.parts.fault_handler import FaultHandler
 from pytest_lambda_lifecycle.isolation.parts.forkserver import ForkServer
@@ -59,6 +61,7 @@ from pytest_lambda_lifecycle.isolation.parts.tmp import OUTSIDE_TMP, EphemeralSt
 from pytest_lambda_lifecycle.isolation.parts.values import Values
 from pytest_lambda_lifecycle.isolation.parts.warnings_filters import WarningsFilters
 from pytest_lambda_lifecycle.isolation.parts.working_directory import WorkingDirectory
+from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.events import (
     AtexitIgnored,
     LogLevelOfTest,
@@ -66,7 +69,7 @@ from pytest_lambda_lifecycle.lifecycle.events import (
     SharedMemoryRefused,
 )
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
-from pytest_lambda_lifecycle.lifecycle.rules import State
+from pytest_lambda_lifecycle.lifecycle.rules import State, handles_signals
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 from pytest_lambda_lifecycle.observation.calls import (
     aws,
@@ -183,6 +186,7 @@ class Assembly:
             process.runs_here,
             self._runs_function_code,
             self._alarm,
+            partial(setattr, process, "exit_code"),
         )
         self.storage = EphemeralStorage()
 
@@ -265,6 +269,10 @@ class Assembly:
             self.calls.runs_function_code, partial(_memory_refused, self.calls)
         )
         world.hook.add(shared_memory.watch, *SharedMemory.MODULES)
+        event_loop = EventLoop(self._runs_function_code)
+        world.hook.add(event_loop.watch, LOOPS)
+        self._counters = Counters()
+        world.hook.add(self._counters.watch, POOLS)
         parts = [
             world,
             Finders(world.hook, world.own),
@@ -276,7 +284,7 @@ class Assembly:
             WorkingDirectory(str(self.task_root)),
             streams,
             WarningsFilters(),
-            EventLoop(),
+            event_loop,
             self._alarm,
             self._logging,
             self._signals,
@@ -293,6 +301,7 @@ class Assembly:
             self._threads,
             self._children,
             shared_memory,
+            self._counters,
             Values(process.runs_here),
             Registries(),
             self._random_numbers(),
@@ -303,9 +312,10 @@ class Assembly:
                 is_function_code=partial(_is_function_code, world),
                 on_function_thread=lambda: function_thread() is process,
                 ended=partial(setattr, process, "exit_code"),
+                interrupt=self._signals.send_interrupt,
                 ignored=recorder.atexit_ignored,
             ),
-            Replacements(world),
+            Replacements(world.enter_replaced),
             self._patches,  # so late that a spy sees calls of the stand-ins above as well
             self._namespaces,  # last: what it finds in shared modules is not restored yet
         ]
@@ -321,12 +331,13 @@ class Assembly:
     def _make_runtime(self, tampered: FindTampered, misplaced: FindMisplaced | None) -> None:
         """Make the runtime, and the object that compares modules before and after its turns."""
         signals, rotation = self._signals, self._rotation
-        self._passes_through = partial(_passes_through, signals)
+        config = self._config
         runtime = LocalRuntime(
-            self._config.handler,
-            passes_through=self._passes_through,
+            config.handler,
+            passes_through=_passes_through,
             sigterm=partial(signals.functions_own, signal.SIGTERM),
             levels=self._logging.levels,
+            polled=self._counters.poll if handles_signals(config.runtime, busy=False) else None,
         )
         self.runtime = WatchedRuntime(
             runtime,
@@ -353,7 +364,7 @@ class Assembly:
             timeline=self._timeline,
             clock=clock,
             apart=self._signals.apart,
-            passes_through=self._passes_through,
+            passes_through=_passes_through,
         )
         programs = Programs(
             self._programs,
@@ -485,10 +496,10 @@ def _is_function_code(world: World, namespace: dict[str, Any]) -> bool:
     return module is not None and vars(module) is namespace
 
 
-def _passes_through(signals: Signals, exception: BaseException) -> bool:
+def _passes_through(exception: BaseException) -> bool:
     if isinstance(exception, NetworkRefused):
         exception.has_left = True
-    return passes_through(exception, interrupted=signals.interrupted)
+    return passes_through(exception, interrupted=stage.interrupted)
 
 
 def _program_exited(

@@ -75,7 +75,12 @@ def function_variables(
     ``api`` is the address of the Runtime API, ``metadata_token`` opens the metadata endpoint there.
     ``_X_AMZN_TRACE_ID`` is not among them: the runtime sets it for each invoke.
     """
-    variables = {name: value for name, value in outside.items() if not is_withheld(name)}
+    given = config.environment
+    variables = {
+        name: value
+        for name, value in outside.items()
+        if not is_withheld(name) and name not in given  # which come last, in their own order
+    }
     variables |= _account_variables(config, credentials or Credentials())
     variables |= {
         "_HANDLER": config.handler,
@@ -94,7 +99,7 @@ def function_variables(
         "TZ": ":UTC",
     }
     variables |= _log_variables(config, log_stream_name)
-    return variables | dict(config.environment)
+    return variables | dict(given)
 
 
 def log_group_name(config: FunctionConfig) -> str:

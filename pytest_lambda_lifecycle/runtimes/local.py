@@ -58,17 +58,20 @@ class LocalRuntime:
         passes_through: Callable[[BaseException], bool],
         sigterm: Callable[[], Any] = lambda: signal.SIG_DFL,
         levels: LevelsOfTest | None = None,
+        polled: Callable[[], None] | None = None,
     ) -> None:
         """Prepare to run *handler*.
 
         Exceptions for which *passes_through* returns True (control flow of the test, such as
         `pytest.skip`) leave every turn as they were raised.  *sigterm* returns the handler that the
         function has set for that signal.  *levels* are the levels of loggers that the test has set.
+        *polled* is called where the runtime has waited for an event on a thread of its own.
         """
         self._handler_name = handler
         self._passes_through = passes_through
         self._sigterm = sigterm
         self._levels = levels
+        self._polled = polled
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -106,6 +109,8 @@ class LocalRuntime:
     def invoke(self, request: Request) -> Returned | Raised | Exited:
         """Run the handler once, on *request*."""
         __tracebackhide__ = __function_code_above__ = True
+        if self._polled is not None:
+            self._polled()
         try:
             (
                 request_id,

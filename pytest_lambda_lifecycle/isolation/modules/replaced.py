@@ -6,6 +6,10 @@ code has removed is there again when the phase ends.  An object that function co
 (a stub, a module that raises on every access, None) is in place during phases alone.  A genuine
 copy, which function code has imported again, stays between phases as well: a patch of the test by
 the module's name has to reach the copy that function code uses.
+
+Function code may also put an object that is no module under a new name: None blocks an import.  No
+file tells whose such an object is, so the moment decides: an object that has come in a phase
+belongs to the function, and one that has come between phases to the test.
 """
 
 from __future__ import annotations
@@ -15,14 +19,31 @@ from collections.abc import Mapping
 from itertools import compress, islice, repeat
 from operator import is_, is_not
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.modules.submodules import attach
+from pytest_lambda_lifecycle.isolation.part import Part
 
-__all__ = ["ReplacedModules", "are_same", "is_genuine"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_lambda_lifecycle.isolation.patching import Undo
+
+__all__ = ["ReplacedModules", "Replacements", "are_same", "is_genuine"]
 
 _MISSING: Final[Any] = object()
+
+
+class Replacements(Part):
+    """The modules that function code has put in the places of shared ones: the last part."""
+
+    def __init__(self, enter: Callable[[], Undo]) -> None:
+        """``enter`` is `World.enter_replaced`."""
+        self._enter = enter
+
+    def enter(self) -> Undo:
+        return self._enter()
 
 
 class ReplacedModules:
@@ -33,8 +54,8 @@ class ReplacedModules:
         """The objects of the function, by their names."""
         self.names: set[str] = set()
         """The names under which these are in `sys.modules` now."""
-        self._blocked: set[str] = set()
-        """Names that function code must not import: it has set new entries of them to None."""
+        self.odd: dict[Any, Any] = {}
+        """Objects of the function under new names that are no modules; None blocks an import."""
         self._shared: dict[str, ModuleType] = {}
         self._base = 0
 
@@ -66,7 +87,7 @@ class ReplacedModules:
     def discard(self) -> None:
         """Forget the objects of a process that has ended."""
         self.own = {}
-        self._blocked = set()
+        self.odd = {}
 
     def attribute_to_test(self) -> None:
         """Attribute entries that the function has not changed to the test, as they are now."""
@@ -79,27 +100,34 @@ class ReplacedModules:
                     del shared[name]
                 else:
                     shared[name] = current
-        for name in [name for name, one in list(modules.items()) if one is None]:
-            if name not in self._blocked:
-                shared.setdefault(name, None)
+        for name, one in list(modules.items()):
+            if type(one) is not ModuleType and name not in self.odd and is_odd(name, one):
+                shared.setdefault(name, one)
 
-    def block(self) -> None:
-        """Set the entries to None that the function has set so."""
-        modules: dict[str, Any] = sys.modules
-        for name in self._blocked:
-            modules.setdefault(name, None)
+    def put_odd(self) -> None:
+        """Put those objects of the function in place, in a phase."""
+        modules: dict[Any, Any] = sys.modules
+        for name, one in self.odd.items():
+            modules.setdefault(name, one)
 
-    def unblock(self) -> None:
-        """Remove these entries."""
-        for name in self._blocked:
-            if sys.modules.get(name, _MISSING) is None:
-                del sys.modules[name]
+    def take_odd(self) -> None:
+        """Take them out again."""
+        modules: dict[Any, Any] = sys.modules
+        for name, one in self.odd.items():
+            if modules.get(name, _MISSING) is one:
+                del modules[name]
 
-    def find_blocked(self, newest: Mapping[str, Any] | None) -> None:
-        """Find these entries; ``newest`` are those that have come since the world entered."""
+    def find_odd(self, newest: Mapping[str, Any] | None) -> None:
+        """Find these objects; ``newest`` are the entries that have come since the world entered."""
         found: Mapping[str, Any] = sys.modules if newest is None else newest
         shared = self._shared
-        self._blocked = {n for n, one in list(found.items()) if one is None and n not in shared}
+        self.odd = {
+            name: one
+            for name, one in list(found.items())
+            if (type(one) is not ModuleType or type(name) is not str)
+            and name not in shared
+            and is_odd(name, one)
+        }
 
     def begin_phase(self) -> None:
         """Put those objects in place that function code has made by hand."""
@@ -153,6 +181,21 @@ def are_same(values: list[Any], others: list[Any]) -> bool:
     except Exception:  # an object that cannot be compared
         same = False
     return same and ("wrapt" not in sys.modules or all(map(is_, values, others)))
+
+
+def is_odd(name: object, one: object) -> bool:
+    """Say whether an entry of `sys.modules` is no module.
+
+    A library may put an object of a class of its own in its own place, which counts as a module.
+    """
+    if type(name) is not str:
+        return True
+    cls = type(one)
+    home = getattr(cls, "__module__", None)
+    top = name.partition(".")[0]
+    return not issubclass(cls, ModuleType) and (
+        not isinstance(home, str) or home.partition(".")[0] != top
+    )
 
 
 def is_genuine(name: str, module: object) -> bool:

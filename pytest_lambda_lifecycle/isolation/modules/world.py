@@ -40,11 +40,11 @@ from pytest_lambda_lifecycle.isolation.modules.last_look import LastLook
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, Membership
 from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules
 from pytest_lambda_lifecycle.isolation.modules.submodules import attach, detach
-from pytest_lambda_lifecycle.isolation.part import Part, PhasePart
+from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.unclosed import ended
 
-__all__ = ["Replacements", "World", "sweep"]
+__all__ = ["World", "sweep"]
 
 _INSTALLED: Final[dict[Callable[[str], bool], dict[str, ModuleType]]] = {}
 """Modules that are installed or built in, for each rule for fresh packages."""
@@ -117,7 +117,8 @@ class World(PhasePart):
         self._marker = next(reversed(self._foreign), "")
         self._replaced.start(self._foreign)
         sys.modules.update(self.modules)
-        self._replaced.block()
+        if self._in_phase:
+            self._replaced.put_odd()
         self._last.note(self.modules, has_run=False)
         attach(self.modules)
         list_again(self._import_path)
@@ -153,14 +154,14 @@ class World(PhasePart):
         """Move this world's modules out of `sys.modules`."""
         self._look()
         if self._in_phase:
-            self._replaced.find_blocked(newest(self._base, self._marker))
+            self._replaced.find_odd(newest(self._base, self._marker))
         self.modules = self._collect()
         if self.modules:
             _AWAY.add(self)
         detach(self.modules)
         for name in self.modules:
             del sys.modules[name]
-        self._replaced.unblock()
+        self._replaced.take_odd()
 
     def remove_again(self) -> None:
         """Remove this world's modules from `sys.modules`, while this world is not entered.
@@ -198,6 +199,8 @@ class World(PhasePart):
         self._dict = sys.modules
         if self._replaced.own:
             self._replaced.begin_phase()
+        if self._replaced.odd:
+            self._replaced.put_odd()
         self._in_phase = True
 
     def end_phase(self) -> None:
@@ -208,10 +211,12 @@ class World(PhasePart):
             or next(reversed(modules), "") is not last.newest
             or modules is not self._dict
             or self._replaced.own
+            or self._replaced.odd
         ):
             self._keep_dict()
-            self._replaced.find_blocked(newest(self._base, self._marker))
+            self._replaced.find_odd(newest(self._base, self._marker))
             own = self.own_modules()
+            self._replaced.take_odd()
             self._replaced.end_phase()
             last.note(own)
 
@@ -228,6 +233,7 @@ class World(PhasePart):
 
     def after_turn(self) -> None:
         """Compare all entries once function code has run: `end_phase` attributes them to it."""
+        self._keep_dict()
         if self._last.differs(before_any=True):
             self._last.note_change()
 
@@ -320,25 +326,18 @@ class World(PhasePart):
             strange = differing(found, foreign)
         except RuntimeError:  # another thread has imported something
             strange = differing({**found}, foreign)
+        odd = self._replaced.odd
         own = {
             name: module
             for name, module in strange
-            if module is not None and (known.get(name) is module or self.owns(name, module))
+            if name not in odd
+            and module is not None
+            and (known.get(name) is module or self.owns(name, module))
         }
         for name in self._membership.note_compiled(own):
             self._foreign[name] = own.pop(name)
         self._known = own
         return own
-
-
-class Replacements(Part):
-    """The modules that function code has put in the places of shared ones: the last part."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def enter(self) -> Undo:
-        return self._world.enter_replaced()
 
 
 def sweep() -> None:

@@ -102,7 +102,8 @@ class Variables(PhasePart):
             self._look()
             now = variables_of(environ)
             functions = _differing(now, inside) - self._tests.keys() - overridden
-            self._own |= {name: now.get(name) for name in functions}
+            names = dict.fromkeys((*now, *inside))  # in the order of function code
+            self._own |= {name: now.get(name) for name in names if name in functions}
             _set_environ(environ, now, _edited(outside, self._tests))
             _MANAGED.update({name: (outside.get(name), inside.get(name)) for name in self._managed})
 
@@ -250,10 +251,15 @@ def _edited(variables: dict[str, str], changes: dict[str, str | None]) -> dict[s
 def _set_environ(
     environ: MutableMapping[str, str], current: dict[str, str], wanted: dict[str, str]
 ) -> set[str]:
-    """Change the variables that differ; return their names."""
-    removed = current.keys() - wanted.keys()
-    added = dict(wanted.items() - current.items())
-    change_variables(environ, removed, added.items())
+    """Change the variables that differ; return their names.
+
+    One that has another value is removed first: so the changed ones lie in the order of ``wanted``.
+    """
+    differing = wanted.items() - current.items()
+    added = [pair for pair in wanted.items() if pair in differing]
+    names = {name for name, _ in differing}
+    removed = [name for name in current if name in names or name not in wanted]
+    change_variables(environ, removed, added)
     if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
         time.tzset()
-    return {*removed, *added}
+    return {*removed, *names}

@@ -1,14 +1,24 @@
-"""asyncio's loop and policy: those of the function during a phase, and of the test otherwise."""
+"""asyncio's loop and policy: those of the function during a phase, and of the test otherwise.
+
+Tasks without a name are numbered from 1 in each process of the function.  asyncio counts in C,
+where nobody can set the number, and so such a task gets its name from us.
+"""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
-from pytest_lambda_lifecycle.isolation.part import PhasePart
+from pytest_lambda_lifecycle.isolation.part import PhasePart, nothing_to_undo
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
-__all__ = ["EventLoop"]
+__all__ = ["LOOPS", "EventLoop"]
 
+LOOPS: Final = "asyncio.base_events"
+"""The module with the method that makes tasks."""
 _NO_LOOP: Final[Any] = (None, None, False)
 """Policy, current loop, and whether somebody has set that one: as in a fresh process."""
 
@@ -19,10 +29,44 @@ class EventLoop(PhasePart):
     asyncio is not imported for this: where nobody has imported it there is no loop.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_functions: Callable[[], bool] = lambda: True) -> None:
+        """``is_functions`` tells of the current thread whether it runs code of the function."""
+        self._is_functions = is_functions
         self._own = _NO_LOOP
         self._running: Any = None
         self._outside = _NO_LOOP
+        self._number = itertools.count(1)
+        self._entered = False
+        self._unwatch: Undo = nothing_to_undo
+
+    def enter(self) -> Undo:
+        self._entered = True
+        loops = held_module(LOOPS)
+        if loops is not None:
+            self.watch(loops)
+
+        def leave() -> None:
+            self._entered = False
+            unwatch, self._unwatch = self._unwatch, nothing_to_undo
+            unwatch()
+
+        return leave
+
+    def watch(self, loops: ModuleType) -> None:
+        """Name the tasks of function code, while the environment is entered."""
+        if not self._entered:
+            return
+        original: Any = loops.BaseEventLoop.create_task
+        part = self
+
+        def create_task(self: Any, coro: Any, **keywords: Any) -> Any:  # noqa: ANN401
+            __tracebackhide__ = __function_code_above__ = True
+            unnamed = keywords.get("name") is None and self._task_factory is None
+            if unnamed and part._is_functions():
+                keywords["name"] = f"Task-{next(part._number)}"
+            return original(self, coro, **keywords)
+
+        self._unwatch = patch_attributes((loops.BaseEventLoop, "create_task", create_task))
 
     def begin_phase(self) -> None:
         self._outside = _NO_LOOP
@@ -51,6 +95,7 @@ class EventLoop(PhasePart):
 
     def discard(self) -> None:
         self._own = _NO_LOOP
+        self._number = itertools.count(1)
 
 
 def _state_of(events: Any) -> Any:  # noqa: ANN401  # asyncio's private state

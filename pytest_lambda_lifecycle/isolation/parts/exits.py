@@ -8,6 +8,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final, NoReturn, cast
 
 from pytest_lambda_lifecycle.isolation.frames import globals_of_caller
@@ -80,18 +81,21 @@ class Exits(Part):
         is_function_code: Callable[[dict[str, Any]], bool],
         on_function_thread: Callable[[], bool],
         ended: Callable[[int], None],
+        interrupt: Callable[[Callable[[], object]], None],
         ignored: Callable[[str], None],
     ) -> None:
         """``is_function_code`` takes the globals of the caller.
 
         ``on_function_thread`` says whether function code has started the current thread.
-        ``ended`` is called with the exit code if a thread of the function ends the process, and
-        ``ignored`` with the name of each function that is registered with `atexit`.
+        ``ended`` is called with the exit code if a thread of the function ends the process,
+        ``interrupt`` with the genuine call where it sends SIGINT to its process, and ``ignored``
+        with the name of each function that is registered with `atexit`.
         """
         self._in_phase = in_phase
         self._is_function_code = is_function_code
         self._on_function_thread = on_function_thread
         self._ended = ended
+        self._interrupt = interrupt
         self._ignored = ignored
         self._pid = RealOs.getpid()
 
@@ -137,26 +141,31 @@ class Exits(Part):
         RealOs.abort()
 
     def _stand_in_for_kill(self, pid: int, number: int) -> None:
-        __tracebackhide__ = True
+        __tracebackhide__ = __function_code_above__ = True
         own = RealOs.getpid()
         if (pid == own or _is_own_group(pid)) and self._applies():
             if _is_fatal(number):
                 self._end(-number)
             pid = own
-        RealOs.kill(pid, number)
+            if number == signal.SIGINT:
+                return self._interrupt(partial(RealOs.kill, pid, number))
+        return RealOs.kill(pid, number)
 
     def _stand_in_for_killpg(self, group: int, number: int) -> None:
-        __tracebackhide__ = True
+        __tracebackhide__ = __function_code_above__ = True
         if _is_own_group(-group) and self._applies():
             self._stand_in_for_kill(RealOs.getpid(), number)
         else:
             RealOs.killpg(group, number)
 
     def _stand_in_for_raise_signal(self, number: int) -> None:
-        __tracebackhide__ = True
-        if _is_fatal(number) and self._applies():
-            self._end(-number)
-        self._raise_signal(number)
+        __tracebackhide__ = __function_code_above__ = True
+        if self._applies():
+            if _is_fatal(number):
+                self._end(-number)
+            if number == signal.SIGINT:
+                return self._interrupt(partial(self._raise_signal, number))
+        return self._raise_signal(number)
 
     def _stand_in_for_register(
         self,

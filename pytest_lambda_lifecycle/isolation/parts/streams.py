@@ -31,6 +31,7 @@ RecordOutput = Callable[[str, str], None]
 
 _FROM_C: Final = (OSError, ValueError, AttributeError, TypeError, LookupError)
 """Errors of a stream that is written in C, or that lacks a method."""
+_DELETED: Final[Any] = object()
 _REFUSALS: Final[list[str]] = []
 """Errors of the test's streams that nobody has been warned of yet."""
 
@@ -50,6 +51,8 @@ class Streams(PhasePart):
         self._stderr = Unbuffered("stderr", record)
         self._current: tuple[Any, Any] = (self._stdout, self._stderr)
         """The objects that function code has left in `sys.stdout` and `sys.stderr`."""
+        self._deletes = False
+        """Function code has deleted one of these attributes."""
         self._refusals_reported = False
 
     def hold(self) -> Undo:
@@ -72,6 +75,7 @@ class Streams(PhasePart):
         self._stdout = Unbuffered("stdout", self._record)
         self._stderr = Unbuffered("stderr", self._record)
         self._current = self._stdout, self._stderr
+        self._deletes = False
         if self in self._in_place:
             # The process has ended while its streams are held: the next one has them from now on.
             self._stdout.outside = ended[0].outside
@@ -91,9 +95,16 @@ class Streams(PhasePart):
         self._stdout.outside, self._stderr.outside = before
         self._in_place.append(self)
         sys.stdout, sys.stderr = self._current
+        if self._deletes:
+            _delete(self._current)
 
     def end_phase(self) -> None:
-        current = sys.stdout, sys.stderr
+        try:
+            current = sys.stdout, sys.stderr
+            self._deletes = False
+        except AttributeError:
+            current = getattr(sys, "stdout", _DELETED), getattr(sys, "stderr", _DELETED)
+            self._deletes = True
         sys.stdout, sys.stderr = self._before
         self._in_place.remove(self)
         self._current = current
@@ -117,6 +128,13 @@ class Streams(PhasePart):
         if not self._refusals_reported:
             self._refusals_reported = True
             warn(f"{first}; the function goes on, and env.log has the text")
+
+
+def _delete(streams: tuple[Any, Any]) -> None:
+    """Delete the attributes again that function code has deleted."""
+    for name, stream in zip(("stdout", "stderr"), streams, strict=True):
+        if stream is _DELETED:
+            delattr(sys, name)
 
 
 def _flush(stream: object) -> None:
@@ -289,7 +307,11 @@ class Unbuffered:
 
     def beneath(self) -> Any:  # noqa: ANN401  # any object may lie in sys.stdout
         """Return the stream that text goes to; None if there is no open one."""
-        for stream in (self.outside, getattr(sys, self._name), getattr(sys, f"__{self._name}__")):
+        for stream in (
+            self.outside,
+            getattr(sys, self._name, None),
+            getattr(sys, f"__{self._name}__", None),
+        ):
             # The stream may be that of another environment whose handler invokes this one.
             while isinstance(stream, Unbuffered):
                 stream = stream.outside if stream is not self else None

@@ -79,13 +79,15 @@ def _present_attribute(module: ModuleType, name: str) -> Value:
 # -- values with a reader and a writer of their own ------------------------------------------------
 
 
-def _read_arguments() -> tuple[list[str], list[str]]:
-    return sys.argv, list(sys.argv)
+def _read_arguments() -> tuple[Any, Any]:
+    arguments: Any = getattr(sys, "argv", None)  # function code may delete it
+    return arguments, list(arguments) if isinstance(arguments, list) else None
 
 
-def _write_arguments(value: tuple[list[str], list[str]]) -> None:
+def _write_arguments(value: tuple[Any, Any]) -> None:
     sys.argv, arguments = value
-    sys.argv[:] = arguments
+    if arguments is not None:
+        sys.argv[:] = arguments
 
 
 _FIELD_LIMIT: Final = 131072

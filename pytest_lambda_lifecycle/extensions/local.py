@@ -15,7 +15,9 @@ from pytest_lambda_lifecycle.function.extension import (
     check_extension,
     extension_name,
 )
+from pytest_lambda_lifecycle.isolation.outlet import Outlet
 from pytest_lambda_lifecycle.isolation.parts.streams import Unbuffered
+from pytest_lambda_lifecycle.isolation.standard_streams import open_stream
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.lifecycle.outcome import ExtensionFailed, Loaded
 from pytest_lambda_lifecycle.lifecycle.rules import exit_text
@@ -107,10 +109,10 @@ class LocalExtension:
 
     def _turn(self, method: Callable[..., None], *arguments: object) -> TurnOutcome:
         __tracebackhide__ = True
-        stdout = Unbuffered("stdout", self._record)
-        stderr = Unbuffered("stderr", self._record)
-        stdout.outside = sys.stdout
-        stderr.outside = sys.stderr
+        out, err = Outlet("stdout", self._record), Outlet("stderr", self._record)
+        out.outside, err.outside = (sys.stdout, None), (sys.stderr, None)
+        stdout = Unbuffered(open_stream("stdout", out))
+        stderr = Unbuffered(open_stream("stderr", err))
         undo = self._apart()
         restore = patch_attributes((sys, "stdout", stdout), (sys, "stderr", stderr))
         try:

@@ -38,7 +38,8 @@ class TestStreamOfTheFunction:
         env = environment(f"""
             import codecs, io, sys
             sys.stdout = {wrap}
-            def handler(event, context): print("h\\N{{LATIN SMALL LETTER I WITH DIAERESIS}}")
+            def handler(event, context):
+                print("h\\N{{LATIN SMALL LETTER I WITH DIAERESIS}}", flush=True)
         """)
         invocation = env.invoke()
         assert "hï\n" in invocation.log
@@ -82,10 +83,12 @@ class TestStreamOfTheFunction:
             def handler(event, context):
                 print("text")
                 assert sys.stdout.buffer.write(b"by\\xc3") == 3
+                sys.stdout.flush()
                 sys.stdout.buffer.write(bytearray(b"\\xa4tes \\xff\\n"))
-                sys.stdout.buffer.raw.write(memoryview(b"raw\\n"))
                 sys.stdout.buffer.flush()
+                sys.stdout.buffer.raw.write(memoryview(b"raw\\n"))
                 sys.stderr.buffer.write(b"error\\n")
+                sys.stderr.flush()
                 return [sys.stdout.buffer.writable(), sys.stdout.closed, sys.stdout.buffer.name]
         """)
         invocation = env.invoke()
@@ -103,23 +106,16 @@ class TestStreamOfTheFunction:
 
     def test_a_stream_of_the_test_without_bytes_gets_text(self, environment, monkeypatch):
         monkeypatch.setattr(sys, "stdout", outside := io.StringIO())
-        environment("import sys\ndef handler(e, c): sys.stdout.buffer.write(b'bytes')").invoke()
-        assert outside.getvalue() == "bytes"
+        environment("import sys\ndef handler(e, c): sys.stdout.buffer.write(b'bytes\\xff'); sys.stdout.flush()").invoke()
+        assert outside.getvalue() == "bytes\N{REPLACEMENT CHARACTER}"
 
-    def test_properties_are_those_of_the_stream_of_the_test(self, environment, capfd):
+    def test_the_descriptor_is_a_duplicate_of_that_of_the_test(self, environment, capfd):
         env = environment("""
             import sys
             def handler(event, context):
-                sys.stdout.reconfigure(line_buffering=True, errors="replace")
-                with sys.stdout as stream: pass
-                print("\\ud800", file=sys.stderr)
-                below = stream.buffer
-                return [stream.isatty(), stream.encoding, below.isatty(), stream.fileno(),
-                        below.fileno()]
+                return [sys.stdout.fileno(), sys.stdout.buffer.fileno()]
         """)
-        before = [sys.stdout.isatty(), sys.stdout.encoding, sys.stdout.isatty()]
-        *answers, number, same = env.invoke().payload
-        assert answers == before
+        number, same = env.invoke().payload
         assert number == same
         assert os.path.sameopenfile(number, sys.stdout.fileno())
 
@@ -312,7 +308,7 @@ def test_only_text_can_be_written(environment, stream, call, written):
         def handler(event, context):
             sys.{stream}.{call.format(written)}
     """)
-    kind = type(written).__name__
+    kind = "None" if written is None else type(written).__name__
     with pytest.raises(FunctionError, match=f"argument must be str, not {kind}") as failed:
         env.invoke()
     assert failed.value.error_type == "TypeError"
@@ -365,11 +361,9 @@ class TestStreamOfTheTestThatRefusesText:
         env = environment(SNOWMAN)
         assert env.invoke().payload == ["utf-8", "strict", "backslashreplace"]
         written = outside.buffer.getvalue()
-        for what in "snow", "to stderr", "logged":
+        for what in "snow", "to stderr", "bytes", "logged":
             assert f"{what}: \u2603\n" in env.log
             assert f"{what}: \\u2603\n".encode() in written
-        assert "bytes: \u2603\n".encode() in written
-        assert "bytes: \u2603\n" in env.log
 
     @pytest.mark.parametrize(
         "error",

@@ -55,7 +55,7 @@ def _own_entries_alone(text: str) -> str:
         return '"<frames>"' if entry and _is_foreign(entry[1]) else found[0]
 
     text = _JSON_STRING.sub(in_json, text)
-    text = re.sub('"<frames>"(, "<frames>")*(, )?', "", text)
+    text = re.sub('"<frames>"(, "<frames>")*(?:, |(?=]))', "", text).replace(", ]", "]")
     text = _CR_ENTRY.sub(lambda found: "" if _is_foreign(found[1]) else found[0], text)
     return _ENTRY.sub(lambda found: "" if _is_foreign(found[2]) else found[0], text)
 

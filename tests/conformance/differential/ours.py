@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import copyreg
+import importlib
 import json
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,19 @@ from .real import TIMEOUT
 
 __all__ = ["observe", "serve"]
 
+_CHANGED = (
+    "builtins",
+    "collections:OrderedDict",
+    "json",
+    "json:JSONEncoder",
+    "linecache",
+    "simplejson",
+    "simplejson:JSONEncoder",
+    "time",
+)
+"""Modules and classes of the standard library that building blocks change."""
+_MISSING = object()
+
 
 def observe(
     program: Program,
@@ -24,12 +41,52 @@ def observe(
     make: Callable[..., Any] | None = None,
 ) -> list[Note]:
     """Run *program*, whose files are in *task_root*; return a note for each phase."""
+    with _repaired():
+        return _observe(program, task_root, make)
+
+
+def _observe(
+    program: Program, task_root: Path, make: Callable[..., Any] | None
+) -> list[Note]:
     settings = {"timeout": TIMEOUT, "filesystem": "open", **program.settings}
     if make is None:
         config = FunctionConfig("app.handler", code_dir=task_root, **settings)
         with ExecutionEnvironment(config) as env:
             return _notes(env, program, task_root)
     return _notes(make("app.handler", code_dir=task_root, **settings), program, task_root)
+
+
+@contextlib.contextmanager
+def _repaired() -> Iterator[None]:
+    """Undo changes of shared modules, which stay after an environment.
+
+    "Changes that handlers make in shared modules end with the process" and the row on registrations
+    say so (docs/fidelity/modules.md, process.md).  They would meet the programs that come later.
+    """
+    owners = [
+        getattr(module, attribute) if attribute else module
+        for name, _, attribute in (one.partition(":") for one in _CHANGED)
+        for module in (importlib.import_module(name),)
+    ]
+    before = [dict(vars(owner)) for owner in owners]
+    registered = dict(copyreg.dispatch_table)
+    try:
+        yield
+    finally:
+        for owner, values in zip(owners, before, strict=True):
+            _restore(owner, values)
+        copyreg.dispatch_table.clear()
+        copyreg.dispatch_table.update(registered)
+        os.unsetenv("PUT")
+        sys.modules.pop("colorsys", None)
+
+
+def _restore(owner: Any, values: dict[str, Any]) -> None:
+    for name in vars(owner).keys() - values.keys():
+        delattr(owner, name)
+    for name, value in values.items():
+        if vars(owner).get(name, _MISSING) is not value:
+            setattr(owner, name, value)
 
 
 def _notes(env: ExecutionEnvironment, program: Program, task_root: Path) -> list[Note]:

@@ -18,7 +18,7 @@ from pytest_lambda_lifecycle.function.variables import function_variables
 from .notes import Note, normal
 from .programs import Program
 
-__all__ = ["TIMEOUT", "observe"]
+__all__ = ["TIMEOUT", "observe", "plain_variables"]
 
 TIMEOUT = 30
 """The function's timeout, and the time after which a process counts as hanging, in seconds."""
@@ -50,6 +50,13 @@ def observe(program: Program, task_root: Path) -> list[Note]:
     return notes
 
 
+def plain_variables() -> dict[str, str]:
+    """Return the variables of this process without those that change how Python acts."""
+    names = {"PYTHONUNBUFFERED", "PYTHONDEVMODE", "PYTHONWARNINGS", "PYTHONUTF8"}
+    kept = {name: value for name, value in os.environ.items() if name not in names}
+    return {**kept, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
 @dataclass
 class _Process:
     """One process, from its start until it waits for an event that does not come, or ends."""
@@ -77,8 +84,8 @@ class _Process:
                 for pipe in (process.stdout, process.stderr, *self.connections):
                     pipe.close()  # type: ignore[union-attr]
         for note, output in zip(self.notes, self.outputs, strict=True):
-            note.stdout = output["stdout"].decode("utf-8", "backslashreplace")
-            note.stderr = output["stderr"].decode("utf-8", "backslashreplace")
+            note.stdout = output["stdout"].decode("utf-8", "replace")
+            note.stderr = output["stderr"].decode("utf-8", "replace")
 
     def _start(self, port: int) -> subprocess.Popen[bytes]:
         config = FunctionConfig(
@@ -86,7 +93,7 @@ class _Process:
         )
         variables = function_variables(
             config,
-            outside={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            outside=plain_variables(),
             log_stream_name=_LOG_STREAM,
             task_root=self.task_root,
             api=f"127.0.0.1:{port}",

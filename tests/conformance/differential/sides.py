@@ -139,11 +139,7 @@ class _Process:
             process = subprocess.Popen(
                 [sys.executable, *self._arguments],
                 cwd=self._here,
-                env={
-                    **os.environ,
-                    "PYTHONPATH": os.pathsep.join(paths),
-                    "PYTHONDONTWRITEBYTECODE": "1",
-                },
+                env={**real.plain_variables(), "PYTHONPATH": os.pathsep.join(paths)},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,

@@ -77,7 +77,7 @@ os.environ["AWS_LAMBDA_LOG_LEVEL"] = "DEBUG"
 
 == Lambda's names
 import os
-print(sorted(name for name in os.environ if name.startswith(("AWS_LAMBDA_", "LAMBDA_", "_"))) )
+print(sorted(name for name in os.environ if name.startswith(("AWS_LAMBDA_", "LAMBDA_", "_X", "_H"))))
 
 == order
 import os

@@ -12,8 +12,25 @@ from .programs import Program
 
 __all__ = ["DECLARED", "declared_steps"]
 
-DECLARED: dict[str, list[str]] = {}
-"""The beginning of a row's first column, and patterns of the text of building blocks."""
+DECLARED: dict[str, list[str]] = {
+    "Function code may close or redirect file descriptors 1 and 2": [r"\.fileno\(\)"],
+    "Runaway recursion ends at the limit of the interpreter": [
+        r"return deeper\(\)",
+        r"pong\(\)",
+        r"return repr\(self\)",
+    ],
+    "Arguments, `__main__`, standard input and the process id are those of the runtime": [
+        r"sys\.argv",
+        r"modules\[.__main__.\]",
+        r"\binput\(",
+        r"sys\.stdin",
+    ],
+    "A new process has loaded the modules of the runtime alone": [r"\bin sys\.modules\b"],
+    "Threads and child processes end with the function's process": [
+        r"threading\.enumerate|active_count"
+    ],
+}
+"""The first column of a row, and patterns of the text of building blocks."""
 
 
 def declared_steps(program: Program) -> tuple[set[int], list[str]]:

@@ -70,9 +70,13 @@ def _repaired() -> Iterator[None]:
     ]
     before = [dict(vars(owner)) for owner in owners]
     registered = dict(copyreg.dispatch_table)
+    stdin = sys.stdin
+    sys.stdin = open(os.devnull)  # noqa: SIM115  # a program may close it
     try:
         yield
     finally:
+        sys.stdin.close()
+        sys.stdin = stdin
         for owner, values in zip(owners, before, strict=True):
             _restore(owner, values)
         copyreg.dispatch_table.clear()

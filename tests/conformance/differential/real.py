@@ -98,6 +98,8 @@ class _Process:
             task_root=self.task_root,
             api=f"127.0.0.1:{port}",
         )
+        # The locale of Lambda, which not every machine has, makes stdout strict.
+        variables["PYTHONIOENCODING"] = "utf-8:strict"
         process = subprocess.Popen(
             [sys.executable, "-m", "awslambdaric", "app.handler"],
             cwd=self.task_root,

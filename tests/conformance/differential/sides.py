@@ -145,11 +145,12 @@ class _Process:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            last = time.monotonic()
+            last, begun = time.monotonic(), ""
             try:
                 while True:
                     done = process.poll() is not None
-                    for line in results:
+                    *lines, begun = (begun + results.read()).split("\n")
+                    for line in lines:
                         last = time.monotonic()
                         record = json.loads(line)
                         yield record["seed"], [Note(**note) for note in record["notes"]]

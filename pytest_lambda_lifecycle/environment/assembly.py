@@ -41,6 +41,7 @@ from pytest_lambda_lifecycle.isolation.modules.membership import Keep
 from pytest_lambda_lifecycle.isolation.modules.replaced import Replacements
 from pytest_lambda_lifecycle.isolation.modules.search_path import SearchPath
 from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
+from pytest_lambda_lifecycle.isolation.modules.stand_ins import StandIns
 from pytest_lambda_lifecycle.isolation.modules.world import World
 from pytest_lambda_lifecycle.isolation.parts.children import MULTIPROCESSING, Children
 from pytest_lambda_lifecycle.isolation.parts.counters import POOLS, Counters
@@ -88,6 +89,7 @@ from pytest_lambda_lifecycle.observation.patches import Patches
 from pytest_lambda_lifecycle.observation.probes import Probes
 from pytest_lambda_lifecycle.observation.watched_runtime import WatchedRuntime
 from pytest_lambda_lifecycle.observation.writers import Writers
+from pytest_lambda_lifecycle.runtimes.client_modules import ClientModules
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 
 if TYPE_CHECKING:
@@ -161,6 +163,7 @@ class Assembly:
         folders = (self.task_root, *import_folders(config.layers))
         self._import_path = import_path = [str(folder) for folder in folders]
         fresh = fresh_rule(frozenset(config.fresh_packages))
+        self._client = ClientModules()
         self.world = World(import_path, fresh=fresh, keep=keep)
         self._search_path = SearchPath(import_path)
         timeline, now_us = self._timeline, self._clock.now_us
@@ -274,6 +277,7 @@ class Assembly:
         self._counters = Counters()
         world.hook.add(self._counters.watch, POOLS)
         parts = [
+            StandIns(self._client),
             world,
             Finders(world.hook, world.own),
             FreezegunNames(world.own_modules),
@@ -337,6 +341,7 @@ class Assembly:
             passes_through=_passes_through,
             sigterm=partial(signals.functions_own, signal.SIGTERM),
             levels=self._logging.levels,
+            client=self._client,
             polled=self._counters.poll if handles_signals(config.runtime, busy=False) else None,
         )
         self.runtime = WatchedRuntime(

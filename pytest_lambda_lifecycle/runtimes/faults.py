@@ -10,11 +10,13 @@ import signal
 import sys
 import traceback
 from types import FrameType
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
+from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.frames import is_own, stands_for
+from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited, ProcessEnd
-from pytest_lambda_lifecycle.runtimes.codec import RuntimeFault
+from pytest_lambda_lifecycle.runtimes.codec import FaultException, RuntimeFault
 
 __all__ = ["Finding", "error_object", "find_fault", "process_exit", "stack_trace"]
 
@@ -33,12 +35,18 @@ def find_fault(error: BaseException) -> Finding | None:
     """Return the report of *error* if it is a fault of the runtime; function code may raise one."""
     if isinstance(error, RuntimeFault):
         return Finding(error.error_type, error.message, list(error.stack_trace))
-    library = sys.modules.get("awslambdaric.lambda_runtime_exception")
-    fault_class = getattr(library, "FaultException", None)
-    if isinstance(fault_class, type) and isinstance(error, fault_class):
-        fields = vars(error)
-        return Finding(fields["exception_type"], fields["msg"], fields["trace"])
+    if isinstance(error, _fault_classes()):
+        fault: Any = error
+        message = fault.msg  # function code may have left it out, which ends the process
+        return Finding(fault.exception_type, message, fault.trace)
     return None
+
+
+def _fault_classes() -> tuple[type, ...]:
+    """Return the class of the real client: our stand-in, and that of an installed client."""
+    library = held_module("awslambdaric.lambda_runtime_exception")
+    found = (namespace_of(library) or {}).get("FaultException")
+    return (FaultException, found) if isinstance(found, type) else (FaultException,)
 
 
 def error_object(

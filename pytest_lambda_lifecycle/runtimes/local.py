@@ -27,6 +27,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
     Returned,
 )
 from pytest_lambda_lifecycle.runtimes import codec, logs, snapstart
+from pytest_lambda_lifecycle.runtimes.client_modules import ClientModules
 from pytest_lambda_lifecycle.runtimes.context import LambdaContext, decode_header
 from pytest_lambda_lifecycle.runtimes.faults import (
     error_object,
@@ -59,6 +60,7 @@ class LocalRuntime:
         sigterm: Callable[[], Any] = lambda: signal.SIG_DFL,
         levels: LevelsOfTest | None = None,
         polled: Callable[[], None] | None = None,
+        client: ClientModules | None = None,
     ) -> None:
         """Prepare to run *handler*.
 
@@ -66,19 +68,21 @@ class LocalRuntime:
         `pytest.skip`) leave every turn as they were raised.  *sigterm* returns the handler that the
         function has set for that signal.  *levels* are the levels of loggers that the test has set.
         *polled* is called where the runtime has waited for an event on a thread of its own.
+        *client* are the modules of the real client, as function code finds them.
         """
         self._handler_name = handler
         self._passes_through = passes_through
         self._sigterm = sigterm
         self._levels = levels
         self._polled = polled
+        self._client = client or ClientModules()
         self._start_afresh()
 
     def _start_afresh(self) -> None:
         self._current = logs.CurrentInvoke()
+        self._sink = logs.StandardLogSink()
         self._json_logs = logs.logs_are_json()
         self._handler: Callable[[Any, Any], Any] = _not_loaded
-        self._decode: Callable[[bytes, str], Any] = codec.decode
         self._encode: Callable[[object], tuple[bytes | str, str]] = partial(
             codec.encode_response, codec.response_encoder()
         )
@@ -91,13 +95,12 @@ class LocalRuntime:
         with freeing() if self._handler is not _not_loaded else nullcontext():
             self._start_afresh()
         try:
-            logs.install(self._current)
+            logs.restore_classes()
+            logs.install(self._current, self._sink)
             if self._levels is not None:
                 self._levels.after_preset()
             logs.warn_of_preview()
-            marshaller = _client_marshaller()
             self._handler = load_handler(self._handler_name)
-            self._replace_marshaller(marshaller)
         except BaseException as error:
             if self._passes_through(error):
                 raise
@@ -141,9 +144,12 @@ class LocalRuntime:
                 arn,
                 tenant_id,
             )
-            event = self._decode(request.body, content_type)
+            client = self._client
+            decode = self._marshaller().unmarshal_request if client.marshals else codec.decode
+            event = decode(request.body, content_type)
             response = request_handler(event, lambda_context)
-            result, result_type = self._encode(response)
+            encode = self._marshaller().marshal_response if client.marshals else self._encode
+            result, result_type = encode(response)
         except BaseException as error:
             if self._passes_through(error):
                 raise
@@ -231,8 +237,8 @@ class LocalRuntime:
             stack = stack_trace(error)
             _make_xray_cause(error)
             body = error_object(type(error).__name__, str(error), stack, request_id)
-        logs.write_error(body, as_json=self._json_logs)
-        return Raised(codec.encode_error(body).encode(), body, _original(error))
+        self._log_error(body)
+        return Raised(self._to_json(body).encode(), body, _original(error))
 
     def _post_init_error(self, error: BaseException) -> Raised:
         __function_code_above__ = True
@@ -261,30 +267,33 @@ class LocalRuntime:
         self, error: BaseException, body: dict[str, object], fault_type: str, exit_code: int
     ) -> Raised:
         __function_code_above__ = True
-        logs.write_error(body, as_json=self._json_logs)
+        self._log_error(body)
         encode_header(fault_type)  # where it raises, `http.client` does, and the process ends
         # `http.client` sends these posts, and encodes text as Latin-1: unescaped letters become
         # invalid UTF-8, and a letter outside Latin-1 ends the process before anything is posted.
-        posted = codec.encode_error(body).encode("latin-1")
+        posted = self._to_json(body).encode("latin-1")
         return Raised(posted, body, _original(error), fault_type, exit_code)
 
-    def _replace_marshaller(self, before: object) -> None:
-        """Use the marshaller with which function code has replaced the one of the runtime.
+    def _marshaller(self) -> Any:  # noqa: ANN401  # function code may have replaced it
+        """Return the marshaller of the client, which function code may replace or change."""
+        return self._client.filled("lambda_runtime_client").LambdaRuntimeClient.marshaller
 
-        awslambdaric documents that function code may do so.
-        """
+    def _to_json(self, error: object) -> str:
+        """Return an error object or a log record as the runtime writes it at this moment."""
         __function_code_above__ = True
-        marshaller = _client_marshaller()
-        stock = type(marshaller).__module__ == "awslambdaric.lambda_runtime_marshaller"
-        if marshaller is not before and not stock:
-            self._decode = marshaller.unmarshal_request
-            self._encode = marshaller.marshal_response
+        if self._client.marshals:
+            text: str = self._client.filled("lambda_runtime_marshaller").to_json(error)
+            return text
+        return codec.encode_error(error)
 
-
-def _client_marshaller() -> Any:  # noqa: ANN401  # function code may have replaced it
-    module = sys.modules.get("awslambdaric.lambda_runtime_client")
-    client = getattr(module, "LambdaRuntimeClient", None)
-    return getattr(client, "marshaller", None)
+    def _log_error(self, body: dict[str, object]) -> None:
+        """Write the line ``[ERROR]``, by the function that function code may have replaced."""
+        __function_code_above__ = True
+        bootstrap = self._client.seen("bootstrap")
+        if bootstrap is not None:
+            bootstrap.log_error(body, self._sink)
+        else:
+            logs.write_error(body, self._sink, as_json=self._json_logs, encode=self._to_json)
 
 
 def _not_loaded(*_: object) -> Any:  # noqa: ANN401  # stands for the handler

@@ -394,32 +394,6 @@ def test_control_flow_of_the_test_passes_through(function, turn):
         runtime.invoke(request())
 
 
-def test_a_marshaller_of_function_code_is_used(function):
-    pytest.importorskip("awslambdaric")
-    from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
-
-    stock = LambdaRuntimeClient.marshaller
-    runtime = function.loaded(
-        """
-        from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
-        class Marshaller:
-            def unmarshal_request(self, body, content_type): return [body.decode(), content_type]
-            def marshal_response(self, result): return repr(result), "text/x-repr"
-        LambdaRuntimeClient.marshaller = Marshaller()
-        def handler(event, context): return event
-        """
-    )
-    try:
-        assert runtime.invoke(request(b"x")) == Returned(
-            b"['x', 'application/json']", "text/x-repr"
-        )
-        other = function.loaded("")  # the module is loaded: this init replaces nothing
-        assert other.invoke(request(b"1")) == Returned(b"1", "application/json")
-    finally:
-        del LambdaRuntimeClient.marshaller
-    assert LambdaRuntimeClient.marshaller is stock
-
-
 # -- headers
 
 

@@ -111,7 +111,8 @@ class SearchPath(PhasePart):
     def end_phase(self) -> None:
         self._in_phase = False
         try:
-            usable = type(sys.path) is type(sys.meta_path) is type(sys.path_hooks) is list
+            lists: tuple[Any, Any, Any] = sys.path, sys.meta_path, sys.path_hooks
+            usable = type(lists[0]) is type(lists[1]) is type(lists[2]) is list
         except AttributeError:
             usable = False
         if not usable or self._odd:

@@ -47,9 +47,13 @@ from pytest_lambda_lifecycle.isolation.parts.children import MULTIPROCESSING, Ch
 from pytest_lambda_lifecycle.isolation.parts.counters import POOLS, Counters
 from pytest_lambda_lifecycle.isolation.parts.environ import Variables
 from pytest_lambda_lifecycle.isolation.parts.event_loop import LOOPS, EventLoop
-from pytest_lambda_lifecycle.isolation.parts.exits import Exits, ThreadExits
+from pytest_lambda_lifecycle.isolation.parts.exits import Exits
 from pytest_lambda_lifecycle.isolation.parts.fault_handler import FaultHandler
 from pytest_lambda_lifecycle.isolation.parts.forkserver import ForkServer
+from pytest_lambda_lifecycle.isolation.parts.ignored_exceptions import (
+    ThreadExceptions,
+    UnraisableExceptions,
+)
 from pytest_lambda_lifecycle.isolation.parts.logging_tree import LoggingTree
 from pytest_lambda_lifecycle.isolation.parts.random_numbers import RandomNumbers, Seed
 from pytest_lambda_lifecycle.isolation.parts.registries import Registries
@@ -292,7 +296,12 @@ class Assembly:
             self._alarm,
             self._logging,
             self._signals,
-            ThreadExits(lambda: function_thread() is process, partial(recorder.write, "stderr")),
+            ThreadExceptions(
+                process.runs,
+                lambda: function_thread() is process,
+                partial(recorder.write, "stderr"),
+            ),
+            UnraisableExceptions(process.runs),
             FaultHandler(),
             ForkServer(),
             Sockets(

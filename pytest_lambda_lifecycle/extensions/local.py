@@ -17,11 +17,11 @@ from pytest_lambda_lifecycle.function.extension import (
 )
 from pytest_lambda_lifecycle.isolation.outlet import Outlet
 from pytest_lambda_lifecycle.isolation.parts.streams import Unbuffered
-from pytest_lambda_lifecycle.isolation.standard_streams import open_stream
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.isolation.standard_streams import open_stream
 from pytest_lambda_lifecycle.lifecycle.outcome import ExtensionFailed, Loaded
 from pytest_lambda_lifecycle.lifecycle.rules import exit_text
-from pytest_lambda_lifecycle.runtimes.faults import process_exit
+from pytest_lambda_lifecycle.runtimes.process_end import process_exit
 
 __all__ = ["LocalExtension", "TurnOutcome", "deliver", "initialize", "make", "never_register"]
 

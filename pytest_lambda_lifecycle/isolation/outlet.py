@@ -47,7 +47,7 @@ class Outlet:
         self.outside: tuple[Any, Any] | None = None
         """During a phase, the stream of the test, and its ``sys.__stdout__``."""
         self.ended = False
-        """The process has ended: its buffers may be flushed as they are freed, at any later time."""
+        """The process has ended; its buffers are flushed as they are freed, at any later time."""
 
     def release(self) -> None:
         """Close the file descriptor, at the end of the process."""

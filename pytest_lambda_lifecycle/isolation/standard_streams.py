@@ -97,7 +97,7 @@ class BufferedWriter(io.BufferedWriter):
         self.name = name
 
     @property
-    def raw(self) -> Any:  # noqa: ANN401  # instead of that of the base class, the `io.BytesIO`
+    def raw(self) -> Any:  # type: ignore[override]  # noqa: ANN401  # not the `io.BytesIO` of the base class
         """The raw stream; it is made when somebody asks for it."""
         if self._raw is None:
             self._raw = FileIO(self, self.name)

@@ -12,8 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from types import CoroutineType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pytest_lambda_lifecycle.isolation.log_levels import LevelsOfTest
 from pytest_lambda_lifecycle.isolation.parts.environ_bytes import VariableWriter
@@ -32,11 +31,12 @@ from pytest_lambda_lifecycle.runtimes.context import LambdaContext, decode_heade
 from pytest_lambda_lifecycle.runtimes.faults import (
     error_object,
     find_fault,
-    process_exit,
     stack_trace,
 )
 from pytest_lambda_lifecycle.runtimes.handler import load_handler
 from pytest_lambda_lifecycle.runtimes.headers import encode_header, read_headers
+from pytest_lambda_lifecycle.runtimes.process_end import flushed_status, process_exit
+from pytest_lambda_lifecycle.runtimes.release import Releaser
 
 __all__ = ["LocalRuntime"]
 
@@ -47,6 +47,9 @@ _set_trace: Final = VariableWriter(_TRACE_VARIABLE).write
 _INIT_ERROR_EXIT: Final = 1
 _BEFORE_SNAPSHOT_EXIT: Final = 64
 _AFTER_RESTORE_EXIT: Final = 65
+
+_Described: TypeAlias = "tuple[BaseException, dict[str, object] | Exited]"
+"""An exception, and its error object or the end of the process that it has led to."""
 
 
 class LocalRuntime:
@@ -82,6 +85,7 @@ class LocalRuntime:
         self._current = logs.CurrentInvoke()
         self._sink = logs.StandardLogSink()
         self._json_logs = logs.logs_are_json()
+        self._release = Releaser()
         self._handler: Callable[[Any, Any], Any] = _not_loaded
         self._encode: Callable[[object], tuple[bytes | str, str]] = partial(
             codec.encode_response, codec.response_encoder()
@@ -104,10 +108,12 @@ class LocalRuntime:
         except BaseException as error:
             if self._passes_through(error):
                 raise
-            return self._failed(error, self._post_init_error)
-        if self._levels is not None:
-            self._levels.after_init()
-        return Loaded()
+            described = self._described(error)
+        else:
+            if self._levels is not None:
+                self._levels.after_init()
+            return Loaded()
+        return self._posted(described, self._post_init_error)
 
     def invoke(self, request: Request) -> Returned | Raised | Exited:
         """Run the handler once, on *request*."""
@@ -132,7 +138,7 @@ class LocalRuntime:
             else:
                 os.environ.pop(_TRACE_VARIABLE, None)
         except Exception as error:  # the runtime does not guard this: its process ends
-            return process_exit(error)
+            return process_exit(error, self._passes_through)
         request_handler = self._handler
         response = None
         try:
@@ -153,16 +159,19 @@ class LocalRuntime:
         except BaseException as error:
             if self._passes_through(error):
                 raise
-            failed = self._failed(error, self._post_invoke_error)
-            if type(response) is CoroutineType:
-                _forget_unawaited(response)
-            return failed
-        # Here, too, the runtime has no guard: a lone surrogate in the response ends its process.
-        try:
-            body = result.encode() if isinstance(result, str) else bytes(memoryview(result))
-        except Exception as error:
-            return process_exit(error)
-        return Returned(body, result_type)
+            described = self._described(error, request_id)
+        else:
+            # The runtime has no guard here either: a lone surrogate ends its process.
+            try:
+                body = result.encode() if isinstance(result, str) else bytes(memoryview(result))
+            except Exception as error:
+                return process_exit(error, self._passes_through)
+            return Returned(body, result_type)
+        failed = self._posted(described, self._post_invoke_error)
+        if response is not None:
+            responses, response = [response], None
+            self._release(responses, described[0])
+        return failed
 
     def before_snapshot(self) -> Loaded | Raised | Exited:
         """Run the hooks that SnapStart runs at the end of init, before the snapshot is taken."""
@@ -172,7 +181,7 @@ class LocalRuntime:
         except BaseException as error:
             if self._passes_through(error):
                 raise
-            return self._failed(error, self._post_before_snapshot_error, catches=BaseException)
+            return self._hook_failed(error, "Runtime.BeforeSnapshotError", _BEFORE_SNAPSHOT_EXIT)
         return Loaded()
 
     def after_restore(self) -> Loaded | Raised | Exited:
@@ -183,7 +192,7 @@ class LocalRuntime:
         except BaseException as error:
             if self._passes_through(error):
                 raise
-            return self._failed(error, self._post_after_restore_error, catches=BaseException)
+            return self._hook_failed(error, "Runtime.AfterRestoreError", _AFTER_RESTORE_EXIT)
         return Loaded()
 
     def terminate(self, handles_signals: bool) -> Loaded | Exited:
@@ -199,69 +208,78 @@ class LocalRuntime:
         except BaseException as error:
             if self._passes_through(error):
                 raise
-            return process_exit(error)
+            return process_exit(error, self._passes_through)
         return Loaded()
 
     # --- after an exception ----------------------------------------------------------------------
 
-    def _failed(
-        self,
-        error: BaseException,
-        post: Callable[[BaseException], Raised],
-        *,
-        catches: type[BaseException] = Exception,
-    ) -> Raised | Exited:
-        """Report *error* if it is one that the runtime *catches*; any other ends the process.
+    def _described(self, error: BaseException, request_id: str | None = None) -> _Described:
+        """Return the error object of an exception, or the end of the process.
 
-        An error in the report ends the process as well: a `__str__` that raises, a log line that
-        cannot be written.
+        Only an `Exception` has an error object, any other ends the process; and so does an error
+        while the object is made, such as a `__str__` that raises.  *request_id* is that of the
+        invoke, None in Init.
         """
         __tracebackhide__ = __function_code_above__ = True
-        if not issubclass(type(error), catches) or isinstance(error, ProcessEnd):
-            return process_exit(error)
+        if not issubclass(type(error), Exception):
+            return error, process_exit(error, self._passes_through)
         try:
-            return post(error)
+            if request_id is not None:
+                _make_xray_cause(error)
+            finding = find_fault(error)
+            if finding is not None:
+                return error, error_object(*finding, request_id or "")
+            stack = stack_trace(error)
+            return error, error_object(type(error).__name__, str(error), stack, request_id or "")
         except BaseException as second:
             if self._passes_through(second):
                 raise
-            return process_exit(second)
+            return error, process_exit(second, self._passes_through)
 
-    def _post_invoke_error(self, error: BaseException) -> Raised:
+    def _posted(
+        self,
+        described: _Described,
+        post: Callable[[BaseException, dict[str, object]], Raised],
+    ) -> Raised | Exited:
+        """Post an error object, when the runtime has handled the exception.
+
+        An error while it does so ends the process: a log line that cannot be written.
+        """
+        __tracebackhide__ = __function_code_above__ = True
+        error, body = described
+        if isinstance(body, Exited):
+            return body
+        try:
+            return post(error, body)
+        except BaseException as second:
+            if self._passes_through(second):
+                raise
+            return process_exit(second, self._passes_through)
+
+    def _post_invoke_error(self, error: BaseException, body: dict[str, object]) -> Raised:
         __function_code_above__ = True
-        request_id = self._current.request_id
-        finding = find_fault(error)
-        if finding is not None:
-            _make_xray_cause()
-            body = error_object(*finding, request_id)
-        else:
-            stack = stack_trace(error)
-            _make_xray_cause(error)
-            body = error_object(type(error).__name__, str(error), stack, request_id)
         self._log_error(body)
         return Raised(self._to_json(body).encode(), body, _original(error))
 
-    def _post_init_error(self, error: BaseException) -> Raised:
+    def _post_init_error(self, error: BaseException, body: dict[str, object]) -> Raised:
         __function_code_above__ = True
-        finding = find_fault(error)
-        if finding is not None:
-            body = error_object(*finding)
-        else:
-            body = error_object(type(error).__name__, str(error), stack_trace(error))
         logs.warn_of_init_error()
         return self._post_before_exit(error, body, str(body["errorType"]), _INIT_ERROR_EXIT)
 
-    def _post_before_snapshot_error(self, error: BaseException) -> Raised:
-        __function_code_above__ = True
-        return self._post_hook_error(error, "Runtime.BeforeSnapshotError", _BEFORE_SNAPSHOT_EXIT)
-
-    def _post_after_restore_error(self, error: BaseException) -> Raised:
-        __function_code_above__ = True
-        return self._post_hook_error(error, "Runtime.AfterRestoreError", _AFTER_RESTORE_EXIT)
-
-    def _post_hook_error(self, error: BaseException, fault_type: str, exit_code: int) -> Raised:
-        __function_code_above__ = True
-        body = error_object(type(error).__name__, str(error), stack_trace(error))
-        return self._post_before_exit(error, body, fault_type, exit_code)
+    def _hook_failed(
+        self, error: BaseException, fault_type: str, exit_code: int
+    ) -> Raised | Exited:
+        """Report an exception of a SnapStart hook, while the runtime handles it."""
+        __tracebackhide__ = __function_code_above__ = True
+        if isinstance(error, ProcessEnd):
+            return process_exit(error, self._passes_through)
+        try:
+            body = error_object(type(error).__name__, str(error), stack_trace(error))
+            return self._post_before_exit(error, body, fault_type, exit_code)
+        except BaseException as second:
+            if self._passes_through(second):
+                raise
+            return process_exit(second, self._passes_through)
 
     def _post_before_exit(
         self, error: BaseException, body: dict[str, object], fault_type: str, exit_code: int
@@ -271,8 +289,8 @@ class LocalRuntime:
         encode_header(fault_type)  # where it raises, `http.client` does, and the process ends
         # `http.client` sends these posts, and encodes text as Latin-1: unescaped letters become
         # invalid UTF-8, and a letter outside Latin-1 ends the process before anything is posted.
-        posted = self._to_json(body).encode("latin-1")
-        return Raised(posted, body, _original(error), fault_type, exit_code)
+        posted = _as_latin_1(self._to_json(body))
+        return Raised(posted, body, _original(error), fault_type, flushed_status(exit_code))
 
     def _marshaller(self) -> Any:  # noqa: ANN401  # function code may have replaced it
         """Return the marshaller of the client, which function code may replace or change."""
@@ -300,21 +318,28 @@ def _not_loaded(*_: object) -> Any:  # noqa: ANN401  # stands for the handler
     raise RuntimeError("invoke() was called before init()")
 
 
-def _forget_unawaited(response: CoroutineType[Any, Any, Any]) -> None:
-    """Write the warning of Python that comes when the coroutine is collected.
-
-    On Lambda that happens at once; here the traceback of the error still refers to the coroutine.
-    """
-    __function_code_above__ = True
-    response.close()
-    print(f"RuntimeWarning: coroutine {response.__qualname__!r} was never awaited", file=sys.stderr)
-
-
-def _make_xray_cause(error: BaseException | None = None) -> None:
+def _make_xray_cause(error: BaseException) -> None:
     """Do the two things that can fail when the runtime makes the X-Ray cause of an error."""
     __function_code_above__ = True
-    str(error)
+    if find_fault(error) is None:
+        str(error)
     os.getcwd()
+
+
+def _as_latin_1(text: str) -> bytes:
+    """Encode the body of a request as `http.client` does, with its words for other letters."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError as error:
+        start, end = error.start, error.end
+        raise UnicodeEncodeError(
+            error.encoding,
+            error.object,
+            start,
+            end,
+            f"Body ({text[start:end]!r:.20}) is not valid Latin-1. "
+            "Use body.encode('utf-8') if you want to send it encoded in UTF-8.",
+        ) from None
 
 
 def _original(error: BaseException) -> BaseException | None:

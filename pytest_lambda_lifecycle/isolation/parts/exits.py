@@ -1,12 +1,10 @@
-"""Calls that would end this process: `os._exit` and its like, `atexit`, and exits of threads."""
+"""Calls that would end this process: `os._exit` and its like, and `atexit`."""
 
 from __future__ import annotations
 
 import atexit
 import os
 import signal
-import threading
-import traceback
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, NoReturn, cast
@@ -17,47 +15,7 @@ from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.real import RealOs
 from pytest_lambda_lifecycle.lifecycle.outcome import ProcessEnd
 
-__all__ = ["Exits", "ThreadExits"]
-
-
-class ThreadExits(Part):
-    """`threading.excepthook`: ignores exits on threads, and logs exceptions of the function.
-
-    An exit on a thread is harmless in Python, but pytest's hook reports it as an error.  An
-    exception on a thread of the function is written where Python would write it: to the standard
-    error stream of the function.
-    """
-
-    def __init__(self, is_functions: Callable[[], bool], write: Callable[[str], None]) -> None:
-        """``is_functions`` says whether function code has started the current thread."""
-        self._is_functions = is_functions
-        self._write = write
-        self._own: Callable[[threading.ExceptHookArgs], object] | None = None
-
-    def enter(self) -> Undo:
-        outside = threading.excepthook
-
-        def quiet(args: threading.ExceptHookArgs) -> None:
-            if issubclass(args.exc_type, (SystemExit, ProcessEnd)):
-                return
-            if self._is_functions():
-                trace = traceback.format_exception(
-                    args.exc_type, args.exc_value, args.exc_traceback
-                )
-                name = threading.current_thread().name
-                self._write(f"Exception in thread {name}:\n{''.join(trace)}")
-            outside(args)
-
-        threading.excepthook = self._own or quiet
-
-        def leave() -> None:
-            self._own = threading.excepthook if threading.excepthook is not quiet else None
-            threading.excepthook = outside
-
-        return leave
-
-    def discard(self) -> None:
-        self._own = None
+__all__ = ["Exits"]
 
 
 class Exits(Part):

@@ -76,7 +76,7 @@ class Streams(PhasePart):
             return
         if self in self.in_place:
             # The process has ended while its streams are held: the next one has them from now on.
-            self.process.lead_to(*ended.stdout.outside, *ended.stderr.outside)
+            self.process.lead_to(ended)
             _write(self._current)
         ended.end()
 
@@ -87,9 +87,11 @@ class Streams(PhasePart):
         if in_place:
             # A handler invokes this environment.  It is another function, so that its output is no
             # part of the output of that handler.
-            outer = in_place[-1].process
-            (out, start_out), (err, start_err) = outer.stdout.outside, outer.stderr.outside
-        (self._process or self.process).lead_to(out, start_out, err, start_err)
+            self.process.lead_to(in_place[-1].process)
+        else:
+            process = self._process or self.process
+            process.stdout.outside = out, start_out
+            process.stderr.outside = err, start_err
         in_place.append(self)
         _write(self._current)
 
@@ -118,7 +120,8 @@ class Streams(PhasePart):
 def _all() -> _Four:
     """Return the streams that are in `sys` now."""
     try:
-        return _read(_SYS)
+        streams: _Four = _read(_SYS)
+        return streams
     except KeyError:
         out, err, start_out, start_err = (_SYS.get(name, _ABSENT) for name in _NAMES)
         return out, err, start_out, start_err
@@ -141,10 +144,10 @@ class _OfProcess:
         out, err = open_stream("stdout", self.stdout), open_stream("stderr", self.stderr)
         self.at_start: _Four = (Unbuffered(out), Unbuffered(err), out, err)
 
-    def lead_to(self, out: object, start_out: object, err: object, start_err: object) -> None:
-        """Let output go to streams of the test."""
-        self.stdout.outside = out, start_out
-        self.stderr.outside = err, start_err
+    def lead_to(self, other: _OfProcess) -> None:
+        """Let output go where that of another process goes."""
+        self.stdout.outside = other.stdout.outside
+        self.stderr.outside = other.stderr.outside
 
     def lead_nowhere(self) -> None:
         """Let output go to the streams of the test that are there when it is written."""

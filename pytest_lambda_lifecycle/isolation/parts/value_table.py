@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 import threading
-import warnings
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
@@ -282,15 +281,12 @@ TABLE: Final = (
     _attribute("mimetypes", "_db"),
     _attribute("mimetypes", "inited"),
     _present_attribute(os, "environ"),
-    _present_attribute(sys, "excepthook"),
-    _present_attribute(sys, "unraisablehook"),
+    _attribute("sys", "excepthook", fresh=sys.__excepthook__, at_start=sys.excepthook),
     _present_attribute(sys, "displayhook"),
     _present_attribute(sys, "breakpointhook"),
     _present_attribute(sys, "dont_write_bytecode"),
     _present_attribute(threading, "_trace_hook"),
     _present_attribute(threading, "_profile_hook"),
-    _present_attribute(warnings, "showwarning"),
-    _present_attribute(warnings, "formatwarning"),
     _plain(_read_arguments, _write_arguments),
     Value(_read_start_method, _write_start_method, fresh=None, at_start=None),
     Value(

@@ -22,6 +22,8 @@ __all__ = ["MODES", "run_ours", "run_real", "write_files"]
 _TESTS = Path(__file__).resolve().parents[2]
 _HANGS_AFTER = 60
 """Seconds without a result after which a process of ours counts as hanging."""
+_DEATHS = 5
+"""Processes of ours that may end one after the other without a single result."""
 
 _TEST_FILE = '''\
 import json
@@ -96,12 +98,17 @@ def run_ours(
 ) -> list[list[Note]]:
     """Return the notes of environments.  A process that dies or hangs is replaced by another."""
     notes: dict[int, list[Note]] = {}
+    deaths = 0
     while len(notes) < len(programs):
+        before = len(notes)
         rest = [program for program in programs if program.seed not in notes]
         process = _Process(rest, folder, mode)
         for seed, found in process.results():
             notes[seed] = found
             told(len(notes))
+        deaths = deaths + 1 if len(notes) == before else 0
+        if deaths == _DEATHS:
+            raise RuntimeError(process.end)
         for program in rest:
             if program.seed not in notes:  # it ended the process
                 notes[program.seed] = [Note("init", broken=process.end)]

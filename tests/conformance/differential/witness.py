@@ -57,7 +57,7 @@ def _compare(
         for program, real, ours in zip(programs, theirs, mine, strict=True)
         if (fields := differences(real, ours))
     ]
-    judge = Judge(folder, mode)
+    judge, judged = Judge(folder, mode), 0
     rows: Counter[str] = Counter()
     undeclared: dict[str, list[Difference]] = {}
     said = _Progress(f"{mode}: judging", len(found))
@@ -68,6 +68,7 @@ def _compare(
             steps = (difference.smallest or program).steps
             undeclared.setdefault(" + ".join(step.block for step in steps), []).append(difference)
         said(number)
+        judged = number
         if len(undeclared) >= smallest:
             break
     total = sum(map(len, undeclared.values()))
@@ -76,7 +77,8 @@ def _compare(
     agree = len(programs) - len(found)
     print(
         f"\n{mode}, Python {sys.version.split()[0]}: {len(programs):,} programs, {agree:,} agree"
-        f" ({agree / max(len(programs), 1):.2%}), {len(found) - total:,} declared, {total:,} not"
+        f" ({agree / max(len(programs), 1):.2%}), {judged - total:,} declared, {total:,} not"
+        + (f", {len(found) - judged:,} not judged" if judged < len(found) else "")
     )
     for row, times in rows.most_common():
         print(f"  {times:5} {row}")

@@ -106,7 +106,12 @@ class TestStreamOfTheFunction:
 
     def test_a_stream_of_the_test_without_bytes_gets_text(self, environment, monkeypatch):
         monkeypatch.setattr(sys, "stdout", outside := io.StringIO())
-        environment("import sys\ndef handler(e, c): sys.stdout.buffer.write(b'bytes\\xff'); sys.stdout.flush()").invoke()
+        environment("""
+            import sys
+            def handler(event, context):
+                sys.stdout.buffer.write(b"bytes\\xff")
+                sys.stdout.flush()
+        """).invoke()
         assert outside.getvalue() == "bytes\N{REPLACEMENT CHARACTER}"
 
     def test_the_descriptor_is_a_duplicate_of_that_of_the_test(self, environment, capfd):

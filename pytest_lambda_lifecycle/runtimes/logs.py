@@ -263,14 +263,18 @@ def _json_line(error: Mapping[str, Any], encode: Callable[[object], str]) -> str
 
 
 def _text_lines(error: Mapping[str, Any]) -> list[str]:
-    """Return the text; no-break spaces indent its lines."""
+    """Return the text; no-break spaces indent its lines.
+
+    Texts are added, as the runtime does: a subclass of `str` keeps its letters whatever its
+    ``__str__`` returns, and what is no text (function code may raise a fault of the runtime) raises.
+    """
     error_type = error["errorType"]
     message = error["errorMessage"]
     head = "[ERROR]"
     if error_type:
-        head += f" {error_type}"
+        head += " " + error_type
     if message:
-        head += f": {message}" if error_type else f" {message}"
+        head += (": " if error_type else " ") + message
     lines = [head, "Traceback (most recent call last):"]
     for entry in error["stackTrace"]:
         lines += [_indented(line) for line in entry.splitlines() or [""]]

@@ -138,9 +138,21 @@ def _call_hook(
     else:
         return None, ""
     # Outside of the handler: the interpreter shows no connection of the two exceptions.
+    _disconnect(failed, error)
     with _without_own_frames(failed):
         text = _display(failed, "Error in sys.excepthook:\n")
     return None, text + _display(error, "\nOriginal exception was:\n")
+
+
+def _disconnect(failed: BaseException, error: BaseException) -> None:
+    """Let *error* not be the context of *failed*: the interpreter handles nothing at its end."""
+    seen: list[BaseException] = []
+    last: BaseException | None = failed
+    while last is not None and not any(last is one for one in seen):
+        seen.append(last)
+        if last.__context__ is error:
+            last.__context__ = None
+        last = last.__context__
 
 
 @contextmanager

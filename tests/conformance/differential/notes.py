@@ -36,8 +36,8 @@ class Note:
 
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _JSON_ENTRY = re.compile(r'"  File \\"([^"]*)\\", line \d+, in ')
-_CR_ENTRY = re.compile(
-    '\r\xa0\xa0File "([^"\r\n]*)", line \\d+, in [^\r\n]*(?:\r\xa0\xa0\xa0\xa0[^\r\n]*)*'
+_CR_ENTRY = re.compile(  # in Latin-1, the no-break spaces are no UTF-8
+    '\r[\xa0\ufffd]{2}File "([^"\r\n]*)", line \\d+, in [^\r\n]*(?:\r[\xa0\ufffd]{4}[^\r\n]*)*'
 )
 # The entry of a traceback: file, source line, and marks below it.
 _ENTRY = re.compile(
@@ -68,6 +68,12 @@ _FACTS = (
     (re.compile(r"\b0x[0-9a-f]{6,}"), "{ADDRESS}"),
     (re.compile(r"\d{4}/\d\d/\d\d/\[\$LATEST\]\w+"), "{LOG_STREAM}"),
     (re.compile(r"repeated \d+ more times"), "repeated N more times"),
+    (re.compile(r"^object refcount : \d+", re.MULTILINE), "object refcount : N"),
+    # A warning names the line of the runtime, or of a library, that freed an object.
+    (
+        re.compile(r"^(?:/[^\n]*|sys|<[^\n]*>):\d+: (\w+Warning: [^\n]*\n)(?:  [^\n]*\n)?", re.MULTILINE),
+        r"{ELSEWHERE}: \1",
+    ),
 )
 
 

@@ -118,7 +118,7 @@ print(shared)
 == print replaced
 import builtins
 before = builtins.print
-builtins.print = lambda *args, **kwargs: before("replaced", *args, **kwargs)
+builtins.print = lambda *args, **kwargs: before(*args, **kwargs, **({"end": "!\n"} if args == ("x",) else {}))
 print("x")
 
 == open replaced

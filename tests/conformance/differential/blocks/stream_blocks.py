@@ -198,7 +198,7 @@ class Tee:
     def __init__(self, stream):
         self.inner = stream
     def write(self, text):
-        return self.inner.write(text.upper())
+        return self.inner.write(text.replace("tee", "TEE"))
     def flush(self):
         self.inner.flush()
 sys.stdout = Tee(sys.stdout)

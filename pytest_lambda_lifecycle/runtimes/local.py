@@ -27,6 +27,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
 )
 from pytest_lambda_lifecycle.runtimes import codec, logs, snapstart
 from pytest_lambda_lifecycle.runtimes.client_modules import ClientModules
+from pytest_lambda_lifecycle.runtimes.classes import restore_classes
 from pytest_lambda_lifecycle.runtimes.context import LambdaContext, decode_header
 from pytest_lambda_lifecycle.runtimes.faults import (
     error_object,
@@ -82,6 +83,7 @@ class LocalRuntime:
         self._start_afresh()
 
     def _start_afresh(self) -> None:
+        restore_classes()
         self._current = logs.CurrentInvoke()
         self._sink = logs.StandardLogSink()
         self._json_logs = logs.logs_are_json()

@@ -71,7 +71,9 @@ _FACTS = (
     (re.compile(r"^object refcount : \d+", re.MULTILINE), "object refcount : N"),
     # A warning names the line of the runtime, or of a library, that freed an object.
     (
-        re.compile(r"^(?:/[^\n]*|sys|<[^\n]*>):\d+: (\w+Warning: [^\n]*\n)(?:  [^\n]*\n)?", re.MULTILINE),
+        re.compile(
+            r"^(?:/[^\n]*|sys|<[^\n]*>):\d+: (\w+Warning: [^\n]*\n)(?:  [^\n]*\n)?", re.MULTILINE
+        ),
         r"{ELSEWHERE}: \1",
     ),
 )

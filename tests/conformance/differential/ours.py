@@ -45,9 +45,7 @@ def observe(
         return _observe(program, task_root, make)
 
 
-def _observe(
-    program: Program, task_root: Path, make: Callable[..., Any] | None
-) -> list[Note]:
+def _observe(program: Program, task_root: Path, make: Callable[..., Any] | None) -> list[Note]:
     settings = {"timeout": TIMEOUT, "filesystem": "open", **program.settings}
     if make is None:
         config = FunctionConfig("app.handler", code_dir=task_root, **settings)

@@ -25,7 +25,7 @@ _HANGS_AFTER = 60
 _DEATHS = 5
 """Processes of ours that may end one after the other without a single result."""
 
-_TEST_FILE = '''\
+_TEST_FILE = """\
 import json
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_program(number, lambda_lifecycle):
     record = {{"seed": program.seed, "notes": [note.as_json() for note in notes]}}
     with HERE.joinpath("results.jsonl").open("a", encoding="utf-8") as out:
         out.write(json.dumps(record) + "\\n")
-'''
+"""
 
 MODES = {
     "without pytest": [],

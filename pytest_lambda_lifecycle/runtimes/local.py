@@ -26,8 +26,8 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
     Returned,
 )
 from pytest_lambda_lifecycle.runtimes import codec, logs, snapstart
-from pytest_lambda_lifecycle.runtimes.client_modules import ClientModules
 from pytest_lambda_lifecycle.runtimes.classes import restore_classes
+from pytest_lambda_lifecycle.runtimes.client_modules import ClientModules
 from pytest_lambda_lifecycle.runtimes.context import LambdaContext, decode_header
 from pytest_lambda_lifecycle.runtimes.faults import (
     error_object,

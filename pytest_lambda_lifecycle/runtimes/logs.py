@@ -266,7 +266,8 @@ def _text_lines(error: Mapping[str, Any]) -> list[str]:
     """Return the text; no-break spaces indent its lines.
 
     Texts are added, as the runtime does: a subclass of `str` keeps its letters whatever its
-    ``__str__`` returns, and what is no text (function code may raise a fault of the runtime) raises.
+    ``__str__`` returns, and what is no text raises (function code may raise
+    a fault of the runtime with it).
     """
     error_type = error["errorType"]
     message = error["errorMessage"]

@@ -156,7 +156,7 @@ def _begin_process() -> None:
     root.setLevel(logging.WARNING)
     root.filters[:] = []
     logging.disable(logging.NOTSET)
-    logging.Logger.manager.emittedNoHandlerWarning = False  # type: ignore[attr-defined]
+    logging.Logger.manager.emittedNoHandlerWarning = False
     last_resort = logging.lastResort
     _KNOWN_HANDLERS[:] = [one for one in _KNOWN_HANDLERS if one() is last_resort]
     if _NAMED_HANDLERS:
@@ -229,7 +229,7 @@ class _TreeSnapshot:
             if isinstance(entry, logging.PlaceHolder)
         ]
         self._disable = manager.disable
-        self._warned = manager.emittedNoHandlerWarning  # type: ignore[attr-defined]
+        self._warned = manager.emittedNoHandlerWarning
         self._module = {name: logging.__dict__.get(name) for name in self._MODULE_VALUES}
         self._known = [ref for ref in _KNOWN_HANDLERS if ref() is not None]
         self._named = dict(_NAMED_HANDLERS) if _NAMED_HANDLERS else {}
@@ -268,7 +268,7 @@ class _TreeSnapshot:
         _replace_contents(logging._nameToLevel, self._name_to_level)
         logging.Formatter.converter = self._converter
         manager.disable = self._disable
-        manager.emittedNoHandlerWarning = self._warned  # type: ignore[attr-defined]
+        manager.emittedNoHandlerWarning = self._warned
         manager._clear_cache()  # type: ignore[attr-defined]
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import ours, real
 from .declared import declared_steps
 from .notes import Note, differences
-from .programs import Program
+from .programs import Program, Step
 from .sides import run_ours, write_files
 
 __all__ = ["Difference", "Judge"]
@@ -71,7 +73,7 @@ class Judge:
         changed = True
         while changed:
             changed = False
-            for smaller in _smaller(program):
+            for smaller in _smaller(program, found[0]):
                 still = self.differences(smaller)
                 if still:
                     program, found, changed = smaller, still, True
@@ -79,28 +81,41 @@ class Judge:
         return program, found
 
 
-def _smaller(program: Program) -> list[Program]:
-    """Return programs with one part less, the largest parts first."""
-    turns = program.turns
-    candidates = [replace(program, turns=turns[:n] + turns[n + 1 :]) for n in range(len(turns))]
-    numbers = range(len(program.steps))
-    candidates += [program.without({*numbers} - {number}) for number in numbers]
-    candidates += [program.without({number}) for number in numbers]
+def _smaller(program: Program, field: str) -> list[Program]:
+    """Return programs with some parts less; the likeliest to have the difference come first.
+
+    *field* is the first field that differs: it begins with its phase.
+    """
+    turns, numbers = program.turns, range(len(program.steps))
+    phase = re.match(r"turn (\d+)", field)
+    last = int(phase[1]) if phase else -1
+    candidates = [replace(program, turns=turns[: last + 1])]
+    at_fault = _positions(program, last)
+    candidates += [program.without({*numbers} - {n}) for n in sorted(numbers, key=at_fault)]
+    candidates += [replace(program, turns=turns[:n] + turns[n + 1 :]) for n in range(len(turns))]
+    candidates += [program.without({n}) for n in numbers]
     plain = {"environment": program.settings.get("environment", {})}
     candidates.append(replace(program, settings=plain))
-    candidates.append(
-        replace(program, turns=tuple(replace(turn, event="{}", headers={}) for turn in turns))
-    )
-    for number in numbers:
-        candidates.append(_unguarded(program, number))
+    bare = tuple(replace(turn, event="{}", headers={}) for turn in turns)
+    candidates.append(replace(program, turns=bare))
+    candidates += [_unguarded(program, n) for n in numbers]
     size = len(program.to_json())
     return [one for one in candidates if one != program and len(one.to_json()) < size]
+
+
+def _positions(program: Program, turn: int) -> Callable[[int], bool]:
+    """Return a key that sorts the steps of a turn (-1: of Init) before all others."""
+    ends = [len(program.init)]
+    for one in program.turns:
+        ends.append(ends[-1] + len(one.steps))
+    own = range(ends[turn], ends[turn + 1]) if turn >= 0 else range(ends[0])
+    return lambda number: number not in own
 
 
 def _unguarded(program: Program, number: int) -> Program:
     step = program.steps[number]
 
-    def bare(steps: tuple) -> tuple:
+    def bare(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         return tuple(replace(one, guarded=False) if one is step else one for one in steps)
 
     turns = tuple(replace(turn, steps=bare(turn.steps)) for turn in program.turns)

@@ -116,10 +116,8 @@ def _notes(env: ExecutionEnvironment, program: Program, task_root: Path) -> list
 
 def _outcome(env: ExecutionEnvironment, program: Program, number: int) -> Outcome:
     if number < 0:
-        try:
+        with contextlib.suppress(InitError):
             env.initialize()
-        except InitError:
-            pass
         return env.phases[-1].outcome
     turn = program.turns[number]
     return env.invoke(turn.event.encode(), check=False, headers=program.headers(number)).outcome

@@ -1,4 +1,4 @@
-"""Many programs on either side: in parallel on the real one, one after the other in processes here."""
+"""Many programs on either side: two at a time on the real one, one after the other on ours."""
 
 from __future__ import annotations
 

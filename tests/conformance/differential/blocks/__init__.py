@@ -1,10 +1,10 @@
 """The building blocks of programs, one module for each kind.
 
-A module's ``TEXT`` holds its blocks.  A line ``== name`` begins a block, which may stand in the module
-and in a turn; ``== name | turn`` stands in turns alone, ``init`` in the module alone, ``end`` at the
-end of a turn, ``last`` in the module after the handler.  A line ``-- init`` begins statements of the
-module that the block needs, ``-- file NAME`` a file.  `values.py` has the texts that replace ``$value``
-and the other names with a dollar sign.
+A module's ``TEXT`` holds its blocks.  A line ``== name`` begins a block, which may stand in the
+module and in a turn; ``== name | turn`` stands in turns alone, ``init`` in the module alone,
+``end`` at the end of a turn, ``last`` in the module after the handler.  A line ``-- init`` begins
+statements of the module that the block needs, ``-- file NAME`` a file.  `values.py` has the texts
+that replace ``$value`` and the other names with a dollar sign.
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ from . import (
     exception_blocks,
     exit_blocks,
     import_blocks,
+    interpreter_blocks,
     logging_blocks,
+    logging_setup_blocks,
+    odd_exception_blocks,
     process_blocks,
+    replaced_stream_blocks,
     return_blocks,
     runtime_blocks,
     sequence_blocks,
@@ -33,14 +37,18 @@ __all__ = ["BLOCKS", "Block", "read_blocks"]
 
 MODULES = {
     "logging": logging_blocks,
+    "setup of logging": logging_setup_blocks,
     "streams": stream_blocks,
+    "replaced streams": replaced_stream_blocks,
     "warnings": warning_blocks,
     "returns": return_blocks,
     "exceptions": exception_blocks,
+    "odd exceptions": odd_exception_blocks,
     "exits": exit_blocks,
     "context": context_blocks,
     "variables": variable_blocks,
     "process state": process_blocks,
+    "the interpreter": interpreter_blocks,
     "threads": thread_blocks,
     "asyncio": asyncio_blocks,
     "imports": import_blocks,

@@ -47,9 +47,19 @@ def test_program(number, lambda_lifecycle):
         out.write(json.dumps(record) + "\\n")
 """
 
-MODES = {
+MODES: dict[str, list[str]] = {
     "without pytest": [],
-    "pytest": ["-m", "pytest", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider"],
+    "pytest": [
+        "-m",
+        "pytest",
+        "-q",
+        "--no-header",
+        "--tb=no",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+    ],
 }
 """The ways to run our side: arguments of the interpreter; none for the loop of `ours.py`."""
 

@@ -94,3 +94,18 @@ def test_a_tool_of_sys_monitoring(environment):
         assert monitoring.get_events(4) == 0
     finally:
         monitoring.free_tool_id(4)
+
+
+def test_an_encoding_that_function_code_could_not_import_is_found_again(environment):
+    codecs = sys.modules.pop("encodings.cp1026", None)
+    assert codecs is None, "a codec that nothing else needs"
+    env = environment("""
+        import sys
+        def handler(event, context):
+            sys.meta_path = None
+            try: "x".encode("cp1026")
+            except (LookupError, ImportError): return "not found"
+    """)
+    assert env.invoke().payload == "not found"
+    env.close()
+    assert b"x".decode("cp1026")

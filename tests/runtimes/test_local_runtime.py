@@ -644,3 +644,26 @@ def test_an_excepthook_that_raises_shows_its_own_frames_alone(environment):
     assert "LookupError: hook" in hook
     assert "BaseException" not in hook
     assert "BaseException: first" in original
+
+
+def test_an_excepthook_that_cannot_be_called_has_no_frames(environment):
+    env = environment("""
+        import sys
+        def handler(event, context):
+            sys.excepthook = None
+            raise BaseException("first")
+    """)
+    env.invoke(check=False)
+    assert (
+        "Error in sys.excepthook:\nTypeError: 'NoneType' object is not callable\n\n"
+        "Original exception was:\nTraceback (most recent call last):\n"
+    ) in env.log
+
+
+def test_handlers_of_signals_that_are_no_functions_have_names(environment):
+    env = environment("""
+        import signal
+        def handler(event, context):
+            return [repr(signal.getsignal(one)) for one in (signal.SIGTERM, signal.SIGPIPE)]
+    """)
+    assert env.invoke().payload == [repr(signal.SIG_DFL), repr(signal.SIG_IGN)]

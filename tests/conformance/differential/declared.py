@@ -29,6 +29,11 @@ DECLARED: dict[str, list[str]] = {
         r"\bin sys\.modules\b",
         r"sys\.meta_path = None|del sys\.path|sys\.path = None",
     ],
+    "Installed packages and the standard library start without state": [r"builtins\.open = "],
+    "A runtime that waits for events on a thread ends if function code has deleted `sys.stderr`": [
+        r"del sys\.(stdout|stderr)"
+    ],
+    "`warnings.warn` writes a line to stderr": [r"resetwarnings"],
     "The hooks of a new process are those of the interpreter": [
         r"hook is (sys|threading)\.__",
     ],

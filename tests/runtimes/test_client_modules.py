@@ -312,3 +312,19 @@ def test_function_code_replaces_the_function_that_logs_errors(environment):
     assert written(env.invoke(check=False)) == "ValueError"
     other = environment("def handler(event, context): raise ValueError('x')")
     assert written(other.invoke(check=False)).startswith("[ERROR] ValueError: x\r")
+
+
+def test_faults_of_the_marshaller_have_the_arguments_and_the_context_of_the_real_ones(environment):
+    env = environment("""
+        from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
+        def fault(call, value):
+            try: call(value)
+            except Exception as error:
+                return [type(error).__name__, len(error.args), error.args[2], error.__cause__ is None]
+        def handler(event, context):
+            marshaller = LambdaMarshaller()
+            return [
+                fault(marshaller.marshal_response, {1}), fault(marshaller.unmarshal_request, b"{")
+            ]
+    """)
+    assert env.invoke().payload == [["FaultException", 3, None, True]] * 2

@@ -50,7 +50,7 @@ class TestPrograms:
         from .differential.sides import run_ours, run_real
 
         programs = [generate(seed) for seed in PROGRAMS]
-        theirs = run_real(programs, tmp_path)
+        theirs = list(run_real(programs, tmp_path))
         mine = run_ours(programs, tmp_path, "without pytest")
         judge = Judge(tmp_path, "without pytest")
         undeclared = []

@@ -75,11 +75,11 @@ def _lambda_runtime_marshaller(_: Filled) -> dict[str, Any]:
             try:
                 return simplejson.loads(request)
             except Exception as error:
-                raise codec.FaultException(
+                raise codec.FaultException(  # noqa: B904  # as on Lambda
                     codec.FaultException.UNMARSHAL_ERROR,
                     f"Unable to unmarshal input: {error}",
                     None,
-                ) from error
+                )
 
         def marshal_response(self, response: Any) -> Any:  # noqa: ANN401  # any object
             __function_code_above__ = True
@@ -88,11 +88,11 @@ def _lambda_runtime_marshaller(_: Filled) -> dict[str, Any]:
             try:
                 return self.jsonEncoder.encode(response), codec.JSON_CONTENT_TYPE
             except Exception as error:
-                raise codec.FaultException(
+                raise codec.FaultException(  # noqa: B904  # as on Lambda
                     codec.FaultException.MARSHAL_ERROR,
                     f"Unable to marshal response: {error}",
                     None,
-                ) from error
+                )
 
     return {
         **{"Encoder": Encoder, "LambdaMarshaller": LambdaMarshaller, "to_json": to_json},

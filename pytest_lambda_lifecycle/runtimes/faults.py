@@ -72,7 +72,9 @@ def stack_trace(error: BaseException) -> list[str]:
     frames = traceback.walk_tb(handled[2] if handled[1] is error else error.__traceback__)
     walked = [(frame, line) for frame, line in frames if _is_shown(frame)]
     leading = next((i for i, (frame, _) in enumerate(walked) if not _is_bootstrap(frame)), 0)
-    summary = traceback.StackSummary.extract(iter(walked[leading:]))
+    # The limit that function code may set (`sys.tracebacklimit`) counts frames of the runtime too.
+    summary = list(traceback.StackSummary.extract(iter(walked)))
+    summary = summary[leading:] or summary
     return traceback.format_list(
         [(frame.filename, cast(int, frame.lineno), frame.name, frame.line) for frame in summary]
     )

@@ -26,6 +26,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
     Returned,
 )
 from pytest_lambda_lifecycle.runtimes import codec, logs, snapstart
+from pytest_lambda_lifecycle.runtimes.classes import restore_classes
 from pytest_lambda_lifecycle.runtimes.client_modules import ClientModules
 from pytest_lambda_lifecycle.runtimes.context import LambdaContext, decode_header
 from pytest_lambda_lifecycle.runtimes.faults import (
@@ -100,7 +101,7 @@ class LocalRuntime:
         with freeing() if self._handler is not _not_loaded else nullcontext():
             self._start_afresh()
         try:
-            logs.restore_classes()
+            restore_classes()
             logs.install(self._current, self._sink)
             if self._levels is not None:
                 self._levels.after_preset()

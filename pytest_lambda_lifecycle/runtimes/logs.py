@@ -31,7 +31,6 @@ __all__ = [
     "LambdaLoggerHandlerWithFrameType",
     "StandardLogSink",
     "install",
-    "restore_classes",
     "rounded_level",
     "warn_of_init_error",
     "warn_of_preview",
@@ -68,6 +67,10 @@ class CurrentInvoke:
 
     request_id: str = ""
     tenant_id: str | None = None
+
+
+_latest: Final = [CurrentInvoke()]
+"""That of the process that has been started last: function code may make a filter."""
 
 
 class StandardLogSink:
@@ -121,12 +124,9 @@ class LambdaLoggerFilter(logging.Filter):
 
     __slots__ = ("_current",)  # function code that looks at `vars` does not find it
 
-    latest = CurrentInvoke()
-    """That of the process that has been started last: function code may make a filter."""
-
     def __init__(self, current: CurrentInvoke | None = None) -> None:
         super().__init__()
-        self._current = current or LambdaLoggerFilter.latest
+        self._current = current or _latest[0]
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add ``aws_request_id`` and ``tenant_id``; handlers that come later see them too."""
@@ -183,21 +183,6 @@ CLASSES: Final = (
 for _cls in CLASSES[:-1]:
     _cls.__module__ = "awslambdaric.bootstrap"
 JsonFormatter.__module__ = "awslambdaric.lambda_runtime_log_utils"
-_NO_INVOKE: Final = LambdaLoggerFilter.latest
-_CONTENTS: Final = tuple((cls, dict(vars(cls))) for cls in CLASSES)
-
-
-def restore_classes() -> None:
-    """Undo changes of these classes by function code of a process before."""
-    LambdaLoggerFilter.latest = _NO_INVOKE
-    for cls, contents in _CONTENTS:
-        now = vars(cls)
-        if now != contents:
-            for name in now.keys() - contents.keys():
-                delattr(cls, name)
-            for name, value in contents.items():
-                if now.get(name) is not value:
-                    setattr(cls, name, value)
 
 
 def _message(record: logging.LogRecord) -> object:
@@ -231,7 +216,7 @@ def install(current: CurrentInvoke, sink: StandardLogSink) -> None:
     handler.setFormatter(
         JsonFormatter() if as_json else logging.Formatter(_TEXT_FORMAT, _TEXT_DATES)
     )
-    LambdaLoggerFilter.latest = current
+    _latest[0] = current
     handler.addFilter(LambdaLoggerFilter(current))
     root = logging.getLogger()
     # Its public copy exists since Python 3.11.
@@ -271,14 +256,19 @@ def _json_line(error: Mapping[str, Any], encode: Callable[[object], str]) -> str
 
 
 def _text_lines(error: Mapping[str, Any]) -> list[str]:
-    """Return the text; no-break spaces indent its lines."""
+    """Return the text; no-break spaces indent its lines.
+
+    Texts are added, as the runtime does: a subclass of `str` keeps its letters whatever its
+    ``__str__`` returns, and what is no text raises (function code may raise
+    a fault of the runtime with it).
+    """
     error_type = error["errorType"]
     message = error["errorMessage"]
     head = "[ERROR]"
     if error_type:
-        head += f" {error_type}"
+        head += " " + error_type
     if message:
-        head += f": {message}" if error_type else f" {message}"
+        head += (": " if error_type else " ") + message
     lines = [head, "Traceback (most recent call last):"]
     for entry in error["stackTrace"]:
         lines += [_indented(line) for line in entry.splitlines() or [""]]

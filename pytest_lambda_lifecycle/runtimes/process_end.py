@@ -140,6 +140,9 @@ def _call_hook(
         return None, ""
     # Outside of the handler: the interpreter shows no connection of the two exceptions.
     with _without_own_frames(failed):
+        entry = _TRACEBACK.__get__(failed)
+        if entry is not None and is_own(entry.tb_frame):  # no function was called
+            _TRACEBACK.__set__(failed, None)
         text = _display(failed, "Error in sys.excepthook:\n")
     return None, text + _display(error, "\nOriginal exception was:\n")
 

@@ -339,3 +339,19 @@ def test_function_code_calls_functions_of_the_client(environment):
             [{"label": "f", "path": "f.py", "line": 1}],
             *(1, "t", "awslambdaric.bootstrap"),
         ]
+
+
+def test_faults_of_the_marshaller_have_the_arguments_and_the_context_of_the_real_ones(environment):
+    env = environment("""
+        from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
+        def fault(call, value):
+            try: call(value)
+            except Exception as error:
+                return [type(error).__name__, *error.args[2:], error.__cause__ is None]
+        def handler(event, context):
+            marshaller = LambdaMarshaller()
+            return [
+                fault(marshaller.marshal_response, {1}), fault(marshaller.unmarshal_request, b"{")
+            ]
+    """)
+    assert env.invoke().payload == [["FaultException", None, True]] * 2

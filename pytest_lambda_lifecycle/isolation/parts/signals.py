@@ -296,9 +296,8 @@ class Signals(Part):
 
     def _watched_getsignal(self, signalnum: int) -> Any:  # noqa: ANN401
         shared = signalnum == _ALARM and self._alarm.installed
-        if shared:
-            return self._alarm.get_handler()
-        return self._shown(get_handler(signalnum))
+        handler = self._alarm.get_handler() if shared else self._shown(get_handler(signalnum))
+        return signal.Handlers(handler) if isinstance(handler, int) else handler
 
     def _shown(self, handler: Any) -> Any:  # noqa: ANN401  # signal.getsignal's type
         """Return a handler as function code and the test have set it."""

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from pytest_lambda_lifecycle.isolation.standard_streams import BufferedWriter
 
-__all__ = ["REFUSALS", "Outlet", "Places", "RecordOutput"]
+__all__ = ["REFUSALS", "Outlet", "Places", "RecordOutput", "of_test"]
 
 RecordOutput: TypeAlias = Callable[[str, str], None]
 """Records text on the timeline; takes the name of the stream and the text."""
@@ -153,6 +153,12 @@ class Outlet:
             first = 0 if self._name == "stdout" else 1
             return streams[first], streams[first + 2]
         return getattr(sys, self._name, None), getattr(sys, f"__{self._name}__", None)
+
+
+def of_test(stream: Any) -> Any:  # noqa: ANN401  # any object may lie in sys.stdout
+    """Return the stream of the test to which a stream passes text on; any other stream itself."""
+    outlet = _outlet_of(stream)
+    return stream if outlet is None else outlet.beneath()
 
 
 def _outlet_of(stream: object) -> Outlet | None:

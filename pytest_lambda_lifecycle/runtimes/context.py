@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import time
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_lambda_lifecycle.isolation.parts.environ_bytes import VariableReader
@@ -75,17 +76,6 @@ def decode_header(header: str, label: str) -> Any:  # noqa: ANN401  # any JSON v
         raise RuntimeFault("Runtime.LambdaContextUnmarshalError", message) from error
 
 
-def _take_w3c(client_context: Any) -> dict[str, str]:  # noqa: ANN401  # any JSON value
-    """Remove ``w3c`` from *client_context*; return its fields that are known and are text."""
-    if not isinstance(client_context, dict):
-        return {}
-    fields = cast("dict[str, Any]", client_context).pop("w3c", None)
-    if not isinstance(fields, dict):
-        return {}
-    values = cast("dict[str, Any]", fields)
-    return {name: values[name] for name in W3C_ALLOWED_FIELDS if isinstance(values.get(name), str)}
-
-
 def _represent(instance: object, names: Sequence[str]) -> str:
     attributes = ",".join(f"{name}={getattr(instance, name)}" for name in names)
     return f"{type(instance).__name__}([{attributes}])"
@@ -119,7 +109,9 @@ class LambdaContext:
         self.function_version = function_version
         self.invoked_function_arn = invoked_function_arn
         self.tenant_id = tenant_id
-        self._w3c_fields = {} if client_context is None else _take_w3c(client_context)
+        self._w3c_fields = (
+            {} if client_context is None else self._extract_and_strip_w3c(client_context)
+        )
         self.client_context: Any = make_obj_from_dict(ClientContext, client_context)
         if client_context is not None:
             self.client_context.client = make_obj_from_dict(Client, self.client_context.client)
@@ -138,6 +130,19 @@ class LambdaContext:
     def w3c(self) -> dict[str, str]:
         """Return the W3C trace context that came with this invoke: a new dict at each call."""
         return dict(self._w3c_fields)
+
+    @staticmethod
+    def _extract_and_strip_w3c(client_context: Any) -> dict[str, str]:  # noqa: ANN401
+        """Remove ``w3c`` from a client context; return its fields that are known and are text."""
+        if not isinstance(client_context, dict):
+            return {}
+        fields = cast("dict[str, Any]", client_context).pop("w3c", None)
+        if not isinstance(fields, dict):
+            return {}
+        values = cast("dict[str, Any]", fields)
+        return {
+            name: values[name] for name in W3C_ALLOWED_FIELDS if isinstance(values.get(name), str)
+        }
 
     def log(self, msg: object) -> None:
         """Write ``str(msg)`` to the log as it is, without a line end of its own."""
@@ -213,8 +218,11 @@ def set_obj_from_dict(
         setattr(obj, field, _dict.get(field, None))
 
 
-for _one in (
-    *(LambdaContext, CognitoIdentity, Client, ClientContext),
-    *(make_obj_from_dict, set_obj_from_dict),
-):
+_CLASSES: Final = (LambdaContext, CognitoIdentity, Client, ClientContext)
+for _one in (*_CLASSES, make_obj_from_dict, set_obj_from_dict):
     _one.__module__ = _LAMBDA_MODULE
+for _cls in _CLASSES:
+    _cls.__doc__ = None  # `inspect` shows that and the signatures, which have no types either
+    for _method in vars(_cls).values():
+        if isinstance(_method, FunctionType):
+            _method.__annotations__ = {}

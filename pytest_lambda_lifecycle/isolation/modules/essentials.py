@@ -32,7 +32,7 @@ _exception: Final = Exception
 OF_OTHER_PARTS: Final = frozenset(
     "__stderr__ __stdout__ argv breakpointhook displayhook dont_write_bytecode excepthook last_exc "
     "last_traceback last_type last_value meta_path modules path path_hooks path_importer_cache "
-    "stderr stdout unraisablehook".split()
+    "stderr stdout tracebacklimit unraisablehook".split()
 )
 """Attributes of `sys` that other parts restore, or that Python sets."""
 _MAY_BE_MISSING: Final = frozenset({"__stderr__", "__stdout__", "excepthook", "stderr", "stdout"})
@@ -46,6 +46,7 @@ _CLASSES: Final[dict[str, type]] = {
     "path_importer_cache": dict,
     "stderr": object,
     "stdout": object,
+    "tracebacklimit": int,
 }
 """Those without which Python cannot go on, with what each has to be."""
 

@@ -74,8 +74,8 @@ _encodings: Final[dict[str, object]] = vars(encodings)["_cache"]
 def _forget_unknown_encodings() -> None:
     """Let Python look again for each encoding that it has not found.
 
-    Where function code has blocked imports (``sys.meta_path = None``), a codec such as ``idna``,
-    that sockets need, is not found, and Python would remember that for the whole session.
+    Where function code has put None in the place of `sys.meta_path`, a codec such as ``idna``, that
+    sockets need, is not found, and Python would remember that for the whole session.
     """
     for name in [name for name, found in _encodings.items() if found is None]:
         del _encodings[name]

@@ -38,21 +38,15 @@ DECLARED: dict[str, list[str]] = {
     "The hooks of a new process are those of the interpreter": [
         r"hook is (sys|threading)\.__",
     ],
-    "The class is `awslambdaric.lambda_context.LambdaContext`": [
-        r"dir\(context\)",
-        r"inspect\.signature\((type\()?context",
-        r"type\(context\)\.__doc__",
-    ],
     "Function code finds the modules of the real client": [
-        r"replace_line_indentation",
         r"_get_handler",
         r"handle_event_request",
-        r"_GLOBAL_AWS_REQUEST_ID",
         r"\bmake_error = ",
     ],
     "Function code may put another object in the place of `os.environ`": [r"os\.environ = "],
-    "Tracing (`sys.settrace`, `sys.setprofile`), resource limits and timers of CPU time end with "
-    "the process": [r"sys\.set(trace|profile)\("],
+    "Tracing belongs to the process (`sys.settrace`, `sys.setprofile`)": [
+        r"sys\.set(trace|profile)\("
+    ],
     "`faulthandler` can be set up": [r"faulthandler\."],
     "Threads and child processes end with the function's process": [
         r"threading\.enumerate|active_count"

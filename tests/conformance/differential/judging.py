@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -122,6 +123,14 @@ def _unguarded(program: Program, number: int) -> Program:
     return replace(program, init=bare(program.init), turns=turns, last=bare(program.last))
 
 
+def _forget_filters() -> None:
+    """Begin with the filters of Python for warnings: in this suite, a warning is an error."""
+    warnings.resetwarnings()
+    for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+        warnings.simplefilter("ignore", category)
+    warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
+
+
 def _in_a_fork(program: Program, task_root: Path) -> list[Note]:
     """Run our side in a child of this process, which nothing can spoil for the next one."""
     read, write = os.pipe()
@@ -131,6 +140,7 @@ def _in_a_fork(program: Program, task_root: Path) -> list[Note]:
         for stream in range(3):
             os.dup2(null, stream)
         try:
+            _forget_filters()
             text = json.dumps([note.as_json() for note in ours.observe(program, task_root)])
             with open(write, "wb") as pipe:
                 pipe.write(text.encode())

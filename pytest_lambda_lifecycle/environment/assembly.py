@@ -97,6 +97,7 @@ from pytest_lambda_lifecycle.observation.probes import Probes
 from pytest_lambda_lifecycle.observation.watched_runtime import WatchedRuntime
 from pytest_lambda_lifecycle.observation.writers import Writers
 from pytest_lambda_lifecycle.runtimes.client_modules import ClientModules
+from pytest_lambda_lifecycle.runtimes.held_objects import HeldObjects
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ class Assembly:
         self._import_path = import_path = [str(folder) for folder in folders]
         fresh = fresh_rule(frozenset(config.fresh_packages))
         self._client = ClientModules()
+        self._held = HeldObjects()
         self.world = World(import_path, fresh=fresh, keep=keep)
         self._search_path = SearchPath(import_path)
         timeline, now_us = self._timeline, self._clock.now_us
@@ -281,6 +283,7 @@ class Assembly:
         world.hook.add(self._counters.watch, (POOLS,))
         parts = [
             StandIns(self._client),
+            self._held,
             world,
             Finders(world.hook, world.own),
             FreezegunNames(world.own_modules),
@@ -348,6 +351,7 @@ class Assembly:
             sigterm=partial(signals.functions_own, signal.SIGTERM),
             levels=self._logging.levels,
             client=self._client,
+            held=self._held,
             polled=self._counters.poll if handles_signals(config.runtime, busy=False) else None,
         )
         self.runtime = WatchedRuntime(

@@ -100,8 +100,8 @@ class FileIO(io.RawIOBase):
 class BufferedWriter(io.BufferedWriter):
     """The stream of bytes, ``sys.stdout.buffer``."""
 
-    mode = "wb"
-    name = ""
+    mode: Any = "wb"  # pyright: ignore[reportIncompatibleMethodOverride]
+    name: Any = ""  # pyright: ignore[reportIncompatibleMethodOverride]
     _raw: FileIO | None = None
 
     def __init__(self, name: str, outlet: Descriptor) -> None:

@@ -36,7 +36,7 @@ from pytest_lambda_lifecycle.runtimes.faults import (
 )
 from pytest_lambda_lifecycle.runtimes.handler import load_handler
 from pytest_lambda_lifecycle.runtimes.headers import encode_header, read_headers
-from pytest_lambda_lifecycle.runtimes.held_objects import let_go, let_go_of_process
+from pytest_lambda_lifecycle.runtimes.held_objects import HeldObjects, let_go
 from pytest_lambda_lifecycle.runtimes.process_end import flushed_status, process_exit
 from pytest_lambda_lifecycle.runtimes.release import Releaser
 
@@ -66,6 +66,7 @@ class LocalRuntime:
         levels: LevelsOfTest | None = None,
         polled: Callable[[], None] | None = None,
         client: ClientModules | None = None,
+        held: HeldObjects | None = None,
     ) -> None:
         """Prepare to run *handler*.
 
@@ -73,7 +74,8 @@ class LocalRuntime:
         `pytest.skip`) leave every turn as they were raised.  *sigterm* returns the handler that the
         function has set for that signal.  *levels* are the levels of loggers that the test has set.
         *polled* is called where the runtime has waited for an event on a thread of its own.
-        *client* are the modules of the real client, as function code finds them.
+        *client* are the modules of the real client, as function code finds them.  *held* are the
+        exceptions of the process.
         """
         self._handler_name = handler
         self._passes_through = passes_through
@@ -81,6 +83,7 @@ class LocalRuntime:
         self._levels = levels
         self._polled = polled
         self._client = client or ClientModules()
+        self._held = held or HeldObjects()
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -257,6 +260,7 @@ class LocalRuntime:
         """
         __tracebackhide__ = __function_code_above__ = True
         error, body = described
+        self._held.add(error)
         if isinstance(body, BaseException):
             return self._ended(body)
         try:
@@ -272,7 +276,10 @@ class LocalRuntime:
         """End the process by an exception, and free the objects that it holds."""
         __tracebackhide__ = __function_code_above__ = True
         ended = process_exit(error, self._passes_through)
-        let_go_of_process(error)
+        if isinstance(error, ProcessEnd):
+            let_go(error)  # `os._exit` frees nothing
+        else:
+            self._held.end_with_interpreter(error)
         return ended
 
     def _post_invoke_error(self, error: BaseException, body: dict[str, object]) -> Raised:

@@ -23,7 +23,7 @@ __all__ = ["exit_status", "flushed_status", "process_exit"]
 
 __stands_for__ = "bootstrap"
 
-_SYS: Final[dict[str, Any]] = vars(sys)
+_SYS: Final[dict[str, Any]] = sys.__dict__
 _ABSENT: Final[Any] = object()
 _FLUSH_FAILED: Final = 120
 """The exit status of an interpreter that cannot flush its standard streams."""
@@ -293,7 +293,7 @@ def _report_unraisable(problem: Exception, stream: object) -> None:
     """Report a failed flush through `sys.unraisablehook`."""
     __tracebackhide__ = __function_code_above__ = True
     headline = "Exception ignored on flushing sys.stdout" if _BY_NAME else None
-    hook = sys.unraisablehook
+    hook: Any = sys.unraisablehook
     with contextlib.suppress(Exception):
         if getattr(hook, "__module__", None) not in {"sys", "builtins"} and not _is_of_test(hook):
             fields = {"exc_type": type(problem), "exc_value": problem, "exc_traceback": None}

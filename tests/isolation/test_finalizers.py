@@ -51,6 +51,43 @@ def test_objects_of_a_process_that_exits_end_in_its_log(environment, end):
     assert written(env.invoke("one", check=False)).splitlines()[-1] == "del one"
 
 
+def test_variables_of_handlers_that_have_failed_end_with_the_interpreter(environment):
+    env = environment("""
+        import sys
+        class Noisy:
+            def __init__(self, name): self.name = name
+            def __del__(self): print("del", self.name)
+        def fail(name):
+            noisy = Noisy(name)
+            raise ValueError(name)
+        def handler(event, context):
+            if event != "exit": fail(event)
+            try: fail("handled")
+            except ValueError: sys.exit(4)
+    """)
+    env.invoke("one", check=False)
+    assert written(env.invoke("two", check=False)).startswith("[ERROR] ValueError: two")
+    ended = written(env.invoke("exit", check=False)).splitlines()
+    assert sorted(ended) == ["del handled", "del one", "del two"]
+
+
+def test_a_coroutine_of_one_environment_does_not_warn_in_the_log_of_another(environment, write):
+    one = environment("""
+        class Kept: pass
+        async def never(): ...
+        def handler(event, context):
+            kept = Kept()
+            kept.me, kept.coroutine = kept, never()
+    """)
+    one.invoke()
+    one.close()
+    write("two.py", "import gc\ndef handler(event, context): return gc.collect()")
+    two = environment(handler="two.handler")
+    with pytest.warns(RuntimeWarning, match="never awaited"):
+        invoked = two.invoke()
+    assert "never awaited" not in invoked.log
+
+
 def test_a_test_can_look_at_the_variables_of_a_handler_that_has_failed(environment):
     """As in the real runtime, whose own frame keeps the exception until garbage is collected."""
     env = environment(CODE.format(end="raise ValueError('x')"))

@@ -23,7 +23,7 @@ __all__ = ["Streams", "Unbuffered", "write_to_descriptor_2"]
 __stands_for__ = "bootstrap_streams"
 
 _NAMES: Final = ("stdout", "stderr", "__stdout__", "__stderr__")
-_SYS: Final[dict[str, Any]] = vars(sys)
+_SYS: Final[dict[str, Any]] = sys.__dict__
 _read: Final = itemgetter(*_NAMES)
 _Four = tuple[Any, Any, Any, Any]
 _NONE: Final[_Four] = (None, None, None, None)

@@ -24,7 +24,7 @@ from pytest_lambda_lifecycle.isolation.patching import Undo
 __all__ = ["WarningsFilters", "without_test"]
 
 _WARNINGS: Final[Any] = warnings
-_NAMESPACE: Final[dict[str, Any]] = vars(warnings)
+_NAMESPACE: Final[dict[str, Any]] = warnings.__dict__
 _NAMES: Final = ("filters", "showwarning", "formatwarning", "_showwarnmsg_impl")
 _read: Final = itemgetter(*_NAMES)
 _AT_START: Final = (_WARNINGS._showwarning_orig, _WARNINGS._formatwarning_orig)

@@ -33,6 +33,10 @@ DECLARED: dict[str, list[str]] = {
     "A runtime that waits for events on a thread ends if function code has deleted `sys.stderr`": [
         r"del sys\.(stdout|stderr)"
     ],
+    "The variables of a handler that has raised live until garbage is collected": [
+        r"def __del__",
+        r"asyncio\.run\(asyncio\.sleep",
+    ],
     "A value that a turn takes out of a global name is freed at once": [r"HELD = Held\(\)"],
     "`warnings.warn` writes a line to stderr": [r"resetwarnings"],
     "The hooks of a new process are those of the interpreter": [

@@ -81,6 +81,8 @@ _FACTS = (
 
 def normal(text: str, task_root: str) -> str:
     """Return *text* without paths, moments, addresses and entries outside the function's code."""
+    if "\0" in text:  # in UTF-16, each letter has a byte 0 behind it
+        text = "{WITH ZEROS}" + text.replace("\0", "")
     text = text.replace(task_root, "{TASK_ROOT}")
     for pattern, name in _FACTS:
         text = pattern.sub(name, text)

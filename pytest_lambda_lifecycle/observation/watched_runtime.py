@@ -30,7 +30,7 @@ __all__ = ["FindMisplaced", "FindTampered", "WatchedRuntime"]
 
 T = TypeVar("T")
 
-OFTEN: Final = 16
+OFTEN: Final = 4
 """The first invokes of an environment after which shared modules are compared."""
 ESSENTIAL: Final = 16
 """Those after which `builtins` and the like are, without which not even a report is possible."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType, ModuleType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.errors import is_own_file
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
@@ -50,9 +50,9 @@ _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
     "logging": frozenset({"_logRecordFactory", "_loggerClass", "_warnings_showwarning"}),
     "logging.Formatter": frozenset({"converter"}),
     "sys": OF_OTHER_PARTS,
-    "threading": frozenset({"_profile_hook", "_trace_hook", "excepthook"}),
+    "threading": frozenset({"_counter", "_profile_hook", "_trace_hook", "excepthook"}),
     "urllib.request": frozenset({"_opener"}),
-    "warnings": frozenset({"filters", "formatwarning", "showwarning"}),
+    "warnings": frozenset({"_showwarnmsg_impl", "filters", "formatwarning", "showwarning"}),
 }
 """Attributes that other parts restore, or that Python sets."""
 
@@ -63,6 +63,8 @@ class SharedNamespaces(Part):
     The snapshot of a module that function code is the first to import is taken when the module has
     been executed.
     """
+
+    _entered: ClassVar[SharedNamespaces | None] = None
 
     def __init__(
         self,
@@ -152,6 +154,20 @@ class SharedNamespaces(Part):
                 ModuleType.__setattr__(module, "__class__", ModuleType)
                 self._report(f"{name}.__class__")
 
+    @classmethod
+    def value_of_test(cls, owner: Any, name: str, genuine: object) -> Any:  # noqa: ANN401
+        """Return the value that an attribute has for the test: function code may have replaced it.
+
+        It is ``genuine`` if the function has done so in a turn that was not watched.
+        """
+        entered, now = cls._entered, getattr(owner, name)
+        if entered is None:
+            return now
+        if entered.set_by_function(owner, name, now):
+            return entered._changes[id(owner), name].before
+        of_function = entered._own(str(getattr(now, "__module__", None))) is not None
+        return genuine if of_function else now
+
     def set_by_function(self, owner: object, name: str, value: object) -> bool:
         """Say whether function code has set an attribute to a value."""
         change = self._changes.get((id(owner), name))
@@ -162,9 +178,11 @@ class SharedNamespaces(Part):
             before = vars(change.owner).get(change.name, ABSENT)
             self._changes[key] = change._replace(before=before)
             _set(change, change.now)
+        SharedNamespaces._entered = self
         return self._leave
 
     def _leave(self) -> None:
+        SharedNamespaces._entered = None
         if self.unseen or self._watching:
             self._find(self._is_functions)
             self.unseen = False

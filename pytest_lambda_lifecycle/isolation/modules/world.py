@@ -29,7 +29,6 @@ from pytest_lambda_lifecycle.isolation.dict_versions import Versions
 from pytest_lambda_lifecycle.isolation.folders import (
     folder_of_module,
     is_installed,
-    namespace_of,
 )
 from pytest_lambda_lifecycle.isolation.modules.entries import SeenModules, differing, newest
 from pytest_lambda_lifecycle.isolation.modules.import_hook import (
@@ -39,8 +38,8 @@ from pytest_lambda_lifecycle.isolation.modules.import_hook import (
 )
 from pytest_lambda_lifecycle.isolation.modules.last_look import LastLook
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, Membership
-from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules, is_genuine
-from pytest_lambda_lifecycle.isolation.modules.submodules import attach, detach
+from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules, is_odd
+from pytest_lambda_lifecycle.isolation.modules.submodules import adopt, attach, detach
 from pytest_lambda_lifecycle.isolation.part import PhasePart, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.unclosed import ended
@@ -106,8 +105,6 @@ class World(PhasePart):
         """The version of `sys.modules` at that look, if it tells."""
         self._last = LastLook()
 
-    # -- entering and leaving ---------------------------------------------------------------------
-
     def enter(self) -> Undo:
         """Put this world's modules in place; the returned call takes them out again."""
         self.remove_again()
@@ -125,7 +122,6 @@ class World(PhasePart):
         self._marker = next(reversed(self._foreign), "")
         self._replaced.start(self._foreign)
         sys.modules.update(self.modules)
-        self._replaced.block()
         self._last.note(self.modules, has_run=False)
         attach(self.modules)
         list_again(self._import_path)
@@ -174,14 +170,14 @@ class World(PhasePart):
         """Move this world's modules out of `sys.modules`."""
         self._look()
         if self._in_phase:
-            self._replaced.find_blocked(self._newest())
+            self._replaced.find_odd(self._newest())
         self.modules = self._collect()
         if self.modules:
             _AWAY.add(self)
         detach(self.modules)
         for name in self.modules:
             del sys.modules[name]
-        self._replaced.unblock()
+        self._replaced.take_odd()
 
     def remove_again(self) -> None:
         """Remove this world's modules from `sys.modules`, while this world is not entered.
@@ -223,7 +219,7 @@ class World(PhasePart):
         ):
             self._look()
         self._dict = modules
-        if self._replaced.own:
+        if self._replaced.own or self._replaced.odd:
             self._replaced.begin_phase()
         self._in_phase = True
 
@@ -235,12 +231,13 @@ class World(PhasePart):
             or next(reversed(modules), "") is not last.newest
             or modules is not self._dict
             or self._replaced.own
+            or self._replaced.odd
         ):
             self._end_changed()
 
     def _end_changed(self) -> None:
         self._keep_dict()
-        self._replaced.find_blocked(self._newest())
+        self._replaced.find_odd(self._newest())
         own = self._collect()
         self._replaced.end_phase()
         self._last.note(own)
@@ -258,6 +255,7 @@ class World(PhasePart):
 
     def after_turn(self) -> None:
         """Compare all entries once function code has run: `end_phase` attributes them to it."""
+        self._keep_dict()
         if self._last.differs(before_any=True):
             self._last.note_change()
 
@@ -274,10 +272,7 @@ class World(PhasePart):
             current = modules.get(name)
             if current is None or current is self.parked.get(name):
                 sys.modules[name] = module
-        for name, one in (self._newest() or {}).items():
-            if name not in self._last.own and one is not None and not is_genuine(name, one):
-                self._foreign[name] = one
-        self._replaced.attribute_to_test()
+        self._replaced.attribute_to_test(self._newest() or {}, self._last.own)
         self._version = None
         self._last.note(self._last.own)
 
@@ -305,14 +300,7 @@ class World(PhasePart):
 
         Return this world's modules by name.
         """
-        own = self.own_modules()
-        for name in self._membership.kept:
-            package, _, child = name.rpartition(".")
-            if package in own and name in sys.modules:
-                namespace = namespace_of(own[package])
-                if namespace is not None:
-                    namespace.setdefault(child, sys.modules[name])
-        return own
+        return adopt(self.own_modules(), self._membership.kept)
 
     def is_source(self, name: str) -> bool:
         """Say whether a module of this world is function code, and not of a fresh package."""
@@ -329,6 +317,8 @@ class World(PhasePart):
             or self._installed.get(name) is module
             or self._strangers.get(name) is module
         ):
+            return False
+        if (type(module) is not ModuleType or type(name) is not str) and is_odd(name, module):
             return False
         is_new = self._entered and name not in self._foreign
         if self._membership.belongs(name, module, is_new=is_new):

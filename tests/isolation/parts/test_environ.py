@@ -182,3 +182,28 @@ def test_changes_of_function_code_end_with_the_process(environment):
     assert [env.invoke().payload, env.invoke().payload] == ["1", "11"]
     env.reset()
     assert env.invoke().payload == "1"
+
+
+def test_variables_lie_in_the_order_in_which_they_were_given(environment, monkeypatch):
+    monkeypatch.setenv("OF_BOTH", "outside")
+    names = ["ZULU", "OF_BOTH", "ALPHA", "MIKE"]
+    code = f"""
+        import os
+        def handler(event, context):
+            if event == "change":
+                os.environ["YANKEE"] = "1"
+                os.environ["BRAVO"] = "2"
+                del os.environ["ALPHA"]
+                os.environ["ALPHA"] = "3"
+            return [name for name in os.environ if name in {[*names, "YANKEE", "BRAVO"]}]
+    """
+    env = environment(code, environment={name: name for name in names})
+    assert env.invoke().payload == names
+    changed = ["ZULU", "OF_BOTH", "MIKE", "YANKEE", "BRAVO", "ALPHA"]
+    assert env.invoke("change").payload == changed
+    assert env.invoke().payload == changed
+    stage.leave()
+    # What has been deleted and set again is back in its first place; the others keep theirs.
+    assert env.invoke().payload == [*names, "YANKEE", "BRAVO"]
+    env.reset()
+    assert env.invoke().payload == names

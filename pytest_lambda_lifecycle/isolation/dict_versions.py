@@ -55,7 +55,7 @@ def _is_version(view: Callable[[dict[Any, Any]], Any]) -> bool:
     )
     for change in changes:
         before = field.value
-        one.copy(), one.get("a"), list(one.items())
+        _ = one.copy(), one.get("a"), list(one.items())
         if field.value != before:
             return False
         change()

@@ -76,11 +76,9 @@ def function_variables(
     ``_X_AMZN_TRACE_ID`` is not among them: the runtime sets it for each invoke.
     """
     given = config.environment
-    variables = {
-        name: value
-        for name, value in outside.items()
-        if not is_withheld(name) and name not in given  # which come last, in their own order
-    }
+    variables = {name: value for name, value in outside.items() if not is_withheld(name)}
+    for name in given:  # they come last, in their own order
+        variables.pop(name, None)
     variables |= _account_variables(config, credentials or Credentials())
     variables |= {
         "_HANDLER": config.handler,

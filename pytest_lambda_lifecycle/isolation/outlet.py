@@ -50,7 +50,8 @@ class Outlet:
         """``name`` is ``"stdout"`` or ``"stderr"``."""
         self._name = name
         self._record = record
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder: codecs.IncrementalDecoder | None = None
+        """Made for the first bytes that are not UTF-8."""
         self._begun = False
         """The latest bytes have ended within a letter."""
         self._descriptor: _Descriptor | None = None
@@ -82,6 +83,8 @@ class Outlet:
             text = data.decode()
             as_text = True
         except UnicodeDecodeError:
+            if self._decoder is None:
+                self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
             text = self._decoder.decode(data)
             self._begun = bool(self._decoder.getstate()[0])
             as_text = False
@@ -89,7 +92,7 @@ class Outlet:
 
     def end_of_bytes(self) -> None:
         """Record a letter that has remained incomplete, as function code has closed the stream."""
-        rest = self._decoder.decode(b"", True)
+        rest = self._decoder.decode(b"", True) if self._decoder is not None else ""
         if rest and not self.ended:
             self._record(self._name, rest)
 

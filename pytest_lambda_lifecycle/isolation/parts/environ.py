@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from itertools import compress
 from operator import ne
 from typing import Any, Final
@@ -103,10 +103,11 @@ class Variables(PhasePart):
             unwatch()
             self._look()
             now = variables_of(environ)
-            functions = _differing(now, inside) - self._tests.keys() - overridden
-            if functions:
+            functions: Collection[str] = _differing(now, inside) - self._tests.keys() - overridden
+            if len(functions) > 1:
                 ordered = dict.fromkeys((*now, *inside))
-                self._own |= {name: now.get(name) for name in ordered if name in functions}
+                functions = [name for name in ordered if name in functions]
+            self._own |= {name: now.get(name) for name in functions}
             _set_environ(environ, now, _edited(outside, self._tests))
             names = self._managed
             values = zip(map(outside.get, names), map(inside.get, names), strict=True)
@@ -263,10 +264,10 @@ def _set_environ(
 ) -> set[str]:
     """Change the variables that differ; return their names.
 
-    One that has another value is removed first: so the changed ones lie in the order of ``wanted``.
+    The changed ones lie in the order of ``wanted``, behind all others.
     """
     added = _changed(wanted, current)
-    removed = [name for name in current if name in added or name not in wanted]
+    removed = current.keys() - wanted.keys()
     change_variables(environ, removed, added.items())
     if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
         time.tzset()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -59,11 +59,11 @@ def variables_of(environ: MutableMapping[str, str]) -> dict[str, str]:
 
 
 def change_variables(
-    environ: MutableMapping[str, str], remove: Iterable[str], add: Iterable[tuple[str, str]]
+    environ: MutableMapping[str, str], remove: Iterable[str], add: Collection[tuple[str, str]]
 ) -> None:
-    """Remove variables that are there, and set others."""
+    """Remove variables that are there, and set others, which come last."""
     if environ is not _ENVIRON or not _AS_BYTES:
-        for name in remove:
+        for name in (*remove, *(name for name, _ in add)):
             environ.pop(name, None)
         environ.update(add)
         return
@@ -74,6 +74,7 @@ def change_variables(
         key = _encode(name)
         encoded = _encode(value)
         os.putenv(key, encoded)
+        DATA.pop(key, None)
         DATA[key] = encoded
 
 

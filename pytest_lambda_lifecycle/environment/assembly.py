@@ -163,7 +163,7 @@ class Assembly:
         found = find_task_root(
             config.handler, config.code_dir, places, config.layers, source=source
         )
-        self.task_root = found.resolve()
+        self.task_root = Path(os.path.realpath(found))  # `Path.resolve` takes twice as long
         folders = (self.task_root, *import_folders(config.layers))
         self._import_path = import_path = [str(folder) for folder in folders]
         fresh = fresh_rule(frozenset(config.fresh_packages))

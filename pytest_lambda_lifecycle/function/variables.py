@@ -22,6 +22,7 @@ import os
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import filterfalse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -76,9 +77,9 @@ def function_variables(
     ``_X_AMZN_TRACE_ID`` is not among them: the runtime sets it for each invoke.
     """
     given = config.environment
-    variables = {name: value for name, value in outside.items() if not is_withheld(name)}
-    for name in given:  # they come last, in their own order
-        variables.pop(name, None)
+    names = list(filterfalse(is_withheld, filterfalse(given.__contains__, outside)))
+    # Those that are given come last, in their own order.
+    variables = dict(zip(names, map(outside.__getitem__, names), strict=True))
     variables |= _account_variables(config, credentials or Credentials())
     variables |= {
         "_HANDLER": config.handler,

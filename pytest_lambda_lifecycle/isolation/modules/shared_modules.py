@@ -29,9 +29,7 @@ from pytest_lambda_lifecycle.isolation.modules.namespaces import (
     Loaded,
     Namespaces,
     Snapshot,
-    first_snapshots,
     loaded_namespaces,
-    nothing_in,
     of_module,
 )
 from pytest_lambda_lifecycle.isolation.part import Part
@@ -46,9 +44,7 @@ __all__ = ["SharedNamespaces"]
 
 _PLAIN: Final = frozenset({ModuleType, type(None)})
 """The classes of watched modules, and of the absent ones."""
-_NOTHING: Final = Loaded(
-    (), (Namespaces([], [], []), Namespaces([], [], []), Namespaces([], [], []))
-)
+_NOTHING: Final = Loaded((), Namespaces.of([]), [])
 _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
     "boto3": frozenset({"DEFAULT_SESSION"}),
     "logging": frozenset({"_logRecordFactory", "_loggerClass", "_warnings_showwarning"}),
@@ -83,7 +79,7 @@ class SharedNamespaces(Part):
         self._report = report
         self._watching = False
         self._loaded = _NOTHING
-        self._before: list[Snapshot] = []
+        self._before = _NOTHING.found.nothing()
         self._imported: list[tuple[Namespaces, Snapshot]] = []
         """The same of modules that were imported since."""
         self._changes: dict[tuple[int, str], Change] = {}
@@ -97,10 +93,10 @@ class SharedNamespaces(Part):
             self.after_turn()
         loaded = loaded_namespaces()
         if loaded is self._loaded:
-            self._before = list(map(Snapshot.take, loaded.groups, self._before))
+            self._before = loaded.found.snapshot(self._before)
         else:
             self._loaded = loaded
-            self._before = first_snapshots(loaded)
+            self._before = loaded.first_snapshot()
             if not self._is_hooked:  # so late that it finds the stand-ins of other callbacks
                 self._is_hooked = True
                 self._hook.add(self._executed, WATCHED)
@@ -118,7 +114,7 @@ class SharedNamespaces(Part):
             return
         if self._loaded.modules[list(WATCHED).index(name)] is None:
             found = of_module(name, module)
-            self._imported.append((found, Snapshot.take(found, nothing_in(found))))
+            self._imported.append((found, found.snapshot(found.nothing())))
 
     def after_turn(self) -> None:
         """Attribute changes since `before_turn`, or since the latest call, to the function."""
@@ -129,25 +125,16 @@ class SharedNamespaces(Part):
         self._watching = False
 
     def _find(self, is_functions: Callable[[Change], bool]) -> None:
-        for index, (found, before) in enumerate(
-            zip(self._loaded.groups, self._before, strict=False)
-        ):
-            now = Snapshot.take(found, before)
-            if now is not before:
-                self._before[index] = now
-                self._note(found, before, now, is_functions)
+        found, before = self._loaded.found, self._before
+        now = self._before = found.snapshot(before)
+        if now is not before:
+            self._note(found.changes(before, now), is_functions)
         while self._imported:
             found, before = self._imported.pop()
-            self._note(found, before, Snapshot.take(found, before), is_functions)
+            self._note(found.changes(before, found.snapshot(before)), is_functions)
 
-    def _note(
-        self,
-        found: Namespaces,
-        before: Snapshot,
-        now: Snapshot,
-        is_functions: Callable[[Change], bool],
-    ) -> None:
-        for change in before.changes(found, now):
+    def _note(self, changes: Iterable[Change], is_functions: Callable[[Change], bool]) -> None:
+        for change in changes:
             if _is_expected(change) or not is_functions(change):
                 continue
             key = id(change.owner), change.name
@@ -216,7 +203,7 @@ class SharedNamespaces(Part):
         return self._watching or not is_of_test(value)
 
     def discard(self) -> None:
-        self._loaded, self._before = _NOTHING, []
+        self._loaded, self._before = _NOTHING, _NOTHING.found.nothing()
         self._imported = []
         self._changes = {}
         self._watching = self.unseen = False

@@ -138,6 +138,27 @@ def test_a_variable_of_the_function_that_the_test_sets(environment, monkeypatch,
     assert "TABLE" not in os.environ
 
 
+@pytest.mark.parametrize("last", ["at-start", None])
+def test_the_function_has_the_last_word_on_a_variable_of_both(environment, monkeypatch, last):
+    """The value from before the test's change is a change, too."""
+    env = environment(
+        "import os\n"
+        "def handler(event, context):\n"
+        "    if 'set' in event:\n"
+        "        os.environ.pop('TABLE')\n"
+        "        os.environ.update({'TABLE': event['set']} if event['set'] else {})\n"
+        "    return os.environ.get('TABLE')",
+        environment={"TABLE": "at-start"},
+    )
+    assert env.invoke().payload == "at-start"
+    monkeypatch.setenv("TABLE", "of-the-test")
+    assert env.invoke().payload == "of-the-test"
+    env.invoke({"set": last})
+    stage.leave()
+    assert env.invoke().payload == last
+    monkeypatch.undo()
+
+
 def test_moto_does_not_restore_real_keys_for_the_function(environment, monkeypatch):
     moto = pytest.importorskip("moto")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "REAL")

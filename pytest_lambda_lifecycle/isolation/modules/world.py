@@ -39,6 +39,7 @@ from pytest_lambda_lifecycle.isolation.modules.import_hook import (
 from pytest_lambda_lifecycle.isolation.modules.last_look import LastLook
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, Membership
 from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules, is_odd
+from pytest_lambda_lifecycle.isolation.modules.stand_ins import StandIns
 from pytest_lambda_lifecycle.isolation.modules.submodules import adopt, attach, detach
 from pytest_lambda_lifecycle.isolation.part import PhasePart, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
@@ -143,7 +144,8 @@ class World(PhasePart):
         attach_parked = detach(self.parked)
         for name in self.parked:
             del sys.modules[name]
-        sys.modules[__name__] = sys.modules.pop(__name__, _THIS)  # last, as nobody moves it
+        if next(reversed(sys.modules), "") not in StandIns.latest:  # those come last each time
+            sys.modules[__name__] = sys.modules.pop(__name__, _THIS)  # last, as nobody moves it
         _FOREIGN.clear()
         _FOREIGN.update(sys.modules)
         is_known = not (self.parked or self._membership.kept or self._membership.compiled)

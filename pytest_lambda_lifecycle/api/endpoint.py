@@ -154,6 +154,7 @@ class Endpoint:
             project=lambda events, schema: records(events, config, schema=schema),
             note=self.note,
             now_us=self._now_us,
+            end_of=self.registry.end_of,
         )
         runtime = LocalRuntimeApi(config, self._view)
         self._routes.append(Routes(self.registry, runtime, self.hub, token=self.token))

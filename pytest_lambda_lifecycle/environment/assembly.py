@@ -256,9 +256,10 @@ class Assembly:
     def _furnish_process(self) -> None:
         """List the parts: they are entered in this order, and left in the opposite one."""
         process, world, endpoint = self.process, self.world, self._endpoint
-        recorder = _Recorder(self._timeline, self._clock)
+        is_of_test = partial(self._threads.is_of_test, partial(_is_function_code, world))
+        recorder = _Recorder(self._timeline, self._clock, is_of_test)
         streams = Streams(recorder.write)
-        self._logging = LoggingTree(self._runs_function_code, recorder.level_held)
+        self._logging = LoggingTree(self._runs_function_code, recorder.level_held, is_of_test)
         on_function_thread = lambda: function_thread() is process  # noqa: E731
         shared_memory = SharedMemory(
             self.calls.runs_function_code, partial(_memory_refused, self.calls)
@@ -440,12 +441,17 @@ class _LambdaVariables:
 class _Recorder:
     """Records on the timeline the observations of parts of the process."""
 
-    def __init__(self, timeline: Timeline, clock: Clock) -> None:
+    def __init__(
+        self, timeline: Timeline, clock: Clock, is_of_test: Callable[[], bool]
+    ) -> None:
         self._timeline = timeline
         self._clock = clock
+        self._is_of_test = is_of_test
 
     def write(self, stream: str, text: str) -> None:
-        """Record output of function code."""
+        """Record output of function code; that of a thread of the test is none."""
+        if self._is_of_test():
+            return
         self._timeline.write(self._clock.now_us(), stream, text)
 
     def atexit_ignored(self, function: str) -> None:

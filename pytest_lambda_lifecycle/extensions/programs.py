@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -61,7 +63,7 @@ class Programs:
             # Imported during a phase, it would capture the watches on child processes and threads
             # of the function instead of the originals.
             import pytest_lambda_lifecycle.processes.guard  # noqa: F401
-        self._files = files
+        self.files = files
         self._variables = variables
         self._directory = directory
         self._layers = layers
@@ -76,13 +78,13 @@ class Programs:
     @property
     def names(self) -> tuple[str, ...]:
         """The names, in the order in which the programs start."""
-        return tuple(name for name, _ in self._files)
+        return tuple(name for name, _ in self.files)
 
     def __contains__(self, name: str) -> bool:
         return name in self._processes
 
     def __bool__(self) -> bool:
-        return bool(self._files)
+        return bool(self.files)
 
     def launch(self, name: str) -> tuple[str, str] | None:
         """Start a program; return error type and text if it cannot be started."""
@@ -94,7 +96,7 @@ class Programs:
         directory = self._directory()
         variables = {**extension_variables(self._variables()), "TMPDIR": str(directory)}
         self._guard = self._guard or Guard(variables["AWS_LAMBDA_RUNTIME_API"])
-        path = dict(self._files)[name]
+        path = dict(self.files)[name]
         self._opt = self._opt or Opt(self._layers, self._scratch)
         process = ExtensionProcess(
             name,
@@ -182,7 +184,8 @@ def extension_variables(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of an extension (Developer Guide, "Runtime environment variables").
 
     ``PYTHONPATH`` begins with a folder of this package, which makes Python resolve the names of the
-    sandbox.
+    sandbox, and ``PATH`` with the folder of the Python that runs the tests, so that ``python3`` is
+    that one.
     """
     seen = {
         name: value
@@ -190,4 +193,8 @@ def extension_variables(variables: Mapping[str, str]) -> dict[str, str]:
         if name not in _HIDDEN and not name.startswith(_HIDDEN_PREFIXES)
     }
     seen["PYTHONPATH"] = os.pathsep.join(filter(None, (str(SANDBOX), seen.get("PYTHONPATH", ""))))
+    folder, path = os.path.dirname(sys.executable), seen.get("PATH", os.defpath)
+    here = shutil.which("python3", path=folder)
+    if here is not None and shutil.which("python3", path=path) != here:
+        seen["PATH"] = os.pathsep.join((folder, path))
     return seen

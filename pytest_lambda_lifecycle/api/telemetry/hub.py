@@ -34,12 +34,17 @@ class TelemetryHub:
         project: Project,
         note: Callable[[Event], None],
         now_us: Callable[[], int],
+        end_of: Callable[[str], str] = lambda name: "",
     ) -> None:
-        """``project`` makes records of events, by a schema; ``note`` takes events on any thread."""
+        """``project`` makes records of events, by a schema; ``note`` takes events on any thread.
+
+        ``end_of`` says of an extension how its process has ended, as `Registry.end_of`.
+        """
         self._timeline = timeline
         self._project = project
         self._note = note
         self._now_us = now_us
+        self._end_of = end_of
         self._lock = threading.Lock()
         self._control = Control()
         self._subscribers: dict[str, Subscriber] = {}
@@ -82,7 +87,12 @@ class TelemetryHub:
                 return _OK
             feed = Feed(self._timeline, self._project, self._first)
             subscriber = Subscriber(
-                extension, wanted, feed=feed, control=self._control, lost=self._lost
+                extension,
+                wanted,
+                feed=feed,
+                control=self._control,
+                lost=self._lost,
+                end_of=self._end_of,
             )
             subscriber.start()
             self._subscribers[extension] = subscriber
@@ -92,6 +102,25 @@ class TelemetryHub:
         """Refuse further subscriptions: Init has ended."""
         with self._lock:
             self._open = False
+
+    @property
+    def waiting(self) -> list[str]:
+        """The subscribers that have not got all events so far."""
+        wanted = len(self._timeline)
+        with self._lock:
+            return [name for name, one in self._subscribers.items() if one.delivered < wanted]
+
+    @property
+    def subscribers(self) -> list[str]:
+        """The extensions that have subscribed in this generation of processes."""
+        with self._lock:
+            return list(self._subscribers)
+
+    def is_dropped(self, extension: str) -> bool:
+        """Say whether a test has dropped the destination of a subscriber."""
+        with self._lock:
+            subscriber = self._subscribers.get(extension)
+            return subscriber is not None and subscriber.dropped
 
     def _lost(self, extension: str, records: int, size: int, reason: str) -> None:
         self._note(LogsDropped(self._now_us(), extension, records, size, reason))

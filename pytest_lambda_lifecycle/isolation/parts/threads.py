@@ -6,6 +6,7 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from types import FrameType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -17,6 +18,7 @@ from pytest_lambda_lifecycle.isolation.executors import (
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.real import RealTime
+from pytest_lambda_lifecycle.isolation.stage import stage
 
 __all__ = ["StartedThreads", "end_threads", "function_thread", "start_unwatched"]
 
@@ -26,6 +28,8 @@ start_unwatched: Final = threading.Thread.start
 _WAITED_AT: Final = "__socket_of_function__"
 """The local variable, in our frames, with the socket at which a thread of the function waits."""
 
+# `threading.current_thread` would make an object for a thread of `_thread`.
+_ACTIVE: Final[dict[int, threading.Thread]] = vars(threading)["_active"]
 _OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
 
 
@@ -136,6 +140,27 @@ class StartedThreads(Part):
         if is_worker(thread):
             return "" if self.tasks is None else self.tasks.line_of_current()
         return self.where.get(thread, "")
+
+    def is_of_test(self, is_function_code: Callable[[dict[str, Any]], bool]) -> bool:
+        """Say whether the current thread is one of the test's own, such as that of a server.
+
+        It is none where phases run on it, or where function code has started it.  Neither is it one
+        while it runs function code: a library that the test uses too may have given it a task of
+        the function, and nobody sees who starts a thread of `_thread`.  ``is_function_code`` says
+        of the globals of a frame whether they are those of function code.
+        """
+        ident = threading.get_ident()
+        if ident == stage.thread:
+            return False
+        thread = _ACTIVE.get(ident)
+        if thread is not None and thread in _OWNERS:
+            return _OWNERS[thread] is not self._owner()
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if is_function_code(frame.f_globals):
+                return False
+            frame = frame.f_back
+        return True
 
     def enter(self) -> Undo:
         original: Any = threading.Thread.start

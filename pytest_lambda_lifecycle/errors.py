@@ -70,6 +70,7 @@ CODES: Final = {
     "LLC603": "The extension has not subscribed to telemetry.",
     "LLC604": "An extension that is a program cannot run here.",
     "LLC605": "The Extensions API refused an extension of the test.",
+    "LLC606": "Telemetry did not reach its listener.",
     "LLC701": "An implementation of a hook failed, or did not return a result.",
     "LLC801": "AWS has no such operation.",
     "LLC802": "The AWS operation has no such error.",

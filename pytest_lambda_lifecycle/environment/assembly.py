@@ -22,6 +22,7 @@ from pytest_lambda_lifecycle.conductor.turns import TurnRunner
 from pytest_lambda_lifecycle.environment.credential_rotation import Rotation
 from pytest_lambda_lifecycle.errors import ConfigError, NetworkRefused, warn
 from pytest_lambda_lifecycle.extensions.group import ExtensionGroup
+from pytest_lambda_lifecycle.extensions.hints import clash_at
 from pytest_lambda_lifecycle.extensions.objects import Objects
 from pytest_lambda_lifecycle.extensions.programs import Programs, extension_programs
 from pytest_lambda_lifecycle.function.config import FunctionConfig
@@ -103,6 +104,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Assembly"]
 
+_WRAPPER: Final = "AWS_LAMBDA_EXEC_WRAPPER"
 _HOOK_POINTS: Final = by_module(
     *http_libraries.POINTS,
     *aws.POINTS,
@@ -176,14 +178,17 @@ class Assembly:
         self._namespaces = SharedNamespaces(self.world.hook, self.world.own, report)
         self._patches = Patches(self.world, config.handler)
         _warn_of_unknown(config, self.world)
+        _warn_of_wrapper(config)
 
     def _make_process(self) -> None:
         """Make the function's share of the process, and the parts that others have to refer to."""
         self.process = process = ProcessSlice(f"the environment of {self._config.handler!r}")
         self._turns = TurnRunner(process, self._clock)
         self._threads = StartedThreads(lambda: process, process.runs_here)
-        self._children = Children(process.runs_here)
         self._runs_function_code = lambda: process.runs_here() or function_thread() is process
+        # The streams come later.
+        streams = self._streams_of_children = list[Streams]()
+        self._children = Children(self._runs_function_code, lambda: streams[0] if streams else None)
         self.world.hook.add(self._children.watch, (MULTIPROCESSING,))
         turn = self._turns.current
         self._alarm = Alarm(Interruption(time_is_up=turn.real_time_is_up, forgive=turn.forgive))
@@ -207,6 +212,7 @@ class Assembly:
             threads=lambda: threads,
             runs_function_code=self._runs_function_code,
             importing=search_path.outside,
+            clash_at=clash_at,
         )
         virtual = isinstance(self._clock, VirtualClock)
         self._rotation = Rotation(self._clock.now_us) if virtual else None
@@ -218,6 +224,10 @@ class Assembly:
     def api_address(self) -> str:
         """``"host:port"`` of the environment's own APIs, also once it has ended."""
         return self._endpoint.address
+
+    def listens_at(self, port: int) -> bool:
+        """Say whether function code has a socket that is bound to a port."""
+        return self._endpoint.listens_at(port)
 
     def unseen_in_test(self, target: str) -> str:
         """Return why not all calls of a target of ``init_only`` can have been seen in this test."""
@@ -264,9 +274,11 @@ class Assembly:
     def _furnish_process(self) -> None:
         """List the parts: they are entered in this order, and left in the opposite one."""
         process, world, endpoint = self.process, self.world, self._endpoint
+        is_of_test = partial(self._threads.is_of_test, partial(_is_function_code, world))
         recorder = _Recorder(self._timeline, self._clock)
-        streams = Streams(recorder.write)
-        self._logging = LoggingTree(self._runs_function_code, recorder.level_held)
+        streams = Streams(recorder.write, is_of_test)
+        self._streams_of_children.append(streams)
+        self._logging = LoggingTree(self._runs_function_code, recorder.level_held, is_of_test)
         on_function_thread = lambda: function_thread() is process  # noqa: E731
         shared_memory = SharedMemory(
             self.calls.runs_function_code, partial(_memory_refused, self.calls)
@@ -380,6 +392,7 @@ class Assembly:
             directory=lambda: storage.path,
             layers=opt_layers(config),
             scratch=OUTSIDE_TMP,
+            keeps_path="PATH" in config.environment,
             note=lambda event: endpoint.note(event),
             now_us=clock.now_us,
             exited=partial(_program_exited, endpoint, self.process, self._view, self._alarm),
@@ -554,3 +567,15 @@ def _warn_of_unknown(config: FunctionConfig, world: World) -> None:
                 f"fresh_packages has {name!r}, and there is no such module on the import path "
                 f"(from {source})"
             )
+
+
+def _warn_of_wrapper(config: FunctionConfig) -> None:
+    wrapper = config.environment.get(_WRAPPER)
+    if wrapper:
+        source = config.source_of("environment")
+        warn(
+            f"{_WRAPPER}={wrapper!r} has no effect: the function runs in the process of the tests, "
+            "so there is no start of a runtime that a script could wrap, and nothing here starts a "
+            f"runtime in a process of its own (from {source}).  Leave it out, and declare what the "
+            "script sets up: its variables in environment=, its modules in layers="
+        )

@@ -31,6 +31,7 @@ from pytest_lambda_lifecycle.errors import (
     caller,
     warn,
 )
+from pytest_lambda_lifecycle.extensions.program_view import ExtensionProgram
 from pytest_lambda_lifecycle.function.extension import (
     EVENTS,
     Extension,
@@ -248,7 +249,22 @@ class ExecutionEnvironment:
         hint = hint_at_refusal(cause)
         if hint:
             error.explain(hint)
+        self._explain_extension(error, cause)
         return error
+
+    def _explain_extension(self, error: FunctionError, cause: BaseException | None) -> None:
+        """Add advice about a port in use, or about an extension that cannot resolve a name."""
+        from pytest_lambda_lifecycle.extensions.hints import hint_at_extension
+
+        hint = hint_at_extension(
+            error,
+            cause,
+            self.timeline,
+            address=self._parts.api_address,
+            holder=open_environments.holder_of,
+        )
+        if hint:
+            error.explain(hint)
 
     def idle(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
         """Freeze the environment and let time pass.
@@ -671,9 +687,14 @@ class ExecutionEnvironment:
         return extension
 
     @property
-    def extensions(self) -> tuple[Extension, ...]:
-        """The extensions in this process, as the latest Init made them."""
-        return self._parts.extensions.objects.made
+    def extensions(self) -> tuple[Extension | ExtensionProgram, ...]:
+        """The extensions: the objects that the latest Init made, then the programs.
+
+        Threads of function code that register themselves are not among them.
+        """
+        group, timeline = self._parts.extensions, self.timeline
+        programs = [ExtensionProgram(name, path, timeline) for name, path in group.programs.files]
+        return (*group.objects.made, *programs)
 
     def crash(self, participant: str = "runtime") -> None:
         """End a process of the frozen environment: the runtime's, or that of an extension by name.
@@ -705,6 +726,22 @@ class ExecutionEnvironment:
         """
         self._require_frozen(f"drop the telemetry of {name!r}")
         self._parts.extensions.drop_telemetry(name)
+
+    def flush_telemetry(self) -> None:
+        """Deliver to each subscriber the telemetry that waits for its batch, and wait for that.
+
+        The extensions run meanwhile, and are frozen again; all of it is in real time, and takes no
+        virtual time.  Raises `LifecycleError` if nobody has subscribed, or if records did not
+        arrive.
+        """
+        self._require_frozen("flush the telemetry")
+        parts = self._parts
+        with self._conductor.environment_state.doing("flush the telemetry"):
+            release = parts.process.hold_streams()
+            try:
+                parts.extensions.flush_telemetry()
+            finally:
+                release()
 
     def _require_frozen(self, asked: str) -> None:
         self._require_open(asked)

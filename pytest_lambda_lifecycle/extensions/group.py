@@ -13,6 +13,7 @@ from pytest_lambda_lifecycle.api.replies import decode_json, encode_json
 from pytest_lambda_lifecycle.api.states import EXTENSION_LIMIT
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.extensions.barrier import Barrier
+from pytest_lambda_lifecycle.extensions.flushing import flush_telemetry
 from pytest_lambda_lifecycle.extensions.objects import Round, fault_of
 from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.lifecycle import rules
@@ -58,7 +59,7 @@ class ExtensionGroup:
     ) -> None:
         self.present = False
         self.objects = objects
-        self._programs = programs
+        self.programs = programs
         self._endpoint = endpoint
         self._turns = turns
         self._timeline = timeline
@@ -78,7 +79,7 @@ class ExtensionGroup:
     @property
     def names(self) -> tuple[str, ...]:
         """The extensions that start before the runtime."""
-        return (*self._programs.names, *self.objects.external)
+        return (*self.programs.names, *self.objects.external)
 
     @property
     def budget_ms(self) -> int:
@@ -111,13 +112,13 @@ class ExtensionGroup:
         self._endpoint.begin(self.names, len(self._timeline) - 2)
         if not self.names and not self.objects:
             return Loaded()
-        self._endpoint.open(serve=bool(self._programs))
+        self._endpoint.open(serve=bool(self.programs))
         began = self._clock.elapsed()
         outcome = self._launch()
         if outcome is None:
             failure, self._ready_us = self.objects.start(limit)
             outcome = self._failed(failure)
-        if outcome is None and self._programs:
+        if outcome is None and self.programs:
             outcome = self._await(
                 lambda: all(agent.state != "Started" for agent in self._agents),
                 self._left(limit, began),
@@ -134,7 +135,7 @@ class ExtensionGroup:
             if index >= EXTENSION_LIMIT:
                 why = f"{len(self.names)} extensions, and Lambda takes {EXTENSION_LIMIT}"
                 return self._not_launched(name, "TooManyExtensions", why)
-            problem = self._programs.launch(name) if name in self._programs.names else None
+            problem = self.programs.launch(name) if name in self.programs.names else None
             if problem is not None:
                 return self._not_launched(name, *problem)
         return None
@@ -199,7 +200,7 @@ class ExtensionGroup:
         threads = [
             name
             for name in self._notified
-            if name not in self._programs and name not in self.objects
+            if name not in self.programs and name not in self.objects
         ]
         others = [name for name in self._notified if name not in threads]
         self._publish(others, event, with_id=True)
@@ -256,7 +257,7 @@ class ExtensionGroup:
             deadline_ms = int(str(event["deadlineMs"])) - ahead_ms
             for_programs = {**event, "deadlineMs": deadline_ms}
         for name in names:
-            encoded = encode_json(for_programs if name in self._programs else event)
+            encoded = encode_json(for_programs if name in self.programs else event)
             decoded = cast("dict[str, object]", decode_json(encoded))
             self._timeline.append(ExtensionNotified(now_us, name, decoded))
             registry.publish([name], encoded, with_id=with_id)
@@ -266,11 +267,11 @@ class ExtensionGroup:
     def freeze(self) -> None:
         """Stop the programs, and the delivery of telemetry."""
         self._endpoint.hub.pause()
-        self._programs.freeze()
+        self.programs.freeze()
         self.collect()
 
     def _thaw(self) -> None:
-        self._programs.thaw()
+        self.programs.thaw()
         self._endpoint.hub.resume()
 
     def kill(self, name: str, exit_code: int) -> Outcome:
@@ -286,8 +287,8 @@ class ExtensionGroup:
                 f"cannot end {name!r}: no extension of this name is registered; {there}",
                 code="LLC602",
             )
-        if name in self._programs:
-            self._programs.kill(name)
+        if name in self.programs:
+            self.programs.kill(name)
             until = RealTime.perf_counter() + _KILL_S
             self._endpoint.registry.wait(lambda: self._barrier.ended() is not None, until)
         else:
@@ -301,6 +302,10 @@ class ExtensionGroup:
         Raises `LifecycleError` if there is none of this name.
         """
         self._endpoint.drop_telemetry(name)
+
+    def flush_telemetry(self) -> None:
+        """Deliver the telemetry that waits, as the environment is frozen; see `flushing`."""
+        flush_telemetry(self._endpoint, self._timeline, self._thaw, self.freeze)
 
     # -- Shutdown ---------------------------------------------------------------------------------
 
@@ -328,14 +333,12 @@ class ExtensionGroup:
         notified = [agent for agent in subscribed if agent.name not in self.objects.cut]
         self._publish([agent.name for agent in notified], event, with_id=False)
         killed = [
-            agent.name
-            for agent in alive
-            if agent not in subscribed and agent.name in self._programs
+            agent.name for agent in alive if agent not in subscribed and agent.name in self.programs
         ]
         for name in killed:
             self._kill(name)
         killed_here, interruption = self.objects.shut_down(alive, encode_json(event), until_us)
-        programs = [agent for agent in notified if agent.name in self._programs]
+        programs = [agent for agent in notified if agent.name in self.programs]
         another = self._await_ends(programs, until_us, killed)
         self.collect()
         return (*killed, *killed_here), interruption or another
@@ -369,7 +372,7 @@ class ExtensionGroup:
         return outcome.exception if isinstance(outcome, Interrupted) else None
 
     def _kill(self, name: str) -> None:
-        self._programs.kill(name)
+        self.programs.kill(name)
         self._timeline.append(Signal(self._clock.now_us(), name, "SIGKILL"))
 
     def end(self) -> BaseException | None:
@@ -382,7 +385,7 @@ class ExtensionGroup:
             outcome = self._turns.run(self._end_endpoint, _END_LIMIT)
             if isinstance(outcome, Interrupted):
                 self._endpoint.end()
-            self._programs.end()
+            self.programs.end()
             self.collect()
         self._timeline.drop_ahead()
         self._start_afresh()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -46,6 +48,7 @@ class Programs:
         directory: Callable[[], Path],
         layers: Sequence[Path],
         scratch: str,
+        keeps_path: bool,
         note: Callable[[Event], None],
         now_us: Callable[[], int],
         exited: Callable[[str, int], None],
@@ -54,18 +57,20 @@ class Programs:
 
         ``variables`` returns the variables of the function, ``directory`` the environment's
         ``/tmp``: the programs start there, and find it as ``TMPDIR``.  ``layers`` are the folders
-        in ``/opt``, and ``scratch`` is a place for folders of this package.  ``note``, and
-        ``exited`` with name and exit code, are called on other threads.
+        in ``/opt``, and ``scratch`` is a place for folders of this package.  ``keeps_path`` is
+        true where the function declares ``PATH``.  ``note``, and ``exited`` with name and exit
+        code, are called on other threads.
         """
         if files:
             # Imported during a phase, it would capture the watches on child processes and threads
             # of the function instead of the originals.
             import pytest_lambda_lifecycle.processes.guard  # noqa: F401
-        self._files = files
+        self.files = files
         self._variables = variables
         self._directory = directory
         self._layers = layers
         self._scratch = scratch
+        self._keeps_path = keeps_path
         self._opt: Opt | None = None
         self._note = note
         self._now_us = now_us
@@ -76,13 +81,13 @@ class Programs:
     @property
     def names(self) -> tuple[str, ...]:
         """The names, in the order in which the programs start."""
-        return tuple(name for name, _ in self._files)
+        return tuple(name for name, _ in self.files)
 
     def __contains__(self, name: str) -> bool:
         return name in self._processes
 
     def __bool__(self) -> bool:
-        return bool(self._files)
+        return bool(self.files)
 
     def launch(self, name: str) -> tuple[str, str] | None:
         """Start a program; return error type and text if it cannot be started."""
@@ -92,9 +97,10 @@ class Programs:
 
         # Function and extensions share `/tmp` ("Lambda extensions"); here both find it by TMPDIR.
         directory = self._directory()
-        variables = {**extension_variables(self._variables()), "TMPDIR": str(directory)}
+        variables = extension_variables(self._variables(), keeps_path=self._keeps_path)
+        variables["TMPDIR"] = str(directory)
         self._guard = self._guard or Guard(variables["AWS_LAMBDA_RUNTIME_API"])
-        path = dict(self._files)[name]
+        path = dict(self.files)[name]
         self._opt = self._opt or Opt(self._layers, self._scratch)
         process = ExtensionProcess(
             name,
@@ -178,11 +184,14 @@ def extension_programs(config: FunctionConfig, clock: Clock) -> list[tuple[str, 
     return sorted(programs.items())
 
 
-def extension_variables(variables: Mapping[str, str]) -> dict[str, str]:
+def extension_variables(
+    variables: Mapping[str, str], *, keeps_path: bool = False
+) -> dict[str, str]:
     """Return the variables of an extension (Developer Guide, "Runtime environment variables").
 
     ``PYTHONPATH`` begins with a folder of this package, which makes Python resolve the names of the
-    sandbox.
+    sandbox, and ``PATH`` with the folder of the Python that runs the tests, so that ``python3`` is
+    that one, unless the ``PATH`` is the function's own.
     """
     seen = {
         name: value
@@ -190,4 +199,8 @@ def extension_variables(variables: Mapping[str, str]) -> dict[str, str]:
         if name not in _HIDDEN and not name.startswith(_HIDDEN_PREFIXES)
     }
     seen["PYTHONPATH"] = os.pathsep.join(filter(None, (str(SANDBOX), seen.get("PYTHONPATH", ""))))
+    folder, path = os.path.dirname(sys.executable), seen.get("PATH", os.defpath)
+    here = None if keeps_path else shutil.which("python3", path=folder)
+    if here is not None and shutil.which("python3", path=path) != here:
+        seen["PATH"] = os.pathsep.join((folder, path))
     return seen

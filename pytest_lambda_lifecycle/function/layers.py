@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
 
-__all__ = ["find_extensions", "import_folders", "opt_layers"]
+__all__ = ["find_extensions", "import_folders", "opt_layers", "search_paths"]
 
 
 def import_folders(layers: Iterable[Path]) -> list[Path]:
@@ -24,6 +24,19 @@ def import_folders(layers: Iterable[Path]) -> list[Path]:
     folders = [layer / "python" / "lib" / minor / "site-packages" for layer in ordered]
     folders += [layer / "python" for layer in ordered]
     return [folder for folder in folders if os.path.isdir(folder)]
+
+
+def search_paths(layers: Iterable[Path]) -> dict[str, list[str]]:
+    """Return the folders of layers that Lambda puts on the variables with paths, in their order.
+
+    ``/opt/bin`` is the last entry of ``PATH``, and ``/opt/lib`` that of ``LD_LIBRARY_PATH``.
+    """
+    ordered = [layer.resolve() for layer in layers][::-1]
+    found = {
+        variable: [str(layer / name) for layer in ordered if os.path.isdir(layer / name)]
+        for variable, name in (("PATH", "bin"), ("LD_LIBRARY_PATH", "lib"))
+    }
+    return {variable: folders for variable, folders in found.items() if folders}
 
 
 def find_extensions(layers: Iterable[Path]) -> list[tuple[str, Path]]:

@@ -74,8 +74,14 @@ class Listeners(PhasePart):
     entered: Listeners | None = None
     """Those of the entered environment."""
 
-    def __init__(self, runs_function_code: Callable[[], bool]) -> None:
+    def __init__(
+        self, runs_function_code: Callable[[], bool], is_of_test: Callable[[], bool]
+    ) -> None:
+        """``is_of_test`` says whether the current thread is one of the test's own."""
         self._runs_function_code = runs_function_code
+        self.is_of_test = is_of_test
+        self._others: dict[str, list[logging.Handler]] = {}
+        """The other handlers of the test, which hear its own threads alone."""
         self._by_name: dict[str, list[logging.Handler]] = {}
         self._covered: dict[str, _Covered] = {}
         self._added: list[tuple[str, logging.Handler]] = []
@@ -92,6 +98,7 @@ class Listeners(PhasePart):
         Return the levels of the loggers on which ``assertLogs`` is at work.
         """
         self._by_name = {}
+        self._others = {}
         self._covered = {}
         self._added = []
         self._removed = []
@@ -99,6 +106,8 @@ class Listeners(PhasePart):
         levels: dict[str, int] = {}
         for logger, handlers in loggers:
             tools = list(filter(is_of_test, handlers))
+            if len(tools) < len(handlers):
+                self._others[logger.name] = [one for one in handlers if not is_of_test(one)]
             if tools:
                 self._by_name[logger.name] = tools
                 if any(map(_is_capturing, tools)):
@@ -162,13 +171,19 @@ class Listeners(PhasePart):
 
     # -- records -----------------------------------------------------------------------------------
 
-    def deliver(self, logger: logging.Logger, record: logging.LogRecord) -> None:
-        """Let the handlers of the test have a record that was logged with this logger."""
+    def deliver(
+        self, logger: logging.Logger, record: logging.LogRecord, *, of_test: bool = False
+    ) -> None:
+        """Let the handlers of the test have a record that was logged with this logger.
+
+        A record ``of_test`` is one of its own threads: all of its handlers hear it.
+        """
         heard: list[logging.Handler] = []
         current: logging.Logger | None = logger
         while current is not None:
             name = current.name
-            for handler in self._by_name.get(name, ()):
+            others = self._others.get(name, ()) if of_test else ()
+            for handler in (*others, *self._by_name.get(name, ())):
                 if handler not in heard:
                     heard.append(handler)
                     self._handle(handler, record)
@@ -271,6 +286,12 @@ def stand_in(original: Callable[..., None]) -> Callable[..., None]:
 
     def callHandlers(self: logging.Logger, record: logging.LogRecord) -> None:
         __tracebackhide__ = __function_code_above__ = True
+        listeners = Listeners.entered
+        if listeners is not None and listeners.is_of_test():
+            # The handlers of the function must not hear it: one that sends what it hears to a
+            # server of the test would never end.
+            listeners.deliver(self, record, of_test=True)
+            return
         original(self, record)
         listeners = Listeners.entered
         if listeners is not None:

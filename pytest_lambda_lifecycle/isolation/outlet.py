@@ -10,16 +10,20 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
+from pytest_lambda_lifecycle.isolation.child_output import ChildOutput
+from pytest_lambda_lifecycle.isolation.real import RealOs
 from pytest_lambda_lifecycle.isolation.standard_streams import BufferedWriter
 
-__all__ = ["REFUSALS", "Outlet", "Places", "RecordOutput", "of_test"]
+__all__ = ["REFUSALS", "Outlet", "Places", "RecordOutput", "of_test", "outlet_of"]
 
 RecordOutput: TypeAlias = Callable[[str, str], None]
 """Records text on the timeline; takes the name of the stream and the text."""
 
+_getpid: Final = RealOs.getpid
+_write: Final = os.write
 _FROM_C: Final = (OSError, ValueError, AttributeError, TypeError, LookupError)
 """Errors of a stream that is written in C, or that lacks a method."""
 REFUSALS: Final[list[str]] = []
@@ -33,9 +37,12 @@ def _record_nothing(name: str, text: str) -> None:
 class Places:
     """The streams of the test that the output of a process goes to during a phase."""
 
-    __slots__ = ("of_test",)
+    __slots__ = ("of_fork", "of_test", "pid")
 
     def __init__(self) -> None:
+        self.pid = _getpid()
+        self.of_fork: dict[str, int] | None = None
+        """The descriptors to which a forked child writes, by the names of the streams."""
         self.of_test: tuple[Any, Any, Any, Any] | None = None
         """`sys.stdout`, `sys.stderr`, ``sys.__stdout__`` and ``sys.__stderr__``."""
 
@@ -52,7 +59,11 @@ class Outlet:
 
     def __init__(self, name: str, places: Places) -> None:
         """``name`` is ``"stdout"`` or ``"stderr"``."""
-        self._name = name
+        self.name = name
+        self.is_of_test: Callable[[], bool] = bool
+        """Says whether the current thread is one of the test's own."""
+        self.children: Sequence[ChildOutput] = ()
+        """The output of children that has to be delivered before that of the function."""
         self._record: RecordOutput = _record_nothing
         self._decoder: codecs.IncrementalDecoder | None = None
         """Made for the first bytes that are not UTF-8."""
@@ -63,14 +74,17 @@ class Outlet:
         self.ended = False
         """The process has ended; its buffers are flushed as they are freed, at any later time."""
 
-    def begin(self, record: RecordOutput) -> None:
+    def begin(self, record: RecordOutput, is_of_test: Callable[[], bool] = bool) -> None:
         """Serve a process from now on."""
         self._record = record
+        self.is_of_test = is_of_test
         self.ended = False
 
     def end(self) -> None:
         """Take nothing more, and close the file descriptor, at the end of the process."""
         self._record = _record_nothing
+        self.is_of_test = bool
+        self.children = ()
         self.ended = True
         if self._descriptor is not None:
             self._descriptor.close()
@@ -92,6 +106,8 @@ class Outlet:
         """
         if self.ended:
             return
+        if self.children and self._is_left_to_children(data):
+            return
         try:
             if self._begun:
                 raise UnicodeDecodeError("utf-8", data, 0, 1, "goes on in the middle of a letter")
@@ -105,15 +121,27 @@ class Outlet:
             as_text = False
         self._pass_on(text, None if as_text else data)
 
+    def _is_left_to_children(self, data: bytes) -> bool:
+        """Deliver what children have written before; hand over ``data`` if this is a fork."""
+        places = self._places
+        if _getpid() == places.pid:
+            for child in self.children:
+                child.catch_up()
+            return False
+        if places.of_fork is None:
+            return False
+        _write_all(places.of_fork[self.name], data)
+        return True
+
     def end_of_bytes(self) -> None:
         """Record a letter that has remained incomplete, as function code has closed the stream."""
         rest = self._decoder.decode(b"", True) if self._decoder is not None else ""
         if rest and not self.ended:
-            self._record(self._name, rest)
+            self._record(self.name, rest)
 
     def _pass_on(self, text: str, data: bytes | None) -> None:
-        if text:
-            self._record(self._name, text)
+        if text and not self.is_of_test():
+            self._record(self.name, text)
         try:
             stream = self.beneath()
             if stream is None:
@@ -150,16 +178,22 @@ class Outlet:
                 raise
             error = problem
         REFUSALS.append(
-            f"sys.{self._name} of the test has refused output of function code "
+            f"sys.{self.name} of the test has refused output of function code "
             f"({type(error).__name__}: {error})"
         )
         return True
+
+    def write_of_test(self, text: str) -> None:
+        """Pass on text of a thread of the test, as if the function's stream were not there."""
+        stream = self.beneath()
+        if stream is not None:
+            stream.write(text)
 
     def beneath(self) -> Any:  # noqa: ANN401  # any object may lie in sys.stdout
         """Return the stream that text goes to; None if there is no open one."""
         for stream in self._streams_of_test():
             # The stream may be that of another environment whose handler invokes this one.
-            while (outlet := _outlet_of(stream)) is not None:
+            while (outlet := outlet_of(stream)) is not None:
                 stream = None if outlet is self else outlet._streams_of_test()[0]
             if stream is not None and not getattr(stream, "closed", False):
                 return stream
@@ -168,18 +202,23 @@ class Outlet:
     def _streams_of_test(self) -> tuple[Any, Any]:
         streams = self._places.of_test
         if streams is not None:
-            first = 0 if self._name == "stdout" else 1
+            first = 0 if self.name == "stdout" else 1
             return streams[first], streams[first + 2]
-        return getattr(sys, self._name, None), getattr(sys, f"__{self._name}__", None)
+        return getattr(sys, self.name, None), getattr(sys, f"__{self.name}__", None)
 
 
 def of_test(stream: Any) -> Any:  # noqa: ANN401  # any object may lie in sys.stdout
     """Return the stream of the test to which a stream passes text on; any other stream itself."""
-    outlet = _outlet_of(stream)
+    outlet = outlet_of(stream)
     return stream if outlet is None else outlet.beneath()
 
 
-def _outlet_of(stream: object) -> Outlet | None:
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[_write(descriptor, data) :]
+
+
+def outlet_of(stream: object) -> Outlet | None:
     """Return the outlet of a stream of function code; None for any other stream."""
     try:
         buffer = getattr(stream, "buffer", None)

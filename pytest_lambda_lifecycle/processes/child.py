@@ -21,6 +21,7 @@ from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.parts.threads import start_unwatched
 from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.processes.output import Output
+from pytest_lambda_lifecycle.processes.shebang import ends_with_carriage_return
 
 __all__ = ["Child", "ExtensionProcess", "LaunchError", "signal_group", "succeeds"]
 
@@ -31,6 +32,10 @@ _HINTS: Final = {
         "its first line has to name an interpreter (#!/bin/sh), or it was built for another machine"
     ),
 }
+_CARRIAGE_RETURN: Final = (
+    "its first line ends with a carriage return, as on Windows, which belongs to the name of the "
+    "interpreter: save it with LF line ends (dos2unix, or eol=lf in .gitattributes)"
+)
 _CHUNK: Final = 65_536
 _CATCH_UP_S: Final = 0.5
 _CHUNKS_AFTER_THE_END: Final = 16
@@ -142,6 +147,9 @@ class ExtensionProcess:
         return threading.Thread(target=target, args=args, name=title, daemon=True)
 
     def _launch(self) -> Child:
+        # With /usr/bin/env in between, its interpreter would fail instead of the launch.
+        if os.access(self.path, os.X_OK) and ends_with_carriage_return(self.path):
+            raise self._not_launched(errno.ENOENT, _CARRIAGE_RETURN)
         try:
             child: Child = Child(
                 self._command,
@@ -155,12 +163,16 @@ class ExtensionProcess:
             )
         except OSError as problem:
             number = problem.errno or 0
-            is_denied = isinstance(problem, PermissionError)
-            error_type = "PermissionDenied" if is_denied else "UnknownError"
             hint = "it is a folder" if self.path.is_dir() else _HINTS.get(number, "")
-            message = f"fork/exec {self.path}: {os.strerror(number).lower()}"
-            raise LaunchError(error_type, message, hint) from problem
+            raise self._not_launched(number, hint) from problem
         return child
+
+    def _not_launched(self, number: int, hint: str) -> LaunchError:
+        is_denied = number in {errno.EACCES, errno.EPERM}
+        error_type = "PermissionDenied" if is_denied else "UnknownError"
+        return LaunchError(
+            error_type, f"fork/exec {self.path}: {os.strerror(number).lower()}", hint
+        )
 
     # -- calls of the environment -----------------------------------------------------------------
 

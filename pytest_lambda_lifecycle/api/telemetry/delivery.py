@@ -32,6 +32,7 @@ _POLL_S: Final = 0.01
 _RETRY_AFTER_S: Final = (0.05, 0.1, 0.2, 0.4)
 """Pauses between attempts, of which AWS says only that they grow; then the batch is dropped."""
 _DROPPED: Final = "the destination was dropped"
+_ENDED: Final = "the extension has ended"
 _EVENTS_AT_ONCE: Final = 500
 
 
@@ -130,8 +131,12 @@ class Subscriber:
         feed: Feed,
         control: Control,
         lost: Callable[[str, int, int, str], None],
+        end_of: Callable[[str], str],
     ) -> None:
-        """``lost`` takes the name, the numbers of lost records and bytes, and the reason."""
+        """``lost`` takes the name, the numbers of lost records and bytes, and the reason.
+
+        ``end_of`` takes the name, as `Registry.end_of`.
+        """
         self.subscription = subscription
         self.dropped = False
         """A test has dropped the destination."""
@@ -141,6 +146,7 @@ class Subscriber:
         self._feed = feed
         self._control = control
         self._lost = lost
+        self._end_of = end_of
         self._channel = Channel(subscription, self._has_ended)
         self._waiting: deque[Item] = deque()
         self._waiting_bytes = 0
@@ -235,11 +241,17 @@ class Subscriber:
                 return
             if self._control.frozen and not self.dropped:
                 continue  # a frozen listener could not answer: this was no attempt
-            pause = None if self.dropped else next(pauses, None)
+            ended = self._end_of(self._name)
+            pause = None if self.dropped or ended else next(pauses, None)
             if pause is None:
-                self._drop(batch, _DROPPED if self.dropped else problem)
+                why = _DROPPED if self.dropped else f"{_ENDED}: {problem}" if ended else problem
+                if ended != "late":  # the last records of a shutdown have nobody to go to
+                    self._drop(batch, why)
                 return
-            self._control.rest(pause, until=lambda: self.dropped)
+            self._control.rest(pause, until=self._is_deaf)
+
+    def _is_deaf(self) -> bool:
+        return self.dropped or bool(self._end_of(self._name))
 
     def _attempt(self, batch: list[Item]) -> str:
         """Send once; return the problem, or ""."""

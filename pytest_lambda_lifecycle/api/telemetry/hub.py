@@ -34,12 +34,20 @@ class TelemetryHub:
         project: Project,
         note: Callable[[Event], None],
         now_us: Callable[[], int],
+        end_of: Callable[[str], str] = lambda name: "",
+        clash_at: Callable[[int], str] = lambda port: "",
     ) -> None:
-        """``project`` makes records of events, by a schema; ``note`` takes events on any thread."""
+        """``project`` makes records of events, by a schema; ``note`` takes events on any thread.
+
+        ``end_of`` says of an extension how its process has ended, as `Registry.end_of`;
+        ``clash_at`` says that an extension of another environment listens at a port, in words.
+        """
         self._timeline = timeline
         self._project = project
         self._note = note
         self._now_us = now_us
+        self._end_of = end_of
+        self._clash_at = clash_at
         self._lock = threading.Lock()
         self._control = Control()
         self._subscribers: dict[str, Subscriber] = {}
@@ -65,6 +73,9 @@ class TelemetryHub:
         """
         wanted = parse(api, body)
         words = APIS[api]
+        clash = self._clash_at(wanted.port)
+        if clash:  # its records would go to the other environment
+            raise ApiError(400, words.validation_error, clash)
         with self._lock:
             if not self._open:
                 raise ApiError(403, words.closed_error, f"{words.title} subscription is closed")
@@ -82,7 +93,12 @@ class TelemetryHub:
                 return _OK
             feed = Feed(self._timeline, self._project, self._first)
             subscriber = Subscriber(
-                extension, wanted, feed=feed, control=self._control, lost=self._lost
+                extension,
+                wanted,
+                feed=feed,
+                control=self._control,
+                lost=self._lost,
+                end_of=self._end_of,
             )
             subscriber.start()
             self._subscribers[extension] = subscriber
@@ -92,6 +108,25 @@ class TelemetryHub:
         """Refuse further subscriptions: Init has ended."""
         with self._lock:
             self._open = False
+
+    @property
+    def waiting(self) -> list[str]:
+        """The subscribers that have not got all events so far."""
+        wanted = len(self._timeline)
+        with self._lock:
+            return [name for name, one in self._subscribers.items() if one.delivered < wanted]
+
+    @property
+    def subscribers(self) -> list[str]:
+        """The extensions that have subscribed in this generation of processes."""
+        with self._lock:
+            return list(self._subscribers)
+
+    def is_dropped(self, extension: str) -> bool:
+        """Say whether a test has dropped the destination of a subscriber."""
+        with self._lock:
+            subscriber = self._subscribers.get(extension)
+            return subscriber is not None and subscriber.dropped
 
     def _lost(self, extension: str, records: int, size: int, reason: str) -> None:
         self._note(LogsDropped(self._now_us(), extension, records, size, reason))

@@ -43,12 +43,18 @@ class LoggingTree(Part):
     """The loggers that function code makes, and its changes to those that exist."""
 
     def __init__(
-        self, runs_function_code: Callable[[], bool], held: Callable[[str, str], None]
+        self,
+        runs_function_code: Callable[[], bool],
+        held: Callable[[str, str], None],
+        is_of_test: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``held`` is called where a level of the test holds in Init in the place of Lambda's."""
+        """``held`` is called where a level of the test holds in Init in the place of Lambda's.
+
+        ``is_of_test`` says whether the current thread is one of the test's own.
+        """
         self._own: _TreeSnapshot | None = None
         self._runs_function_code = runs_function_code
-        self.listeners = Listeners(runs_function_code)
+        self.listeners = Listeners(runs_function_code, is_of_test)
         """A part of its own, with a share in each phase."""
         self.levels = LevelsOfTest(held)
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.errors import warn
-from pytest_lambda_lifecycle.isolation.outlet import REFUSALS, Outlet, Places, RecordOutput
+from pytest_lambda_lifecycle.isolation.child_output import ChildOutput
+from pytest_lambda_lifecycle.isolation.outlet import (
+    REFUSALS,
+    Outlet,
+    Places,
+    RecordOutput,
+    outlet_of,
+)
 from pytest_lambda_lifecycle.isolation.part import PhasePart, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
+from pytest_lambda_lifecycle.isolation.real import RealOs
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.isolation.standard_streams import is_unused, open_stream
 
@@ -22,6 +32,8 @@ __all__ = ["Streams", "Unbuffered", "write_to_descriptor_2"]
 
 __stands_for__ = "bootstrap_streams"
 
+_getpid: Final = RealOs.getpid
+_get_ident: Final = threading.get_ident
 _NAMES: Final = ("stdout", "stderr", "__stdout__", "__stderr__")
 _SYS: Final[dict[str, Any]] = sys.__dict__
 _read: Final = itemgetter(*_NAMES)
@@ -39,8 +51,10 @@ class Streams(PhasePart):
     in_place: ClassVar[list[Streams]] = []
     """Those whose streams are in place, outermost first: a handler may invoke an environment."""
 
-    def __init__(self, record: RecordOutput) -> None:
+    def __init__(self, record: RecordOutput, is_of_test: Callable[[], bool] = bool) -> None:
+        """``is_of_test`` says whether the current thread is one of the test's own."""
         self._record = record
+        self._is_of_test = is_of_test
         self.held = False
         """The streams stay in place between turns."""
         self._process: _OfProcess | None = None
@@ -70,9 +84,24 @@ class Streams(PhasePart):
     def process(self) -> _OfProcess:
         """The streams of the process that runs; the first phase of a process makes them."""
         if self._process is None:
-            self._process = _OfProcess.begin(self._record)
+            self._process = _OfProcess.begin(self._record, self._is_of_test)
             self._current = self._process.at_start
         return self._process
+
+    def open_child(self, name: str) -> ChildOutput:
+        """Return the place for the output of a child of the function, for one stream."""
+        return self.process.open_child(name)
+
+    @contextlib.contextmanager
+    def forked(self, outputs: Mapping[str, ChildOutput]) -> Iterator[None]:
+        """Let a child that is forked meanwhile write to ``outputs``, by names of streams."""
+        places = self.process.places
+        places.of_fork = {name: output.writer for name, output in outputs.items()}
+        try:
+            yield
+        finally:
+            if _getpid() == places.pid:
+                places.of_fork = None
 
     def discard(self) -> None:
         ended, self._process = self._process, None
@@ -86,6 +115,10 @@ class Streams(PhasePart):
             self.process.places.of_test = ended.places.of_test
             _write(self._current)
         ended.end()
+
+    def close(self) -> None:
+        """Forget how to tell threads of the test: that refers to other parts."""
+        self._is_of_test = bool
 
     def begin_phase(self) -> None:
         try:
@@ -118,8 +151,11 @@ class Streams(PhasePart):
         else:
             sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__ = before  # type: ignore[misc]
         self.in_place.remove(self)
-        if self._process is not None:
-            self._process.places.of_test = None
+        process = self._process
+        if process is not None:
+            if process.children:
+                process.catch_up()
+            process.places.of_test = None
         if REFUSALS and not self.in_place:
             self._report_refusals()
 
@@ -166,24 +202,49 @@ class _OfProcess:
         self.at_start: _Four = (Unbuffered(out), Unbuffered(err), out, err)
         del out, err
         self._holders = self._count_holders()
+        self._record: RecordOutput | None = None
+        self.children: list[ChildOutput] = []
+        """The output of children that has not come to its end."""
 
     @classmethod
-    def begin(cls, record: RecordOutput) -> _OfProcess:
+    def begin(cls, record: RecordOutput, is_of_test: Callable[[], bool]) -> _OfProcess:
         """Return the streams of a new process; *record* takes their output."""
         process = cls._spare.pop() if cls._spare else None
         # Only now, as other parts hold them a moment longer than their process.
         if process is None or process._count_holders() != process._holders:
             process = cls()
         for outlet in process.outlets:
-            outlet.begin(record)
+            outlet.begin(record, is_of_test)
+        process._record = record
         return process
+
+    def open_child(self, name: str) -> ChildOutput:
+        """Return the place for the output of a child: a stream of its own, called ``name``."""
+        assert self._record is not None
+        # In a letter that a child has begun, no text of the function may follow.
+        outlet = Outlet(name, self.places)
+        outlet.begin(self._record)
+        child = ChildOutput(outlet.deliver)
+        self.children.append(child)
+        for one in self.outlets:
+            one.children = self.children
+        return child
+
+    def catch_up(self) -> None:
+        """Deliver the output of children so far."""
+        for child in self.children:
+            child.catch_up()
+        self.children[:] = [child for child in self.children if child.open]
 
     def end(self) -> None:
         """End with the process: text that waits in a buffer is lost, as with a killed process."""
         self.places.of_test = None
+        self._record = None
+        for child in self.children:
+            child.end()
         for outlet in self.outlets:
             outlet.end()
-        if not self._spare and self._is_as_new():
+        if not self._spare and not self.children and self._is_as_new():
             self._spare.append(self)
 
     def _is_as_new(self) -> bool:
@@ -224,12 +285,24 @@ class Unbuffered:
         return getattr(self.stream, attr)
 
     def write(self, msg: str) -> None:
-        """Write text, and let it leave the buffers at once."""
+        """Write text, and let it leave the buffers at once.
+
+        A thread of the test passes by the buffers, in which text of the function may lie.
+        """
+        if _get_ident() != stage.thread:
+            outlet = outlet_of(self.stream)
+            if outlet is not None and outlet.is_of_test():
+                outlet.write_of_test(msg)
+                return
         self.stream.write(msg)
         self.stream.flush()
 
     def writelines(self, msgs: Iterable[str]) -> None:
         """Write lines, and let them leave the buffers at once."""
+        if _get_ident() != stage.thread:
+            for line in msgs:
+                self.write(line)
+            return
         self.stream.writelines(msgs)
         self.stream.flush()
 

@@ -14,9 +14,11 @@ from pytest_lambda_lifecycle.isolation.executors import (
     is_worker,
     line_of_function,
 )
+from pytest_lambda_lifecycle.isolation.frames import is_own
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.real import RealTime
+from pytest_lambda_lifecycle.isolation.stage import stage
 
 __all__ = ["StartedThreads", "end_threads", "function_thread", "start_unwatched"]
 
@@ -26,6 +28,9 @@ start_unwatched: Final = threading.Thread.start
 _WAITED_AT: Final = "__socket_of_function__"
 """The local variable, in our frames, with the socket at which a thread of the function waits."""
 
+# `threading.current_thread` would make an object for a thread of `_thread`.
+_ACTIVE: Final[dict[int, threading.Thread]] = vars(threading)["_active"]
+_DUMMY: Final[Any] = vars(threading)["_DummyThread"]
 _OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
 
 
@@ -136,6 +141,28 @@ class StartedThreads(Part):
         if is_worker(thread):
             return "" if self.tasks is None else self.tasks.line_of_current()
         return self.where.get(thread, "")
+
+    def is_of_test(self, is_function_code: Callable[[dict[str, Any]], bool]) -> bool:
+        """Say whether the current thread is one of the test's own, such as that of a server.
+
+        It is none where phases run on it, or where function code has started it.  Neither is it one
+        while it runs function code: a library that the test uses too may have given it a task of
+        the function, and nobody sees who starts a thread of `_thread`.  When such a thread dies,
+        Python calls one of our hooks on it, and nothing else.  ``is_function_code`` says of the
+        globals of a frame whether they are those of function code.
+        """
+        ident = threading.get_ident()
+        if ident == stage.thread:
+            return False
+        thread = _ACTIVE.get(ident)
+        if thread is not None and thread in _OWNERS:
+            return _OWNERS[thread] is not self._owner()
+        frame = sys._getframe(1)
+        while not is_function_code(frame.f_globals):
+            if frame.f_back is None:
+                return (thread is not None and not isinstance(thread, _DUMMY)) or not is_own(frame)
+            frame = frame.f_back
+        return False
 
     def enter(self) -> Undo:
         original: Any = threading.Thread.start

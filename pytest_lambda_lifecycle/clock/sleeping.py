@@ -81,6 +81,7 @@ class VirtualSleep:
         until = self._clock.now_us() + span_us
         if stage.on_phase_thread():
             if clock.reaches_deadline(until):
+                stage.running[-1].time_is_up(sys._getframe(1))
                 raise DeadlineReached
             return
         owner = function_thread()

@@ -38,15 +38,15 @@ from pytest_lambda_lifecycle.function.extension import (
     extension_name,
 )
 from pytest_lambda_lifecycle.function.handler_name import HandlerName
-from pytest_lambda_lifecycle.function.task_root import hint_at_namesake, hint_at_neighbour
 from pytest_lambda_lifecycle.isolation.held_signals import Held
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
 from pytest_lambda_lifecycle.isolation.parts.random_numbers import Seed
+from pytest_lambda_lifecycle.isolation.tracebacks import without_imports
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle import failures, platform_lines
 from pytest_lambda_lifecycle.lifecycle.call_events import AwsCall, AwsClient, HttpCall
 from pytest_lambda_lifecycle.lifecycle.events import Event
-from pytest_lambda_lifecycle.lifecycle.failures import FunctionError, InitError
+from pytest_lambda_lifecycle.lifecycle.failures import FunctionError
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
 from pytest_lambda_lifecycle.lifecycle.moments import microseconds
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited
@@ -55,7 +55,7 @@ from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.observation.calls.assertions import assert_calls, assert_no_network
 from pytest_lambda_lifecycle.observation.calls.faults import Fault, spend_real_time
 from pytest_lambda_lifecycle.observation.calls.init_only import assert_init_only, place_spies
-from pytest_lambda_lifecycle.observation.file_guard import Folders, hint_at_refusal
+from pytest_lambda_lifecycle.observation.file_guard import Folders
 from pytest_lambda_lifecycle.observation.reuse import assert_reused
 from pytest_lambda_lifecycle.observation.spies import Spy
 from pytest_lambda_lifecycle.observation.verdicts import Evidence, verdicts
@@ -146,7 +146,7 @@ class ExecutionEnvironment:
         require_clock(self._clock, "initialize", self.config.handler)
         init = self._conductor.initialize()
         if init.status != "success":
-            raise self._failure(init, not_ready=True) from init.exception
+            raise self._failure(init, not_ready=True)
         return init
 
     def snapshot(self) -> Init:
@@ -171,7 +171,7 @@ class ExecutionEnvironment:
         require_clock(self._clock, "restore", self.config.handler)
         restore = self._conductor.restore()
         if restore.status != "success":
-            raise self._failure(restore, not_ready=True) from restore.exception
+            raise self._failure(restore, not_ready=True)
         return restore
 
     def invoke(
@@ -233,20 +233,19 @@ class ExecutionEnvironment:
             invocation = self._around_invoke(event, proceed)
         if check and invocation.status != "success":
             not_ready = failures.failed_before_handler(self._conductor.phases, invocation)
-            raise self._failure(invocation, not_ready=not_ready) from invocation.exception
+            raise self._failure(invocation, not_ready=not_ready)
         return invocation
 
     def _failure(self, phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
         error = failures.function_error(phase, not_ready=not_ready)
-        cause, root, handler = phase.exception, self._parts.task_root, self.config.handler
-        unfound = isinstance(cause, (ModuleNotFoundError, AttributeError))
-        if isinstance(error, InitError) and unfound:
-            missing = cause.name or "" if isinstance(cause, ModuleNotFoundError) else ""
-            hint = hint_at_namesake(root, handler) or hint_at_neighbour(root, handler, missing)
-            if hint:
-                error.explain(hint)
-        hint = hint_at_refusal(cause)
-        if hint:
+        error.__cause__ = cause = failures.cause_of(phase)
+        if cause is not None:
+            without_imports(cause)
+        # Most tests see no failure.
+        from pytest_lambda_lifecycle.environment.hints import hints
+
+        parts = self._parts
+        for hint in hints(error, self.config, parts.task_root, parts.world.own):
             error.explain(hint)
         return error
 

@@ -51,7 +51,7 @@ class FunctionConfig:
     handler: str
     code_dir: Path | None
     layers: tuple[Path, ...]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str | None]
     timeout: int
     memory_size: int
     ephemeral_storage: int
@@ -184,7 +184,10 @@ def _check_version(values: dict[str, Any], sources: dict[str, str]) -> None:
     )
 
 
-def _check_environment_size(environment: Mapping[str, str], sources: Mapping[str, str]) -> None:
+def _check_environment_size(
+    declared: Mapping[str, str | None], sources: Mapping[str, str]
+) -> None:
+    environment = {name: value for name, value in declared.items() if value is not None}
     size = sum(_bytes(name) + _bytes(value) for name, value in environment.items())
     if size <= MAX_ENVIRONMENT_BYTES:
         return

@@ -240,12 +240,14 @@ class Variables(Kind):
     ini_type = "linelist"
 
     def __init__(self, most_bytes: int) -> None:
-        self.takes = f"a mapping of names to strings, at most {most_bytes} bytes"
+        self.takes = (
+            f"a mapping of names to strings, at most {most_bytes} bytes; None takes a variable out"
+        )
 
     def read(self, text: Any, source: str) -> object:  # noqa: ANN401
         return dict(_pair(entry, source) for entry in cast("Iterable[str]", text))
 
-    def check(self, given: Given) -> dict[str, str]:
+    def check(self, given: Given) -> dict[str, str | None]:
         if not isinstance(given.value, Mapping):
             raise given.error(" has to be a mapping of names to strings", code="LLC205")
         pairs = cast("Mapping[object, object]", given.value).items()
@@ -281,13 +283,14 @@ def _variable_name(key: object, source: str) -> str:
     return key
 
 
-def _variable_value(key: object, value: object, source: str) -> str:
+def _variable_value(key: object, value: object, source: str) -> str | None:
+    if value is None:
+        return None
     if not isinstance(value, str):
-        hint = "leave it out" if value is None else f"write {str(value)!r}"
         raise ConfigError(
             f"environment: the value of {key!r} is {value!r}, of type {type(value).__name__} "
             f"(from {source})",
-            f"It has to be a string: {hint}.",
+            f"It has to be a string: write {str(value)!r}.",
             code="LLC205",
         )
     if "\0" in value:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_lambda_lifecycle.function.credentials import Credentials
+from pytest_lambda_lifecycle.function.layers import search_paths
 from pytest_lambda_lifecycle.function.reserved import RESERVED_VARIABLES
 
 if TYPE_CHECKING:
@@ -75,7 +76,13 @@ def function_variables(
     ``api`` is the address of the Runtime API, ``metadata_token`` opens the metadata endpoint there.
     ``_X_AMZN_TRACE_ID`` is not among them: the runtime sets it for each invoke.
     """
-    variables = {name: value for name, value in outside.items() if not is_withheld(name)}
+    declared = {name: value for name, value in config.environment.items() if value is not None}
+    hidden = config.environment.keys() - declared.keys()
+    variables = {
+        name: value
+        for name, value in outside.items()
+        if not is_withheld(name) and name not in hidden
+    }
     variables |= _account_variables(config, credentials or Credentials())
     variables |= {
         "_HANDLER": config.handler,
@@ -94,7 +101,10 @@ def function_variables(
         "TZ": ":UTC",
     }
     variables |= _log_variables(config, log_stream_name)
-    return variables | dict(config.environment)
+    if config.layers:
+        for name, folders in search_paths(config.layers).items():
+            variables[name] = os.pathsep.join([*filter(None, [variables.get(name)]), *folders])
+    return variables | declared
 
 
 def log_group_name(config: FunctionConfig) -> str:

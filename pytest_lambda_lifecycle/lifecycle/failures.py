@@ -20,7 +20,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
     Raised,
     TimedOut,
 )
-from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Restore
+from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Restore, exception_of
 from pytest_lambda_lifecycle.lifecycle.platform_lines import platform_error
 from pytest_lambda_lifecycle.lifecycle.rules import EVENT_LIMIT
 
@@ -31,6 +31,7 @@ __all__ = [
     "InitError",
     "PayloadTooLarge",
     "RuntimeExit",
+    "cause_of",
     "event_too_large",
     "failed_before_handler",
     "function_error",
@@ -78,8 +79,15 @@ class FunctionError(Exception):
         else:
             self._hint = f"\n{hint}"
 
+    where = ""
+    """The line of function code that a timeout has cut, as ``"shop/app.py:12"``; ``""`` if it is
+    unknown, and for other failures.
+    """
+
     def __str__(self) -> str:
         text = f"{self.error_type}: {self.error_message}" if self.error_message else self.error_type
+        if self.where:
+            text += f"\nThe time was up at {self.where}."
         return text + self._hint
 
 
@@ -90,7 +98,10 @@ class InitError(FunctionError):
 
 
 class FunctionTimeout(FunctionError):
-    """The function overran its timeout: it was killed and the environment was reset."""
+    """The function overran its timeout: it was killed and the environment was reset.
+
+    The ``__cause__`` has the frames of the function at that moment, if it was interrupted.
+    """
 
     __module__ = _MODULE
 
@@ -137,6 +148,8 @@ def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> Fu
         made = kind(error_type, message, phase=phase)
         if isinstance(made, ExtensionError) and isinstance(outcome, ExtensionFailed):
             made.extension = outcome.extension
+        if isinstance(outcome, TimedOut):
+            made.where = outcome.where
         return made
     error = outcome.error if isinstance(outcome, Raised) else {}
     error_type = str(error.get("errorType", ""))
@@ -149,6 +162,12 @@ def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> Fu
         fault_type=_fault_type(outcome),
         phase=phase,
     )
+
+
+def cause_of(phase: Phase) -> BaseException | None:
+    """Return the exception that a failed phase ended with: of function code, or at its deadline."""
+    outcome = getattr(phase, "outcome", None)
+    return outcome.interruption if isinstance(outcome, TimedOut) else exception_of(outcome)
 
 
 def _kind_of_end(

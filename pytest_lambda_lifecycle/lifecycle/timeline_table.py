@@ -50,6 +50,7 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
     TelemetrySubscription,
 )
 from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal, StorageExceeded, TmpWrite
+from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, TimedOut
 from pytest_lambda_lifecycle.lifecycle.platform_lines import in_ms
 
 __all__ = ["describe_call", "render"]
@@ -103,11 +104,11 @@ def _describe_phase(event: Event) -> str:
         case InitReport() | RestoreReport():
             phase = "Init" if isinstance(event, InitReport) else "Restore"
             result = _result(event.status, event.error_type)
-            return f"{phase} ended: {result}, {in_ms(event.duration_us)}"
+            return f"{phase} ended: {result}, {in_ms(event.duration_us)}{_cut_at(event.outcome)}"
         case InvokeStart(request_id=request_id, cold_start=cold):
             return f"Invoke ({'cold' if cold else 'warm'}): request {request_id}"
-        case RuntimeDone():
-            return f"  runtime done: {_result(event.status, event.error_type)}"
+        case RuntimeDone(outcome=outcome):
+            return f"  runtime done: {_result(event.status, event.error_type)}{_cut_at(outcome)}"
         case InvokeReport():
             billed = rules.billed_ms(event.duration_us, event.init_us)
             failed = ""
@@ -124,6 +125,11 @@ def _describe_phase(event: Event) -> str:
         case Recycled(log_stream=log_stream):
             return f"Recycled: a new environment, log stream {log_stream}"
     return ""
+
+
+def _cut_at(outcome: Outcome) -> str:
+    """Return the line of function code at which a timeout has cut the turn."""
+    return _at(outcome.where) if isinstance(outcome, TimedOut) else ""
 
 
 def _describe_function(event: Event) -> str:

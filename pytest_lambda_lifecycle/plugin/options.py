@@ -47,6 +47,7 @@ class Option(NamedTuple):
 
 # <generated: options>
 OPTIONS: Final = (
+    Option("handler", "HANDLER", "function to invoke, named as on Lambda"),
     Option(
         "code_dir",
         "DIR",

@@ -58,6 +58,7 @@ class SettingSources:
             list(self._candidates()),
             config.layers,
             source=config.source_of("handler"),
+            root=self._rootdir,
         )
         return config.with_code_dir(root, "the search for the handler's module")
 

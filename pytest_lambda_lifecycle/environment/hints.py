@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -75,7 +76,9 @@ def _of_handler(failure: _Failure) -> str:
         case "Runtime.HandlerNotFound":
             return _of_missing_function(failure)
         case "Runtime.BuiltInModuleConflict":
-            return f"Give {failure.name.path}.py another name, and change the handler's name with it."
+            return (
+                f"Give {failure.name.path}.py another name, and change the handler's name with it."
+            )
     return ""
 
 
@@ -136,8 +139,8 @@ def _of_import(failure: _Failure) -> str:
     if isinstance(cause, ImportError) and "relative import" in str(cause):
         return (
             f"Imports start at the task root, {failure.task_root}, as on Lambda: a module there "
-            "belongs to no package. Write 'import helper' instead of 'from . import helper', or make "
-            "the folder above it the task root (code_dir) with the handler "
+            "belongs to no package. Write 'import helper' instead of 'from . import helper', or "
+            "make the folder above it the task root (code_dir) with the handler "
             f"'{failure.task_root.name}.{failure.config.handler}'."
         )
     return ""
@@ -159,8 +162,12 @@ def _of_handlers_module(failure: _Failure, cause: ModuleNotFoundError) -> str:
 
 def _of_dependency(failure: _Failure, missing: str) -> str:
     root, config = failure.task_root, failure.config
-    return hint_at_layers(config.layers, missing) or hint_at_neighbour(
-        root, config.handler, missing
+    return (
+        hint_at_layers(config.layers, missing)
+        or hint_at_neighbour(root, config.handler, missing)
+        or f"{missing.partition('.')[0]} is neither in the task root, {root}, nor in a layer, nor "
+        f"installed for the Python that runs the tests, {sys.executable}: install there what the "
+        "function requires, or name the layer that has it with layers=[...]."
     )
 
 
@@ -172,9 +179,9 @@ def _of_variable(failure: _Failure) -> str:
     for error in _chain(failure.cause):
         if isinstance(error, KeyError) and _is_from_environ(error.__traceback__):
             name = str(error.args[0])
-            if name in failure.config.environment:  # its value is None
+            if name in failure.config.taken_out:
                 source = failure.config.source_of(f"environment.{name}")
-                return f"{name} is not set, because {source} takes it out: environment[{name!r}] is None."
+                return f"{name} is not set: environment has None for it (from {source})."
             return (
                 f"The environment variable {name} is not set: give it with "
                 f"environment={{{name!r}: ...}}, in the call, the marker or the fixture "

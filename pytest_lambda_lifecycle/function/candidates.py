@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -94,11 +95,7 @@ def functions_in(task_root: Path, module: str) -> list[str]:
 
 
 def _modules_below(root: Path) -> Iterator[Path]:
-    folders = 0
-    for folder, subfolders, files in os.walk(root):
-        folders += 1
-        if folders > _MOST_FOLDERS:
-            return
+    for folder, subfolders, files in islice(os.walk(root), _MOST_FOLDERS):
         subfolders[:] = sorted(
             name
             for name in subfolders

@@ -76,13 +76,9 @@ def function_variables(
     ``api`` is the address of the Runtime API, ``metadata_token`` opens the metadata endpoint there.
     ``_X_AMZN_TRACE_ID`` is not among them: the runtime sets it for each invoke.
     """
-    declared = {name: value for name, value in config.environment.items() if value is not None}
-    hidden = config.environment.keys() - declared.keys()
-    variables = {
-        name: value
-        for name, value in outside.items()
-        if not is_withheld(name) and name not in hidden
-    }
+    variables = {name: value for name, value in outside.items() if not is_withheld(name)}
+    for name in config.taken_out:
+        variables.pop(name, None)
     variables |= _account_variables(config, credentials or Credentials())
     variables |= {
         "_HANDLER": config.handler,
@@ -104,7 +100,7 @@ def function_variables(
     if config.layers:
         for name, folders in search_paths(config.layers).items():
             variables[name] = os.pathsep.join([*filter(None, [variables.get(name)]), *folders])
-    return variables | declared
+    return variables | dict(config.environment)
 
 
 def log_group_name(config: FunctionConfig) -> str:

@@ -20,7 +20,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
     Raised,
     TimedOut,
 )
-from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Restore, exception_of
+from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Restore
 from pytest_lambda_lifecycle.lifecycle.platform_lines import platform_error
 from pytest_lambda_lifecycle.lifecycle.rules import EVENT_LIMIT
 
@@ -164,10 +164,9 @@ def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> Fu
     )
 
 
-def cause_of(phase: Phase) -> BaseException | None:
+def cause_of(phase: Init | Restore | Invocation) -> BaseException | None:
     """Return the exception that a failed phase ended with: of function code, or at its deadline."""
-    outcome = getattr(phase, "outcome", None)
-    return outcome.interruption if isinstance(outcome, TimedOut) else exception_of(outcome)
+    return phase.outcome.interruption if isinstance(phase.outcome, TimedOut) else phase.exception
 
 
 def _kind_of_end(

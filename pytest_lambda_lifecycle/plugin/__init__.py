@@ -373,15 +373,23 @@ def _restore_own_modules() -> None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the timeline and the log of its environments to the report of a failed test."""
+    """Add the timeline and the log of its environments to the report of a failed test.
+
+    With ``-rA`` or ``-rP``, they are added to that of a passed test, too.
+    """
     report = yield
     http = sys.modules.get("pytest_lambda_lifecycle.observation.calls.lambda_http")
     if report.failed and http is not None:
         http.note_failed_test()
     failure_reports = item.config.stash.get(_reports_key, None)
     if failure_reports is not None:
-        if report.failed:
-            failure_reports.show_on(report)
+        shows_passed = report.passed and report.when == "call"
+        if report.failed or shows_passed:
+            from pytest_lambda_lifecycle.plugin import options
+
+            extent = options.section(item.config, passed=shows_passed)
+            if extent:
+                failure_reports.show_on(report, item, extent)
         if report.when == "teardown":
             failure_reports.item_ends()
     return report

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.kinds import IniType
     from pytest_lambda_lifecycle.function.settings import SettingsLayer
 
-__all__ = ["check", "clock_options", "code_dir_candidate", "header", "layers", "register"]
+__all__ = [
+    "check",
+    "clock_options",
+    "code_dir_candidate",
+    "header",
+    "layers",
+    "register",
+    "section",
+]
 
 
 class Option(NamedTuple):
@@ -175,10 +183,22 @@ CLOCK_OPTIONS: Final = (
     ),
 )
 """Settings of the fixture ``lambda_clock``, not of a function."""
-_CLOCK_TAKES: Final = {
+_TAKES: Final = {
+    "section": "short, full or off",
     "clock_start": "text such as '2030-01-31T12:00:00Z'",
     "watchdog": "a number of seconds above 0",
 }
+
+SECTION: Final = Option(
+    "section",
+    "EXTENT",
+    "the section on Lambda environments in the report of a failed test: short, full or off "
+    "(default: short, longer with -v, full with -vv)",
+)
+"""A setting of the report."""
+_EXTENTS: Final = ("short", "full", "off")
+_REPORTED: Final = frozenset("PA")
+"""The letters of pytest's ``-r`` with which it shows the output of passed tests."""
 
 _layers_key: Final[pytest.StashKey[list[SettingsLayer]]] = pytest.StashKey()
 """On the config: the settings that `layers` has read."""
@@ -189,7 +209,7 @@ def register(parser: pytest.Parser) -> None:
     group = parser.getgroup("lambda_lifecycle", "AWS Lambda lifecycle")
     # pytest 8.4 brought ini options that are numbers; before, numbers are read from text.
     typed = pytest.version_tuple >= (8, 4)
-    for option in (*OPTIONS, *CLOCK_OPTIONS):
+    for option in (*OPTIONS, *CLOCK_OPTIONS, SECTION):
         group.addoption(
             option.flag,
             action="append" if option.many else "store",
@@ -207,6 +227,7 @@ def check(config: pytest.Config) -> None:
 
     It costs nothing where nothing is set.
     """
+    _check_section(config)
     for_functions = any(True for _ in _given(config, OPTIONS))
     for_the_clock = any(True for _ in clock_options(config))
     if not for_functions and not for_the_clock:
@@ -224,6 +245,24 @@ def check(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
+def _check_section(config: pytest.Config) -> None:
+    for _, on_command_line, value in _given(config, (SECTION,)):
+        if value not in _EXTENTS:
+            source = SECTION.flag if on_command_line else _ini_source(config, SECTION)
+            raise pytest.UsageError(f"{source}: {value!r} is not one of {', '.join(_EXTENTS)}")
+
+
+def section(config: pytest.Config, *, passed: bool) -> str:
+    """Return how much the section of a test shows; ``""`` if it is to have none."""
+    if passed and _REPORTED.isdisjoint(config.getoption("reportchars") or ""):
+        return ""
+    given = [str(value) for _, _, value in _given(config, (SECTION,))]
+    if given:
+        return "" if given[-1] == "off" else given[-1]
+    verbose = config.get_verbosity()
+    return "full" if verbose > 1 else "longer" if verbose > 0 else "short"
+
+
 def _check_settings(config: pytest.Config) -> None:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.function.settings import SettingsLayer
@@ -236,7 +275,7 @@ def header(config: pytest.Config) -> str | None:
     """Return the line for the header of pytest's report; None if nothing is set."""
     given = [
         f"{option.setting}={_shown(value)}"
-        for option, _, value in _given(config, (*OPTIONS, *CLOCK_OPTIONS))
+        for option, _, value in _given(config, (*OPTIONS, *CLOCK_OPTIONS, SECTION))
     ]
     return f"lambda_lifecycle: {', '.join(given)}" if given else None
 
@@ -323,7 +362,7 @@ def _takes(option: Option) -> str:
 
     if option.setting in SETTINGS:
         return SETTINGS[option.setting].kind.takes
-    return _CLOCK_TAKES[option.setting]
+    return _TAKES[option.setting]
 
 
 def _ini_source(config: pytest.Config, option: Option) -> str:

@@ -1,0 +1,115 @@
+"""The output of function code in the sections of pytest, which repeat the section of the plugin.
+
+pytest captures the output of function code as that of the test, and its log records as well, so
+that `capsys` and `caplog` have them.  In the report of a test each line stands once: lines that the
+plugin's section shows are taken out of the captured ones.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+__all__ = ["take_out"]
+
+
+def take_out(
+    report: pytest.TestReport,
+    shown: Sequence[str],
+    output: dict[str, str],
+    item: pytest.Item,
+) -> None:
+    """Take lines out of the captured sections of a report.
+
+    ``shown`` are the lines of the log that the plugin's section has, and ``output`` is what
+    function code wrote to ``"stdout"`` and ``"stderr"``.
+    """
+    for stream, text in output.items():
+        lines = _among(text.splitlines(), shown)
+        for index in reversed(_sections(report, f"Captured {stream}")):
+            title, captured = report.sections[index]
+            report.sections[index] = title, _without_lines(captured, lines)
+    records = _records_of_function(item)
+    if records:
+        formatted = _formatted(item.config, records, shown)
+        for index in _sections(report, "Captured log"):
+            title, captured = report.sections[index]
+            report.sections[index] = title, _without_texts(captured, formatted)
+    report.sections[:] = [one for one in report.sections if one[1] or one[0][:8] != "Captured"]
+
+
+def _sections(report: pytest.TestReport, begin: str) -> list[int]:
+    return [index for index, (title, _) in enumerate(report.sections) if title.startswith(begin)]
+
+
+def _among(lines: list[str], shown: Iterable[str]) -> list[str]:
+    """Return the last of the lines, as far as they are shown."""
+    left = Counter(shown)
+    found: list[str] = []
+    for line in reversed(lines):
+        if not left[line]:
+            break
+        left[line] -= 1
+        found.append(line)
+    return found[::-1]
+
+
+def _without_lines(captured: str, lines: list[str]) -> str:
+    """Remove lines, the last ones first; those that are found are taken from ``lines`` as well."""
+    kept = captured.splitlines(keepends=True)
+    bare = [line.rstrip("\r\n") for line in kept]
+    end = len(kept)
+    for number in reversed(range(len(lines))):
+        index = next((i for i in reversed(range(end)) if bare[i] == lines[number]), None)
+        if index is not None:
+            kept[index] = ""
+            end = index
+            del lines[number]
+    return "".join(kept)
+
+
+def _records_of_function(item: pytest.Item) -> list[logging.LogRecord]:
+    """Return the records of the test that the runtime's handler has seen.
+
+    Its filter marks them with the id of the request.
+    """
+    try:
+        from _pytest.logging import caplog_records_key
+    except ImportError:  # a later pytest keeps them elsewhere: each record is shown twice then
+        return []
+    phases = item.stash.get(caplog_records_key, {})
+    return [
+        record
+        for records in phases.values()
+        for record in records
+        if hasattr(record, "aws_request_id")
+    ]
+
+
+def _formatted(
+    config: pytest.Config, records: Iterable[logging.LogRecord], shown: Sequence[str]
+) -> list[str]:
+    """Return the records that are shown, as pytest formats them in its section."""
+    handler = getattr(config.pluginmanager.get_plugin("logging-plugin"), "report_handler", None)
+    if not isinstance(handler, logging.Handler):
+        return []
+    text = "\n".join(shown)
+    found: list[str] = []
+    for record in records:
+        first = (record.getMessage().splitlines() or [""])[0]
+        if first and first in text:
+            found.append(handler.format(record))
+    return found
+
+
+def _without_texts(captured: str, texts: Iterable[str]) -> str:
+    for text in texts:
+        # pytest strips the text of the section.
+        for part in (f"{text}\n", f"\n{text.rstrip()}", text.rstrip()):
+            if part in captured:
+                captured = captured.replace(part, "", 1)
+                break
+    return captured

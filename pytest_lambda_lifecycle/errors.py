@@ -21,6 +21,8 @@ __all__ = [
     "NetworkRefused",
 ]
 
+_MODULE: Final = __name__.partition(".")[0]
+"""Each class names the package as its module, from which users import it and as pytest shows it."""
 _FOLDER: Final = str(Path(__file__).parent) + os.sep
 _getcwd: Final = os.getcwd  # a test may replace it
 
@@ -88,6 +90,8 @@ CODES: Final = {
 class LifecycleWarning(UserWarning):
     """A remark for the author of a test, although nothing failed."""
 
+    __module__ = _MODULE
+
 
 class LifecycleError(Exception):
     """The library was asked for something that it cannot do.
@@ -95,6 +99,8 @@ class LifecycleError(Exception):
     It is never caught on behalf of function code.  The first line of its text names the request;
     further lines have the state, the source of a value and the remedy.
     """
+
+    __module__ = _MODULE
 
     code: str = ""
     """``"LLC101"`` and so on: the kind of misuse, explained in ``docs/errors.md``."""
@@ -112,9 +118,13 @@ class LifecycleError(Exception):
 class InvalidTransition(LifecycleError):
     """The state of the environment does not allow what was asked."""
 
+    __module__ = _MODULE
+
 
 class ConfigError(LifecycleError, ValueError):
     """A setting has a value that Lambda would refuse, or that contradicts another."""
+
+    __module__ = _MODULE
 
 
 class NetworkRefused(LifecycleError):
@@ -122,6 +132,8 @@ class NetworkRefused(LifecycleError):
 
     The class is no `OSError`: client libraries retry those, or hide them in errors of their own.
     """
+
+    __module__ = _MODULE
 
     target: str = ""
     """``"host:port"``, or the name that was looked up."""

@@ -179,7 +179,7 @@ def _of_variable(failure: _Failure) -> str:
     for error in _chain(failure.cause):
         if isinstance(error, KeyError) and _is_from_environ(error.__traceback__):
             name = str(error.args[0])
-            if name in failure.config.taken_out:
+            if name in failure.config._taken_out:
                 source = failure.config.source_of(f"environment.{name}")
                 return f"{name} is not set: environment has None for it (from {source})."
             return (

@@ -71,10 +71,19 @@ class Candidates:
             return "\n".join([f"The module {module} lies in{text}:", *shown])
         near = difflib.get_close_matches(self._name.module, self._near, n=1, cutoff=0.7)
         if not near:
-            return f"Correct the handler's name or code_dir: {why}."
+            return self._beside() or f"Correct the handler's name or code_dir: {why}."
         folder = self._near[near[0]]
         place = "" if folder == self._root else f", with code_dir={self._shown(folder)!r}"
         return f"Did you mean '{near[0]}.{self._name.attribute}'{place}?"
+
+    def _beside(self) -> str:
+        """Name the modules of the package in which the wanted one would lie."""
+        package, _, _ = self._name.module.rpartition(".")
+        names = [name for name in self._near if name.rpartition(".")[0] == package]
+        if not names or len(names) > _MOST_SHOWN * 2:
+            return ""
+        where = f"The modules of {package}" if package else f"The modules below {self._root}"
+        return f"{where} are: {', '.join(sorted(names))}."
 
     def _shown(self, folder: Path) -> str:
         if folder == self._root or self._root not in folder.parents:

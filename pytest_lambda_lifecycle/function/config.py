@@ -76,7 +76,7 @@ class FunctionConfig:
     seed: int | None
     network: NetworkMode
     network_allow: tuple[str, ...]
-    taken_out: frozenset[str] = field(init=False, repr=False)
+    _taken_out: frozenset[str] = field(init=False, repr=False)
     """Variables of None: they are not set, whatever other sources and the process itself say."""
     _sources: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
@@ -110,7 +110,7 @@ class FunctionConfig:
                 SettingsLayer(self._sources[f"environment.{key}"], {"environment": {key: value}})
                 for key, value in {
                     **self.environment,
-                    **dict.fromkeys(self.taken_out),
+                    **dict.fromkeys(self._taken_out),
                 }.items()
             ]
         return self.resolve(*kept, SettingsLayer("FunctionConfig.replace", changed))
@@ -139,7 +139,7 @@ class FunctionConfig:
         values["environment"] = {
             name: value for name, value in variables.items() if value is not None
         }
-        values["taken_out"] = frozenset(variables.keys() - values["environment"].keys())
+        values["_taken_out"] = frozenset(variables.keys() - values["environment"].keys())
         _check_environment_size(values["environment"], sources)
         for name, value in values.items():
             object.__setattr__(self, name, value)

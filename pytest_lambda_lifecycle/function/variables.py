@@ -77,7 +77,7 @@ def function_variables(
     ``_X_AMZN_TRACE_ID`` is not among them: the runtime sets it for each invoke.
     """
     variables = {name: value for name, value in outside.items() if not is_withheld(name)}
-    for name in config.taken_out:
+    for name in config._taken_out:
         variables.pop(name, None)
     variables |= _account_variables(config, credentials or Credentials())
     variables |= {

@@ -38,6 +38,8 @@ class ProcessEnd(SystemExit):
     It is a `SystemExit`, which event loops let through: they log any other exception of a callback.
     """
 
+    __module__ = __name__.partition(".")[0]
+
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)
         self.exit_code = exit_code

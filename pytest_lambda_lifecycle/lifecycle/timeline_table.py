@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from pytest_lambda_lifecycle.lifecycle import rules
+from pytest_lambda_lifecycle.lifecycle.argument_text import value_text
 from pytest_lambda_lifecycle.lifecycle.call_events import (
     AwsCall,
     AwsClient,
@@ -137,10 +138,10 @@ def _describe_function(event: Event) -> str:
     match event:
         case FunctionLog(stream=stream, text=text):
             return "\n".join(f"  {stream}: {line}" for line in text.splitlines())
-        case SpyCall(target=target, exception=exception, result=result):
+        case SpyCall(exception=exception, result=result):
             if exception:
-                return f"  spy: {target} raised {exception!r}"
-            return f"  spy: {target} returned {type(result).__name__}"
+                return f"  spy: {event} raised {value_text(exception)}"
+            return f"  spy: {event} returned {type(result).__name__}"
         case AtexitIgnored(function=function):
             return f"  atexit: {function} will not run (Lambda ends the process without it)"
         case SharedMemoryRefused(call=call, where=where):
@@ -148,7 +149,8 @@ def _describe_function(event: Event) -> str:
         case LogLevelOfTest(level=level, instead_of=instead_of):
             return f"  log level {level}: the test has set it (on Lambda: {instead_of})"
         case Leftover():
-            return f"  left running: {event.kind} {event.label}, started at {event.where}"
+            idle = " (idle)" if event.idle else ""
+            return f"  left running{idle}: {event.kind} {event.label}, started at {event.where}"
         case Replaced(target=target):
             return f"  replaced: {target} is another object than after init"
         case SharedChange(target=target):

@@ -383,13 +383,14 @@ def pytest_runtest_makereport(
         http.note_failed_test()
     failure_reports = item.config.stash.get(_reports_key, None)
     if failure_reports is not None:
+        failure_reports.note_records(item.config)
         shows_passed = report.passed and report.when == "call"
         if report.failed or shows_passed:
             from pytest_lambda_lifecycle.plugin import options
 
             extent = options.section(item.config, passed=shows_passed)
             if extent:
-                failure_reports.show_on(report, item, extent)
+                failure_reports.show_on(report, item.config, extent)
         if report.when == "teardown":
             failure_reports.item_ends()
     return report

@@ -13,28 +13,28 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-__all__ = ["take_out"]
+__all__ = ["records_of_function", "take_out"]
 
 
 def take_out(
     report: pytest.TestReport,
     shown: Sequence[str],
     output: dict[str, str],
-    item: pytest.Item,
+    records: Sequence[logging.LogRecord],
+    config: pytest.Config,
 ) -> None:
     """Take lines out of the captured sections of a report.
 
     ``shown`` are the lines of the log that the plugin's section has, and ``output`` is what
-    function code wrote to ``"stdout"`` and ``"stderr"``.
+    function code wrote to ``"stdout"`` and ``"stderr"``; ``records`` are what it logged.
     """
     for stream, text in output.items():
         lines = _among(text.splitlines(), shown)
         for index in reversed(_sections(report, f"Captured {stream}")):
             title, captured = report.sections[index]
             report.sections[index] = title, _without_lines(captured, lines)
-    records = _records_of_function(item)
     if records:
-        formatted = _formatted(item.config, records, shown)
+        formatted = _formatted(config, records, shown)
         for index in _sections(report, "Captured log"):
             title, captured = report.sections[index]
             report.sections[index] = title, _without_texts(captured, formatted)
@@ -71,30 +71,28 @@ def _without_lines(captured: str, lines: list[str]) -> str:
     return "".join(kept)
 
 
-def _records_of_function(item: pytest.Item) -> list[logging.LogRecord]:
-    """Return the records of the test that the runtime's handler has seen.
+def records_of_function(config: pytest.Config) -> list[logging.LogRecord]:
+    """Return the records of the phase of the item that the runtime's handler has seen.
 
     Its filter marks them with the id of the request.
     """
-    try:
-        from _pytest.logging import caplog_records_key
-    except ImportError:  # a later pytest keeps them elsewhere: each record is shown twice then
-        return []
-    phases = item.stash.get(caplog_records_key, {})
-    return [
-        record
-        for records in phases.values()
-        for record in records
-        if hasattr(record, "aws_request_id")
-    ]
+    handler = _report_handler(config)
+    records: list[logging.LogRecord] = getattr(handler, "records", [])
+    return [record for record in records if hasattr(record, "aws_request_id")]
+
+
+def _report_handler(config: pytest.Config) -> logging.Handler | None:
+    """Return the handler from which pytest makes its section; None with ``-p no:logging``."""
+    handler = getattr(config.pluginmanager.get_plugin("logging-plugin"), "report_handler", None)
+    return handler if isinstance(handler, logging.Handler) else None
 
 
 def _formatted(
     config: pytest.Config, records: Iterable[logging.LogRecord], shown: Sequence[str]
 ) -> list[str]:
     """Return the records that are shown, as pytest formats them in its section."""
-    handler = getattr(config.pluginmanager.get_plugin("logging-plugin"), "report_handler", None)
-    if not isinstance(handler, logging.Handler):
+    handler = _report_handler(config)
+    if handler is None:
         return []
     text = "\n".join(shown)
     found: list[str] = []

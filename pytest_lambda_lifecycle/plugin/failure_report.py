@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable
 from types import TracebackType
@@ -12,7 +13,7 @@ import pytest
 from pytest_lambda_lifecycle.lifecycle.events import FunctionLog
 from pytest_lambda_lifecycle.lifecycle.platform_lines import log_text
 from pytest_lambda_lifecycle.lifecycle.timeline_table import render
-from pytest_lambda_lifecycle.plugin.captured_output import take_out
+from pytest_lambda_lifecycle.plugin.captured_output import records_of_function, take_out
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
@@ -43,6 +44,11 @@ class FailureReports:
 
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
+        self._records: list[logging.LogRecord] = []
+
+    def note_records(self, config: pytest.Config) -> None:
+        """Note what function code has logged in a phase of the item: pytest forgets it."""
+        self._records += records_of_function(config)
 
     def add(self, environment: ExecutionEnvironment, made_at: str) -> None:
         """Add a new environment, and the line of the test that made it."""
@@ -50,6 +56,7 @@ class FailureReports:
 
     def item_ends(self) -> None:
         """Forget the events of the item that ends, and environments that have ended."""
+        self._records = []
         self._entries = [entry for entry in self._entries if entry.environment.state != _ENDED]
         for entry in self._entries:
             entry.item_ends()
@@ -69,7 +76,7 @@ class FailureReports:
         if failures:
             pytest.fail("\n".join(failures), pytrace=False)
 
-    def show_on(self, report: pytest.TestReport, item: pytest.Item, extent: str) -> None:
+    def show_on(self, report: pytest.TestReport, config: pytest.Config, extent: str) -> None:
         """Add a section on the environments that the item used.
 
         ``extent`` is ``"short"``, ``"longer"`` or ``"full"``.  What the section shows is taken out
@@ -85,7 +92,7 @@ class FailureReports:
         text = "\n\n".join([*(text for text, _ in shown), "\n".join(repeat)])
         lines = [line for _, log in shown for line in log]
         if lines:
-            take_out(report, lines, _output(used), item)
+            take_out(report, lines, _output(used), self._records, config)
         # Of all sections of a report, only those of its longrepr reach junit XML.
         add_section = getattr(report.longrepr, "addsection", None)
         if add_section is not None:

@@ -254,7 +254,7 @@ def _check_section(config: pytest.Config) -> None:
 
 def section(config: pytest.Config, *, passed: bool) -> str:
     """Return how much the section of a test shows; ``""`` if it is to have none."""
-    if passed and _REPORTED.isdisjoint(config.getoption("reportchars") or ""):
+    if passed and _REPORTED.isdisjoint(config.getoption("reportchars", "") or ""):
         return ""
     given = [str(value) for _, _, value in _given(config, (SECTION,))]
     if given:

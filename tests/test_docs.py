@@ -18,6 +18,10 @@ PAGES = [
     *sorted(EXAMPLES.glob("*.md")),
     *sorted(EXAMPLES.glob("*/*.md")),
 ]
+SOURCE = re.compile(
+    r"https://github\.com/pytest-lambda-lifecycle/pytest-lambda-lifecycle/(?:blob|tree)/main/"
+)
+"""Links of the README are absolute: package indexes show it without the files beside it."""
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -40,7 +44,7 @@ def _anchors(page: Path) -> set[str]:
 def _rows(page: Path) -> list[str]:
     """Return the rows of the table of examples, with links as from the root."""
     table = page.read_text(encoding="utf-8").partition("| example |")[2].partition("\n\n")[0]
-    return [row.replace("](examples/", "](") for row in table.splitlines()[2:]]
+    return [SOURCE.sub("", row).replace("](examples/", "](") for row in table.splitlines()[2:]]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if _snippets(page)], ids=_name)
@@ -64,12 +68,21 @@ def test_each_test_of_a_readme_is_in_the_readme_or_the_docs() -> None:
 def test_each_link_leads_somewhere(page: Path) -> None:
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith(("https://", "http://")):
+        inside = SOURCE.sub("", target)
+        if inside.startswith(("https://", "http://")):
             continue
-        path, _, anchor = target.partition("#")
-        linked = (page.parent / path).resolve() if path else page
+        path, _, anchor = inside.partition("#")
+        folder = page.parent if inside == target else ROOT
+        linked = (folder / path).resolve() if path else page
         assert linked.exists(), target
         assert not anchor or anchor in _anchors(linked), target
+
+
+def test_the_links_of_the_readme_are_absolute() -> None:
+    text = FENCE.sub("", (ROOT / "README.md").read_text(encoding="utf-8"))
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert len(targets) > 30
+    assert not [target for target in targets if not target.startswith(("https://", "#"))]
 
 
 def test_both_indexes_list_each_example() -> None:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -147,6 +148,24 @@ class NetworkRefused(LifecycleError):
     """The setting that refuses, and its source, in words."""
     has_left: bool = False
     """It has left function code, so the test has met it."""
+
+
+def no_attribute(owner: object, name: str, meant: Mapping[str, str]) -> AttributeError:
+    """Return the error for an attribute that an object does not have.
+
+    ``meant`` maps names that newcomers try to what they mean, as code; otherwise the nearest public
+    name is proposed.
+    """
+    kind = type(owner).__name__
+    text = f"{kind!r} object has no attribute {name!r}"
+    if name[:1] != "_":
+        import difflib
+
+        near = [meant[name]] if name in meant else None
+        public = [one for one in dir(type(owner)) if one[:1] != "_"]
+        near = near or difflib.get_close_matches(name, public, n=1)
+        text += f": did you mean {near[0]}?" if near else f"; it has {', '.join(public)}"
+    return AttributeError(text, name=name, obj=owner)
 
 
 def caller() -> str:

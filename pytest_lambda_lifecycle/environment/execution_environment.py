@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from pytest_lambda_lifecycle.api.telemetry.records import records
 from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock, idle_span_us, require_clock
@@ -22,6 +22,7 @@ from pytest_lambda_lifecycle.environment.request import (
     NO_EVENT,
     make_request,
     ordinary_request,
+    refuse_positional,
     remaining_us,
 )
 from pytest_lambda_lifecycle.errors import (
@@ -29,6 +30,7 @@ from pytest_lambda_lifecycle.errors import (
     InvalidTransition,
     LifecycleError,
     caller,
+    no_attribute,
     warn,
 )
 from pytest_lambda_lifecycle.function.extension import (
@@ -71,6 +73,22 @@ if TYPE_CHECKING:
 __all__ = ["ExecutionEnvironment"]
 
 X = TypeVar("X", bound="Extension | type[Extension]")
+_MEANT: Final = {
+    **dict.fromkeys(
+        ("call", "handle", "handler", "run", "send", "invoke_handler"), "invoke(event)"
+    ),
+    **dict.fromkeys(("init_phase", "cold_start", "start"), "initialize()"),
+    **dict.fromkeys(("advance", "sleep", "wait", "freeze"), "idle(seconds)"),
+    **dict.fromkeys(("stop", "terminate", "kill", "sigterm"), "shutdown()"),
+    **dict.fromkeys(("logs", "stdout", "output"), "log"),
+    **dict.fromkeys(("events",), "timeline"),
+    **dict.fromkeys(("mock", "monkeypatch"), "patch(target, value)"),
+    **dict.fromkeys(("tmp_path", "tmpdir"), "tmp"),
+    **dict.fromkeys(("payload", "result", "response"), "invoke(event).payload"),
+    **dict.fromkeys(("cold_starts", "init_counts"), "init_count"),
+    **dict.fromkeys(("environment", "env", "timeout", "memory_size"), "config"),
+}
+"""Names that newcomers try, and what they mean."""
 _REASONS: Final = ("spindown", "timeout", "failure")
 
 
@@ -135,6 +153,15 @@ class ExecutionEnvironment:
         if self._clock is not None:
             self._clock.attach(self._endings, self._parts.world)
 
+    if not TYPE_CHECKING:  # type checkers refuse what these explain
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, name, _MEANT)
+
+        def __call__(self, *arguments: object, **keywords: object) -> object:
+            """Say how an environment is invoked."""
+            raise TypeError("an environment is not called: invoke it, as in env.invoke(event)")
+
     # -- the lifecycle ----------------------------------------------------------------------------
 
     def initialize(self) -> Init:
@@ -177,7 +204,7 @@ class ExecutionEnvironment:
     def invoke(
         self,
         event: object = NO_EVENT,
-        *,
+        *misplaced: NoReturn,
         check: bool = True,
         request_id: str | None = None,
         client_context: object = None,
@@ -201,6 +228,8 @@ class ExecutionEnvironment:
         __tracebackhide__ = True
         if LambdaClock.current is not self._clock:
             require_clock(self._clock, "invoke", self.config.handler)
+        if misplaced:
+            refuse_positional(event, misplaced)
         # One chained comparison, since each invoke makes it: all of them are None.
         if (
             request_id
@@ -233,7 +262,13 @@ class ExecutionEnvironment:
             invocation = self._around_invoke(event, proceed)
         if check and invocation.status != "success":
             not_ready = failures.failed_before_handler(self._conductor.phases, invocation)
-            raise self._failure(invocation, not_ready=not_ready)
+            error = self._failure(invocation, not_ready=not_ready)
+            if type(event) is str and event[:1] in ("{", "["):
+                error.explain(
+                    "The event is a str, which the handler gets as one: to send the JSON in it, "
+                    "pass the dict, or the text as bytes."
+                )
+            raise error
         return invocation
 
     def _failure(self, phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:

@@ -20,6 +20,7 @@ from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.function.layers import hint_at_layers
 from pytest_lambda_lifecycle.function.task_root import (
     has_module,
+    hint_at_form,
     hint_at_namesake,
     hint_at_neighbour,
 )
@@ -61,6 +62,7 @@ def hints(
         hint = find(failure)
         if hint:
             yield hint
+            break
     hint = hint_at_refusal(failure.cause)
     if hint:
         yield hint
@@ -70,6 +72,10 @@ def hints(
 
 
 def _of_handler(failure: _Failure) -> str:
+    if not failure.error.error_type.startswith("Runtime."):
+        return ""
+    if failure.name.attribute == "py" or ":" in failure.config.handler:
+        return hint_at_form(failure.config.handler)
     match failure.error.error_type:
         case "Runtime.MalformedHandlerName":
             return _of_malformed_name(failure)
@@ -84,17 +90,11 @@ def _of_handler(failure: _Failure) -> str:
 
 def _of_malformed_name(failure: _Failure) -> str:
     text = failure.config.handler
-    form = "A handler is named 'module.function'"
-    module, separator, function = text.partition(":")
-    if separator:
-        return f"{form}, with a dot: did you mean '{module.removesuffix('.py')}.{function}'?"
     found = functions_in(failure.task_root, text)
     if found:
-        return f"{form}: did you mean {_one_of([f'{text}.{name}' for name in found])}?"
-    path, _, last = text.rpartition("/")
-    if path and functions_in(failure.task_root, path):
-        return f"{form}, with a dot before the function: did you mean '{path}.{last}'?"
-    return f"{form}, such as 'app.handler' for the function handler in app.py."
+        names = " or ".join(repr(f"{text}.{name}") for name in found[:3])
+        return f"A handler is named 'module.function': did you mean {names}?"
+    return hint_at_form(text)
 
 
 def _of_missing_function(failure: _Failure) -> str:
@@ -113,13 +113,7 @@ def _of_missing_function(failure: _Failure) -> str:
         return f"Did you mean {near[0]!r}, as in '{path}.{near[0]}'?"
     defined = [name for name in callables if vars(module)[name].__module__ == module.__name__]
     where = f"{path} ({getattr(module, '__file__', None) or 'no file'})"
-    if asked == "py":
-        return f"A handler has no '.py': did you mean {_one_of([f'{path}.{n}' for n in defined])}?"
     return f"The functions and classes of {where} are: {_listed(defined) or 'none'}."
-
-
-def _one_of(names: list[str]) -> str:
-    return " or ".join(map(repr, names[:3])) or "'module.function'"
 
 
 def _listed(names: list[str]) -> str:
@@ -165,9 +159,33 @@ def _of_dependency(failure: _Failure, missing: str) -> str:
     return (
         hint_at_layers(config.layers, missing)
         or hint_at_neighbour(root, config.handler, missing)
+        or _of_other_root(failure, missing.partition(".")[0])
         or f"{missing.partition('.')[0]} is neither in the task root, {root}, nor in a layer, nor "
         f"installed for the Python that runs the tests, {sys.executable}: install there what the "
         "function requires, or name the layer that has it with layers=[...]."
+    )
+
+
+def _of_other_root(failure: _Failure, missing: str) -> str:
+    """Explain a module of the project that lies deeper than the task root, or around it."""
+    root = failure.task_root
+    why = f"and imports start at the task root, {root}, as on Lambda"
+    if missing in root.parts:
+        above = Path(*root.parts[: root.parts.index(missing)])
+        handler = ".".join([*root.relative_to(above).parts, failure.config.handler])
+        return (
+            f"The task root lies inside {missing}, {why}: make {above} the task root (code_dir), "
+            f"with the handler {handler!r}."
+        )
+    folders = Candidates.below(root, HandlerName(missing, "")).folders
+    if not folders:
+        return ""
+    parts = folders[0].relative_to(root).parts
+    handler = failure.config.handler.replace("/", ".")
+    shorter = handler.removeprefix(".".join([*parts, ""]))
+    return (
+        f"{missing} lies in {folders[0]}, {why}: make that folder the task root (code_dir), with "
+        f"the handler {shorter!r}."
     )
 
 
@@ -223,6 +241,8 @@ def _of_call(failure: _Failure) -> str:
 def _of_result(failure: _Failure) -> str:
     """Explain a result that has no JSON form."""
     error, name = failure.error, failure.name
+    if error.error_type == "Runtime.UnmarshalError":
+        return "Events given as bytes are sent as they are: pass a dict to have it encoded."
     if error.error_type != "Runtime.MarshalError":
         return ""
     if "type coroutine " not in error.error_message:

@@ -16,6 +16,7 @@ from pytest_lambda_lifecycle.function.layers import import_folders
 __all__ = [
     "find_task_root",
     "has_module",
+    "hint_at_form",
     "hint_at_namesake",
     "hint_at_neighbour",
     "working_directory_candidates",
@@ -52,6 +53,21 @@ def find_task_root(
     if any(has_module(folder, name.parts) for folder in import_folders(layers)):
         return candidates[0][0]
     raise _not_found(handler, source, candidates, root or candidates[0][0])
+
+
+def hint_at_form(handler: str) -> str:
+    """Explain how a handler is named, with the name that was probably meant."""
+    form = "A handler is named 'module.function'"
+    if ":" in handler:
+        module, _, function = handler.partition(":")
+        meant = f"{module.removesuffix('.py')}.{function}"
+        return f"{form}, with a dot: did you mean {meant!r}?"
+    if handler.endswith(".py"):
+        return f"{form}, without '.py': did you mean '{handler.removesuffix('.py')}.handler'?"
+    path, _, last = handler.rpartition("/")
+    if path:
+        return f"{form}, with a dot before the function: did you mean '{path}.{last}'?"
+    return f"{form}, such as 'app.handler' for the function handler in app.py."
 
 
 def hint_at_neighbour(task_root: Path, handler: str, missing: str) -> str:
@@ -140,7 +156,9 @@ def _not_found(
     return ConfigError(
         f"no task root for the handler {handler!r} (from {source}): looked for {sources} in",
         *places,
-        Candidates.below(root, name).hint(f"nothing below {root} has a name like it"),
+        hint_at_form(handler)
+        if ":" in handler
+        else Candidates.below(root, name).hint(f"nothing below {root} has a name like it"),
         "Name the directory that Lambda would unpack into /var/task with code_dir=..., or for the "
         "whole suite with the ini option lambda_lifecycle_code_dir.",
         code="LLC204",

@@ -222,8 +222,8 @@ def _is_from_environ(traceback: TracebackType | None) -> bool:
         traceback = traceback.tb_next
     if traceback is None:
         return False
-    code = traceback.tb_frame.f_code
-    return code.co_filename == os.__file__ and code.co_name == "__getitem__"
+    frame = traceback.tb_frame
+    return frame.f_globals is vars(os) and frame.f_code.co_name == "__getitem__"
 
 
 # -- the call and its result -----------------------------------------------------------------------

@@ -218,6 +218,8 @@ def _docstring(node: ast.FunctionDef) -> str:
 def _signature(node: ast.FunctionDef) -> str:
     """Return a signature without `self`, with a line for each argument if it is long."""
     arguments = ast.unparse(node.args).removeprefix("self").removeprefix(", ")
+    # Arguments at this place are refused, with an error that says more than Python's.
+    arguments = arguments.replace("*misplaced: NoReturn", "*")
     arguments = re.sub(r"=_?[A-Z_]+\b", "=...", arguments)  # the names of constants say nothing
     arguments = arguments.replace("=", " = ").replace("'", '"')
     returned = f" -> {ast.unparse(node.returns)}" if node.returns else ""

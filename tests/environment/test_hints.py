@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from pytest_lambda_lifecycle import ConfigError, FunctionError, InitError
+from pytest_lambda_lifecycle import ConfigError, FunctionError
 
 
 def text_of(error):
@@ -88,9 +88,6 @@ class TestCalls:
         """
         with pytest.warns(RuntimeWarning, match="never awaited"):
             text = failure("app.handler", {"app.py": source})
-            import gc
-
-            gc.collect()
         assert "The result holds a coroutine" in text
 
     def test_a_result_without_json_form(self, failure):
@@ -195,19 +192,14 @@ class TestLayers:
 class TestNamesakes:
     """A module of the test process that was imported in the place of the function's."""
 
-    FILES = {
-        "a/app.py": "def handler(e, c): pass\n",
-        "b/app.py": "import not_there\ndef handler(e, c): pass\n",
-    }
-
     def test_what_was_imported_and_failed_has_no_such_hint(self, failure, tmp_path, monkeypatch):
         (tmp_path / "task" / "a").mkdir(parents=True)
-        (tmp_path / "task" / "a" / "app.py").write_text(self.FILES["a/app.py"])
+        (tmp_path / "task" / "a" / "app.py").write_text("def handler(e, c): pass\n")
         monkeypatch.syspath_prepend(str(tmp_path / "task" / "a"))
         import app  # noqa: F401
 
         try:
-            text = failure("app.handler", self.FILES, code_dir="b")
+            text = failure("app.handler", {"b/app.py": "import not_there\n"}, code_dir="b")
         finally:
             del sys.modules["app"]
         assert "another name" not in text

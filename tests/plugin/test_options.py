@@ -14,7 +14,9 @@ from .option_checks import shown
 
 def test_each_option_has_a_file_of_tests():
     files = {path.stem for path in Path(__file__).parent.glob("test_option_*.py")}
-    assert files == {f"test_option_{option.setting}" for option in (*OPTIONS, *CLOCK_OPTIONS, SECTION)}
+    assert files == {
+        f"test_option_{option.setting}" for option in (*OPTIONS, *CLOCK_OPTIONS, SECTION)
+    }
 
 
 def test_the_source_of_an_override_with_o(option_suite, monkeypatch):

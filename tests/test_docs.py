@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -91,3 +93,18 @@ def test_both_indexes_list_each_example() -> None:
     listed = [re.findall(r"^\| \[`(\w+)`\]\((\w+)\) \|", row)[0] for row in rows]
     projects = {path.parent.name for path in EXAMPLES.glob("*/pyproject.toml")}
     assert sorted(listed) == sorted((name, name) for name in projects)
+
+
+def test_the_script_refuses_names_that_are_no_examples() -> None:
+    command = [sys.executable, str(EXAMPLES / "run.py"), "orders", "order", "-q"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "no example is called order: there are async_client, " in result.stdout
+
+
+def test_pytest_in_the_folder_of_examples_runs_each_as_its_own_project() -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider"]
+    result = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, check=False)
+    projects = sorted(path.parent.name for path in EXAMPLES.glob("*/pyproject.toml"))
+    assert result.stdout.count("project") == len(projects), result.stdout
+    assert result.returncode == 0

@@ -386,9 +386,9 @@ def pytest_runtest_makereport(
         failure_reports.note_records(item.config)
         shows_passed = report.passed and report.when == "call"
         if report.failed or shows_passed:
-            from pytest_lambda_lifecycle.plugin import options
+            from pytest_lambda_lifecycle.plugin.section_extent import extent_for
 
-            extent = options.section(item.config, passed=shows_passed)
+            extent = extent_for(item.config, passed=shows_passed)
             if extent:
                 failure_reports.show_on(report, item.config, extent)
         if report.when == "teardown":

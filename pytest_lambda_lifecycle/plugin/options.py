@@ -196,9 +196,6 @@ SECTION: Final = Option(
     "(default: short, longer with -v, full with -vv)",
 )
 """A setting of the report."""
-_EXTENTS: Final = ("short", "full", "off")
-_REPORTED: Final = frozenset("PA")
-"""The letters of pytest's ``-r`` with which it shows the output of passed tests."""
 
 _layers_key: Final[pytest.StashKey[list[SettingsLayer]]] = pytest.StashKey()
 """On the config: the settings that `layers` has read."""
@@ -227,8 +224,11 @@ def check(config: pytest.Config) -> None:
 
     It costs nothing where nothing is set.
     """
-    _check_section(config)
-    for_functions = any(True for _ in _given(config, OPTIONS))
+    if next(given(config, (SECTION,)), None) is not None:
+        from pytest_lambda_lifecycle.plugin import section_extent
+
+        section_extent.check(config)
+    for_functions = any(True for _ in given(config, OPTIONS))
     for_the_clock = any(True for _ in clock_options(config))
     if not for_functions and not for_the_clock:
         return
@@ -245,24 +245,6 @@ def check(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
-def _check_section(config: pytest.Config) -> None:
-    for _, on_command_line, value in _given(config, (SECTION,)):
-        if value not in _EXTENTS:
-            source = SECTION.flag if on_command_line else _ini_source(config, SECTION)
-            raise pytest.UsageError(f"{source}: {value!r} is not one of {', '.join(_EXTENTS)}")
-
-
-def section(config: pytest.Config, *, passed: bool) -> str:
-    """Return how much the section of a test shows; ``""`` if it is to have none."""
-    if passed and _REPORTED.isdisjoint(config.getoption("reportchars", "") or ""):
-        return ""
-    given = [str(value) for _, _, value in _given(config, (SECTION,))]
-    if given:
-        return "" if given[-1] == "off" else given[-1]
-    verbose = config.get_verbosity()
-    return "full" if verbose > 1 else "longer" if verbose > 0 else "short"
-
-
 def _check_settings(config: pytest.Config) -> None:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.function.settings import SettingsLayer
@@ -275,7 +257,7 @@ def header(config: pytest.Config) -> str | None:
     """Return the line for the header of pytest's report; None if nothing is set."""
     given = [
         f"{option.setting}={_shown(value)}"
-        for option, _, value in _given(config, (*OPTIONS, *CLOCK_OPTIONS, SECTION))
+        for option, _, value in given(config, (*OPTIONS, *CLOCK_OPTIONS, SECTION))
     ]
     return f"lambda_lifecycle: {', '.join(given)}" if given else None
 
@@ -288,8 +270,8 @@ def _shown(value: object) -> str:
 
 def clock_options(config: pytest.Config) -> Iterator[tuple[str, object, str]]:
     """Yield the values for ``lambda_clock``: name, value and source, lowest precedence first."""
-    for option, on_command_line, value in _given(config, CLOCK_OPTIONS):
-        yield option.setting, value, option.flag if on_command_line else _ini_source(config, option)
+    for option, on_command_line, value in given(config, CLOCK_OPTIONS):
+        yield option.setting, value, option.flag if on_command_line else ini_source(config, option)
 
 
 def layers(config: pytest.Config) -> list[SettingsLayer]:
@@ -311,11 +293,11 @@ def code_dir_candidate(config: pytest.Config) -> tuple[Path, str] | None:
         return None
     from pytest_lambda_lifecycle.function.settings import validate
 
-    source = _ini_source(config, option)
+    source = ini_source(config, option)
     return cast("Path", validate("code_dir", value, source, _ini_directory(config))), source
 
 
-def _given(
+def given(
     config: pytest.Config, options: Iterable[Option]
 ) -> Iterator[tuple[Option, bool, object]]:
     """Yield each option that is set, whether the command line set it, and its value.
@@ -335,14 +317,14 @@ def _given(
 def _read(config: pytest.Config) -> Iterator[SettingsLayer]:
     from pytest_lambda_lifecycle.function.settings import SETTINGS, SettingsLayer
 
-    for option, on_command_line, text in _given(config, OPTIONS):
+    for option, on_command_line, text in given(config, OPTIONS):
         if on_command_line:
             source = option.flag
             directory = config.invocation_params.dir
         elif option.setting == "code_dir":
             continue  # no setting in the ini file but a place to look first: `code_dir_candidate`
         else:
-            source = _ini_source(config, option)
+            source = ini_source(config, option)
             directory = _ini_directory(config)
         value = SETTINGS[option.setting].kind.read(text, source)
         yield SettingsLayer(source, {option.setting: value}, directory)
@@ -352,7 +334,7 @@ def _ini_value(config: pytest.Config, option: Option) -> object:
     try:
         return config.getini(option.ini)
     except (TypeError, ValueError, pytest.UsageError) as error:
-        source = _ini_source(config, option)
+        source = ini_source(config, option)
         raise pytest.UsageError(f"{source}: {error}; it takes {_takes(option)}") from error
 
 
@@ -365,7 +347,8 @@ def _takes(option: Option) -> str:
     return _TAKES[option.setting]
 
 
-def _ini_source(config: pytest.Config, option: Option) -> str:
+def ini_source(config: pytest.Config, option: Option) -> str:
+    """Return the ini file, or the override of it, in words."""
     if any(entry.startswith(f"{option.ini}=") for entry in config.getoption("override_ini") or ()):
         return f"ini option {option.ini} given with -o"
     return f"ini option {option.ini} in {config.inipath.name if config.inipath else 'no file'}"

@@ -82,7 +82,7 @@ class TurnRunner:
         # because something else has crashed.
         if isinstance(interruption, DeadlineReached) or (late and interruption is None):
             if interruption is not None:
-                ending_in_function_code(interruption)
+                ending_in_function_code(interruption)  # our frames would make a circle
             return TimedOut(limit.seconds, self.current.where, interruption)
         # pytest's own control flow, a real Ctrl-C, misuse: none of it comes from function code.
         if interruption is not None:

@@ -22,6 +22,7 @@ import os
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import filterfalse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -76,7 +77,10 @@ def function_variables(
     ``api`` is the address of the Runtime API, ``metadata_token`` opens the metadata endpoint there.
     ``_X_AMZN_TRACE_ID`` is not among them: the runtime sets it for each invoke.
     """
-    variables = {name: value for name, value in outside.items() if not is_withheld(name)}
+    given = config.environment
+    names = list(filterfalse(is_withheld, filterfalse(given.__contains__, outside)))
+    # Those that are given come last, in their own order.
+    variables = dict(zip(names, map(outside.__getitem__, names), strict=True))
     for name in config._taken_out:
         variables.pop(name, None)
     variables |= _account_variables(config, credentials or Credentials())
@@ -100,7 +104,7 @@ def function_variables(
     if config.layers:
         for name, folders in search_paths(config.layers).items():
             variables[name] = os.pathsep.join([*filter(None, [variables.get(name)]), *folders])
-    return variables | dict(config.environment)
+    return variables | dict(given)
 
 
 def log_group_name(config: FunctionConfig) -> str:

@@ -72,6 +72,10 @@ def pytest_configure(config: pytest.Config) -> None:
     from pytest_lambda_lifecycle.plugin import options
 
     options.check(config)
+    if any(options.given(config, (options.SECTION,))):
+        from pytest_lambda_lifecycle.plugin import section_extent
+
+        section_extent.check(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -383,6 +387,8 @@ def pytest_runtest_makereport(
         http.note_failed_test()
     failure_reports = item.config.stash.get(_reports_key, None)
     if failure_reports is not None:
+        from pytest_lambda_lifecycle.plugin import failure_report
+
         failure_reports.note_records(item.config)
         shows_passed = report.passed and report.when == "call"
         if report.failed or shows_passed:
@@ -391,6 +397,7 @@ def pytest_runtest_makereport(
             extent = extent_for(item.config, passed=shows_passed)
             if extent:
                 failure_reports.show_on(report, item.config, extent)
+        failure_report.escape_surrogates(report)
         if report.when == "teardown":
             failure_reports.item_ends()
     return report

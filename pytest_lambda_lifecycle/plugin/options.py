@@ -25,7 +25,6 @@ __all__ = [
     "header",
     "layers",
     "register",
-    "section",
 ]
 
 
@@ -224,10 +223,6 @@ def check(config: pytest.Config) -> None:
 
     It costs nothing where nothing is set.
     """
-    if next(given(config, (SECTION,)), None) is not None:
-        from pytest_lambda_lifecycle.plugin import section_extent
-
-        section_extent.check(config)
     for_functions = any(True for _ in given(config, OPTIONS))
     for_the_clock = any(True for _ in clock_options(config))
     if not for_functions and not for_the_clock:
@@ -255,11 +250,11 @@ def _check_settings(config: pytest.Config) -> None:
 
 def header(config: pytest.Config) -> str | None:
     """Return the line for the header of pytest's report; None if nothing is set."""
-    given = [
+    shown = [
         f"{option.setting}={_shown(value)}"
         for option, _, value in given(config, (*OPTIONS, *CLOCK_OPTIONS, SECTION))
     ]
-    return f"lambda_lifecycle: {', '.join(given)}" if given else None
+    return f"lambda_lifecycle: {', '.join(shown)}" if shown else None
 
 
 def _shown(value: object) -> str:

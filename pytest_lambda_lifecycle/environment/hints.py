@@ -233,6 +233,11 @@ def _of_call(failure: _Failure) -> str:
     """Explain a handler that does not take two arguments."""
     cause = failure.cause
     is_call = isinstance(cause, TypeError) and cause.__traceback__ is None
+    if is_call and "not callable" in str(cause):
+        return (
+            f"{failure.name.attribute} in {failure.name.path} is no function: a handler is "
+            "def handler(event, context)."
+        )
     if is_call and "argument" in str(cause):
         return "Lambda calls the handler with two arguments: def handler(event, context)."
     return ""

@@ -62,7 +62,7 @@ class Candidates:
         """Return the advice; ``why`` says where the module was looked for."""
         found = [*self.folders, *_loaded(self._name, self.folders)]
         if found:
-            shown = [f"  code_dir={self._shown(folder)!r}" for folder in found[:_MOST_SHOWN]]
+            shown = [f"  {self._as_settings(folder)}" for folder in found[:_MOST_SHOWN]]
             more = len(found) - _MOST_SHOWN
             shown += [f"  and {more} more"] if more > 0 else []
             module = self._name.module.removesuffix(".py")
@@ -75,6 +75,16 @@ class Candidates:
         folder = self._near[near[0]]
         place = "" if folder == self._root else f", with code_dir={self._shown(folder)!r}"
         return f"Did you mean '{near[0]}.{self._name.attribute}'{place}?"
+
+    def _as_settings(self, folder: Path) -> str:
+        """Return the settings for a folder that holds the module; it may lie inside a package."""
+        packages: list[str] = []
+        while (folder / "__init__.py").is_file() and folder != folder.parent:
+            packages.insert(0, folder.name)
+            folder = folder.parent
+        handler = ".".join([*packages, self._name.module, self._name.attribute])
+        inside = f", and the handler {handler!r}" if packages else ""
+        return f"code_dir={self._shown(folder)!r}{inside}"
 
     def _beside(self) -> str:
         """Name the modules of the package in which the wanted one would lie."""

@@ -71,6 +71,9 @@ class TestCalls:
     def test_a_handler_without_two_parameters(self, failure, source):
         assert "def handler(event, context)" in failure("app.handler", {"app.py": source})
 
+    def test_a_handler_that_is_no_function(self, failure):
+        assert "handler in app is no function" in failure("app.handler", {"app.py": "handler = 3"})
+
     def test_a_type_error_inside_the_handler_is_no_such_mistake(self, failure):
         source = "def help(): pass\ndef handler(event, context): help(1)"
         assert "two arguments" not in failure("app.handler", {"app.py": source})
@@ -84,10 +87,12 @@ class TestCalls:
     def test_a_coroutine_in_the_result(self, failure):
         source = """
             async def name(): return 1
-            def handler(event, context): return {"name": name()}
+            def handler(event, context):
+                found = name()
+                found.close()  # otherwise Python warns, whenever it is collected
+                return {"name": found}
         """
-        with pytest.warns(RuntimeWarning, match="never awaited"):
-            text = failure("app.handler", {"app.py": source})
+        text = failure("app.handler", {"app.py": source})
         assert "The result holds a coroutine" in text
 
     def test_a_result_without_json_form(self, failure):
@@ -208,6 +213,12 @@ class TestNamesakes:
     def test_a_library_of_the_same_name(self, failure, tmp_path):
         text = failure("json.handler", {"json.py": "def handler(e, c): pass\n"})
         assert f"so json in {tmp_path / 'task'} is not imported; give it another name" in text
+
+
+def test_a_candidate_inside_a_package(failure):
+    files = {"src/shop/__init__.py": "", "src/shop/app.py": HANDLERS}
+    text = failure("app.lambda_handler", files)
+    assert "  code_dir='src', and the handler 'shop.app.lambda_handler'" in text
 
 
 def test_candidates_below_rootdir(pytester):

@@ -73,6 +73,13 @@ def test_each_says_what_was_meant(message, body, meant):
     assert meant in message(body)
 
 
+def test_an_invocation_in_the_place_of_its_payload(message):
+    assert "payload, {'id': 1}, which is equal" in message(
+        f"{ENV}assert env.invoke({{'id': 1}}) == {{'id': 1}}"
+    )
+    assert "payload, {}, which is not equal, too" in message(f"{ENV}assert 3 == env.invoke()")
+
+
 def test_a_misspelt_marker(message):
     marked = f"@pytest.mark.lambda_lifcycle({H})"
     text = message("lambda_lifecycle()", before=marked)

@@ -86,6 +86,9 @@ class VirtualSleep:
             return
         owner = function_thread()
         clock.wait_on_other_thread(until, lambda: owner in stage.running, _PhaseThread().waits)
+        running = stage.running
+        if clock.turn.cut and running:  # this thread has come to the deadline, and not the phase's
+            running[-1].time_is_up(sys._current_frames().get(stage.thread or 0))
 
 
 class _PhaseThread:

@@ -69,12 +69,14 @@ class Candidates:
             handler = f"{module}.{self._name.attribute}"
             text = "" if module == self._name.module else f", as the handler {handler!r}"
             return "\n".join([f"The module {module} lies in{text}:", *shown])
-        near = difflib.get_close_matches(self._name.module, self._near, n=1, cutoff=0.7)
+        lower = {name.lower(): name for name in self._near}
+        near = difflib.get_close_matches(self._name.module.lower(), lower, n=1, cutoff=0.7)
         if not near:
             return self._beside() or f"Correct the handler's name or code_dir: {why}."
-        folder = self._near[near[0]]
+        meant = lower[near[0]]
+        folder = self._near[meant]
         place = "" if folder == self._root else f", with code_dir={self._shown(folder)!r}"
-        return f"Did you mean '{near[0]}.{self._name.attribute}'{place}?"
+        return f"Did you mean '{meant}.{self._name.attribute}'{place}?"
 
     def _as_settings(self, folder: Path) -> str:
         """Return the settings for a folder that holds the module; it may lie inside a package."""

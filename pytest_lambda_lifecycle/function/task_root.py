@@ -60,6 +60,7 @@ def hint_at_form(handler: str) -> str:
     form = "A handler is named 'module.function'"
     if ":" in handler:
         module, _, function = handler.partition(":")
+        function = function.lstrip(":")
         meant = f"{module.removesuffix('.py')}.{function}"
         return f"{form}, with a dot: did you mean {meant!r}?"
     if handler.endswith(".py"):

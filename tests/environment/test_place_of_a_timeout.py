@@ -30,6 +30,9 @@ SLEEPS = """
         asyncio.run(main())
     async def main(): await fetch()
     async def fetch(): await asyncio.sleep(60)  # awaits
+    def joins(event, context):
+        thread = threading.Thread(target=time.sleep, args=(60,)); thread.start()
+        thread.join()  # joins
     def runs_two(event, context): asyncio.run(both())  # two wait
     async def both(): await asyncio.gather(asyncio.sleep(60), asyncio.sleep(70))  # gathers
 """
@@ -73,6 +76,7 @@ def frames_of(error):
         ("swallows", "swallowed"),
         ("runs", "awaits"),
         ("runs_two", "gathers"),
+        ("joins", "joins"),
     ],
 )
 def test_in_virtual_time(lambda_clock, make, handler, mark):

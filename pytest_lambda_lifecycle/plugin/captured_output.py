@@ -60,7 +60,7 @@ def _among(lines: list[str], shown: Iterable[str]) -> list[str]:
 def _without_lines(captured: str, lines: list[str]) -> str:
     """Remove lines, the last ones first; those that are found are taken from ``lines`` as well."""
     kept = captured.splitlines(keepends=True)
-    bare = [line.rstrip("\r\n") for line in kept]
+    bare = captured.splitlines()
     end = len(kept)
     for number in reversed(range(len(lines))):
         index = next((i for i in reversed(range(end)) if bare[i] == lines[number]), None)

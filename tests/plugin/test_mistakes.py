@@ -103,3 +103,37 @@ def test_errors_print_under_the_name_by_which_users_import_them(pytester, misuse
     text = pytester.runpytest().stdout.str()
     assert "E   pytest_lambda_lifecycle." in text.replace("E       ", "E   ")
     assert ".errors." not in text
+
+
+class TestMarkersThatNobodyReads:
+    def test_on_a_test_without_the_fixture(self, pytester):
+        pytester.makepyfile(
+            """
+            import pytest
+            @pytest.mark.lambda_lifecycle("app.handler")
+            def test_it(): pass
+            """
+        )
+        result = pytester.runpytest("-W", "default")
+        result.assert_outcomes(passed=1, warnings=1)
+        result.stdout.fnmatch_lines(
+            ["*LifecycleWarning: the marker lambda_lifecycle has no effect*"]
+        )
+
+    def test_not_for_markers_of_a_class_or_a_module_nor_for_fixtures_of_fixtures(self, pytester):
+        pytester.makepyfile(
+            app=APP,
+            test_it="""
+                import pytest
+                pytestmark = pytest.mark.lambda_lifecycle(timeout=4)
+                @pytest.fixture
+                def env(request): return request.getfixturevalue("lambda_lifecycle")()
+                def test_without(): pass
+                @pytest.mark.lambda_lifecycle(timeout=5)
+                class TestIt:
+                    def test_without(self): pass
+                    @pytest.mark.lambda_lifecycle("app.handler")
+                    def test_with(self, env): assert env.config.timeout == 5
+            """,
+        )
+        pytester.runpytest("-W", "error").assert_outcomes(passed=3)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pytest_lambda_lifecycle.function.settings import SETTINGS, Setting
-from pytest_lambda_lifecycle.plugin.options import CLOCK_OPTIONS, OPTIONS, Option
+from pytest_lambda_lifecycle.plugin.options import CLOCK_OPTIONS, OPTIONS, SECTION, Option
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = "pytest_lambda_lifecycle"
@@ -86,7 +86,7 @@ def _setting_row(name: str, setting: Setting) -> str:
 def options_table() -> str:
     """Return the table of ini options and command line options."""
     head = ["| ini option | its type | command line |", "|---|---|---|"]
-    return "\n".join([*head, *map(_options_row, (*OPTIONS, *CLOCK_OPTIONS))])
+    return "\n".join([*head, *map(_options_row, (*OPTIONS, *CLOCK_OPTIONS, SECTION))])
 
 
 def _options_row(option: Option) -> str:
@@ -218,6 +218,8 @@ def _docstring(node: ast.FunctionDef) -> str:
 def _signature(node: ast.FunctionDef) -> str:
     """Return a signature without `self`, with a line for each argument if it is long."""
     arguments = ast.unparse(node.args).removeprefix("self").removeprefix(", ")
+    # Arguments at this place are refused, with an error that says more than Python's.
+    arguments = arguments.replace("*misplaced: NoReturn", "*")
     arguments = re.sub(r"=_?[A-Z_]+\b", "=...", arguments)  # the names of constants say nothing
     arguments = arguments.replace("=", " = ").replace("'", '"')
     returned = f" -> {ast.unparse(node.returns)}" if node.returns else ""

@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.file_events import StorageExceeded as StorageExceeded
     from pytest_lambda_lifecycle.lifecycle.file_events import TmpWrite as TmpWrite
     from pytest_lambda_lifecycle.lifecycle.invocation import Invocation as Invocation
+    from pytest_lambda_lifecycle.lifecycle.log_records import Metric as Metric
     from pytest_lambda_lifecycle.lifecycle.phases import Init as Init
     from pytest_lambda_lifecycle.lifecycle.phases import Phase as Phase
     from pytest_lambda_lifecycle.lifecycle.phases import Restore as Restore
@@ -118,6 +119,7 @@ _HOMES = {
     ),
     "lifecycle.file_events": "FileRefusal StorageExceeded TmpWrite",
     "lifecycle.invocation": "Invocation",
+    "lifecycle.log_records": "Metric",
     "lifecycle.phases": "Init Phase Restore Shutdown",
     "lifecycle.timeline": "Timeline",
     "observation.calls.faults": "Fault",

@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -21,6 +22,8 @@ __all__ = [
     "NetworkRefused",
 ]
 
+_MODULE: Final = __name__.partition(".")[0]
+"""Each class names the package as its module, from which users import it and as pytest shows it."""
 _FOLDER: Final = str(Path(__file__).parent) + os.sep
 _getcwd: Final = os.getcwd  # a test may replace it
 
@@ -89,6 +92,8 @@ CODES: Final = {
 class LifecycleWarning(UserWarning):
     """A remark for the author of a test, although nothing failed."""
 
+    __module__ = _MODULE
+
 
 class LifecycleError(Exception):
     """The library was asked for something that it cannot do.
@@ -96,6 +101,8 @@ class LifecycleError(Exception):
     It is never caught on behalf of function code.  The first line of its text names the request;
     further lines have the state, the source of a value and the remedy.
     """
+
+    __module__ = _MODULE
 
     code: str = ""
     """``"LLC101"`` and so on: the kind of misuse, explained in ``docs/errors.md``."""
@@ -113,9 +120,13 @@ class LifecycleError(Exception):
 class InvalidTransition(LifecycleError):
     """The state of the environment does not allow what was asked."""
 
+    __module__ = _MODULE
+
 
 class ConfigError(LifecycleError, ValueError):
     """A setting has a value that Lambda would refuse, or that contradicts another."""
+
+    __module__ = _MODULE
 
 
 class NetworkRefused(LifecycleError):
@@ -123,6 +134,8 @@ class NetworkRefused(LifecycleError):
 
     The class is no `OSError`: client libraries retry those, or hide them in errors of their own.
     """
+
+    __module__ = _MODULE
 
     target: str = ""
     """``"host:port"``, or the name that was looked up."""
@@ -136,6 +149,24 @@ class NetworkRefused(LifecycleError):
     """The setting that refuses, and its source, in words."""
     has_left: bool = False
     """It has left function code, so the test has met it."""
+
+
+def no_attribute(owner: object, name: str, meant: Mapping[str, str]) -> AttributeError:
+    """Return the error for an attribute that an object does not have.
+
+    ``meant`` maps names that newcomers try to what they mean, as code; otherwise the nearest public
+    name is proposed.
+    """
+    kind = type(owner).__name__
+    text = f"{kind!r} object has no attribute {name!r}"
+    if name[:1] != "_":
+        import difflib
+
+        near = [meant[name]] if name in meant else None
+        public = [one for one in dir(type(owner)) if one[:1] != "_"]
+        near = near or difflib.get_close_matches(name, public, n=1)
+        text += f": did you mean {near[0]}?" if near else f"; it has {', '.join(public)}"
+    return AttributeError(text, name=name, obj=owner)
 
 
 def caller() -> str:

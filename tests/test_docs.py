@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -18,6 +20,10 @@ PAGES = [
     *sorted(EXAMPLES.glob("*.md")),
     *sorted(EXAMPLES.glob("*/*.md")),
 ]
+SOURCE = re.compile(
+    r"https://github\.com/pytest-lambda-lifecycle/pytest-lambda-lifecycle/(?:blob|tree)/main/"
+)
+"""Links of the README are absolute: package indexes show it without the files beside it."""
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -40,7 +46,7 @@ def _anchors(page: Path) -> set[str]:
 def _rows(page: Path) -> list[str]:
     """Return the rows of the table of examples, with links as from the root."""
     table = page.read_text(encoding="utf-8").partition("| example |")[2].partition("\n\n")[0]
-    return [row.replace("](examples/", "](") for row in table.splitlines()[2:]]
+    return [SOURCE.sub("", row).replace("](examples/", "](") for row in table.splitlines()[2:]]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if _snippets(page)], ids=_name)
@@ -64,12 +70,21 @@ def test_each_test_of_a_readme_is_in_the_readme_or_the_docs() -> None:
 def test_each_link_leads_somewhere(page: Path) -> None:
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith(("https://", "http://")):
+        inside = SOURCE.sub("", target)
+        if inside.startswith(("https://", "http://")):
             continue
-        path, _, anchor = target.partition("#")
-        linked = (page.parent / path).resolve() if path else page
+        path, _, anchor = inside.partition("#")
+        folder = page.parent if inside == target else ROOT
+        linked = (folder / path).resolve() if path else page
         assert linked.exists(), target
         assert not anchor or anchor in _anchors(linked), target
+
+
+def test_the_links_of_the_readme_are_absolute() -> None:
+    text = FENCE.sub("", (ROOT / "README.md").read_text(encoding="utf-8"))
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert len(targets) > 30
+    assert not [target for target in targets if not target.startswith(("https://", "#"))]
 
 
 def test_both_indexes_list_each_example() -> None:
@@ -78,3 +93,18 @@ def test_both_indexes_list_each_example() -> None:
     listed = [re.findall(r"^\| \[`(\w+)`\]\((\w+)\) \|", row)[0] for row in rows]
     projects = {path.parent.name for path in EXAMPLES.glob("*/pyproject.toml")}
     assert sorted(listed) == sorted((name, name) for name in projects)
+
+
+def test_the_script_refuses_names_that_are_no_examples() -> None:
+    command = [sys.executable, str(EXAMPLES / "run.py"), "orders", "order", "-q"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "no example is called order: there are async_client, " in result.stdout
+
+
+def test_pytest_in_the_folder_of_examples_runs_each_as_its_own_project() -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider"]
+    result = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, check=False)
+    projects = sorted(path.parent.name for path in EXAMPLES.glob("*/pyproject.toml"))
+    assert result.stdout.count("project") == len(projects), result.stdout
+    assert result.returncode == 0

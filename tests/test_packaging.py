@@ -102,6 +102,9 @@ def test_metadata(metadata: Message) -> None:
     assert metadata["Name"] == "pytest-lambda-lifecycle"
     assert metadata["Requires-Python"] == ">=3.10"
     assert metadata["License-Expression"] == "MIT"
+    urls = dict(url.split(", ") for url in metadata.get_all("Project-URL", []))
+    assert list(urls) == ["Homepage", "Documentation", "Changelog", "Issues"]
+    assert all(url.startswith(urls["Homepage"]) for url in urls.values())
     classifiers = metadata.get_all("Classifier", [])
     assert {"Framework :: Pytest", "Typing :: Typed"} <= set(classifiers)
     minors = [name.rpartition(" ")[2] for name in classifiers if re.search(r":: 3\.\d+$", name)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from responses import BaseResponse, Call
@@ -25,6 +26,7 @@ from pytest_lambda_lifecycle import (
     LambdaHttp,
     LambdaLifecycle,
     LifecycleWarning,
+    Metric,
     Phase,
     Settings,
     Shutdown,
@@ -109,6 +111,23 @@ def the_clock(lambda_clock: LambdaClock, env: ExecutionEnvironment) -> None:
     assert_type(env.invoke(remaining_ms=250), Invocation)
     with LambdaClock(datetime(2030, 1, 1, tzinfo=timezone.utc), watchdog=1) as clock:
         assert_type(clock, LambdaClock)
+
+
+def the_log(invocation: Invocation, env: ExecutionEnvironment) -> None:
+    assert_type(invocation.metrics, list[Metric])
+    assert_type(env.init.records, list[dict[str, Any]])
+    assert_type(invocation.metrics[0].value, float)
+    assert_type([left.idle for left in invocation.leftovers], list[bool])
+    invocation["statusCode"]  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
+    str(invocation.body)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    env({})  # type: ignore[operator]  # pyright: ignore[reportCallIssue]
+    env.invoke({}, None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def the_variables(lambda_lifecycle: LambdaLifecycle) -> None:
+    lambda_lifecycle("app.handler", environment={"TABLE": None, "STAGE": "test"})
+    lambda_lifecycle("app.handler", environment={"PORT": 80})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+    lambda_lifecycle("app.handler", {})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def the_configuration() -> None:

@@ -81,10 +81,14 @@ class VirtualSleep:
         until = self._clock.now_us() + span_us
         if stage.on_phase_thread():
             if clock.reaches_deadline(until):
+                stage.running[-1].time_is_up(sys._getframe(1))
                 raise DeadlineReached
             return
         owner = function_thread()
         clock.wait_on_other_thread(until, lambda: owner in stage.running, _PhaseThread().waits)
+        running = stage.running
+        if clock.turn.cut and running:  # this thread has come to the deadline, and not the phase's
+            running[-1].time_is_up(sys._current_frames().get(stage.thread or 0))
 
 
 class _PhaseThread:

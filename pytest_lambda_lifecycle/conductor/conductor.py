@@ -63,7 +63,8 @@ class Conductor:
                 ended = state.current is State.CLOSED
                 raise InvalidTransition(
                     f"cannot initialize: {state.describe()}; "
-                    "Init runs once, before the first invoke",
+                    "Init runs once, before the first invoke; after reset() the next invoke runs "
+                    "it again",
                     code="LLC101" if ended else "LLC103",
                 )
             return self._init.init()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.tracebacks import ending_in_function_code
 from pytest_lambda_lifecycle.lifecycle.outcome import (
     DeadlineReached,
     Exited,
@@ -30,6 +31,18 @@ class CurrentTurn:
     """
 
     turn: Turn | None = None
+    _place: tuple[Turn | None, str] = (None, "")
+
+    def note_place(self, where: str) -> None:
+        """Note the line of function code at which the time of the turn was up."""
+        if self._place[0] is not self.turn:
+            self._place = self.turn, where
+
+    @property
+    def where(self) -> str:
+        """The line at which the time of the turn was up; ``""`` if it is unknown."""
+        turn, where = self._place
+        return where if turn is self.turn else ""
 
     def real_time_is_up(self) -> None:
         """Note that the real time of the turn has passed."""
@@ -64,13 +77,24 @@ class TurnRunner:
         if interruption is None and not late and not turn.stuck:
             return outcome
         if turn.stuck and not isinstance(interruption, KeyboardInterrupt):
-            return Interrupted(LifecycleError(turn.stuck, code="LLC406"), stuck=True)
+            return Interrupted(_stuck(turn.stuck, self.current.where, interruption), stuck=True)
         # A turn is also late where function code swallowed the interruption, or where it was cut
         # because something else has crashed.
         if isinstance(interruption, DeadlineReached) or (late and interruption is None):
-            interruption = None  # its traceback refers to this frame: a circle
-            return TimedOut(limit.seconds)
+            if interruption is not None:
+                ending_in_function_code(interruption)  # our frames would make a circle
+            return TimedOut(limit.seconds, self.current.where, interruption)
         # pytest's own control flow, a real Ctrl-C, misuse: none of it comes from function code.
         if interruption is not None:
             return Interrupted(interruption, stuck=bool(turn.stuck))
         return outcome
+
+
+def _stuck(why: str, where: str, interruption: BaseException | None) -> LifecycleError:
+    """Return the error of the watchdog, whose cause has the frames of function code."""
+    place = [f"It was at {where} then."] if where else []
+    error = LifecycleError(why, *place, code="LLC406")
+    if interruption is not None:
+        ending_in_function_code(interruption)
+        error.__cause__ = interruption
+    return error

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.api.endpoint import Endpoint
@@ -18,7 +19,7 @@ from pytest_lambda_lifecycle.clock.freeze import FreezegunNames
 from pytest_lambda_lifecycle.clock.virtual import VirtualClock
 from pytest_lambda_lifecycle.conductor.conductor import Conductor
 from pytest_lambda_lifecycle.conductor.dependencies import Dependencies
-from pytest_lambda_lifecycle.conductor.turns import TurnRunner
+from pytest_lambda_lifecycle.conductor.turns import CurrentTurn, TurnRunner
 from pytest_lambda_lifecycle.environment.credential_rotation import Rotation
 from pytest_lambda_lifecycle.errors import ConfigError, NetworkRefused, warn
 from pytest_lambda_lifecycle.extensions.group import ExtensionGroup
@@ -250,6 +251,7 @@ class Assembly:
             own_address=lambda: endpoint.address,
             set_by_function=self._namespaces.set_by_function,
         )
+        process.note_place = partial(_note_place, self._turns.current, self.calls)
         self._guard = NetworkGuard(
             self._config,
             self.calls,
@@ -509,6 +511,10 @@ class _RuntimeView:
         """Return the identifier of the latest request."""
         conductor = self.conductor()
         return "" if conductor is None else conductor.environment_state.request_id
+
+
+def _note_place(turn: CurrentTurn, calls: CallRecorder, frame: FrameType | None) -> None:
+    turn.note_place(calls.line_at(frame))
 
 
 def _memory_refused(calls: CallRecorder, call: str) -> None:

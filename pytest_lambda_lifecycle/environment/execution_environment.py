@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from pytest_lambda_lifecycle.api.telemetry.records import records
 from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock, idle_span_us, require_clock
@@ -22,6 +22,7 @@ from pytest_lambda_lifecycle.environment.request import (
     NO_EVENT,
     make_request,
     ordinary_request,
+    refuse_positional,
     remaining_us,
 )
 from pytest_lambda_lifecycle.errors import (
@@ -29,6 +30,7 @@ from pytest_lambda_lifecycle.errors import (
     InvalidTransition,
     LifecycleError,
     caller,
+    no_attribute,
     warn,
 )
 from pytest_lambda_lifecycle.extensions.program_view import ExtensionProgram
@@ -39,15 +41,15 @@ from pytest_lambda_lifecycle.function.extension import (
     extension_name,
 )
 from pytest_lambda_lifecycle.function.handler_name import HandlerName
-from pytest_lambda_lifecycle.function.task_root import hint_at_namesake, hint_at_neighbour
 from pytest_lambda_lifecycle.isolation.held_signals import Held
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
 from pytest_lambda_lifecycle.isolation.parts.random_numbers import Seed
+from pytest_lambda_lifecycle.isolation.tracebacks import without_imports
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle import failures, platform_lines
 from pytest_lambda_lifecycle.lifecycle.call_events import AwsCall, AwsClient, HttpCall
 from pytest_lambda_lifecycle.lifecycle.events import Event
-from pytest_lambda_lifecycle.lifecycle.failures import FunctionError, InitError
+from pytest_lambda_lifecycle.lifecycle.failures import FunctionError
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
 from pytest_lambda_lifecycle.lifecycle.moments import microseconds
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited
@@ -56,7 +58,7 @@ from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.observation.calls.assertions import assert_calls, assert_no_network
 from pytest_lambda_lifecycle.observation.calls.faults import Fault, spend_real_time
 from pytest_lambda_lifecycle.observation.calls.init_only import assert_init_only, place_spies
-from pytest_lambda_lifecycle.observation.file_guard import Folders, hint_at_refusal
+from pytest_lambda_lifecycle.observation.file_guard import Folders
 from pytest_lambda_lifecycle.observation.reuse import assert_reused
 from pytest_lambda_lifecycle.observation.spies import Spy
 from pytest_lambda_lifecycle.observation.verdicts import Evidence, verdicts
@@ -72,6 +74,22 @@ if TYPE_CHECKING:
 __all__ = ["ExecutionEnvironment"]
 
 X = TypeVar("X", bound="Extension | type[Extension]")
+_MEANT: Final = {
+    **dict.fromkeys(
+        ("call", "handle", "handler", "run", "send", "invoke_handler"), "invoke(event)"
+    ),
+    **dict.fromkeys(("init_phase", "cold_start", "start"), "initialize()"),
+    **dict.fromkeys(("advance", "sleep", "wait", "freeze"), "idle(seconds)"),
+    **dict.fromkeys(("stop", "terminate", "kill", "sigterm"), "shutdown()"),
+    **dict.fromkeys(("logs", "stdout", "output"), "log"),
+    **dict.fromkeys(("events",), "timeline"),
+    **dict.fromkeys(("mock", "monkeypatch"), "patch(target, value)"),
+    **dict.fromkeys(("tmp_path", "tmpdir"), "tmp"),
+    **dict.fromkeys(("payload", "result", "response"), "invoke(event).payload"),
+    **dict.fromkeys(("cold_starts", "init_counts"), "init_count"),
+    **dict.fromkeys(("environment", "env", "timeout", "memory_size"), "config"),
+}
+"""Names that newcomers try, and what they mean."""
 _REASONS: Final = ("spindown", "timeout", "failure")
 
 
@@ -136,6 +154,15 @@ class ExecutionEnvironment:
         if self._clock is not None:
             self._clock.attach(self._endings, self._parts.world)
 
+    if not TYPE_CHECKING:  # type checkers refuse what these explain
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, name, _MEANT)
+
+        def __call__(self, *arguments: object, **keywords: object) -> object:
+            """Say how an environment is invoked."""
+            raise TypeError("an environment is not called: invoke it, as in env.invoke(event)")
+
     # -- the lifecycle ----------------------------------------------------------------------------
 
     def initialize(self) -> Init:
@@ -147,7 +174,7 @@ class ExecutionEnvironment:
         require_clock(self._clock, "initialize", self.config.handler)
         init = self._conductor.initialize()
         if init.status != "success":
-            raise self._failure(init, not_ready=True) from init.exception
+            raise self._failure(init, not_ready=True)
         return init
 
     def snapshot(self) -> Init:
@@ -172,13 +199,13 @@ class ExecutionEnvironment:
         require_clock(self._clock, "restore", self.config.handler)
         restore = self._conductor.restore()
         if restore.status != "success":
-            raise self._failure(restore, not_ready=True) from restore.exception
+            raise self._failure(restore, not_ready=True)
         return restore
 
     def invoke(
         self,
         event: object = NO_EVENT,
-        *,
+        *misplaced: NoReturn,
         check: bool = True,
         request_id: str | None = None,
         client_context: object = None,
@@ -202,6 +229,8 @@ class ExecutionEnvironment:
         __tracebackhide__ = True
         if LambdaClock.current is not self._clock:
             require_clock(self._clock, "invoke", self.config.handler)
+        if misplaced:
+            refuse_positional(event, misplaced)
         # One chained comparison, since each invoke makes it: all of them are None.
         if (
             request_id
@@ -234,20 +263,25 @@ class ExecutionEnvironment:
             invocation = self._around_invoke(event, proceed)
         if check and invocation.status != "success":
             not_ready = failures.failed_before_handler(self._conductor.phases, invocation)
-            raise self._failure(invocation, not_ready=not_ready) from invocation.exception
+            error = self._failure(invocation, not_ready=not_ready)
+            if type(event) is str and event[:1] in ("{", "["):
+                error.explain(
+                    "The event is a str, which the handler gets as one: to send the JSON in it, "
+                    "pass the dict, or the text as bytes."
+                )
+            raise error
         return invocation
 
     def _failure(self, phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
         error = failures.function_error(phase, not_ready=not_ready)
-        cause, root, handler = phase.exception, self._parts.task_root, self.config.handler
-        unfound = isinstance(cause, (ModuleNotFoundError, AttributeError))
-        if isinstance(error, InitError) and unfound:
-            missing = cause.name or "" if isinstance(cause, ModuleNotFoundError) else ""
-            hint = hint_at_namesake(root, handler) or hint_at_neighbour(root, handler, missing)
-            if hint:
-                error.explain(hint)
-        hint = hint_at_refusal(cause)
-        if hint:
+        error.__cause__ = cause = failures.cause_of(phase)
+        if cause is not None:
+            without_imports(cause)
+        # Most tests see no failure.
+        from pytest_lambda_lifecycle.environment.hints import hints
+
+        parts = self._parts
+        for hint in hints(error, self.config, parts.task_root, parts.world.own):
             error.explain(hint)
         self._explain_extension(error, cause)
         return error

@@ -20,7 +20,7 @@ from pytest_lambda_lifecycle.runtimes.headers import check_headers
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
 
-__all__ = ["NO_EVENT", "make_request", "ordinary_request", "remaining_us"]
+__all__ = ["NO_EVENT", "make_request", "ordinary_request", "refuse_positional", "remaining_us"]
 
 NO_EVENT: Final = b"{}"
 """The payload of an invoke without one."""
@@ -79,6 +79,18 @@ def make_request(
     request.request_id = given_id or request.request_id
     check_headers(sent)
     return request
+
+
+def refuse_positional(event: object, others: tuple[object, ...]) -> NoReturn:
+    """Raise the error for more than one positional argument of ``invoke``."""
+    __tracebackhide__ = True
+    given = ", ".join(repr(one)[:40] for one in (event, *others))
+    raise LifecycleError(
+        f"cannot invoke with {len(others) + 1} positional arguments: {given}",
+        "The event is the only one: Lambda makes the context, and what it shows is given by "
+        "keywords (request_id=..., client_context=..., remaining_ms=...).",
+        code="LLC502",
+    )
 
 
 def ordinary_request(event: object, arn: str) -> Request:

@@ -76,6 +76,8 @@ class FunctionConfig:
     seed: int | None
     network: NetworkMode
     network_allow: tuple[str, ...]
+    _taken_out: frozenset[str] = field(init=False, repr=False)
+    """Variables of None: they are not set, whatever other sources and the process itself say."""
     _sources: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
     def __init__(self, handler: str | None = None, **settings: Unpack[FunctionSettings]) -> None:
@@ -85,7 +87,8 @@ class FunctionConfig:
     def resolve(cls, *layers: SettingsLayer) -> Self:
         """Merge the values of several sources, lowest precedence first.
 
-        ``environment`` is merged key by key; of every other setting the last value counts.
+        ``environment`` is merged key by key, and a value of None takes a variable out; of every
+        other setting the last value counts.
         """
         config = cls.__new__(cls)
         config._fill(layers)
@@ -105,7 +108,10 @@ class FunctionConfig:
         if "environment" not in changed:
             kept += [
                 SettingsLayer(self._sources[f"environment.{key}"], {"environment": {key: value}})
-                for key, value in self.environment.items()
+                for key, value in {
+                    **self.environment,
+                    **dict.fromkeys(self._taken_out),
+                }.items()
             ]
         return self.resolve(*kept, SettingsLayer("FunctionConfig.replace", changed))
 
@@ -129,6 +135,11 @@ class FunctionConfig:
         values, sources = _merge(layers)
         values["handler"] = _handler_of(values, sources)
         _check_version(values, sources)
+        variables: dict[str, str | None] = values["environment"]
+        values["environment"] = {
+            name: value for name, value in variables.items() if value is not None
+        }
+        values["_taken_out"] = frozenset(variables.keys() - values["environment"].keys())
         _check_environment_size(values["environment"], sources)
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -184,7 +195,8 @@ def _check_version(values: dict[str, Any], sources: dict[str, str]) -> None:
     )
 
 
-def _check_environment_size(environment: Mapping[str, str], sources: Mapping[str, str]) -> None:
+def _check_environment_size(declared: Mapping[str, str | None], sources: Mapping[str, str]) -> None:
+    environment = {name: value for name, value in declared.items() if value is not None}
     size = sum(_bytes(name) + _bytes(value) for name, value in environment.items())
     if size <= MAX_ENVIRONMENT_BYTES:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import os
 import re
@@ -106,11 +107,16 @@ class WholeNumber(Kind):
         if isinstance(value, bool) or not isinstance(value, int):
             digits = value.strip() if isinstance(value, str) else ""
             hint = f"The number is written {given.name}={digits}." if digits.isdecimal() else ""
+            if isinstance(value, float) and given.name == "timeout":
+                hint = "For one invoke, env.invoke(event, remaining_ms=500) gives it less time."
             kind = type(value).__name__
             raise given.error(f" is of type {kind}: Lambda takes {self.takes}", hint)
         if not self.low <= value <= self.high:
             allowed = f"{self.limits} {self.unit}"
-            raise given.error(f" {self.unit} is outside Lambda's range {allowed}")
+            thousandth, rest = divmod(value, 1000)
+            meant = self.unit == "s" and not rest and self.low <= thousandth <= self.high
+            hint = f"In seconds, as on Lambda: {given.name}={thousandth}?" if meant else ""
+            raise given.error(f" {self.unit} is outside Lambda's range {allowed}", hint)
         return value
 
 
@@ -168,7 +174,11 @@ class Choice(Kind):
         for choice in self.choices:
             if choice.upper() == capitals:
                 return choice
-        return self.synonyms.get(capitals)
+        for choice in self.choices:
+            if choice.upper().endswith(capitals) and capitals:  # "3.12" of "python3.12"
+                return choice
+        near = difflib.get_close_matches(capitals.lower(), self.choices, n=1, cutoff=0.7)
+        return self.synonyms.get(capitals) or (near[0] if near else None)
 
 
 class Text(Kind):
@@ -184,7 +194,9 @@ class Text(Kind):
         if isinstance(value, str) and re.fullmatch(self.pattern, value):
             return value
         kind = "" if isinstance(value, str) else f" is of type {type(value).__name__}; it"
-        raise given.error(f"{kind} has to be {self.takes}")
+        text = str(value)
+        hint = f"Write {given.name}={text!r}." if kind and re.fullmatch(self.pattern, text) else ""
+        raise given.error(f"{kind} has to be {self.takes}", hint)
 
 
 class Handler(Kind):
@@ -199,6 +211,8 @@ class Handler(Kind):
         # A function object is a common slip.  Only its name can be given: init imports it afresh.
         name = getattr(value, "__qualname__", None)
         hint = f"Give its name: '{value.__module__}.{name}'." if name else ""
+        if isinstance(value, Mapping):
+            hint = 'The event goes to invoke: lambda_lifecycle("app.handler").invoke(event).'
         kind = type(value).__name__
         problem = f" is of type {kind}; it has to be a string such as 'app.handler'"
         raise given.error(problem, hint, code="LLC203")
@@ -240,12 +254,14 @@ class Variables(Kind):
     ini_type = "linelist"
 
     def __init__(self, most_bytes: int) -> None:
-        self.takes = f"a mapping of names to strings, at most {most_bytes} bytes"
+        self.takes = (
+            f"a mapping of names to strings, at most {most_bytes} bytes; None takes a variable out"
+        )
 
     def read(self, text: Any, source: str) -> object:  # noqa: ANN401
         return dict(_pair(entry, source) for entry in cast("Iterable[str]", text))
 
-    def check(self, given: Given) -> dict[str, str]:
+    def check(self, given: Given) -> dict[str, str | None]:
         if not isinstance(given.value, Mapping):
             raise given.error(" has to be a mapping of names to strings", code="LLC205")
         pairs = cast("Mapping[object, object]", given.value).items()
@@ -281,13 +297,14 @@ def _variable_name(key: object, source: str) -> str:
     return key
 
 
-def _variable_value(key: object, value: object, source: str) -> str:
+def _variable_value(key: object, value: object, source: str) -> str | None:
+    if value is None:
+        return None
     if not isinstance(value, str):
-        hint = "leave it out" if value is None else f"write {str(value)!r}"
         raise ConfigError(
             f"environment: the value of {key!r} is {value!r}, of type {type(value).__name__} "
             f"(from {source})",
-            f"It has to be a string: {hint}.",
+            f"It has to be a string: write {str(value)!r}.",
             code="LLC205",
         )
     if "\0" in value:

@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
 
-__all__ = ["find_extensions", "import_folders", "opt_layers", "search_paths"]
+__all__ = ["find_extensions", "hint_at_layers", "import_folders", "opt_layers", "search_paths"]
+
+_PYTHON: Final = f"python3.{sys.version_info.minor}"
 
 
 def import_folders(layers: Iterable[Path]) -> list[Path]:
@@ -19,9 +21,8 @@ def import_folders(layers: Iterable[Path]) -> list[Path]:
 
     Layers are unpacked over each other in ``/opt``, so a later layer comes first.
     """
-    minor = f"python3.{sys.version_info.minor}"
     ordered = [layer.resolve() for layer in layers][::-1]
-    folders = [layer / "python" / "lib" / minor / "site-packages" for layer in ordered]
+    folders = [layer / "python" / "lib" / _PYTHON / "site-packages" for layer in ordered]
     folders += [layer / "python" for layer in ordered]
     return [folder for folder in folders if os.path.isdir(folder)]
 
@@ -37,6 +38,54 @@ def search_paths(layers: Iterable[Path]) -> dict[str, list[str]]:
         for variable, name in (("PATH", "bin"), ("LD_LIBRARY_PATH", "lib"))
     }
     return {variable: folders for variable, folders in found.items() if folders}
+
+
+def hint_at_layers(layers: Iterable[Path], missing: str) -> str:
+    """Say of each layer that seems to hold a missing module why nothing is imported from there."""
+    return "\n".join(filter(None, (_why_not_from(layer, missing) for layer in layers)))
+
+
+def _why_not_from(layer: Path, missing: str) -> str:
+    wanted = missing.partition(".")[0]
+    imports = layer / "python"
+    if not imports.is_dir():
+        return _without_python(layer, wanted)
+    for folder in sorted(imports.glob("lib/python3.*/site-packages")):
+        version = folder.parent.name
+        if version != _PYTHON and _has(folder, wanted):
+            return (
+                f"The layer {layer} has {wanted} for {version} alone, in {folder}, and the tests "
+                f"run on {_PYTHON}: build the layer for {_PYTHON}, or run the tests on {version}."
+            )
+    for folder in import_folders([layer]):
+        built = sorted(folder.glob(f"{missing.replace('.', '/')}.cpython-*"))
+        if built:
+            return (
+                f"The layer {layer} has {missing} for another Python or platform, as {built[0]}: "
+                f"build the layer for {_PYTHON}."
+            )
+    return ""
+
+
+def _without_python(layer: Path, wanted: str) -> str:
+    first = f"The layer {layer} has no folder python/, so nothing is imported from it: "
+    if layer.name == "python":
+        return f"{first}name the folder around it, {layer.parent}, as in layers=['{layer.parent}']."
+    inner = sorted(path.parent for path in layer.glob("*/python") if path.is_dir())
+    fitting = [path for path in inner if _has(path / "python", wanted)] or inner
+    if fitting:
+        return f"{first}a layer is the folder with python/ in it, such as {fitting[0]}."
+    if _has(layer, wanted):
+        return (
+            f"{first}Lambda imports {wanted} from the folder python/ of an unpacked layer, which a "
+            f"build (sam build, pip install --target {layer.name}/python) makes; name the folder "
+            "with the result, or add the sources of the layer to the import path of the tests."
+        )
+    return f"{first}a layer is an unpacked layer, with its modules in python/."
+
+
+def _has(folder: Path, name: str) -> bool:
+    return (folder / name).is_dir() or (folder / f"{name}.py").is_file()
 
 
 def find_extensions(layers: Iterable[Path]) -> list[tuple[str, Path]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import stat
 from pathlib import Path
@@ -110,16 +111,26 @@ def _absolute(given: StrPath, directory: Path | None) -> Path:
     return Path(os.path.abspath(path))
 
 
+def _nearest(path: Path) -> str:
+    """Propose the sibling of a similar name, for a path that does not exist."""
+    try:
+        near = difflib.get_close_matches(path.name, os.listdir(path.parent), n=1)
+    except (OSError, ValueError):
+        return ""
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
 def _problem_with(path: Path) -> str:
     """Say why a path is no directory that can be used; return ``""`` for one that is."""
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        return "does not exist"
+        return f"does not exist{_nearest(path)}"
     except OSError as error:
         return f"cannot be reached: {error.strerror}"
     if not stat.S_ISDIR(mode):
         unpack = "; unpack the archive and give the directory" if path.suffix == ".zip" else ""
-        return f"is a file, not a directory{unpack}"
+        code = "" if path.suffix != ".py" else f"; the directory around it is {path.parent}"
+        return f"is a file, not a directory{unpack}{code}"
     readable = os.access(path, os.R_OK | os.X_OK)
     return "" if readable else "cannot be read: this user lacks the permission"

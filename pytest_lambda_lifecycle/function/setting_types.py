@@ -37,9 +37,9 @@ class FunctionSettings(TypedDict, total=False):
     """
     layers: Sequence[StrPath]
     """Unpacked layers, whose content would be in /opt: a list of directories, at most 5."""
-    environment: Mapping[str, str]
+    environment: Mapping[str, str | None]
     """Environment variables of the function, merged key by key over those of lower precedence: a
-    mapping of names to strings, at most 4096 bytes.
+    mapping of names to strings, at most 4096 bytes; None takes a variable out.
     """
     timeout: int
     """Time that an invoke may take: a whole number of seconds, 1..1800."""

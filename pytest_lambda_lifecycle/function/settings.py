@@ -105,7 +105,7 @@ def _running_runtime() -> str:
 
 
 SETTINGS: Final[Mapping[str, Setting]] = {
-    "handler": Setting(Handler(), None, "function to invoke, named as on Lambda"),
+    "handler": Setting(Handler(), None, "function to invoke, named as on Lambda", "HANDLER"),
     "code_dir": Setting(
         Directory(), None, "directory that holds the function's code, as /var/task does", "DIR"
     ),

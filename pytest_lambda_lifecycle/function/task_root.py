@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.function.handler_name import HandlerName
@@ -14,6 +15,8 @@ from pytest_lambda_lifecycle.function.layers import import_folders
 
 __all__ = [
     "find_task_root",
+    "has_module",
+    "hint_at_form",
     "hint_at_namesake",
     "hint_at_neighbour",
     "working_directory_candidates",
@@ -27,12 +30,14 @@ def find_task_root(
     layers: Iterable[Path] = (),
     *,
     source: str,
+    root: Path | None = None,
 ) -> Path:
     """Return ``code_dir``, or the first candidate that holds the handler's module.
 
     A candidate is a directory and its description.  A handler for which the runtime has its own
     error, and one whose module comes from a layer, need no directory of their own: they get the
-    first candidate.  ``source`` says where the handler came from.
+    first candidate.  ``source`` says where the handler came from; below ``root``, by default the
+    first candidate, the error looks for modules that may have been meant.
     """
     if code_dir is not None:
         return code_dir
@@ -41,13 +46,29 @@ def find_task_root(
         return candidates[0][0]
     # As in Python's import system, a module anywhere wins over a plain directory (a namespace
     # package) anywhere.
-    for holds in (_has_module, _has_directory):
+    for holds in (has_module, _has_directory):
         for directory, _ in candidates:
             if holds(directory, name.parts):
                 return directory
-    if any(_has_module(folder, name.parts) for folder in import_folders(layers)):
+    if any(has_module(folder, name.parts) for folder in import_folders(layers)):
         return candidates[0][0]
-    raise _not_found(handler, source, candidates)
+    raise _not_found(handler, source, candidates, root or candidates[0][0])
+
+
+def hint_at_form(handler: str) -> str:
+    """Explain how a handler is named, with the name that was probably meant."""
+    form = "A handler is named 'module.function'"
+    if ":" in handler:
+        module, _, function = handler.partition(":")
+        function = function.lstrip(":")
+        meant = f"{module.removesuffix('.py')}.{function}"
+        return f"{form}, with a dot: did you mean {meant!r}?"
+    if handler.endswith(".py"):
+        return f"{form}, without '.py': did you mean '{handler.removesuffix('.py')}.handler'?"
+    path, _, last = handler.rpartition("/")
+    if path:
+        return f"{form}, with a dot before the function: did you mean '{path}.{last}'?"
+    return f"{form}, such as 'app.handler' for the function handler in app.py."
 
 
 def hint_at_neighbour(task_root: Path, handler: str, missing: str) -> str:
@@ -60,7 +81,7 @@ def hint_at_neighbour(task_root: Path, handler: str, missing: str) -> str:
     if not name.is_importable or not wanted:
         return ""
     folder = task_root.joinpath(*name.parts)
-    if not _has_module(folder, ["__init__"]):
+    if not has_module(folder, ["__init__"]):
         folder = folder.parent
     if folder == task_root or not _holds(folder, wanted) or _holds(task_root, wanted):
         return ""
@@ -74,16 +95,19 @@ def hint_at_neighbour(task_root: Path, handler: str, missing: str) -> str:
     )
 
 
-def hint_at_namesake(task_root: Path, handler: str) -> str:
-    """Name the loaded library that was taken for the handler's module, if there is one."""
+def hint_at_namesake(task_root: Path, handler: str, module: ModuleType | None = None) -> str:
+    """Name the loaded library that was imported in the place of the handler's module.
+
+    ``module`` is what was imported; without it, the import has failed in the package around it.
+    """
     name = HandlerName.parse(handler)
-    if not name.is_importable:
+    if not name.is_importable or not has_module(task_root, name.parts):
         return ""
     top = name.parts[0]
-    file: object = getattr(sys.modules.get(top), "__file__", None)
-    if not isinstance(file, str) or not _has_module(task_root, name.parts):
+    file: object = getattr(module or sys.modules.get(top), "__file__", None)
+    if not isinstance(file, str):
         return ""
-    own = str(task_root / top)
+    own = os.path.realpath(task_root / top)
     if os.path.realpath(file).startswith((f"{own}.", f"{own}{os.sep}")):
         return ""
     return (
@@ -100,10 +124,11 @@ def working_directory_candidates() -> list[tuple[Path, str]]:
 
 
 def _holds(directory: Path, name: str) -> bool:
-    return _has_module(directory, [name]) or _has_directory(directory, [name])
+    return has_module(directory, [name]) or _has_directory(directory, [name])
 
 
-def _has_module(directory: Path, parts: Sequence[str]) -> bool:
+def has_module(directory: Path, parts: Sequence[str]) -> bool:
+    """Say whether a directory holds a module: a file, or a package with an ``__init__``."""
     path = str(directory.joinpath(*parts))
     # Unlike those of `Path`, these functions raise nothing for a path that cannot be read or is
     # too long.
@@ -117,8 +142,14 @@ def _has_directory(directory: Path, parts: Sequence[str]) -> bool:
     return os.path.isdir(directory.joinpath(*parts))
 
 
-def _not_found(handler: str, source: str, candidates: Sequence[tuple[Path, str]]) -> ConfigError:
-    sources = " and ".join(HandlerName.parse(handler).sources)
+def _not_found(
+    handler: str, source: str, candidates: Sequence[tuple[Path, str]], root: Path
+) -> ConfigError:
+    # Most handlers are found.
+    from pytest_lambda_lifecycle.function.candidates import Candidates
+
+    name = HandlerName.parse(handler)
+    sources = " and ".join(name.sources)
     places = [
         f"  {directory}  ({description}{'' if os.path.isdir(directory) else '; it does not exist'})"
         for directory, description in candidates
@@ -126,6 +157,9 @@ def _not_found(handler: str, source: str, candidates: Sequence[tuple[Path, str]]
     return ConfigError(
         f"no task root for the handler {handler!r} (from {source}): looked for {sources} in",
         *places,
+        hint_at_form(handler)
+        if ":" in handler
+        else Candidates.below(root, name).hint(f"nothing below {root} has a name like it"),
         "Name the directory that Lambda would unpack into /var/task with code_dir=..., or for the "
         "whole suite with the ini option lambda_lifecycle_code_dir.",
         code="LLC204",

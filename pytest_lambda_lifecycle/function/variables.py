@@ -81,6 +81,8 @@ def function_variables(
     names = list(filterfalse(is_withheld, filterfalse(given.__contains__, outside)))
     # Those that are given come last, in their own order.
     variables = dict(zip(names, map(outside.__getitem__, names), strict=True))
+    for name in config._taken_out:
+        variables.pop(name, None)
     variables |= _account_variables(config, credentials or Credentials())
     variables |= {
         "_HANDLER": config.handler,

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.frames import frames_of_function, is_own
+from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 
 __all__ = ["Interruption"]
@@ -53,6 +54,8 @@ class Interruption:
             self._forgive()
             return
         self._time_is_up()
+        if self.count == 0 and stage.running:
+            stage.running[-1].time_is_up(frame)
         self.count += 1
         if self.count == SWALLOWED:
             _interrupt_each_line(frames)

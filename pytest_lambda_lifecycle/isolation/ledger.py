@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from operator import length_hint
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
@@ -63,6 +64,8 @@ class ProcessSlice:
         """Set when a thread of the function has ended the process while the handler runs on."""
         self.files: Listener | None = None
         """Judges the calls of function code that change files."""
+        self.note_place: Callable[[FrameType | None], None] | None = None
+        """Notes the line of function code that a stack is at."""
         self._pid = _getpid()
         self._parts: tuple[Part, ...] = ()
         self._phase = _NO_CALLS
@@ -80,6 +83,11 @@ class ProcessSlice:
         self._discards = [parts[index].discard for index in plan.discards]
         self._alarm = alarm
         self._streams = streams
+
+    def time_is_up(self, frame: FrameType | None) -> None:
+        """Note where function code is at its deadline: it may swallow the interruption."""
+        if self.note_place is not None:
+            self.note_place(frame)
 
     def runs(self) -> bool:
         """Say whether a phase of this environment runs, and of no other inside it."""
@@ -123,7 +131,7 @@ class ProcessSlice:
         """Leave for good."""
         self.closed = True
         self._leave_and_discard()
-        self.files = None
+        self.files = self.note_place = None
         # Parts refer to us, directly or not: without these circles, an environment that is closed
         # and forgotten is freed at once.
         self._parts = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Protocol, TypeAlias
 
 from pytest_lambda_lifecycle.isolation.held_signals import Held
@@ -33,6 +34,10 @@ class Slice(Protocol):
 
     def give_back(self) -> None:
         """Undo every change."""
+        ...
+
+    def time_is_up(self, frame: FrameType | None) -> None:
+        """Note where function code is at its deadline."""
         ...
 
 

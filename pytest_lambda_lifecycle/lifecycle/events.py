@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from pytest_lambda_lifecycle.lifecycle.argument_text import call_text
+
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.outcome import Outcome
 
@@ -243,7 +245,13 @@ class SpyCall(Event):
     exception: BaseException | None = None
     where: str = field(default="", compare=False)
     """The innermost line of function code that called, as ``"shop/app.py:12"``."""
+    parameters: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    """The names of the target's parameters for `args`, as far as they are known."""
     name: ClassVar[str] = "spy_call"
+
+    def __str__(self) -> str:
+        """Return the call as code, shortened and without the values of secret names."""
+        return f"{self.target}({call_text(self.args, self.kwargs, self.parameters)})"
 
 
 @dataclass(slots=True)
@@ -325,5 +333,11 @@ class Leftover(Event):
     label: str
     """Its own name."""
     where: str
-    """``file:line`` where it was started; for a task, of its coroutine; ``""`` if unknown."""
+    """``file:line`` of function code where it was started, or where its task was submitted; for a
+    task of asyncio, where it waits; ``""`` if unknown.
+    """
+    idle: bool = False
+    """Whether it is a thread that a library keeps, and that waits for work: a freeze cuts nothing
+    off.
+    """
     name: ClassVar[str] = "leftover"

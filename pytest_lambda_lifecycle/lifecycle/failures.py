@@ -31,6 +31,7 @@ __all__ = [
     "InitError",
     "PayloadTooLarge",
     "RuntimeExit",
+    "cause_of",
     "event_too_large",
     "failed_before_handler",
     "function_error",
@@ -78,8 +79,15 @@ class FunctionError(Exception):
         else:
             self._hint = f"\n{hint}"
 
+    where = ""
+    """The line of function code that a timeout has cut, as ``"shop/app.py:12"``; ``""`` if it is
+    unknown, and for other failures.
+    """
+
     def __str__(self) -> str:
         text = f"{self.error_type}: {self.error_message}" if self.error_message else self.error_type
+        if self.where:
+            text += f"\nThe time was up at {self.where}."
         return text + self._hint
 
 
@@ -90,7 +98,10 @@ class InitError(FunctionError):
 
 
 class FunctionTimeout(FunctionError):
-    """The function overran its timeout: it was killed and the environment was reset."""
+    """The function overran its timeout: it was killed and the environment was reset.
+
+    The ``__cause__`` has the frames of the function at that moment, if it was interrupted.
+    """
 
     __module__ = _MODULE
 
@@ -137,6 +148,8 @@ def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> Fu
         made = kind(error_type, message, phase=phase)
         if isinstance(made, ExtensionError) and isinstance(outcome, ExtensionFailed):
             made.extension = outcome.extension
+        if isinstance(outcome, TimedOut):
+            made.where = outcome.where
         return made
     error = outcome.error if isinstance(outcome, Raised) else {}
     error_type = str(error.get("errorType", ""))
@@ -149,6 +162,11 @@ def function_error(phase: Init | Restore | Invocation, *, not_ready: bool) -> Fu
         fault_type=_fault_type(outcome),
         phase=phase,
     )
+
+
+def cause_of(phase: Init | Restore | Invocation) -> BaseException | None:
+    """Return the exception that a failed phase ended with: of function code, or at its deadline."""
+    return phase.outcome.interruption if isinstance(phase.outcome, TimedOut) else phase.exception
 
 
 def _kind_of_end(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from pytest_lambda_lifecycle.errors import no_attribute
 from pytest_lambda_lifecycle.lifecycle import platform_lines, rules
 from pytest_lambda_lifecycle.lifecycle.events import (
     InvokeReport,
@@ -23,6 +24,20 @@ __all__ = ["Invocation"]
 
 _decode = json.JSONDecoder().decode  # a test may have replaced json.loads and json.dumps
 _encode = json.JSONEncoder().encode
+
+
+_MEANT: Final = {
+    **dict.fromkeys(
+        ("body", "data", "json", "output", "response", "result", "return_value", "returned"),
+        "payload",
+    ),
+    **dict.fromkeys(("logs", "stdout", "output_log"), "log"),
+    **dict.fromkeys(("duration", "elapsed", "time"), "duration_ms"),
+    **dict.fromkeys(("cold", "is_cold", "coldstart"), "cold_start"),
+    **dict.fromkeys(("error_message", "errorMessage"), "error['errorMessage']"),
+    "status_code": "payload['statusCode'], or status",
+}
+"""Names that newcomers try, and what they mean."""
 
 
 def _platform_body(request_id: str, outcome: Outcome) -> bytes:
@@ -67,6 +82,21 @@ class Invocation(Phase):
                 else _platform_body(start.request_id, outcome)
             )
             self.content_type = "application/json"
+
+    if not TYPE_CHECKING:  # type checkers refuse what these explain
+
+        def __getattr__(self, name: str) -> object:
+            if name[0] == "_":  # `payload` asks for one that is not set yet
+                raise AttributeError(name)
+            raise no_attribute(self, name, _MEANT)
+
+        def __getitem__(self, key: object) -> object:
+            raise TypeError(
+                f"an Invocation has no items: the handler's result is its payload, as in "
+                f"env.invoke(event).payload[{key!r}]"
+            )
+
+        __iter__ = None
 
     @property
     def payload(self) -> object:

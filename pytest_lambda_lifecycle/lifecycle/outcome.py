@@ -38,6 +38,8 @@ class ProcessEnd(SystemExit):
     It is a `SystemExit`, which event loops let through: they log any other exception of a callback.
     """
 
+    __module__ = __name__.partition(".")[0]
+
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)
         self.exit_code = exit_code
@@ -47,6 +49,11 @@ class ProcessEnd(SystemExit):
 # No error either.
 class DeadlineReached(BaseException):
     """Interrupts function code when its time is up.  A `BaseException` passes through asyncio."""
+
+    __module__ = __name__.partition(".")[0]  # reports show it as the cause of a timeout
+
+    def __str__(self) -> str:
+        return "the time was up here"
 
 
 @dataclass(slots=True)
@@ -128,6 +135,12 @@ class TimedOut:
     """The runtime had not finished after ``limit`` seconds, and was killed."""
 
     limit: float
+    where: str = field(default="", compare=False)
+    """The innermost line of function code at that moment, as ``"shop/app.py:12"``; ``""`` if it is
+    unknown.
+    """
+    interruption: BaseException | None = field(default=None, repr=False, compare=False)
+    """The exception that interrupted function code, with its traceback; None if there was none."""
 
     status: ClassVar[str] = "timeout"
     error_type: ClassVar[str] = TIMED_OUT

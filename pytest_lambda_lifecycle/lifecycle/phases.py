@@ -18,6 +18,7 @@ from pytest_lambda_lifecycle.lifecycle.events import (
     SpyCall,
 )
 from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionDone, Signal
+from pytest_lambda_lifecycle.lifecycle.log_records import Metric, metrics_in, records_in
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, Raised
 
@@ -68,6 +69,16 @@ class Phase:
     def log(self) -> str:
         """The text that CloudWatch shows of this phase."""
         return platform_lines.log_text(self.events)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The lines of the function's log in this phase that are JSON objects, decoded."""
+        return list(records_in(self.events))
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics that function code logged in this phase, in the embedded metric format."""
+        return list(metrics_in(records_in(self.events)))
 
     @property
     def spy_calls(self) -> list[SpyCall]:

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from pytest_lambda_lifecycle.lifecycle import rules
+from pytest_lambda_lifecycle.lifecycle.argument_text import value_text
 from pytest_lambda_lifecycle.lifecycle.call_events import (
     AwsCall,
     AwsClient,
@@ -50,6 +51,7 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
     TelemetrySubscription,
 )
 from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal, StorageExceeded, TmpWrite
+from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, TimedOut
 from pytest_lambda_lifecycle.lifecycle.platform_lines import in_ms
 
 __all__ = ["describe_call", "render"]
@@ -103,11 +105,11 @@ def _describe_phase(event: Event) -> str:
         case InitReport() | RestoreReport():
             phase = "Init" if isinstance(event, InitReport) else "Restore"
             result = _result(event.status, event.error_type)
-            return f"{phase} ended: {result}, {in_ms(event.duration_us)}"
+            return f"{phase} ended: {result}, {in_ms(event.duration_us)}{_cut_at(event.outcome)}"
         case InvokeStart(request_id=request_id, cold_start=cold):
             return f"Invoke ({'cold' if cold else 'warm'}): request {request_id}"
-        case RuntimeDone():
-            return f"  runtime done: {_result(event.status, event.error_type)}"
+        case RuntimeDone(outcome=outcome):
+            return f"  runtime done: {_result(event.status, event.error_type)}{_cut_at(outcome)}"
         case InvokeReport():
             billed = rules.billed_ms(event.duration_us, event.init_us)
             failed = ""
@@ -126,15 +128,20 @@ def _describe_phase(event: Event) -> str:
     return ""
 
 
+def _cut_at(outcome: Outcome) -> str:
+    """Return the line of function code at which a timeout has cut the turn."""
+    return _at(outcome.where) if isinstance(outcome, TimedOut) else ""
+
+
 def _describe_function(event: Event) -> str:
     """Describe an event that function code has caused."""
     match event:
         case FunctionLog(stream=stream, text=text):
             return "\n".join(f"  {stream}: {line}" for line in text.splitlines())
-        case SpyCall(target=target, exception=exception, result=result):
+        case SpyCall(exception=exception, result=result):
             if exception:
-                return f"  spy: {target} raised {exception!r}"
-            return f"  spy: {target} returned {type(result).__name__}"
+                return f"  spy: {event} raised {value_text(exception)}"
+            return f"  spy: {event} returned {type(result).__name__}"
         case AtexitIgnored(function=function):
             return f"  atexit: {function} will not run (Lambda ends the process without it)"
         case SharedMemoryRefused(call=call, where=where):
@@ -142,7 +149,8 @@ def _describe_function(event: Event) -> str:
         case LogLevelOfTest(level=level, instead_of=instead_of):
             return f"  log level {level}: the test has set it (on Lambda: {instead_of})"
         case Leftover():
-            return f"  left running: {event.kind} {event.label}, started at {event.where}"
+            idle = " (idle)" if event.idle else ""
+            return f"  left running{idle}: {event.kind} {event.label}, started at {event.where}"
         case Replaced(target=target):
             return f"  replaced: {target} is another object than after init"
         case SharedChange(target=target):

@@ -10,19 +10,23 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from types import FrameType
 from typing import Any, Final, TypeAlias
 from weakref import WeakSet
 
 from pytest_lambda_lifecycle.isolation.executors import is_worker
-from pytest_lambda_lifecycle.isolation.folders import namespace_of
+from pytest_lambda_lifecycle.isolation.folders import folder_of, is_installed, namespace_of
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.isolation.parts.children import Children
 from pytest_lambda_lifecycle.isolation.parts.threads import StartedThreads
 
 __all__ = ["Leftovers"]
 
-Found: TypeAlias = "tuple[str, str, str]"
-"""Kind, name, and where it was started."""
+Found: TypeAlias = "tuple[str, str, str, bool]"
+"""Kind, name, where it was started, and whether it is idle."""
+
+_WAITS: Final = frozenset({"threading", "queue"})
+"""Modules of the standard library in which a thread waits for another one."""
 
 
 class Leftovers:
@@ -66,14 +70,14 @@ class Leftovers:
             for thread, where in alive:
                 if thread not in resting and not is_worker(thread):
                     kind = "timer" if isinstance(thread, threading.Timer) else "thread"
-                    yield kind, thread.name, where
+                    yield kind, thread.name, where, _is_idle(thread)
             tasks = self._threads.tasks
             for thread, where in tasks.unfinished(workers) if tasks is not None else ():
-                yield "executor", thread.name, where
+                yield "executor", thread.name, where, False
         if self._children.where:
             for child, where in list(self._children.where.items()):
                 if child.poll() is None:
-                    yield "process", _name_of(child), where
+                    yield "process", _name_of(child), where, False
         if registered:
             self._of_function.update(
                 worker for worker in registered if worker not in self._of_others
@@ -86,12 +90,53 @@ class Leftovers:
             # A forked child still has the list of its parent's children.
             where = self._children.processes.get(worker, "")
             is_child = worker._parent_pid == os.getpid()
-            return ("process", worker.name, where) if is_child and worker.is_alive() else None
+            alive = is_child and worker.is_alive()
+            return ("process", worker.name, where, False) if alive else None
         if worker.done():
             return None
-        code = getattr(worker.get_coro(), "cr_code", None)
-        where = f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
-        return "task", getattr(code, "co_name", worker.get_name()), where
+        coroutine = worker.get_coro()
+        code = getattr(coroutine, "cr_code", None)
+        label = getattr(code, "co_name", worker.get_name())
+        return "task", label, _line_of_task(coroutine), False
+
+
+def _line_of_task(coroutine: Any) -> str:  # noqa: ANN401
+    """Return the innermost line of function code at which a coroutine waits.
+
+    For a coroutine of a library it is the first line of that.
+    """
+    code = getattr(coroutine, "cr_code", None)
+    where = "" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+    while coroutine is not None:
+        frame: FrameType | None = getattr(coroutine, "cr_frame", None)
+        if frame is None:
+            break
+        file = frame.f_code.co_filename
+        if not is_installed(folder_of(file)):
+            where = f"{file}:{frame.f_lineno}"
+        coroutine = getattr(coroutine, "cr_await", None)
+    return where
+
+
+def _is_idle(thread: threading.Thread) -> bool:
+    """Say whether a library keeps the thread, and waits in it for work from another thread.
+
+    A thread that runs a function of the function's own code, or a timer, may be cut off at any
+    moment, whatever it waits for.
+    """
+    frame = sys._current_frames().get(thread.ident or 0)
+    if frame is None or isinstance(thread, threading.Timer):
+        return False
+    if frame.f_globals.get("__name__") not in _WAITS:
+        return False
+    libraries = 0
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not is_installed(folder_of(file)):
+            return False
+        libraries += frame.f_globals.get("__name__") not in _WAITS
+        frame = frame.f_back
+    return libraries > 0
 
 
 def _name_of(child: subprocess.Popen[Any]) -> str:

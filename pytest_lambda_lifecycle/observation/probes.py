@@ -45,10 +45,11 @@ class Probes:
     def spy(self, target: str) -> Spy:
         """Record the calls of a target while phases run."""
         __tracebackhide__ = True
+        place = Target.parse(target, self._world)
         probe = self._spied.get(target)
         if probe is None:
             probe = self._spied[target] = CallProbe(target, self._record)
-        placement = self._patches.add(Target.parse(target, self._world), probe)
+        placement = self._patches.add(place, probe)
         conductor = self._conductor
         if conductor.state is State.NEW and not conductor.phases and target not in self._early:
             self._watch(target, placement)
@@ -97,6 +98,7 @@ class Probes:
             if stage.running:
                 spend()
 
+        Target.parse(target, self._world)
         self._add(target, CallProbe(target, record))
 
     def _watch(self, target: str, placement: Placement) -> None:

@@ -7,7 +7,7 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from types import FrameType
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pytest_lambda_lifecycle.errors import LifecycleError, warn
@@ -153,7 +153,7 @@ class CallProbe:
     def _on_function(self, function: Any, *, skip: int = 0) -> Callable[..., Any]:  # noqa: ANN401
         if self._is_wrapper(function):
             return function  # type: ignore[no-any-return]
-        record = self.record
+        record, parameters = self.record, _parameters(function)[skip:]
 
         @functools.wraps(function)
         def spy(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -161,6 +161,7 @@ class CallProbe:
             call = record(args[skip:], kwargs)
             if call is None:
                 return function(*args, **kwargs)
+            call.parameters = parameters
             try:
                 call.result = function(*args, **kwargs)
             except BaseException as exception:
@@ -174,12 +175,14 @@ class CallProbe:
         original: Any = cls.__init__  # type: ignore[misc]
         if self._is_wrapper(original):
             return original  # type: ignore[no-any-return]
-        record = self.record
+        record, parameters = self.record, _parameters(original)[1:]
 
         @functools.wraps(original)
         def __init__(self: object, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
             __tracebackhide__ = __function_code_above__ = True
             call = record(args, kwargs)
+            if call is not None:
+                call.parameters = parameters
             try:
                 if original is not object.__init__:  # it refuses arguments that __new__ took
                     original(self, *args, **kwargs)
@@ -206,6 +209,12 @@ class CallProbe:
 
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _parameters(function: object) -> tuple[str, ...]:
+    """Return the names of the positional parameters of a function written in Python."""
+    code = getattr(function, "__code__", None)
+    return code.co_varnames[: code.co_argcount] if isinstance(code, CodeType) else ()
 
 
 def _called_by_this_package(frame: FrameType | None) -> bool:

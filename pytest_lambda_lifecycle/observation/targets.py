@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 
@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 __all__ = ["MISSING", "Target"]
 
 MISSING = object()
+
+
+def _no_text(target: object) -> LifecycleError:
+    module, name = getattr(target, "__module__", None), getattr(target, "__qualname__", None)
+    dotted = f": {f'{module}.{name}'!r}?" if module and name else ", as text."
+    return LifecycleError(
+        f"cannot spy on or patch {target!r}: it is of type {type(target).__name__}, and a target "
+        "is the dotted name of the place where function code finds the object",
+        f"Did you mean its name{dotted}",
+        code="LLC301",
+    )
 
 
 class Target(NamedTuple):
@@ -32,7 +43,9 @@ class Target(NamedTuple):
         Raises `LifecycleError` for text that names nothing inside a module.
         """
         __tracebackhide__ = True
-        parts = str(text).split(".")
+        if not isinstance(cast("object", text), str):
+            raise _no_text(text)
+        parts = text.split(".")
         if len(parts) < 2 or not all(part.isidentifier() for part in parts):
             raise LifecycleError(
                 f"cannot spy on or patch {text!r}: a target is a dotted name such as "

@@ -164,8 +164,8 @@ class WatchedRuntime:
             outcome = self._watched(partial(self._runtime.invoke, request))
         if snapshot is not None:
             snapshot.compare(self._note_replaced)
-        for kind, label, where in self._leftovers.end():
-            self._timeline.append(Leftover(self._clock.now_us(), kind, label, where))
+        for found in self._leftovers.end():
+            self._timeline.append(Leftover(self._clock.now_us(), *found))
         return outcome
 
     def _watched(self, turn: Callable[[], T]) -> T:

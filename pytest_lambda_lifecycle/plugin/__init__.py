@@ -47,6 +47,8 @@ _watch_key: Final[pytest.StashKey[PatchWatch]] = pytest.StashKey()
 """On the config: the watch for patches, from the first item on that uses a fixture."""
 _wide_key: Final[pytest.StashKey[WideEnvironments]] = pytest.StashKey()
 """On the config: the environments of class, module and session scope, from the first one on."""
+_used_key: Final[pytest.StashKey[bool]] = pytest.StashKey()
+"""On an item: one of the fixtures was set up for it, perhaps by getfixturevalue()."""
 _entered_key: Final[pytest.StashKey[Slice | None]] = pytest.StashKey()
 """On an item: the environment to enter again in the item's next phase (setup, call, teardown)."""
 
@@ -72,6 +74,10 @@ def pytest_configure(config: pytest.Config) -> None:
     from pytest_lambda_lifecycle.plugin import options
 
     options.check(config)
+    if any(options.given(config, (options.SECTION,))):
+        from pytest_lambda_lifecycle.plugin import section_extent
+
+        section_extent.check(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -207,6 +213,9 @@ def _lifecycle(
     if "lambda_http" in request.fixturenames and request.scope == "function":
         request.getfixturevalue("lambda_http")  # it ends later, and answers in shutdowns as well
     config = request.config
+    item = config.stash.get(_item_key, None)
+    if item is not None:
+        item.stash[_used_key] = True
     failure_reports = config.stash.setdefault(_reports_key, FailureReports())
     watch = _patch_watch(config)
     lifecycle = LambdaLifecycle(
@@ -290,10 +299,26 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     if wide is not None and item.stash.get(_entered_key, None) is None:
         item.stash[_entered_key] = wide.latest(item)
     result = yield from _one_phase(item)
+    if any(mark.name == "lambda_lifecycle" for mark in item.own_markers):
+        _warn_of_idle_marker(item)
     failure_reports = item.config.stash.get(_reports_key, None)
     if failure_reports is not None:  # a test that has failed already does not fail twice
         failure_reports.judge()
     return result
+
+
+def _warn_of_idle_marker(item: pytest.Item) -> None:
+    """Warn of a marker on a test that asks for no environment: nobody reads it."""
+    unasked = _LIFECYCLE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    if unasked and not item.stash.get(_used_key, False):
+        from pytest_lambda_lifecycle.errors import LifecycleWarning
+
+        item.warn(
+            LifecycleWarning(
+                "the marker lambda_lifecycle has no effect, since the test does not ask for the "
+                "fixture: def test_it(lambda_lifecycle): env = lambda_lifecycle()"
+            )
+        )
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -373,7 +398,10 @@ def _restore_own_modules() -> None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the timeline and the log of its environments to the report of a failed test."""
+    """Add the timeline and the log of its environments to the report of a failed test.
+
+    With ``-rA`` or ``-rP``, they are added to that of a passed test, too.
+    """
     report = yield
     http = sys.modules.get("pytest_lambda_lifecycle.observation.calls.lambda_http")
     if report.failed and http is not None:
@@ -382,8 +410,14 @@ def pytest_runtest_makereport(
     if failure_reports is not None:
         from pytest_lambda_lifecycle.plugin import failure_report
 
-        if report.failed:
-            failure_reports.show_on(report)
+        failure_reports.note_records(item.config)
+        shows_passed = report.passed and report.when == "call"
+        if report.failed or shows_passed:
+            from pytest_lambda_lifecycle.plugin.section_extent import extent_for
+
+            extent = extent_for(item.config, passed=shows_passed)
+            if extent:
+                failure_reports.show_on(report, item.config, extent)
         failure_report.escape_surrogates(report)
         if report.when == "teardown":
             failure_reports.item_ends()

@@ -38,10 +38,13 @@ class _Row(NamedTuple):
 def explain(op: str, left: object, right: object, *, verbose: bool) -> list[str] | None:
     """Return the lines that pytest shows for ``left op right``.
 
-    None if neither side is a timeline or phases, or for another operator than ``==``.
+    None if neither side is a timeline, phases or an invocation, and for other operators than
+    ``==``.
     """
     if op != "==":
         return None
+    if isinstance(left, Invocation) is not isinstance(right, Invocation):
+        return _payload_meant(left, right)
     if isinstance(left, Recorded):
         kind = _kind(left)
         return [f"{kind} == expected", *_explanation(left, right, kind, verbose=verbose)]
@@ -49,6 +52,18 @@ def explain(op: str, left: object, right: object, *, verbose: bool) -> list[str]
         kind = _kind(right)
         return [f"expected == {kind}", *_explanation(right, left, kind, verbose=verbose)]
     return None
+
+
+def _payload_meant(left: object, right: object) -> list[str]:
+    invocation = left if isinstance(left, Invocation) else right
+    assert isinstance(invocation, Invocation)
+    other = right if invocation is left else left
+    equal = invocation.payload == other
+    return [
+        f"an Invocation is compared with {type(other).__name__}",
+        f"The handler's result is its payload, {invocation.payload!r}, which is "
+        f"{'equal' if equal else 'not equal, too'}: compare env.invoke(event).payload.",
+    ]
 
 
 def _kind(actual: Recorded) -> str:

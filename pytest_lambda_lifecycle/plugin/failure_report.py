@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
 from pytest_lambda_lifecycle.lifecycle.events import FunctionLog
 from pytest_lambda_lifecycle.lifecycle.platform_lines import log_text
 from pytest_lambda_lifecycle.lifecycle.timeline_table import render
+from pytest_lambda_lifecycle.plugin.captured_output import records_of_function, take_out
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
+    from pytest_lambda_lifecycle.lifecycle.events import Event
 
 __all__ = ["FailureReports", "escape_surrogates", "with_frames_of_cause"]
 
 TITLE: Final = "Lambda lifecycle"
 _ENDED: Final = "closed"
-_MAX_EVENTS: Final = 60
-_MAX_LOG_LINES: Final = 25
+
+
+class _Limits(NamedTuple):
+    """The length of the section."""
+
+    events: int
+    log_lines: int
+
+
+_LIMITS: Final = {
+    "short": _Limits(60, 25),
+    "longer": _Limits(240, 100),
+    "full": _Limits(sys.maxsize, sys.maxsize),
+}
 
 
 class FailureReports:
@@ -27,6 +44,11 @@ class FailureReports:
 
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
+        self._records: list[logging.LogRecord] = []
+
+    def note_records(self, config: pytest.Config) -> None:
+        """Note what function code has logged in a phase of the item: pytest forgets it."""
+        self._records += records_of_function(config)
 
     def add(self, environment: ExecutionEnvironment, made_at: str) -> None:
         """Add a new environment, and the line of the test that made it."""
@@ -34,6 +56,7 @@ class FailureReports:
 
     def item_ends(self) -> None:
         """Forget the events of the item that ends, and environments that have ended."""
+        self._records = []
         self._entries = [entry for entry in self._entries if entry.environment.state != _ENDED]
         for entry in self._entries:
             entry.item_ends()
@@ -53,14 +76,23 @@ class FailureReports:
         if failures:
             pytest.fail("\n".join(failures), pytrace=False)
 
-    def show_on(self, report: pytest.TestReport) -> None:
-        """Add a section on the environments that the item used."""
+    def show_on(self, report: pytest.TestReport, config: pytest.Config, extent: str) -> None:
+        """Add a section on the environments that the item used.
+
+        ``extent`` is ``"short"``, ``"longer"`` or ``"full"``.  What the section shows is taken out
+        of the captured output.
+        """
         used = [entry for entry in self._entries if entry.used()]
         if not used:
             return
+        limits = _LIMITS[extent]
+        shown = [_shown(entry, limits) for entry in used]
         seeds = sorted({entry.environment.seed for entry in used})
         repeat = [f"repeat the random numbers: --lambda-lifecycle-seed={seed}" for seed in seeds]
-        text = "\n\n".join([*map(_shown, used), "\n".join(repeat)])
+        text = "\n\n".join([*(text for text, _ in shown), "\n".join(repeat)])
+        lines = [line for _, log in shown for line in log]
+        if lines:
+            take_out(report, lines, _output(used), self._records, config)
         # Of all sections of a report, only those of its longrepr reach junit XML.
         add_section = getattr(report.longrepr, "addsection", None)
         if add_section is not None:
@@ -69,15 +101,29 @@ class FailureReports:
             report.sections.append((TITLE, text))
 
 
-def _shown(entry: _Entry) -> str:
-    """Return the text of an entry; never raise, since an exception would end the whole run.
+def _output(entries: Iterable[_Entry]) -> dict[str, str]:
+    """Return the output of function code in the entries, by its stream."""
+    output = {"stdout": "", "stderr": ""}
+    for entry in entries:
+        for event in entry.events():
+            if isinstance(event, FunctionLog):
+                output[event.stream] = output.get(event.stream, "") + event.text
+    return output
+
+
+def _shown(entry: _Entry, limits: _Limits) -> tuple[str, list[str]]:
+    """Return the text of an entry, and the lines of the log in it.
+
+    It never raises, since an exception would end the whole run.
 
     The ``repr`` of an object of function code may raise.
     """
     try:
-        return entry.text()
+        text, log = entry.text(limits)
     except Exception as problem:
-        return f"the timeline cannot be shown: {type(problem).__name__} in a repr of function code"
+        kind = type(problem).__name__
+        return f"the timeline cannot be shown: {kind} in a repr of function code", []
+    return text, log
 
 
 def escape_surrogates(report: pytest.TestReport) -> None:
@@ -121,20 +167,27 @@ class _Entry:
         """Say whether the running item made or used the environment."""
         return self._is_new or len(self.environment.timeline) > self._earlier
 
-    def text(self) -> str:
-        """Return the environment's part of the section: a headline, its timeline and its log."""
+    def events(self) -> list[Event]:
+        """Return the events of the running item."""
+        return list(self.environment.timeline)[self._earlier :]
+
+    def text(self, limits: _Limits) -> tuple[str, list[str]]:
+        """Return the environment's part of the section, and the lines of its log there.
+
+        The part is a headline, the timeline and the log.
+        """
         self.environment._parts.files.settle()
-        events = list(self.environment.timeline)[self._earlier :]
+        events = self.events()
         lines = [self._headline()]
         if self._earlier:
             lines.append(f"  (the {self._earlier} events of earlier tests are not shown)")
         shown = [event for event in events if not isinstance(event, FunctionLog)]
         rows = render(shown).splitlines()
-        lines += _shortened(rows or ["  no phase has run"], _MAX_EVENTS)
+        lines += _shortened(rows or ["  no phase has run"], limits.events)
         log = log_text(events).splitlines()
         if log:
-            lines += ["log:", *(f"  {line}" for line in _tail(log, _MAX_LOG_LINES))]
-        return "\n".join(lines)
+            lines += ["log:", *(f"  {line}" for line in _tail(log, limits.log_lines))]
+        return "\n".join(lines), log[-limits.log_lines :]
 
     def _headline(self) -> str:
         config = self.environment.config

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 import pytest
 
 from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
-from pytest_lambda_lifecycle.errors import ConfigError, LifecycleWarning
+from pytest_lambda_lifecycle.errors import ConfigError, LifecycleWarning, no_attribute
 from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionFault
 from pytest_lambda_lifecycle.plugin.environment_hooks import EnvironmentHooks
 from pytest_lambda_lifecycle.plugin.folders import folders_of
@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.plugin.patch_watch import MisplacedPatches
 
 __all__ = ["LambdaLifecycle"]
+
+
+_MAKES: Final = (
+    "the fixture makes environments when it is called: "
+    'env = lambda_lifecycle("app.handler"), then env.invoke(event)'
+)
 
 
 class LambdaLifecycle:
@@ -65,8 +71,24 @@ class LambdaLifecycle:
         self._misplaced = misplaced
         self._environments: list[ExecutionEnvironment] = []
 
+    if not TYPE_CHECKING:  # type checkers refuse what these explain
+
+        def __getattr__(self, name: str) -> object:
+            if name[:1] != "_" and hasattr(ExecutionEnvironment, name):
+                raise AttributeError(f"{name} belongs to an environment, and {_MAKES}")
+            raise no_attribute(self, name, {})
+
+        def __enter__(self) -> object:
+            raise TypeError(f"{_MAKES}, and 'with' takes the environment")
+
+        def __exit__(self, *_: object) -> None:
+            """Do nothing: `__enter__` has raised."""
+
     def __call__(
-        self, handler: str | None = None, **settings: Unpack[FunctionSettings]
+        self,
+        handler: str | None = None,
+        *misplaced: NoReturn,
+        **settings: Unpack[FunctionSettings],
     ) -> ExecutionEnvironment:
         """Make an environment for a handler (``"package/module.function"``).
 
@@ -78,6 +100,14 @@ class LambdaLifecycle:
         rootdir = self._request.config.rootpath
         called_at = f"{path_from_rootdir(rootdir, frame.f_code.co_filename)}:{frame.f_lineno}"
         call = {"handler": handler, **settings}
+        if misplaced:
+            raise ConfigError(
+                f"the fixture takes one positional argument, the handler, and was given "
+                f"{len(misplaced) + 1} (from the call at {called_at})",
+                "Settings are keywords, as in timeout=3, and the event goes to invoke: "
+                'lambda_lifecycle("app.handler", timeout=3).invoke(event).',
+                code="LLC203",
+            )
         try:
             config = self._sources.configure(call, f"the call at {called_at}")
         except ConfigError as error:

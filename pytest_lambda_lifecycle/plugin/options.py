@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.kinds import IniType
     from pytest_lambda_lifecycle.function.settings import SettingsLayer
 
-__all__ = ["check", "clock_options", "code_dir_candidate", "header", "layers", "register"]
+__all__ = [
+    "check",
+    "clock_options",
+    "code_dir_candidate",
+    "header",
+    "layers",
+    "register",
+]
 
 
 class Option(NamedTuple):
@@ -47,6 +54,7 @@ class Option(NamedTuple):
 
 # <generated: options>
 OPTIONS: Final = (
+    Option("handler", "HANDLER", "function to invoke, named as on Lambda"),
     Option(
         "code_dir",
         "DIR",
@@ -174,10 +182,19 @@ CLOCK_OPTIONS: Final = (
     ),
 )
 """Settings of the fixture ``lambda_clock``, not of a function."""
-_CLOCK_TAKES: Final = {
+_TAKES: Final = {
+    "section": "short, full or off",
     "clock_start": "text such as '2030-01-31T12:00:00Z'",
     "watchdog": "a number of seconds above 0",
 }
+
+SECTION: Final = Option(
+    "section",
+    "EXTENT",
+    "the section on Lambda environments in the report of a failed test: short, full or off "
+    "(default: short, longer with -v, full with -vv)",
+)
+"""A setting of the report."""
 
 _layers_key: Final[pytest.StashKey[list[SettingsLayer]]] = pytest.StashKey()
 """On the config: the settings that `layers` has read."""
@@ -188,7 +205,7 @@ def register(parser: pytest.Parser) -> None:
     group = parser.getgroup("lambda_lifecycle", "AWS Lambda lifecycle")
     # pytest 8.4 brought ini options that are numbers; before, numbers are read from text.
     typed = pytest.version_tuple >= (8, 4)
-    for option in (*OPTIONS, *CLOCK_OPTIONS):
+    for option in (*OPTIONS, *CLOCK_OPTIONS, SECTION):
         group.addoption(
             option.flag,
             action="append" if option.many else "store",
@@ -206,7 +223,7 @@ def check(config: pytest.Config) -> None:
 
     It costs nothing where nothing is set.
     """
-    for_functions = any(True for _ in _given(config, OPTIONS))
+    for_functions = any(True for _ in given(config, OPTIONS))
     for_the_clock = any(True for _ in clock_options(config))
     if not for_functions and not for_the_clock:
         return
@@ -233,11 +250,11 @@ def _check_settings(config: pytest.Config) -> None:
 
 def header(config: pytest.Config) -> str | None:
     """Return the line for the header of pytest's report; None if nothing is set."""
-    given = [
+    shown = [
         f"{option.setting}={_shown(value)}"
-        for option, _, value in _given(config, (*OPTIONS, *CLOCK_OPTIONS))
+        for option, _, value in given(config, (*OPTIONS, *CLOCK_OPTIONS, SECTION))
     ]
-    return f"lambda_lifecycle: {', '.join(given)}" if given else None
+    return f"lambda_lifecycle: {', '.join(shown)}" if shown else None
 
 
 def _shown(value: object) -> str:
@@ -248,8 +265,8 @@ def _shown(value: object) -> str:
 
 def clock_options(config: pytest.Config) -> Iterator[tuple[str, object, str]]:
     """Yield the values for ``lambda_clock``: name, value and source, lowest precedence first."""
-    for option, on_command_line, value in _given(config, CLOCK_OPTIONS):
-        yield option.setting, value, option.flag if on_command_line else _ini_source(config, option)
+    for option, on_command_line, value in given(config, CLOCK_OPTIONS):
+        yield option.setting, value, option.flag if on_command_line else ini_source(config, option)
 
 
 def layers(config: pytest.Config) -> list[SettingsLayer]:
@@ -271,11 +288,11 @@ def code_dir_candidate(config: pytest.Config) -> tuple[Path, str] | None:
         return None
     from pytest_lambda_lifecycle.function.settings import validate
 
-    source = _ini_source(config, option)
+    source = ini_source(config, option)
     return cast("Path", validate("code_dir", value, source, _ini_directory(config))), source
 
 
-def _given(
+def given(
     config: pytest.Config, options: Iterable[Option]
 ) -> Iterator[tuple[Option, bool, object]]:
     """Yield each option that is set, whether the command line set it, and its value.
@@ -295,14 +312,14 @@ def _given(
 def _read(config: pytest.Config) -> Iterator[SettingsLayer]:
     from pytest_lambda_lifecycle.function.settings import SETTINGS, SettingsLayer
 
-    for option, on_command_line, text in _given(config, OPTIONS):
+    for option, on_command_line, text in given(config, OPTIONS):
         if on_command_line:
             source = option.flag
             directory = config.invocation_params.dir
         elif option.setting == "code_dir":
             continue  # no setting in the ini file but a place to look first: `code_dir_candidate`
         else:
-            source = _ini_source(config, option)
+            source = ini_source(config, option)
             directory = _ini_directory(config)
         value = SETTINGS[option.setting].kind.read(text, source)
         yield SettingsLayer(source, {option.setting: value}, directory)
@@ -312,7 +329,7 @@ def _ini_value(config: pytest.Config, option: Option) -> object:
     try:
         return config.getini(option.ini)
     except (TypeError, ValueError, pytest.UsageError) as error:
-        source = _ini_source(config, option)
+        source = ini_source(config, option)
         raise pytest.UsageError(f"{source}: {error}; it takes {_takes(option)}") from error
 
 
@@ -322,10 +339,11 @@ def _takes(option: Option) -> str:
 
     if option.setting in SETTINGS:
         return SETTINGS[option.setting].kind.takes
-    return _CLOCK_TAKES[option.setting]
+    return _TAKES[option.setting]
 
 
-def _ini_source(config: pytest.Config, option: Option) -> str:
+def ini_source(config: pytest.Config, option: Option) -> str:
+    """Return the ini file, or the override of it, in words."""
     if any(entry.startswith(f"{option.ini}=") for entry in config.getoption("override_ini") or ()):
         return f"ini option {option.ini} given with -o"
     return f"ini option {option.ini} in {config.inipath.name if config.inipath else 'no file'}"

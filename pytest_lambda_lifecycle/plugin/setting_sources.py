@@ -47,6 +47,8 @@ class SettingSources:
         layers = [*suite, *self._hook_layers([*suite, *test]), *test]
         if self._request.scope == "session":
             self._require_handler(layers, source)
+        if all(layer.values.get("handler") is None for layer in layers):
+            self._refuse_misspelt_marker(source)
         config = FunctionConfig.resolve(*layers)
         if config.code_dir is not None:
             return config
@@ -58,6 +60,7 @@ class SettingSources:
             list(self._candidates()),
             config.layers,
             source=config.source_of("handler"),
+            root=self._rootdir,
         )
         return config.with_code_dir(root, "the search for the handler's module")
 
@@ -114,6 +117,19 @@ class SettingSources:
                 "The environments of a session serve tests with other markers too.",
                 "Name the handler in the call or in the lambda_lifecycle_config fixture, or use "
                 "the form of another scope.",
+                code="LLC203",
+            )
+
+    def _refuse_misspelt_marker(self, source: str) -> None:
+        """Raise the error for a handler in a marker of a similar name, which nobody reads."""
+        import difflib
+
+        names = {mark.name for mark in self._node.iter_markers()} - {"lambda_clock"}
+        near = difflib.get_close_matches("lambda_lifecycle", names, n=1, cutoff=0.8)
+        if near and near[0] != "lambda_lifecycle":
+            raise ConfigError(
+                f"no handler (from {source}): the test has the marker {near[0]!r}; did you mean "
+                "@pytest.mark.lambda_lifecycle?",
                 code="LLC203",
             )
 

@@ -131,7 +131,6 @@ def test_every_setting_is_a_field():
         ({"environment": {"A-B": "1"}}, ["refuses the name 'A-B'"]),
         ({"environment": {1: "1"}}, ["refuses the name 1"]),
         ({"environment": {"AB": 1}}, ["'AB' is 1, of type int", "write '1'"]),
-        ({"environment": {"AB": None}}, ["leave it out"]),
         ({"environment": {"AB": "a\0b"}}, ["null character"]),
         (
             {"environment": {"AWS_REGION": "x"}},
@@ -518,3 +517,74 @@ class TestVariables:
         recorded = HERE.parent / "conformance" / "data" / "cases-py3.11.json"
         case = next(c for c in json.loads(recorded.read_text()) if c["id"] == "proc_env_seen")
         assert set(case["expected"][0]["payload"]) - {"_X_AMZN_TRACE_ID"} <= set(self.variables())
+
+
+class TestVariablesTakenOut:
+    def test_none_takes_a_variable_of_a_lower_source_out(self):
+        config = FunctionConfig.resolve(
+            SettingsLayer(
+                "the ini file", {"handler": "a.b", "environment": {"AB": "1", "CD": "2"}}
+            ),
+            SettingsLayer("the call", {"environment": {"AB": None}}),
+        )
+        assert config.environment == {"CD": "2"}
+        assert config.source_of("environment.AB") == "the call"
+        assert config.replace(timeout=5).environment == {"CD": "2"}
+        assert config != config.replace(environment={"CD": "2"})
+
+    def test_a_higher_source_sets_it_again(self):
+        config = FunctionConfig.resolve(
+            SettingsLayer("the marker", {"handler": "a.b", "environment": {"AB": None}}),
+            SettingsLayer("the call", {"environment": {"AB": "1"}}),
+        )
+        assert config.environment == {"AB": "1"}
+
+    @pytest.mark.parametrize("again", [False, True])
+    def test_it_hides_the_variable_of_the_developer(self, environment, monkeypatch, again):
+        monkeypatch.setenv("TABLE", "of the developer")
+        env = environment(
+            "import os\nAT = os.environ.get('TABLE')\n"
+            "def handler(event, context): return [AT, os.getenv('TABLE')]",
+            environment={"TABLE": None},
+        )
+        if again:
+            env.initialize()
+            env.reset()
+        assert env.invoke().payload == [None, None]
+        env.close()
+        import os
+
+        assert os.environ["TABLE"] == "of the developer"
+
+    def test_what_lambda_sets_stays(self, environment, monkeypatch):
+        source = "import os\ndef handler(event, context): return os.environ['TZ']"
+        assert environment(source, environment={"TZ": None}).invoke().payload == ":UTC"
+
+
+class TestPathsOfLayers:
+    def test_bin_and_lib_come_last(self, environment, tmp_path, monkeypatch):
+        monkeypatch.setenv("PATH", "/usr/bin")
+        monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
+        for name in ("a/bin", "a/lib", "b/bin", "c/python"):
+            (tmp_path / name).mkdir(parents=True)
+        layers = [tmp_path / name for name in "abc"]
+        env = environment(
+            "import os\ndef handler(event, context):\n"
+            "    return [os.environ['PATH'], os.environ.get('LD_LIBRARY_PATH')]",
+            layers=layers,
+        )
+        path, libraries = env.invoke().payload
+        assert path == f"/usr/bin:{tmp_path / 'b' / 'bin'}:{tmp_path / 'a' / 'bin'}"
+        assert libraries == str(tmp_path / "a" / "lib")
+
+    def test_a_tool_of_a_layer_is_found(self, environment, tmp_path):
+        tool = tmp_path / "layer" / "bin" / "greet"
+        tool.parent.mkdir(parents=True)
+        tool.write_text("#!/bin/sh\necho hello\n")
+        tool.chmod(0o755)
+        env = environment(
+            "import subprocess\ndef handler(event, context):\n"
+            "    return subprocess.run(['greet'], capture_output=True, text=True).stdout",
+            layers=[tmp_path / "layer"],
+        )
+        assert env.invoke().payload == "hello\n"

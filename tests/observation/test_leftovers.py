@@ -177,3 +177,47 @@ def test_popen_that_the_test_has_replaced(environment, monkeypatch):
     assert done.payload is True
     assert done.leftovers == []
     subprocess.Popen.assert_called_once_with(["report"])
+
+
+def test_a_thread_that_a_library_keeps_is_idle_while_it_waits_for_work(environment, tmp_path):
+    """Its queue is empty; with something to do, the freeze cuts it off."""
+    env = environment("""
+        import logging.handlers, queue, threading, time
+        records, release = queue.Queue(), threading.Event()
+        class Slow(logging.Handler):
+            def emit(self, record): release.wait(10)
+        listener = logging.handlers.QueueListener(records, Slow())
+        listener.start()
+        def handler(event, context):
+            if event == "busy":
+                records.put(logging.makeLogRecord({}))
+                while not records.empty(): time.sleep(0.001)
+            if event == "stop": release.set(); listener.stop()
+    """)
+    (idle,) = env.invoke().leftovers
+    (busy,) = env.invoke("busy").leftovers
+    assert env.invoke("stop").leftovers == []
+    assert (idle.idle, busy.idle) == (True, False)
+    assert idle.where == f"{tmp_path / 'task' / 'app.py'}:7"
+    assert "left running (idle): thread" in str(env.timeline)
+
+
+def test_a_task_is_left_at_the_line_of_function_code_that_it_waits_at(environment, tmp_path):
+    env = environment("""
+        import asyncio
+        loop = asyncio.new_event_loop()
+        async def nap():
+            await asyncio.sleep(60)
+        async def start():
+            tasks.append(asyncio.ensure_future(nap()))
+            await asyncio.sleep(0)
+        tasks = []
+        def handler(event, context):
+            if event != "stop": loop.run_until_complete(start()); return
+            tasks[0].cancel()
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True)); loop.close()
+    """)
+    (task,) = env.invoke().leftovers
+    env.invoke("stop")
+    assert (task.label, task.idle) == ("nap", False)
+    assert task.where == f"{tmp_path / 'task' / 'app.py'}:5"

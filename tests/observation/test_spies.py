@@ -444,3 +444,20 @@ def test_a_spy_is_freed_with_its_environment(write, tmp_path, target):
     del env, spy
     gc.collect()
     assert left() is None
+
+
+def test_the_timeline_shows_the_arguments_of_a_call_without_secrets(environment, write):
+    write("shop.py", "def connect(host, password, **options): return 1\nclass Table:\n    pass\n")
+    env = environment("""
+        import shop
+        def handler(event, context):
+            shop.connect("db.example", "hunter2", api_key="abc", names=["x" * 200], size=3)
+    """)
+    spy = env.spy("shop.connect")
+    env.invoke()
+    text = str(env.timeline)
+    assert "spy: shop.connect('db.example', '***', api_key='***', names=['xxx" in text
+    assert "hunter2" not in text
+    assert "abc" not in text
+    assert spy.one.args == ("db.example", "hunter2")
+    assert max(map(len, text.splitlines())) < 200

@@ -61,7 +61,7 @@ def test_the_same_with_each_handler_of_pytest(pytester):
         "-p", "no:randomly", "--log-cli-level=INFO", "--log-file=log.txt"
     )
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["WARNING *heard", "*Captured log call*", "WARNING *heard"])
+    result.stdout.fnmatch_lines(["WARNING *heard", "*Captured log call*", "WARNING *of the test"])
     text = (pytester.path / "log.txt").read_text()
     assert [text.count(word) for word in ("heard", "of the test", "of a later test")] == [1, 1, 1]
 

@@ -114,7 +114,8 @@ def _events(
     if phase not in PHASE_NAMES:
         known = ", ".join(map(repr, PHASE_NAMES))
         raise LifecycleError(
-            f"{asked}: there is no phase {phase!r}; the phases are {known}", code="LLC304"
+            f"{asked}: there is no phase {phase!r}; the phases are {known}, or None for all",
+            code="LLC304",
         )
     if phase not in ran:
         raise LifecycleError(f"{asked}: there was no {phase}; {so_far}", code="LLC304")

@@ -72,6 +72,13 @@ class FunctionLines:
             if started.startswith(self._folders):
                 return self._shown(started)
             frame = self._find(_current_frames().get(stage.thread or 0))
+        return self._text(frame)
+
+    def at(self, frame: FrameType | None) -> str:
+        """Return the innermost line of the stack of ``frame``, in the same form."""
+        return self._text(self._find(frame))
+
+    def _text(self, frame: FrameType | None) -> str:
         if frame is None:
             return ""
         code = frame.f_code

@@ -288,6 +288,10 @@ class CallRecorder(PhasePart):
             return _Unrecorded(self, make(Place(self.clock.now_us(), "", None, "")), key)
         return OpenCall(self, make(place), key)
 
+    def line_at(self, frame: FrameType | None) -> str:
+        """Return the innermost line of function code on the stack of ``frame``."""
+        return self._lines.at(frame)
+
     def line(self) -> str:
         """Return the innermost line of function code, as ``"shop/app.py:12"``; ``""`` if none."""
         return self._lines.innermost(2)

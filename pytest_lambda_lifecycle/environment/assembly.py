@@ -84,6 +84,7 @@ from pytest_lambda_lifecycle.observation.calls.network_guard import NetworkGuard
 from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
 from pytest_lambda_lifecycle.observation.file_guard import FileGuard
 from pytest_lambda_lifecycle.observation.leftovers import Leftovers
+from pytest_lambda_lifecycle.observation.misplaced import MisplacedPatches
 from pytest_lambda_lifecycle.observation.patches import Patches
 from pytest_lambda_lifecycle.observation.probes import Probes
 from pytest_lambda_lifecycle.observation.watched_runtime import WatchedRuntime
@@ -93,7 +94,7 @@ from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import Event
     from pytest_lambda_lifecycle.observation.file_guard import Folders
-    from pytest_lambda_lifecycle.observation.watched_runtime import FindMisplaced, FindTampered
+    from pytest_lambda_lifecycle.observation.watched_runtime import FindTampered
 
 __all__ = ["Assembly"]
 
@@ -122,7 +123,7 @@ class Assembly:
         clock: Clock,
         keep: Keep,
         tampered: FindTampered,
-        misplaced: FindMisplaced | None,
+        others: Callable[[World], list[World]],
         observer: Callable[[Event], None] | None,
         folders: Callable[[], Folders],
         seed: Seed | None,
@@ -145,7 +146,7 @@ class Assembly:
         self._make_recorder()
         self._make_file_guard(keep, folders)
         self._furnish_process()
-        self._make_runtime(tampered, misplaced)
+        self._make_runtime(tampered, others)
         self._make_extensions()
         self._make_conductor()
 
@@ -319,7 +320,7 @@ class Assembly:
             snapshot = f"{config.function_name}:{config.function_version}"
         return RandomNumbers(self.seed, snapshot=snapshot)
 
-    def _make_runtime(self, tampered: FindTampered, misplaced: FindMisplaced | None) -> None:
+    def _make_runtime(self, tampered: FindTampered, others: Callable[[World], list[World]]) -> None:
         """Make the runtime, and the object that compares modules before and after its turns."""
         signals, rotation = self._signals, self._rotation
         self._passes_through = partial(_passes_through, signals)
@@ -337,9 +338,9 @@ class Assembly:
             timeline=self._timeline,
             clock=self._clock,
             tampered=tampered,
-            misplaced=misplaced,
+            misplaced=MisplacedPatches(self.world, others, self._patches.replaces),
             leftovers=Leftovers(self._threads, self._children, self._endpoint.resting),
-            placements=self._patches.watched,
+            patches=self._patches,
             renew_credentials=rotation.renew if rotation is not None else None,
             is_observed=self._is_observed,
         )

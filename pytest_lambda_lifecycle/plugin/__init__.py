@@ -208,13 +208,12 @@ def _lifecycle(
         request.getfixturevalue("lambda_http")  # it ends later, and answers in shutdowns as well
     config = request.config
     failure_reports = config.stash.setdefault(_reports_key, FailureReports())
-    watch = _patch_watch(config)
+    _patch_watch(config)
     lifecycle = LambdaLifecycle(
         request,
         settings,
         failure_reports=failure_reports,
         patched=partial(_patched, config),
-        misplaced=watch.misplaced,
     )
     yield lifecycle
     lifecycle.close()

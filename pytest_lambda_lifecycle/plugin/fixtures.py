@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.settings import FunctionSettings, Settings
     from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
     from pytest_lambda_lifecycle.plugin.failure_report import FailureReports
-    from pytest_lambda_lifecycle.plugin.patch_watch import MisplacedPatches
 
 __all__ = ["LambdaLifecycle"]
 
@@ -54,7 +53,6 @@ class LambdaLifecycle:
         *,
         failure_reports: FailureReports,
         patched: Callable[[ModuleType], list[str]],
-        misplaced: Callable[[], MisplacedPatches],
     ) -> None:
         __tracebackhide__ = is_misuse
         self._request = request
@@ -62,7 +60,6 @@ class LambdaLifecycle:
         self._sources = SettingSources(request, defaults)
         self._failure_reports = failure_reports
         self._patched = patched
-        self._misplaced = misplaced
         self._environments: list[ExecutionEnvironment] = []
 
     def __call__(
@@ -135,7 +132,6 @@ class LambdaLifecycle:
             around_invoke=hooks.around_invoke,
             observer=hooks.observer,
             tampered=self._patched,
-            misplaced=self._misplaced(),
             folders=partial(folders_of, self._request.config),
             seed=seed_for(self._request.config, self._node.nodeid, config.seed),
         )

@@ -79,6 +79,8 @@ class World(PhasePart):
         """While entered: the modules of outside that this world's modules hide."""
         self._outside: dict[str, ModuleType] = {}
         """The same once this world has left."""
+        self.given: set[str] = set()
+        """The names of modules that a test has asked the environment for."""
         self._replaced = ReplacedModules()
         self._entered = False
         self._in_phase = False

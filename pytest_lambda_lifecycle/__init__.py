@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal as FileRefusal
     from pytest_lambda_lifecycle.lifecycle.file_events import StorageExceeded as StorageExceeded
     from pytest_lambda_lifecycle.lifecycle.file_events import TmpWrite as TmpWrite
+    from pytest_lambda_lifecycle.lifecycle.import_events import ForeignImport as ForeignImport
     from pytest_lambda_lifecycle.lifecycle.invocation import Invocation as Invocation
     from pytest_lambda_lifecycle.lifecycle.phases import Init as Init
     from pytest_lambda_lifecycle.lifecycle.phases import Phase as Phase
@@ -113,6 +114,7 @@ _HOMES = {
         "ExtensionError FunctionError FunctionTimeout InitError PayloadTooLarge RuntimeExit"
     ),
     "lifecycle.file_events": "FileRefusal StorageExceeded TmpWrite",
+    "lifecycle.import_events": "ForeignImport",
     "lifecycle.invocation": "Invocation",
     "lifecycle.phases": "Init Phase Restore Shutdown",
     "lifecycle.timeline": "Timeline",

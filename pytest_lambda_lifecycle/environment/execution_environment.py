@@ -40,7 +40,7 @@ from pytest_lambda_lifecycle.function.extension import (
 from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.function.task_root import hint_at_namesake, hint_at_neighbour
 from pytest_lambda_lifecycle.isolation.held_signals import Held
-from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
+from pytest_lambda_lifecycle.isolation.modules.membership import Keep
 from pytest_lambda_lifecycle.isolation.parts.random_numbers import Seed
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle import failures, platform_lines
@@ -56,6 +56,7 @@ from pytest_lambda_lifecycle.observation.calls.assertions import assert_calls, a
 from pytest_lambda_lifecycle.observation.calls.faults import Fault, spend_real_time
 from pytest_lambda_lifecycle.observation.calls.init_only import assert_init_only, place_spies
 from pytest_lambda_lifecycle.observation.file_guard import Folders, hint_at_refusal
+from pytest_lambda_lifecycle.observation.foreign_code import PathNotes
 from pytest_lambda_lifecycle.observation.misplaced import patched_names
 from pytest_lambda_lifecycle.observation.reuse import assert_reused
 from pytest_lambda_lifecycle.observation.spies import Spy
@@ -98,6 +99,7 @@ class ExecutionEnvironment:
         observer: Callable[[Event], None] | None = None,
         folders: Callable[[], Folders] = Folders,
         seed: Seed | None = None,
+        path_notes: PathNotes | None = None,
     ) -> None:
         """Prepare an environment; nothing in the process changes before its first phase.
 
@@ -105,14 +107,17 @@ class ExecutionEnvironment:
         passes the others.  ``keep`` says which modules are never imported afresh, ``tampered``
         which names of a module a test has patched; ``around_invoke`` wraps each invoke,
         ``observer`` is called with each event, ``folders`` returns those of the test and of the
-        project, and ``seed`` has the name of the environment too.
+        project, ``seed`` has the name of the environment too, and ``path_notes`` tell where entries
+        of `sys.path` came from.
         """
         self.config = config
         self._clock = LambdaClock.current if clock is None else clock
         self._parts = Assembly(
             config,
             clock=self._clock or RealClock(),
-            keep=keep or (lambda name, module, namesake: namesake and is_rewritten(module)),
+            keep=keep,
+            made_in="" if keep is not None else caller().rpartition(":")[0],
+            path_notes=path_notes or PathNotes(),
             tampered=tampered or patched_names,
             others=open_environments.others,
             observer=observer,
@@ -237,12 +242,13 @@ class ExecutionEnvironment:
         error = failures.function_error(phase, not_ready=not_ready)
         cause, root, handler = phase.exception, self._parts.task_root, self.config.handler
         unfound = isinstance(cause, (ModuleNotFoundError, AttributeError))
+        hint = ""
         if isinstance(error, InitError) and unfound:
-            missing = cause.name or "" if isinstance(cause, ModuleNotFoundError) else ""
-            hint = hint_at_namesake(root, handler) or hint_at_neighbour(root, handler, missing)
-            if hint:
-                error.explain(hint)
-        hint = hint_at_refusal(cause)
+            missing = cause.name or "" if isinstance(cause, ModuleNotFoundError) else None
+            hint = hint_at_namesake(root, handler, missing) or hint_at_neighbour(
+                root, handler, missing or ""
+            )
+        hint = hint or hint_at_refusal(cause) or self._parts.foreign_code.hint(cause)
         if hint:
             error.explain(hint)
         return error

@@ -74,12 +74,15 @@ def hint_at_neighbour(task_root: Path, handler: str, missing: str) -> str:
     )
 
 
-def hint_at_namesake(task_root: Path, handler: str) -> str:
-    """Name the loaded library that was taken for the handler's module, if there is one."""
+def hint_at_namesake(task_root: Path, handler: str, missing: str | None) -> str:
+    """Name the loaded library that was taken for the handler's module, if there is one.
+
+    ``missing`` is the module that was not found; None if something in a module was not.
+    """
     name = HandlerName.parse(handler)
-    if not name.is_importable:
+    top = name.parts[0] if name.is_importable else ""
+    if not top or (missing is not None and missing.partition(".")[0] != top):
         return ""
-    top = name.parts[0]
     file: object = getattr(sys.modules.get(top), "__file__", None)
     if not isinstance(file, str) or not _has_module(task_root, name.parts):
         return ""

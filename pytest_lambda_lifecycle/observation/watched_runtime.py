@@ -203,7 +203,7 @@ class WatchedRuntime:
         The patch would not reach the function.
         """
         outside = self._world.parked.get(name)
-        if outside is None:
+        if outside is None or self._world.foreign(name) is not None:
             return
         try:
             patched = list(self._tampered(outside))

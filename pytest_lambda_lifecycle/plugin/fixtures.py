@@ -17,6 +17,7 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionFault
 from pytest_lambda_lifecycle.plugin.environment_hooks import EnvironmentHooks
 from pytest_lambda_lifecycle.plugin.folders import folders_of
 from pytest_lambda_lifecycle.plugin.kept_modules import handler_file, keep_for
+from pytest_lambda_lifecycle.plugin.path_origins import path_notes
 from pytest_lambda_lifecycle.plugin.seeds import seed_for
 from pytest_lambda_lifecycle.plugin.setting_sources import (
     SettingSources,
@@ -133,6 +134,7 @@ class LambdaLifecycle:
             observer=hooks.observer,
             tampered=self._patched,
             folders=partial(folders_of, self._request.config),
+            path_notes=path_notes(self._request.config),
             seed=seed_for(self._request.config, self._node.nodeid, config.seed),
         )
         hooks.environment = environment

@@ -84,7 +84,7 @@ def test_a_patch_of_the_copy_of_the_test_is_an_error(script):
             with ExecutionEnvironment(FunctionConfig("app.handler", code_dir="task")) as env:
                 with mock.patch.dict("app.SETTINGS", stage=1):
                     told(env, "app.SETTINGS")
-                env.initialize()
+                env.invoke()
                 with mock.patch.object(app, "TABLE", 1):
                     told(env, "app.TABLE")
                 with mock.patch("app.TABLE", "patched"):

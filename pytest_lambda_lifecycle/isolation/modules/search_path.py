@@ -2,6 +2,9 @@
 
 A change during a phase belongs to the function and stays with the environment.  A change between
 phases belongs to the test and reaches the outside.
+
+Entries that lead to code which is not deployed are there between phases alone (see `Deployment`).
+They go from the very list and come back to it, since function code may hold it under another name.
 """
 
 from __future__ import annotations
@@ -9,10 +12,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.isolation.modules.deployment import Deployment
 
 __all__ = ["SearchPath", "sweep"]
 
@@ -23,8 +29,13 @@ _LEFT: Final[list[tuple[list[str], list[str]]]] = []
 class SearchPath(PhasePart):
     """`sys.path`: the task root and the layers come first, then the entries of the test."""
 
-    def __init__(self, first: Sequence[str]) -> None:
+    def __init__(self, first: Sequence[str], deployment: Deployment) -> None:
         self._first = list(first)
+        self._deployment = deployment
+        self._full: list[str] = []
+        """The path between phases."""
+        self._inside: list[str] | None = None
+        """The path in phases, if it differs and nobody has changed the other one since."""
         self._own: dict[str, bool] = {}
         """The entries that function code has added (True) or removed (False)."""
         self._tests: dict[str, bool] = {}
@@ -41,9 +52,14 @@ class SearchPath(PhasePart):
         sys.path = list(before)
         self._tests = {}
         self._seen = before
+        self._inside = None
+        if self._in_phase:
+            self._hide()
 
         def leave() -> None:
-            if not self._in_phase and sys.path != self._seen:
+            if self._in_phase:
+                self._show()
+            elif sys.path != self._seen:
                 self._look()
             tests = self._tests
             now = sys.path
@@ -77,15 +93,49 @@ class SearchPath(PhasePart):
     def begin_phase(self) -> None:
         if sys.path != self._seen:
             self._look()
+            self._inside = None
         self._in_phase = True
+        if self._deployment.hides:
+            self._hide()
+
+    def _hide(self) -> None:
+        """Take out the entries that are foreign to the function, and that it has not added."""
+        path = sys.path
+        inside = self._inside
+        if inside is None:
+            self._full = list(path)
+            hidden = [entry for entry in self._deployment.foreign if not self._own.get(entry)]
+            inside = self._inside = [entry for entry in path if entry not in hidden]
+        if len(inside) != len(path):
+            path[:] = inside
+
+    def _show(self) -> None:
+        """Put them back, before those that they were before."""
+        path, full = sys.path, self._full
+        if self._inside is None or len(self._inside) == len(full):
+            return
+        if path == self._inside:
+            path[:] = full
+            return
+        hidden = [entry for entry in full if entry not in self._inside]
+        self._own |= {entry: True for entry in hidden if entry in path}
+        shown = list(path)
+        for entry in reversed(hidden):
+            if entry not in shown:
+                after = next((e for e in full[full.index(entry) + 1 :] if e in shown), None)
+                shown.insert(len(shown) if after is None else shown.index(after), entry)
+        path[:] = shown
+        self._inside = None
 
     def _look(self) -> None:
         """Attribute changes since the last phase to the test."""
         self._tests |= {entry: False for entry in self._seen if entry not in sys.path}
         self._tests |= {entry: True for entry in sys.path if entry not in self._seen}
+        self._deployment.look()
 
     def end_phase(self) -> None:
         self._in_phase = False
+        self._show()
         self._seen = list(sys.path)
 
 

@@ -30,6 +30,7 @@ from pytest_lambda_lifecycle.isolation.folders import (
     is_installed,
     namespace_of,
 )
+from pytest_lambda_lifecycle.isolation.modules.deployment import Deployment
 from pytest_lambda_lifecycle.isolation.modules.entries import differing, newest
 from pytest_lambda_lifecycle.isolation.modules.import_hook import (
     ImportHook,
@@ -65,11 +66,19 @@ class World(PhasePart):
     """The modules of one environment."""
 
     def __init__(
-        self, import_path: Sequence[str], *, fresh: Callable[[str], bool], keep: Keep
+        self,
+        import_path: Sequence[str],
+        *,
+        fresh: Callable[[str], bool],
+        keep: Keep,
+        deployment: Deployment,
     ) -> None:
         """See `Membership` for the parameters."""
         self._import_path = list(import_path)
-        self._membership = Membership(import_path, fresh=fresh, keep=keep)
+        self._deployment = deployment
+        self._membership = Membership(import_path, fresh=fresh, keep=keep, deployment=deployment)
+        self.names = self._membership.names
+        """The top-level names of modules that the task root and the layers have."""
         self.shared = self._membership.compiled
         """Packages under the import path that cannot be imported twice, with the reason."""
         self.hook = ImportHook()
@@ -106,6 +115,7 @@ class World(PhasePart):
     def enter(self) -> Undo:
         """Put this world's modules in place; the returned call takes them out again."""
         self.remove_again()
+        self._deployment.look()
         self.parked = self._collect()
         attach_parked = detach(self.parked)
         for name in self.parked:
@@ -258,10 +268,27 @@ class World(PhasePart):
             if current is None or current is self.parked.get(name):
                 sys.modules[name] = module
         for name, one in (self._newest() or {}).items():
-            if name not in self._last.own and one is not None and not is_genuine(name, one):
+            if name in self._last.own or one is None:
+                continue
+            if not is_genuine(name, one):
                 self._foreign[name] = one
+            elif self._deployment.hides and self._membership.is_foreign(name, one):
+                self._set_aside(name, one)
         self._replaced.attribute_to_test()
         self._last.note(self._last.own)
+
+    def _set_aside(self, name: str, module: ModuleType) -> None:
+        """Take a module out that the test has imported and function code could not import."""
+        detach({name: module})
+        del sys.modules[name]
+        self.parked.setdefault(name, module)
+        self._foreign.pop(name, None)
+
+    def foreign(self, name: str) -> ModuleType | None:
+        """Return the test's own module of a name that function code cannot import."""
+        module = self.parked.get(name)
+        hides = module is not None and self._membership.is_foreign(name, module)
+        return module if hides else None
 
     def _keep_dict(self) -> None:
         """Undo an assignment of function code to `sys.modules`, which the import system ignores."""
@@ -302,7 +329,8 @@ class World(PhasePart):
 
     def module_length(self, parts: Sequence[str]) -> int:
         """Say how many of the leading ``parts`` of a dotted name are modules, importing nothing."""
-        return module_length(parts, [*self._import_path, *sys.path], skip=self.hook)
+        folders = [*self._import_path, *self._deployment.search_folders(), *sys.path]
+        return module_length(parts, folders, skip=self.hook)
 
     def owns(self, name: str, module: ModuleType) -> bool:
         """Say whether a module belongs to this world."""
@@ -310,6 +338,7 @@ class World(PhasePart):
             self._foreign.get(name) is module
             or self._installed.get(name) is module
             or self._strangers.get(name) is module
+            or (self.parked.get(name) is module and self.foreign(name) is module)
         ):
             return False
         is_new = self._entered and name not in self._foreign

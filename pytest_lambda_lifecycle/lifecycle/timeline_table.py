@@ -151,8 +151,8 @@ def _describe_function(event: Event) -> str:
         case SharedModule(module=module, reason=reason):
             return f"  shared: {module} ({reason})"
         case ForeignImport(module=module, refused=refused, where=where):
-            did = "no module named" if refused else "not deployed, but imported:"
-            return f"  {did} {module!r}: found at {event.path}, not deployed{_at(where)}"
+            did = "no module named" if refused else "imported"
+            return f"  {did} {module!r}: {event.path} is not deployed{_at(where)}"
     return ""
 
 

@@ -79,19 +79,20 @@ class ForeignCode:
 
     def _advice(self, module: str, path: str, entry: str) -> str:
         lines = [
-            f"No module named {module!r} (as on Lambda). Found at {path} by the sys.path entry "
-            f"{entry} ({self._notes.origin_of(entry)}), which is not deployed.",
+            f"No module named {module!r} (as on Lambda). Found at {os.path.normpath(path)} by the "
+            f"sys.path entry {os.path.normpath(entry)} ({self._notes.origin_of(entry)}).",
             f"If your build copies it: {self._line(module, path)}",
         ]
         folder = os.path.realpath(entry)
         if os.path.basename(folder) == "python":
-            lines.append(f"If it is a layer: {self._setting('layers', os.path.dirname(folder))}")
+            layers = [*map(str, self._config.layers), self._shown(os.path.dirname(folder))]
+            lines.append(f"If it is a layer: {self._setting('layers', *layers)}")
         if self._task_root.startswith(os.path.realpath(path) + os.sep):
             inner = os.path.relpath(self._task_root, folder).replace(os.sep, "/")
             handler = f"{inner}/{self._config.handler}"
             lines.append(
-                f"If Lambda unpacks {folder} itself: code_dir={folder!r}, with the handler "
-                f"{handler!r}"
+                f"If Lambda unpacks {folder} itself: code_dir={self._shown(folder)!r}, with the "
+                f"handler {handler!r}"
             )
         return "\n".join(lines)
 
@@ -104,7 +105,15 @@ class ForeignCode:
         if named.is_dir() and os.path.realpath(named) != os.path.realpath(path):
             folder = path if os.path.isdir(path) else os.path.dirname(path)
             value = os.path.relpath(folder, base)
-        return self._setting("bundled", *map(str, self._config.bundled), value)
+        bundled = [
+            self._shown(str(one)) if isinstance(one, Path) else one for one in self._config.bundled
+        ]
+        return self._setting("bundled", *bundled, value)
+
+    def _shown(self, path: str) -> str:
+        """Return a path as the ini file takes it: relative, if it lies below the file's folder."""
+        base = os.path.realpath(self._notes.base or Path.cwd())
+        return os.path.relpath(path, base) if path.startswith(f"{base}{os.sep}") else path
 
     def _setting(self, name: str, *values: str) -> str:
         source = self._config.source_of(name)

@@ -36,7 +36,7 @@ def _origin_of(config: pytest.Config, entry: str) -> str:
     if any(_real(top) == place for top in map(_import_top, files)):
         return "pytest, which adds the folders of tests and of conftest.py files to it"
     if named:
-        return f"{named}, which changes sys.path"
+        return f"{named}: sys.path"
     if place == _real(os.curdir) or place == _real(config.invocation_params.dir):
         return "python -m pytest, which adds the current directory"
     return "a test, a fixture or a plugin"

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -87,11 +88,13 @@ class Deployment:
     def look(self) -> None:
         """Look at `sys.path`, which is that of the test now."""
         path = tuple(sys.path)
-        cwd = "" if all(map(os.path.isabs, path)) else os.getcwd()
-        foreign, homes = _foreign_in(path, cwd)
+        cwd = ""
+        if "" in path or not all(map(os.path.isabs, path)):
+            with suppress(OSError):  # it may be gone
+                cwd = os.getcwd()
+        foreign, self._foreign_homes, deployed = _foreign_in(path, cwd)
         self.foreign = tuple(one for one, folder in foreign if folder not in self.roots)
-        self._foreign_homes = homes
-        _homes.update(homes, map(real, _editable_entries(path)))
+        _homes.update(deployed, self._foreign_homes)
 
     def is_code(self, name: str, module: ModuleType, folder: str) -> bool:
         """Say whether a module is code of the project, found through `sys.path`.
@@ -138,8 +141,8 @@ class Deployment:
         for entry in self.foreign:
             path = [entry]
             place = ""
-            for length, _ in enumerate(parts := name.split("."), 1):
-                spec = PathFinder.find_spec(".".join(parts[:length]), path)
+            for part in name.split("."):
+                spec = PathFinder.find_spec(part, path)
                 if spec is None:
                     break
                 path = list(spec.submodule_search_locations or ())
@@ -152,12 +155,14 @@ class Deployment:
 @lru_cache(maxsize=64)
 def _foreign_in(
     path: tuple[str, ...], cwd: str
-) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
-    """Return the foreign entries of a path with their real folders, and all such folders.
+) -> tuple[tuple[tuple[str, str], ...], frozenset[str], frozenset[str]]:
+    """Return the foreign entries of a path with their real folders, all such folders, and others.
+
+    The others are those of editable installs.
 
     ``""`` is the working directory, which is the task root while function code runs: it may stay.
     """
-    editable = set(map(real, _editable_entries(path)))
+    editable = frozenset(map(real, _editable_entries(path)))
     entries: list[tuple[str, str]] = []
     homes: set[str] = set()
     for entry in path:
@@ -169,7 +174,7 @@ def _foreign_in(
         homes.add(folder)
         if entry:
             entries.append((entry, folder))
-    return tuple(entries), frozenset(homes)
+    return tuple(entries), frozenset(homes), editable
 
 
 def _holds_distributions(folder: str) -> bool:
@@ -181,8 +186,7 @@ def _holds_distributions(folder: str) -> bool:
         return False
 
 
-@lru_cache(maxsize=64)
-def _editable_entries(path: tuple[str, ...]) -> tuple[str, ...]:
+def _editable_entries(path: Iterable[str]) -> list[str]:
     """Return the folders that the ``.pth`` files of installed packages add to a path."""
     found: list[str] = []
     for folder in path:
@@ -191,7 +195,7 @@ def _editable_entries(path: tuple[str, ...]) -> tuple[str, ...]:
                 entry = os.path.join(folder, line)
                 if os.path.isdir(entry):
                     found.append(entry)
-    return tuple(found)
+    return found
 
 
 def _lines_of_pth_files(folder: str) -> Iterator[str]:

@@ -35,7 +35,7 @@ class SearchPath(PhasePart):
         self._full: list[str] = []
         """The path between phases."""
         self._inside: list[str] | None = None
-        """The path in phases, if it differs and nobody has changed the other one since."""
+        """The path in phases; None if it is the same."""
         self._own: dict[str, bool] = {}
         """The entries that function code has added (True) or removed (False)."""
         self._tests: dict[str, bool] = {}
@@ -52,9 +52,9 @@ class SearchPath(PhasePart):
         sys.path = list(before)
         self._tests = {}
         self._seen = before
-        self._inside = None
-        if self._in_phase:
-            self._hide()
+        self._prepare()
+        if self._in_phase and self._inside is not None:
+            sys.path[:] = self._inside
 
         def leave() -> None:
             if self._in_phase:
@@ -91,33 +91,30 @@ class SearchPath(PhasePart):
             sys.path[:] = inside
 
     def begin_phase(self) -> None:
-        if sys.path != self._seen:
-            self._look()
-            self._inside = None
-        self._in_phase = True
-        if self._deployment.hides:
-            self._hide()
-
-    def _hide(self) -> None:
-        """Take out the entries that are foreign to the function, and that it has not added."""
         path = sys.path
-        inside = self._inside
-        if inside is None:
-            self._full = list(path)
-            hidden = [entry for entry in self._deployment.foreign if not self._own.get(entry)]
-            inside = self._inside = [entry for entry in path if entry not in hidden]
-        if len(inside) != len(path):
-            path[:] = inside
+        if path != self._seen:
+            self._look()
+            self._prepare()
+        self._in_phase = True
+        if self._inside is not None:
+            path[:] = self._inside
+
+    def _prepare(self) -> None:
+        """Find the entries that are foreign to the function, and that it has not added."""
+        deployment = self._deployment
+        self._inside = None
+        if deployment.hides and deployment.foreign:
+            hidden = {entry for entry in deployment.foreign if not self._own.get(entry)}
+            self._full = list(sys.path)
+            inside = [entry for entry in self._full if entry not in hidden]
+            self._inside = inside if len(inside) != len(self._full) else None
 
     def _show(self) -> None:
-        """Put them back, before those that they were before."""
-        path, full = sys.path, self._full
-        if self._inside is None or len(self._inside) == len(full):
+        """Put back what `begin_phase` has taken out, each entry before those that followed it."""
+        path, full, inside = sys.path, self._full, self._inside
+        if inside is None:
             return
-        if path == self._inside:
-            path[:] = full
-            return
-        hidden = [entry for entry in full if entry not in self._inside]
+        hidden = [entry for entry in full if entry not in inside]
         self._own |= {entry: True for entry in hidden if entry in path}
         shown = list(path)
         for entry in reversed(hidden):
@@ -125,7 +122,6 @@ class SearchPath(PhasePart):
                 after = next((e for e in full[full.index(entry) + 1 :] if e in shown), None)
                 shown.insert(len(shown) if after is None else shown.index(after), entry)
         path[:] = shown
-        self._inside = None
 
     def _look(self) -> None:
         """Attribute changes since the last phase to the test."""
@@ -135,8 +131,15 @@ class SearchPath(PhasePart):
 
     def end_phase(self) -> None:
         self._in_phase = False
-        self._show()
-        self._seen = list(sys.path)
+        path = sys.path
+        if self._inside is None:
+            self._seen = list(path)
+        elif path == self._inside:
+            path[:] = self._seen = self._full
+        else:
+            self._show()
+            self._seen = list(path)
+            self._prepare()
 
 
 def sweep() -> None:

@@ -29,7 +29,7 @@ class TestsOwn:
     def __init__(self, import_path: Sequence[str], made_in: str) -> None:
         """``made_in`` is the file whose code has made the environment."""
         self._roots = [real(folder) for folder in import_path]
-        self._made_in = os.path.realpath(made_in)
+        self._made_in = made_in
 
     def keep(self, name: str, module: ModuleType, namesake: bool) -> bool:
         """Say whether a module stays shared; function code in a root does not."""
@@ -39,7 +39,10 @@ class TestsOwn:
         path = os.path.join(real(os.path.dirname(file)), os.path.basename(file))
         if any(inside(path, root) for root in self._roots):
             return False
-        if path == self._made_in or _TEST_FILE.fullmatch(os.path.basename(path)):
+        made_in = os.path.join(
+            real(os.path.dirname(self._made_in)), os.path.basename(self._made_in)
+        )
+        if path == made_in or _TEST_FILE.fullmatch(os.path.basename(path)):
             return True
-        below = os.path.relpath(path, os.path.dirname(self._made_in)).split(os.sep)
+        below = os.path.relpath(path, os.path.dirname(made_in)).split(os.sep)
         return is_rewritten(module) or any(map(_TEST_FOLDER.fullmatch, below[:-1]))

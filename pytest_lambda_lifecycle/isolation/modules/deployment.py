@@ -212,9 +212,16 @@ def _lines_of_pth_files(folder: str) -> Iterator[str]:
 
 
 def _home_of(name: str, module: ModuleType, folder: str) -> str:
-    """Return the folder that leads to a module by its dotted name."""
+    """Return the folder that leads to a module by its dotted name; ``""`` if none does."""
     namespace = namespace_of(module) or {}
-    for _ in range(name.count(".") + ("__path__" in namespace)):
+    last = name.rpartition(".")[2]
+    if "__path__" in namespace:
+        folder, own = os.path.split(folder)
+    else:
+        own = os.path.basename(str(namespace.get("__file__"))).partition(".")[0]
+    if own != last:
+        return ""
+    for _ in range(name.count(".")):
         folder = os.path.dirname(folder)
     return folder
 

@@ -80,7 +80,8 @@ class ForeignCode:
     def _advice(self, module: str, path: str, entry: str) -> str:
         lines = [
             f"No module named {module!r} (as on Lambda). Found at {os.path.normpath(path)} by the "
-            f"sys.path entry {os.path.normpath(entry)} ({self._notes.origin_of(entry)}).",
+            f"sys.path entry {os.path.normpath(entry) if entry else repr(entry)} "
+            f"({self._notes.origin_of(entry)}).",
             f"If your build copies it: {self._line(module, path)}",
         ]
         folder = os.path.realpath(entry)

@@ -32,6 +32,15 @@ _OF_LAUNCHERS: Final = (
     *("sitecustomize", "usercustomize"),
 )
 """Modules of debuggers and editors, which come by ``PYTHONPATH`` as the code of a project does."""
+_SHARED: Final = frozenset(
+    "pytest _pytest moto responses coverage hypothesis freezegun time_machine vcr betamax placebo "
+    "requests_mock respx httpretty mocket aioresponses requests urllib3 httpx httpcore aiohttp "
+    "boto3 botocore s3transfer aiobotocore aioboto3".split()
+)
+"""Tools of the test and client libraries: a second copy would not have the mocks of the first.
+
+A developer of one of these has it as an editable install.
+"""
 _PACKAGE_FOLDERS: Final = ("site-packages", "dist-packages")
 _homes: Final[set[str]] = set()
 """The folders that `sys.path` has led to, of tests that have used an environment."""
@@ -66,6 +75,8 @@ class Deployment:
         """The folders of the function itself."""
         self.foreign: tuple[str, ...] = ()
         """The foreign entries of the tests' `sys.path`, when the environment entered."""
+        self.places: tuple[str, ...] = ()
+        """The same as absolute paths: the working directory differs while function code runs."""
         self._foreign_homes: frozenset[str] = frozenset()
 
     def _bundle(self, value: str | Path) -> None:
@@ -92,8 +103,10 @@ class Deployment:
         if "" in path or not all(map(os.path.isabs, path)):
             with suppress(OSError):  # it may be gone
                 cwd = os.getcwd()
-        foreign, self._foreign_homes, deployed = _foreign_in(path, cwd)
-        self.foreign = tuple(one for one, folder in foreign if folder not in self.roots)
+        found, self._foreign_homes, deployed = _foreign_in(path, cwd)
+        foreign = [(one, place) for one, place in found if real(place) not in self.roots]
+        self.foreign = tuple(one for one, _ in foreign)
+        self.places = tuple(place for _, place in foreign)
         _homes.update(deployed, self._foreign_homes)
 
     def is_code(self, name: str, module: ModuleType, folder: str) -> bool:
@@ -102,6 +115,8 @@ class Deployment:
         ``folder`` is the one that it was loaded from.  It lies in no root of the function.
         """
         if is_installed(folder) or name.startswith(_OF_LAUNCHERS) or not is_genuine(name, module):
+            return False
+        if name.partition(".")[0] in _SHARED:
             return False
         home = _home_of(name, module, folder)
         if home in _homes or any(bundle.where == home for bundle in self.bundles):
@@ -129,7 +144,7 @@ class Deployment:
         found: list[str] = []
         for bundle in self.bundles:
             if bundle.parts[0] == top:
-                found += [bundle.where] if bundle.where else self.foreign
+                found += [bundle.where] if bundle.where else self.places
         return found
 
     def search_folders(self) -> list[str]:
@@ -138,8 +153,8 @@ class Deployment:
 
     def find(self, name: str) -> tuple[str, str] | None:
         """Find a module in the foreign entries, importing nothing: its place, and the entry."""
-        for entry in self.foreign:
-            path = [entry]
+        for entry, start in zip(self.foreign, self.places, strict=True):
+            path = [start]
             place = ""
             for part in name.split("."):
                 spec = PathFinder.find_spec(part, path)
@@ -156,24 +171,22 @@ class Deployment:
 def _foreign_in(
     path: tuple[str, ...], cwd: str
 ) -> tuple[tuple[tuple[str, str], ...], frozenset[str], frozenset[str]]:
-    """Return the foreign entries of a path with their real folders, all such folders, and others.
+    """Return the foreign entries of a path with their absolute paths, all such folders, and others.
 
-    The others are those of editable installs.
-
-    ``""`` is the working directory, which is the task root while function code runs: it may stay.
+    The folders are without symbolic links.  The others are those of editable installs.
     """
     editable = frozenset(map(real, _editable_entries(path)))
     entries: list[tuple[str, str]] = []
     homes: set[str] = set()
     for entry in path:
-        folder = real(os.path.join(cwd, entry))
+        place = os.path.join(cwd, entry)
+        folder = real(place)
         if not os.path.isdir(folder) or is_installed(folder) or folder in editable:
             continue
         if _holds_distributions(folder):
             continue
         homes.add(folder)
-        if entry:
-            entries.append((entry, folder))
+        entries.append((entry, place))
     return tuple(entries), frozenset(homes), editable
 
 

@@ -75,7 +75,7 @@ class ForeignImports:
         if not self._is_function(_importer()):
             if outside is not None:
                 return _borrowed(name, outside)
-            return PathFinder.find_spec(name, path or deployment.foreign)
+            return PathFinder.find_spec(name, path or deployment.places)
         if deployment.hides or PathFinder.find_spec(name, self._deployed_path()) is None:
             self._note(name, *found)
         if path is not None:

@@ -109,6 +109,10 @@ class Deployment:
         self.places = tuple(place for _, place in foreign)
         _homes.update(deployed, self._foreign_homes)
 
+    def kind(self) -> tuple[object, ...]:
+        """Return what decides the answers of `is_code`."""
+        return tuple(self.bundles), len(_homes), len(sys.meta_path)
+
     def is_code(self, name: str, module: ModuleType, folder: str) -> bool:
         """Say whether a module is code of the project, found through `sys.path`.
 

@@ -53,7 +53,7 @@ class Membership:
     ) -> None:
         self._roots = [real(folder) for folder in import_path]
         self.names = _top_level_names(self._roots)
-        """The top-level names that the roots have."""
+        """The top-level names that could be imported from the folders."""
         self._deployment = deployment
         self.is_fresh = fresh
         self._keep = keep
@@ -183,8 +183,4 @@ def is_rewritten(module: ModuleType) -> bool:
 
 
 def _top_level_names(roots: Iterable[str]) -> frozenset[str]:
-    names: set[str] = set()
-    for root in roots:
-        with os.scandir(root) as entries:
-            names.update(entry.name.partition(".")[0] for entry in entries)
-    return frozenset(names)
+    return frozenset([name.partition(".")[0] for root in roots for name in os.listdir(root)])

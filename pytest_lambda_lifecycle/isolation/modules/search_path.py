@@ -5,6 +5,9 @@ phases belongs to the test and reaches the outside.
 
 Entries that lead to code which is not deployed are there between phases alone (see `Deployment`).
 They go from the very list and come back to it, since function code may hold it under another name.
+
+Function code may also delete `sys.path`, or put None there or into `sys.meta_path`.  Nobody can
+import anything then, pytest included.  So such values are in place during phases alone.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
@@ -24,6 +27,11 @@ __all__ = ["SearchPath", "sweep"]
 
 _LEFT: Final[list[tuple[list[str], list[str]]]] = []
 """For each path that a test has changed: the entries of the environment, and the path outside."""
+
+
+_LISTS: Final = ("path", "meta_path", "path_hooks")
+"""The attributes of `sys` without which nobody can import anything."""
+_DELETED: Final[Any] = object()
 
 
 class SearchPath(PhasePart):
@@ -42,6 +50,10 @@ class SearchPath(PhasePart):
         """The same for the test, since the environment has entered."""
         self._seen: list[str] = []
         self._in_phase = False
+        self._odd: dict[str, Any] = {}
+        """Attributes of `sys` that function code has deleted, or that are no lists any more."""
+        self._lists: tuple[Any, ...] = ()
+        """The lists in these attributes as the environment has entered."""
 
     def enter(self) -> Undo:
         outside = sys.path
@@ -52,12 +64,16 @@ class SearchPath(PhasePart):
         sys.path = list(before)
         self._tests = {}
         self._seen = before
+        self._lists = before, sys.meta_path, sys.path_hooks
         self._prepare()
-        if self._in_phase and self._inside is not None:
-            sys.path[:] = self._inside
+        if self._in_phase:
+            if self._inside is not None:
+                sys.path[:] = self._inside
+            self._put_odd()
 
         def leave() -> None:
             if self._in_phase:
+                self._take_odd()
                 self._show()
             elif sys.path != self._seen:
                 self._look()
@@ -76,6 +92,7 @@ class SearchPath(PhasePart):
 
     def discard(self) -> None:
         self._own = {}
+        self._odd = {}
 
     @contextmanager
     def outside(self) -> Iterator[None]:
@@ -83,12 +100,16 @@ class SearchPath(PhasePart):
 
         A module in the task root must not pass for one of the standard library.
         """
+        if self._in_phase:
+            self._take_odd()
         inside = list(sys.path)
         sys.path[:] = [entry for entry in inside if entry not in self._first]
         try:
             yield
         finally:
             sys.path[:] = inside
+            if self._in_phase:
+                self._put_odd()
 
     def begin_phase(self) -> None:
         path = sys.path
@@ -98,6 +119,8 @@ class SearchPath(PhasePart):
         self._in_phase = True
         if self._inside is not None:
             path[:] = self._inside
+        if self._odd:
+            self._put_odd()
 
     def _prepare(self) -> None:
         """Find the entries that are foreign to the function, and that it has not added."""
@@ -131,6 +154,13 @@ class SearchPath(PhasePart):
 
     def end_phase(self) -> None:
         self._in_phase = False
+        try:
+            lists: tuple[Any, Any, Any] = sys.path, sys.meta_path, sys.path_hooks
+            usable = type(lists[0]) is type(lists[1]) is type(lists[2]) is list
+        except AttributeError:
+            usable = False
+        if not usable or self._odd:
+            self._take_odd()
         path = sys.path
         if self._inside is None:
             self._seen = list(path)
@@ -140,6 +170,23 @@ class SearchPath(PhasePart):
             self._show()
             self._seen = list(path)
             self._prepare()
+
+    def _take_odd(self) -> None:
+        """Put the lists of before in the places of values that are no lists."""
+        self._odd = {}
+        for name, before in zip(_LISTS, self._lists, strict=True):
+            value = getattr(sys, name, _DELETED)
+            if not isinstance(value, list):
+                self._odd[name] = value
+                inside = self._seen if self._inside is None else self._inside
+                setattr(sys, name, list(inside) if name == "path" else before)
+
+    def _put_odd(self) -> None:
+        for name, value in self._odd.items():
+            if value is _DELETED:
+                delattr(sys, name)
+            else:
+                setattr(sys, name, value)
 
 
 def sweep() -> None:

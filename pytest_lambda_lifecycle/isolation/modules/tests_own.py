@@ -9,16 +9,26 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from types import ModuleType
 from typing import Final
 
 from pytest_lambda_lifecycle.isolation.folders import inside, namespace_of, real
-from pytest_lambda_lifecycle.isolation.modules.membership import is_rewritten
+from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
 
-__all__ = ["TestsOwn"]
+__all__ = ["keep_for"]
 
 _TEST_FILE: Final = re.compile(r"(test|tests|test_.*|.*_test|.*_tests|conftest)\.py", re.IGNORECASE)
 _TEST_FOLDER: Final = re.compile(r"(tests?|testing|testsuite)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=64)
+def keep_for(import_path: tuple[str, ...], made_in: str) -> Keep:
+    """Return the predicate that says of a module whether it stays shared; see `TestsOwn`.
+
+    Worlds with the very same one need not ask it for the same modules again.
+    """
+    return TestsOwn(import_path, made_in).keep
 
 
 class TestsOwn:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.patchers import PATCHERS, PatchInForce
+from pytest_lambda_lifecycle.observation.calls.on_top import LIBRARIES, ON_TOP
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.isolation.modules.world import World
@@ -94,7 +95,7 @@ class MisplacedPatches(Container[str]):
             modules = world.parked if other is None else other.modules
             for name, module in modules.items():
                 ours = own.get(name)
-                if ours is not None and ours is not module:
+                if ours is not None and ours is not module and not _reaches_copies(name):
                     is_of_function = _file_of(module, ours) == _file_of(ours)
                     is_at_hand = other is None or name in other.given
                     yield _Copy(name, module, is_of_function, is_at_hand)
@@ -128,12 +129,19 @@ def _is_meant(patch: PatchInForce, target: str, copy: _Copy) -> bool:
     return bool(patch.text) or copy.is_of_function or not copy.is_at_hand
 
 
+def _reaches_copies(name: str) -> bool:
+    """Say whether `LambdaHttp` asks the mocks in a module for the function's copy as well."""
+    return bool(ON_TOP) and name in LIBRARIES
+
+
 def _file_of(module: object, default: object = None) -> object:
     return (namespace_of(module) or {}).get("__file__", default)
 
 
 def patched_names(module: ModuleType) -> set[str]:
     """Return the names in a module that are patched now, with dots below the module."""
+    if _reaches_copies(module.__name__):
+        return set()
     names = set(_mocks_in(module))
     for patch in PATCHERS.in_force():
         for path in paths_to(patch, module):

@@ -229,18 +229,21 @@ def _lines_of_pth_files(folder: str) -> Iterator[str]:
 
 
 def _home_of(name: str, module: ModuleType, folder: str) -> str:
-    """Return the folder that leads to a module by its dotted name; ``""`` if none does."""
+    """Return the folder that leads to a module by its dotted name; ``""`` if none does.
+
+    Function code may have replaced functions of `os.path`, so that text is all there is.
+    """
     namespace = namespace_of(module) or {}
     last = name.rpartition(".")[2]
     if "__path__" in namespace:
-        folder, own = os.path.split(folder)
+        folder, _, own = folder.rpartition(os.sep)
     else:
-        own = os.path.basename(str(namespace.get("__file__"))).partition(".")[0]
+        own = str(namespace.get("__file__")).rpartition(os.sep)[2].partition(".")[0]
     if own != last:
         return ""
     for _ in range(name.count(".")):
-        folder = os.path.dirname(folder)
-    return folder
+        folder = folder.rpartition(os.sep)[0]
+    return folder or os.sep
 
 
 def _is_editable(name: str) -> bool:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Final
 
-from pytest_lambda_lifecycle.isolation.folders import inside, namespace_of, real
+from pytest_lambda_lifecycle.isolation.folders import folder_of, inside, namespace_of, real
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
 
 __all__ = ["keep_for"]
@@ -39,20 +39,28 @@ class TestsOwn:
     def __init__(self, import_path: Sequence[str], made_in: str) -> None:
         """``made_in`` is the file whose code has made the environment."""
         self._roots = [real(folder) for folder in import_path]
-        self._made_in = made_in
+        folder, _, base = made_in.rpartition(os.sep)
+        self._made_in = f"{real(folder)}{os.sep}{base}"
 
     def keep(self, name: str, module: ModuleType, namesake: bool) -> bool:
-        """Say whether a module stays shared; function code in a root does not."""
+        """Say whether a module stays shared; function code in a root does not.
+
+        Function code may have replaced `os.path.join` and the like, so that text is all there is.
+        """
         file = (namespace_of(module) or {}).get("__file__")
         if namesake or not isinstance(file, str):
             return namesake and is_rewritten(module)
-        path = os.path.join(real(os.path.dirname(file)), os.path.basename(file))
-        if any(inside(path, root) for root in self._roots):
+        base = file.rpartition(os.sep)[2]
+        folder = folder_of(file)
+        if any(inside(folder, root) for root in self._roots):
             return False
-        made_in = os.path.join(
-            real(os.path.dirname(self._made_in)), os.path.basename(self._made_in)
-        )
-        if path == made_in or _TEST_FILE.fullmatch(os.path.basename(path)):
+        if f"{folder}{os.sep}{base}" == self._made_in or _TEST_FILE.fullmatch(base):
             return True
-        below = os.path.relpath(path, os.path.dirname(made_in)).split(os.sep)
-        return is_rewritten(module) or any(map(_TEST_FOLDER.fullmatch, below[:-1]))
+        return is_rewritten(module) or self._is_test_folder(folder)
+
+    def _is_test_folder(self, folder: str) -> bool:
+        """Say whether a folder's name, or one above it that is not above the task root, says so."""
+        parts, of_root = folder.split(os.sep), self._roots[0].split(os.sep)
+        while parts and of_root and parts[0] == of_root[0]:
+            del parts[0], of_root[0]
+        return any(map(_TEST_FOLDER.fullmatch, parts))

@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal as FileRefusal
     from pytest_lambda_lifecycle.lifecycle.file_events import StorageExceeded as StorageExceeded
     from pytest_lambda_lifecycle.lifecycle.file_events import TmpWrite as TmpWrite
+    from pytest_lambda_lifecycle.lifecycle.import_events import ForeignImport as ForeignImport
     from pytest_lambda_lifecycle.lifecycle.invocation import Invocation as Invocation
     from pytest_lambda_lifecycle.lifecycle.log_records import Metric as Metric
     from pytest_lambda_lifecycle.lifecycle.phases import Init as Init
@@ -118,6 +119,7 @@ _HOMES = {
         "ExtensionError FunctionError FunctionTimeout InitError PayloadTooLarge RuntimeExit"
     ),
     "lifecycle.file_events": "FileRefusal StorageExceeded TmpWrite",
+    "lifecycle.import_events": "ForeignImport",
     "lifecycle.invocation": "Invocation",
     "lifecycle.log_records": "Metric",
     "lifecycle.phases": "Init Phase Restore Shutdown",

@@ -56,7 +56,7 @@ CODES: Final = {
     "LLC302": "The target cannot be spied on or patched.",
     "LLC303": "Init bound the target before the spy or the patch was placed.",
     "LLC304": "An assertion has nothing to check.",
-    "LLC305": "A test patched the function before its environment existed.",
+    "LLC305": "A test patched its own copy of a module before Init.",
     "LLC306": "A test patched another copy of the function's module.",
     "LLC307": "The search for patches of the test raised an exception.",
     "LLC401": "A clock cannot take this moment or length of time.",

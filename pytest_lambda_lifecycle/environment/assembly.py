@@ -38,14 +38,17 @@ from pytest_lambda_lifecycle.isolation.control_flow import passes_through
 from pytest_lambda_lifecycle.isolation.finalizers import is_finalizer_of_others
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
+from pytest_lambda_lifecycle.isolation.modules.deployment import Deployment
 from pytest_lambda_lifecycle.isolation.modules.essentials import Essentials
 from pytest_lambda_lifecycle.isolation.modules.finders import Finders
+from pytest_lambda_lifecycle.isolation.modules.foreign_imports import ForeignImports
 from pytest_lambda_lifecycle.isolation.modules.fresh_packages import EVERY, fresh_rule
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep
 from pytest_lambda_lifecycle.isolation.modules.replaced import Replacements
 from pytest_lambda_lifecycle.isolation.modules.search_path import SearchPath
 from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
 from pytest_lambda_lifecycle.isolation.modules.stand_ins import StandIns
+from pytest_lambda_lifecycle.isolation.modules.tests_own import keep_for
 from pytest_lambda_lifecycle.isolation.modules.world import World
 from pytest_lambda_lifecycle.isolation.parts.children import MULTIPROCESSING, Children
 from pytest_lambda_lifecycle.isolation.parts.counters import POOLS, Counters
@@ -90,7 +93,9 @@ from pytest_lambda_lifecycle.observation.calls.init_only import MAKERS
 from pytest_lambda_lifecycle.observation.calls.network_guard import NetworkGuard
 from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
 from pytest_lambda_lifecycle.observation.file_guard import FileGuard
+from pytest_lambda_lifecycle.observation.foreign_code import ForeignCode
 from pytest_lambda_lifecycle.observation.leftovers import Leftovers
+from pytest_lambda_lifecycle.observation.misplaced import MisplacedPatches
 from pytest_lambda_lifecycle.observation.patches import Patches
 from pytest_lambda_lifecycle.observation.probes import Probes
 from pytest_lambda_lifecycle.observation.watched_runtime import WatchedRuntime
@@ -101,7 +106,8 @@ from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import Event
     from pytest_lambda_lifecycle.observation.file_guard import Folders
-    from pytest_lambda_lifecycle.observation.watched_runtime import FindMisplaced, FindTampered
+    from pytest_lambda_lifecycle.observation.foreign_code import PathNotes
+    from pytest_lambda_lifecycle.observation.watched_runtime import FindTampered
 
 __all__ = ["Assembly"]
 
@@ -129,9 +135,11 @@ class Assembly:
         config: FunctionConfig,
         *,
         clock: Clock,
-        keep: Keep,
+        keep: Keep | None,
+        made_in: str,
+        path_notes: PathNotes,
         tampered: FindTampered,
-        misplaced: FindMisplaced | None,
+        others: Callable[[World], list[World]],
         observer: Callable[[Event], None] | None,
         folders: Callable[[], Folders],
         seed: Seed | None,
@@ -148,17 +156,17 @@ class Assembly:
         self._is_observed = observer is not None or bool(config.extensions)
         self.seed = seed or Seed.of_system(config.seed)
         self._programs = extension_programs(config, clock)
-        self._locate_function(keep)
+        self._locate_function(keep, made_in)
         self._make_process()
         self._make_endpoint()
         self._make_recorder()
-        self._make_file_guard(keep, folders)
+        self._make_file_guard(folders, path_notes)
         self._furnish_process()
-        self._make_runtime(tampered, misplaced)
+        self._make_runtime(tampered, others)
         self._make_extensions()
         self._make_conductor()
 
-    def _locate_function(self, keep: Keep) -> None:
+    def _locate_function(self, keep: Keep | None, made_in: str) -> None:
         """Find the task root, and prepare the modules that are imported from it."""
         config = self._config
         places = [] if config.code_dir else working_directory_candidates()
@@ -167,12 +175,16 @@ class Assembly:
             config.handler, config.code_dir, places, config.layers, source=source
         )
         self.task_root = Path(os.path.realpath(found))  # `Path.resolve` takes twice as long
-        folders = (self.task_root, *import_folders(config.layers))
+        hides = config.foreign_imports == "error"
+        self._deployment = deployment = Deployment(config.bundled, hides=hides)
+        folders = (self.task_root, *import_folders(config.layers), *deployment.folders)
         self._import_path = import_path = [str(folder) for folder in folders]
+        deployment.roots = frozenset(import_path)
+        self._keep = keep or keep_for(tuple(import_path), made_in)
         fresh = fresh_rule(frozenset(config.fresh_packages))
         self._client = ClientModules()
-        self.world = World(import_path, fresh=fresh, keep=keep)
-        self._search_path = SearchPath(import_path)
+        self.world = World(import_path, fresh=fresh, keep=self._keep, deployment=deployment)
+        self._search_path = SearchPath(import_path, deployment)
         timeline, now_us = self._timeline, self._clock.now_us
         report = lambda target: timeline.append(SharedChange(now_us(), target))  # noqa: E731
         self._essentials = Essentials(report)
@@ -259,12 +271,16 @@ class Assembly:
             api=lambda: endpoint.port,
         )
 
-    def _make_file_guard(self, keep: Keep, folders: Callable[[], Folders]) -> None:
-        """Make the guard of the file system; with ``filesystem="open"`` nobody asks it."""
+    def _make_file_guard(self, folders: Callable[[], Folders], path_notes: PathNotes) -> None:
+        """Make the guards that ask who calls: of the file system, and of imports.
+
+        With ``filesystem="open"`` nobody asks the first one.
+        """
+        writers = Writers(self.world, self._keep)
         self.files = FileGuard(
             self._config,
             (self.task_root, *self._config.layers),
-            writers=Writers(self.world, keep),
+            writers=writers,
             recorder=self.calls,
             own_tmp=self.storage.location,
             machine_tmp=OUTSIDE_TMP,
@@ -272,6 +288,16 @@ class Assembly:
         )
         if self._config.filesystem != "open":
             self.process.files = self.files
+        self.foreign_code = ForeignCode(
+            self._config, self.task_root, self._deployment, self.calls, path_notes
+        )
+        self.world.hook.foreign = ForeignImports(
+            self.world,
+            self._deployment,
+            runs=self.process.runs,
+            is_function=partial(_is_of_function, self._runs_function_code, writers),
+            note=self.foreign_code.note,
+        ).find_spec
 
     def _furnish_process(self) -> None:
         """List the parts: they are entered in this order, and left in the opposite one."""
@@ -348,7 +374,7 @@ class Assembly:
             snapshot = f"{config.function_name}:{config.function_version}"
         return RandomNumbers(self.seed, snapshot=snapshot)
 
-    def _make_runtime(self, tampered: FindTampered, misplaced: FindMisplaced | None) -> None:
+    def _make_runtime(self, tampered: FindTampered, others: Callable[[World], list[World]]) -> None:
         """Make the runtime, and the object that compares modules before and after its turns."""
         signals, rotation = self._signals, self._rotation
         config = self._config
@@ -368,9 +394,9 @@ class Assembly:
             timeline=self._timeline,
             clock=self._clock,
             tampered=tampered,
-            misplaced=misplaced,
+            misplaced=MisplacedPatches(self.world, others, self._patches.replaces),
             leftovers=Leftovers(self._threads, self._children, self._endpoint.resting),
-            placements=self._patches.watched,
+            patches=self._patches,
             renew_credentials=rotation.renew if rotation is not None else None,
             is_observed=self._is_observed,
         )
@@ -521,6 +547,13 @@ def _memory_refused(calls: CallRecorder, call: str) -> None:
     """Record a call for shared memory, which Lambda does not have."""
     event = SharedMemoryRefused(calls.clock.now_us(), call, calls.line())
     calls.timeline.append(event)
+
+
+def _is_of_function(
+    runs_function_code: Callable[[], bool], writers: Writers, frame: FrameType | None
+) -> bool:
+    """Say whether a frame, and not a tool or a test above it, runs on behalf of the function."""
+    return runs_function_code() and writers.function_at(frame) is not None
 
 
 def _is_function_code(world: World, namespace: dict[str, Any]) -> bool:

@@ -42,7 +42,7 @@ from pytest_lambda_lifecycle.function.extension import (
 )
 from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.isolation.held_signals import Held
-from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
+from pytest_lambda_lifecycle.isolation.modules.membership import Keep
 from pytest_lambda_lifecycle.isolation.parts.random_numbers import Seed
 from pytest_lambda_lifecycle.isolation.tracebacks import without_imports
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
@@ -59,6 +59,8 @@ from pytest_lambda_lifecycle.observation.calls.assertions import assert_calls, a
 from pytest_lambda_lifecycle.observation.calls.faults import Fault, spend_real_time
 from pytest_lambda_lifecycle.observation.calls.init_only import assert_init_only, place_spies
 from pytest_lambda_lifecycle.observation.file_guard import Folders
+from pytest_lambda_lifecycle.observation.foreign_code import PathNotes
+from pytest_lambda_lifecycle.observation.misplaced import patched_names
 from pytest_lambda_lifecycle.observation.reuse import assert_reused
 from pytest_lambda_lifecycle.observation.spies import Spy
 from pytest_lambda_lifecycle.observation.verdicts import Evidence, verdicts
@@ -66,7 +68,6 @@ from pytest_lambda_lifecycle.observation.verdicts import Evidence, verdicts
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from pytest_lambda_lifecycle.environment.open_environments import FindInTwins
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
     from pytest_lambda_lifecycle.observation.watched_runtime import FindTampered
@@ -113,30 +114,31 @@ class ExecutionEnvironment:
         clock: LambdaClock | None = None,
         keep: Keep | None = None,
         tampered: FindTampered | None = None,
-        misplaced: FindInTwins | None = None,
         around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
         observer: Callable[[Event], None] | None = None,
         folders: Callable[[], Folders] = Folders,
         seed: Seed | None = None,
+        path_notes: PathNotes | None = None,
     ) -> None:
         """Prepare an environment; nothing in the process changes before its first phase.
 
         ``clock`` is a running `LambdaClock`, by default the one of the test.  The pytest plugin
         passes the others.  ``keep`` says which modules are never imported afresh, ``tampered``
-        which names of a module a test has patched, ``misplaced`` which patches in force are on
-        other copies of the function's modules; ``around_invoke`` wraps each invoke,
+        which names of a module a test has patched; ``around_invoke`` wraps each invoke,
         ``observer`` is called with each event, ``folders`` returns those of the test and of the
-        project, and ``seed`` has the name of the environment too.
+        project, ``seed`` has the name of the environment too, and ``path_notes`` tell where entries
+        of `sys.path` came from.
         """
         self.config = config
         self._clock = LambdaClock.current if clock is None else clock
-        find = open_environments.find_misplaced
         self._parts = Assembly(
             config,
             clock=self._clock or RealClock(),
-            keep=keep or (lambda name, module, namesake: namesake and is_rewritten(module)),
-            tampered=tampered or (lambda module: ()),
-            misplaced=None if misplaced is None else functools.partial(find, misplaced),
+            keep=keep,
+            made_in="" if keep is not None else caller().rpartition(":")[0],
+            path_notes=path_notes or PathNotes(),
+            tampered=tampered or patched_names,
+            others=open_environments.others,
             observer=observer,
             folders=folders,
             seed=seed,
@@ -281,7 +283,11 @@ class ExecutionEnvironment:
         from pytest_lambda_lifecycle.environment.hints import hints
 
         parts = self._parts
-        for hint in hints(error, self.config, parts.task_root, parts.world.own):
+        foreign = parts.foreign_code.hint(cause)
+        found = (
+            [foreign] if foreign else hints(error, self.config, parts.task_root, parts.world.own)
+        )
+        for hint in found:
             error.explain(hint)
         self._explain_extension(error, cause)
         return error
@@ -517,6 +523,7 @@ class ExecutionEnvironment:
         Raises `LifecycleError` before Init and after the end, when no such module is loaded.
         """
         state = self._conductor.state
+        self._parts.world.given.add(name)
         if state is State.INVOKE or state is State.INIT:
             return importlib.import_module(name)
         if state is State.READY or state is State.SNAPSHOT:

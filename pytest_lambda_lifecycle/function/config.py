@@ -12,6 +12,7 @@ from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.function.extension import Extension
 from pytest_lambda_lifecycle.function.setting_types import (
     FileSystem,
+    ForeignImports,
     FunctionSettings,
     InitializationType,
     LogFormat,
@@ -68,6 +69,8 @@ class FunctionConfig:
     idle_timeout: float | None
     max_lifetime: float | None
     fresh_packages: tuple[str, ...]
+    bundled: tuple[str | Path, ...]
+    foreign_imports: ForeignImports
     init_only: tuple[str, ...]
     max_init_ms: float | None
     max_duration_ms: float | None

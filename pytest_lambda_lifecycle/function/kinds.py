@@ -24,6 +24,7 @@ __all__ = [
     "Text",
     "Variables",
     "WholeNumber",
+    "is_import_name",
 ]
 
 IniType: TypeAlias = Literal["string", "int", "float", "paths", "args", "linelist"]
@@ -230,7 +231,7 @@ class Packages(Kind):
             return ("*",)
         names = given.items("package names, or '*'")
         for name in names:
-            if name != "*" and not _is_import_name(name):
+            if name != "*" and not is_import_name(name):
                 raise self._refused(name, given.source)
         return tuple(map(str, names))
 
@@ -244,7 +245,8 @@ class Packages(Kind):
         )
 
 
-def _is_import_name(name: object) -> bool:
+def is_import_name(name: object) -> bool:
+    """Say whether a value is the dotted name of a module, as text."""
     return isinstance(name, str) and all(part.isidentifier() for part in name.split("."))
 
 

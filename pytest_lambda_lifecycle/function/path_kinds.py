@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.function.extension import Extension, check_extension, extension_name
-from pytest_lambda_lifecycle.function.kinds import Given, Kind
+from pytest_lambda_lifecycle.function.kinds import Given, Kind, is_import_name
 
 if TYPE_CHECKING:
     StrPath: TypeAlias = str | os.PathLike[str]
 
-__all__ = ["Directory", "Extensions", "Layers"]
+__all__ = ["Bundled", "Directory", "Extensions", "Layers"]
 
 
 class Directory(Kind):
@@ -52,6 +52,24 @@ class Layers(Kind):
         )
 
 
+class Bundled(Kind):
+    """Import names, and the paths of directories."""
+
+    ini_type = "args"
+    limits = "import names such as common, or directories"
+    takes = "a list of import names such as 'common', and of directories"
+
+    def check(self, given: Given) -> tuple[str | Path, ...]:
+        found: list[str | Path] = []
+        for index, entry in enumerate(given.items("import names, or directories")):
+            one = given._replace(name=f"{given.name}[{index}]", value=entry)
+            if isinstance(entry, str) and is_import_name(entry) and not _is_directory(one, entry):
+                found.append(entry)
+            else:
+                found.append(_directory(one))
+        return tuple(found)
+
+
 class Extensions(Kind):
     """`Extension` objects and classes, and the paths of executables."""
 
@@ -73,6 +91,10 @@ class Extensions(Kind):
                 )
             found[name] = checked
         return tuple(found.values())
+
+
+def _is_directory(given: Given, text: str) -> bool:
+    return os.path.isdir(_absolute(text, given.directory))
 
 
 def _directory(given: Given) -> Path:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FileSystem",
+    "ForeignImports",
     "FunctionSettings",
     "InitializationType",
     "LogFormat",
@@ -23,6 +24,7 @@ __all__ = [
 
 InitializationType: TypeAlias = Literal["on-demand", "provisioned-concurrency", "snap-start"]
 FileSystem: TypeAlias = Literal["read-only", "report", "open"]
+ForeignImports: TypeAlias = Literal["error", "warn", "allow"]
 LogFormat: TypeAlias = Literal["Text", "JSON"]
 NetworkMode: TypeAlias = Literal["block", "strict", "warn", "allow"]
 LogLevel: TypeAlias = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
@@ -90,6 +92,14 @@ class FunctionSettings(TypedDict, total=False):
     fresh_packages: Sequence[str]
     """Shared packages that each cold start imports afresh: a list of import names, or '*' for every
     pure-Python package.
+    """
+    bundled: Sequence[StrPath]
+    """Code outside the task root that the build copies into the function: a list of import names
+    such as 'common', and of directories.
+    """
+    foreign_imports: ForeignImports
+    """Treatment of imports of code that is not deployed with the function: one of 'error', 'warn',
+    'allow'.
     """
     init_only: Sequence[str]
     """Targets that init calls and no invoke may call: a list of dotted names such as

@@ -39,9 +39,10 @@ from pytest_lambda_lifecycle.function.kinds import (
     Variables,
     WholeNumber,
 )
-from pytest_lambda_lifecycle.function.path_kinds import Directory, Extensions, Layers
+from pytest_lambda_lifecycle.function.path_kinds import Bundled, Directory, Extensions, Layers
 from pytest_lambda_lifecycle.function.setting_types import (
     FileSystem,
+    ForeignImports,
     FunctionSettings,
     InitializationType,
     LogFormat,
@@ -192,6 +193,18 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "fresh_packages": Setting(
         Packages(), (), "shared packages that each cold start imports afresh", "NAME"
+    ),
+    "bundled": Setting(
+        Bundled(),
+        (),
+        "code outside the task root that the build copies into the function",
+        "NAME",
+    ),
+    "foreign_imports": Setting(
+        Choice(*get_args(ForeignImports)),
+        "error",
+        "treatment of imports of code that is not deployed with the function",
+        "MODE",
     ),
     "init_only": Setting(Targets(), (), "targets that init calls and no invoke may call"),
     "max_init_ms": Setting(

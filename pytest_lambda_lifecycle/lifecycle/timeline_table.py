@@ -51,6 +51,7 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
     TelemetrySubscription,
 )
 from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal, StorageExceeded, TmpWrite
+from pytest_lambda_lifecycle.lifecycle.import_events import ForeignImport
 from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, TimedOut
 from pytest_lambda_lifecycle.lifecycle.platform_lines import in_ms
 
@@ -157,6 +158,9 @@ def _describe_function(event: Event) -> str:
             return f"  changed: {target}, which is shared (undone outside this environment)"
         case SharedModule(module=module, reason=reason):
             return f"  shared: {module} ({reason})"
+        case ForeignImport(module=module, refused=refused, where=where):
+            did = "no module named" if refused else "imported"
+            return f"  {did} {module!r}: {event.path} is not deployed{_at(where)}"
     return ""
 
 

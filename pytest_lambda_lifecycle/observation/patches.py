@@ -138,6 +138,12 @@ class Patches(Part):
         self._waiting: list[Placement] = []
         self.watched: list[Placement] = []
         """The placements that are looked at before each invoke."""
+        self.values: set[str] = set()
+        """The targets that are replaced by a value, and not only spied on."""
+
+    def replaces(self, target: str) -> bool:
+        """Say whether a value is in the place of a target, or of what it lies in."""
+        return any(f"{target}.".startswith(f"{name}.") for name in self.values)
 
     def enter(self) -> Undo:
         # A module that the test has imported in the meantime stays: no phase will execute it.

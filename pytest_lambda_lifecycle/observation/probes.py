@@ -83,6 +83,7 @@ class Probes:
         """Replace a target by a value; a spy on the target sees the calls of the value."""
         __tracebackhide__ = True
         self._add(target, Substitute(value))
+        self._patches.values.add(target)
         if target in self._spied and callable(value):
             # A probe of its own: `Patches` applies each probe once, and the first is beneath now.
             probe = self._spied[target] = CallProbe(target, self._record)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.held_signals import Held
+from pytest_lambda_lifecycle.isolation.patchers import PATCHERS
+from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle.events import Leftover, Replaced, SharedModule
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Loaded, Raised, Request, Returned
-from pytest_lambda_lifecycle.observation.patches import Placement
 from pytest_lambda_lifecycle.observation.reuse import InitSnapshot
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.isolation.modules.world import World
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
     from pytest_lambda_lifecycle.observation.leftovers import Leftovers
+    from pytest_lambda_lifecycle.observation.misplaced import MisplacedPatches
+    from pytest_lambda_lifecycle.observation.patches import Patches
 
-__all__ = ["FindMisplaced", "FindTampered", "WatchedRuntime"]
+__all__ = ["FindTampered", "WatchedRuntime"]
 
 T = TypeVar("T")
 
@@ -39,8 +42,6 @@ SELDOM: Final = 256
 
 FindTampered: TypeAlias = "Callable[[ModuleType], Iterable[str]]"
 """Returns the names in a module that a test has patched."""
-FindMisplaced: TypeAlias = "Callable[[World], Iterable[str]]"
-"""Returns the targets that a test has patched in other copies of a world's modules."""
 
 
 class WatchedRuntime:
@@ -56,16 +57,13 @@ class WatchedRuntime:
         timeline: Timeline,
         clock: Clock,
         tampered: FindTampered,
-        misplaced: FindMisplaced | None,
+        misplaced: MisplacedPatches,
         leftovers: Leftovers,
-        placements: Sequence[Placement],
+        patches: Patches,
         renew_credentials: Callable[[], None] | None,
         is_observed: bool,
     ) -> None:
-        """``placements`` are those of spies that have to be in place in each invoke.
-
-        ``is_observed`` says whether code of the test may run between Init and a first invoke.
-        """
+        """``is_observed`` says whether code of the test may run between Init and a first invoke."""
         self.snapshot: InitSnapshot | None = None
         """The function's modules at the end of the latest init."""
         self._runtime = runtime
@@ -77,7 +75,9 @@ class WatchedRuntime:
         self._tampered = tampered
         self._misplaced = misplaced
         self._leftovers = leftovers
-        self._placements = placements
+        self._patches = patches
+        self._placements = patches.watched
+        """Spies that have to be in place in each invoke."""
         self._renew_credentials = renew_credentials
         self._is_observed = is_observed
         self._operation_of_init = 0
@@ -88,6 +88,7 @@ class WatchedRuntime:
         self._noted: set[str] = set()
         """Shared modules that are on the timeline already."""
         world.hook.guard = self._refuse_patched
+        world.hook.add(self._refuse_imported, misplaced)
 
     def before_snapshot(self) -> Loaded | Raised | Exited:
         """Run the hooks before a snapshot."""
@@ -133,8 +134,8 @@ class WatchedRuntime:
         __tracebackhide__ = True
         if self._renew_credentials is not None:
             self._renew_credentials()
-        if self._misplaced is not None:
-            _refuse_misplaced(self._misplaced(self._world))
+        if self._misplaced.clean != PATCHERS.version:
+            _refuse_misplaced(self._misplaced.targets())
         snapshot = self.snapshot
         if snapshot is not None:
             snapshot.compare(_changed_by_the_test)
@@ -202,7 +203,7 @@ class WatchedRuntime:
         The patch would not reach the function.
         """
         outside = self._world.parked.get(name)
-        if outside is None:
+        if outside is None or self._world.foreign(name) is not None:
             return
         try:
             patched = list(self._tampered(outside))
@@ -214,18 +215,30 @@ class WatchedRuntime:
                 "This is no fault of function code; please report it with its traceback.",
                 code="LLC307",
             ) from problem
-        if not patched:
+        targets = [f"{name}.{one}" for one in patched]
+        targets = [target for target in targets if not self._patches.replaces(target)]
+        if not targets:
             return
-        target = f"{name}.{patched[0]}"
+        several = f"; so are {', '.join(targets[1:])}" if targets[1:] else ""
         self._refusal = LifecycleError(
-            f"{target} was patched before this environment existed: the patch is on the test's own "
-            f"copy of {name}, while init imports the module afresh, so the function would run "
-            "unpatched.",
-            "Patch it after init (env.initialize(), then patch), or for init as well with "
-            f"env.patch({target!r}, ...).",
+            f"{targets[0]} is patched on the test's own copy of {name}, while init imports the "
+            f"module afresh, so the function would run unpatched{several}.",
+            f"Ask before init for env.patch({targets[0]!r}, ...): it acts in init as well, and "
+            "takes the place of a patch that a fixture of conftest.py makes.",
+            "Or begin the patch after init: env.initialize(), then mock.patch or monkeypatch.",
             code="LLC305",
         )
         raise self._refusal
+
+    def _refuse_imported(self, module: ModuleType) -> None:
+        """Refuse a module, once executed, that a test has patched in another environment."""
+        if not stage.running:
+            return
+        try:
+            _refuse_misplaced(self._misplaced.of_imported(module))
+        except LifecycleError as error:
+            self._refusal = error
+            raise
 
 
 def _refuse_misplaced(targets: Iterable[str]) -> None:
@@ -238,6 +251,7 @@ def _refuse_misplaced(targets: Iterable[str]) -> None:
             "Patch it by its name while this environment is the one in force, after its init or "
             f"its latest invoke: mock.patch({target!r}, ...) or "
             f"monkeypatch.setattr({target!r}, ...).",
+            f"Or ask this environment for env.patch({target!r}, ...), which takes its place.",
             code="LLC306",
         )
 

@@ -217,13 +217,12 @@ def _lifecycle(
     if item is not None:
         item.stash[_used_key] = True
     failure_reports = config.stash.setdefault(_reports_key, FailureReports())
-    watch = _patch_watch(config)
+    _patch_watch(config)
     lifecycle = LambdaLifecycle(
         request,
         settings,
         failure_reports=failure_reports,
         patched=partial(_patched, config),
-        misplaced=watch.misplaced,
     )
     yield lifecycle
     lifecycle.close()

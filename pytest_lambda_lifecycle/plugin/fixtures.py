@@ -17,6 +17,7 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionFault
 from pytest_lambda_lifecycle.plugin.environment_hooks import EnvironmentHooks
 from pytest_lambda_lifecycle.plugin.folders import folders_of
 from pytest_lambda_lifecycle.plugin.kept_modules import handler_file, keep_for
+from pytest_lambda_lifecycle.plugin.path_origins import path_notes
 from pytest_lambda_lifecycle.plugin.seeds import seed_for
 from pytest_lambda_lifecycle.plugin.setting_sources import (
     SettingSources,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.settings import FunctionSettings, Settings
     from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
     from pytest_lambda_lifecycle.plugin.failure_report import FailureReports
-    from pytest_lambda_lifecycle.plugin.patch_watch import MisplacedPatches
 
 __all__ = ["LambdaLifecycle"]
 
@@ -60,7 +60,6 @@ class LambdaLifecycle:
         *,
         failure_reports: FailureReports,
         patched: Callable[[ModuleType], list[str]],
-        misplaced: Callable[[], MisplacedPatches],
     ) -> None:
         __tracebackhide__ = is_misuse
         self._request = request
@@ -68,7 +67,6 @@ class LambdaLifecycle:
         self._sources = SettingSources(request, defaults)
         self._failure_reports = failure_reports
         self._patched = patched
-        self._misplaced = misplaced
         self._environments: list[ExecutionEnvironment] = []
 
     if not TYPE_CHECKING:  # type checkers refuse what these explain
@@ -165,8 +163,8 @@ class LambdaLifecycle:
             around_invoke=hooks.around_invoke,
             observer=hooks.observer,
             tampered=self._patched,
-            misplaced=self._misplaced(),
             folders=partial(folders_of, self._request.config),
+            path_notes=path_notes(self._request.config),
             seed=seed_for(self._request.config, self._node.nodeid, config.seed),
         )
         hooks.environment = environment

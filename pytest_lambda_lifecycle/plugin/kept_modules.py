@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
 from typing import Final, NamedTuple
+from weakref import ref
 
 import pytest
 
 from pytest_lambda_lifecycle.function.handler_name import HandlerName
-from pytest_lambda_lifecycle.isolation.folders import namespace_of
+from pytest_lambda_lifecycle.isolation.folders import is_installed, namespace_of, real
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
 
 __all__ = ["handler_file", "keep_for"]
@@ -43,6 +45,8 @@ class _Collected(NamedTuple):
 
 
 _collected_key: Final = pytest.StashKey[_Collected]()
+_kept_key: Final = pytest.StashKey["dict[tuple[object, ...], _KeptModules]"]()
+"""On the session: the answers so far, for each function and each number of plugins."""
 
 
 def handler_file(task_root: Path, handler: str) -> Path | None:
@@ -57,7 +61,11 @@ def handler_file(task_root: Path, handler: str) -> Path | None:
 
 def keep_for(session: pytest.Session, task_root: Path, handler_file: Path | None) -> Keep:
     """Return the predicate that says of a module whether it has to stay shared."""
-    return _KeptModules(session, task_root, handler_file).keep
+    known = session.stash.setdefault(_kept_key, {})
+    key = task_root, handler_file, len(session.config.pluginmanager.get_plugins())
+    if key not in known:
+        known[key] = _KeptModules(session, task_root, handler_file)
+    return known[key].keep
 
 
 class _KeptModules:
@@ -67,6 +75,8 @@ class _KeptModules:
         collected = session.stash.get(_collected_key, None) or _collect(session)
         tops = (_real(task_root), _real(session.config.rootpath))
         trees = {_test_tree(folder, tops, handler_file) for folder in collected.folders}
+        trees |= set(_plugin_trees(session.config, tops, handler_file))
+        self._verdicts: dict[tuple[str, bool], tuple[ref[ModuleType], bool]] = {}
         self._handler = None if handler_file is None else str(handler_file)
         self._modules = collected.modules
         self._plugins = session.config.pluginmanager.get_plugins()
@@ -85,6 +95,15 @@ class _KeptModules:
 
         ``namesake`` says whether the function would import another file under this name.
         """
+        known = self._verdicts.get((name, namesake))
+        if known is not None and known[0]() is module:
+            return known[1]
+        verdict = self._keeps(name, module, namesake)
+        with suppress(TypeError):  # any object may lie in sys.modules
+            self._verdicts[name, namesake] = ref(module), verdict
+        return verdict
+
+    def _keeps(self, name: str, module: ModuleType, namesake: bool) -> bool:
         if id(module) in self._modules or module in self._plugins:
             return True
         path = _path_of(module)
@@ -142,6 +161,20 @@ def _test_tree(folder: Path, tops: tuple[Path, Path], handler: Path | None) -> P
     return None
 
 
+def _plugin_trees(
+    config: pytest.Config, tops: tuple[Path, Path], handler: Path | None
+) -> Iterator[Path]:
+    """Yield the folders of plugins that an editable install leads to, with their helpers."""
+    for plugin, _ in config.pluginmanager.list_plugin_distinfo():
+        file = getattr(plugin, "__file__", None)
+        name = getattr(plugin, "__name__", "")
+        if isinstance(file, str) and ("." in name or hasattr(plugin, "__path__")):
+            tree = _real(Path(file)).parent
+            code = [top for top in (tops[0], handler) if top is not None]
+            if not is_installed(str(tree)) and not any(one.is_relative_to(tree) for one in code):
+                yield tree
+
+
 def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
@@ -155,4 +188,4 @@ def _path_of(module: ModuleType) -> str | None:
             file = next(iter(namespace.get("__path__") or ()), None)
     except Exception:  # an entry of sys.modules may be any object
         return None
-    return os.path.realpath(file) if isinstance(file, str) else None
+    return real(file) if isinstance(file, str) else None

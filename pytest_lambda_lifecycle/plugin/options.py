@@ -122,6 +122,19 @@ OPTIONS: Final = (
         "args",
     ),
     Option(
+        "bundled",
+        "NAME",
+        "code outside the task root that the build copies into the function: import names such as "
+        "common, or directories",
+        "args",
+    ),
+    Option(
+        "foreign_imports",
+        "MODE",
+        "treatment of imports of code that is not deployed with the function: error, warn or "
+        "allow (default: error)",
+    ),
+    Option(
         "max_init_ms",
         "MS",
         "longest time that an Init may take in a test (default: no limit)",

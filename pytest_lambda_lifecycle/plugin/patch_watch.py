@@ -19,19 +19,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import pytest
 
 from pytest_lambda_lifecycle.isolation.folders import folder_of_module, inside, is_installed
-from pytest_lambda_lifecycle.plugin.patchers import Patchers
+from pytest_lambda_lifecycle.isolation.patchers import PATCHERS
+from pytest_lambda_lifecycle.observation.misplaced import is_instance, patched_names
 
-__all__ = ["Copies", "MisplacedPatches", "PatchWatch"]
-
-Copies: TypeAlias = Callable[[], Iterable[tuple[str, ModuleType]]]
-"""Returns copies of the function's modules that it does not use, with their names."""
+__all__ = ["PatchWatch"]
 
 # The values of these types say nothing about their origin.
 _PLAIN: Final = (
@@ -60,7 +58,6 @@ class PatchWatch:
         self._seen: dict[str, ModuleType] = {}
         """Modules that were looked at, and do not lie under the rootdir."""
         self._item: pytest.Item | None = None
-        self._patchers = Patchers()
         self._namespaces: dict[int, dict[str, object]] = {}
         """The snapshot: the namespace of each module, by its id."""
         self.variables: dict[str, str] | None = None
@@ -68,7 +65,7 @@ class PatchWatch:
 
     def begin(self, item: pytest.Item | None) -> None:
         """Take the snapshot of an item, unless it has been taken already."""
-        self._patchers.watch()
+        PATCHERS.hold(self)
         if item is None or self._item is item:
             return
         self._item = item
@@ -87,14 +84,11 @@ class PatchWatch:
 
     def close(self) -> None:
         """Stop watching, at the end of the run."""
-        self._patchers.close()
+        PATCHERS.release(self)
 
     def patched(self, module: ModuleType) -> list[str]:
         """Return the names in a module that have been patched, with dots below the module."""
-        names = {*_mocks_in(module), *self._replaced_in(module)}
-        for target, attribute in self._patchers.in_force():
-            names.update(f"{prefix}{attribute}" for prefix in _paths_to(target, module))
-        return sorted(names)
+        return sorted({*patched_names(module), *self._replaced_in(module)})
 
     def _replaced_in(self, module: ModuleType) -> Iterator[str]:
         """Yield the names whose values have been replaced since the snapshot."""
@@ -102,10 +96,6 @@ class PatchWatch:
         for name, old in self._namespaces.get(id(module), {}).items():
             if not name.startswith("__") and _is_replacement(old, namespace.get(name, old)):
                 yield name
-
-    def misplaced(self) -> MisplacedPatches:
-        """Return a search for misplaced patches, for one fixture."""
-        return MisplacedPatches(self._patchers)
 
     def _lies_here(self, name: str, module: ModuleType) -> bool:
         folder = folder_of_module(module)
@@ -115,66 +105,11 @@ class PatchWatch:
         return False
 
 
-class MisplacedPatches:
-    """Finds patches on copies of the function's modules that the function does not use.
-
-    Environments ask before each invoke, so it looks again only after something else was patched.
-    """
-
-    def __init__(self, patchers: Patchers) -> None:
-        self._patchers = patchers
-        self._clean: object = None
-        """The state of the patchers in which nothing was misplaced."""
-
-    def __call__(self, copies: Copies) -> list[str]:
-        """Return the dotted names that are patched now, by patchers that began in a test."""
-        state = self._patchers.state()
-        if state == self._clean:
-            return []
-        noted = list(self._patchers.noted())
-        found = [
-            f"{name}.{prefix}{attribute}"
-            for name, module in (copies() if noted else ())
-            for target, attribute in noted
-            for prefix in _paths_to(target, module)
-        ]
-        self._clean = None if found else state
-        return found
-
-
-def _is(value: Any, kinds: type | tuple[type, ...]) -> bool:  # noqa: ANN401  # no narrowing is wanted
-    """Say whether a value is of a type, by the type alone.
-
-    `isinstance` also asks ``__class__``, which a lazy proxy computes by code of the test.
-    """
-    return issubclass(type(value), kinds)
-
-
-def _mocks_in(module: ModuleType) -> Iterator[str]:
-    """Yield the names of mocks in a module, and in the classes that it defines."""
-    for name, value in list(module.__dict__.items()):
-        if _is_mock(value):
-            yield name
-        if _is(value, type) and value.__module__ == module.__name__:
-            for attribute, inner in list(vars(value).items()):
-                if _is_mock(inner):
-                    yield f"{name}.{attribute}"
-
-
-def _is_mock(value: Any) -> bool:  # noqa: ANN401
-    mock = sys.modules.get("unittest.mock")
-    if mock is None:
-        return False
-    if _is(value, FunctionType):  # create_autospec of a function
-        value = value.__dict__.get("mock")
-    return _is(value, mock.NonCallableMock)
-
-
 def _is_replacement(old: object, new: object) -> bool:
     """Say whether a value has been replaced from outside the module."""
     if old is new or _kind(new).startswith("freezegun"):  # frozen time is in force inside as well
         return False
-    if _is(old, _CODE):
+    if is_instance(old, _CODE):
         return _identity(old) != _identity(new)
     if type(old) in _PLAIN or type(new) in _PLAIN:
         return False
@@ -183,7 +118,7 @@ def _is_replacement(old: object, new: object) -> bool:
 
 def _kind(value: Any) -> str:  # noqa: ANN401
     """Return the dotted name of a class, or of a value's class, after the value's module."""
-    cls = value if _is(value, type) else type(value)
+    cls = value if is_instance(value, type) else type(value)
     module = getattr(value, "__module__", None) or cls.__module__
     return f"{module}:{cls.__module__}.{cls.__qualname__}"
 
@@ -195,13 +130,3 @@ def _identity(value: object) -> tuple[object, ...]:
         getattr(value, "__module__", None),
         getattr(value, "__qualname__", None) or repr(value),
     )
-
-
-def _paths_to(target: object, module: ModuleType) -> Iterator[str]:
-    """Yield the dotted prefix under which a patched object is found in a module."""
-    if target is module:
-        yield ""
-    elif target is not None and not _is(target, ModuleType):
-        for name, value in list(module.__dict__.items()):
-            if value is target and (not _is(value, type) or value.__module__ == module.__name__):
-                yield f"{name}."

@@ -59,11 +59,11 @@ def test_a_closed_environment_is_freed_at_once(tmp_path, code):
     """Without the garbage collector, which would run during the next cold starts."""
     (tmp_path / "app.py").write_text(f"{code}\ndef handler(event, context): return 1\n")
     config = FunctionConfig("app.handler", code_dir=tmp_path)
-    misplaced, around = lambda copies: list(copies()) and (), lambda event, invoke: invoke()
+    around = lambda event, invoke: invoke()  # noqa: E731
     gc.collect()
     gc.disable()
     try:
-        env = ExecutionEnvironment(config, misplaced=misplaced, around_invoke=around)
+        env = ExecutionEnvironment(config, around_invoke=around)
         env.invoke()
         env.recycle()
         env.invoke()

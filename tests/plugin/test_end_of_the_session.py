@@ -221,7 +221,8 @@ def test_the_test_keeps_its_own_executor(environment):
     ],
 )
 def test_an_exit_on_a_thread_of_the_function_ends_the_function_alone(pytester, monkeypatch, app):
-    library = pytester.mkdir("elsewhere") / "a_library.py"
+    library = pytester.mkdir("elsewhere") / "site-packages" / "a_library.py"
+    library.parent.mkdir()
     library.write_text("import os\ndef give_up(): os._exit(6)\n")
     monkeypatch.setenv("PYTHONPATH", str(library.parent), prepend=os.pathsep)
     result = run(pytester, app, FATAL)

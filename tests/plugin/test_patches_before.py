@@ -75,7 +75,7 @@ def test_the_error_names_target_and_remedy(pytester, patch):
     result.stdout.no_fnmatch_line("*importlib*")  # the traceback ends at the line of the test
     result.stdout.re_match_lines(
         [
-            r"E +.*LifecycleError: app\.(table|connect|Client\.get|LIMIT) was patched before",
+            r"E +.*LifecycleError: app\.(table|connect|Client\.get|LIMIT) is patched on the test's",
             r"E +.*env\.patch",
         ]
     )
@@ -117,7 +117,7 @@ def test_patches_of_plain_values_are_an_error(pytester, test):
                 with mock.patch("app.LIMIT", 5): yield
 
             def check(lambda_lifecycle):
-                match = "app.(LIMIT|CACHE|Client.URL) was patched before"
+                match = "app.(LIMIT|CACHE|Client.URL) is patched on the test"
                 with pytest.raises(LifecycleError, match=match):
                     lambda_lifecycle("app.handler").invoke()
 
@@ -154,7 +154,7 @@ def test_a_patch_that_begins_before_the_first_use_is_an_error(pytester, patcher)
 
             @pytest.mark.parametrize("n", range(2))
             def test_it(n, lambda_lifecycle):
-                with pytest.raises(LifecycleError, match="app.LIMIT was patched before"):
+                with pytest.raises(LifecycleError, match="app.LIMIT is patched on the test"):
                     lambda_lifecycle("app.handler").invoke()
         """,
     )
@@ -262,7 +262,7 @@ def test_a_fixture_requested_at_run_time_sees_the_patches_of_its_test(pytester):
 
             def test_third(request, monkeypatch):
                 monkeypatch.setattr(app, "LIMIT", 5)
-                with pytest.raises(LifecycleError, match="app.LIMIT was patched before"):
+                with pytest.raises(LifecycleError, match="app.LIMIT is patched on the test"):
                     request.getfixturevalue("lambda_lifecycle")("app.handler").invoke()
 
             def test_fourth(request):
@@ -312,3 +312,99 @@ def test_a_patch_after_init_acts_on_the_environment(pytester):
         """,
     )
     pytester.runpytest().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        'mock.patch.object(app, "status", return_value="of the conftest")',
+        'mock.patch("app.status", return_value="of the conftest")',
+        "by_hand()",
+    ],
+)
+@pytest.mark.parametrize("scope", ["function", "session"])
+def test_a_patch_of_the_environment_takes_over_that_of_a_conftest(pytester, patch, scope):
+    """The other tests keep the patch; the error of a test that replaces nothing names them all."""
+    pytester.makepyfile(
+        app="""
+            LIMIT = 1
+            class Client:
+                def get(self): return "real"
+            def status(): return Client().get()
+            def handler(event, context): return status()
+        """,
+        conftest=f"""
+            import contextlib, pytest
+            from unittest import mock
+            import app
+
+            @contextlib.contextmanager
+            def by_hand():
+                before, app.status = app.status, lambda *args: "of the conftest"
+                yield
+                app.status = before
+
+            @pytest.fixture(autouse=True, scope="{scope}")
+            def no_status():
+                with {patch}, mock.patch.object(app.Client, "get"):
+                    yield
+        """,
+        test_it="""
+            import app, pytest
+            from pytest_lambda_lifecycle import LifecycleError
+
+            def test_own_copy():
+                assert app.handler({}, None) == "of the conftest"
+
+            def test_taken_over(lambda_lifecycle):
+                env = lambda_lifecycle("app.handler")
+                env.patch("app.status", lambda: "mine")
+                env.patch("app.Client", None)
+                assert env.invoke().payload == "mine"
+                env.reset()
+                assert env.invoke().payload == "mine"
+                assert app.handler({}, None) == "of the conftest"
+
+            def test_the_others_are_named(lambda_lifecycle):
+                env = lambda_lifecycle("app.handler")
+                with pytest.raises(LifecycleError, match="app.Client.get.*; so are app.status"):
+                    env.invoke()
+                env.patch("app.status", lambda: "mine")
+                with pytest.raises(LifecycleError, match="app.Client.get is patched"):
+                    env.invoke()
+        """,
+    )
+    expected = {"passed": 3}
+    if patch == "by_hand()" and scope == "session":
+        pytest.skip("a plain assignment before the first test leaves no trace")
+    pytester.runpytest("-p", "no:randomly").assert_outcomes(**expected)
+
+
+def test_a_patch_of_an_environment_of_the_session_takes_over_that_of_a_later_fixture(pytester):
+    pytester.makepyfile(
+        app="def status(): return 'real'\ndef handler(event, context): return status()",
+        conftest="""
+            import app, pytest
+
+            @pytest.fixture(scope="session")
+            def env(session_lambda_lifecycle):
+                env = session_lambda_lifecycle("app.handler")
+                env.initialize()
+                return env
+
+            @pytest.fixture(autouse=True)
+            def no_status(env, monkeypatch):
+                monkeypatch.setattr(app, "status", lambda: "of the conftest")
+        """,
+        test_it="""
+            import pytest
+            from pytest_lambda_lifecycle import LifecycleError
+
+            def test_it(env):
+                with pytest.raises(LifecycleError, match=r"ask this environment for env\\.patch"):
+                    env.invoke()
+                env.patch("app.status", lambda: "mine")
+                assert env.invoke().payload == "mine"
+        """,
+    )
+    pytester.runpytest("-p", "no:randomly").assert_outcomes(passed=1)

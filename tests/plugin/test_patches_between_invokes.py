@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 APP = """
@@ -93,7 +95,7 @@ def test_patches_by_name_reach_a_shared_environment(pytester, scope):
     pytester.runpytest("-p", "no:randomly").assert_outcomes(passed=11)
 
 
-def test_a_patch_of_another_function_is_not_an_error(pytester):
+def test_a_patch_by_name_of_another_functions_module_is_an_error(pytester):
     """Two functions with modules of the same names; the test has imported those of one of them."""
     for name in ("orders", "bills"):
         folder = pytester.mkdir(name)
@@ -103,8 +105,9 @@ def test_a_patch_of_another_function_is_not_an_error(pytester):
         )
     pytester.makepyfile(
         """
-        import sys
+        import sys, pytest
         from unittest import mock
+        from pytest_lambda_lifecycle import LifecycleError
         sys.path.insert(0, "bills")
         import utils as outside
 
@@ -118,7 +121,9 @@ def test_a_patch_of_another_function_is_not_an_error(pytester):
                 assert orders.invoke().payload == "fake"
             with mock.patch("utils.name", return_value="fake"):
                 assert orders.invoke().payload == "fake"
-                assert bills.invoke().payload == "bills"
+                with pytest.raises(LifecycleError, match="utils.name is patched on another copy"):
+                    bills.invoke()
+            assert bills.invoke().payload == "bills"
         """
     )
     pytester.runpytest("-p", "no:randomly").assert_outcomes(passed=1)
@@ -166,3 +171,152 @@ def test_a_patch_of_the_copy_of_the_test_is_an_error(pytester, patch, scope):
         [r"E +.*app\.(connect|Client\.get) is patched on another copy", r"E +.*mock\.patch"]
     )
     result.stdout.no_fnmatch_line("*watched_runtime.py*")
+
+
+TWO = {
+    "one/app.py": APP + "    table = 'one'\n    SETTINGS = {}\n",
+    "two/app.py": APP + "    table = 'two'\n    SETTINGS = {}\n    only_here = 1\n",
+}
+
+
+@pytest.fixture
+def two_functions(pytester):
+    """Run tests with the environments `one` and `two`, of functions that each have an `app`."""
+
+    def run(test, passed=1, scope=""):
+        for name, text in TWO.items():
+            file = pytester.path / name
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(textwrap.dedent(text))
+        pytester.makepyfile(
+            test_it=f"""
+                import contextlib, pytest
+                from unittest import mock
+                from pytest_lambda_lifecycle import LifecycleError
+
+                @pytest.fixture
+                def one({scope}lambda_lifecycle):
+                    env = {scope}lambda_lifecycle("app.handler", code_dir="one")
+                    env.initialize()
+                    return env
+
+                @pytest.fixture
+                def two({scope}lambda_lifecycle, one):
+                    env = {scope}lambda_lifecycle("app.handler", code_dir="two")
+                    env.initialize()
+                    return env
+
+                def missed(target):
+                    return pytest.raises(LifecycleError, match=f"{{target}} is patched on another")
+
+                {{test}}
+            """.replace("{test}", textwrap.indent(textwrap.dedent(test), " " * 16).strip())
+        )
+        pytester.runpytest("-p", "no:randomly").assert_outcomes(passed=passed)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("patch", "target"),
+    [
+        ("mock.patch('app.table', 1)", "app.table"),
+        ("mock.patch('app.Client.get')", "app.Client.get"),
+        ("mock.patch.multiple('app', table=1)", "app.table"),
+        ("mock.patch.dict('app.SETTINGS', a=1)", "app.SETTINGS"),
+        ("setting('app.table', 1)", "app.table"),
+        ("setting(target='app.Client.get', name=None)", "app.Client.get"),
+        ("deleting('app.table')", "app.table"),
+        ("mock.patch.object(__import__('app'), 'table')", "app.table"),
+    ],
+)
+def test_a_patch_that_reaches_the_newer_function_is_missed_by_the_older(
+    two_functions, patch, target
+):
+    two_functions(
+        f"""
+        @contextlib.contextmanager
+        def setting(*target, **named):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(*target, **named)
+                yield
+
+        @contextlib.contextmanager
+        def deleting(target):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.delattr(target)
+                yield
+
+        def test_it(one, two):
+            with {patch}:
+                with missed({target!r}):
+                    one.invoke()
+                two.idle(1)
+                with missed({target!r}):
+                    one.invoke()
+            assert one.invoke().payload == two.invoke().payload == "real"
+        """
+    )
+
+
+def test_a_patch_that_is_meant_for_the_newer_function_is_no_error(two_functions):
+    """It is on the object that the test has asked for, on a name of that function, or on both."""
+    two_functions(
+        """
+        def test_by_the_object(one, two):
+            app = two.module
+            with mock.patch.object(app, "table"), mock.patch.object(app.Client, "get"):
+                assert one.invoke().payload == "real"
+
+        def test_by_a_name_that_the_other_one_lacks(one, two):
+            with mock.patch("app.only_here", 2):
+                assert one.invoke().payload == "real"
+
+        def test_on_both(one, two):
+            with mock.patch("app.Client.get", return_value="two"):
+                with mock.patch.object(one.module.Client, "get", return_value="one"):
+                    assert (one.invoke().payload, two.invoke().payload) == ("one", "two")
+
+        def test_replaced_for_the_older(one, two):
+            one.patch("app.Client.get", lambda self: "mine")
+            with mock.patch("app.Client.get", return_value="two"):
+                assert (one.invoke().payload, two.invoke().payload) == ("mine", "two")
+
+        def test_of_an_environment_that_has_ended(one, two):
+            with mock.patch("app.table", 1):
+                two.close()
+                assert one.invoke().payload == "real"
+        """,
+        passed=5,
+    )
+
+
+def test_a_module_that_is_imported_under_the_patch_is_missed_as_well(two_functions):
+    """In the init of another function, or by an import inside a handler."""
+    two_functions(
+        """
+        def test_init(lambda_lifecycle, two):
+            late = lambda_lifecycle("app.handler", code_dir="one")
+            with mock.patch("app.table", 1), missed("app.table"):
+                late.invoke()
+            assert late.invoke().payload == "real"
+
+        def test_invoke(lambda_lifecycle, tmp_path):
+            for folder in ("a", "b"):
+                (tmp_path / folder).mkdir()
+                (tmp_path / folder / "util.py").write_text("def greet(): return 'real'")
+                (tmp_path / folder / "index.py").write_text(
+                    "def handler(event, context):\\n"
+                    "    import util\\n"
+                    "    return util.greet()"
+                )
+            a, b = (lambda_lifecycle("index.handler", code_dir=tmp_path / name) for name in "ab")
+            a.initialize()
+            assert b.invoke().payload == "real"
+            with mock.patch("util.greet", return_value="fake"):
+                with missed("util.greet"):
+                    a.invoke()
+            assert a.invoke().payload == "real"
+        """,
+        passed=2,
+    )

@@ -24,6 +24,8 @@ class ImportHook(importlib.abc.MetaPathFinder):
 
     def __init__(self) -> None:
         self._callbacks: list[tuple[Container[str], Callable[[ModuleType], None]]] = []
+        self.foreign: Callable[[str, Sequence[str] | None], ModuleSpec | None] | None = None
+        """Called first with a name and the path to search; may return a spec, or raise."""
         self.guard: Callable[[str], None] | None = None
         """Called with the name of each module before it is looked for; may raise."""
 
@@ -34,18 +36,24 @@ class ImportHook(importlib.abc.MetaPathFinder):
     def clear(self) -> None:
         """Forget the callbacks."""
         self._callbacks = []
-        self.guard = None
+        self.guard = self.foreign = None
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the spec of another finder with its loader wrapped, for names with callbacks."""
+        __tracebackhide__ = True
+        found = self.foreign(fullname, path) if self.foreign is not None else None
         if self.guard is not None:
             self.guard(fullname)
         callbacks = [callback for names, callback in self._callbacks if fullname in names]
-        spec = find_spec(fullname, path, target, skip=self) if callbacks else None
+        spec = found
+        if callbacks and spec is None:
+            spec = find_spec(fullname, path, target, skip=self)
         if spec is None or spec.loader is None or not hasattr(spec.loader, "exec_module"):
-            return None
+            return found
+        if not callbacks:
+            return spec
         spec.loader = _CallingLoader(spec.loader, callbacks)
         return spec
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_lambda_lifecycle.isolation.folders import (
     folder_of_module,
@@ -16,6 +16,9 @@ from pytest_lambda_lifecycle.isolation.folders import (
     namespace_of,
     real,
 )
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.isolation.modules.deployment import Deployment
 
 __all__ = ["Keep", "Membership", "is_rewritten"]
 
@@ -36,15 +39,22 @@ class Membership:
     A module belongs to the function if its file lies under one of them and is not installed there
     (site-packages, an in-tree virtual environment), or if its top-level name is in ``fresh``.  A
     module of another folder belongs to it as well if it would hide one of these: two functions may
-    each have a ``utils``.  ``keep`` names modules that never belong to it.
+    each have a ``utils``; or if it is other code of the project (see `Deployment.is_code`).
+    ``keep`` names modules that never belong to it.
     """
 
     def __init__(
-        self, import_path: Sequence[str], *, fresh: Callable[[str], bool], keep: Keep
+        self,
+        import_path: Sequence[str],
+        *,
+        fresh: Callable[[str], bool],
+        keep: Keep,
+        deployment: Deployment,
     ) -> None:
         self._roots = [real(folder) for folder in import_path]
         self.names = _top_level_names(self._roots)
         """The top-level names that could be imported from the folders."""
+        self._deployment = deployment
         self.is_fresh = fresh
         self._keep = keep
         self.compiled: dict[str, str] = {}
@@ -82,7 +92,17 @@ class Membership:
             self.made.add(name)
             return True
         namesake = top in self.names and self._is_elsewhere(top)
-        return (namesake or self._holds(folder)) and not self._stays(name, module, namesake)
+        if namesake or self._holds(folder):
+            return not self._stays(name, module, namesake)
+        is_code = self._deployment.is_code(name, module, folder)
+        return is_code and not self._keep(name, module, False)
+
+    def is_foreign(self, name: str, module: ModuleType) -> bool:
+        """Say whether function code cannot import a module, since it is not deployed."""
+        folder = folder_of_module(module)
+        if folder is None or self._holds(folder):
+            return False
+        return self._deployment.is_foreign(name, module, folder)
 
     def note_compiled(self, modules: Mapping[str, ModuleType]) -> list[str]:
         """Note packages with compiled parts, and return the names of the modules in them.

@@ -3,6 +3,9 @@
 A change during a phase belongs to the function and stays with the environment.  A change between
 phases belongs to the test and reaches the outside.
 
+Entries that lead to code which is not deployed are there between phases alone (see `Deployment`).
+They go from the very list and come back to it, since function code may hold it under another name.
+
 Function code may also delete `sys.path`, or put None there or into `sys.meta_path`.  Nobody can
 import anything then, pytest included.  So such values are in place during phases alone.
 """
@@ -13,10 +16,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.isolation.modules.deployment import Deployment
 
 __all__ = ["SearchPath", "sweep"]
 
@@ -34,8 +40,13 @@ _DELETED: Final[Any] = object()
 class SearchPath(PhasePart):
     """`sys.path`: the task root and the layers come first, then the entries of the test."""
 
-    def __init__(self, first: Sequence[str]) -> None:
+    def __init__(self, first: Sequence[str], deployment: Deployment) -> None:
         self._first = list(first)
+        self._deployment = deployment
+        self._full: list[str] = []
+        """The path between phases."""
+        self._inside: list[str] | None = None
+        """The path in phases; None if it is the same."""
         self._own: dict[str, bool] = {}
         """The entries that function code has added (True) or removed (False)."""
         self._tests: dict[str, bool] = {}
@@ -59,13 +70,17 @@ class SearchPath(PhasePart):
         self._tests = {}
         self._seen = before
         self._lists = self._expected = _read(_SYS)
+        self._prepare()
         if self._in_phase:
+            if self._inside is not None:
+                sys.path[:] = self._inside
             self._put_odd()
 
         def leave() -> None:
             if self._in_phase:
                 self._take_odd()
-            if not self._in_phase and sys.path != self._seen:
+                self._show()
+            elif sys.path != self._seen:
                 self._look()
             tests = self._tests
             now = sys.path
@@ -102,16 +117,45 @@ class SearchPath(PhasePart):
                 self._put_odd()
 
     def begin_phase(self) -> None:
-        if sys.path != self._seen:
+        path = sys.path
+        if path != self._seen:
             self._look()
+            self._prepare()
+        self._in_phase = True
+        if self._inside is not None:
+            path[:] = self._inside
         if self._odd:
             self._put_odd()
-        self._in_phase = True
+
+    def _prepare(self) -> None:
+        """Find the entries that are foreign to the function, and that it has not added."""
+        deployment = self._deployment
+        self._inside = None
+        if deployment.hides and deployment.foreign:
+            hidden = {entry for entry in deployment.foreign if not self._own.get(entry)}
+            self._full = list(sys.path)
+            inside = [entry for entry in self._full if entry not in hidden]
+            self._inside = inside if len(inside) != len(self._full) else None
+
+    def _show(self) -> None:
+        """Put back what `begin_phase` has taken out, each entry before those that followed it."""
+        path, full, inside = sys.path, self._full, self._inside
+        if inside is None:
+            return
+        hidden = [entry for entry in full if entry not in inside]
+        self._own |= {entry: True for entry in hidden if entry in path}
+        shown = list(path)
+        for entry in reversed(hidden):
+            if entry not in shown:
+                after = next((e for e in full[full.index(entry) + 1 :] if e in shown), None)
+                shown.insert(len(shown) if after is None else shown.index(after), entry)
+        path[:] = shown
 
     def _look(self) -> None:
         """Attribute changes since the last phase to the test."""
         self._tests |= {entry: False for entry in self._seen if entry not in sys.path}
         self._tests |= {entry: True for entry in sys.path if entry not in self._seen}
+        self._deployment.look()
 
     def end_phase(self) -> None:
         self._in_phase = False
@@ -121,7 +165,15 @@ class SearchPath(PhasePart):
             same = False
         if not same:
             self._take_odd()
-        self._seen = list(sys.path)
+        path = sys.path
+        if self._inside is None:
+            self._seen = list(path)
+        elif path == self._inside:
+            path[:] = self._seen = self._full
+        else:
+            self._show()
+            self._seen = list(path)
+            self._prepare()
 
     def _take_odd(self) -> None:
         """Put the lists of before in the places of values that are no lists."""
@@ -130,7 +182,8 @@ class SearchPath(PhasePart):
             value = getattr(sys, name, _DELETED)
             if not isinstance(value, list):
                 self._odd[name] = value
-                setattr(sys, name, list(self._seen) if name == "path" else before)
+                inside = self._seen if self._inside is None else self._inside
+                setattr(sys, name, list(inside) if name == "path" else before)
         self._lists = self._expected = _read(_SYS)
 
     def _put_odd(self) -> None:

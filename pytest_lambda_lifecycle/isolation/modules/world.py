@@ -30,6 +30,7 @@ from pytest_lambda_lifecycle.isolation.folders import (
     folder_of_module,
     is_installed,
 )
+from pytest_lambda_lifecycle.isolation.modules.deployment import Deployment
 from pytest_lambda_lifecycle.isolation.modules.entries import SeenModules, differing, newest
 from pytest_lambda_lifecycle.isolation.modules.import_hook import (
     ImportHook,
@@ -38,7 +39,7 @@ from pytest_lambda_lifecycle.isolation.modules.import_hook import (
 )
 from pytest_lambda_lifecycle.isolation.modules.last_look import LastLook
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, Membership
-from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules, is_odd
+from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules, is_genuine, is_odd
 from pytest_lambda_lifecycle.isolation.modules.submodules import adopt, attach, detach
 from pytest_lambda_lifecycle.isolation.part import PhasePart, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
@@ -67,13 +68,21 @@ class World(PhasePart):
     """The modules of one environment."""
 
     def __init__(
-        self, import_path: Sequence[str], *, fresh: Callable[[str], bool], keep: Keep
+        self,
+        import_path: Sequence[str],
+        *,
+        fresh: Callable[[str], bool],
+        keep: Keep,
+        deployment: Deployment,
     ) -> None:
         """See `Membership` for the parameters."""
         self._import_path = list(import_path)
-        self._membership = Membership(import_path, fresh=fresh, keep=keep)
-        self._kind = tuple(import_path), fresh, self._membership.names
-        """What decides which modules are its own, those apart that are kept."""
+        self._deployment = deployment
+        self._membership = Membership(import_path, fresh=fresh, keep=keep, deployment=deployment)
+        self.names = self._membership.names
+        """The top-level names of modules that the task root and the layers have."""
+        self._kind = tuple(import_path), fresh, self.names, keep
+        """What decides which modules are its own, beside what the deployment says."""
         self.shared = self._membership.compiled
         """Packages under the import path that cannot be imported twice, with the reason."""
         self.hook = ImportHook()
@@ -83,6 +92,8 @@ class World(PhasePart):
         """While entered: the modules of outside that this world's modules hide."""
         self._outside: dict[str, ModuleType] = {}
         """The same once this world has left."""
+        self.given: set[str] = set()
+        """The names of modules that a test has asked the environment for."""
         self._replaced = ReplacedModules()
         self._entered = False
         self._in_phase = False
@@ -108,12 +119,14 @@ class World(PhasePart):
     def enter(self) -> Undo:
         """Put this world's modules in place; the returned call takes them out again."""
         self.remove_again()
+        self._deployment.look()
         sys.modules[__name__] = sys.modules.pop(__name__, _THIS)  # last, as nobody moves it
-        if _SEEN.are_present(self._kind):
+        kind = *self._kind, *self._deployment.kind()
+        if _SEEN.are_present(kind):
             self.parked = {}
             attach_parked = nothing_to_undo
         else:
-            attach_parked = self._park()
+            attach_parked = self._park(kind)
         self._foreign = _FOREIGN
         self._strangers = {}
         self._version = None
@@ -138,7 +151,7 @@ class World(PhasePart):
 
         return leave
 
-    def _park(self) -> Undo:
+    def _park(self, kind: object) -> Undo:
         """Take the modules out that are of this world and were loaded outside; note the others."""
         self.parked = self._collect()
         attach_parked = detach(self.parked)
@@ -147,7 +160,7 @@ class World(PhasePart):
         _FOREIGN.clear()
         _FOREIGN.update(sys.modules)
         is_known = not (self.parked or self._membership.kept or self._membership.compiled)
-        _SEEN.note(self._kind if is_known else None)
+        _SEEN.note(kind if is_known else None)
         return attach_parked
 
     def enter_replaced(self) -> Undo:
@@ -271,9 +284,29 @@ class World(PhasePart):
             current = modules.get(name)
             if current is None or current is self.parked.get(name):
                 sys.modules[name] = module
-        self._replaced.attribute_to_test(self._newest() or {}, self._last.own)
+        found = self._newest() or {}
+        self._replaced.attribute_to_test(found, self._last.own)
+        if self._deployment.hides:
+            for name, one in found.items():
+                if name not in self._last.own and one is not None and is_genuine(name, one):
+                    self._set_aside(name, one)
         self._version = None
         self._last.note(self._last.own)
+
+    def _set_aside(self, name: str, module: ModuleType) -> None:
+        """Take a module out that the test has imported, if function code could not import it."""
+        if not self._membership.is_foreign(name, module):
+            return
+        detach({name: module})
+        del sys.modules[name]
+        self.parked.setdefault(name, module)
+        self._foreign.pop(name, None)
+
+    def foreign(self, name: str) -> ModuleType | None:
+        """Return the test's own module of a name that function code cannot import."""
+        module = self.parked.get(name)
+        hides = module is not None and self._membership.is_foreign(name, module)
+        return module if hides else None
 
     def _keep_dict(self) -> None:
         """Undo an assignment of function code to `sys.modules`, which the import system ignores."""
@@ -307,7 +340,8 @@ class World(PhasePart):
 
     def module_length(self, parts: Sequence[str]) -> int:
         """Say how many of the leading ``parts`` of a dotted name are modules, importing nothing."""
-        return module_length(parts, [*self._import_path, *sys.path], skip=self.hook)
+        folders = [*self._import_path, *self._deployment.search_folders(), *sys.path]
+        return module_length(parts, folders, skip=self.hook)
 
     def owns(self, name: str, module: ModuleType) -> bool:
         """Say whether a module belongs to this world."""
@@ -315,6 +349,7 @@ class World(PhasePart):
             self._foreign.get(name) is module
             or self._installed.get(name) is module
             or self._strangers.get(name) is module
+            or (self.parked.get(name) is module and self.foreign(name) is module)
         ):
             return False
         if (type(module) is not ModuleType or type(name) is not str) and is_odd(name, module):

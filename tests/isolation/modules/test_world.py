@@ -210,7 +210,7 @@ def test_a_patch_before_the_environment_is_an_error(environment, outside):
         mock.patch("app.TABLE"),
         pytest.raises(
             LifecycleError,
-            match=r"(?s)app\.TABLE was patched before this environment.*env\.patch\('app",
+            match=r"(?s)app\.TABLE is patched on the test.*env\.patch\('app",
         ),
     ):
         env.invoke()

@@ -1,0 +1,142 @@
+"""What a test is told of imports of code that is not deployed with the function."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_lambda_lifecycle.lifecycle.import_events import ForeignImport
+from pytest_lambda_lifecycle.observation.evidence import Evidence, Verdict
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.function.config import FunctionConfig
+    from pytest_lambda_lifecycle.isolation.modules.deployment import Deployment
+    from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
+
+__all__ = ["ForeignCode", "PathNotes", "check_foreign_imports"]
+
+
+def _origin_in_script(entry: str) -> str:
+    if entry in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        return "from PYTHONPATH"
+    return "the folder of the script, or what it has added"
+
+
+class PathNotes(NamedTuple):
+    """What is known of the entries of the tests' `sys.path`."""
+
+    origin_of: Callable[[str], str] = _origin_in_script
+    """Returns where an entry came from, in words."""
+    base: Path | None = None
+    """Where relative paths of the ini file start; None without pytest."""
+
+
+class ForeignCode:
+    """Records such imports, and explains the errors that they end in."""
+
+    def __init__(
+        self,
+        config: FunctionConfig,
+        task_root: Path,
+        deployment: Deployment,
+        recorder: CallRecorder,
+        notes: PathNotes,
+    ) -> None:
+        self._config = config
+        self._task_root = str(task_root)
+        self._deployment = deployment
+        self._recorder = recorder
+        self._notes = notes
+        self._noted: set[tuple[str, int | None, str]] = set()
+
+    def note(self, module: str, path: str, entry: str) -> None:
+        """Record an import; the same one once in each phase."""
+        place = self._recorder.place()
+        if place is None or self._config.foreign_imports == "allow":
+            return
+        key = (place.phase, place.invocation, module)
+        if key not in self._noted:
+            self._noted.add(key)
+            refused = self._config.foreign_imports == "error"
+            event = ForeignImport(*place, module, path, entry, refused)
+            self._recorder.timeline.append(event)
+
+    def hint(self, error: BaseException | None) -> str:
+        """Return the advice for a failure that such an import has caused; ``""`` for others."""
+        if not self._deployment.hides:
+            return ""
+        seen: list[BaseException] = []
+        while error is not None and not any(error is one for one in seen):
+            if isinstance(error, ModuleNotFoundError) and error.name:
+                found = self._deployment.find(error.name)
+                if found is not None:
+                    return self._advice(error.name, *found)
+            seen.append(error)
+            error = error.__cause__ or error.__context__
+        return ""
+
+    def _advice(self, module: str, path: str, entry: str) -> str:
+        lines = [
+            f"No module named {module!r} (as on Lambda). Found at {os.path.normpath(path)} by the "
+            f"sys.path entry {os.path.normpath(entry) if entry else repr(entry)} "
+            f"({self._notes.origin_of(entry)}).",
+            f"If your build copies it: {self._line(module, path)}",
+        ]
+        folder = os.path.realpath(entry)
+        if os.path.basename(folder) == "python":
+            layers = [*map(str, self._config.layers), self._shown(os.path.dirname(folder))]
+            lines.append(f"If it is a layer: {self._setting('layers', *layers)}")
+        if self._task_root.startswith(os.path.realpath(path) + os.sep):
+            inner = os.path.relpath(self._task_root, folder).replace(os.sep, "/")
+            handler = f"{inner}/{self._config.handler}"
+            lines.append(
+                f"If Lambda unpacks {folder} itself: code_dir={self._shown(folder)!r}, with the "
+                f"handler {handler!r}"
+            )
+        return "\n".join(lines)
+
+    def _line(self, module: str, path: str) -> str:
+        """Return the line that allows an import; it keeps what is bundled already."""
+        top = module.partition(".")[0]
+        value = module if self._deployment.places_of(top) else top
+        base = self._notes.base or Path.cwd()
+        named = base / value
+        if named.is_dir() and os.path.realpath(named) != os.path.realpath(path):
+            folder = path if os.path.isdir(path) else os.path.dirname(path)
+            value = os.path.relpath(folder, base)
+        bundled = [
+            self._shown(str(one)) if isinstance(one, Path) else one for one in self._config.bundled
+        ]
+        return self._setting("bundled", *bundled, value)
+
+    def _shown(self, path: str) -> str:
+        """Return a path as the ini file takes it: relative, if it lies below the file's folder."""
+        base = os.path.realpath(self._notes.base or Path.cwd())
+        return os.path.relpath(path, base) if path.startswith(f"{base}{os.sep}") else path
+
+    def _setting(self, name: str, *values: str) -> str:
+        source = self._config.source_of(name)
+        if self._notes.base is None:
+            return f"{name}={list(values)!r}"
+        if getattr(self._config, name) and not source.startswith("ini option"):
+            return f"{name}={list(values)!r} (in the place of the value from {source})"
+        return f"lambda_lifecycle_{name} = {' '.join(values)}"
+
+
+def check_foreign_imports(evidence: Evidence) -> Iterator[Verdict]:
+    """Warn of each module that is not deployed and was imported here."""
+    config = evidence.config
+    warned: set[str] = set()
+    for event in evidence.timeline[evidence.first :]:
+        if isinstance(event, ForeignImport) and not event.refused and event.module not in warned:
+            warned.add(event.module)
+            at = f" at {event.where}" if event.where else ""
+            yield Verdict(
+                f"{config.handler}: function code imported {event.module!r}{at}. Here it was found "
+                f"at {event.path} by the sys.path entry {event.entry} (foreign_imports='warn' from "
+                f"{config.source_of('foreign_imports')}); on Lambda there is no such module, "
+                "unless the build copies it (setting bundled) or a layer has it.",
+                fails=False,
+            )

@@ -74,8 +74,10 @@ def test_a_logger_that_a_library_has_made_in_an_environment_stays_with_the_libra
     environment, tmp_path, monkeypatch
 ):
     """A level that a later function sets by name acts on the logger that the library holds."""
-    (tmp_path / "library_of_loggers.py").write_text(LIBRARY, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    (installed / "library_of_loggers.py").write_text(LIBRARY, encoding="utf-8")
+    monkeypatch.syspath_prepend(installed)
     monkeypatch.setitem(logging.root.manager.loggerDict, "library_of_loggers", None)
     monkeypatch.delitem(logging.root.manager.loggerDict, "library_of_loggers")
     source = """

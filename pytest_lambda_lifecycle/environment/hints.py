@@ -151,7 +151,9 @@ def _of_handlers_module(failure: _Failure, cause: ModuleNotFoundError) -> str:
             f"{'.'.join(parts)} is a file, and the function's name is the last part of the "
             f"handler's name: did you mean '{'.'.join(parts)}.{name.attribute}'?"
         )
-    return Candidates.below(root, name).hint(f"the task root is {root}")
+    return hint_at_layers(failure.config.layers, cause.name or "") or Candidates.below(
+        root, name
+    ).hint(f"the task root is {root}")
 
 
 def _of_dependency(failure: _Failure, missing: str) -> str:

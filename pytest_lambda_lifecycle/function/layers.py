@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["find_extensions", "hint_at_layers", "import_folders", "opt_layers", "search_paths"]
 
+_OTHER_CONTENT: Final = ("bin", "extensions", "lib")
+"""Folders of a layer that Lambda looks into, beside ``python``."""
 _PYTHON: Final = f"python3.{sys.version_info.minor}"
 
 
@@ -81,6 +83,8 @@ def _without_python(layer: Path, wanted: str) -> str:
             f"build (sam build, pip install --target {layer.name}/python) makes; name the folder "
             "with the result, or add the sources of the layer to the import path of the tests."
         )
+    if any((layer / name).is_dir() for name in _OTHER_CONTENT):
+        return ""  # nobody has to import anything from it
     return f"{first}a layer is an unpacked layer, with its modules in python/."
 
 

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.function.handler_name import HandlerName
-from pytest_lambda_lifecycle.function.layers import import_folders
+from pytest_lambda_lifecycle.function.layers import hint_at_layers, import_folders
 
 __all__ = [
     "find_task_root",
@@ -52,7 +52,7 @@ def find_task_root(
                 return directory
     if any(has_module(folder, name.parts) for folder in import_folders(layers)):
         return candidates[0][0]
-    raise _not_found(handler, source, candidates, root or candidates[0][0])
+    raise _not_found(handler, source, candidates, layers, root or candidates[0][0])
 
 
 def hint_at_form(handler: str) -> str:
@@ -143,7 +143,11 @@ def _has_directory(directory: Path, parts: Sequence[str]) -> bool:
 
 
 def _not_found(
-    handler: str, source: str, candidates: Sequence[tuple[Path, str]], root: Path
+    handler: str,
+    source: str,
+    candidates: Sequence[tuple[Path, str]],
+    layers: Iterable[Path],
+    root: Path,
 ) -> ConfigError:
     # Most handlers are found.
     from pytest_lambda_lifecycle.function.candidates import Candidates
@@ -154,9 +158,11 @@ def _not_found(
         f"  {directory}  ({description}{'' if os.path.isdir(directory) else '; it does not exist'})"
         for directory, description in candidates
     ]
+    of_layers = hint_at_layers(layers, name.module)
     return ConfigError(
         f"no task root for the handler {handler!r} (from {source}): looked for {sources} in",
         *places,
+        *([of_layers] if of_layers else []),
         hint_at_form(handler)
         if ":" in handler
         else Candidates.below(root, name).hint(f"nothing below {root} has a name like it"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from types import FrameType, TracebackType
 
 from pytest_lambda_lifecycle.isolation.folders import folder_of, is_installed
@@ -23,8 +24,10 @@ def without_imports(error: BaseException) -> None:
 def ending_in_function_code(error: BaseException) -> None:
     """Do the same, and let the traceback end at the innermost line of function code.
 
-    Further in lies the wait that was interrupted, in the standard library or in this package.
+    Further in lies the wait that was interrupted, in the standard library or in this package.  The
+    variables of the frames are freed, since the process of the function has ended.
     """
+    traceback.clear_frames(error.__traceback__)
     entries = [
         entry for entry in _entries(error.__traceback__) if not _is_machinery(entry.tb_frame)
     ]
@@ -33,11 +36,11 @@ def ending_in_function_code(error: BaseException) -> None:
     _rebuild(error, entries)
 
 
-def _entries(traceback: TracebackType | None) -> list[TracebackType]:
+def _entries(entry: TracebackType | None) -> list[TracebackType]:
     found: list[TracebackType] = []
-    while traceback is not None:
-        found.append(traceback)
-        traceback = traceback.tb_next
+    while entry is not None:
+        found.append(entry)
+        entry = entry.tb_next
     return found
 
 

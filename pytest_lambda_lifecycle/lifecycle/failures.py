@@ -77,7 +77,7 @@ class FunctionError(Exception):
         if sys.version_info >= (3, 11):
             self.add_note(hint)
         else:
-            self._hint = f"\n{hint}"
+            self._hint += f"\n{hint}"
 
     where = ""
     """The line of function code that a timeout has cut, as ``"shop/app.py:12"``; ``""`` if it is

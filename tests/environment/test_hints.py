@@ -187,7 +187,18 @@ class TestLayers:
         assert "pip install --target common/python" in text("common", "common/shared.py")
 
     def test_nothing_of_it(self, text):
-        assert "with its modules in python/" in text("common", "common/bin/tool")
+        assert "with its modules in python/" in text("common", "common/notes/tool")
+
+    def test_a_layer_that_is_for_something_else(self, text):
+        shown = text("tools", "tools/bin/tool")
+        assert "has no folder python/" not in shown
+        assert "shared is neither in the task root" in shown
+
+    def test_the_module_of_the_handler(self, lambda_lifecycle, tmp_path):
+        (tmp_path / "common").mkdir()
+        (tmp_path / "common" / "handlers.py").write_text("def handler(event, context): pass\n")
+        with pytest.raises(ConfigError, match=r"(?s)no task root.*has no folder python/"):
+            lambda_lifecycle("handlers.handler", layers=[tmp_path / "common"])
 
     def test_one_for_another_python(self, text):
         shown = text("deps", "deps/python/lib/python3.9/site-packages/shared/__init__.py")

@@ -31,8 +31,8 @@ SLEEPS = """
     async def main(): await fetch()
     async def fetch(): await asyncio.sleep(60)  # awaits
     def joins(event, context):
-        thread = threading.Thread(target=time.sleep, args=(60,)); thread.start()
-        thread.join()  # joins
+        thread = threading.Thread(target=time.sleep, args=(60,))
+        thread.start(); thread.join()  # joins
     def runs_two(event, context): asyncio.run(both())  # two wait
     async def both(): await asyncio.gather(asyncio.sleep(60), asyncio.sleep(70))  # gathers
 """

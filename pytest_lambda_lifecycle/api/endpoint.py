@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
@@ -52,12 +53,14 @@ class Endpoint:
         threads: Callable[[], StartedThreads],
         runs_function_code: Callable[[], bool],
         importing: Callable[[], AbstractContextManager[None]],
+        clash_at: Callable[..., str],
     ) -> None:
         """Take the parts of the environment that the APIs need.
 
         ``view`` is called on threads of the server, ``now_us`` on any thread.  ``threads`` returns
         those of the function, and ``runs_function_code`` says whether the present thread does so.
         ``importing`` is entered around imports, since function code may be running.
+        ``clash_at`` says of a port and this address who of another environment listens there.
         """
         self.note: Callable[[Event], None] = timeline.append
         """Records an event; once this is `opened`, any thread may call it."""
@@ -71,6 +74,7 @@ class Endpoint:
         self._threads = threads
         self._runs_function_code = runs_function_code
         self._importing = importing
+        self._clash_at = clash_at
         # It has one element once this is opened.  The server refers to the list and not to this
         # object: without a circle of references, a closed environment is freed at once.
         routes = list["Routes"]()
@@ -155,6 +159,7 @@ class Endpoint:
             note=self.note,
             now_us=self._now_us,
             end_of=self.registry.end_of,
+            clash_at=partial(self._clash_at, address=self.address),
         )
         runtime = LocalRuntimeApi(config, self._view)
         self._routes.append(Routes(self.registry, runtime, self.hub, token=self.token))

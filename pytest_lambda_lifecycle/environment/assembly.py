@@ -22,6 +22,7 @@ from pytest_lambda_lifecycle.conductor.turns import TurnRunner
 from pytest_lambda_lifecycle.environment.credential_rotation import Rotation
 from pytest_lambda_lifecycle.errors import ConfigError, NetworkRefused, warn
 from pytest_lambda_lifecycle.extensions.group import ExtensionGroup
+from pytest_lambda_lifecycle.extensions.hints import clash_at
 from pytest_lambda_lifecycle.extensions.objects import Objects
 from pytest_lambda_lifecycle.extensions.programs import Programs, extension_programs
 from pytest_lambda_lifecycle.function.config import FunctionConfig
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Assembly"]
 
+_WRAPPER: Final = "AWS_LAMBDA_EXEC_WRAPPER"
 _HOOK_POINTS: Final = by_module(
     *http_libraries.POINTS,
     *aws.POINTS,
@@ -169,6 +171,7 @@ class Assembly:
         self._namespaces = SharedNamespaces(self.world.hook, self.world.own, report)
         self._patches = Patches(self.world, config.handler)
         _warn_of_unknown(config, self.world)
+        _warn_of_wrapper(config)
 
     def _make_process(self) -> None:
         """Make the function's share of the process, and the parts that others have to refer to."""
@@ -199,6 +202,7 @@ class Assembly:
             threads=lambda: threads,
             runs_function_code=self._runs_function_code,
             importing=search_path.outside,
+            clash_at=clash_at,
         )
         virtual = isinstance(self._clock, VirtualClock)
         self._rotation = Rotation(self._clock.now_us) if virtual else None
@@ -441,9 +445,7 @@ class _LambdaVariables:
 class _Recorder:
     """Records on the timeline the observations of parts of the process."""
 
-    def __init__(
-        self, timeline: Timeline, clock: Clock, is_of_test: Callable[[], bool]
-    ) -> None:
+    def __init__(self, timeline: Timeline, clock: Clock, is_of_test: Callable[[], bool]) -> None:
         self._timeline = timeline
         self._clock = clock
         self._is_of_test = is_of_test
@@ -540,3 +542,15 @@ def _warn_of_unknown(config: FunctionConfig, world: World) -> None:
                 f"fresh_packages has {name!r}, and there is no such module on the import path "
                 f"(from {source})"
             )
+
+
+def _warn_of_wrapper(config: FunctionConfig) -> None:
+    wrapper = config.environment.get(_WRAPPER)
+    if wrapper:
+        source = config.source_of("environment")
+        warn(
+            f"{_WRAPPER}={wrapper!r} has no effect: the function runs in the process of the tests, "
+            "so there is no start of a runtime that a script could wrap, and nothing here starts a "
+            f"runtime in a process of its own (from {source}).  Leave it out, and declare what the "
+            "script sets up: its variables in environment=, its modules in layers="
+        )

@@ -31,6 +31,7 @@ from pytest_lambda_lifecycle.errors import (
     caller,
     warn,
 )
+from pytest_lambda_lifecycle.extensions.hints import hint_at_extension
 from pytest_lambda_lifecycle.extensions.program_view import ExtensionProgram
 from pytest_lambda_lifecycle.function.extension import (
     EVENTS,
@@ -246,7 +247,9 @@ class ExecutionEnvironment:
             hint = hint_at_namesake(root, handler) or hint_at_neighbour(root, handler, missing)
             if hint:
                 error.explain(hint)
-        hint = hint_at_refusal(cause)
+        hint = hint_at_refusal(cause) or hint_at_extension(
+            error, cause, self.timeline, self._parts.api_address
+        )
         if hint:
             error.explain(hint)
         return error

@@ -40,7 +40,9 @@ def flush_telemetry(
         late = [] if hub.flush(_PATIENCE_S) else hub.waiting
     finally:
         freeze()
-    losses = [one for one in timeline.of(LogsDropped)[dropped:] if not hub.is_dropped(one.extension)]
+    losses = [
+        one for one in timeline.of(LogsDropped)[dropped:] if not hub.is_dropped(one.extension)
+    ]
     if late or losses:
         raise LifecycleError(
             "cannot flush the telemetry: not all of it has reached its listener.",

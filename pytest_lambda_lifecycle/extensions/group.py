@@ -333,9 +333,7 @@ class ExtensionGroup:
         notified = [agent for agent in subscribed if agent.name not in self.objects.cut]
         self._publish([agent.name for agent in notified], event, with_id=False)
         killed = [
-            agent.name
-            for agent in alive
-            if agent not in subscribed and agent.name in self.programs
+            agent.name for agent in alive if agent not in subscribed and agent.name in self.programs
         ]
         for name in killed:
             self._kill(name)

@@ -170,7 +170,9 @@ class ExtensionProcess:
     def _not_launched(self, number: int, hint: str) -> LaunchError:
         is_denied = number in {errno.EACCES, errno.EPERM}
         error_type = "PermissionDenied" if is_denied else "UnknownError"
-        return LaunchError(error_type, f"fork/exec {self.path}: {os.strerror(number).lower()}", hint)
+        return LaunchError(
+            error_type, f"fork/exec {self.path}: {os.strerror(number).lower()}", hint
+        )
 
     # -- calls of the environment -----------------------------------------------------------------
 

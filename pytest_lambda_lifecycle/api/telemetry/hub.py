@@ -35,16 +35,19 @@ class TelemetryHub:
         note: Callable[[Event], None],
         now_us: Callable[[], int],
         end_of: Callable[[str], str] = lambda name: "",
+        clash_at: Callable[[int], str] = lambda port: "",
     ) -> None:
         """``project`` makes records of events, by a schema; ``note`` takes events on any thread.
 
-        ``end_of`` says of an extension how its process has ended, as `Registry.end_of`.
+        ``end_of`` says of an extension how its process has ended, as `Registry.end_of`;
+        ``clash_at`` says that an extension of another environment listens at a port, in words.
         """
         self._timeline = timeline
         self._project = project
         self._note = note
         self._now_us = now_us
         self._end_of = end_of
+        self._clash_at = clash_at
         self._lock = threading.Lock()
         self._control = Control()
         self._subscribers: dict[str, Subscriber] = {}
@@ -70,6 +73,9 @@ class TelemetryHub:
         """
         wanted = parse(api, body)
         words = APIS[api]
+        clash = self._clash_at(wanted.port)
+        if clash:  # its records would go to the other environment
+            raise ApiError(400, words.validation_error, clash)
         with self._lock:
             if not self._open:
                 raise ApiError(403, words.closed_error, f"{words.title} subscription is closed")

@@ -12,6 +12,7 @@ rest of the package.
 
 from __future__ import annotations
 
+import errno
 import operator
 import socket
 
@@ -200,7 +201,12 @@ def _bind(original: Callable[..., Any], callbacks: Any) -> Callable[..., Any]:  
         arguments = tuple(map(_at_loopback, arguments))
         if connecting is not None and arguments:
             connecting(self, "", arguments[0])
-        original(self, *arguments)
+        try:
+            original(self, *arguments)
+        except OSError as problem:
+            if problem.errno == errno.EADDRINUSE and type(arguments[0]) is tuple:
+                problem.refused_port = arguments[0][1]  # type: ignore[attr-defined]  # for a hint
+            raise
         if bound is not None:
             bound(self)
 

@@ -1,0 +1,114 @@
+"""Advice that follows the error of an extension, or of function code that cannot have a port."""
+
+from __future__ import annotations
+
+import errno
+import re
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionLog
+from pytest_lambda_lifecycle.lifecycle.failures import ExtensionError, FunctionError
+from pytest_lambda_lifecycle.processes.ports import (
+    Listener,
+    listeners_at,
+    listeners_of_extensions,
+)
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+
+__all__ = ["clash_at", "hint_at_extension"]
+
+_IN_USE: Final = re.compile(r"address (is )?(already )?in use|EADDRINUSE", re.IGNORECASE)
+_PORT: Final = re.compile(r"(?:port[ =:]*|:|, )([1-9][0-9]{1,4})\b(?![.:])")
+_UNRESOLVED: Final = re.compile(
+    r"""
+      name\ or\ service\ not\ known | name\ does\ not\ resolve | not\ resolve\ host
+    | temporary\ failure\ in\ name\ resolution | no\ such\ host | nodename\ nor\ servname
+    | ENOTFOUND | EAI_AGAIN | EAI_NONAME | gaierror | unknown\ ?host | host\ not\ found
+    | failed\ to\ look\ ?up\ address
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_LINES: Final = 200
+"""Lines of a failed extension's output that are read, from the end."""
+
+
+def hint_at_extension(
+    error: FunctionError, cause: BaseException | None, timeline: Timeline, address: str
+) -> str:
+    """Return advice for the failure of a phase, or ``""``.
+
+    ``address`` is that of the environment's own APIs.
+    """
+    if isinstance(error, ExtensionError):
+        texts = [one.text for one in timeline.of(ExtensionLog) if one.extension == error.extension]
+        text = "".join(texts[-_LINES:])
+        if _IN_USE.search(text):
+            return _hint_at_port(text, address)
+        return _hint_at_names(text)
+    refused = _refused_address(cause)
+    return "" if refused is None else _hint_at_port(refused, address)
+
+
+def _refused_address(error: BaseException | None) -> str | None:
+    """Return the text of an error of ``bind``, however often it was wrapped."""
+    seen: list[BaseException] = []
+    while error is not None and not any(error is one for one in seen):
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            port = vars(error).get("refused_port", "")
+            return f"port {port}" if port else str(error)
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _hint_at_names(text: str) -> str:
+    if not _UNRESOLVED.search(text):
+        return ""
+    # Objects in this process need no such advice.  Where there is no program, the import would
+    # capture the watch on child processes instead of the original.
+    opt = sys.modules.get("pytest_lambda_lifecycle.processes.opt")
+    if opt is None or opt.has_own_hosts():
+        return ""
+    return (
+        "Hint: the names sandbox and sandbox.localdomain are unknown to this program: here they "
+        "are known to Python alone, since this system lets no process have an /etc/hosts of its "
+        "own (Linux: unshare --user --map-root-user --mount).  Let the program use 127.0.0.1, or "
+        "add the line '127.0.0.1 sandbox sandbox.localdomain' to /etc/hosts of this machine."
+    )
+
+
+def _hint_at_port(text: str, address: str) -> str:
+    named = [int(port) for line in text.splitlines() for port in _PORT.findall(line)]
+    for port in dict.fromkeys(named):
+        found = [one for one in listeners_at(port) if not address or one.address != address]
+        if found:
+            return f"Hint: {_clash(port, found)}"
+    others = [] if named else listeners_of_extensions(address)
+    for one in others:
+        return f"Hint: {_clash(one.port, [one])}"
+    return f"Hint: {_clash(named[0] if named else 0, ())}"
+
+
+def clash_at(port: int, *, address: str) -> str:
+    """Say that an extension of another environment listens at a port; ``""`` if there is none.
+
+    ``address`` is that of the environment's own APIs.
+    """
+    found = [one for one in listeners_at(port) if one.address not in {"", address}]
+    return _clash(port, found) if found else ""
+
+
+def _clash(port: int, listeners: Iterable[Listener]) -> str:
+    """Say who listens at a port (0 if it is unknown), and what to do about that."""
+    name = f"port {port}" if port else "the port"
+    who = " and ".join(map(str, listeners)) or "another process, which has ended since"
+    group = f'"port-{port}"' if port else '"..."'
+    return (
+        f"{name} is in use by {who}.  Ports belong to the whole machine.  Tests that need one of "
+        "them run after one another if they are on one worker of pytest-xdist: mark them all with "
+        f"@pytest.mark.xdist_group({group}), and run pytest with --dist loadgroup."
+    )

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.errors import LifecycleError as LifecycleError
     from pytest_lambda_lifecycle.errors import LifecycleWarning as LifecycleWarning
     from pytest_lambda_lifecycle.errors import NetworkRefused as NetworkRefused
+    from pytest_lambda_lifecycle.extensions.program_view import (
+        ExtensionProgram as ExtensionProgram,
+    )
     from pytest_lambda_lifecycle.function.config import FunctionConfig as FunctionConfig
     from pytest_lambda_lifecycle.function.extension import Extension as Extension
     from pytest_lambda_lifecycle.function.extension import RecordingExtension as RecordingExtension
@@ -109,6 +112,7 @@ _HOMES = {
         "ExtensionDone ExtensionFault ExtensionLog ExtensionNotified ExtensionRegistered "
         "ExtensionState LogsDropped Signal TelemetrySubscription"
     ),
+    "extensions.program_view": "ExtensionProgram",
     "lifecycle.failures": (
         "ExtensionError FunctionError FunctionTimeout InitError PayloadTooLarge RuntimeExit"
     ),

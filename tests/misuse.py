@@ -262,6 +262,42 @@ def test_LLC605(env):
     env.invoke({"id": "1"})
 
 
+DEAF = """
+import http.client, json, os, threading
+
+api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+headers = {"Lambda-Extension-Name": "monitor"}
+
+
+def call(method, path, body=None):
+    api.request(method, path, json.dumps(body), headers)
+    answer = api.getresponse()
+    answer.read()
+    return answer.headers["Lambda-Extension-Identifier"]
+
+
+identifier = call("POST", "/2020-01-01/extension/register", {"events": []})
+headers["Lambda-Extension-Identifier"] = identifier
+call("PUT", "/2022-07-01/telemetry", {
+    "schemaVersion": "2022-12-13",
+    "types": ["platform"],
+    "destination": {"protocol": "HTTP", "URI": "http://sandbox.localdomain:9"},
+})
+threading.Thread(target=call, args=("GET", "/2020-01-01/extension/event/next"), daemon=True).start()
+
+
+def handler(event, context):
+    return event
+"""
+
+
+def test_LLC606(lambda_lifecycle):
+    Path("shop/deaf.py").write_text(DEAF)
+    env = lambda_lifecycle("shop.deaf.handler")
+    env.initialize()
+    env.flush_telemetry()
+
+
 class Reporter:
     def pytest_lambda_lifecycle_event(self, event):
         raise OSError("disk full")

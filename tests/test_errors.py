@@ -107,6 +107,7 @@ def _entries() -> dict[str, tuple[str, str]]:
 def _plain(message: str) -> str:
     """Return a message without line numbers and ids, which differ from run to run."""
     message = re.sub(r"\.py:\d+", ".py:N", message)
+    message = re.sub(r"\[Errno \d+\]", "[Errno N]", message)
     return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", message)
 
 

@@ -47,8 +47,7 @@ def flush_telemetry(
         raise LifecycleError(
             "cannot flush the telemetry: not all of it has reached its listener.",
             *(
-                f"{one.extension!r} did not get {one.records} records ({one.size} bytes): "
-                f"{one.reason}."
+                f"{one.extension!r} did not get {one.records} records: {one.reason}."
                 for one in losses
             ),
             *(f"{name!r} has not taken its records within {_PATIENCE_S:g} s." for name in late),

@@ -82,7 +82,9 @@ def _hint_at_names(text: str) -> str:
 
 
 def _hint_at_port(text: str, address: str) -> str:
-    named = [int(port) for line in text.splitlines() for port in _PORT.findall(line)]
+    own = address.rpartition(":")[2]
+    # The last one first: that is nearest to the error.
+    named = [int(port) for port in _PORT.findall(text) if port != own][::-1]
     for port in dict.fromkeys(named):
         found = [one for one in listeners_at(port) if not address or one.address != address]
         if found:
@@ -108,7 +110,8 @@ def _clash(port: int, listeners: Iterable[Listener]) -> str:
     who = " and ".join(map(str, listeners)) or "another process, which has ended since"
     group = f'"port-{port}"' if port else '"..."'
     return (
-        f"{name} is in use by {who}.  Ports belong to the whole machine.  Tests that need one of "
-        "them run after one another if they are on one worker of pytest-xdist: mark them all with "
-        f"@pytest.mark.xdist_group({group}), and run pytest with --dist loadgroup."
+        f"{name} is in use by {who}.  Ports belong to the whole machine.  Close the other "
+        "environment first; in a parallel run, keep the tests that need this port on one worker: "
+        f"mark them all with @pytest.mark.xdist_group({group}) and run pytest with --dist "
+        "loadgroup, or put them into one file and run it with --dist loadfile."
     )

@@ -113,3 +113,59 @@ def test_without_namespaces_a_program_starts_without_opt(layer, monkeypatch):
     monkeypatch.setattr(opt, "_prefix", tuple)
     path = layer / "extensions" / "agent"
     assert opt.Opt([layer], str(layer)).command(path) == [str(path)]
+
+
+@needs_namespaces
+def test_a_program_starts_under_its_name_in_opt(layer):
+    path = layer / "extensions" / "agent"
+    made = opt.Opt([layer], str(layer.parent))
+    assert made.command(path)[-2:] == ["--", "/opt/extensions/agent"]
+    made.close()
+
+
+@needs_namespaces
+def test_a_program_outside_the_layers_starts_under_its_own_path(layer, tmp_path):
+    path = write(tmp_path / "bin" / "agent", LAUNCHER)
+    made = opt.Opt([layer], str(tmp_path))
+    assert made.command(path)[-1] == str(path)
+    made.close()
+
+
+@needs_namespaces
+def test_a_file_that_a_later_layer_covers_starts_under_its_own_path(layer, tmp_path):
+    write(tmp_path / "second" / "extensions" / "agent", "#!/bin/sh\necho second\n")
+    made = opt.Opt([layer, tmp_path / "second"], str(tmp_path))
+    assert made.command(layer / "extensions" / "agent")[-1] == str(layer / "extensions" / "agent")
+    made.close()
+
+
+@needs_namespaces
+def test_an_interpreter_of_the_layer(layer, task):
+    agent = layer / "extensions" / "agent"
+    write(layer / "bin" / "runner", "#!/bin/sh\n" + 'exec /bin/sh "$1"\n')
+    agent.write_text("#!/opt/bin/runner\n" + "echo run as $0\nexit 3\n")
+    with (
+        ExecutionEnvironment(FunctionConfig("app.handler", code_dir=task, layers=[layer])) as env,
+        pytest.raises(ExtensionError, match=r"Extension\.Crash"),
+    ):
+        env.initialize()
+    assert "run as /opt/extensions/agent\n" in env.log
+
+
+@needs_namespaces
+def test_this_python_stays_where_it_is_below_opt(layer, tmp_path, monkeypatch):
+    """That of GitHub's runners is in ``/opt/hostedtoolcache``."""
+    machine = tmp_path / "opt"
+    write(machine / "hostedtoolcache" / "bin" / "python3", "")
+    write(machine / "agent-files" / "python", "")
+    monkeypatch.setattr(opt, "_OPT", machine)
+    monkeypatch.setattr(opt.sys, "prefix", str(machine / "hostedtoolcache"))
+    monkeypatch.setattr(opt.sys, "base_prefix", str(machine / "agent-files"))
+    made = opt.Opt([layer], str(tmp_path))
+    command = made.command(layer / "extensions" / "agent")
+    root, kept, end, _ = command[-4:]
+    assert (kept, end) == ("hostedtoolcache", "--")  # a folder of the layer covers the other one
+    assert sorted(os.listdir(root)) == ["agent-files", "extensions", "hostedtoolcache", "name"]
+    assert not (layer / "hostedtoolcache").exists()
+    made.close()
+    assert not os.path.exists(root)

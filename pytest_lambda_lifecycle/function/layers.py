@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
 
-__all__ = ["find_extensions", "import_folders", "opt_layers"]
+__all__ = ["find_extensions", "import_folders", "opt_layers", "search_variables"]
+
+_SEARCHED: Final = {"PATH": "bin", "LD_LIBRARY_PATH": "lib"}
+"""The variables that end with a folder of ``/opt`` ("Defined runtime environment variables")."""
 
 
 def import_folders(layers: Iterable[Path]) -> list[Path]:
@@ -24,6 +27,21 @@ def import_folders(layers: Iterable[Path]) -> list[Path]:
     folders = [layer / "python" / "lib" / minor / "site-packages" for layer in ordered]
     folders += [layer / "python" for layer in ordered]
     return [folder for folder in folders if os.path.isdir(folder)]
+
+
+def search_variables(layers: Iterable[Path], outside: Mapping[str, str]) -> dict[str, str]:
+    """Return ``PATH`` and ``LD_LIBRARY_PATH`` with the folders ``bin`` and ``lib`` of layers.
+
+    They come after the folders of ``outside``, as those of ``/opt`` do on Lambda; of the layers the
+    later one comes first.
+    """
+    ordered = [layer.resolve() for layer in layers][::-1]
+    found: dict[str, str] = {}
+    for variable, name in _SEARCHED.items():
+        folders = [str(layer / name) for layer in ordered if os.path.isdir(layer / name)]
+        if folders:
+            found[variable] = os.pathsep.join(filter(None, (outside.get(variable), *folders)))
+    return found
 
 
 def find_extensions(layers: Iterable[Path]) -> list[tuple[str, Path]]:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_lambda_lifecycle.function.credentials import Credentials
+from pytest_lambda_lifecycle.function.layers import search_variables
 from pytest_lambda_lifecycle.function.reserved import RESERVED_VARIABLES
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def function_variables(
         "TZ": ":UTC",
     }
     variables |= _log_variables(config, log_stream_name)
+    if config.layers:
+        variables |= search_variables(config.layers, outside)
     return variables | dict(config.environment)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pytest_lambda_lifecycle import (
     InitError,
     InvalidTransition,
     LifecycleError,
+    LifecycleWarning,
     PayloadTooLarge,
     RuntimeExit,
 )
@@ -615,3 +617,22 @@ def test_a_script_may_end_with_an_open_environment(tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert (run.stdout, run.stderr) == ("1\n", "")
+
+
+def test_a_wrapper_script_that_would_not_run_is_told(environment):
+    env_of = functools.partial(environment, "def handler(event, context): return 1")
+    with pytest.warns(
+        LifecycleWarning, match="AWS_LAMBDA_EXEC_WRAPPER='/opt/trace' has no"
+    ) as told:
+        env = env_of(environment={"AWS_LAMBDA_EXEC_WRAPPER": "/opt/trace"})
+    assert len(told) == 1
+    assert env.invoke().payload == 1
+    assert env_of(environment={"AWS_LAMBDA_EXEC_WRAPPER": ""}).invoke().payload == 1
+
+
+def test_the_wrapper_script_of_the_developer_is_no_matter(environment, monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_EXEC_WRAPPER", "/opt/trace")
+    env = environment(
+        "import os\ndef handler(e, c): return 'AWS_LAMBDA_EXEC_WRAPPER' in os.environ"
+    )
+    assert env.invoke().payload is False

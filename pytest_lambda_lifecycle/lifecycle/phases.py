@@ -44,6 +44,11 @@ class Phase:
 
     name: ClassVar[str] = "phase"
 
+    if TYPE_CHECKING:
+        # `"init" in env.phases` compares phases with classes and names; see `Event`.
+        def __eq__(self, other: object) -> bool: ...
+        def __hash__(self) -> int: ...
+
     def __init__(self, timeline: Timeline, first: int, last: int) -> None:
         self._timeline = timeline
         self._first = first

@@ -58,6 +58,14 @@ def test_the_log_shows_the_extension_and_its_subscription(env):
     assert f"{NAME}: " in end.log  # what it printed
 
 
+def test_the_program_gets_each_invoke(env):
+    env.invoke({"name": "Ada"})
+    env.flush_telemetry()  # what waits for the next batch
+    [program] = env.extensions
+    assert program.name == "telemetry-summary"
+    assert [event["eventType"] for event in program.events] == ["INVOKE"]
+
+
 def test_an_error_of_the_handler_is_in_the_summary(env):
     with pytest.raises(FunctionError, match="nobody to greet"):
         env.invoke({})

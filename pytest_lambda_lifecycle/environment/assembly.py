@@ -275,7 +275,7 @@ class Assembly:
         process, world, endpoint = self.process, self.world, self._endpoint
         is_of_test = partial(self._threads.is_of_test, partial(_is_function_code, world))
         recorder = _Recorder(self._timeline, self._clock, is_of_test)
-        streams = Streams(recorder.write)
+        streams = Streams(recorder.write, is_of_test)
         self._logging = LoggingTree(self._runs_function_code, recorder.level_held, is_of_test)
         on_function_thread = lambda: function_thread() is process  # noqa: E731
         shared_memory = SharedMemory(

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from pytest_lambda_lifecycle.isolation.standard_streams import BufferedWriter
 
-__all__ = ["REFUSALS", "Outlet", "Places", "RecordOutput", "of_test"]
+__all__ = ["REFUSALS", "Outlet", "Places", "RecordOutput", "of_test", "outlet_of"]
 
 RecordOutput: TypeAlias = Callable[[str, str], None]
 """Records text on the timeline; takes the name of the stream and the text."""
@@ -46,8 +46,18 @@ class Outlet:
     behind pytest's capture.  Lambda's log takes each text, so no such error reaches function code.
     """
 
-    def __init__(self, name: str, record: RecordOutput, places: Places) -> None:
-        """``name`` is ``"stdout"`` or ``"stderr"``."""
+    def __init__(
+        self,
+        name: str,
+        record: RecordOutput,
+        places: Places,
+        is_of_test: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """``name`` is ``"stdout"`` or ``"stderr"``.
+
+        ``is_of_test`` says whether the current thread is one of the test's own.
+        """
+        self.is_of_test = is_of_test
         self._name = name
         self._record = record
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -137,11 +147,17 @@ class Outlet:
         )
         return True
 
+    def write_of_test(self, text: str) -> None:
+        """Pass on text of a thread of the test, as if the function's stream were not there."""
+        stream = self.beneath()
+        if stream is not None:
+            stream.write(text)
+
     def beneath(self) -> Any:  # noqa: ANN401  # any object may lie in sys.stdout
         """Return the stream that text goes to; None if there is no open one."""
         for stream in self._streams_of_test():
             # The stream may be that of another environment whose handler invokes this one.
-            while (outlet := _outlet_of(stream)) is not None:
+            while (outlet := outlet_of(stream)) is not None:
                 stream = None if outlet is self else outlet._streams_of_test()[0]
             if stream is not None and not getattr(stream, "closed", False):
                 return stream
@@ -157,11 +173,11 @@ class Outlet:
 
 def of_test(stream: Any) -> Any:  # noqa: ANN401  # any object may lie in sys.stdout
     """Return the stream of the test to which a stream passes text on; any other stream itself."""
-    outlet = _outlet_of(stream)
+    outlet = outlet_of(stream)
     return stream if outlet is None else outlet.beneath()
 
 
-def _outlet_of(stream: object) -> Outlet | None:
+def outlet_of(stream: object) -> Outlet | None:
     """Return the outlet of a stream of function code; None for any other stream."""
     try:
         buffer = getattr(stream, "buffer", None)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.errors import warn
-from pytest_lambda_lifecycle.isolation.outlet import REFUSALS, Outlet, Places, RecordOutput
+from pytest_lambda_lifecycle.isolation.outlet import (
+    REFUSALS,
+    Outlet,
+    Places,
+    RecordOutput,
+    outlet_of,
+)
 from pytest_lambda_lifecycle.isolation.part import PhasePart, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.stage import stage
@@ -22,6 +29,7 @@ __all__ = ["Streams", "Unbuffered", "write_to_descriptor_2"]
 
 __stands_for__ = "bootstrap_streams"
 
+_get_ident: Final = threading.get_ident
 _NAMES: Final = ("stdout", "stderr", "__stdout__", "__stderr__")
 _SYS: Final[dict[str, Any]] = sys.__dict__
 _read: Final = itemgetter(*_NAMES)
@@ -39,8 +47,12 @@ class Streams(PhasePart):
     in_place: ClassVar[list[Streams]] = []
     """Those whose streams are in place, outermost first: a handler may invoke an environment."""
 
-    def __init__(self, record: RecordOutput) -> None:
+    def __init__(
+        self, record: RecordOutput, is_of_test: Callable[[], bool] = lambda: False
+    ) -> None:
+        """``is_of_test`` says whether the current thread is one of the test's own."""
         self._record = record
+        self._is_of_test = is_of_test
         self.held = False
         """The streams stay in place between turns."""
         self._process: _OfProcess | None = None
@@ -70,7 +82,7 @@ class Streams(PhasePart):
     def process(self) -> _OfProcess:
         """The streams of the process that runs; the first phase of a process makes them."""
         if self._process is None:
-            self._process = _OfProcess(self._record)
+            self._process = _OfProcess(self._record, self._is_of_test)
             self._current = self._process.at_start
         return self._process
 
@@ -150,10 +162,10 @@ def _write(streams: _Four) -> None:
 class _OfProcess:
     """The streams of one process of the function."""
 
-    def __init__(self, record: RecordOutput) -> None:
+    def __init__(self, record: RecordOutput, is_of_test: Callable[[], bool]) -> None:
         self.places = Places()
-        self.stdout = Outlet("stdout", record, self.places)
-        self.stderr = Outlet("stderr", record, self.places)
+        self.stdout = Outlet("stdout", record, self.places, is_of_test)
+        self.stderr = Outlet("stderr", record, self.places, is_of_test)
         out, err = open_stream("stdout", self.stdout), open_stream("stderr", self.stderr)
         self.at_start: _Four = (Unbuffered(out), Unbuffered(err), out, err)
 
@@ -188,12 +200,24 @@ class Unbuffered:
         return getattr(self.stream, attr)
 
     def write(self, msg: str) -> None:
-        """Write text, and let it leave the buffers at once."""
+        """Write text, and let it leave the buffers at once.
+
+        A thread of the test passes by the buffers, in which text of the function may lie.
+        """
+        if _get_ident() != stage.thread:
+            outlet = outlet_of(self.stream)
+            if outlet is not None and outlet.is_of_test():
+                outlet.write_of_test(msg)
+                return
         self.stream.write(msg)
         self.stream.flush()
 
     def writelines(self, msgs: Iterable[str]) -> None:
         """Write lines, and let them leave the buffers at once."""
+        if _get_ident() != stage.thread:
+            for line in msgs:
+                self.write(line)
+            return
         self.stream.writelines(msgs)
         self.stream.flush()
 

@@ -6,7 +6,6 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from types import FrameType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -15,6 +14,7 @@ from pytest_lambda_lifecycle.isolation.executors import (
     is_worker,
     line_of_function,
 )
+from pytest_lambda_lifecycle.isolation.frames import is_own
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.real import RealTime
@@ -30,6 +30,7 @@ _WAITED_AT: Final = "__socket_of_function__"
 
 # `threading.current_thread` would make an object for a thread of `_thread`.
 _ACTIVE: Final[dict[int, threading.Thread]] = vars(threading)["_active"]
+_DUMMY: Final[Any] = vars(threading)["_DummyThread"]
 _OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
 
 
@@ -146,8 +147,9 @@ class StartedThreads(Part):
 
         It is none where phases run on it, or where function code has started it.  Neither is it one
         while it runs function code: a library that the test uses too may have given it a task of
-        the function, and nobody sees who starts a thread of `_thread`.  ``is_function_code`` says
-        of the globals of a frame whether they are those of function code.
+        the function, and nobody sees who starts a thread of `_thread`.  When such a thread dies,
+        Python calls one of our hooks on it, and nothing else.  ``is_function_code`` says of the
+        globals of a frame whether they are those of function code.
         """
         ident = threading.get_ident()
         if ident == stage.thread:
@@ -155,12 +157,12 @@ class StartedThreads(Part):
         thread = _ACTIVE.get(ident)
         if thread is not None and thread in _OWNERS:
             return _OWNERS[thread] is not self._owner()
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            if is_function_code(frame.f_globals):
-                return False
+        frame = sys._getframe(1)
+        while not is_function_code(frame.f_globals):
+            if frame.f_back is None:
+                return (thread is not None and not isinstance(thread, _DUMMY)) or not is_own(frame)
             frame = frame.f_back
-        return True
+        return False
 
     def enter(self) -> Undo:
         original: Any = threading.Thread.start

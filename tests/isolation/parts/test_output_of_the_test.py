@@ -149,3 +149,51 @@ def test_a_task_of_the_function_on_a_worker_of_the_test(environment, monkeypatch
             def handler(event, context): threading.pool_of_a_library.submit(work).result()
         """)
         assert "task of the function\n" in env.invoke().log
+
+
+def test_output_of_both_at_once_is_kept_apart(environment, capsys):
+    env = environment("""
+        def handler(event, context):
+            for number in range(3000):
+                print("line", number)
+    """)
+    env.initialize()
+    ended = threading.Event()
+
+    def repeat() -> None:
+        while not ended.is_set():
+            print("from a server")
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        log = env.invoke().log
+    finally:
+        ended.set()
+        thread.join()
+    lines = [line for line in log.splitlines() if line.startswith("line")]
+    assert lines == [f"line {number}" for number in range(3000)]
+    assert "server" not in log
+    assert capsys.readouterr().out.count("from a server") > 10
+
+
+def test_a_stream_that_function_code_closes_stays_open_for_the_test(environment, capsys):
+    env = environment("""
+        import sys, time
+        def handler(event, context):
+            sys.stdout.close()
+            time.sleep(0.2)
+    """)
+    env.initialize()
+    problems: list[Exception] = []
+
+    def write() -> None:
+        try:
+            print("from a server")
+        except Exception as problem:
+            problems.append(problem)
+
+    with meanwhile(write):
+        env.invoke(check=False)
+    assert problems == []
+    assert "from a server" in capsys.readouterr().out

@@ -190,8 +190,10 @@ class Assembly:
         self.process = process = ProcessSlice(f"the environment of {self._config.handler!r}")
         self._turns = TurnRunner(process, self._clock)
         self._threads = StartedThreads(lambda: process, process.runs_here)
-        self._children = Children(process.runs_here)
         self._runs_function_code = lambda: process.runs_here() or function_thread() is process
+        # The streams come later.
+        streams = self._streams_of_children = list[Streams]()
+        self._children = Children(self._runs_function_code, lambda: streams[0] if streams else None)
         self.world.hook.add(self._children.watch, (MULTIPROCESSING,))
         turn = self._turns.current
         self._alarm = Alarm(Interruption(time_is_up=turn.real_time_is_up, forgive=turn.forgive))
@@ -274,8 +276,9 @@ class Assembly:
         """List the parts: they are entered in this order, and left in the opposite one."""
         process, world, endpoint = self.process, self.world, self._endpoint
         is_of_test = partial(self._threads.is_of_test, partial(_is_function_code, world))
-        recorder = _Recorder(self._timeline, self._clock, is_of_test)
+        recorder = _Recorder(self._timeline, self._clock)
         streams = Streams(recorder.write, is_of_test)
+        self._streams_of_children.append(streams)
         self._logging = LoggingTree(self._runs_function_code, recorder.level_held, is_of_test)
         on_function_thread = lambda: function_thread() is process  # noqa: E731
         shared_memory = SharedMemory(
@@ -470,18 +473,17 @@ class _LambdaVariables:
 class _Recorder:
     """Records on the timeline the observations of parts of the process."""
 
-    def __init__(self, timeline: Timeline, clock: Clock, is_of_test: Callable[[], bool]) -> None:
+    def __init__(self, timeline: Timeline, clock: Clock) -> None:
         self._timeline = timeline
         self._clock = clock
-        self._is_of_test = is_of_test
 
     def write(self, stream: str, text: str) -> None:
-        """Record output of function code, which that of a thread of the test is not.
+        """Record output of function code.
 
         The garbage collector may free objects of another environment at this moment, whose
         ``__del__`` prints: that is no output of this one.
         """
-        if not self._is_of_test() and not is_finalizer_of_others(sys._getframe(1)):
+        if not is_finalizer_of_others(sys._getframe(1)):
             self._timeline.write(self._clock.now_us(), stream, text)
 
     def atexit_ignored(self, function: str) -> None:

@@ -10,9 +10,11 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
+from pytest_lambda_lifecycle.isolation.child_output import ChildOutput
+from pytest_lambda_lifecycle.isolation.real import RealOs
 from pytest_lambda_lifecycle.isolation.standard_streams import BufferedWriter
 
 __all__ = ["REFUSALS", "Outlet", "Places", "RecordOutput", "of_test", "outlet_of"]
@@ -20,6 +22,8 @@ __all__ = ["REFUSALS", "Outlet", "Places", "RecordOutput", "of_test", "outlet_of
 RecordOutput: TypeAlias = Callable[[str, str], None]
 """Records text on the timeline; takes the name of the stream and the text."""
 
+_getpid: Final = RealOs.getpid
+_write: Final = os.write
 _FROM_C: Final = (OSError, ValueError, AttributeError, TypeError, LookupError)
 """Errors of a stream that is written in C, or that lacks a method."""
 REFUSALS: Final[list[str]] = []
@@ -29,9 +33,12 @@ REFUSALS: Final[list[str]] = []
 class Places:
     """The streams of the test that the output of a process goes to during a phase."""
 
-    __slots__ = ("of_test",)
+    __slots__ = ("of_fork", "of_test", "pid")
 
     def __init__(self) -> None:
+        self.pid = _getpid()
+        self.of_fork: dict[str, int] | None = None
+        """The descriptors to which a forked child writes, by the names of the streams."""
         self.of_test: tuple[Any, Any, Any, Any] | None = None
         """`sys.stdout`, `sys.stderr`, ``sys.__stdout__`` and ``sys.__stderr__``."""
 
@@ -58,7 +65,9 @@ class Outlet:
         ``is_of_test`` says whether the current thread is one of the test's own.
         """
         self.is_of_test = is_of_test
-        self._name = name
+        self.children: Sequence[ChildOutput] = ()
+        """The output of children that has to be delivered before that of the function."""
+        self.name = name
         self._record = record
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._begun = False
@@ -86,6 +95,8 @@ class Outlet:
         """
         if self.ended:
             return
+        if self.children and self._is_left_to_children(data):
+            return
         try:
             if self._begun:
                 raise UnicodeDecodeError("utf-8", data, 0, 1, "goes on in the middle of a letter")
@@ -97,15 +108,27 @@ class Outlet:
             as_text = False
         self._pass_on(text, None if as_text else data)
 
+    def _is_left_to_children(self, data: bytes) -> bool:
+        """Deliver what children have written before; hand over ``data`` if this is a fork."""
+        places = self._places
+        if _getpid() == places.pid:
+            for child in self.children:
+                child.catch_up()
+            return False
+        if places.of_fork is None:
+            return False
+        _write_all(places.of_fork[self.name], data)
+        return True
+
     def end_of_bytes(self) -> None:
         """Record a letter that has remained incomplete, as function code has closed the stream."""
         rest = self._decoder.decode(b"", True)
         if rest and not self.ended:
-            self._record(self._name, rest)
+            self._record(self.name, rest)
 
     def _pass_on(self, text: str, data: bytes | None) -> None:
-        if text:
-            self._record(self._name, text)
+        if text and not self.is_of_test():
+            self._record(self.name, text)
         try:
             stream = self.beneath()
             if stream is None:
@@ -142,7 +165,7 @@ class Outlet:
                 raise
             error = problem
         REFUSALS.append(
-            f"sys.{self._name} of the test has refused output of function code "
+            f"sys.{self.name} of the test has refused output of function code "
             f"({type(error).__name__}: {error})"
         )
         return True
@@ -166,15 +189,20 @@ class Outlet:
     def _streams_of_test(self) -> tuple[Any, Any]:
         streams = self._places.of_test
         if streams is not None:
-            first = 0 if self._name == "stdout" else 1
+            first = 0 if self.name == "stdout" else 1
             return streams[first], streams[first + 2]
-        return getattr(sys, self._name, None), getattr(sys, f"__{self._name}__", None)
+        return getattr(sys, self.name, None), getattr(sys, f"__{self.name}__", None)
 
 
 def of_test(stream: Any) -> Any:  # noqa: ANN401  # any object may lie in sys.stdout
     """Return the stream of the test to which a stream passes text on; any other stream itself."""
     outlet = outlet_of(stream)
     return stream if outlet is None else outlet.beneath()
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[_write(descriptor, data) :]
 
 
 def outlet_of(stream: object) -> Outlet | None:

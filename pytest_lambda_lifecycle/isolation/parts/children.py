@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
-from collections.abc import Callable
-from types import ModuleType
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from types import BuiltinFunctionType, ModuleType
+from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
+from pytest_lambda_lifecycle.isolation.child_output import ChildOutput, can_read_children
 from pytest_lambda_lifecycle.isolation.executors import line_of_function
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
+from pytest_lambda_lifecycle.isolation.outlet import outlet_of
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.real import RealOs
@@ -21,6 +26,21 @@ __all__ = ["MULTIPROCESSING", "Children"]
 MULTIPROCESSING: Final = "multiprocessing.process"
 _PATIENCE: Final = 1.0
 """Seconds in which a killed process ends, unless it waits in the kernel."""
+_POSITIONAL: Final = ("args", "bufsize", "executable", "stdin", "stdout", "stderr")
+"""The first parameters of `Popen`."""
+_os_system: Final = os.system
+
+
+class Outputs(Protocol):
+    """The streams of the function (`Streams`)."""
+
+    def open_child(self, name: str) -> ChildOutput:
+        """Return the place for the output of a child of the function, for one stream."""
+        ...
+
+    def forked(self, outputs: Mapping[str, ChildOutput]) -> AbstractContextManager[None]:
+        """Let a child that is forked meanwhile write to ``outputs``, by names of streams."""
+        ...
 
 
 class Children(Part):
@@ -30,8 +50,19 @@ class Children(Part):
     pytest, and `multiprocessing` would wait for its own when the interpreter exits.
     """
 
-    def __init__(self, in_phase: Callable[[], bool]) -> None:
+    def __init__(
+        self, in_phase: Callable[[], bool], outputs: Callable[[], Outputs | None] = lambda: None
+    ) -> None:
+        """``in_phase`` says whether the current thread runs function code.
+
+        ``outputs`` returns the streams of the function.
+        """
         self._in_phase = in_phase
+        self._outputs = outputs
+        self._reading: list[ChildOutput] = []
+        self._read: WeakKeyDictionary[subprocess.Popen[Any], list[ChildOutput]] = (
+            WeakKeyDictionary()
+        )
         self.where: WeakKeyDictionary[subprocess.Popen[Any], str] = WeakKeyDictionary()
         """The children of this process, with the file and line that has started each."""
         self.processes: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
@@ -44,7 +75,15 @@ class Children(Part):
         popen: Any = subprocess.Popen
         # Otherwise it is a stand-in of the test, which starts no processes.
         if issubclass(type(popen), type) and hasattr(popen, "poll"):
-            self._undo.append(patch_attributes((popen, "__init__", self._watched_popen(popen))))
+            self._undo.append(
+                patch_attributes(
+                    (popen, "__init__", self._watched_popen(popen)),
+                    (popen, "wait", self._watched_wait(popen)),
+                )
+            )
+            if type(os.system) is BuiltinFunctionType:
+                system = partial(self._system, popen)
+                self._undo.append(patch_attributes((os, "system", system)))
         module = held_module(MULTIPROCESSING)
         if module is not None:
             self.watch(module)
@@ -60,11 +99,62 @@ class Children(Part):
         watch = self
 
         def __init__(self: subprocess.Popen[Any], *arguments: Any, **keywords: Any) -> None:  # noqa: ANN401
-            original(self, *arguments, **keywords)
-            if watch._in_phase():
-                watch.where[self] = line_of_function(sys._getframe(1))
+            if not watch._in_phase():
+                original(self, *arguments, **keywords)
+                return
+            given = dict(zip(_POSITIONAL, arguments, strict=False)) | keywords
+            outputs = watch._inherited(given)
+            rest = arguments[len(_POSITIONAL) :]
+            try:
+                if outputs and not rest:
+                    original(self, **given)
+                else:
+                    original(self, *arguments, **keywords)
+            finally:
+                watch._begin(outputs)
+            watch._read[self] = outputs
+            watch.where[self] = line_of_function(sys._getframe(1))
 
         return __init__
+
+    def _watched_wait(self, popen: Any) -> Callable[..., int]:  # noqa: ANN401
+        original, watch = popen.wait, self
+
+        def wait(self: subprocess.Popen[Any], timeout: float | None = None) -> int:
+            code: int = original(self, timeout=timeout)
+            for output in watch._read.get(self, ()):
+                output.catch_up()
+            return code
+
+        return wait
+
+    def _inherited(self, given: dict[str, Any]) -> list[ChildOutput]:
+        """Put pipes into the arguments of `Popen` in the place of the function's own streams."""
+        streams = self._outputs() if can_read_children else None
+        if streams is None:
+            return []
+        made: dict[str, ChildOutput] = {}
+        for name in ("stdout", "stderr"):
+            wanted = _stream_of_function(given.get(name), name)
+            if wanted:
+                output = made.get(wanted) or made.setdefault(wanted, streams.open_child(wanted))
+                given[name] = output.writer
+        return list(made.values())
+
+    def _begin(self, outputs: Iterable[ChildOutput]) -> None:
+        for output in outputs:
+            output.begin()
+        self._reading = [output for output in self._reading if output.open]
+        self._reading += outputs
+
+    def _system(self, popen: Any, command: Any) -> int:  # noqa: ANN401  # as the original
+        """Run a command as `os.system` does; its output is that of a child of the function."""
+        if not self._in_phase():
+            return _os_system(command)
+        sys.audit("os.system", command)
+        with popen(command, shell=True) as child:
+            code: int = child.wait()
+        return code << 8 if code >= 0 else -code
 
     def watch(self, module: ModuleType) -> None:
         """Watch `multiprocessing.process`, which may be imported while a phase runs."""
@@ -74,9 +164,22 @@ class Children(Part):
         original, watch = cls.start, self
 
         def start(self: Any) -> None:  # noqa: ANN401
-            original(self)
-            if watch._in_phase():
-                watch.processes[self] = line_of_function(sys._getframe(1))
+            if not watch._in_phase():
+                original(self)
+                return
+            streams = watch._outputs() if can_read_children else None
+            if streams is None:
+                original(self)
+            else:
+                # A process that is forked has the streams of the function; any other one finds
+                # pipes that nobody writes to.
+                outputs = {name: streams.open_child(name) for name in ("stdout", "stderr")}
+                try:
+                    with streams.forked(outputs):
+                        original(self)
+                finally:
+                    watch._begin(outputs.values())
+            watch.processes[self] = line_of_function(sys._getframe(1))
 
         self._undo.append(patch_attributes((cls, "start", start)))
 
@@ -92,5 +195,21 @@ class Children(Part):
             if process._parent_pid == RealOs.getpid() and process.is_alive():
                 process.kill()
                 process.join(_PATIENCE)
+        for output in self._reading:
+            output.join()
+        self._reading = []
         self.where.clear()
         self.processes.clear()
+
+
+def _stream_of_function(given: object, name: str) -> str:
+    """Return the stream of the function that a child would write to; ``""`` if it is another file.
+
+    ``given`` is the argument ``name`` of `Popen`.
+    """
+    if given is None:
+        return name
+    if type(given) is int:
+        return {1: "stdout", 2: "stderr"}.get(given, "")
+    outlet = outlet_of(given)
+    return "" if outlet is None else outlet.name

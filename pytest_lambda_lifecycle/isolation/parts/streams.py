@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.errors import warn
+from pytest_lambda_lifecycle.isolation.child_output import ChildOutput
 from pytest_lambda_lifecycle.isolation.outlet import (
     REFUSALS,
     Outlet,
@@ -19,6 +21,7 @@ from pytest_lambda_lifecycle.isolation.outlet import (
 )
 from pytest_lambda_lifecycle.isolation.part import PhasePart, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
+from pytest_lambda_lifecycle.isolation.real import RealOs
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.isolation.standard_streams import open_stream
 
@@ -29,6 +32,7 @@ __all__ = ["Streams", "Unbuffered", "write_to_descriptor_2"]
 
 __stands_for__ = "bootstrap_streams"
 
+_getpid: Final = RealOs.getpid
 _get_ident: Final = threading.get_ident
 _NAMES: Final = ("stdout", "stderr", "__stdout__", "__stderr__")
 _SYS: Final[dict[str, Any]] = sys.__dict__
@@ -86,6 +90,21 @@ class Streams(PhasePart):
             self._current = self._process.at_start
         return self._process
 
+    def open_child(self, name: str) -> ChildOutput:
+        """Return the place for the output of a child of the function, for one stream."""
+        return self.process.open_child(name)
+
+    @contextlib.contextmanager
+    def forked(self, outputs: Mapping[str, ChildOutput]) -> Iterator[None]:
+        """Let a child that is forked meanwhile write to ``outputs``, by names of streams."""
+        places = self.process.places
+        places.of_fork = {name: output.writer for name, output in outputs.items()}
+        try:
+            yield
+        finally:
+            if _getpid() == places.pid:
+                places.of_fork = None
+
     def discard(self) -> None:
         ended, self._process = self._process, None
         if ended is None:
@@ -127,8 +146,11 @@ class Streams(PhasePart):
         else:
             sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__ = before  # type: ignore[misc]
         self.in_place.remove(self)
-        if self._process is not None:
-            self._process.places.of_test = None
+        process = self._process
+        if process is not None:
+            if process.children:
+                process.catch_up()
+            process.places.of_test = None
         if REFUSALS and not self.in_place:
             self._report_refusals()
 
@@ -168,10 +190,30 @@ class _OfProcess:
         self.stderr = Outlet("stderr", record, self.places, is_of_test)
         out, err = open_stream("stdout", self.stdout), open_stream("stderr", self.stderr)
         self.at_start: _Four = (Unbuffered(out), Unbuffered(err), out, err)
+        self.children: list[ChildOutput] = []
+        """The output of children that has not come to its end."""
+        self._record = record
+
+    def open_child(self, name: str) -> ChildOutput:
+        """Return the place for the output of a child: a stream of its own, called ``name``."""
+        # In a letter that a child has begun, no text of the function may follow.
+        outlet = Outlet(name, self._record, self.places)
+        child = ChildOutput(outlet.deliver)
+        self.children.append(child)
+        self.stdout.children = self.stderr.children = self.children
+        return child
+
+    def catch_up(self) -> None:
+        """Deliver the output of children so far."""
+        for child in self.children:
+            child.catch_up()
+        self.children[:] = [child for child in self.children if child.open]
 
     def end(self) -> None:
         """End with the process: text that waits in a buffer is lost, as with a killed process."""
         self.places.of_test = None
+        for child in self.children:
+            child.end()
         for outlet in (self.stdout, self.stderr):
             outlet.ended = True
             outlet.release()

@@ -247,7 +247,7 @@ def test_output_of_a_thread_between_phases_goes_to_the_test(environment, capsys)
     "statement",
     [
         "os.write(1, b'unheard')",
-        "subprocess.run([sys.executable, '-c', 'print(\"unheard\")'])",
+        "os.spawnlp(os.P_WAIT, 'echo', 'echo', 'unheard')",
     ],
 )
 def test_output_that_bypasses_sys_stdout_is_not_in_the_log(environment, capfd, statement):

@@ -191,6 +191,14 @@ class Endpoint:
             self._sockets.add(connection)
         return True
 
+    def listens_at(self, port: int) -> bool:
+        """Say whether function code has a socket that is bound to a port."""
+        for one in list(self._sockets):
+            with contextlib.suppress(OSError, IndexError, TypeError):  # it is closed, or a path
+                if one.getsockname()[1] == port:
+                    return True
+        return False
+
     def drop_telemetry(self, extension: str) -> None:
         """Stop delivering telemetry to an extension; see `TelemetryHub.drop_destination`."""
         self.open(serve=False)  # without a hub nobody has subscribed, as with a new one

@@ -230,6 +230,10 @@ class Assembly:
         """``"host:port"`` of the environment's own APIs, also once it has ended."""
         return self._endpoint.address
 
+    def listens_at(self, port: int) -> bool:
+        """Say whether function code has a socket that is bound to a port."""
+        return self._endpoint.listens_at(port)
+
     def unseen_in_test(self, target: str) -> str:
         """Return why not all calls of a target of ``init_only`` can have been seen in this test."""
         seen_by = self.calls.sight if target in MAKERS else self.probes

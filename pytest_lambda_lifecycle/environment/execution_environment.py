@@ -248,7 +248,11 @@ class ExecutionEnvironment:
             if hint:
                 error.explain(hint)
         hint = hint_at_refusal(cause) or hint_at_extension(
-            error, cause, self.timeline, self._parts.api_address
+            error,
+            cause,
+            self.timeline,
+            address=self._parts.api_address,
+            holder=open_environments.holder_of,
         )
         if hint:
             error.explain(hint)

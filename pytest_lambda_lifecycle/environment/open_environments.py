@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
 from pytest_lambda_lifecycle.clock.real import RealClock
@@ -16,7 +16,15 @@ from pytest_lambda_lifecycle.isolation.folders import namespace_of
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.isolation.modules.world import World
 
-__all__ = ["FindInTwins", "add", "any_open", "find_misplaced", "remove", "unshift_time"]
+__all__ = [
+    "FindInTwins",
+    "add",
+    "any_open",
+    "find_misplaced",
+    "holder_of",
+    "remove",
+    "unshift_time",
+]
 
 FindInTwins: TypeAlias = "Callable[[Callable[[], Iterable[tuple[str, ModuleType]]]], Iterable[str]]"
 """Finds the patches in copies of modules; its argument returns the copies, with their names."""
@@ -34,6 +42,15 @@ def remove(environment: object) -> None:
     _open.pop(environment, None)
     if not _open:
         unshift_time()
+
+
+def holder_of(port: int) -> str:
+    """Return the environment whose function code has a port, in words; ``""`` if there is none."""
+    for environment in list(_open):
+        holder: Any = environment
+        if holder._parts.listens_at(port):
+            return f"the environment of {holder.config.handler!r} that is open in this process"
+    return ""
 
 
 def any_open() -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
+from pytest_lambda_lifecycle.isolation.real import RealOs
 from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionLog
 from pytest_lambda_lifecycle.lifecycle.failures import ExtensionError, FunctionError
 from pytest_lambda_lifecycle.processes.ports import (
@@ -37,20 +38,27 @@ _LINES: Final = 200
 
 
 def hint_at_extension(
-    error: FunctionError, cause: BaseException | None, timeline: Timeline, address: str
+    error: FunctionError,
+    cause: BaseException | None,
+    timeline: Timeline,
+    *,
+    address: str,
+    holder: Callable[[int], str],
 ) -> str:
     """Return advice for the failure of a phase, or ``""``.
 
-    ``address`` is that of the environment's own APIs.
+    ``address`` is that of the environment's own APIs.  ``holder`` names the environment of this
+    process whose function has a port, or returns ``""``.
     """
     if isinstance(error, ExtensionError):
         texts = [one.text for one in timeline.of(ExtensionLog) if one.extension == error.extension]
         text = "".join(texts[-_LINES:])
         if _IN_USE.search(text):
-            return _hint_at_port(text, address)
-        return _hint_at_names(text)
+            return _hint_at_port(text, address, holder)
+        if _UNRESOLVED.search(text):
+            return _hint_at_names()
     refused = _refused_address(cause)
-    return "" if refused is None else _hint_at_port(refused, address)
+    return "" if refused is None else _hint_at_port(refused, address, holder)
 
 
 def _refused_address(error: BaseException | None) -> str | None:
@@ -65,9 +73,7 @@ def _refused_address(error: BaseException | None) -> str | None:
     return None
 
 
-def _hint_at_names(text: str) -> str:
-    if not _UNRESOLVED.search(text):
-        return ""
+def _hint_at_names() -> str:
     # Objects in this process need no such advice.  Where there is no program, the import would
     # capture the watch on child processes instead of the original.
     opt = sys.modules.get("pytest_lambda_lifecycle.processes.opt")
@@ -81,14 +87,15 @@ def _hint_at_names(text: str) -> str:
     )
 
 
-def _hint_at_port(text: str, address: str) -> str:
+def _hint_at_port(text: str, address: str, holder: Callable[[int], str]) -> str:
     own = address.rpartition(":")[2]
     # The last one first: that is nearest to the error.
     named = [int(port) for port in _PORT.findall(text) if port != own][::-1]
     for port in dict.fromkeys(named):
         found = [one for one in listeners_at(port) if not address or one.address != address]
         if found:
-            return f"Hint: {_clash(port, found)}"
+            here = any(one.pid == RealOs.getpid() for one in found) and holder(port)
+            return f"Hint: {_clash(port, [here] if here else found)}"
     others = [] if named else listeners_of_extensions(address)
     for one in others:
         return f"Hint: {_clash(one.port, [one])}"
@@ -104,7 +111,7 @@ def clash_at(port: int, *, address: str) -> str:
     return _clash(port, found) if found else ""
 
 
-def _clash(port: int, listeners: Iterable[Listener]) -> str:
+def _clash(port: int, listeners: Iterable[Listener | str]) -> str:
     """Say who listens at a port (0 if it is unknown), and what to do about that."""
     name = f"port {port}" if port else "the port"
     who = " and ".join(map(str, listeners)) or "another process, which has ended since"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,7 @@ import pytest
 
 from pytest_lambda_lifecycle import (
     ExecutionEnvironment,
+    Extension,
     ExtensionError,
     ExtensionProgram,
     FunctionConfig,
@@ -388,6 +390,7 @@ class TestPorts:
         assert "(function 'orders'" in second.log
         assert "xdist_group" in second.log
 
+    @needs_proc
     def test_a_port_that_function_code_cannot_have(self, make, unused_port):
         source = f"""
             import socket
@@ -398,8 +401,23 @@ class TestPorts:
         first.initialize()
         with pytest.raises(InitError) as caught:
             second.initialize()
-        assert f"port {unused_port} is in use" in self.text(caught.value)
-        assert "xdist_group" in self.text(caught.value)
+        text = self.text(caught.value)
+        holder = "the environment of 'app.handler' that is open in this process"
+        assert f"port {unused_port} is in use by {holder}" in text
+        assert "xdist_group" in text
+
+    @needs_proc
+    def test_a_port_that_an_object_cannot_have(self, make, unused_port):
+        class Collector(Extension):
+            def on_init(self) -> None:
+                self.listener = socket.create_server(("127.0.0.1", unused_port))
+
+        with socket.create_server(("127.0.0.1", unused_port)):
+            env = make()
+            env.add_extension(Collector)
+            with pytest.raises(ExtensionError) as caught:
+                env.initialize()
+        assert f"port {unused_port} is in use by this process" in self.text(caught.value)
 
     def test_an_error_that_function_code_has_wrapped(self, make, unused_port):
         source = f"""
@@ -420,8 +438,6 @@ class TestPorts:
 
 @pytest.fixture
 def unused_port() -> int:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port

@@ -364,3 +364,22 @@ def test_extensions_subscribe_again_after_a_reset(make):
         assert env.module.port == port
         env.reset()
     assert env.log.count("TELEMETRY\tName: worker") == 2
+
+
+QUIET = INTERNAL.replace(
+    "client.subscribe(destination)",
+    'client.subscribe(destination, buffering={{"timeoutMs": 30000}})',
+)
+
+
+def test_a_listener_in_the_function_gets_what_waits_on_request(make, either_time):
+    env = make(QUIET.format(kind="HTTP", destination=DESTINATIONS["HTTP"], port=0))
+    env.invoke("one")
+    received = env.module.received
+    assert received == []
+    env.flush_telemetry()
+    assert [record["type"] for record in received][-1] == "platform.report"
+    env.invoke("three")
+    env.flush_telemetry()
+    assert [record["type"] for record in received].count("platform.report") == 2
+    assert env.state == "ready"

@@ -55,7 +55,7 @@ def _is_version(view: Callable[[dict[Any, Any]], Any]) -> bool:
     )
     for change in changes:
         before = field.value
-        one.copy(), one.get("a"), list(one.items())
+        _ = one.copy(), one.get("a"), list(one.items())
         if field.value != before:
             return False
         change()
@@ -72,11 +72,14 @@ class Versions:
 
     __slots__ = ("_dicts", "_views")
 
-    are_known: Final = _view is not None
-
     def __init__(self, dicts: Iterable[dict[Any, Any]]) -> None:
         self._dicts = tuple(dicts)
         self._views = list(map(_view, self._dicts)) if _view is not None else []
+
+    @property
+    def are_known(self) -> bool:
+        """Whether `now` tells them."""
+        return _view is not None
 
     def now(self) -> list[int] | None:
         """Return the present versions; None if they cannot be told."""

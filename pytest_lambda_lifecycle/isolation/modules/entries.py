@@ -45,16 +45,16 @@ class SeenModules:
 
     def __init__(self, foreign: dict[str, ModuleType]) -> None:
         """``foreign`` is the dict into which a world puts them."""
-        self._foreign = foreign
         self._versions = Versions([foreign])
         self._kind: object = None
+        self._names: list[str] = []
         self._values: list[Any] = []
         self._version: list[int] | None = None
 
     def note(self, kind: object) -> None:
         """Note the present modules of outside, all of which are in ``foreign``."""
         self._kind = kind
-        self._values = list(sys.modules.values())
+        self._names, self._values = list(sys.modules), list(sys.modules.values())
         self._version = self._versions.now()
 
     def are_present(self, kind: object) -> bool:
@@ -64,6 +64,5 @@ class SeenModules:
             and self._version is not None
             and self._version == self._versions.now()
             and are_same(list(sys.modules.values()), self._values)
-            # The same module under another name comes last.
-            and next(reversed(sys.modules), "") == next(reversed(self._foreign), "")
+            and list(sys.modules) == self._names
         )

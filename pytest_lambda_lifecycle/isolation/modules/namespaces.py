@@ -138,11 +138,8 @@ class Content(NamedTuple):
         values = _get_referents(space)
         if are_same(values, self.values):
             return self
-        # As a name that is new comes last, the same number and the same last name are those before.
-        known = self.names
-        if len(values) == len(known) and next(reversed(space), None) is known[-1]:
-            return Content(known, values)
-        return Content(list(space), values)
+        names = list(space)
+        return Content(self.names if names == self.names else names, values)
 
     def changes(self, owner: object, now: Content) -> Iterator[Change]:
         """Yield the attributes of the owner that have another value in ``now``."""

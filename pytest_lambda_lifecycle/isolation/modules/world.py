@@ -108,6 +108,7 @@ class World(PhasePart):
     def enter(self) -> Undo:
         """Put this world's modules in place; the returned call takes them out again."""
         self.remove_again()
+        sys.modules[__name__] = sys.modules.pop(__name__, _THIS)  # last, as nobody moves it
         if _SEEN.are_present(self._kind):
             self.parked = {}
             attach_parked = nothing_to_undo
@@ -143,7 +144,6 @@ class World(PhasePart):
         attach_parked = detach(self.parked)
         for name in self.parked:
             del sys.modules[name]
-        sys.modules[__name__] = sys.modules.pop(__name__, _THIS)  # last, as nobody moves it
         _FOREIGN.clear()
         _FOREIGN.update(sys.modules)
         is_known = not (self.parked or self._membership.kept or self._membership.compiled)

@@ -165,9 +165,11 @@ def without_test() -> Iterator[None]:
     if part is None:
         yield
         return
-    before = warnings.filters, _WARNINGS._showwarnmsg_impl
+    filters: Any = getattr(warnings, "filters", None)  # function code may have set anything
+    before = filters, _WARNINGS._showwarnmsg_impl
     of_test = set(map(id, part.filters_of_test))
-    own = [entry for entry in warnings.filters if id(entry) not in of_test]
+    present = filters if type(filters) is list else []
+    own = [entry for entry in present if id(entry) not in of_test]
     warnings.filters = [*own, *_OF_PYTHON]
     if _is_bound_to(part, before[1]):
         _WARNINGS._showwarnmsg_impl = _write

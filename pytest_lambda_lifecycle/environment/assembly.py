@@ -400,6 +400,7 @@ class Assembly:
             directory=lambda: storage.path,
             layers=opt_layers(config),
             scratch=OUTSIDE_TMP,
+            keeps_path="PATH" in config.environment,
             note=lambda event: endpoint.note(event),
             now_us=clock.now_us,
             exited=partial(_program_exited, endpoint, self.process, self._view, self._alarm),

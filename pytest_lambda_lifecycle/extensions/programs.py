@@ -48,6 +48,7 @@ class Programs:
         directory: Callable[[], Path],
         layers: Sequence[Path],
         scratch: str,
+        keeps_path: bool,
         note: Callable[[Event], None],
         now_us: Callable[[], int],
         exited: Callable[[str, int], None],
@@ -56,8 +57,9 @@ class Programs:
 
         ``variables`` returns the variables of the function, ``directory`` the environment's
         ``/tmp``: the programs start there, and find it as ``TMPDIR``.  ``layers`` are the folders
-        in ``/opt``, and ``scratch`` is a place for folders of this package.  ``note``, and
-        ``exited`` with name and exit code, are called on other threads.
+        in ``/opt``, and ``scratch`` is a place for folders of this package.  ``keeps_path`` is
+        true where the function declares ``PATH``.  ``note``, and ``exited`` with name and exit
+        code, are called on other threads.
         """
         if files:
             # Imported during a phase, it would capture the watches on child processes and threads
@@ -68,6 +70,7 @@ class Programs:
         self._directory = directory
         self._layers = layers
         self._scratch = scratch
+        self._keeps_path = keeps_path
         self._opt: Opt | None = None
         self._note = note
         self._now_us = now_us
@@ -94,7 +97,8 @@ class Programs:
 
         # Function and extensions share `/tmp` ("Lambda extensions"); here both find it by TMPDIR.
         directory = self._directory()
-        variables = {**extension_variables(self._variables()), "TMPDIR": str(directory)}
+        variables = extension_variables(self._variables(), keeps_path=self._keeps_path)
+        variables["TMPDIR"] = str(directory)
         self._guard = self._guard or Guard(variables["AWS_LAMBDA_RUNTIME_API"])
         path = dict(self.files)[name]
         self._opt = self._opt or Opt(self._layers, self._scratch)
@@ -180,12 +184,14 @@ def extension_programs(config: FunctionConfig, clock: Clock) -> list[tuple[str, 
     return sorted(programs.items())
 
 
-def extension_variables(variables: Mapping[str, str]) -> dict[str, str]:
+def extension_variables(
+    variables: Mapping[str, str], *, keeps_path: bool = False
+) -> dict[str, str]:
     """Return the variables of an extension (Developer Guide, "Runtime environment variables").
 
     ``PYTHONPATH`` begins with a folder of this package, which makes Python resolve the names of the
     sandbox, and ``PATH`` with the folder of the Python that runs the tests, so that ``python3`` is
-    that one.
+    that one, unless the ``PATH`` is the function's own.
     """
     seen = {
         name: value
@@ -194,7 +200,7 @@ def extension_variables(variables: Mapping[str, str]) -> dict[str, str]:
     }
     seen["PYTHONPATH"] = os.pathsep.join(filter(None, (str(SANDBOX), seen.get("PYTHONPATH", ""))))
     folder, path = os.path.dirname(sys.executable), seen.get("PATH", os.defpath)
-    here = shutil.which("python3", path=folder)
+    here = None if keeps_path else shutil.which("python3", path=folder)
     if here is not None and shutil.which("python3", path=path) != here:
         seen["PATH"] = os.pathsep.join((folder, path))
     return seen

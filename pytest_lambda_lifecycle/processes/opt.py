@@ -10,14 +10,19 @@ none: there, both are those of the machine.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from pytest_lambda_lifecycle.isolation.parts.tmp_folders import (
+    PREFIX,
+    make_folder,
+    remove_folder,
+)
 from pytest_lambda_lifecycle.processes.child import succeeds
 from pytest_lambda_lifecycle.processes.shebang import can_be_executed
 
@@ -50,8 +55,8 @@ class Opt:
         ``scratch`` is a place for a folder of this object.
         """
         self._layers = [layer.resolve() for layer in layers]
-        self._scratch = scratch
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder = Path(scratch, f"{PREFIX}{secrets.token_hex(8)}")
+        """Made at its first use; that of a session that was killed is swept by the next one."""
         self._merged = False
 
     def command(self, path: Path) -> list[str]:
@@ -71,14 +76,14 @@ class Opt:
 
     def close(self) -> None:
         """Remove the folder."""
-        if self._folder is not None:
-            self._folder.cleanup()
+        if self._folder.exists():
+            remove_folder(str(self._folder))
 
     @property
     def _place(self) -> Path:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="lambda-opt-", dir=self._scratch)
-        return Path(self._folder.name)
+        if not self._folder.exists():
+            make_folder(str(self._folder))
+        return self._folder
 
     def _hosts(self) -> Path:
         """Return the file with the hosts of the machine and the names of the sandbox."""

@@ -234,6 +234,13 @@ class TestStart:
             env.initialize()
         assert f"this is {sys.prefix}\n" in env.log
 
+    def test_a_path_that_the_function_declares_stays_as_it_is(self, make, layer):
+        path = "/nowhere:/usr/bin:/bin"
+        env = make(layer("#!/bin/sh\necho the path is $PATH\n"), environment={"PATH": path})
+        with pytest.raises(ExtensionError):
+            env.initialize()
+        assert f"the path is {path}\n" in env.log
+
     def test_the_path_is_as_it_was_where_python3_is_the_first_one(self):
         path = os.pathsep.join((os.path.dirname(sys.executable), "/usr/bin"))
         assert extension_variables({"PATH": path})["PATH"] == path

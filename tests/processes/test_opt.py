@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 
 import pytest
 
@@ -86,15 +87,15 @@ def test_a_launcher_finds_its_layer(layer, task, way):
 def test_layers_are_unpacked_over_each_other(layer, task, tmp_path):
     (tmp_path / "second").mkdir()
     (tmp_path / "second" / "name").write_text("second")
-    before = set(os.listdir(opt.tempfile.gettempdir()))
+    before = set(os.listdir(tempfile.gettempdir()))
     config = FunctionConfig(
         "app.handler", code_dir=task, timeout=60, layers=[layer, tmp_path / "second"]
     )
     assert output(ExecutionEnvironment(config))[0] == "['agent-files', 'extensions', 'name'] second"
     assert not [
         name
-        for name in set(os.listdir(opt.tempfile.gettempdir())) - before
-        if name.startswith("lambda-opt")
+        for name in set(os.listdir(tempfile.gettempdir())) - before
+        if name.startswith("lambda-tmp")
     ]
 
 

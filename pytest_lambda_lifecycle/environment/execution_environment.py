@@ -31,7 +31,6 @@ from pytest_lambda_lifecycle.errors import (
     caller,
     warn,
 )
-from pytest_lambda_lifecycle.extensions.hints import hint_at_extension
 from pytest_lambda_lifecycle.extensions.program_view import ExtensionProgram
 from pytest_lambda_lifecycle.function.extension import (
     EVENTS,
@@ -247,7 +246,17 @@ class ExecutionEnvironment:
             hint = hint_at_namesake(root, handler) or hint_at_neighbour(root, handler, missing)
             if hint:
                 error.explain(hint)
-        hint = hint_at_refusal(cause) or hint_at_extension(
+        hint = hint_at_refusal(cause)
+        if hint:
+            error.explain(hint)
+        self._explain_extension(error, cause)
+        return error
+
+    def _explain_extension(self, error: FunctionError, cause: BaseException | None) -> None:
+        """Add advice about a port in use, or about an extension that cannot resolve a name."""
+        from pytest_lambda_lifecycle.extensions.hints import hint_at_extension
+
+        hint = hint_at_extension(
             error,
             cause,
             self.timeline,
@@ -256,7 +265,6 @@ class ExecutionEnvironment:
         )
         if hint:
             error.explain(hint)
-        return error
 
     def idle(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
         """Freeze the environment and let time pass.

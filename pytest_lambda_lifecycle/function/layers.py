@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
 
-__all__ = ["find_extensions", "import_folders", "opt_layers", "search_variables"]
-
-_SEARCHED: Final = {"PATH": "bin", "LD_LIBRARY_PATH": "lib"}
-"""The variables that end with a folder of ``/opt`` ("Defined runtime environment variables")."""
+__all__ = ["find_extensions", "import_folders", "opt_layers", "search_paths"]
 
 
 def import_folders(layers: Iterable[Path]) -> list[Path]:
@@ -29,19 +26,17 @@ def import_folders(layers: Iterable[Path]) -> list[Path]:
     return [folder for folder in folders if os.path.isdir(folder)]
 
 
-def search_variables(layers: Iterable[Path], outside: Mapping[str, str]) -> dict[str, str]:
-    """Return ``PATH`` and ``LD_LIBRARY_PATH`` with the folders ``bin`` and ``lib`` of layers.
+def search_paths(layers: Iterable[Path]) -> dict[str, list[str]]:
+    """Return the folders of layers that Lambda puts on the variables with paths, in their order.
 
-    They come after the folders of ``outside``, as those of ``/opt`` do on Lambda; of the layers the
-    later one comes first.
+    ``/opt/bin`` is the last entry of ``PATH``, and ``/opt/lib`` that of ``LD_LIBRARY_PATH``.
     """
     ordered = [layer.resolve() for layer in layers][::-1]
-    found: dict[str, str] = {}
-    for variable, name in _SEARCHED.items():
-        folders = [str(layer / name) for layer in ordered if os.path.isdir(layer / name)]
-        if folders:
-            found[variable] = os.pathsep.join(filter(None, (outside.get(variable), *folders)))
-    return found
+    found = {
+        variable: [str(layer / name) for layer in ordered if os.path.isdir(layer / name)]
+        for variable, name in (("PATH", "bin"), ("LD_LIBRARY_PATH", "lib"))
+    }
+    return {variable: folders for variable, folders in found.items() if folders}
 
 
 def find_extensions(layers: Iterable[Path]) -> list[tuple[str, Path]]:

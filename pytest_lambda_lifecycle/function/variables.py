@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_lambda_lifecycle.function.credentials import Credentials
-from pytest_lambda_lifecycle.function.layers import search_variables
+from pytest_lambda_lifecycle.function.layers import search_paths
 from pytest_lambda_lifecycle.function.reserved import RESERVED_VARIABLES
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def function_variables(
     }
     variables |= _log_variables(config, log_stream_name)
     if config.layers:
-        variables |= search_variables(config.layers, outside)
+        for name, folders in search_paths(config.layers).items():
+            variables[name] = os.pathsep.join([*filter(None, [variables.get(name)]), *folders])
     return variables | dict(given)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pytest_lambda_lifecycle.function.layers import import_folders, search_variables
+from pytest_lambda_lifecycle.function.layers import import_folders, search_paths
 
 SITE_PACKAGES = f"python/lib/python3.{sys.version_info.minor}/site-packages"
 
@@ -34,20 +34,20 @@ def test_a_folder_that_may_not_be_searched_is_left_out(tmp_path, monkeypatch):
     assert import_folders([tmp_path]) == [tmp_path / "python"]
 
 
-def test_tools_and_libraries_of_a_later_layer_come_first_and_after_those_of_the_machine(tmp_path):
+def test_tools_and_libraries_of_a_later_layer_come_first(tmp_path):
     for name in ("one/bin", "one/lib", "two/bin", "three/python"):
         (tmp_path / name).mkdir(parents=True)
     layers = [tmp_path / name for name in ("one", "two", "three")]
     one, two = tmp_path / "one", tmp_path / "two"
-    assert search_variables(layers, {"PATH": "/usr/bin"}) == {
-        "PATH": os.pathsep.join(("/usr/bin", str(two / "bin"), str(one / "bin"))),
-        "LD_LIBRARY_PATH": str(one / "lib"),
+    assert search_paths(layers) == {
+        "PATH": [str(two / "bin"), str(one / "bin")],
+        "LD_LIBRARY_PATH": [str(one / "lib")],
     }
 
 
 def test_layers_without_tools_change_no_variable(tmp_path):
     (tmp_path / "python").mkdir()
-    assert search_variables([tmp_path], {"PATH": "/usr/bin"}) == {}
+    assert search_paths([tmp_path]) == {}
 
 
 def test_function_code_finds_the_tools_of_a_layer(environment, tmp_path, monkeypatch):
@@ -63,5 +63,6 @@ def test_function_code_finds_the_tools_of_a_layer(environment, tmp_path, monkeyp
         layers=[tmp_path / "layer"],
     )
     assert env.invoke().payload == "hello from a layer\n"
+    assert os.environ["PATH"].endswith(f"{os.pathsep}{tool.parent}")
     env.close()
     assert str(tool.parent) not in os.environ["PATH"]

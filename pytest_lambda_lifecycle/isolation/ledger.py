@@ -127,6 +127,7 @@ class ProcessSlice:
         # Parts refer to us, directly or not: without these circles, an environment that is closed
         # and forgotten is freed at once.
         self._parts = ()
+        self._streams.close()
         self._discards = []
         self._phase = self._phase_with_streams_held = _NO_CALLS
         self._context = contextvars.Context()

@@ -18,6 +18,7 @@ from types import FunctionType, ModuleType
 from typing import Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.runtimes import client_contents
+from pytest_lambda_lifecycle.runtimes.held_objects import HeldObjects
 from pytest_lambda_lifecycle.runtimes.logs import CurrentInvoke
 
 __all__ = ["ClientModules"]
@@ -82,6 +83,7 @@ def _empty(name: str) -> ModuleType:
     return module
 
 
+_NO_INVOKE: Final = CurrentInvoke()
 _EMPTY: Final = {name: _empty(name) for name in _NAMES}
 
 
@@ -95,7 +97,9 @@ class ClientModules:
         self._own: dict[str, ModuleType] = {}
         self.marshals = False
         """Function code has looked into a module that decides how results are encoded."""
-        self.current = CurrentInvoke()
+        self.current = _NO_INVOKE
+        self.held = HeldObjects()
+        """The exceptions that the process has reported."""
 
     def enter(self) -> dict[str, ModuleType]:
         """Return the modules by name, to be in place from now on."""
@@ -110,6 +114,7 @@ class ClientModules:
         """Forget those of a process that has ended."""
         self._own = {}
         self.marshals = False
+        self.held.discard()
 
     def filled(self, name: str) -> ModuleType:
         """Return one of the modules with its contents."""

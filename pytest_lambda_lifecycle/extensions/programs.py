@@ -65,6 +65,9 @@ class Programs:
             # Imported during a phase, it would capture the watches on child processes and threads
             # of the function instead of the originals.
             import pytest_lambda_lifecycle.processes.guard  # noqa: F401
+            from pytest_lambda_lifecycle.processes.opt import has_own_hosts
+
+            has_own_hosts()  # asked once: no Init spends time on it
         self.files = files
         self._variables = variables
         self._directory = directory

@@ -144,7 +144,7 @@ def until(condition, seconds=20.0):
 
 @pytest.fixture
 def short_init(monkeypatch):
-    monkeypatch.setattr(rules, "init_limit_us", lambda *_: 150_000)
+    monkeypatch.setattr(rules, "init_limit_us", lambda *_: 250_000)
 
 
 @pytest.fixture

@@ -158,7 +158,7 @@ class Endpoint:
             project=lambda events, schema: records(events, config, schema=schema),
             note=self.note,
             now_us=self._now_us,
-            end_of=self.registry.end_of,
+            end_of=partial(_end_of, self.registry),
             clash_at=partial(self._clash_at, address=self.address),
         )
         runtime = LocalRuntimeApi(config, self._view)
@@ -236,3 +236,14 @@ class Endpoint:
     def close(self) -> None:
         """Free the address."""
         self._server.close()
+
+
+def _end_of(registry: Registry, name: str) -> str:
+    """Return how the process of an extension has ended: ``"early"``, ``"late"`` or ``""``.
+
+    Early is before the shutdown.  An extension that runs, and an unknown one, have not ended.
+    """
+    for agent in registry.agents:
+        if agent.name == name and agent.exit_code is not None:
+            return "early" if agent.ended_early else "late"
+    return ""

@@ -45,8 +45,7 @@ class Agent:
     exit_code: int | None = None
     """As in `subprocess`, once its process has ended."""
     exited_at_us: int | None = None
-    ended_early: bool = False
-    """Its process has ended before the shutdown."""
+    ended_early: bool = False  # its process has ended before the shutdown
     notified_at_us: int | None = None
     """The moment of the latest event that was published for it."""
     done_at_us: int | None = None
@@ -135,16 +134,6 @@ class Registry:
         """
         return self._fatal
 
-    def end_of(self, name: str) -> str:
-        """Return how the process of an extension has ended: ``"early"``, ``"late"`` or ``""``.
-
-        Early is before the shutdown.  An extension that runs, and an unknown one, have not ended.
-        """
-        agent = self._external.get(name) or self._internal.get(name)
-        if agent is None or agent.exit_code is None:
-            return ""
-        return "early" if agent.ended_early else "late"
-
     def publish(self, names: Iterable[str], event: bytes, with_id: bool) -> None:
         """Hand *event* to extensions; it waits for one that asks later, until the next event."""
         with self._lock:
@@ -162,8 +151,7 @@ class Registry:
             if agent.exit_code is not None:
                 return
             agent.exit_code = exit_code
-            agent.exited_at_us = self._now_us()
-            agent.ended_early = not self._shutting_down
+            agent.exited_at_us, agent.ended_early = self._now_us(), not self._shutting_down
             if not self._shutting_down:
                 self._fail(agent, "Extension.Crash")
             elif agent.state == "Running" and not agent.internal:

@@ -135,7 +135,7 @@ class Subscriber:
     ) -> None:
         """``lost`` takes the name, the numbers of lost records and bytes, and the reason.
 
-        ``end_of`` takes the name, as `Registry.end_of`.
+        ``end_of`` returns how the process of that name has ended: ``"early"``, ``"late"``, ``""``.
         """
         self.subscription = subscription
         self.dropped = False

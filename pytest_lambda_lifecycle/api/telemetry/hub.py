@@ -39,7 +39,7 @@ class TelemetryHub:
     ) -> None:
         """``project`` makes records of events, by a schema; ``note`` takes events on any thread.
 
-        ``end_of`` says of an extension how its process has ended, as `Registry.end_of`;
+        ``end_of`` says of an extension how its process has ended, as for `Subscriber`;
         ``clash_at`` says that an extension of another environment listens at a port, in words.
         """
         self._timeline = timeline

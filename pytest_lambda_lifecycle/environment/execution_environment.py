@@ -147,6 +147,7 @@ class ExecutionEnvironment:
         __tracebackhide__ = True
         require_clock(self._clock, "initialize", self.config.handler)
         init = self._conductor.initialize()
+        self._parts.foreign_code.tell()
         if init.status != "success":
             raise self._failure(init, not_ready=True) from init.exception
         return init
@@ -233,6 +234,8 @@ class ExecutionEnvironment:
         else:
             proceed = functools.partial(self._conductor.invoke, request, limit_us)
             invocation = self._around_invoke(event, proceed)
+        if self._parts.foreign_code.untold:
+            self._parts.foreign_code.tell()
         if check and invocation.status != "success":
             not_ready = failures.failed_before_handler(self._conductor.phases, invocation)
             raise self._failure(invocation, not_ready=not_ready) from invocation.exception
@@ -334,6 +337,7 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         self._parts.files.settle()
+        self._parts.foreign_code.tell()
         conductor, first = self._conductor, self._judged
         history, parts = conductor.phases, self._parts
         phases = [phase for phase in history if phase.began_at_index >= first]

@@ -116,7 +116,7 @@ class ExecutionEnvironment:
             config,
             clock=self._clock or RealClock(),
             keep=keep,
-            made_in="" if keep is not None else caller().rpartition(":")[0],
+            made_in="" if keep is not None else sys._getframe(1).f_code.co_filename,  # pyright: ignore[reportPrivateUsage]
             path_notes=path_notes or PathNotes(),
             tampered=tampered or patched_names,
             others=open_environments.others,

@@ -89,9 +89,7 @@ class LocalRuntime:
         self._json_logs = logs.logs_are_json()
         self._release: Releaser | None = None
         self._handler: Callable[[Any, Any], Any] = _not_loaded
-        self._encode: Callable[[object], tuple[bytes | str, str]] = partial(
-            codec.encode_response, codec.response_encoder()
-        )
+        self._client.begin(partial(codec.encode_response, codec.response_encoder()))
 
     # --- turns -----------------------------------------------------------------------------------
 
@@ -136,11 +134,6 @@ class LocalRuntime:
             self._current.request_id = request_id
             self._current.tenant_id = tenant_id
             client = self._client
-            if client.marshals:
-                client.show_invoke()
-                decode = self._unmarshal
-            else:
-                decode = codec.decode
             if trace_id is not None:
                 _set_trace(trace_id)
             else:
@@ -160,10 +153,9 @@ class LocalRuntime:
                 arn,
                 tenant_id,
             )
-            event = decode(request.body, content_type)
+            event = client.decode(request.body, content_type)
             response = request_handler(event, lambda_context)
-            encode = self._marshaller().marshal_response if client.marshals else self._encode
-            result, result_type = encode(response)
+            result, result_type = client.encode(response)
         except BaseException as error:
             if self._passes_through(error):
                 raise
@@ -319,14 +311,6 @@ class LocalRuntime:
         # invalid UTF-8, and a letter outside Latin-1 ends the process before anything is posted.
         posted = _as_latin_1(self._to_json(body))
         return Raised(posted, body, _original(error), fault_type, flushed_status(exit_code))
-
-    def _marshaller(self) -> Any:  # noqa: ANN401  # function code may have replaced it
-        """Return the marshaller of the client, which function code may replace or change."""
-        return self._client.filled("lambda_runtime_client").LambdaRuntimeClient.marshaller
-
-    def _unmarshal(self, body: bytes, content_type: str) -> Any:  # noqa: ANN401  # any object
-        __tracebackhide__ = __function_code_above__ = True
-        return self._marshaller().unmarshal_request(body, content_type)
 
     def _to_json(self, error: object) -> str:
         """Return an error object or a log record as the runtime writes it at this moment."""

@@ -57,6 +57,8 @@ class SearchPath(PhasePart):
         """Attributes of `sys` that function code has deleted, or that are no lists any more."""
         self._lists: tuple[Any, ...] = ()
         """The lists in these attributes as they were found last."""
+        self._expected: tuple[Any, ...] = ()
+        """The same, if function code has left all of them."""
 
     def enter(self) -> Undo:
         outside = sys.path
@@ -67,7 +69,7 @@ class SearchPath(PhasePart):
         sys.path = list(before)
         self._tests = {}
         self._seen = before
-        self._lists = _read(_SYS)
+        self._lists = self._expected = _read(_SYS)
         self._prepare()
         if self._in_phase:
             if self._inside is not None:
@@ -158,10 +160,10 @@ class SearchPath(PhasePart):
     def end_phase(self) -> None:
         self._in_phase = False
         try:
-            same = _read(_SYS) == self._lists
+            same = _read(_SYS) == self._expected
         except Exception:  # one was deleted, or is an object that cannot be compared
             same = False
-        if not same or self._odd:
+        if not same:
             self._take_odd()
         path = sys.path
         if self._inside is None:
@@ -182,9 +184,10 @@ class SearchPath(PhasePart):
                 self._odd[name] = value
                 inside = self._seen if self._inside is None else self._inside
                 setattr(sys, name, list(inside) if name == "path" else before)
-        self._lists = _read(_SYS)
+        self._lists = self._expected = _read(_SYS)
 
     def _put_odd(self) -> None:
+        self._expected = ()  # so that the end of the phase looks whether they are there still
         for name, value in self._odd.items():
             if value is _DELETED:
                 delattr(sys, name)

@@ -297,6 +297,7 @@ class Assembly:
             runs=self.process.runs,
             is_function=partial(_is_of_function, self._runs_function_code, writers),
             note=self.foreign_code.note,
+            test_folders=path_notes.test_folders,
         ).find_spec
 
     def _furnish_process(self) -> None:

@@ -135,7 +135,7 @@ class ExecutionEnvironment:
             config,
             clock=self._clock or RealClock(),
             keep=keep,
-            made_in="" if keep is not None else caller().rpartition(":")[0],
+            made_in="" if keep is not None else sys._getframe(1).f_code.co_filename,  # pyright: ignore[reportPrivateUsage]
             path_notes=path_notes or PathNotes(),
             tampered=tampered or patched_names,
             others=open_environments.others,
@@ -175,6 +175,7 @@ class ExecutionEnvironment:
         __tracebackhide__ = True
         require_clock(self._clock, "initialize", self.config.handler)
         init = self._conductor.initialize()
+        self._parts.foreign_code.tell()
         if init.status != "success":
             raise self._failure(init, not_ready=True)
         return init
@@ -263,6 +264,8 @@ class ExecutionEnvironment:
         else:
             proceed = functools.partial(self._conductor.invoke, request, limit_us)
             invocation = self._around_invoke(event, proceed)
+        if self._parts.foreign_code.untold:
+            self._parts.foreign_code.tell()
         if check and invocation.status != "success":
             not_ready = failures.failed_before_handler(self._conductor.phases, invocation)
             error = self._failure(invocation, not_ready=not_ready)
@@ -387,6 +390,7 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         self._parts.files.settle()
+        self._parts.foreign_code.tell()
         conductor, first = self._conductor, self._judged
         history, parts = conductor.phases, self._parts
         phases = [phase for phase in history if phase.began_at_index >= first]

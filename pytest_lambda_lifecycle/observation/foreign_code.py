@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_lambda_lifecycle.errors import warn
 from pytest_lambda_lifecycle.lifecycle.import_events import ForeignImport
-from pytest_lambda_lifecycle.observation.evidence import Evidence, Verdict
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.isolation.modules.deployment import Deployment
     from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
 
-__all__ = ["ForeignCode", "PathNotes", "check_foreign_imports"]
+__all__ = ["ForeignCode", "PathNotes"]
 
 
 def _origin_in_script(entry: str) -> str:
@@ -31,6 +31,8 @@ class PathNotes(NamedTuple):
     """Returns where an entry came from, in words."""
     base: Path | None = None
     """Where relative paths of the ini file start; None without pytest."""
+    test_folders: Container[str] = frozenset()
+    """The folders of test modules and conftest files, without symbolic links."""
 
 
 class ForeignCode:
@@ -50,18 +52,39 @@ class ForeignCode:
         self._recorder = recorder
         self._notes = notes
         self._noted: set[tuple[str, int | None, str]] = set()
+        self._told: set[str] = set()
+        self.untold: list[ForeignImport] = []
+        """The imports of which the test has to be warned."""
 
-    def note(self, module: str, path: str, entry: str) -> None:
-        """Record an import; the same one once in each phase."""
+    def note(self, module: str, path: str, entry: str, refused: bool) -> None:
+        """Record an import; the same one once in each kind of phase and in each invoke."""
         place = self._recorder.place()
         if place is None or self._config.foreign_imports == "allow":
             return
         key = (place.phase, place.invocation, module)
         if key not in self._noted:
             self._noted.add(key)
-            refused = self._config.foreign_imports == "error"
             event = ForeignImport(*place, module, path, entry, refused)
             self._recorder.timeline.append(event)
+            if not refused and module not in self._told:
+                self._told.add(module)
+                self.untold.append(event)
+
+    def tell(self) -> None:
+        """Warn of each module that was found and is not deployed, once in an environment."""
+        while self.untold:
+            event = self.untold.pop(0)
+            at = f" at {event.where}" if event.where else ""
+            mode, source = self._config.foreign_imports, self._config.source_of("foreign_imports")
+            why = f"foreign_imports={mode!r} from {source}"
+            if mode == "error":
+                why = "it lies beside the tests, and may be a stand-in of theirs"
+            warn(
+                f"{self._config.handler}: function code imported {event.module!r}{at}. Here it was "
+                f"found at {event.path} by the sys.path entry {event.entry} ({why}); on Lambda "
+                "there is no such module.\n"
+                f"If your build copies it: {self._line(event.module, event.path)}"
+            )
 
     def hint(self, error: BaseException | None) -> str:
         """Return the advice for a failure that such an import has caused; ``""`` for others."""
@@ -123,20 +146,3 @@ class ForeignCode:
         if getattr(self._config, name) and not source.startswith("ini option"):
             return f"{name}={list(values)!r} (in the place of the value from {source})"
         return f"lambda_lifecycle_{name} = {' '.join(values)}"
-
-
-def check_foreign_imports(evidence: Evidence) -> Iterator[Verdict]:
-    """Warn of each module that is not deployed and was imported here."""
-    config = evidence.config
-    warned: set[str] = set()
-    for event in evidence.timeline[evidence.first :]:
-        if isinstance(event, ForeignImport) and not event.refused and event.module not in warned:
-            warned.add(event.module)
-            at = f" at {event.where}" if event.where else ""
-            yield Verdict(
-                f"{config.handler}: function code imported {event.module!r}{at}. Here it was found "
-                f"at {event.path} by the sys.path entry {event.entry} (foreign_imports='warn' from "
-                f"{config.source_of('foreign_imports')}); on Lambda there is no such module, "
-                "unless the build copies it (setting bundled) or a layer has it.",
-                fails=False,
-            )

@@ -10,17 +10,10 @@ from pytest_lambda_lifecycle.observation.calls.init_only import check_init_only
 from pytest_lambda_lifecycle.observation.calls.network_verdicts import check_network
 from pytest_lambda_lifecycle.observation.evidence import Check, Evidence, Verdict
 from pytest_lambda_lifecycle.observation.file_checks import check_files
-from pytest_lambda_lifecycle.observation.foreign_code import check_foreign_imports
 
 __all__ = ["Evidence", "verdicts"]
 
-CHECKS: Final[tuple[Check, ...]] = (
-    check_budgets,
-    check_init_only,
-    check_network,
-    check_files,
-    check_foreign_imports,
-)
+CHECKS: Final[tuple[Check, ...]] = (check_budgets, check_init_only, check_network, check_files)
 
 
 def verdicts(evidence: Evidence) -> Iterator[Verdict]:

@@ -164,7 +164,7 @@ class LambdaLifecycle:
             observer=hooks.observer,
             tampered=self._patched,
             folders=partial(folders_of, self._request.config),
-            path_notes=path_notes(self._request.config),
+            path_notes=path_notes(self._request.session),
             seed=seed_for(self._request.config, self._node.nodeid, config.seed),
         )
         hooks.environment = environment

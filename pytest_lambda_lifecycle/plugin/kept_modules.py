@@ -26,7 +26,7 @@ from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.isolation.folders import is_installed, namespace_of, real
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, is_rewritten
 
-__all__ = ["handler_file", "keep_for"]
+__all__ = ["handler_file", "keep_for", "test_folders"]
 
 _TEST_FOLDER: Final = re.compile(
     r"(.*[_.-])?(tests?|testing|testsuite|specs?)([_.-].*)?", re.IGNORECASE
@@ -42,6 +42,8 @@ class _Collected(NamedTuple):
     """The folders of test modules and conftest files, as real paths."""
     patterns: tuple[str, ...]
     """The ini option ``python_files``."""
+    names: frozenset[str]
+    """The same folders as text."""
 
 
 _collected_key: Final = pytest.StashKey[_Collected]()
@@ -66,6 +68,11 @@ def keep_for(session: pytest.Session, task_root: Path, handler_file: Path | None
     if key not in known:
         known[key] = _KeptModules(session, task_root, handler_file)
     return known[key].keep
+
+
+def test_folders(session: pytest.Session) -> frozenset[str]:
+    """Return the folders of test modules and conftest files, as real paths."""
+    return (session.stash.get(_collected_key, None) or _collect(session)).names
 
 
 class _KeptModules:
@@ -129,10 +136,12 @@ def _collect(session: pytest.Session) -> _Collected:
         if os.path.basename(file) == "conftest.py":
             files.add(Path(file))
     patterns: Iterable[str] = session.config.getini("python_files")
+    folders = frozenset({_real(file.parent) for file in files})
     collected = session.stash[_collected_key] = _Collected(
         modules=frozenset({id(item.module) for item in functions}),
-        folders=frozenset({_real(file.parent) for file in files}),
+        folders=folders,
         patterns=tuple(patterns),
+        names=frozenset(map(str, folders)),
     )
     return collected
 

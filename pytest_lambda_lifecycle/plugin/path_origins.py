@@ -11,16 +11,18 @@ from typing import Final
 import pytest
 
 from pytest_lambda_lifecycle.observation.foreign_code import PathNotes
+from pytest_lambda_lifecycle.plugin.kept_modules import test_folders
 
 __all__ = ["path_notes"]
 
 _CHANGES_PATH: Final = re.compile(r"\bsys\.path\b|\bsyspath_prepend\b|\baddsitedir\b")
 
 
-def path_notes(config: pytest.Config) -> PathNotes:
+def path_notes(session: pytest.Session) -> PathNotes:
     """Return what pytest knows of `sys.path`, and where relative paths of the ini file start."""
+    config = session.config
     base = config.inipath.parent if config.inipath else config.rootpath
-    return PathNotes(lambda entry: _origin_of(config, entry), base)
+    return PathNotes(lambda entry: _origin_of(config, entry), base, test_folders(session))
 
 
 def _origin_of(config: pytest.Config, entry: str) -> str:

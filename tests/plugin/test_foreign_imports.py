@@ -124,7 +124,6 @@ def test_what_is_bundled_already_stays_in_the_line(monorepo):
     [
         ("", {"conftest.py": "import sys\nsys.path.insert(0, 'libs')"}, None, "conftest.py: sys.p"),
         ("", {}, "libs", "environment variable PYTHONPATH"),
-        ("", {"libs/test_more.py": "def test_more(): pass"}, None, "pytest, which adds the fold"),
         ("pythonpath = libs", {}, None, "tox.ini: pythonpath"),
     ],
 )
@@ -135,10 +134,42 @@ def test_the_error_says_who_has_added_the_entry(
         monkeypatch.setenv("PYTHONPATH", str(pytester.path / environment))
         monkeypatch.syspath_prepend(pytester.path / environment)
     test = FAILS.format(handler="priced.handler", code_dir="functions/orders")
-    outcomes = {"passed": 2 if "libs/test_more.py" in files else 1}
-    result = monorepo(test, "-s", ini=ini, outcomes=outcomes, **files)
+    result = monorepo(test, "-s", ini=ini, **files)
     assert f"({origin}" in printed(result)
     assert "pricing.py by the sys.path entry" in printed(result)
+
+
+@pytest.mark.parametrize("name", ["conftest.py", "test_more.py"])
+def test_the_error_names_pytest_for_the_folders_that_it_adds(monorepo, name):
+    files = {name: "def test_more(): pass"}
+    test = FAILS.format(handler="app.handler", code_dir="functions/orders")
+    outcomes = {"passed": 1 + (name == "test_more.py")}
+    result = monorepo(test, "-s", ini="", outcomes=outcomes, **files)
+    assert "(pytest, which adds the folders of tests and of conftest.py files to it)" in printed(
+        result
+    )
+
+
+def test_a_module_file_beside_a_test_is_found_with_a_warning(monorepo, pytester):
+    """It may be a stand-in of the test; it is imported afresh all the same."""
+    files = {"tests/helpers.py": "SEEN = []", "test_more.py": "", "pricing.py": "CACHE = {}"}
+    monorepo(
+        """
+        import pricing, pytest
+        from pytest_lambda_lifecycle import ForeignImport, LifecycleWarning
+
+        def test_it(lambda_lifecycle):
+            env = lambda_lifecycle("priced.handler", code_dir="functions/orders")
+            with pytest.warns(LifecycleWarning, match="'pricing'.*it lies beside the tests"):
+                assert env.invoke("a").payload == ["a"]
+            env.reset()
+            assert env.invoke("b").payload == ["b"]
+            assert pricing.CACHE == {}
+            assert not env.timeline.of(ForeignImport)[0].refused
+        """,
+        ini="",
+        **{**files, "conftest.py": ""},
+    )
 
 
 def test_a_layer_is_named_as_one(monorepo):

@@ -100,14 +100,10 @@ class Deployment:
         """Look at `sys.path`, which is that of the test now."""
         path = tuple(sys.path)
         cwd = ""
-        if "" in path or not all(map(os.path.isabs, path)):
+        if _has_relative(path):
             with suppress(OSError):  # it may be gone
                 cwd = os.getcwd()
-        found, self._foreign_homes, deployed = _foreign_in(path, cwd)
-        foreign = [(one, place) for one, place in found if real(place) not in self.roots]
-        self.foreign = tuple(one for one, _ in foreign)
-        self.places = tuple(place for _, place in foreign)
-        _homes.update(deployed, self._foreign_homes)
+        self.foreign, self.places, self._foreign_homes = _foreign_in(path, cwd, self.roots)
 
     def kind(self) -> tuple[object, ...]:
         """Return what decides the answers of `is_code`."""
@@ -172,12 +168,17 @@ class Deployment:
 
 
 @lru_cache(maxsize=64)
-def _foreign_in(
-    path: tuple[str, ...], cwd: str
-) -> tuple[tuple[tuple[str, str], ...], frozenset[str], frozenset[str]]:
-    """Return the foreign entries of a path with their absolute paths, all such folders, and others.
+def _has_relative(path: tuple[str, ...]) -> bool:
+    return not all(map(os.path.isabs, path))
 
-    The folders are without symbolic links.  The others are those of editable installs.
+
+@lru_cache(maxsize=64)
+def _foreign_in(
+    path: tuple[str, ...], cwd: str, roots: frozenset[str]
+) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]:
+    """Return the foreign entries of a path, the same as absolute paths, and their real folders.
+
+    The folders of the function's own ``roots`` are among the latter alone.
     """
     editable = frozenset(map(real, _editable_entries(path)))
     entries: list[tuple[str, str]] = []
@@ -190,8 +191,14 @@ def _foreign_in(
         if _holds_distributions(folder):
             continue
         homes.add(folder)
-        entries.append((entry, place))
-    return tuple(entries), frozenset(homes), editable
+        if folder not in roots:
+            entries.append((entry, place))
+    _homes.update(homes, editable)
+    return (
+        tuple(entry for entry, _ in entries),
+        tuple(place for _, place in entries),
+        frozenset(homes),
+    )
 
 
 def _holds_distributions(folder: str) -> bool:

@@ -13,11 +13,14 @@ is not deployed ends as on Lambda.  The finder here does the rest:
 from __future__ import annotations
 
 import importlib.abc
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Final
+
+from pytest_lambda_lifecycle.isolation.folders import real
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.isolation.modules.deployment import Deployment
@@ -38,18 +41,21 @@ class ForeignImports:
         *,
         runs: Callable[[], bool],
         is_function: Callable[[FrameType | None], bool],
-        note: Callable[[str, str, str], None],
+        note: Callable[[str, str, str, bool], None],
+        test_folders: Container[str],
     ) -> None:
         """``runs`` says whether a phase of the environment runs, and ``is_function`` who calls.
 
-        ``note`` is called with the name of a module that is not deployed, its file, and the entry
-        of `sys.path` that leads to it.
+        ``note`` is called with the name of a module that is not deployed, its file, the entry of
+        `sys.path` that leads to it, and whether function code was refused it.  A module file (no
+        package) in one of ``test_folders`` may be a stand-in, and is found.
         """
         self._world = world
         self._deployment = deployment
         self._runs = runs
         self._is_function = is_function
         self._note = note
+        self._test_folders = test_folders
 
     def find_spec(self, name: str, path: Sequence[str] | None) -> ModuleSpec | None:
         """Return the spec of a module that is bundled, or that the test imports for itself."""
@@ -76,11 +82,24 @@ class ForeignImports:
             if outside is not None:
                 return _borrowed(name, outside)
             return PathFinder.find_spec(name, path or deployment.places)
+        if found[1] in sys.path and deployment.hides:  # function code has added it
+            return None
+        beside = self._beside_tests(name, *found) if path is None else None
         if deployment.hides or PathFinder.find_spec(name, self._deployed_path()) is None:
-            self._note(name, *found)
+            self._note(name, *found, deployment.hides and beside is None)
+        if beside is not None:
+            return beside
         if path is not None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return None
+
+    def _beside_tests(self, name: str, place: str, entry: str) -> ModuleSpec | None:
+        """Return the spec of a module file that lies in the folder of a test."""
+        folder = place.rpartition(os.sep)[0]
+        if not self._deployment.hides or real(folder) not in self._test_folders:
+            return None
+        spec = PathFinder.find_spec(name, [folder])
+        return spec if spec is not None and spec.submodule_search_locations is None else None
 
     def _is_for_test(self, outside: ModuleType | None) -> bool:
         return outside is not None and not self._is_function(_importer())

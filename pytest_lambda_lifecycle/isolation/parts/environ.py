@@ -28,6 +28,7 @@ from typing import Any, Final
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.parts.environ_bytes import (
     DATA,
+    KEY,
     change_variables,
     changed,
     changes_since,
@@ -162,7 +163,8 @@ class Variables(PhasePart):
         if self._in_phase or not self._written:
             return
         now = decoded(DATA)
-        seen = decoded(self._seen)
+        # What function code has given to `os.putenv` itself, as text, is not in `os.environ`.
+        seen = decoded({name: value for name, value in self._seen.items() if type(name) is KEY})
         changed = _differing(now, seen)
         for name in map(os.fsdecode, self._written):
             _WRITTEN[name] = (self._outside.get(name), now.get(name))

@@ -207,3 +207,20 @@ def test_variables_lie_in_the_order_in_which_they_were_given(environment, monkey
     assert env.invoke().payload == [*names, "YANKEE", "BRAVO"]
     env.reset()
     assert env.invoke().payload == names
+
+
+def test_variables_that_function_code_gives_to_the_system_itself(environment, monkeypatch):
+    """`os.putenv` does not change `os.environ`."""
+    env = environment("""
+        import os
+        def handler(event, context):
+            os.putenv("PUT", "1")
+            os.unsetenv("NEVER_SET")
+            return "PUT" in os.environ
+    """)
+    assert env.invoke().payload is False
+    monkeypatch.setenv("SET_BY_THE_TEST", "1")
+    assert env.invoke().payload is False
+    env.close()
+    assert "AWS_LAMBDA_FUNCTION_NAME" not in os.environ
+    os.unsetenv("PUT")

@@ -57,6 +57,10 @@ _MANAGED: dict[str, tuple[str | None, str | None]] = {}
 _WRITTEN: dict[str, tuple[str | None, str | None]] = {}
 """Names that a test has written inside: the value outside, and the one that it has written."""
 
+_OS: Final[dict[str, Any]] = os.__dict__
+_NO_MAPPING: Final[Any] = object()
+_DELETED: Final[Any] = object()
+
 
 class Variables(PhasePart):
     """`os.environ`, and with it the time zone of the C library."""
@@ -86,6 +90,10 @@ class Variables(PhasePart):
         self._written: set[Any] = set()
         """Names that the test has set or deleted since then, perhaps to the value they had."""
         self._in_phase = False
+        self._before: Any = None
+        """The mapping in `os.environ` as the phase begins."""
+        self._mapping: Any = _NO_MAPPING
+        """The object that function code has put in its place."""
 
     def enter(self) -> Undo:
         # A test may have put another mapping here, and may have removed it when we leave.
@@ -124,6 +132,7 @@ class Variables(PhasePart):
 
     def discard(self) -> None:
         self._own = {}
+        self._mapping = _NO_MAPPING
 
     def begin_phase(self) -> None:
         if self._written:
@@ -131,8 +140,17 @@ class Variables(PhasePart):
         self._in_phase = True
         if self._covered:
             self._show({name: self._inside.get(name) for name in self._covered})
+        self._before = os.environ
+        if self._mapping is not _NO_MAPPING:
+            _put_mapping(self._mapping)
 
     def end_phase(self) -> None:
+        # pytest writes there between phases, and could not go on with the object of the function.
+        if _OS.get("environ", _DELETED) is not self._before:
+            self._mapping = _OS.get("environ", _DELETED)
+            _OS["environ"] = self._before
+        elif self._mapping is not _NO_MAPPING:
+            self._mapping = _NO_MAPPING
         if self._covered:
             self._show(self._covered)
         self._in_phase = False
@@ -203,6 +221,13 @@ class Variables(PhasePart):
         else:
             self._own[name] = self._inside[name] = value or ""
             note_other(self._entered, name)
+
+
+def _put_mapping(mapping: Any) -> None:  # noqa: ANN401  # anything
+    if mapping is _DELETED:
+        del os.environ
+    else:
+        _OS["environ"] = mapping
 
 
 def sweep(before: Mapping[str, str] | None = None, *, any_open: bool = False) -> None:

@@ -36,6 +36,7 @@ DECLARED: dict[str, list[str]] = {
     "The variables of a handler that has raised live until garbage is collected": [
         r"def __del__",
         r"asyncio\.run\(asyncio\.sleep",
+        r"return_exceptions=True",
     ],
     "A value that a turn takes out of a global name is freed at once": [r"HELD = Held\(\)"],
     "`warnings.warn` writes a line to stderr": [r"resetwarnings"],

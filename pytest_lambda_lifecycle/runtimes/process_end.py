@@ -200,7 +200,8 @@ def _display(error: BaseException, headline: str = "") -> str:
         try:
             stderr.write(text)
         except Exception:
-            stderr = _ABSENT
+            if sys.version_info >= (3, 11):  # before, the interpreter writes nothing then
+                stderr = _ABSENT
         else:
             with contextlib.suppress(Exception):
                 stderr.flush()

@@ -49,6 +49,7 @@ _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
     "boto3": frozenset({"DEFAULT_SESSION"}),
     "logging": frozenset({"_logRecordFactory", "_loggerClass", "_warnings_showwarning"}),
     "logging.Formatter": frozenset({"converter"}),
+    "os": frozenset({"environ"}),
     "sys": OF_OTHER_PARTS,
     "threading": frozenset({"_counter", "_profile_hook", "_trace_hook", "excepthook"}),
     "urllib.request": frozenset({"_opener"}),

@@ -28,6 +28,7 @@ from typing import Any, Final
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.parts.environ_bytes import (
     DATA,
+    KEY,
     change_variables,
     changed,
     changes_since,
@@ -55,6 +56,10 @@ _MANAGED: dict[str, tuple[str | None, str | None]] = {}
 """The managed names of environments that have left: the value outside, and the value inside."""
 _WRITTEN: dict[str, tuple[str | None, str | None]] = {}
 """Names that a test has written inside: the value outside, and the one that it has written."""
+
+_OS: Final[dict[str, Any]] = os.__dict__
+_NO_MAPPING: Final[Any] = object()
+_DELETED: Final[Any] = object()
 
 
 class Variables(PhasePart):
@@ -85,6 +90,10 @@ class Variables(PhasePart):
         self._written: set[Any] = set()
         """Names that the test has set or deleted since then, perhaps to the value they had."""
         self._in_phase = False
+        self._before: Any = None
+        """The mapping in `os.environ` as the phase begins."""
+        self._mapping: Any = _NO_MAPPING
+        """The object that function code has put in its place."""
 
     def enter(self) -> Undo:
         # A test may have put another mapping here, and may have removed it when we leave.
@@ -123,6 +132,7 @@ class Variables(PhasePart):
 
     def discard(self) -> None:
         self._own = {}
+        self._mapping = _NO_MAPPING
 
     def begin_phase(self) -> None:
         if self._written:
@@ -130,8 +140,17 @@ class Variables(PhasePart):
         self._in_phase = True
         if self._covered:
             self._show({name: self._inside.get(name) for name in self._covered})
+        self._before = os.environ
+        if self._mapping is not _NO_MAPPING:
+            _put_mapping(self._mapping)
 
     def end_phase(self) -> None:
+        # pytest writes there between phases, and could not go on with the object of the function.
+        if _OS.get("environ", _DELETED) is not self._before:
+            self._mapping = _OS.get("environ", _DELETED)
+            _OS["environ"] = self._before
+        elif self._mapping is not _NO_MAPPING:
+            self._mapping = _NO_MAPPING
         if self._covered:
             self._show(self._covered)
         self._in_phase = False
@@ -162,7 +181,8 @@ class Variables(PhasePart):
         if self._in_phase or not self._written:
             return
         now = decoded(DATA)
-        seen = decoded(self._seen)
+        # What function code has given to `os.putenv` itself, as text, is not in `os.environ`.
+        seen = decoded({name: value for name, value in self._seen.items() if type(name) is KEY})
         changed = _differing(now, seen)
         for name in map(os.fsdecode, self._written):
             _WRITTEN[name] = (self._outside.get(name), now.get(name))
@@ -201,6 +221,13 @@ class Variables(PhasePart):
         else:
             self._own[name] = self._inside[name] = value or ""
             note_other(self._entered, name)
+
+
+def _put_mapping(mapping: Any) -> None:  # noqa: ANN401  # anything
+    if mapping is _DELETED:
+        del os.environ
+    else:
+        _OS["environ"] = mapping
 
 
 def sweep(before: Mapping[str, str] | None = None, *, any_open: bool = False) -> None:

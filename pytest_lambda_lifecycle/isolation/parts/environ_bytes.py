@@ -21,6 +21,7 @@ from typing import Any, Final
 
 __all__ = [
     "DATA",
+    "KEY",
     "VariableReader",
     "VariableWriter",
     "change_variables",
@@ -36,6 +37,8 @@ _ENCODING: Final = sys.getfilesystemencoding()
 _AS_BYTES: Final = os.name == "posix" and hasattr(os.environ, "_data")
 DATA: Final[Any] = getattr(os.environ, "_data", os.environ)
 """Encoded names and values, or `os.environ` itself where that is made in another way."""
+KEY: Final = bytes if _AS_BYTES else str
+"""The class of the encoded names."""
 _encode_name: Final = getattr(os.environ, "encodekey", str)
 _encode_value: Final = getattr(os.environ, "encodevalue", str)
 

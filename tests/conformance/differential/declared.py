@@ -33,11 +33,18 @@ DECLARED: dict[str, list[str]] = {
     "A runtime that waits for events on a thread ends if function code has deleted `sys.stderr`": [
         r"del sys\.(stdout|stderr)"
     ],
-    "The variables of a handler that has raised live until garbage is collected": [
+    "The variables of function code that has raised, and its exception, live until garbage is "
+    "collected": [
         r"def __del__",
         r"asyncio\.run\(asyncio\.sleep",
+        r"return_exceptions=True",
     ],
-    "A value that a turn takes out of a global name is freed at once": [r"HELD = Held\(\)"],
+    "A value that a turn takes out of a global name, or of `sys`, is freed at once": [
+        r"HELD = Held\(\)",
+        r"TextIOWrapper\(sys\.std",
+    ],
+    "Filters of function code that let each warning through show those of the runtime as well (its "
+    "sockets are not closed)": [r"simplefilter\(.(error|always|default)"],
     "`warnings.warn` writes a line to stderr": [r"resetwarnings"],
     "The hooks of a new process are those of the interpreter": [
         r"hook is (sys|threading)\.__",

@@ -47,6 +47,26 @@ def test_program(number, lambda_lifecycle):
         out.write(json.dumps(record) + "\\n")
 """
 
+_CONFTEST = """\
+import json
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PROGRAMS = HERE.joinpath("programs.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+def pytest_runtest_logreport(report):
+    if not report.failed:
+        return
+    number = int(report.nodeid.rpartition("[")[2].rstrip("]"))
+    broken = f"{report.when} of the test: {report.longreprtext[-500:]}"
+    seed = json.loads(PROGRAMS[number])["seed"]
+    record = {"seed": seed, "notes": [{"phase": "init", "broken": broken}]}
+    with HERE.joinpath("results.jsonl").open("a", encoding="utf-8") as out:
+        out.write(json.dumps(record) + "\\n")
+"""
+"""A program also differs if the end of its test fails."""
+
 MODES: dict[str, list[str]] = {
     "without pytest": [],
     "pytest": [
@@ -144,6 +164,7 @@ class _Process:
             files = [self._here / "programs.jsonl", folder, self._results]
             return ["-m", "conformance.differential.ours", *map(str, files)]
         (self._here / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+        (self._here / "conftest.py").write_text(_CONFTEST, encoding="utf-8")
         test = self._here / "test_programs.py"
         test.write_text(_TEST_FILE.format(folder=str(folder)), encoding="utf-8")
         return [*MODES[mode], str(test)]

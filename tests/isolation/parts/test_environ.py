@@ -207,3 +207,40 @@ def test_variables_lie_in_the_order_in_which_they_were_given(environment, monkey
     assert env.invoke().payload == [*names, "YANKEE", "BRAVO"]
     env.reset()
     assert env.invoke().payload == names
+
+
+def test_variables_that_function_code_gives_to_the_system_itself(environment, monkeypatch):
+    """`os.putenv` does not change `os.environ`."""
+    env = environment("""
+        import os
+        def handler(event, context):
+            os.putenv("PUT", "1")
+            os.unsetenv("NEVER_SET")
+            return "PUT" in os.environ
+    """)
+    assert env.invoke().payload is False
+    monkeypatch.setenv("SET_BY_THE_TEST", "1")
+    assert env.invoke().payload is False
+    env.close()
+    assert "AWS_LAMBDA_FUNCTION_NAME" not in os.environ
+    os.unsetenv("PUT")
+
+
+@pytest.mark.parametrize("change", ["os.environ = None", "del os.environ", "os.environ = {}"])
+def test_an_object_in_the_place_of_os_environ_is_there_in_phases_alone(environment, change):
+    """pytest writes into `os.environ` between the phases of a test."""
+    before = os.environ
+    env = environment(f"""
+        import os
+        def handler(event, context):
+            found = getattr(os, "environ", "missing")
+            if event: {change}
+            return str(found)[:7]
+    """)
+    env.invoke(True)
+    assert os.environ is before
+    os.environ["PYTEST_CURRENT_TEST"] = os.environ["PYTEST_CURRENT_TEST"]
+    env.invoke(False, check=False)
+    assert os.environ is before
+    env.reset()
+    assert env.invoke(False).payload == "environ"

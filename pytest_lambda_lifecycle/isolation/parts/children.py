@@ -18,7 +18,7 @@ from pytest_lambda_lifecycle.isolation.executors import line_of_function
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.isolation.outlet import outlet_of
 from pytest_lambda_lifecycle.isolation.part import Part
-from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.isolation.patching import AttributePatch, Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.real import RealOs
 
 __all__ = ["MULTIPROCESSING", "Children"]
@@ -28,7 +28,6 @@ _PATIENCE: Final = 1.0
 """Seconds in which a killed process ends, unless it waits in the kernel."""
 _POSITIONAL: Final = ("args", "bufsize", "executable", "stdin", "stdout", "stderr")
 """The first parameters of `Popen`."""
-_os_system: Final = os.system
 
 
 class Outputs(Protocol):
@@ -60,9 +59,8 @@ class Children(Part):
         self._in_phase = in_phase
         self._outputs = outputs
         self._reading: list[ChildOutput] = []
-        self._read: WeakKeyDictionary[subprocess.Popen[Any], list[ChildOutput]] = (
-            WeakKeyDictionary()
-        )
+        self._read: WeakKeyDictionary[Any, list[ChildOutput]] | None = None
+        """The output of each child; None before the first one."""
         self.where: WeakKeyDictionary[subprocess.Popen[Any], str] = WeakKeyDictionary()
         """The children of this process, with the file and line that has started each."""
         self.processes: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
@@ -75,15 +73,13 @@ class Children(Part):
         popen: Any = subprocess.Popen
         # Otherwise it is a stand-in of the test, which starts no processes.
         if issubclass(type(popen), type) and hasattr(popen, "poll"):
-            self._undo.append(
-                patch_attributes(
-                    (popen, "__init__", self._watched_popen(popen)),
-                    (popen, "wait", self._watched_wait(popen)),
-                )
-            )
-            if type(os.system) is BuiltinFunctionType:
-                system = partial(self._system, popen)
-                self._undo.append(patch_attributes((os, "system", system)))
+            patches: list[AttributePatch] = [(popen, "__init__", self._watched_popen(popen))]
+            system = os.system
+            if type(system) is BuiltinFunctionType:  # and no stand-in of the test
+                patches.append((os, "system", partial(self._system, popen, system)))
+            self._undo.append(patch_attributes(*patches))
+            if self._read is not None:
+                self._watch_wait(popen)
         module = held_module(MULTIPROCESSING)
         if module is not None:
             self.watch(module)
@@ -112,21 +108,31 @@ class Children(Part):
                     original(self, *arguments, **keywords)
             finally:
                 watch._begin(outputs)
-            watch._read[self] = outputs
+            if outputs:
+                watch._note(popen, self, outputs)
             watch.where[self] = line_of_function(sys._getframe(1))
 
         return __init__
 
-    def _watched_wait(self, popen: Any) -> Callable[..., int]:  # noqa: ANN401
-        original, watch = popen.wait, self
+    def _note(self, popen: Any, child: Any, outputs: list[ChildOutput]) -> None:  # noqa: ANN401
+        """Note a child with output; the first one makes us watch for the end of each."""
+        if self._read is None:
+            self._read = WeakKeyDictionary()
+            self._watch_wait(popen)
+        self._read[child] = outputs
+
+    def _watch_wait(self, popen: Any) -> None:  # noqa: ANN401
+        """Deliver the output of a child before function code goes on after its end."""
+        original, read = popen.wait, self._read
+        assert read is not None
 
         def wait(self: subprocess.Popen[Any], timeout: float | None = None) -> int:
             code: int = original(self, timeout=timeout)
-            for output in watch._read.get(self, ()):
+            for output in read.get(self, ()):
                 output.catch_up()
             return code
 
-        return wait
+        self._undo.append(patch_attributes((popen, "wait", wait)))
 
     def _inherited(self, given: dict[str, Any]) -> list[ChildOutput]:
         """Put pipes into the arguments of `Popen` in the place of the function's own streams."""
@@ -147,10 +153,10 @@ class Children(Part):
         self._reading = [output for output in self._reading if output.open]
         self._reading += outputs
 
-    def _system(self, popen: Any, command: Any) -> int:  # noqa: ANN401  # as the original
+    def _system(self, popen: Any, original: Any, command: Any) -> int:  # noqa: ANN401
         """Run a command as `os.system` does; its output is that of a child of the function."""
         if not self._in_phase():
-            return _os_system(command)
+            return int(original(command))
         sys.audit("os.system", command)
         with popen(command, shell=True) as child:
             code: int = child.wait()
@@ -198,6 +204,7 @@ class Children(Part):
         for output in self._reading:
             output.join()
         self._reading = []
+        self._read = None
         self.where.clear()
         self.processes.clear()
 

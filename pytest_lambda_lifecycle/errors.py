@@ -51,7 +51,7 @@ CODES: Final = {
     "LLC210": "The configuration fixture or hook returned no mapping.",
     "LLC301": "The target of a spy or a patch does not exist.",
     "LLC302": "The target cannot be spied on or patched.",
-    "LLC303": "Init bound the target before the spy or the patch was placed.",
+    "LLC303": "Something else holds the target of the spy or the patch already.",
     "LLC304": "An assertion has nothing to check.",
     "LLC305": "A test patched the function before its environment existed.",
     "LLC306": "A test patched another copy of the function's module.",

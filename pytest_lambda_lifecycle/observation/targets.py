@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.folders import namespace_of
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.isolation.modules.world import World
 
-__all__ = ["MISSING", "Target"]
+__all__ = ["MISSING", "Target", "is_at_home"]
 
 MISSING = object()
 
@@ -75,3 +77,16 @@ class Target(NamedTuple):
                 code="LLC301",
             )
         return value
+
+
+def is_at_home(original: Any, elsewhere: ModuleType | None = None) -> bool:  # noqa: ANN401
+    """Say whether the module of an object, another one than ``elsewhere``, has it by its name."""
+    home = sys.modules.get(str(getattr(original, "__module__", "")))
+    if home is None or home is elsewhere:
+        return False
+    name = str(getattr(original, "__qualname__", ""))
+    found: Any = namespace_of(home) or {}
+    for part in name.split("."):
+        space = found if isinstance(found, dict) else getattr(found, "__dict__", {})
+        found = space.get(part, MISSING)
+    return getattr(found, "__func__", found) is getattr(original, "__func__", original)

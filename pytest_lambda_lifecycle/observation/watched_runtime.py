@@ -12,7 +12,7 @@ from pytest_lambda_lifecycle.isolation.held_signals import Held
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
 from pytest_lambda_lifecycle.lifecycle.events import Leftover, Replaced, SharedModule
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Loaded, Raised, Request, Returned
-from pytest_lambda_lifecycle.observation.patches import Placement
+from pytest_lambda_lifecycle.observation.placements import Placement
 from pytest_lambda_lifecycle.observation.reuse import InitSnapshot
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ import weakref
 import pytest
 
 from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, LifecycleError
-from pytest_lambda_lifecycle.isolation.stage import stage
 
 CHARGE = """
     import contextlib, functools
@@ -306,8 +305,8 @@ def test_the_functions_of_an_environment_with_spies_are_freed(write, tmp_path):
     env.invoke()
     gc.collect()
     assert left[0]() is None
-    stage.leave()
-    del env  # nobody closes it
+    env.close()
+    del env
     gc.collect()
     assert left[1]() is None
 

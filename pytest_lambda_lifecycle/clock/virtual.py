@@ -12,6 +12,7 @@ from typing import Any, Final
 from pytest_lambda_lifecycle.clock.freeze import Freeze
 from pytest_lambda_lifecycle.clock.real import now
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
 from pytest_lambda_lifecycle.lifecycle.moments import (
     EPOCH,
     LAST,
@@ -111,8 +112,12 @@ class VirtualClock:
         return self._us * 1000
 
     def function_time_ms(self) -> int:
-        """Return milliseconds by `time.time`: a test may have frozen time once more inside it."""
-        return int(time.time() * 1000)
+        """Return milliseconds by `time.time`: a test may have frozen time once more inside it.
+
+        That function code has replaced it does not matter.
+        """
+        read = SharedNamespaces.value_of_test(time, "time", lambda: self._us / 1_000_000)
+        return int(read() * 1000)
 
     def move(self, to_us: int) -> None:
         """Move forward, to microseconds since the epoch.

@@ -33,6 +33,7 @@ from pytest_lambda_lifecycle.function.task_root import (
 from pytest_lambda_lifecycle.function.variables import function_variables, is_withheld
 from pytest_lambda_lifecycle.isolation.alarm import Alarm
 from pytest_lambda_lifecycle.isolation.control_flow import passes_through
+from pytest_lambda_lifecycle.isolation.finalizers import is_finalizer_of_others
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
 from pytest_lambda_lifecycle.isolation.modules.essentials import Essentials
@@ -42,13 +43,19 @@ from pytest_lambda_lifecycle.isolation.modules.membership import Keep
 from pytest_lambda_lifecycle.isolation.modules.replaced import Replacements
 from pytest_lambda_lifecycle.isolation.modules.search_path import SearchPath
 from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
+from pytest_lambda_lifecycle.isolation.modules.stand_ins import StandIns
 from pytest_lambda_lifecycle.isolation.modules.world import World
 from pytest_lambda_lifecycle.isolation.parts.children import MULTIPROCESSING, Children
+from pytest_lambda_lifecycle.isolation.parts.counters import POOLS, Counters
 from pytest_lambda_lifecycle.isolation.parts.environ import Variables
-from pytest_lambda_lifecycle.isolation.parts.event_loop import EventLoop
-from pytest_lambda_lifecycle.isolation.parts.exits import Exits, ThreadExits
+from pytest_lambda_lifecycle.isolation.parts.event_loop import LOOPS, EventLoop
+from pytest_lambda_lifecycle.isolation.parts.exits import Exits
 from pytest_lambda_lifecycle.isolation.parts.fault_handler import FaultHandler
 from pytest_lambda_lifecycle.isolation.parts.forkserver import ForkServer
+from pytest_lambda_lifecycle.isolation.parts.ignored_exceptions import (
+    ThreadExceptions,
+    UnraisableExceptions,
+)
 from pytest_lambda_lifecycle.isolation.parts.lasting_hooks import LastingHooks
 from pytest_lambda_lifecycle.isolation.parts.logging_tree import LoggingTree
 from pytest_lambda_lifecycle.isolation.parts.random_numbers import RandomNumbers, Seed
@@ -62,6 +69,7 @@ from pytest_lambda_lifecycle.isolation.parts.tmp import OUTSIDE_TMP, EphemeralSt
 from pytest_lambda_lifecycle.isolation.parts.values import Values
 from pytest_lambda_lifecycle.isolation.parts.warnings_filters import WarningsFilters
 from pytest_lambda_lifecycle.isolation.parts.working_directory import WorkingDirectory
+from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.events import (
     AtexitIgnored,
     LogLevelOfTest,
@@ -69,7 +77,7 @@ from pytest_lambda_lifecycle.lifecycle.events import (
     SharedMemoryRefused,
 )
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
-from pytest_lambda_lifecycle.lifecycle.rules import State
+from pytest_lambda_lifecycle.lifecycle.rules import State, handles_signals
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 from pytest_lambda_lifecycle.observation.calls import (
     aws,
@@ -88,6 +96,8 @@ from pytest_lambda_lifecycle.observation.patches import Patches
 from pytest_lambda_lifecycle.observation.probes import Probes
 from pytest_lambda_lifecycle.observation.watched_runtime import WatchedRuntime
 from pytest_lambda_lifecycle.observation.writers import Writers
+from pytest_lambda_lifecycle.runtimes.client_modules import ClientModules
+from pytest_lambda_lifecycle.runtimes.held_objects import HeldObjects
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 
 if TYPE_CHECKING:
@@ -157,10 +167,12 @@ class Assembly:
         found = find_task_root(
             config.handler, config.code_dir, places, config.layers, source=source
         )
-        self.task_root = found.resolve()
+        self.task_root = Path(os.path.realpath(found))  # `Path.resolve` takes twice as long
         folders = (self.task_root, *import_folders(config.layers))
         self._import_path = import_path = [str(folder) for folder in folders]
         fresh = fresh_rule(frozenset(config.fresh_packages))
+        self._client = ClientModules()
+        self._held = HeldObjects()
         self.world = World(import_path, fresh=fresh, keep=keep)
         self._search_path = SearchPath(import_path)
         timeline, now_us = self._timeline, self._clock.now_us
@@ -184,6 +196,7 @@ class Assembly:
             process.runs_here,
             self._runs_function_code,
             self._alarm,
+            partial(setattr, process, "exit_code"),
         )
         self.storage = EphemeralStorage()
 
@@ -264,7 +277,13 @@ class Assembly:
             self.calls.runs_function_code, partial(_memory_refused, self.calls)
         )
         world.hook.add(shared_memory.watch, SharedMemory.MODULES)
+        event_loop = EventLoop(self._runs_function_code)
+        world.hook.add(event_loop.watch, (LOOPS,))
+        self._counters = Counters()
+        world.hook.add(self._counters.watch, (POOLS,))
         parts = [
+            StandIns(self._client),
+            self._held,
             world,
             Finders(world.hook, world.own),
             FreezegunNames(world.own_modules),
@@ -274,12 +293,13 @@ class Assembly:
             WorkingDirectory(str(self.task_root)),
             streams,
             WarningsFilters(),
-            EventLoop(),
+            event_loop,
             self._alarm,
             self._logging,
             self._logging.listeners,
             self._signals,
-            ThreadExits(on_function_thread, partial(recorder.write, "stderr")),
+            ThreadExceptions(process.runs, on_function_thread, partial(recorder.write, "stderr")),
+            UnraisableExceptions(process.runs),
             FaultHandler(),
             ForkServer(),
             Sockets(
@@ -292,6 +312,7 @@ class Assembly:
             self._threads,
             self._children,
             shared_memory,
+            self._counters,
             Values(process.runs_here),
             Registries(world.own),
             LastingHooks(self._runs_function_code),
@@ -303,6 +324,7 @@ class Assembly:
                 is_function_code=partial(_is_function_code, world),
                 on_function_thread=on_function_thread,
                 ended=partial(setattr, process, "exit_code"),
+                interrupt=self._signals.send_interrupt,
                 ignored=recorder.atexit_ignored,
             ),
             Replacements(world.enter_replaced),
@@ -322,12 +344,15 @@ class Assembly:
     def _make_runtime(self, tampered: FindTampered, misplaced: FindMisplaced | None) -> None:
         """Make the runtime, and the object that compares modules before and after its turns."""
         signals, rotation = self._signals, self._rotation
-        self._passes_through = partial(_passes_through, signals)
+        config = self._config
         runtime = LocalRuntime(
-            self._config.handler,
-            passes_through=partial(_mended, self._essentials, self._passes_through),
+            config.handler,
+            passes_through=partial(_mended, self._essentials),
             sigterm=partial(signals.functions_own, signal.SIGTERM),
             levels=self._logging.levels,
+            client=self._client,
+            held=self._held,
+            polled=self._counters.poll if handles_signals(config.runtime, busy=False) else None,
         )
         self.runtime = WatchedRuntime(
             runtime,
@@ -355,7 +380,7 @@ class Assembly:
             timeline=self._timeline,
             clock=clock,
             apart=self._signals.apart,
-            passes_through=self._passes_through,
+            passes_through=_passes_through,
         )
         programs = Programs(
             self._programs,
@@ -445,8 +470,13 @@ class _Recorder:
         self._clock = clock
 
     def write(self, stream: str, text: str) -> None:
-        """Record output of function code."""
-        self._timeline.write(self._clock.now_us(), stream, text)
+        """Record output of function code.
+
+        The garbage collector may free objects of another environment at this moment, whose
+        ``__del__`` prints: that is no output of this one.
+        """
+        if not is_finalizer_of_others(sys._getframe(1)):
+            self._timeline.write(self._clock.now_us(), stream, text)
 
     def atexit_ignored(self, function: str) -> None:
         """Record a function that function code has registered with `atexit`."""
@@ -487,18 +517,16 @@ def _is_function_code(world: World, namespace: dict[str, Any]) -> bool:
     return module is not None and vars(module) is namespace
 
 
-def _mended(
-    essentials: Essentials, passes_through: Callable[[BaseException], bool], error: BaseException
-) -> bool:
+def _mended(essentials: Essentials, error: BaseException) -> bool:
     """Ask once `builtins` are whole again: function code has ended by an exception."""
     essentials.after_turn()
-    return passes_through(error)
+    return _passes_through(error)
 
 
-def _passes_through(signals: Signals, exception: BaseException) -> bool:
+def _passes_through(exception: BaseException) -> bool:
     if isinstance(exception, NetworkRefused):
         exception.has_left = True
-    return passes_through(exception, interrupted=signals.interrupted)
+    return passes_through(exception, interrupted=stage.interrupted)
 
 
 def _program_exited(

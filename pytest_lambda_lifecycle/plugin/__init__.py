@@ -380,8 +380,11 @@ def pytest_runtest_makereport(
         http.note_failed_test()
     failure_reports = item.config.stash.get(_reports_key, None)
     if failure_reports is not None:
+        from pytest_lambda_lifecycle.plugin import failure_report
+
         if report.failed:
             failure_reports.show_on(report)
+        failure_report.escape_surrogates(report)
         if report.when == "teardown":
             failure_reports.item_ends()
     return report

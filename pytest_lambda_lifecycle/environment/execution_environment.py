@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pytest_lambda_lifecycle.api.telemetry.records import records
 from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock, idle_span_us, require_clock
@@ -420,7 +420,7 @@ class ExecutionEnvironment:
         return platform_lines.log_text(self.timeline)
 
     @property
-    def telemetry(self) -> list[dict[str, object]]:
+    def telemetry(self) -> list[dict[str, Any]]:
         """The records of the Telemetry API so far.
 
         Each is ``{"time": ..., "type": "platform.start", "record": {...}}``.
@@ -487,11 +487,13 @@ class ExecutionEnvironment:
     def spy(self, target: str) -> Spy:
         """Record the calls of ``"package.module.name"`` that phases make.
 
-        The calls go through to the original.  If it is called before the first phase, the spy is in
-        place before function code can bind the name.  Functions, classes (their construction) and
-        methods can be spied on, in the function's modules and in shared libraries.  Raises
-        `LifecycleError` if the target does not exist; for a module that is not loaded yet, Init
-        raises it.
+        The calls go through to the original.  Functions, classes (their construction) and methods
+        can be spied on, in the function's modules and in shared libraries.  Calls of a Python
+        function or a class are seen wherever somebody keeps it: in a table of routes, a registry, a
+        default value.  A spy on any other object (a C function, a `functools.partial`) is in place
+        before function code can bind the name, if it is placed before the first phase.  Raises
+        `LifecycleError` if the target does not exist, or if something holds such an object already;
+        for a module that is not loaded yet, Init raises it.
         """
         __tracebackhide__ = True
         self._require_open(f"spy on {target!r}")
@@ -500,9 +502,11 @@ class ExecutionEnvironment:
     def patch(self, target: str, value: object) -> None:
         """Replace ``"package.module.name"`` by ``value`` until the environment ends.
 
-        If it is called before the first phase, the patch is in place for Init as well.  Raises
-        `LifecycleError` if Init has bound the target already, or if it does not exist; for a module
-        that is not loaded yet, Init raises it.
+        If it is called before the first phase, the patch is in place for Init as well, from the
+        moment at which the module binds the name: Init uses the value.  Raises `LifecycleError`
+        with the place if something else holds the original (Init has bound it, a decorator has
+        registered it), or if the target does not exist; for a module that is not loaded yet, Init
+        raises it.
         """
         __tracebackhide__ = True
         self._require_open(f"patch {target!r}")

@@ -14,7 +14,7 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pytest_lambda_lifecycle.api.telemetry.records import records
-from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock, idle_span_us, require_clock
+from pytest_lambda_lifecycle.clock.lambda_time import LambdaTime, idle_span_us, require_clock
 from pytest_lambda_lifecycle.clock.real import RealClock
 from pytest_lambda_lifecycle.environment import open_environments
 from pytest_lambda_lifecycle.environment.assembly import Assembly
@@ -63,6 +63,7 @@ from pytest_lambda_lifecycle.observation.verdicts import Evidence, verdicts
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from pytest_lambda_lifecycle.clock.public_clock import LambdaClock
     from pytest_lambda_lifecycle.environment.open_environments import FindInTwins
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
@@ -84,10 +85,24 @@ class ExecutionEnvironment:
     """
 
     __test__ = False  # not a test class, whatever it is called where it is imported
-    closed_at = ""
+    _closed_at = ""
     """Where `close` is called, for messages; by default the line of its caller."""
 
-    def __init__(
+    def __init__(self, config: FunctionConfig, *, clock: LambdaClock | None = None) -> None:
+        """Prepare an environment; nothing in the process changes before its first phase.
+
+        ``clock`` is a running `LambdaClock`, by default the one of the test.
+        """
+        self._set_up(config, clock=clock)
+
+    @classmethod
+    def _of_plugin(cls, config: FunctionConfig, **support: Any) -> ExecutionEnvironment:  # noqa: ANN401
+        """Return an environment with what the pytest plugin supports it with; see `_set_up`."""
+        environment = cls.__new__(cls)
+        environment._set_up(config, **support)
+        return environment
+
+    def _set_up(
         self,
         config: FunctionConfig,
         *,
@@ -100,17 +115,17 @@ class ExecutionEnvironment:
         folders: Callable[[], Folders] = Folders,
         seed: Seed | None = None,
     ) -> None:
-        """Prepare an environment; nothing in the process changes before its first phase.
+        """Prepare an environment.
 
-        ``clock`` is a running `LambdaClock`, by default the one of the test.  The pytest plugin
-        passes the others.  ``keep`` says which modules are never imported afresh, ``tampered``
-        which names of a module a test has patched, ``misplaced`` which patches in force are on
-        other copies of the function's modules; ``around_invoke`` wraps each invoke,
-        ``observer`` is called with each event, ``folders`` returns those of the test and of the
-        project, and ``seed`` has the name of the environment too.
+        The pytest plugin passes the arguments after ``clock``.  ``keep`` says which modules are
+        never imported afresh, ``tampered`` which names of a module a test has patched,
+        ``misplaced`` which patches in force are on other copies of the function's modules;
+        ``around_invoke`` wraps each invoke, ``observer`` is called with each event, ``folders``
+        returns those of the test and of the project, and ``seed`` has the name of the environment
+        too.
         """
         self.config = config
-        self._clock = LambdaClock.current if clock is None else clock
+        self._clock = LambdaTime.current if clock is None else clock._time
         find = open_environments.find_misplaced
         self._parts = Assembly(
             config,
@@ -199,7 +214,7 @@ class ExecutionEnvironment:
         `PayloadTooLarge`); with ``check=False`` the failed `Invocation` is returned instead.
         """
         __tracebackhide__ = True
-        if LambdaClock.current is not self._clock:
+        if LambdaTime.current is not self._clock:
             require_clock(self._clock, "invoke", self.config.handler)
         # One chained comparison, since each invoke makes it: all of them are None.
         if (
@@ -301,7 +316,7 @@ class ExecutionEnvironment:
         with Held():
             try:
                 if self._conductor.state is not State.CLOSED:
-                    cause = f"closed at {self.closed_at or caller()}"
+                    cause = f"closed at {self._closed_at or caller()}"
                     self._endings.shutdown("spindown", cause=cause)
             finally:
                 self._parts.files.settle()
@@ -379,7 +394,7 @@ class ExecutionEnvironment:
     @property
     def timeline(self) -> Timeline:
         """All events so far; its ``repr`` is a readable table."""
-        return self._conductor.timeline
+        return self._conductor.timeline.shown
 
     @property
     def phases(self) -> Phases:

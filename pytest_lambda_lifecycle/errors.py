@@ -133,7 +133,7 @@ class NetworkRefused(LifecycleError):
     """The line of function code, as ``"shop/app.py:12"``."""
     reason: str = ""
     """The setting that refuses, and its source, in words."""
-    has_left: bool = False
+    _has_left: bool = False
     """It has left function code, so the test has met it."""
 
 

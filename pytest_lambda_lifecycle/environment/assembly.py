@@ -525,7 +525,7 @@ def _mended(essentials: Essentials, error: BaseException) -> bool:
 
 def _passes_through(exception: BaseException) -> bool:
     if isinstance(exception, NetworkRefused):
-        exception.has_left = True
+        exception._has_left = True
     return passes_through(exception, interrupted=stage.interrupted)
 
 

@@ -259,10 +259,10 @@ class ExecutionEnvironment:
             missing = cause.name or "" if isinstance(cause, ModuleNotFoundError) else ""
             hint = hint_at_namesake(root, handler) or hint_at_neighbour(root, handler, missing)
             if hint:
-                error.explain(hint)
+                error._explain(hint)
         hint = hint_at_refusal(cause)
         if hint:
-            error.explain(hint)
+            error._explain(hint)
         return error
 
     def idle(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:

@@ -82,7 +82,7 @@ class FunctionConfig:
         self._fill([SettingsLayer(_DIRECT, {"handler": handler, **settings})])
 
     @classmethod
-    def resolve(cls, *layers: SettingsLayer) -> Self:
+    def _resolve(cls, *layers: SettingsLayer) -> Self:
         """Merge the values of several sources, lowest precedence first.
 
         ``environment`` is merged key by key; of every other setting the last value counts.
@@ -107,9 +107,9 @@ class FunctionConfig:
                 SettingsLayer(self._sources[f"environment.{key}"], {"environment": {key: value}})
                 for key, value in self.environment.items()
             ]
-        return self.resolve(*kept, SettingsLayer("FunctionConfig.replace", changed))
+        return self._resolve(*kept, SettingsLayer("FunctionConfig.replace", changed))
 
-    def with_code_dir(self, code_dir: Path, source: str) -> Self:
+    def _with_code_dir(self, code_dir: Path, source: str) -> Self:
         """Return a copy with a task root that was found rather than given."""
         config = copy(self)
         object.__setattr__(config, "code_dir", code_dir)

@@ -47,7 +47,7 @@ class SettingSources:
         layers = [*suite, *self._hook_layers([*suite, *test]), *test]
         if self._request.scope == "session":
             self._require_handler(layers, source)
-        config = FunctionConfig.resolve(*layers)
+        config = FunctionConfig._resolve(*layers)
         if config.code_dir is not None:
             return config
         # Without code_dir the search has to succeed: a wrong module name should not look like an
@@ -59,7 +59,7 @@ class SettingSources:
             config.layers,
             source=config.source_of("handler"),
         )
-        return config.with_code_dir(root, "the search for the handler's module")
+        return config._with_code_dir(root, "the search for the handler's module")
 
     def _layer(self, values: object, source: str) -> SettingsLayer:
         __tracebackhide__ = is_misuse

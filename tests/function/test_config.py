@@ -144,7 +144,7 @@ def test_every_setting_is_a_field():
 def test_bad_values_are_refused_with_value_and_range(settings, texts):
     values = {"handler": "app.handler", **settings}
     with pytest.raises(ConfigError) as caught:
-        FunctionConfig.resolve(SettingsLayer("the marker at tests/test_x.py:12", values))
+        FunctionConfig._resolve(SettingsLayer("the marker at tests/test_x.py:12", values))
     message = str(caught.value)
     for text in texts:
         assert text in message
@@ -206,7 +206,9 @@ def test_the_error_of_a_missing_handler_says_how_to_give_one():
     with pytest.raises(ConfigError, match=r"no handler: .*FunctionConfig\(\"app.handler\"\)"):
         FunctionConfig()
     with pytest.raises(ConfigError, match=r"no handler \(the call at a.py:1 gave none\)"):
-        FunctionConfig.resolve(SettingsLayer("the call at a.py:1", {"handler": None, "timeout": 4}))
+        FunctionConfig._resolve(
+            SettingsLayer("the call at a.py:1", {"handler": None, "timeout": 4})
+        )
 
 
 @pytest.mark.parametrize(
@@ -237,7 +239,7 @@ class TestEnvironmentSize:
 
     def test_the_source_of_the_largest_is_named(self):
         with pytest.raises(ConfigError, match="from the ini file"):
-            FunctionConfig.resolve(
+            FunctionConfig._resolve(
                 SettingsLayer("the ini file", {"environment": {"BIG": "x" * 4000}}),
                 SettingsLayer("the call", {"handler": "a.b", "environment": {"MORE": "x" * 100}}),
             )
@@ -258,7 +260,7 @@ class TestPublishedVersions:
             ConfigError,
             match=r"\(from the marker\) cannot have initialization_type=.* \(from the call\)",
         ):
-            FunctionConfig.resolve(
+            FunctionConfig._resolve(
                 SettingsLayer("the marker", {"function_version": "$LATEST"}),
                 SettingsLayer("the call", {"handler": "a.b", "initialization_type": kind}),
             )
@@ -266,7 +268,7 @@ class TestPublishedVersions:
 
 class TestLayers:
     def test_the_last_layer_wins_and_is_the_source(self):
-        config = FunctionConfig.resolve(
+        config = FunctionConfig._resolve(
             SettingsLayer("ini", {"timeout": 5, "memory_size": 256}),
             SettingsLayer("marker", {"handler": "a.b", "timeout": 7}),
             SettingsLayer("call", {"handler": None}),
@@ -282,7 +284,7 @@ class TestLayers:
         ]
 
     def test_environment_is_merged_key_by_key(self):
-        config = FunctionConfig.resolve(
+        config = FunctionConfig._resolve(
             SettingsLayer("ini", {"environment": {"STAGE": "dev", "TABLE": "a"}}),
             SettingsLayer("call", {"handler": "a.b", "environment": {"TABLE": "b"}}),
         )
@@ -292,7 +294,7 @@ class TestLayers:
 
     def test_a_value_that_a_later_layer_replaces_is_checked_too(self):
         with pytest.raises(ConfigError, match="from ini"):
-            FunctionConfig.resolve(
+            FunctionConfig._resolve(
                 SettingsLayer("ini", {"timeout": 0}),
                 SettingsLayer("call", {"handler": "a.b", "timeout": 5}),
             )
@@ -301,7 +303,7 @@ class TestLayers:
         (tmp_path / "code").mkdir()
         (tmp_path / "layer").mkdir()
         values = {"handler": "a.b", "code_dir": "code", "layers": ["layer"]}
-        config = FunctionConfig.resolve(SettingsLayer("ini", values, tmp_path))
+        config = FunctionConfig._resolve(SettingsLayer("ini", values, tmp_path))
         assert (config.code_dir, config.layers) == (tmp_path / "code", (tmp_path / "layer",))
 
     def test_relative_paths_start_at_the_current_directory_otherwise(self, tmp_path, monkeypatch):
@@ -357,12 +359,12 @@ class TestValue:
         assert config.environment == {"AB": "1"}
 
     def test_equality_does_not_depend_on_sources(self):
-        assert FunctionConfig("a.b", timeout=4) == FunctionConfig.resolve(
+        assert FunctionConfig("a.b", timeout=4) == FunctionConfig._resolve(
             SettingsLayer("x", {"handler": "a.b", "timeout": 4})
         )
 
     def test_replace_checks_and_keeps_the_other_sources(self):
-        config = FunctionConfig.resolve(
+        config = FunctionConfig._resolve(
             SettingsLayer("ini", {"memory_size": 256, "environment": {"AB": "1"}}),
             SettingsLayer("call", {"handler": "a.b"}),
         )

@@ -110,7 +110,7 @@ def _leaving(mock: Any) -> Any:  # noqa: ANN401
     The copy shares its registry, its calls and its lock with the mock.  A change of the mock for
     the time of one request would also meet the requests of other threads.
     """
-    if hasattr(mock, "leaves_unmatched"):
+    if hasattr(mock, "_leaves_unmatched"):
         return mock
     find = mock._find_match
 
@@ -164,7 +164,7 @@ def _refusal(
 ) -> Exception:
     """Return the error of a request that nobody answers; each mock notes it among its calls."""
     listed = [one for one in unmatched if not one.is_of_moto]
-    text = http.refusal(
+    text = http._refusal(
         adapter,
         request,
         options,

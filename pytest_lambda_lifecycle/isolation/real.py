@@ -31,6 +31,7 @@ class RealTime:
     time_ns = staticmethod(_unfrozen("time_ns", time.time_ns))
     perf_counter = staticmethod(_unfrozen("perf_counter", time.perf_counter))
     perf_counter_ns = staticmethod(_unfrozen("perf_counter_ns", time.perf_counter_ns))
+    time = staticmethod(_unfrozen("time", time.time))  # last: it hides the module
 
 
 class RealOs:

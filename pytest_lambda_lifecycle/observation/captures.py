@@ -26,7 +26,7 @@ from pytest_lambda_lifecycle.isolation.folders import (
     is_installed,
     namespace_of,
 )
-from pytest_lambda_lifecycle.observation.targets import MISSING, Target, is_at_home
+from pytest_lambda_lifecycle.observation.targets import MISSING, ONE_LOCAL, Target, is_at_home
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.isolation.modules.world import World
@@ -45,8 +45,6 @@ _CAPTURED: Final = (
     type,
 )
 """Types of objects that frameworks take hold of while a module runs."""
-_NO_OTHERS: Final = 3
-"""`sys.getrefcount` of an object that only a list and a local variable hold."""
 
 
 class Captures:
@@ -93,7 +91,7 @@ class Captures:
         for original in replaced:
             if not isinstance(original, _CAPTURED) or is_at_home(original, module):
                 continue
-            if sys.getrefcount(original) > _NO_OTHERS:
+            if sys.getrefcount(original) > ONE_LOCAL + 1:  # the list holds it as well
                 self._refuse_places(placement.target, module, original, libraries=True)
 
     # -- after Init -------------------------------------------------------------------------------

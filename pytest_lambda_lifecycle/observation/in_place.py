@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.isolation.patching import Undo
     from pytest_lambda_lifecycle.lifecycle.events import SpyCall
 
-__all__ = ["InPlace", "Instrument", "Recorder", "is_instrumented"]
+__all__ = ["InPlace", "Instrument", "Recorder", "is_instrumented", "kind_of"]
 
 _TWINS: Final = "__lambda_spy_twins__"
 
@@ -77,19 +77,23 @@ class InPlace:
         *,
         skip: int = 0,
         accepts: Callable[[tuple[Any, ...]], bool] | None = None,
+        beneath: InPlace | None = None,
     ) -> None:
         """``skip`` are the leading arguments that are not recorded (``self``).
 
-        ``accepts`` says by the arguments whether a call counts.
+        ``accepts`` says by the arguments whether a call counts.  ``beneath`` is the change of a
+        function that this one wraps.
         """
         self.owner: Any = function
         self.name = "__code__"
         self._recorder = recorder
         self._skip = skip
         self._accepts = accepts
+        self._beneath = beneath
 
     def make(self) -> Undo | None:
         """Instrument the function; the returned call undoes it.  None if it was done already."""
+        undo_beneath = None if self._beneath is None else self._beneath.make()
         function = self.owner
         if any(one.recorder() is self._recorder for one in _instruments(function)):
             return None
@@ -104,6 +108,8 @@ class InPlace:
         function.__code__ = trampoline
 
         def undo() -> None:
+            if undo_beneath is not None:
+                undo_beneath()
             if function.__code__ is trampoline:
                 function.__code__ = code
             for name, value in before.items():
@@ -113,6 +119,12 @@ class InPlace:
                     namespace[name] = value
 
         return undo
+
+
+def kind_of(function: FunctionType) -> int:
+    """Return the flags that tell a coroutine, a generator and an ordinary function apart."""
+    kinds = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+    return function.__code__.co_flags & kinds
 
 
 def is_instrumented(function: FunctionType) -> bool:

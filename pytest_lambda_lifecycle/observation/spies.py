@@ -16,8 +16,9 @@ from pytest_lambda_lifecycle.isolation.frames import is_own
 from pytest_lambda_lifecycle.lifecycle.events import SpyCall
 from pytest_lambda_lifecycle.lifecycle.phases import PHASE_NAMES
 from pytest_lambda_lifecycle.observation import in_place
-from pytest_lambda_lifecycle.observation.in_place import InPlace, is_instrumented
+from pytest_lambda_lifecycle.observation.in_place import InPlace, is_instrumented, kind_of
 from pytest_lambda_lifecycle.observation.placements import Assignment, Change
+from pytest_lambda_lifecycle.observation.targets import ONE_LOCAL
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -180,7 +181,28 @@ class CallProbe:
             return None  # a replacement by this package, which watches function code
         if not self._may_instrument(owner, function):
             return None
-        return InPlace(function, self, skip=skip, accepts=accepts)
+        beneath = self._beneath(owner, function, skip)
+        return InPlace(function, self, skip=skip, accepts=accepts, beneath=beneath)
+
+    def _beneath(self, owner: object, outer: FunctionType, skip: int) -> InPlace | None:
+        """Return the change of a function that a decorator has wrapped, if others keep it as well.
+
+        A registry has it where ``@app.get("/orders")`` stands beneath the other decorator.  A call
+        that comes through the wrapper is recorded there.  That of a generator, or of another kind
+        than its wrapper, cannot be told from others: it runs when the wrapper has returned.
+        """
+        inner = vars(outer).get("__wrapped__")
+        while (
+            type(inner) is FunctionType
+            and kind_of(inner) == kind_of(outer)
+            and kind_of(inner) in (0, inspect.CO_COROUTINE)
+            and not is_own_file(inner.__code__.co_filename)
+            and self._may_instrument(owner, inner)
+        ):
+            if sys.getrefcount(inner) > ONE_LOCAL + 2:  # a cell of the wrapper, and __wrapped__
+                return InPlace(inner, self, skip=skip, accepts=_outside(outer))
+            inner = vars(inner).get("__wrapped__")
+        return None
 
     def record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpyCall | None:
         """Record a call of function code.
@@ -264,6 +286,21 @@ def _of_class(cls: type) -> Callable[[tuple[Any, ...]], bool]:
         return one is not None and issubclass(
             first if isinstance(first, type) else type(first), one
         )
+
+    return accepts
+
+
+def _outside(outer: FunctionType) -> Callable[[tuple[Any, ...]], bool]:
+    """Return a condition: a function was not called by the wrapper around it."""
+    of = ref(outer)
+
+    def accepts(args: tuple[Any, ...]) -> bool:
+        function, frame = of(), _getframe(1)
+        while function is not None and frame is not None:
+            if frame.f_code is function.__code__:
+                return False
+            frame = frame.f_back  # type: ignore[assignment]
+        return True
 
     return accepts
 

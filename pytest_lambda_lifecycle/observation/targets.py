@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
@@ -13,9 +13,18 @@ from pytest_lambda_lifecycle.isolation.folders import namespace_of
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.isolation.modules.world import World
 
-__all__ = ["MISSING", "Target", "is_at_home"]
+__all__ = ["MISSING", "ONE_LOCAL", "Target", "is_at_home"]
 
 MISSING = object()
+
+
+def _references_to_local() -> int:
+    one = object()
+    return sys.getrefcount(one)
+
+
+ONE_LOCAL: Final = _references_to_local()
+"""`sys.getrefcount` of an object that only a local variable holds; since 3.14 one less."""
 
 
 class Target(NamedTuple):

@@ -138,6 +138,34 @@ def test_a_late_spy_sees_a_bound_method_that_somebody_kept(shop, target, call, a
     assert spy.one.args == args
 
 
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("@traced\n@register\ndef f(key): return key\n", 1),
+        ("@register\n@traced\ndef f(key): return key\n", 1),
+        ("@traced\n@traced\n@register\ndef f(key): return key\n", 1),
+        ("@traced\n@register\ndef f(key): return f(key - 1) if key else 0\n", 2),
+    ],
+)
+def test_a_spy_sees_calls_of_a_registered_function_under_a_decorator(shop, source, count):
+    env = shop(source + "def handler(event, context): return HANDLERS['f'](event)")
+    spy = env.spy("app.f")
+    env.invoke(count - 1)
+    assert spy.count() == count
+
+
+def test_a_call_through_the_wrapper_of_a_registered_function_is_one_call(shop):
+    env = shop(
+        "@traced\n@register\ndef f(key): return key\ndef handler(event, context): return f(1)"
+    )
+    spy = env.spy("app.f")
+    env.invoke()
+    assert spy.one.args == (1,)
+    module = env.module
+    env.close()
+    assert module.f.__code__.co_filename == module.f.__wrapped__.__code__.co_filename
+
+
 def test_a_spy_of_an_inherited_method_sees_only_its_own_class(shop):
     env = shop("def handler(event, context): return client.get(1), plain.get(2), Client.make(3)")
     spies = [env.spy("app.Plain.get"), env.spy("app.Plain.make"), env.spy("app.Client.get")]

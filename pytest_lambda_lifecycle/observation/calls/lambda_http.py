@@ -252,7 +252,7 @@ class LambdaHttp(RequestsMock):
 
     _leaves_unmatched = True
     """`_on_request` raises `Unmatched` for a request that it does not match."""
-    connection_error = exceptions.ConnectionError
+    _connection_error = exceptions.ConnectionError
 
     def _refusal(
         self,

@@ -172,7 +172,7 @@ def _refusal(
         [response for one in listed for response in one.registered],
         [prefix for one in listed for prefix in one.mock.passthru_prefixes],
     )
-    error: Exception = http.connection_error(
+    error: Exception = http._connection_error(
         redacted_text(text + "".join(f"\n{line}" for line in place_in_words())), request=request
     )
     for one in listed:

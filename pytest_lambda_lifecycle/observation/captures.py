@@ -185,16 +185,16 @@ class Captures:
             names = {**_libraries(), **names}
         instances = isinstance(original, type) and not self._is_read_later(target, module)
         found = places_of(original, names, is_place, instances=instances)
-        places = [place for place in found if place != str(target)]
+        places = [place for place in found if place not in (str(target), f"{target}.__func__")]
         if not libraries:
             places = [place for place in places if self._is_in_function_code(place)]
         if places:
             raise LifecycleError(
                 f"cannot spy on or patch {str(target)!r}: {' and '.join(places[:3])} "
                 f"{'holds' if len(places) == 1 else 'hold'} the original, and would go on using it",
-                f"A patch or a wrapper reaches only the name {name!r}. After env.initialize(), "
-                "replace the object in that place;",
-                f"or patch what {target.path[-1]!r} calls or uses.",
+                f"A patch or a wrapper reaches only the name {str(target)!r}.",
+                "After env.initialize(), replace the object in that place; or patch what "
+                f"{target.path[-1]!r} calls or uses.",
                 code="LLC303",
             )
 

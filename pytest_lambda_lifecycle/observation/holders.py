@@ -11,6 +11,7 @@ package.  A chain that leads to one of these, or to no module, ends there.
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Callable, Container, Iterator, Mapping
 from types import (
@@ -43,6 +44,7 @@ _DEAD_ENDS: Final = (
     AsyncGeneratorType,
     ModuleType,
 )
+_CACHE: Final = type(functools.lru_cache(len))
 _OWN: Final = __name__.partition(".")[0]
 _NO_HOLDERS: Final = frozenset(
     f"{_OWN} _pytest pytest pluggy pytest_mock unittest mock freezegun gc typing".split()
@@ -141,6 +143,10 @@ def _step(
         return _part_of_function(holder, link) if is_heard else None
     if str(kind.__module__).partition(".")[0] in _NO_HOLDERS:
         return None
+    if kind.__name__ == "_lru_list_elem" or (
+        kind is _CACHE and getattr(holder, "__wrapped__", None) is not target
+    ):
+        return None  # a cache calls nothing that it keeps
     if kind is target:
         return _Link(holder, " (an instance of it)") if instances else None
     if isinstance(holder, (list, tuple)):

@@ -477,3 +477,60 @@ def test_a_late_patch_of_a_constant_that_another_module_has_imported(environment
         env.patch("settings.N", 3)
     env.patch("app.COUNT", 3)
     assert env.invoke().payload == 3
+
+
+DEFINITIONS = """
+    import abc, contextlib, dataclasses, enum, functools, typing
+    @dataclasses.dataclass
+    class Data: n: int = 1
+    @dataclasses.dataclass(slots=True)
+    class Slotted: n: int = 1
+    class Color(enum.Enum): RED = 1
+    class Base(abc.ABC):
+        @abc.abstractmethod
+        def get(self): ...
+    class Pair(typing.NamedTuple): n: int
+    class Own:
+        def copy(self) -> "Own": return super().__init__()
+        @classmethod
+        def make(cls) -> "Own": return cls()
+        @functools.cached_property
+        def size(self): return 1
+    T = typing.TypeVar("T")
+    class Box(typing.Generic[T]): pass
+    @contextlib.contextmanager
+    def scope(): yield
+    @functools.lru_cache
+    def cached(data: "Data" = None) -> "typing.Optional[Data]": return data
+    @functools.singledispatch
+    def show(x): return x
+    @show.register
+    def _(x: int): return x
+    def plain(x: "Own"): return x
+    def recursive(n): return recursive(n - 1) if n else 0
+    cached()
+    def handler(event, context):
+        return sorted(name for name, one in globals().items() if type(one).__name__ == "Fake")
+"""
+
+
+@pytest.mark.parametrize("when", ["before init", "after init"])
+@pytest.mark.parametrize(
+    "name",
+    "Data Slotted Color Base Pair Own Box scope cached show plain recursive Own.copy Own.make"
+    "".split(),
+)
+def test_a_definition_that_nobody_has_taken_can_be_patched(environment, name, when):
+    env = environment(DEFINITIONS)
+    if when == "after init":
+        env.initialize()
+
+    class Fake:
+        def __call__(self, *args):
+            pass
+
+        def register(self, function):
+            pass
+
+    env.patch(f"app.{name}", Fake())
+    assert env.invoke().payload == ([] if "." in name else [name])

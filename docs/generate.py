@@ -343,7 +343,7 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "extension": partial(members_of, "function.extension", "Extension"),
         "clock": partial(
             members_of,
-            "clock.lambda_clock",
+            "clock.public_clock",
             "LambdaClock",
             only="now advance move_to",
             owner="lambda_clock.",

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock as LambdaClock
+    from pytest_lambda_lifecycle.clock.public_clock import LambdaClock as LambdaClock
     from pytest_lambda_lifecycle.environment.execution_environment import (
         ExecutionEnvironment as ExecutionEnvironment,
     )
@@ -96,7 +96,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
-    "clock.lambda_clock": "LambdaClock",
+    "clock.public_clock": "LambdaClock",
     "environment.execution_environment": "ExecutionEnvironment",
     "errors": "ConfigError InvalidTransition LifecycleError LifecycleWarning NetworkRefused",
     "function.config": "FunctionConfig",

@@ -54,7 +54,7 @@ CODES: Final = {
     "LLC210": "The configuration fixture or hook returned no mapping.",
     "LLC301": "The target of a spy or a patch does not exist.",
     "LLC302": "The target cannot be spied on or patched.",
-    "LLC303": "Init bound the target before the spy or the patch was placed.",
+    "LLC303": "Something else holds the target of the spy or the patch already.",
     "LLC304": "An assertion has nothing to check.",
     "LLC305": "A test patched its own copy of a module before Init.",
     "LLC306": "A test patched another copy of the function's module.",
@@ -147,7 +147,7 @@ class NetworkRefused(LifecycleError):
     """The line of function code, as ``"shop/app.py:12"``."""
     reason: str = ""
     """The setting that refuses, and its source, in words."""
-    has_left: bool = False
+    _has_left: bool = False
     """It has left function code, so the test has met it."""
 
 

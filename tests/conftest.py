@@ -166,7 +166,8 @@ def environment(
             if name in settings
         }
         settings.setdefault("code_dir", tmp_path / "task")
-        made.append(ExecutionEnvironment(FunctionConfig(handler, **settings), **hooks))
+        config = FunctionConfig(handler, **settings)
+        made.append(ExecutionEnvironment._of_plugin(config, **hooks))
         return made[-1]
 
     yield make

@@ -159,7 +159,7 @@ def test_LLC302(env):
 
 def test_LLC303(env):
     env.initialize()
-    env.spy("shop.database.connect")
+    env.patch("shop.database.connect", None)
 
 
 def test_LLC304(env):

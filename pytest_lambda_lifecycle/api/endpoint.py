@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.isolation.parts.threads import StartedThreads
     from pytest_lambda_lifecycle.lifecycle.events import Event
-    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+    from pytest_lambda_lifecycle.lifecycle.timeline import WritableTimeline
 
 __all__ = ["Endpoint"]
 
@@ -47,7 +47,7 @@ class Endpoint:
         self,
         config: FunctionConfig,
         *,
-        timeline: Timeline,
+        timeline: WritableTimeline,
         view: View,
         now_us: Callable[[], int],
         threads: Callable[[], StartedThreads],

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
     from pytest_lambda_lifecycle.lifecycle.outcome import Request
     from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Restore
-    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+    from pytest_lambda_lifecycle.lifecycle.timeline import WritableTimeline
 
 __all__ = ["Conductor"]
 
@@ -36,7 +36,7 @@ class Conductor:
     def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
         self.config = deps.config
-        self.timeline: Timeline = deps.timeline
+        self.timeline: WritableTimeline = deps.timeline
         self.clock: Clock = deps.clock
         self.environment_state = state = EnvironmentState(deps.clock.now_us())
         self.endings = Endings(deps, state)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.conductor.participants import Extensions, Process, Runtime
     from pytest_lambda_lifecycle.conductor.turns import TurnRunner
     from pytest_lambda_lifecycle.function.config import FunctionConfig
-    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+    from pytest_lambda_lifecycle.lifecycle.timeline import WritableTimeline
 
 __all__ = ["Dependencies"]
 
@@ -29,7 +29,7 @@ class Dependencies:
         extensions: Extensions,
         process: Process,
         turns: TurnRunner,
-        timeline: Timeline,
+        timeline: WritableTimeline,
         clock: Clock,
         renew: Callable[[], str],
     ) -> None:

@@ -80,7 +80,7 @@ from pytest_lambda_lifecycle.lifecycle.events import (
 )
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 from pytest_lambda_lifecycle.lifecycle.rules import State, handles_signals
-from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+from pytest_lambda_lifecycle.lifecycle.timeline import WritableTimeline
 from pytest_lambda_lifecycle.observation.calls import (
     aws,
     aws_backoff,
@@ -152,7 +152,7 @@ class Assembly:
             )
         self._config = config
         self._clock = clock
-        self._timeline = Timeline(observer=observer)
+        self._timeline = WritableTimeline(observer=observer)
         self._is_observed = observer is not None or bool(config.extensions)
         self.seed = seed or Seed.of_system(config.seed)
         self._programs = extension_programs(config, clock)
@@ -499,7 +499,7 @@ class _LambdaVariables:
 class _Recorder:
     """Records on the timeline the observations of parts of the process."""
 
-    def __init__(self, timeline: Timeline, clock: Clock) -> None:
+    def __init__(self, timeline: WritableTimeline, clock: Clock) -> None:
         self._timeline = timeline
         self._clock = clock
 
@@ -570,7 +570,7 @@ def _mended(essentials: Essentials, error: BaseException) -> bool:
 
 def _passes_through(exception: BaseException) -> bool:
     if isinstance(exception, NetworkRefused):
-        exception.has_left = True
+        exception._has_left = True
     return passes_through(exception, interrupted=stage.interrupted)
 
 

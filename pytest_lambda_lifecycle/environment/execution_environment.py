@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from pytest_lambda_lifecycle.api.telemetry.records import records
-from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock, idle_span_us, require_clock
+from pytest_lambda_lifecycle.clock.lambda_time import LambdaTime, idle_span_us, require_clock
 from pytest_lambda_lifecycle.clock.real import RealClock
 from pytest_lambda_lifecycle.environment import open_environments
 from pytest_lambda_lifecycle.environment.assembly import Assembly
@@ -68,6 +68,7 @@ from pytest_lambda_lifecycle.observation.verdicts import Evidence, verdicts
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from pytest_lambda_lifecycle.clock.public_clock import LambdaClock
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
     from pytest_lambda_lifecycle.observation.watched_runtime import FindTampered
@@ -104,10 +105,24 @@ class ExecutionEnvironment:
     """
 
     __test__ = False  # not a test class, whatever it is called where it is imported
-    closed_at = ""
+    _closed_at = ""
     """Where `close` is called, for messages; by default the line of its caller."""
 
-    def __init__(
+    def __init__(self, config: FunctionConfig, *, clock: LambdaClock | None = None) -> None:
+        """Prepare an environment; nothing in the process changes before its first phase.
+
+        ``clock`` is a running `LambdaClock`, by default the one of the test.
+        """
+        self._set_up(config, clock=clock)
+
+    @classmethod
+    def _of_plugin(cls, config: FunctionConfig, **support: Any) -> ExecutionEnvironment:  # noqa: ANN401
+        """Return an environment with what the pytest plugin supports it with; see `_set_up`."""
+        environment = cls.__new__(cls)
+        environment._set_up(config, **support)
+        return environment
+
+    def _set_up(
         self,
         config: FunctionConfig,
         *,
@@ -120,7 +135,7 @@ class ExecutionEnvironment:
         seed: Seed | None = None,
         path_notes: PathNotes | None = None,
     ) -> None:
-        """Prepare an environment; nothing in the process changes before its first phase.
+        """Prepare an environment.
 
         ``clock`` is a running `LambdaClock`, by default the one of the test.  The pytest plugin
         passes the others.  ``keep`` says which modules are never imported afresh, ``tampered``
@@ -130,7 +145,7 @@ class ExecutionEnvironment:
         of `sys.path` came from.
         """
         self.config = config
-        self._clock = LambdaClock.current if clock is None else clock
+        self._clock = LambdaTime.current if clock is None else clock._time
         self._parts = Assembly(
             config,
             clock=self._clock or RealClock(),
@@ -230,7 +245,7 @@ class ExecutionEnvironment:
         `PayloadTooLarge`); with ``check=False`` the failed `Invocation` is returned instead.
         """
         __tracebackhide__ = True
-        if LambdaClock.current is not self._clock:
+        if LambdaTime.current is not self._clock:
             require_clock(self._clock, "invoke", self.config.handler)
         if misplaced:
             refuse_positional(event, misplaced)
@@ -270,7 +285,7 @@ class ExecutionEnvironment:
             not_ready = failures.failed_before_handler(self._conductor.phases, invocation)
             error = self._failure(invocation, not_ready=not_ready)
             if type(event) is str and event[:1] in ("{", "["):
-                error.explain(
+                error._explain(
                     "The event is a str, which the handler gets as one: to send the JSON in it, "
                     "pass the dict, or the text as bytes."
                 )
@@ -291,7 +306,7 @@ class ExecutionEnvironment:
             [foreign] if foreign else hints(error, self.config, parts.task_root, parts.world.own)
         )
         for hint in found:
-            error.explain(hint)
+            error._explain(hint)
         self._explain_extension(error, cause)
         return error
 
@@ -307,7 +322,7 @@ class ExecutionEnvironment:
             holder=open_environments.holder_of,
         )
         if hint:
-            error.explain(hint)
+            error._explain(hint)
 
     def idle(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
         """Freeze the environment and let time pass.
@@ -360,7 +375,7 @@ class ExecutionEnvironment:
         with Held():
             try:
                 if self._conductor.state is not State.CLOSED:
-                    cause = f"closed at {self.closed_at or caller()}"
+                    cause = f"closed at {self._closed_at or caller()}"
                     self._endings.shutdown("spindown", cause=cause)
             finally:
                 self._parts.files.settle()
@@ -439,7 +454,7 @@ class ExecutionEnvironment:
     @property
     def timeline(self) -> Timeline:
         """All events so far; its ``repr`` is a readable table."""
-        return self._conductor.timeline
+        return self._conductor.timeline.shown
 
     @property
     def phases(self) -> Phases:
@@ -480,7 +495,7 @@ class ExecutionEnvironment:
         return platform_lines.log_text(self.timeline)
 
     @property
-    def telemetry(self) -> list[dict[str, object]]:
+    def telemetry(self) -> list[dict[str, Any]]:
         """The records of the Telemetry API so far.
 
         Each is ``{"time": ..., "type": "platform.start", "record": {...}}``.
@@ -548,11 +563,13 @@ class ExecutionEnvironment:
     def spy(self, target: str) -> Spy:
         """Record the calls of ``"package.module.name"`` that phases make.
 
-        The calls go through to the original.  If it is called before the first phase, the spy is in
-        place before function code can bind the name.  Functions, classes (their construction) and
-        methods can be spied on, in the function's modules and in shared libraries.  Raises
-        `LifecycleError` if the target does not exist; for a module that is not loaded yet, Init
-        raises it.
+        The calls go through to the original.  Functions, classes (their construction) and methods
+        can be spied on, in the function's modules and in shared libraries.  Calls of a Python
+        function or a class are seen wherever somebody keeps it: in a table of routes, a registry, a
+        default value.  A spy on any other object (a C function, a `functools.partial`) is in place
+        before function code can bind the name, if it is placed before the first phase.  Raises
+        `LifecycleError` if the target does not exist, or if something holds such an object already;
+        for a module that is not loaded yet, Init raises it.
         """
         __tracebackhide__ = True
         self._require_open(f"spy on {target!r}")
@@ -561,9 +578,11 @@ class ExecutionEnvironment:
     def patch(self, target: str, value: object) -> None:
         """Replace ``"package.module.name"`` by ``value`` until the environment ends.
 
-        If it is called before the first phase, the patch is in place for Init as well.  Raises
-        `LifecycleError` if Init has bound the target already, or if it does not exist; for a module
-        that is not loaded yet, Init raises it.
+        If it is called before the first phase, the patch is in place for Init as well, from the
+        moment at which the module binds the name: Init uses the value.  Raises `LifecycleError`
+        with the place if something else holds the original (Init has bound it, a decorator has
+        registered it), or if the target does not exist; for a module that is not loaded yet, Init
+        raises it.
         """
         __tracebackhide__ = True
         self._require_open(f"patch {target!r}")

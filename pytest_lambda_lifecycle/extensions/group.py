@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.conductor.turns import TurnRunner
     from pytest_lambda_lifecycle.extensions.objects import Objects
     from pytest_lambda_lifecycle.extensions.programs import Programs
-    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+    from pytest_lambda_lifecycle.lifecycle.timeline import WritableTimeline
 
 __all__ = ["ExtensionGroup"]
 
@@ -54,7 +54,7 @@ class ExtensionGroup:
         *,
         endpoint: Endpoint,
         turns: TurnRunner,
-        timeline: Timeline,
+        timeline: WritableTimeline,
         clock: Clock,
     ) -> None:
         self.present = False

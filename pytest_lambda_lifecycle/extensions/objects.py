@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock.clock import Clock
     from pytest_lambda_lifecycle.conductor.turns import TurnRunner
     from pytest_lambda_lifecycle.isolation.patching import Undo
-    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+    from pytest_lambda_lifecycle.lifecycle.timeline import WritableTimeline
 
 __all__ = ["Objects", "Round", "fault_of"]
 
@@ -89,7 +89,7 @@ class Objects:
         *,
         endpoint: Endpoint,
         turns: TurnRunner,
-        timeline: Timeline,
+        timeline: WritableTimeline,
         clock: Clock,
         apart: Callable[[], Undo],
         passes_through: Callable[[BaseException], bool],

@@ -87,7 +87,7 @@ class FunctionConfig:
         self._fill([SettingsLayer(_DIRECT, {"handler": handler, **settings})])
 
     @classmethod
-    def resolve(cls, *layers: SettingsLayer) -> Self:
+    def _resolve(cls, *layers: SettingsLayer) -> Self:
         """Merge the values of several sources, lowest precedence first.
 
         ``environment`` is merged key by key, and a value of None takes a variable out; of every
@@ -116,9 +116,9 @@ class FunctionConfig:
                     **dict.fromkeys(self._taken_out),
                 }.items()
             ]
-        return self.resolve(*kept, SettingsLayer("FunctionConfig.replace", changed))
+        return self._resolve(*kept, SettingsLayer("FunctionConfig.replace", changed))
 
-    def with_code_dir(self, code_dir: Path, source: str) -> Self:
+    def _with_code_dir(self, code_dir: Path, source: str) -> Self:
         """Return a copy with a task root that was found rather than given."""
         config = copy(self)
         object.__setattr__(config, "code_dir", code_dir)

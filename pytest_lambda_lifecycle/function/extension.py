@@ -106,24 +106,24 @@ class Extension:
             )
 
     @property
-    def events(self) -> list[dict[str, object]]:
+    def events(self) -> list[dict[str, Any]]:
         """The events that it has received, as the Extensions API gives them.
 
         Each has ``eventType``, ``deadlineMs`` and so on.
         """
-        received: list[dict[str, object]] = self.__dict__.setdefault("_events", [])
+        received: list[dict[str, Any]] = self.__dict__.setdefault("_events", [])
         return received
 
     def on_init(self) -> None:
         """Start; it has registered, and the runtime starts when all extensions have."""
 
-    def on_invoke(self, event: dict[str, object]) -> None:
+    def on_invoke(self, event: dict[str, Any]) -> None:
         """Receive an invoke, at the same time as the runtime; the event has no payload.
 
         The extension is ready for the next event when this returns.
         """
 
-    def on_shutdown(self, event: dict[str, object]) -> None:
+    def on_shutdown(self, event: dict[str, Any]) -> None:
         """Receive the shutdown, with its ``shutdownReason``; it may take until ``deadlineMs``."""
 
     def init_error(self, error_type: str) -> NoReturn:

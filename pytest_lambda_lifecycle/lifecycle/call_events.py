@@ -7,7 +7,7 @@ are filled in when it ends.  Their texts are redacted (`redaction`), and `HttpCa
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.lifecycle.events import Event
 from pytest_lambda_lifecycle.lifecycle.redaction import redacted_url
@@ -98,7 +98,7 @@ class AwsCall(Call):
     """The name of the client: ``"dynamodb"``."""
     operation: str
     """The name of the operation in AWS's model: ``"PutItem"``."""
-    parameters: dict[str, object] = field(default_factory=dict, kw_only=True)
+    parameters: dict[str, Any] = field(default_factory=dict, kw_only=True)
     """The parameters as given, with secrets redacted."""
     region: str = field(default="", kw_only=True)
     """The region of the client, such as ``"eu-west-1"``."""

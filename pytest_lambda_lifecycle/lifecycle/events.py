@@ -8,7 +8,7 @@ API where AWS has one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_lambda_lifecycle.lifecycle.argument_text import call_text
 
@@ -239,9 +239,9 @@ class SpyCall(Event):
     target: str
     phase: str
     invocation: int | None
-    args: tuple[object, ...] = ()
-    kwargs: dict[str, object] = field(default_factory=dict)
-    result: object = None
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    result: Any = None
     exception: BaseException | None = None
     where: str = field(default="", compare=False)
     """The innermost line of function code that called, as ``"shop/app.py:12"``."""
@@ -319,8 +319,8 @@ class Replaced(Event):
     """An invoke bound a global of a module to another object than init had; recorded once."""
 
     target: str
-    before: object
-    after: object
+    before: Any
+    after: Any
     name: ClassVar[str] = "replaced"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pytest_lambda_lifecycle.lifecycle.events import Event
 
@@ -50,7 +50,7 @@ class ExtensionNotified(Event):
     """An event of the Extensions API was handed to an extension."""
 
     extension: str
-    event: dict[str, object]
+    event: dict[str, Any]
     name: ClassVar[str] = "extension_notified"
 
 

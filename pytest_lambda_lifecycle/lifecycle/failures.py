@@ -72,7 +72,7 @@ class FunctionError(Exception):
 
     _hint = ""
 
-    def explain(self, hint: str) -> None:
+    def _explain(self, hint: str) -> None:
         """Add a hint that Lambda would not give; message and error object stay those of Lambda."""
         if sys.version_info >= (3, 11):
             self.add_note(hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.errors import no_attribute
 from pytest_lambda_lifecycle.lifecycle import platform_lines, rules
@@ -99,15 +99,18 @@ class Invocation(Phase):
         __iter__ = None
 
     @property
-    def payload(self) -> object:
-        """`raw` decoded from JSON; the bytes themselves where that is not possible."""
+    def payload(self) -> Any:  # noqa: ANN401
+        """`raw` decoded from JSON; the bytes themselves where that is not possible.
+
+        A type checker takes it for `typing.Any`, as it does the result of `json.loads`.
+        """
         try:
             return self._payload
         except AttributeError:
-            self._payload: object = self._decode()
+            self._payload: Any = self._decode()
             return self._payload
 
-    def _decode(self) -> object:
+    def _decode(self) -> Any:  # noqa: ANN401
         try:
             return (
                 _decode(self.raw.decode()) if self.content_type == "application/json" else self.raw
@@ -116,10 +119,10 @@ class Invocation(Phase):
             return self.raw
 
     @property
-    def error(self) -> dict[str, object] | None:
+    def error(self) -> dict[str, Any] | None:
         """The error object that the caller gets, or None after a success."""
         if self._report.failure is not None:
-            error: dict[str, object] = _decode(
+            error: dict[str, Any] = _decode(
                 _platform_body(self.request_id, self._report.failure).decode()
             )
             return error

@@ -181,7 +181,7 @@ class _Preparation(Phase):
     """How the runtime's turn ended."""
 
     @property
-    def error(self) -> dict[str, object] | None:
+    def error(self) -> dict[str, Any] | None:
         """The error object that the runtime posted; None if it posted none."""
         return self.outcome.error if isinstance(self.outcome, Raised) else None
 

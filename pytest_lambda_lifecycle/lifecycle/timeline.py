@@ -11,7 +11,7 @@ from typing import Final, TypeVar, overload
 
 from pytest_lambda_lifecycle.lifecycle.events import Event, FunctionLog
 
-__all__ = ["Timeline"]
+__all__ = ["Timeline", "WritableTimeline"]
 
 E = TypeVar("E", bound=Event)
 _moment: Final = attrgetter("at")
@@ -24,11 +24,63 @@ class Timeline(Sequence[Event]):
     ["init_start", …]``. ``in`` and `count` take the same: ``SpyCall not in env.timeline``.
     """
 
+    def __init__(self, events: list[Event] | None = None) -> None:
+        """``events`` are not copied: the timeline goes on as they do."""
+        self._events: list[Event] = [] if events is None else events
+
+    @property
+    def names(self) -> list[str]:
+        """The events' names, for example ``["init_start", …, "invoke_report"]``."""
+        return [event.name for event in self._events]
+
+    def of(self, *types: type[E]) -> list[E]:
+        """Return the events of the given classes, in order."""
+        return [event for event in self._events if isinstance(event, types)]
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Event]: ...
+    def __getitem__(self, index: int | slice) -> Event | list[Event]:
+        return self._events[index]
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events)
+
+    def __contains__(self, item: object) -> bool:
+        return any(map(_matches, self._events, repeat(item)))
+
+    def count(self, value: object) -> int:
+        """Return how many events are equal to ``value``, of that class or of that name."""
+        return sum(map(_matches, self._events, repeat(value)))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Timeline):
+            return self._events == other._events
+        if not isinstance(other, (list, tuple)):
+            return NotImplemented
+        return len(self) == len(other) and all(map(_matches, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        from pytest_lambda_lifecycle.lifecycle.timeline_table import render
+
+        return render(self) or "<empty timeline>"
+
+
+class WritableTimeline(Timeline):
+    """The timeline to which the conductor records, and objects that it hands the timeline to."""
+
     def __init__(self, *, observer: Callable[[Event], None] | None = None) -> None:
-        self._events: list[Event] = []
+        super().__init__()
+        self.shown = Timeline(self._events)
+        """The same events, for tests."""
         self.append: Callable[[Event], None] = self._events.append
-        """Records an event; only the conductor, and objects that it hands the timeline to, may do
-        so.
+        """Records an event.
 
         An attribute and not a method, for the warm invoke: as long as nothing is ahead and no other
         thread hands in events, it is `list.append` itself, or the recorder that also calls the
@@ -98,49 +150,6 @@ class Timeline(Sequence[Event]):
             last.text += text
         else:
             self.append(FunctionLog(at, stream, text))
-
-    @property
-    def names(self) -> list[str]:
-        """The events' names, for example ``["init_start", …, "invoke_report"]``."""
-        return [event.name for event in self._events]
-
-    def of(self, *types: type[E]) -> list[E]:
-        """Return the events of the given classes, in order."""
-        return [event for event in self._events if isinstance(event, types)]
-
-    @overload
-    def __getitem__(self, index: int) -> Event: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Event]: ...
-    def __getitem__(self, index: int | slice) -> Event | list[Event]:
-        return self._events[index]
-
-    def __len__(self) -> int:
-        return len(self._events)
-
-    def __iter__(self) -> Iterator[Event]:
-        return iter(self._events)
-
-    def __contains__(self, item: object) -> bool:
-        return any(map(_matches, self._events, repeat(item)))
-
-    def count(self, value: object) -> int:
-        """Return how many events are equal to ``value``, of that class or of that name."""
-        return sum(map(_matches, self._events, repeat(value)))
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Timeline):
-            return self._events == other._events
-        if not isinstance(other, (list, tuple)):
-            return NotImplemented
-        return len(self) == len(other) and all(map(_matches, self, other))
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        from pytest_lambda_lifecycle.lifecycle.timeline_table import render
-
-        return render(self) or "<empty timeline>"
 
 
 def _matches(event: Event, expected: object) -> bool:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.events import SpyCall
 from pytest_lambda_lifecycle.lifecycle.rules import State
-from pytest_lambda_lifecycle.observation.patches import Patches, Placement, Probe, Substitute
+from pytest_lambda_lifecycle.observation.patches import Patches
+from pytest_lambda_lifecycle.observation.placements import Placement, Probe, Substitute
 from pytest_lambda_lifecycle.observation.present_phase import present_phase
-from pytest_lambda_lifecycle.observation.spies import CallProbe, Spy
+from pytest_lambda_lifecycle.observation.spies import CallProbe, RecordCall, Spy
 from pytest_lambda_lifecycle.observation.targets import Target
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Probes:
         place = Target.parse(target, self._world)
         probe = self._spied.get(target)
         if probe is None:
-            probe = self._spied[target] = CallProbe(target, self._record)
+            probe = self._spied[target] = self._probe(target, self._record)
         placement = self._patches.add(place, probe)
         conductor = self._conductor
         if conductor.state is State.NEW and not conductor.phases and target not in self._early:
@@ -86,7 +87,7 @@ class Probes:
         self._patches.values.add(target)
         if target in self._spied and callable(value):
             # A probe of its own: `Patches` applies each probe once, and the first is beneath now.
-            probe = self._spied[target] = CallProbe(target, self._record)
+            probe = self._spied[target] = self._probe(target, self._record)
             placement = self._add(target, probe)
             if target in self._early:
                 self._watch(target, placement)
@@ -100,13 +101,16 @@ class Probes:
                 spend()
 
         Target.parse(target, self._world)
-        self._add(target, CallProbe(target, record))
+        self._add(target, self._probe(target, record))
 
     def _watch(self, target: str, placement: Placement) -> None:
         """Take a spy that sees the calls from init on; it has to stay in place to see them."""
         watched, before = self._patches.watched, self._early.get(target)
         self._early[target] = placement
         watched[:] = [*(other for other in watched if other is not before), placement]
+
+    def _probe(self, target: str, record: RecordCall) -> CallProbe:
+        return CallProbe(target, record, self._patches.captures.may_instrument)
 
     def _add(self, target: str, probe: Probe) -> Placement:
         __tracebackhide__ = True

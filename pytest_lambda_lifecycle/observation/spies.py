@@ -7,14 +7,18 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from weakref import ref
 
-from pytest_lambda_lifecycle.errors import LifecycleError, warn
+from pytest_lambda_lifecycle.errors import LifecycleError, is_own_file, warn
 from pytest_lambda_lifecycle.isolation.frames import is_own
 from pytest_lambda_lifecycle.lifecycle.events import SpyCall
 from pytest_lambda_lifecycle.lifecycle.phases import PHASE_NAMES
-from pytest_lambda_lifecycle.observation.patches import Assignment
+from pytest_lambda_lifecycle.observation import in_place
+from pytest_lambda_lifecycle.observation.in_place import InPlace, is_instrumented, kind_of
+from pytest_lambda_lifecycle.observation.placements import Assignment, Change
+from pytest_lambda_lifecycle.observation.targets import ONE_LOCAL
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -100,33 +104,50 @@ RecordCall: TypeAlias = "Callable[[str, tuple[Any, ...], dict[str, Any]], SpyCal
 _get_ident: Final = threading.get_ident  # these two may be spied on
 _getframe: Final = sys._getframe
 _HERE: Final = globals()
+_TRAMPOLINES: Final = in_place.__file__
 _RECORDING: Final[set[int]] = set()
 """Threads that are recording a call; calls made while recording are not counted."""
 
 
-class CallProbe:
-    """Wraps a target so that each call is recorded before it goes through to the original.
+def _anywhere(owner: object, function: FunctionType) -> bool:
+    return True
 
-    A function or method is wrapped itself.  Of a class ``__init__`` is wrapped, so that the class
-    stays the same object for ``isinstance`` and subclasses.
+
+class CallProbe:
+    """Records each call of a target before it goes through to the original.
+
+    A Python function or method is instrumented itself (`InPlace`).  Of a class ``__init__`` is
+    wrapped, so that the class stays the same object for ``isinstance`` and subclasses.  Any other
+    callable is wrapped under its name, which reaches nobody who has taken hold of it before.
     """
 
-    def __init__(self, target: str, record: RecordCall) -> None:
+    def __init__(
+        self,
+        target: str,
+        record: RecordCall,
+        in_place: Callable[[object, FunctionType], bool] = _anywhere,
+    ) -> None:
+        """``in_place`` says whether a function, found in an owner, may be instrumented."""
         self._target = target
         self._record = record
+        self._may_instrument = in_place
         self._is_standard = target.partition(".")[0] in sys.stdlib_module_names
 
-    def wrap(self, owner: object, name: str, original: object) -> Assignment:
-        """Return the attribute to set, and the wrapper as its value."""
+    def wrap(self, owner: object, name: str, original: object) -> Change:
+        """Return the change to make."""
         __tracebackhide__ = True
         if isinstance(original, type):
-            return Assignment(original, "__init__", self._on_construction(original))
+            wrapper = self._on_construction(original)
+            return Assignment(original, "__init__", wrapper, everywhere=True)
         if not callable(original):
             kind = type(original).__name__
             raise LifecycleError(
                 f"cannot spy on {self._target!r}: it is a {kind}, and not callable", code="LLC302"
             )
         raw = inspect.getattr_static(owner, name)
+        change = self._in_place(owner, name, raw, original)
+        if change is not None:
+            return change
         if isinstance(raw, staticmethod):
             return Assignment(owner, name, staticmethod(self._on_function(raw.__func__)))
         if isinstance(raw, classmethod):
@@ -134,6 +155,54 @@ class CallProbe:
         if isinstance(owner, type):
             return Assignment(owner, name, self._on_function(raw, skip=1))
         return Assignment(owner, name, self._on_function(original))
+
+    def _in_place(self, owner: object, name: str, raw: Any, original: Any) -> InPlace | None:  # noqa: ANN401
+        """Return the change of the function itself; None if there is none, or if it may not be."""
+        function, skip, accepts = raw, 0, None
+        if isinstance(owner, type):
+            inherited = name not in vars(owner)
+            if isinstance(raw, staticmethod):
+                if inherited:  # a call does not tell the class
+                    return None
+                function = raw.__func__
+            else:
+                skip = 1
+                function = raw.__func__ if isinstance(raw, classmethod) else raw
+                accepts = _of_class(owner) if inherited else None
+        elif isinstance(original, MethodType):
+            function, skip = original.__func__, 1
+            try:
+                accepts = _of_object(original.__self__)
+            except TypeError:  # it allows no weak reference
+                return None
+        if type(function) is not FunctionType:
+            return None
+        if is_own_file(function.__code__.co_filename) and not is_instrumented(function):
+            return None  # a replacement by this package, which watches function code
+        if not self._may_instrument(owner, function):
+            return None
+        beneath = self._beneath(owner, function, skip)
+        return InPlace(function, self, skip=skip, accepts=accepts, beneath=beneath)
+
+    def _beneath(self, owner: object, outer: FunctionType, skip: int) -> InPlace | None:
+        """Return the change of a function that a decorator has wrapped, if others keep it as well.
+
+        A registry has it where ``@app.get("/orders")`` stands beneath the other decorator.  A call
+        that comes through the wrapper is recorded there.  That of a generator, or of another kind
+        than its wrapper, cannot be told from others: it runs when the wrapper has returned.
+        """
+        inner = vars(outer).get("__wrapped__")
+        while (
+            type(inner) is FunctionType
+            and kind_of(inner) == kind_of(outer)
+            and kind_of(inner) in (0, inspect.CO_COROUTINE)
+            and not is_own_file(inner.__code__.co_filename)
+            and self._may_instrument(owner, inner)
+        ):
+            if sys.getrefcount(inner) > ONE_LOCAL + 2:  # a cell of the wrapper, and __wrapped__
+                return InPlace(inner, self, skip=skip, accepts=_outside(outer))
+            inner = vars(inner).get("__wrapped__")
+        return None
 
     def record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpyCall | None:
         """Record a call of function code.
@@ -217,7 +286,47 @@ def _parameters(function: object) -> tuple[str, ...]:
     return code.co_varnames[: code.co_argcount] if isinstance(code, CodeType) else ()
 
 
+def _of_class(cls: type) -> Callable[[tuple[Any, ...]], bool]:
+    """Return a condition: a method that several classes inherit was called through this one."""
+    of = ref(cls)
+
+    def accepts(args: tuple[Any, ...]) -> bool:
+        one, first = of(), args[0] if args else None
+        return one is not None and issubclass(
+            first if isinstance(first, type) else type(first), one
+        )
+
+    return accepts
+
+
+def _outside(outer: FunctionType) -> Callable[[tuple[Any, ...]], bool]:
+    """Return a condition: a function was not called by the wrapper around it."""
+    of = ref(outer)
+
+    def accepts(args: tuple[Any, ...]) -> bool:
+        function, frame = of(), _getframe(1)
+        while function is not None and frame is not None:
+            if frame.f_code is function.__code__:
+                return False
+            frame = frame.f_back  # type: ignore[assignment]
+        return True
+
+    return accepts
+
+
+def _of_object(value: object) -> Callable[[tuple[Any, ...]], bool]:
+    """Return a condition: a method was called through this object."""
+    of = ref(value)
+
+    def accepts(args: tuple[Any, ...]) -> bool:
+        return bool(args) and args[0] is of()
+
+    return accepts
+
+
 def _called_by_this_package(frame: FrameType | None) -> bool:
-    while frame is not None and frame.f_globals is _HERE:  # a spy on a spy
+    while frame is not None and (  # a spy on a spy
+        frame.f_globals is _HERE or frame.f_code.co_filename == _TRAMPOLINES
+    ):
         frame = frame.f_back
     return frame is not None and is_own(frame)

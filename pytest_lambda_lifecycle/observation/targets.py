@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.folders import namespace_of
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.isolation.modules.world import World
 
-__all__ = ["MISSING", "Target"]
+__all__ = ["MISSING", "ONE_LOCAL", "Target", "is_at_home"]
 
 MISSING = object()
 
@@ -25,6 +27,15 @@ def _no_text(target: object) -> LifecycleError:
         f"Did you mean its name{dotted}",
         code="LLC301",
     )
+
+
+def _references_to_local() -> int:
+    one = object()
+    return sys.getrefcount(one)
+
+
+ONE_LOCAL: Final = _references_to_local()
+"""`sys.getrefcount` of an object that only a local variable holds; since 3.14 one less."""
 
 
 class Target(NamedTuple):
@@ -88,3 +99,16 @@ class Target(NamedTuple):
                 code="LLC301",
             )
         return value
+
+
+def is_at_home(original: Any, elsewhere: ModuleType | None = None) -> bool:  # noqa: ANN401
+    """Say whether the module of an object, another one than ``elsewhere``, has it by its name."""
+    home = sys.modules.get(str(getattr(original, "__module__", "")))
+    if home is None or home is elsewhere:
+        return False
+    name = str(getattr(original, "__qualname__", ""))
+    found: Any = namespace_of(home) or {}
+    for part in name.split("."):
+        space = found if isinstance(found, dict) else getattr(found, "__dict__", {})
+        found = space.get(part, MISSING)
+    return getattr(found, "__func__", found) is getattr(original, "__func__", original)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.isolation.modules.essentials import Essentials
     from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
     from pytest_lambda_lifecycle.isolation.modules.world import World
-    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+    from pytest_lambda_lifecycle.lifecycle.timeline import WritableTimeline
     from pytest_lambda_lifecycle.observation.leftovers import Leftovers
     from pytest_lambda_lifecycle.observation.misplaced import MisplacedPatches
     from pytest_lambda_lifecycle.observation.patches import Patches
@@ -54,7 +54,7 @@ class WatchedRuntime:
         world: World,
         namespaces: SharedNamespaces,
         essentials: Essentials,
-        timeline: Timeline,
+        timeline: WritableTimeline,
         clock: Clock,
         tampered: FindTampered,
         misplaced: MisplacedPatches,

@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock
+    from pytest_lambda_lifecycle.clock.public_clock import LambdaClock
     from pytest_lambda_lifecycle.function.settings import Settings
     from pytest_lambda_lifecycle.isolation.stage import Slice
     from pytest_lambda_lifecycle.lifecycle.invocation import Invocation

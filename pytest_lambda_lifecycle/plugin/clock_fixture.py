@@ -14,7 +14,7 @@ from pytest_lambda_lifecycle.lifecycle.moments import LAST, WHY_LAST
 from pytest_lambda_lifecycle.plugin.markers import location, own_marks
 
 if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock
+    from pytest_lambda_lifecycle.clock.public_clock import LambdaClock
 
 __all__ = ["check", "clock_for"]
 
@@ -29,7 +29,7 @@ def clock_for(request: pytest.FixtureRequest, options: Given) -> LambdaClock:
     The closest marker says when it starts, or else the options.  Raises `ConfigError` for a value
     that is no moment, or no length of time.
     """
-    from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock
+    from pytest_lambda_lifecycle.clock.public_clock import LambdaClock
 
     __tracebackhide__ = True
     try:

@@ -138,7 +138,7 @@ class LambdaLifecycle:
         problems: list[str] = []
         interruption: BaseException | None = None
         for environment in reversed(self._environments):
-            environment.closed_at = f"the end of {self._node.nodeid or 'the session'}"
+            environment._closed_at = f"the end of {self._node.nodeid or 'the session'}"
             try:
                 environment.close()
                 problems += _faults_of_shutdown(environment)
@@ -157,7 +157,7 @@ class LambdaLifecycle:
     def _make(self, config: FunctionConfig) -> ExecutionEnvironment:
         hooks = EnvironmentHooks(self._node.ihook)
         root = cast("Path", config.code_dir)
-        environment = ExecutionEnvironment(
+        environment = ExecutionEnvironment._of_plugin(
             config,
             keep=keep_for(self._request.session, root, handler_file(root, config.handler)),
             around_invoke=hooks.around_invoke,

@@ -257,7 +257,7 @@ def _check_settings(config: pytest.Config) -> None:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.function.settings import SettingsLayer
 
-    FunctionConfig.resolve(SettingsLayer("", {"handler": "any.handler"}), *layers(config))
+    FunctionConfig._resolve(SettingsLayer("", {"handler": "any.handler"}), *layers(config))
     code_dir_candidate(config)
 
 

@@ -49,7 +49,7 @@ class SettingSources:
             self._require_handler(layers, source)
         if all(layer.values.get("handler") is None for layer in layers):
             self._refuse_misspelt_marker(source)
-        config = FunctionConfig.resolve(*layers)
+        config = FunctionConfig._resolve(*layers)
         if config.code_dir is not None:
             return config
         # Without code_dir the search has to succeed: a wrong module name should not look like an
@@ -62,7 +62,7 @@ class SettingSources:
             source=config.source_of("handler"),
             root=self._rootdir,
         )
-        return config.with_code_dir(root, "the search for the handler's module")
+        return config._with_code_dir(root, "the search for the handler's module")
 
     def _layer(self, values: object, source: str) -> SettingsLayer:
         __tracebackhide__ = is_misuse

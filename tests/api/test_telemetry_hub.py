@@ -31,7 +31,7 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
     LogsDropped,
     TelemetrySubscription,
 )
-from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+from pytest_lambda_lifecycle.lifecycle.timeline import WritableTimeline
 
 _sleep, _perf_counter = time.sleep, time.perf_counter
 AT = 1_800_000_000_000_000
@@ -125,8 +125,8 @@ def listener(listen) -> Listener:
 
 
 @pytest.fixture
-def timeline() -> Timeline:
-    return Timeline()
+def timeline() -> WritableTimeline:
+    return WritableTimeline()
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
-def write(timeline: Timeline, *lines: str) -> None:
+def write(timeline: WritableTimeline, *lines: str) -> None:
     for line in lines:
         timeline.append(FunctionLog(AT, "stdout", f"{line}\n"))
 

@@ -89,7 +89,7 @@ def make(tmp_path):
         (root / "app.py").write_text("from client import *\n" + textwrap.dedent(source))
         observer = settings.pop("observer", None)
         config = FunctionConfig("app.handler", code_dir=root, **settings)
-        made.append(ExecutionEnvironment(config, observer=observer))
+        made.append(ExecutionEnvironment._of_plugin(config, observer=observer))
         return made[-1]
 
     yield make

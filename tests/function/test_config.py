@@ -143,7 +143,7 @@ def test_every_setting_is_a_field():
 def test_bad_values_are_refused_with_value_and_range(settings, texts):
     values = {"handler": "app.handler", **settings}
     with pytest.raises(ConfigError) as caught:
-        FunctionConfig.resolve(SettingsLayer("the marker at tests/test_x.py:12", values))
+        FunctionConfig._resolve(SettingsLayer("the marker at tests/test_x.py:12", values))
     message = str(caught.value)
     for text in texts:
         assert text in message
@@ -205,7 +205,9 @@ def test_the_error_of_a_missing_handler_says_how_to_give_one():
     with pytest.raises(ConfigError, match=r"no handler: .*FunctionConfig\(\"app.handler\"\)"):
         FunctionConfig()
     with pytest.raises(ConfigError, match=r"no handler \(the call at a.py:1 gave none\)"):
-        FunctionConfig.resolve(SettingsLayer("the call at a.py:1", {"handler": None, "timeout": 4}))
+        FunctionConfig._resolve(
+            SettingsLayer("the call at a.py:1", {"handler": None, "timeout": 4})
+        )
 
 
 @pytest.mark.parametrize(
@@ -236,7 +238,7 @@ class TestEnvironmentSize:
 
     def test_the_source_of_the_largest_is_named(self):
         with pytest.raises(ConfigError, match="from the ini file"):
-            FunctionConfig.resolve(
+            FunctionConfig._resolve(
                 SettingsLayer("the ini file", {"environment": {"BIG": "x" * 4000}}),
                 SettingsLayer("the call", {"handler": "a.b", "environment": {"MORE": "x" * 100}}),
             )
@@ -257,7 +259,7 @@ class TestPublishedVersions:
             ConfigError,
             match=r"\(from the marker\) cannot have initialization_type=.* \(from the call\)",
         ):
-            FunctionConfig.resolve(
+            FunctionConfig._resolve(
                 SettingsLayer("the marker", {"function_version": "$LATEST"}),
                 SettingsLayer("the call", {"handler": "a.b", "initialization_type": kind}),
             )
@@ -265,7 +267,7 @@ class TestPublishedVersions:
 
 class TestLayers:
     def test_the_last_layer_wins_and_is_the_source(self):
-        config = FunctionConfig.resolve(
+        config = FunctionConfig._resolve(
             SettingsLayer("ini", {"timeout": 5, "memory_size": 256}),
             SettingsLayer("marker", {"handler": "a.b", "timeout": 7}),
             SettingsLayer("call", {"handler": None}),
@@ -281,7 +283,7 @@ class TestLayers:
         ]
 
     def test_environment_is_merged_key_by_key(self):
-        config = FunctionConfig.resolve(
+        config = FunctionConfig._resolve(
             SettingsLayer("ini", {"environment": {"STAGE": "dev", "TABLE": "a"}}),
             SettingsLayer("call", {"handler": "a.b", "environment": {"TABLE": "b"}}),
         )
@@ -291,7 +293,7 @@ class TestLayers:
 
     def test_a_value_that_a_later_layer_replaces_is_checked_too(self):
         with pytest.raises(ConfigError, match="from ini"):
-            FunctionConfig.resolve(
+            FunctionConfig._resolve(
                 SettingsLayer("ini", {"timeout": 0}),
                 SettingsLayer("call", {"handler": "a.b", "timeout": 5}),
             )
@@ -300,7 +302,7 @@ class TestLayers:
         (tmp_path / "code").mkdir()
         (tmp_path / "layer").mkdir()
         values = {"handler": "a.b", "code_dir": "code", "layers": ["layer"]}
-        config = FunctionConfig.resolve(SettingsLayer("ini", values, tmp_path))
+        config = FunctionConfig._resolve(SettingsLayer("ini", values, tmp_path))
         assert (config.code_dir, config.layers) == (tmp_path / "code", (tmp_path / "layer",))
 
     def test_relative_paths_start_at_the_current_directory_otherwise(self, tmp_path, monkeypatch):
@@ -356,12 +358,12 @@ class TestValue:
         assert config.environment == {"AB": "1"}
 
     def test_equality_does_not_depend_on_sources(self):
-        assert FunctionConfig("a.b", timeout=4) == FunctionConfig.resolve(
+        assert FunctionConfig("a.b", timeout=4) == FunctionConfig._resolve(
             SettingsLayer("x", {"handler": "a.b", "timeout": 4})
         )
 
     def test_replace_checks_and_keeps_the_other_sources(self):
-        config = FunctionConfig.resolve(
+        config = FunctionConfig._resolve(
             SettingsLayer("ini", {"memory_size": 256, "environment": {"AB": "1"}}),
             SettingsLayer("call", {"handler": "a.b"}),
         )
@@ -521,7 +523,7 @@ class TestVariables:
 
 class TestVariablesTakenOut:
     def test_none_takes_a_variable_of_a_lower_source_out(self):
-        config = FunctionConfig.resolve(
+        config = FunctionConfig._resolve(
             SettingsLayer(
                 "the ini file", {"handler": "a.b", "environment": {"AB": "1", "CD": "2"}}
             ),
@@ -533,7 +535,7 @@ class TestVariablesTakenOut:
         assert config != config.replace(environment={"CD": "2"})
 
     def test_a_higher_source_sets_it_again(self):
-        config = FunctionConfig.resolve(
+        config = FunctionConfig._resolve(
             SettingsLayer("the marker", {"handler": "a.b", "environment": {"AB": None}}),
             SettingsLayer("the call", {"environment": {"AB": "1"}}),
         )

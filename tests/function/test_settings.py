@@ -83,7 +83,7 @@ def test_a_help_is_one_line_for_the_command_line(name):
 def test_an_error_has_one_line_for_each_kind_of_fact():
     layer = SettingsLayer("the call at a.py:1", {"handler": "a.b", "log_format": "json"})
     with pytest.raises(ValueError) as caught:
-        FunctionConfig.resolve(layer)
+        FunctionConfig._resolve(layer)
     assert str(caught.value).splitlines() == [
         "log_format='json' is not one of 'Text', 'JSON' (from the call at a.py:1)",
         "Hint: did you mean 'JSON'? [LLC202]",

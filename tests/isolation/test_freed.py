@@ -63,7 +63,7 @@ def test_a_closed_environment_is_freed_at_once(tmp_path, code):
     gc.collect()
     gc.disable()
     try:
-        env = ExecutionEnvironment(config, around_invoke=around)
+        env = ExecutionEnvironment._of_plugin(config, around_invoke=around)
         env.invoke()
         env.recycle()
         env.invoke()

@@ -97,7 +97,7 @@ def test_print_of_a_timeline_has_folded_calls_between_start_and_end(tmp_path, ca
 
         def reach():
             for _ in range(3):
-                env.timeline.append(get_item(env.timeline[-1].at))
+                env._conductor.timeline.append(get_item(env.timeline[-1].at))
 
         env.module.reach = reach
         env.invoke()

@@ -45,7 +45,7 @@ def let_it_reach(env):
             "refused": lambda: NetworkRefusal(*place, rest, "connect to"),
         }
         event = made.get(kind, lambda: HttpCall(*place, kind, rest, status=200))()
-        env.timeline.append(event)
+        env._conductor.timeline.append(event)
 
     env.patch("net.reach", reach)
     return env

@@ -337,19 +337,26 @@ def test_a_missing_target_in_function_code_is_an_error_of_init(env, target, mess
         env.invoke()
 
 
-def test_a_late_spy_on_a_name_that_another_module_has_bound(env):
+def test_a_late_spy_on_a_function_that_another_module_has_bound(env):
+    env.invoke()
+    late = env.spy("db.connect")
+    of_importer = env.spy("app.connect")
+    env.invoke({"connect": "x"})
+    assert late.phases == of_importer.phases == ["invoke"]
+
+
+def test_a_late_patch_of_a_name_that_another_module_has_bound(env):
     env.invoke()
     with pytest.raises(
         LifecycleError, match=r"init has already bound the same object as app\.connect"
     ):
-        env.spy("db.connect")
-    late = env.spy("app.connect")
-    env.invoke({"connect": "x"})
-    assert late.phases == ["invoke"]
+        env.patch("db.connect", None)
+    env.patch("app.connect", lambda url: None)
+    env.invoke({"connect": ""})  # the real one would raise
 
 
 @pytest.mark.parametrize("handler", ["pkg.app.handler", "pkg/app.handler"])
-def test_a_spy_on_the_handler_has_to_come_before_init(environment, write, handler):
+def test_a_patch_of_the_handler_has_to_come_before_init(environment, write, handler):
     write("pkg/app.py", "def handler(event, context): pass")
     env = environment(handler=handler)
     spy = env.spy("pkg.app.handler")
@@ -357,16 +364,17 @@ def test_a_spy_on_the_handler_has_to_come_before_init(environment, write, handle
     assert spy.phases == ["invoke"]
     late = environment(handler=handler)
     late.invoke({})
-    for ask in (late.spy, lambda target: late.patch(target, print)):
-        with pytest.raises(
-            LifecycleError,
-            match="(?s)'pkg.app.handler' now: it is the handler.*before the first phase",
-        ):
-            ask("pkg.app.handler")
-    late.reset()
+    with pytest.raises(
+        LifecycleError,
+        match="(?s)'pkg.app.handler' now: it is the handler.*before the first phase",
+    ):
+        late.patch("pkg.app.handler", print)
     again = late.spy("pkg.app.handler")
     late.invoke({})
     assert again.phases == ["invoke"]
+    late.reset()
+    late.invoke({})
+    assert again.phases == ["invoke", "invoke"]
 
 
 def test_a_builtin_type_cannot_be_spied_on(env):

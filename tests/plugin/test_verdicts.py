@@ -14,7 +14,7 @@ CONFTEST = """
     def let_it_reach(env):
         def reach():
             place = env._parts.calls.place()
-            env.timeline.append(AwsCall(*place, "dynamodb", "GetItem", status=200))
+            env._conductor.timeline.append(AwsCall(*place, "dynamodb", "GetItem", status=200))
         env.patch("net.reach", reach)
         return env
 

@@ -26,7 +26,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
     TimedOut,
 )
 from pytest_lambda_lifecycle.lifecycle.rules import State
-from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+from pytest_lambda_lifecycle.lifecycle.timeline import WritableTimeline
 from pytest_lambda_lifecycle.runtimes.remote import RemoteRuntime
 
 RUNTIME = "/2018-06-01/runtime/"
@@ -157,7 +157,7 @@ class Platform:
                 extensions=NoExtensions(),
                 process=process,
                 turns=TurnRunner(process, clock),
-                timeline=Timeline(),
+                timeline=WritableTimeline(),
                 clock=clock,
                 renew=lambda: "",
             )

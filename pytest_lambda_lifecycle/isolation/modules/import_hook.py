@@ -10,6 +10,10 @@ from types import ModuleType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from pytest_lambda_lifecycle.isolation.modules.watched_namespace import (
+    WatchedNamespace,
+    code_of,
+)
 from pytest_lambda_lifecycle.isolation.real import RealTime
 
 __all__ = ["ImportHook", "find_spec", "list_again", "module_length"]
@@ -24,6 +28,7 @@ class ImportHook(importlib.abc.MetaPathFinder):
 
     def __init__(self) -> None:
         self._callbacks: list[tuple[Container[str], Callable[[ModuleType], None]]] = []
+        self._names: dict[str, list[tuple[str, Callable[[ModuleType], None]]]] = {}
         self.foreign: Callable[[str, Sequence[str] | None], ModuleSpec | None] | None = None
         """Called first with a name and the path to search; may return a spec, or raise."""
         self.guard: Callable[[str], None] | None = None
@@ -33,9 +38,14 @@ class ImportHook(importlib.abc.MetaPathFinder):
         """Call back with each of the modules ``names`` after each of its executions."""
         self._callbacks.append((names, callback))
 
+    def add_name(self, module: str, name: str, callback: Callable[[ModuleType], None]) -> None:
+        """Call back whenever the code of a module binds one of its names, while it is executed."""
+        self._names.setdefault(module, []).append((name, callback))
+
     def clear(self) -> None:
         """Forget the callbacks."""
         self._callbacks = []
+        self._names = {}
         self.guard = self.foreign = None
 
     def find_spec(
@@ -54,7 +64,7 @@ class ImportHook(importlib.abc.MetaPathFinder):
             return found
         if not callbacks:
             return spec
-        spec.loader = _CallingLoader(spec.loader, callbacks)
+        spec.loader = _CallingLoader(spec.loader, callbacks, self._names.get(fullname, ()))
         return spec
 
 
@@ -62,10 +72,14 @@ class _CallingLoader(importlib.abc.Loader):
     """Stands in for a loader during one execution; then the real one is back in its places."""
 
     def __init__(
-        self, loader: importlib.abc.Loader, callbacks: Iterable[Callable[[ModuleType], None]]
+        self,
+        loader: importlib.abc.Loader,
+        callbacks: Iterable[Callable[[ModuleType], None]],
+        names: Sequence[tuple[str, Callable[[ModuleType], None]]],
     ) -> None:
         self._loader = loader
         self._callbacks = callbacks
+        self._names = names
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._loader, name)
@@ -76,11 +90,15 @@ class _CallingLoader(importlib.abc.Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        __tracebackhide__ = True
+        __tracebackhide__ = __function_code_above__ = True
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
+        code = code_of(module, self._loader) if self._names else None
+        if code is None:
+            self._loader.exec_module(module)
+        else:
+            exec(code, vars(module), WatchedNamespace(module, self._names))
         for callback in self._callbacks:
             callback(module)
 

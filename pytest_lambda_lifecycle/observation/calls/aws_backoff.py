@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock
+from pytest_lambda_lifecycle.clock.lambda_time import LambdaTime
 from pytest_lambda_lifecycle.observation.calls.hooks import HookPoint
 from pytest_lambda_lifecycle.observation.calls.recorder import recorder_here
 
@@ -29,7 +29,7 @@ def _sleep_amount(original: Any) -> Any:  # noqa: ANN401
         seconds = original(self, amount)
         recorder = recorder_here() if seconds > 0 else None
         clock = None if recorder is None else recorder.clock
-        if not isinstance(clock, LambdaClock):
+        if not isinstance(clock, LambdaTime):
             return seconds
         clock.spend(int(seconds * 1e6) + _ROUNDING_US)
         self._refill()

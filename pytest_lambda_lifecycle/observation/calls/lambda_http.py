@@ -250,11 +250,11 @@ class LambdaHttp(RequestsMock):
 
     # -- asked by `routing` -----------------------------------------------------------------------
 
-    leaves_unmatched = True
+    _leaves_unmatched = True
     """`_on_request` raises `Unmatched` for a request that it does not match."""
-    connection_error = exceptions.ConnectionError
+    _connection_error = exceptions.ConnectionError
 
-    def refusal(
+    def _refusal(
         self,
         adapter: HTTPAdapter,
         request: PreparedRequest,

@@ -22,6 +22,7 @@ _LIBRARIES: Final = frozenset(
     "requests urllib3 httpx httpcore aiohttp boto3 botocore s3transfer aioboto3 aiobotocore".split()
 )
 """Client libraries: the line that calls them counts, also where they are bundled."""
+_PACKAGE: Final = __name__.partition(".")[0] + "."
 _ELSEWHERE: Final[set[str]] = set()
 """Modules of client libraries and of this package that were met on a stack: a look-up is cheap, and
 each recorded call passes a dozen of their frames.
@@ -126,8 +127,10 @@ class FunctionLines:
         name = namespace.get("__name__")
         if type(name) is not str or name in _ELSEWHERE:
             return False
-        if name.partition(".")[0] in _LIBRARIES or is_own(frame):
+        if name.partition(".")[0] in _LIBRARIES or name.startswith(_PACKAGE):
             _ELSEWHERE.add(name)
+            return False
+        if is_own(frame):  # the trampoline of a spied function, which has the function's globals
             return False
         module = self._world.own(name)
         return module is not None and vars(module) is namespace and self._world.is_source(name)

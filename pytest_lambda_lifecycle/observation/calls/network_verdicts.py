@@ -47,7 +47,7 @@ def _swallowed(refusals: Iterable[NetworkRefusal], evidence: Evidence) -> list[N
     for event in refusals:
         error = event.exception
         # An exception that leaves an extension in its shutdown belongs to no phase.
-        if isinstance(error, NetworkRefused) and not error.has_left and id(error) not in seen:
+        if isinstance(error, NetworkRefused) and not error._has_left and id(error) not in seen:
             swallowed.append(event)
     return swallowed
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
     from pytest_lambda_lifecycle.isolation.modules.world import World
     from pytest_lambda_lifecycle.isolation.patching import Undo
-    from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
+    from pytest_lambda_lifecycle.lifecycle.timeline import WritableTimeline
 
 __all__ = ["CallRecorder", "Place", "open_call", "recorder_here"]
 
@@ -155,7 +155,7 @@ class CallRecorder(PhasePart):
         *,
         process: ProcessSlice,
         world: World,
-        timeline: Timeline,
+        timeline: WritableTimeline,
         clock: Clock,
         conductor: Callable[[], Conductor | None],
         runs_function_code: Callable[[], bool],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeGuard
 
-from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock
+from pytest_lambda_lifecycle.clock.lambda_time import LambdaTime
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.parts.threads import function_thread
 from pytest_lambda_lifecycle.isolation.real import RealTime
@@ -42,10 +42,10 @@ def pass_time(span_us: int) -> None:
     """Wait: in virtual time under ``lambda_clock``, else in real time.
 
     Function code waits up to its deadline.  A request of the test itself moves the clock as
-    `LambdaClock.advance` does.
+    `LambdaTime.advance` does.
     """
     __tracebackhide__ = __function_code_above__ = True
-    clock = LambdaClock.current
+    clock = LambdaTime.current
     if clock is None:
         RealTime.sleep(span_us / 1_000_000)
     elif stage.on_phase_thread() or function_thread() is not None:

@@ -110,7 +110,7 @@ def _leaving(mock: Any) -> Any:  # noqa: ANN401
     The copy shares its registry, its calls and its lock with the mock.  A change of the mock for
     the time of one request would also meet the requests of other threads.
     """
-    if hasattr(mock, "leaves_unmatched"):
+    if hasattr(mock, "_leaves_unmatched"):
         return mock
     find = mock._find_match
 
@@ -164,7 +164,7 @@ def _refusal(
 ) -> Exception:
     """Return the error of a request that nobody answers; each mock notes it among its calls."""
     listed = [one for one in unmatched if not one.is_of_moto]
-    text = http.refusal(
+    text = http._refusal(
         adapter,
         request,
         options,
@@ -172,7 +172,7 @@ def _refusal(
         [response for one in listed for response in one.registered],
         [prefix for one in listed for prefix in one.mock.passthru_prefixes],
     )
-    error: Exception = http.connection_error(
+    error: Exception = http._connection_error(
         redacted_text(text + "".join(f"\n{line}" for line in place_in_words())), request=request
     )
     for one in listed:

@@ -1,4 +1,4 @@
-"""`LambdaClock`: virtual time for a test and the environments in it."""
+"""`LambdaTime`: virtual time for a test and the environments in it, beneath `LambdaClock`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pytest_lambda_lifecycle.lifecycle.moments import LAST, WHY_LAST, microsecon
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["LambdaClock", "idle_span_us", "require_clock"]
+__all__ = ["LambdaTime", "idle_span_us", "require_clock"]
 
 
 def idle_span_us(seconds: float, minutes: float, hours: float) -> int:
@@ -30,16 +30,14 @@ def idle_span_us(seconds: float, minutes: float, hours: float) -> int:
     )
 
 
-class LambdaClock(VirtualClock):
-    """Time that stands still until function code sleeps, an environment idles, or the test moves
-    it.
+class LambdaTime(VirtualClock):
+    """The time of a `LambdaClock`, with what the environments need of it.
 
     `time.time`, `monotonic`, `perf_counter`, `datetime.now` and their kin agree with it everywhere,
-    in threads too.  Use it through the fixture ``lambda_clock``, or as a context manager around
-    environments.
+    in threads too.
     """
 
-    current: ClassVar[LambdaClock | None] = None
+    current: ClassVar[LambdaTime | None] = None
 
     def __init__(self, start: datetime | None = None, *, watchdog: float = 10.0) -> None:
         """``start`` is aware; by default it is now, on the whole second.
@@ -55,7 +53,7 @@ class LambdaClock(VirtualClock):
         self._worlds: WeakSet[_World] = WeakSet()
 
     def __enter__(self) -> Self:
-        if LambdaClock.current is not None:
+        if LambdaTime.current is not None:
             raise LifecycleError(
                 "cannot start a second clock: one runs already in this test, and there is one time",
                 code="LLC402",
@@ -68,7 +66,7 @@ class LambdaClock(VirtualClock):
         with stage.left():
             self.start(self._sleep.captured)
         self._undo = self._sleep.install()
-        LambdaClock.current = self
+        LambdaTime.current = self
         return self
 
     def __exit__(
@@ -77,7 +75,7 @@ class LambdaClock(VirtualClock):
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        LambdaClock.current = None
+        LambdaTime.current = None
         self._undo()
         with stage.left():
             self.stop([module for world in self._worlds for module in world.own_modules().values()])
@@ -137,9 +135,9 @@ class LambdaClock(VirtualClock):
             environment.time_passed()
 
 
-def require_clock(own: LambdaClock | None, asked: str, handler: str) -> None:
+def require_clock(own: LambdaTime | None, asked: str, handler: str) -> None:
     """Refuse to use an environment under another clock than its ``own``: there is one time."""
-    current = LambdaClock.current
+    current = LambdaTime.current
     if current is own:
         return
     if own is not None:

@@ -25,7 +25,7 @@ def is_finalizer_of_others(frame: FrameType | None) -> bool:
 
     It is a ``__del__``, or the warning about a coroutine of function code that nobody has awaited.
     """
-    while frame is not None and str(frame.f_globals.get("__name__")).startswith(_PACKAGE):
+    while frame is not None and _is_own(frame):
         frame = frame.f_back
     if frame is None:
         return False
@@ -34,8 +34,12 @@ def is_finalizer_of_others(frame: FrameType | None) -> bool:
     return frame.f_code.co_name == "__del__" and _is_of_others(frame.f_globals)
 
 
+def _is_own(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith(_PACKAGE)
+
+
 def _warns_of_others(frame: FrameType | None) -> bool:
-    while frame is not None and frame.f_globals is _WARNINGS:
+    while frame is not None and (frame.f_globals is _WARNINGS or _is_own(frame)):
         if frame.f_code.co_name == "_warn_unawaited_coroutine":
             coroutine: Any = frame.f_locals.get("coro")
             of_coroutine = getattr(coroutine, "cr_frame", None)

@@ -53,7 +53,9 @@ _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
     "sys": OF_OTHER_PARTS,
     "threading": frozenset({"_counter", "_profile_hook", "_trace_hook", "excepthook"}),
     "urllib.request": frozenset({"_opener"}),
-    "warnings": frozenset({"_showwarnmsg_impl", "filters", "formatwarning", "showwarning"}),
+    "warnings": frozenset(
+        {"_showwarnmsg", "_showwarnmsg_impl", "filters", "formatwarning", "showwarning"}
+    ),
 }
 """Attributes that other parts restore, or that Python sets."""
 

@@ -58,7 +58,6 @@ _WRITTEN: dict[str, tuple[str | None, str | None]] = {}
 """Names that a test has written inside: the value outside, and the one that it has written."""
 
 _OS: Final[dict[str, Any]] = os.__dict__
-_NO_MAPPING: Final[Any] = object()
 _DELETED: Final[Any] = object()
 
 
@@ -92,8 +91,8 @@ class Variables(PhasePart):
         self._in_phase = False
         self._before: Any = None
         """The mapping in `os.environ` as the phase begins."""
-        self._mapping: Any = _NO_MAPPING
-        """The object that function code has put in its place."""
+        self._mapping: tuple[Any, ...] = ()
+        """The object that function code has put in its place, if it has."""
 
     def enter(self) -> Undo:
         # A test may have put another mapping here, and may have removed it when we leave.
@@ -132,7 +131,7 @@ class Variables(PhasePart):
 
     def discard(self) -> None:
         self._own = {}
-        self._mapping = _NO_MAPPING
+        self._mapping = ()
 
     def begin_phase(self) -> None:
         if self._written:
@@ -141,16 +140,15 @@ class Variables(PhasePart):
         if self._covered:
             self._show({name: self._inside.get(name) for name in self._covered})
         self._before = os.environ
-        if self._mapping is not _NO_MAPPING:
-            _put_mapping(self._mapping)
+        if self._mapping:
+            _put_mapping(*self._mapping)
 
     def end_phase(self) -> None:
         # pytest writes there between phases, and could not go on with the object of the function.
-        if _OS.get("environ", _DELETED) is not self._before:
-            self._mapping = _OS.get("environ", _DELETED)
+        if self._mapping or _OS.get("environ") is not self._before:
+            mapping = _OS.get("environ", _DELETED)
+            self._mapping = () if mapping is self._before else (mapping,)
             _OS["environ"] = self._before
-        elif self._mapping is not _NO_MAPPING:
-            self._mapping = _NO_MAPPING
         if self._covered:
             self._show(self._covered)
         self._in_phase = False

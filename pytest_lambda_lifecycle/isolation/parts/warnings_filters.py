@@ -25,9 +25,11 @@ __all__ = ["WarningsFilters", "without_test"]
 
 _WARNINGS: Final[Any] = warnings
 _NAMESPACE: Final[dict[str, Any]] = warnings.__dict__
-_NAMES: Final = ("showwarning", "formatwarning", "_showwarnmsg_impl")
+_NAMES: Final = ("showwarning", "formatwarning", "_showwarnmsg_impl", "_showwarnmsg")
 _read: Final = itemgetter(*_NAMES)
 _AT_START: Final = (_WARNINGS._showwarning_orig, _WARNINGS._formatwarning_orig)
+_FIRST: Final[Any] = _WARNINGS._showwarnmsg
+"""The function of Python that calls `showwarning`."""
 _UNKNOWN: Final = ()
 _IGNORED: Final = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 _OF_PYTHON: Final[list[Any]] = [
@@ -85,12 +87,12 @@ class WarningsFilters(PhasePart):
     def _look(self) -> None:
         """Find what function code is to have in the places of the hooks of the test."""
         self._outside = outside = _present()
-        shows = outside[2]
+        shows, first = outside[2:]
         if self._left is not None:
             shows = self._left
         elif shows is not _SHOWS and not _is_of_python(shows):
-            shows = self._show
-        self._at_begin = (*self._hooks, shows)
+            shows, first = self._show, self._show_first
+        self._at_begin = (*self._hooks, shows, first)
         self._placed = any(map(is_not, self._at_begin, outside))
 
     def end_phase(self) -> None:
@@ -103,7 +105,7 @@ class WarningsFilters(PhasePart):
             self._keep_filters(filters)
         warnings.filters = self._of_test
         if not same:
-            self._keep_hooks(*_present())
+            self._keep_hooks(*_present()[:3])
         elif self._placed:
             _set(self._outside)
 
@@ -140,10 +142,17 @@ class WarningsFilters(PhasePart):
 
     # -- warnings that somebody records ------------------------------------------------------------
 
-    def _show(self, message: Any) -> None:  # noqa: ANN401  # a `warnings.WarningMessage`
-        __tracebackhide__ = True
+    def _show_first(self, message: Any) -> None:  # noqa: ANN401  # a `warnings.WarningMessage`
+        """Keep a warning that Lambda would not show away from function code and its hooks."""
+        __tracebackhide__ = __function_code_above__ = True
         if self._is_for_log(message):
-            _write(message)
+            _FIRST(message)
+        else:
+            self._outside[2](_in_unicode(message))
+
+    def _show(self, message: Any) -> None:  # noqa: ANN401
+        __tracebackhide__ = __function_code_above__ = True
+        _write(message)
         self._outside[2](_in_unicode(message))
 
     def _is_for_log(self, message: Any) -> bool:  # noqa: ANN401
@@ -191,16 +200,21 @@ def without_test() -> Iterator[None]:
         warnings.filters, _WARNINGS._showwarnmsg_impl = before
 
 
-def _present() -> Any:  # noqa: ANN401  # three values, which function code may have set
+def _present() -> Any:  # noqa: ANN401  # four values, which function code may have set
     """Return the values of `_NAMES`; where one was deleted, it is that of the start."""
     with suppress(KeyError):
         return _read(_NAMESPACE)
-    at_start = dict(zip(_NAMES, (*_AT_START, _write), strict=True))
+    at_start = dict(zip(_NAMES, (*_AT_START, _write, _FIRST), strict=True))
     return tuple(_NAMESPACE.get(name, at_start[name]) for name in _NAMES)
 
 
 def _set(hooks: Any) -> None:  # noqa: ANN401
-    _WARNINGS.showwarning, _WARNINGS.formatwarning, _WARNINGS._showwarnmsg_impl = hooks
+    (
+        _WARNINGS.showwarning,
+        _WARNINGS.formatwarning,
+        _WARNINGS._showwarnmsg_impl,
+        _WARNINGS._showwarnmsg,
+    ) = hooks
 
 
 def _is_bound_to(part: WarningsFilters, shows: object) -> bool:
@@ -219,7 +233,7 @@ _SHOWS: Final[Any] = _at_import if _is_of_python(_at_import) else None
 
 def _write(message: Any) -> None:  # noqa: ANN401  # a `warnings.WarningMessage`
     """Write a warning as Python does, through `warnings.formatwarning` of function code."""
-    stream = getattr(sys, "stderr", None) if message.file is None else message.file
+    stream = sys.stderr if message.file is None else message.file
     if stream is not None:
         text = _WARNINGS._formatwarnmsg(message)
         with suppress(OSError):

@@ -72,6 +72,32 @@ class TestLines:
             env.invoke("three")
         assert stderr(env).endswith("formatted: three\n")
 
+    def test_hooks_of_function_code_hear_of_no_warnings_that_python_ignores(self, environment):
+        env = environment("""
+            import warnings
+            heard = []
+            warnings.showwarning = lambda message, *_: heard.append(str(message))
+            def handler(event, context):
+                warnings.warn("old", DeprecationWarning)
+                warnings.warn("careful")
+                return heard
+        """)
+        with warnings.catch_warnings(record=True) as recorded:
+            warnings.simplefilter("always")
+            assert env.invoke().payload == ["careful"]
+        assert [str(one.message) for one in recorded] == ["old"]
+
+    def test_a_warning_without_a_stream_raises_as_in_python(self, environment):
+        env = environment("""
+            import sys, warnings
+            def handler(event, context):
+                del sys.stderr
+                warnings.warn("careful")
+        """)
+        with warnings.catch_warnings(record=True):
+            failed = env.invoke(check=False)
+        assert failed.error["errorMessage"] == "module 'sys' has no attribute 'stderr'"
+
     def test_captured_warnings_are_log_records(self, environment):
         env = environment("""
             import logging, warnings

@@ -38,7 +38,7 @@ from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
 from pytest_lambda_lifecycle.isolation.modules.essentials import Essentials
 from pytest_lambda_lifecycle.isolation.modules.finders import Finders
-from pytest_lambda_lifecycle.isolation.modules.fresh_packages import EVERY, fresh_rule
+from pytest_lambda_lifecycle.isolation.modules.fresh_packages import EVERY, NOT_FRESH, fresh_rule
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep
 from pytest_lambda_lifecycle.isolation.modules.replaced import Replacements
 from pytest_lambda_lifecycle.isolation.modules.search_path import SearchPath
@@ -548,6 +548,8 @@ def _renew(storage: EphemeralStorage, variables: _LambdaVariables) -> str:
 def _warn_of_unknown(config: FunctionConfig, world: World) -> None:
     for name in config.fresh_packages:
         steps = name.split(".")
+        if name.startswith(NOT_FRESH):
+            continue
         if name != EVERY and name not in sys.modules and world.module_length(steps) < len(steps):
             source = config.source_of("fresh_packages")
             warn(

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.function.reserved import RESERVED_VARIABLES, setting_of_variable
+from pytest_lambda_lifecycle.isolation.modules.fresh_packages import NOT_FRESH
 
 __all__ = [
     "Choice",
@@ -208,15 +209,16 @@ class Packages(Kind):
     """Import names of packages, or ``"*"``."""
 
     ini_type = "args"
-    takes = "a list of import names, or '*' for every pure-Python package"
-    limits = "import names, or *"
+    takes = "a list of import names, '*' for every pure-Python package, 'no:NAME' for none of it"
+    limits = "import names, *, or no:NAME"
 
     def check(self, given: Given) -> tuple[str, ...]:
         if given.value == "*":
             return ("*",)
         names = given.items("package names, or '*'")
         for name in names:
-            if name != "*" and not _is_import_name(name):
+            bare = name.removeprefix(NOT_FRESH) if isinstance(name, str) else name
+            if name != "*" and not _is_import_name(bare):
                 raise self._refused(name, given.source)
         return tuple(map(str, names))
 

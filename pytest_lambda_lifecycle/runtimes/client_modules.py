@@ -13,11 +13,13 @@ empty ones.
 
 from __future__ import annotations
 
+import os
 from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.runtimes import client_contents
+from pytest_lambda_lifecycle.runtimes.event_request import EventErrors, PatchPoints
 from pytest_lambda_lifecycle.runtimes.held_objects import HeldObjects
 from pytest_lambda_lifecycle.runtimes.logs import CurrentInvoke
 
@@ -38,9 +40,9 @@ _NAMES: Final = (
     "awslambdaric.lambda_literals",
 )
 """The modules that the client has loaded when it imports the handler."""
-_MARSHALLING: Final = frozenset(
-    {"awslambdaric.lambda_runtime_marshaller", "awslambdaric.lambda_runtime_client"}
-)
+_BOOTSTRAP: Final = "awslambdaric.bootstrap"
+_CLIENT: Final = "awslambdaric.lambda_runtime_client"
+_MARSHALLING: Final = frozenset({"awslambdaric.lambda_runtime_marshaller", _CLIENT})
 
 
 class _EmptyModule(ModuleType):
@@ -97,6 +99,10 @@ class ClientModules:
         self._own: dict[str, ModuleType] = {}
         self.marshals = False
         """Function code has looked into a module that decides how results are encoded."""
+        self._points = PatchPoints()
+        self._client: Any = None
+        self.events = EventErrors(self.filled)
+        """Serves the events of a process that has patched the client."""
         self.current = _NO_INVOKE
         self.held = HeldObjects()
         """The exceptions that the process has reported."""
@@ -113,7 +119,10 @@ class ClientModules:
     def discard(self) -> None:
         """Forget those of a process that has ended."""
         self._own = {}
-        self.marshals = False
+        if self.marshals:
+            self.marshals = False
+            self._points = PatchPoints()
+            self._client = self.events.latest = None
         self.held.discard()
 
     def filled(self, name: str) -> ModuleType:
@@ -147,8 +156,29 @@ class ClientModules:
             if isinstance(value, (FunctionType, type)) and value.__module__ == _CONTENTS:
                 value.__module__ = name
             module.__dict__.setdefault(key, value)
+        if name == _BOOTSTRAP:
+            served = self.events.handle_event_request()
+            served.__module__, served.__qualname__ = name, served.__name__
+            module.__dict__["handle_event_request"] = served
+            self._points.note(module)
+        elif name == _CLIENT:
+            for cls in module.__dict__["LambdaRuntimeClient"].__mro__[:-1]:
+                self._points.note(cls)
         self.marshals = self.marshals or name in _MARSHALLING
         self.show_invoke()
+
+    @property
+    def is_patched(self) -> bool:
+        """Function code has replaced something by which the client serves events."""
+        return self.marshals and self._points.are_patched()
+
+    def runtime_client(self) -> Any:  # noqa: ANN401  # function code may have replaced its class
+        """Return the client of the Runtime API that the real `run` has made."""
+        if self._client is None:
+            address = os.environ.get("AWS_LAMBDA_RUNTIME_API", "")
+            self._client = self.filled("lambda_runtime_client").LambdaRuntimeClient(address)
+        self._client._posted = []
+        return self._client
 
     def show_invoke(self) -> None:
         """Show the latest invoke where function code may look for it."""

@@ -108,7 +108,9 @@ def _rule(wanted: frozenset[str]) -> Callable[[str], bool]:
         tops = _third_party_packages() - shared
         return lambda name: name.partition(".")[0] in tops and not name.startswith(_NOT_TWICE)
     named = {name for name in wanted if not name.startswith(NOT_FRESH)}
-    tops = (KEEP_LIFECYCLE_STATE.keys() - shared) | {name for name in named if "." not in name}
+    tops = frozenset(KEEP_LIFECYCLE_STATE.keys() - shared) | {
+        name for name in named if "." not in name
+    }
     dotted = tuple(f"{name}." for name in named if "." in name)
     if not dotted:
         return lambda name: name.partition(".")[0] in tops and not name.startswith(_NOT_TWICE)

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.errors import warn
-from pytest_lambda_lifecycle.isolation.outlet import REFUSALS, Outlet, Places, RecordOutput
+from pytest_lambda_lifecycle.isolation.outlet import PRESENT, REFUSALS, Outlet, Places, RecordOutput
 from pytest_lambda_lifecycle.isolation.part import PhasePart, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.stage import stage
@@ -230,6 +230,15 @@ class Unbuffered:
         """Write lines, and let them leave the buffers at once."""
         self.stream.writelines(msgs)
         self.stream.flush()
+
+
+def _present_outlet(name: str) -> Outlet | None:
+    if not Streams.in_place or not stage.on_phase_thread():
+        return None
+    return Streams.in_place[-1].process.outlets[0 if name == "stdout" else 1]
+
+
+PRESENT[:] = [_present_outlet]
 
 
 def write_to_descriptor_2(text: str) -> None:

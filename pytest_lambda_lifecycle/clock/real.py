@@ -66,9 +66,11 @@ class RealClock:
 
         That function code has replaced it does not matter: the platform has a clock of its own.
         """
-        read: Callable[[], float] = time.time
-        if read is not _time:
-            read = SharedNamespaces.value_of_test(time, "time", lambda: self.now_us() / 1_000_000)
+        if time.time is _time:
+            return int(_time() * 1000)
+        read: Callable[[], float] = SharedNamespaces.value_of_test(
+            time, "time", lambda: self.now_us() / 1_000_000
+        )
         try:
             return int(read() * 1000)
         except Exception:  # a stand-in of function code, which nobody has seen it put there

@@ -14,16 +14,19 @@ empty ones.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import Any, ClassVar, Final
 
-from pytest_lambda_lifecycle.runtimes import client_contents
+from pytest_lambda_lifecycle.runtimes import client_contents, codec
 from pytest_lambda_lifecycle.runtimes.event_request import EventErrors, PatchPoints
 from pytest_lambda_lifecycle.runtimes.held_objects import HeldObjects
 from pytest_lambda_lifecycle.runtimes.logs import CurrentInvoke
 
 __all__ = ["ClientModules"]
+
+__stands_for__ = "bootstrap"
 
 _CONTENTS: Final = client_contents.__name__
 _PACKAGE: Final = "awslambdaric"
@@ -85,6 +88,14 @@ def _empty(name: str) -> ModuleType:
     return module
 
 
+def _not_begun(_: object) -> Any:  # noqa: ANN401  # stands for the encoder
+    raise RuntimeError("encode() was called before begin()")
+
+
+def _is_none_of_test(_: BaseException) -> bool:
+    return False
+
+
 _NO_INVOKE: Final = CurrentInvoke()
 _EMPTY: Final = {name: _empty(name) for name in _NAMES}
 
@@ -99,13 +110,24 @@ class ClientModules:
         self._own: dict[str, ModuleType] = {}
         self.marshals = False
         """Function code has looked into a module that decides how results are encoded."""
-        self._points = PatchPoints()
+        self._points: PatchPoints | None = None
         self._client: Any = None
-        self.events = EventErrors(self.filled)
-        """Serves the events of a process that has patched the client."""
+        self.passes_through: Callable[[BaseException], bool] = _is_none_of_test
+        """Says which exceptions are control flow of the test."""
+        self.events: EventErrors | None = None
+        """Serves the events of a process that has looked into the modules that do."""
+        self.decode: Callable[[bytes, str], Any] = codec.decode
+        """Decodes the event of an invoke, by the marshaller where function code may change it."""
+        self.encode: Callable[[object], Any] = _not_begun
+        """The same for results."""
         self.current = _NO_INVOKE
         self.held = HeldObjects()
         """The exceptions that the process has reported."""
+
+    def begin(self, encode: Callable[[object], Any]) -> None:
+        """Begin a process; *encode* encodes its results, until function code changes that."""
+        if not self.marshals:
+            self.encode = encode
 
     def enter(self) -> dict[str, ModuleType]:
         """Return the modules by name, to be in place from now on."""
@@ -121,8 +143,8 @@ class ClientModules:
         self._own = {}
         if self.marshals:
             self.marshals = False
-            self._points = PatchPoints()
-            self._client = self.events.latest = None
+            self._points = self._client = self.events = None
+        self.decode, self.encode = codec.decode, _not_begun
         self.held.discard()
 
     def filled(self, name: str) -> ModuleType:
@@ -156,21 +178,30 @@ class ClientModules:
             if isinstance(value, (FunctionType, type)) and value.__module__ == _CONTENTS:
                 value.__module__ = name
             module.__dict__.setdefault(key, value)
-        if name == _BOOTSTRAP:
-            served = self.events.handle_event_request()
-            served.__module__, served.__qualname__ = name, served.__name__
-            module.__dict__["handle_event_request"] = served
-            self._points.note(module)
-        elif name == _CLIENT:
-            for cls in module.__dict__["LambdaRuntimeClient"].__mro__[:-1]:
-                self._points.note(cls)
-        self.marshals = self.marshals or name in _MARSHALLING
+        if name in (_BOOTSTRAP, _CLIENT):
+            self._note_patch_points(name, module)
+        if name in _MARSHALLING:
+            self.marshals = True
+            self.decode, self.encode = self._unmarshal, self._marshal
         self.show_invoke()
 
     @property
     def is_patched(self) -> bool:
         """Function code has replaced something by which the client serves events."""
-        return self.marshals and self._points.are_patched()
+        return self._points is not None and self._points.are_patched()
+
+    def _note_patch_points(self, name: str, module: ModuleType) -> None:
+        """Remember what serves events, before function code can replace it."""
+        self._points = points = self._points or PatchPoints()
+        if name == _CLIENT:
+            for cls in module.__dict__["LambdaRuntimeClient"].__mro__[:-1]:
+                points.note(cls)
+            return
+        self.events = EventErrors(self.filled, self.passes_through)
+        served = self.events.handle_event_request()
+        served.__module__, served.__qualname__ = name, served.__name__
+        module.__dict__["handle_event_request"] = served
+        points.note(module)
 
     def runtime_client(self) -> Any:  # noqa: ANN401  # function code may have replaced its class
         """Return the client of the Runtime API that the real `run` has made."""
@@ -179,6 +210,20 @@ class ClientModules:
             self._client = self.filled("lambda_runtime_client").LambdaRuntimeClient(address)
         self._client._posted = []
         return self._client
+
+    def _marshaller(self) -> Any:  # noqa: ANN401  # function code may have replaced it
+        return self.filled("lambda_runtime_client").LambdaRuntimeClient.marshaller
+
+    def _unmarshal(self, body: bytes, content_type: str) -> Any:  # noqa: ANN401  # any object
+        __tracebackhide__ = __function_code_above__ = True
+        self.show_invoke()
+        return self._marshaller().unmarshal_request(body, content_type)
+
+    def _marshal(self, response: object) -> Any:  # noqa: ANN401  # a text and its type
+        __tracebackhide__ = __function_code_above__ = True
+        responses = [response]
+        del response  # an exception would keep it, as long as it has frames above this one
+        return self._marshaller().marshal_response(responses.pop())
 
     def show_invoke(self) -> None:
         """Show the latest invoke where function code may look for it."""

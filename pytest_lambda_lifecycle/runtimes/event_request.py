@@ -52,11 +52,15 @@ class PatchPoints:
 class EventErrors:
     """Serves events as ``awslambdaric.bootstrap`` does, and notes the exception of the handler."""
 
-    def __init__(self, filled: Callable[[str], Any]) -> None:
-        """``filled`` returns a module of the same process with its contents."""
+    def __init__(
+        self, filled: Callable[[str], Any], passes_through: Callable[[BaseException], bool]
+    ) -> None:
+        """``filled`` returns a module of the same process with its contents.
+
+        ``passes_through`` says which exceptions are control flow of the test.
+        """
         self._filled = filled
-        self.passes_through: Callable[[BaseException], bool] = lambda error: False
-        """Says which exceptions are control flow of the test."""
+        self._passes_through = passes_through
         self.latest: BaseException | None = None
         """The exception of the latest event, until somebody takes it."""
 
@@ -99,7 +103,7 @@ class EventErrors:
                 marshal = lambda_runtime_client.marshaller.marshal_response
                 result, result_content_type = marshal(response)
             except Exception as error:
-                if self.passes_through(error):
+                if self._passes_through(error):
                     raise
                 self.latest = error
                 error_result, xray_fault = _described(bootstrap, error, invoke_id)

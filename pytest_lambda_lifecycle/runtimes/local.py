@@ -83,7 +83,7 @@ class LocalRuntime:
         self._levels = levels
         self._polled = polled
         self._client = client or ClientModules()
-        self._client.events.passes_through = passes_through
+        self._client.passes_through = passes_through
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -92,9 +92,7 @@ class LocalRuntime:
         self._json_logs = logs.logs_are_json()
         self._release: Releaser | None = None
         self._handler: Callable[[Any, Any], Any] = _not_loaded
-        self._encode: Callable[[object], tuple[bytes | str, str]] = partial(
-            codec.encode_response, codec.response_encoder()
-        )
+        self._client.begin(partial(codec.encode_response, codec.response_encoder()))
 
     # --- turns -----------------------------------------------------------------------------------
 
@@ -139,11 +137,6 @@ class LocalRuntime:
             self._current.request_id = request_id
             self._current.tenant_id = tenant_id
             client = self._client
-            if client.marshals:
-                client.show_invoke()
-                decode = self._unmarshal
-            else:
-                decode = codec.decode
             if trace_id is not None:
                 _set_trace(trace_id)
             else:
@@ -166,10 +159,9 @@ class LocalRuntime:
                 arn,
                 tenant_id,
             )
-            event = decode(request.body, content_type)
+            event = client.decode(request.body, content_type)
             response = request_handler(event, lambda_context)
-            encode = self._marshaller().marshal_response if client.marshals else self._encode
-            result, result_type = encode(response)
+            result, result_type = client.encode(response)
         except BaseException as error:
             if self._passes_through(error):
                 raise
@@ -199,9 +191,11 @@ class LocalRuntime:
         """
         __tracebackhide__ = __function_code_above__ = True
         deadline, arn, client_context, identity, tenant_id = context
-        events, runtime_client = self._client.events, self._client.runtime_client()
+        client = self._client
+        runtime_client, bootstrap = client.runtime_client(), client.filled("bootstrap")
+        client.show_invoke()
         try:
-            self._client.filled("bootstrap").handle_event_request(
+            bootstrap.handle_event_request(
                 *(runtime_client, self._handler, request_id, body, content_type),
                 *(client_context, identity, arn, deadline, tenant_id, self._sink, None),
             )
@@ -210,14 +204,14 @@ class LocalRuntime:
                 raise
             return self._ended(error)
         finally:
-            raised = events.take()
+            raised = client.events.take() if client.events is not None else None
         posted = runtime_client._posted
         if not posted:  # the real client asks for the next event, which is refused
             return Exited(_UNANSWERED_EXIT)
         if len(posted[-1]) > 1:
             return Returned(*posted[-1])
         if raised is not None:
-            self._client.held.add(raised)
+            client.held.add(raised)
         text = posted[-1][0]
         failed = Raised(text.encode(), json.loads(text), raised and _original(raised))
         if raised is not None:
@@ -367,14 +361,6 @@ class LocalRuntime:
         # invalid UTF-8, and a letter outside Latin-1 ends the process before anything is posted.
         posted = _as_latin_1(self._to_json(body))
         return Raised(posted, body, _original(error), fault_type, flushed_status(exit_code))
-
-    def _marshaller(self) -> Any:  # noqa: ANN401  # function code may have replaced it
-        """Return the marshaller of the client, which function code may replace or change."""
-        return self._client.filled("lambda_runtime_client").LambdaRuntimeClient.marshaller
-
-    def _unmarshal(self, body: bytes, content_type: str) -> Any:  # noqa: ANN401  # any object
-        __tracebackhide__ = __function_code_above__ = True
-        return self._marshaller().unmarshal_request(body, content_type)
 
     def _to_json(self, error: object) -> str:
         """Return an error object or a log record as the runtime writes it at this moment."""

@@ -46,6 +46,8 @@ class SearchPath(PhasePart):
         """Attributes of `sys` that function code has deleted, or that are no lists any more."""
         self._lists: tuple[Any, ...] = ()
         """The lists in these attributes as they were found last."""
+        self._expected: tuple[Any, ...] = ()
+        """The same, if function code has left all of them."""
 
     def enter(self) -> Undo:
         outside = sys.path
@@ -56,7 +58,7 @@ class SearchPath(PhasePart):
         sys.path = list(before)
         self._tests = {}
         self._seen = before
-        self._lists = _read(_SYS)
+        self._lists = self._expected = _read(_SYS)
         if self._in_phase:
             self._put_odd()
 
@@ -114,10 +116,10 @@ class SearchPath(PhasePart):
     def end_phase(self) -> None:
         self._in_phase = False
         try:
-            same = _read(_SYS) == self._lists
+            same = _read(_SYS) == self._expected
         except Exception:  # one was deleted, or is an object that cannot be compared
             same = False
-        if not same or self._odd:
+        if not same:
             self._take_odd()
         self._seen = list(sys.path)
 
@@ -129,9 +131,10 @@ class SearchPath(PhasePart):
             if not isinstance(value, list):
                 self._odd[name] = value
                 setattr(sys, name, list(self._seen) if name == "path" else before)
-        self._lists = _read(_SYS)
+        self._lists = self._expected = _read(_SYS)
 
     def _put_odd(self) -> None:
+        self._expected = ()  # so that the end of the phase looks whether they are there still
         for name, value in self._odd.items():
             if value is _DELETED:
                 delattr(sys, name)

@@ -78,8 +78,10 @@ class Streams(PhasePart):
         ended, self._process = self._process, None
         if ended is None:
             return
-        self._current = self._before = _NONE
-        if self in self.in_place:
+        self._current = _NONE
+        if self not in self.in_place:
+            self._before = _NONE
+        else:
             # The process has ended while its streams are held: the next one has them from now on.
             self.process.places.of_test = ended.places.of_test
             _write(self._current)

@@ -171,7 +171,10 @@ class Assembly:
         self.world = World(import_path, fresh=fresh, keep=keep)
         self._search_path = SearchPath(import_path)
         timeline, now_us = self._timeline, self._clock.now_us
-        report = lambda target: timeline.append(SharedChange(now_us(), target))  # noqa: E731
+
+        def report(target: str, library: str = "") -> None:
+            timeline.append(SharedChange(now_us(), target, library))
+
         self._essentials = Essentials(report)
         self._namespaces = SharedNamespaces(self.world.hook, self.world.own, report)
         self._patches = Patches(self.world, config.handler)

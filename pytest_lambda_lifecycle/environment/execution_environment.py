@@ -57,6 +57,7 @@ from pytest_lambda_lifecycle.observation.calls.faults import Fault, spend_real_t
 from pytest_lambda_lifecycle.observation.calls.init_only import assert_init_only, place_spies
 from pytest_lambda_lifecycle.observation.file_guard import Folders, hint_at_refusal
 from pytest_lambda_lifecycle.observation.reuse import assert_reused
+from pytest_lambda_lifecycle.observation.second_imports import hint_at_shared_library
 from pytest_lambda_lifecycle.observation.spies import Spy
 from pytest_lambda_lifecycle.observation.verdicts import Evidence, verdicts
 
@@ -246,6 +247,8 @@ class ExecutionEnvironment:
             if hint:
                 error.explain(hint)
         hint = hint_at_refusal(cause)
+        if not hint and isinstance(error, InitError) and cause is not None:
+            hint = hint_at_shared_library(cause, self._parts.world)
         if hint:
             error.explain(hint)
         return error

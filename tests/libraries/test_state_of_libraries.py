@@ -20,18 +20,6 @@ SPANS = """
     trace.set_tracer_provider(provider)
 """
 LIBRARIES: dict[str, tuple[str, object]] = {
-    "aws_lambda_env_modeler": (
-        """
-        import os
-        from aws_lambda_env_modeler import get_environment_variables, init_environment_variables
-        from pydantic import BaseModel
-        from aws_lambda_env_modeler import modeler_impl as impl
-        calls = []
-        def handler(event, context):
-            return [name for name in vars(impl) if "cache" in name and name in calls]
-        """,
-        [],
-    ),
     "django": (
         """
         import django
@@ -76,26 +64,23 @@ LIBRARIES: dict[str, tuple[str, object]] = {
         """,
         True,
     ),
-    "lambda_cache.ssm": (
+    "lambda_cache": (
         """
-        from lambda_cache.caching_logic import get_decorator
         from lambda_cache import caching_logic
-        kept = caching_logic.global_aws_lambda_cache
-        seen = dict(kept)
-        kept["name"] = 1
+        seen = dict(caching_logic.global_aws_lambda_cache)
+        caching_logic.global_aws_lambda_cache["name"] = 1
         def handler(event, context): return seen
         """,
         {},
     ),
     "lambdarest": (
         """
-        from lambdarest import lambda_handler as handler
-        found = []
-        @handler.handle("get", path="/count")
-        def count(event):
-            return {"paths": len(found)}
+        import lambdarest
+        known = vars(lambdarest.lambda_handler).get("of_first", False)
+        lambdarest.lambda_handler.of_first = True
+        def handler(event, context): return known
         """,
-        None,
+        False,
     ),
     "lambdawarmer": (
         """
@@ -165,7 +150,6 @@ LIBRARIES: dict[str, tuple[str, object]] = {
     ),
 }
 """For each module of a library: function code, and what each first invoke returns."""
-del LIBRARIES["aws_lambda_env_modeler"], LIBRARIES["lambdarest"], LIBRARIES["lambda_cache.ssm"]
 
 
 @pytest.mark.filterwarnings("default")

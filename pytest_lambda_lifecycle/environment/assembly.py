@@ -25,6 +25,7 @@ from pytest_lambda_lifecycle.extensions.group import ExtensionGroup
 from pytest_lambda_lifecycle.extensions.objects import Objects
 from pytest_lambda_lifecycle.extensions.programs import Programs, extension_programs
 from pytest_lambda_lifecycle.function.config import FunctionConfig
+from pytest_lambda_lifecycle.function.kinds import NOT_FRESH
 from pytest_lambda_lifecycle.function.layers import import_folders, opt_layers
 from pytest_lambda_lifecycle.function.task_root import (
     find_task_root,
@@ -38,7 +39,7 @@ from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
 from pytest_lambda_lifecycle.isolation.modules.essentials import Essentials
 from pytest_lambda_lifecycle.isolation.modules.finders import Finders
-from pytest_lambda_lifecycle.isolation.modules.fresh_packages import EVERY, NOT_FRESH, fresh_rule
+from pytest_lambda_lifecycle.isolation.modules.fresh_packages import EVERY, fresh_rule
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep
 from pytest_lambda_lifecycle.isolation.modules.replaced import Replacements
 from pytest_lambda_lifecycle.isolation.modules.search_path import SearchPath

@@ -11,9 +11,9 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.function.reserved import RESERVED_VARIABLES, setting_of_variable
-from pytest_lambda_lifecycle.isolation.modules.fresh_packages import NOT_FRESH
 
 __all__ = [
+    "NOT_FRESH",
     "Choice",
     "Given",
     "Handler",
@@ -205,8 +205,12 @@ class Handler(Kind):
         raise given.error(problem, hint, code="LLC203")
 
 
+NOT_FRESH: Final = "no:"
+"""Before the name of a package: share it, although it is on the built-in list."""
+
+
 class Packages(Kind):
-    """Import names of packages, or ``"*"``."""
+    """Import names of packages, ``"*"``, or ``"no:name"``."""
 
     ini_type = "args"
     takes = "a list of import names, '*' for every pure-Python package, 'no:NAME' for none of it"

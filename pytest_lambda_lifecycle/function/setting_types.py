@@ -88,8 +88,8 @@ class FunctionSettings(TypedDict, total=False):
     None: never.
     """
     fresh_packages: Sequence[str]
-    """Shared packages that each cold start imports afresh: a list of import names, or '*' for every
-    pure-Python package.
+    """Shared packages that each cold start imports afresh: a list of import names, '*' for every
+    pure-Python package, 'no:NAME' for none of it.
     """
     init_only: Sequence[str]
     """Targets that init calls and no invoke may call: a list of dotted names such as

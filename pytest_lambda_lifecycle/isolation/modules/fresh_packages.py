@@ -9,7 +9,9 @@ from functools import lru_cache
 from importlib import metadata
 from typing import Any, Final, TypeAlias
 
-__all__ = ["EVERY", "KEEP_LIFECYCLE_STATE", "NOT_FRESH", "fresh_rule"]
+from pytest_lambda_lifecycle.function.kinds import NOT_FRESH
+
+__all__ = ["EVERY", "KEEP_LIFECYCLE_STATE", "fresh_rule"]
 
 KEEP_LIFECYCLE_STATE: Final = {
     "aws_durable_execution_sdk_python": "a boto3 client in a class, and plugins",
@@ -66,9 +68,6 @@ would not have the test's settings (pytest-django) or its exporter of spans.
 """
 _NOT_TWICE: Final = ("opentelemetry.proto.",)
 """Modules that register themselves with a compiled package, which takes them once."""
-
-NOT_FRESH: Final = "no:"
-"""Before a name: share this library of the built-in list."""
 
 EVERY: Final = "*"
 

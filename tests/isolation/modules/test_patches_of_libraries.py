@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
+
+from pytest_lambda_lifecycle import InitError
 
 SPANS = """
     from opentelemetry.sdk.trace import TracerProvider
@@ -27,7 +31,9 @@ SENTRY = """
     SENT = []
     class Transport(sentry_sdk.transport.Transport):
         def capture_envelope(self, envelope):
-            SENT.extend(item.headers.get("type") for item in envelope.items)
+            kinds = [item.headers.get("type") for item in envelope.items]
+            print("sent", *kinds)
+            SENT.extend(kinds)
     sentry_sdk.init(
         dsn="http://key@127.0.0.1:9/1",
         integrations=[AwsLambdaIntegration(timeout_warning=True)],
@@ -72,7 +78,7 @@ def test_each_process_is_instrumented(environment, library):
     pytest.importorskip(library, reason=f"{library} is not installed (tox -e libraries)")
     pytest.importorskip("opentelemetry.sdk.trace", reason="needs opentelemetry-sdk")
     call, instrument = LIBRARIES[library]
-    first = environment(f"{call}\n{SPANS}\n    {instrument}\n".replace("\n        ", "\n    "))
+    first = environment("\n".join(map(textwrap.dedent, (call, SPANS, instrument))))
     assert first.invoke().payload == ["GET"]
     first.reset()
     assert first.invoke().payload == ["GET"]
@@ -99,31 +105,44 @@ def test_sentry_reports_errors_transactions_and_logs_of_each_process(environment
 @pytest.mark.filterwarnings("default")
 def test_sentry_reports_an_error_of_init(environment):
     pytest.importorskip("sentry_sdk", reason="sentry-sdk is not installed (tox -e libraries)")
-    env = environment(
-        SENTRY.replace("SENT.extend(", "print('sent', *(") + "\n    raise ValueError('in init')\n",
-        timeout=60,
-    )
-    env.initialize(check=False)
+    env = environment(f"{textwrap.dedent(SENTRY)}\nraise ValueError('in init')\n", timeout=60)
+    with pytest.raises(InitError, match="in init"):
+        env.initialize()
     assert "sent event" in env.log
 
 
-@pytest.mark.filterwarnings("default")
-def test_ddtrace_patches_botocore_for_each_process(environment):
+DDTRACE = """
+    import os
+    os.environ.update(DD_INSTRUMENTATION_TELEMETRY_ENABLED="false", AWS_LAMBDA_FUNCTION_NAME="x")
+    import ddtrace, botocore.client
+    ddtrace.patch(botocore=True)
+    from ddtrace.internal.writer import LogWriter
+    def handler(event, context):
+        LogWriter().out.write("a line of ddtrace\\n")
+        return type(vars(botocore.client.BaseClient)["_make_api_call"]).__name__
+"""
+
+
+def test_ddtrace_patches_botocore_and_writes_to_the_log_of_each_process(pytester):
+    """It is compiled, and so imported once; it adds a finder for good, so a session has it."""
     pytest.importorskip("ddtrace", reason="ddtrace is not installed (tox -e libraries)")
-    source = """
-        import os
-        os.environ.update(DD_TRACE_ENABLED="true", DD_INSTRUMENTATION_TELEMETRY_ENABLED="false")
-        import ddtrace, botocore.client
-        ddtrace.patch(botocore=True)
-        def handler(event, context):
-            method = botocore.client.BaseClient._make_api_call
-            return type(method).__name__ != "function" or hasattr(method, "__wrapped__")
-    """
-    first = environment(source, timeout=60)
-    assert first.invoke().payload
-    first.reset()
-    assert first.invoke().payload
-    assert environment(timeout=60).invoke().payload
+    pytester.makepyfile(
+        app=textwrap.dedent(DDTRACE),
+        test_it="""
+            def test_each(lambda_lifecycle):
+                found = []
+                for _ in range(2):
+                    env = lambda_lifecycle("app.handler", timeout=60)
+                    for _ in range(2):
+                        invocation = env.invoke()
+                        assert "a line of ddtrace" in invocation.log
+                        found.append(invocation.payload)
+                        env.reset()
+                assert found[0] != "function"
+                assert found == found[:1] * 4
+        """,
+    )
+    pytester.runpytest_subprocess("-W", "ignore").assert_outcomes(passed=1)
 
 
 def test_xray_patches_botocore_for_each_process(environment):

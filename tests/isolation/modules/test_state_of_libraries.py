@@ -67,20 +67,11 @@ LIBRARIES: dict[str, tuple[str, object]] = {
     "lambda_cache": (
         """
         from lambda_cache import caching_logic
-        seen = dict(caching_logic.global_aws_lambda_cache)
-        caching_logic.global_aws_lambda_cache["name"] = 1
+        seen = getattr(caching_logic, "global_aws_lambda_cache", None)
+        caching_logic.global_aws_lambda_cache = {"name": {"value": 1}}
         def handler(event, context): return seen
         """,
-        {},
-    ),
-    "lambdarest": (
-        """
-        import lambdarest
-        known = vars(lambdarest.lambda_handler).get("of_first", False)
-        lambdarest.lambda_handler.of_first = True
-        def handler(event, context): return known
-        """,
-        False,
+        None,
     ),
     "lambdawarmer": (
         """

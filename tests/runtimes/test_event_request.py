@@ -59,6 +59,18 @@ def test_an_error_is_the_same_as_without_a_patch(environment):
     assert patched.error == plain.error == {"errorMessage": "boom", "errorType": "ValueError"}
 
 
+def test_an_error_object_of_the_vendors_own_is_logged_and_posted(environment):
+    env = environment("""
+        from awslambdaric import bootstrap
+        bootstrap.make_error = lambda *arguments: {"errorMessage": "replaced"}
+        def handler(event, context):
+            raise ValueError("boom")
+    """)
+    failed = env.invoke(check=False)
+    assert failed.error == {"errorMessage": "replaced"}
+    assert "[ERROR] replaced\n" in failed.log
+
+
 def test_frames_of_a_vendor_head_the_stack_as_in_the_real_runtime(environment):
     env = environment("""
         from awslambdaric import bootstrap

@@ -213,7 +213,7 @@ class LocalRuntime:
         if raised is not None:
             client.held.add(raised)
         text = posted[-1][0]
-        failed = Raised(text.encode(), json.loads(text), raised and _original(raised))
+        failed = Raised(text.encode(), _decoded(text), raised and _original(raised))
         if raised is not None:
             let_go(raised)
         return failed
@@ -378,6 +378,15 @@ class LocalRuntime:
             bootstrap.log_error(body, self._sink)
         else:
             logs.write_error(body, self._sink, as_json=self._json_logs, encode=self._to_json)
+
+
+def _decoded(text: str) -> dict[str, object]:
+    """Return the error object in a text; function code may post any other text."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _not_loaded(*_: object) -> Any:  # noqa: ANN401  # stands for the handler

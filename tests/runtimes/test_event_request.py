@@ -67,8 +67,20 @@ def test_an_error_object_of_the_vendors_own_is_logged_and_posted(environment):
             raise ValueError("boom")
     """)
     failed = env.invoke(check=False)
-    assert failed.error == {"errorMessage": "replaced"}
+    assert failed.payload == {"errorMessage": "replaced"}
     assert "[ERROR] replaced\n" in failed.log
+
+
+def test_a_text_that_is_no_json_is_posted_as_it_is(environment):
+    env = environment("""
+        from awslambdaric.bootstrap import LambdaRuntimeClient as Client
+        post = Client.post_invocation_error
+        Client.post_invocation_error = lambda self, i, text, *a: post(self, i, "no JSON", *a)
+        def handler(event, context):
+            raise ValueError("boom")
+    """)
+    failed = env.invoke(check=False)
+    assert (failed.status, failed.raw) == ("error", b"no JSON")
 
 
 def test_frames_of_a_vendor_head_the_stack_as_in_the_real_runtime(environment):

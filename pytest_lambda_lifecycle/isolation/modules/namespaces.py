@@ -36,6 +36,7 @@ __all__ = [
 WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "aiobotocore.client": ("AioBaseClient",),
     "aiobotocore.endpoint": ("AioEndpoint",),
+    "aiohttp": (),
     "aiohttp.client": ("ClientSession",),
     "aiohttp.connector": ("BaseConnector",),
     "boto3": (),

@@ -247,7 +247,7 @@ def _set(change: Change, value: object) -> None:
 def _is_expected(change: Change) -> bool:
     """Say whether Python has made a change, or another part restores it."""
     owner, name, before, now = change
-    if name.startswith("__") and not (callable(now) or callable(before)):
+    if name[:2] == "__" == name[-2:] and not (callable(now) or callable(before)):
         return True  # such as __annotations__
     if name in _OTHER_PARTS.get(_name_of(owner), ()):
         return True

@@ -380,13 +380,16 @@ def test_a_change_that_a_shared_library_makes_once_is_reported_with_what_to_do(
 
 def test_flags_on_the_modules_of_client_libraries_are_undone(environment):
     env = environment("""
-        import botocore.client
-        was_set = hasattr(botocore.client, "_vendor_enabled")
-        botocore.client._vendor_enabled = True
+        import botocore.client, aiohttp, http.client
+        flags = (botocore.client, "_vendor"), (aiohttp, "_vendor"), (http.client, "__vendor")
+        was_set = any(hasattr(*flag) for flag in flags)
+        for flag in flags:
+            setattr(*flag, True)
         def handler(event, context): return was_set
     """)
     for _ in range(3):
         assert env.invoke().payload is False
         env.reset()
     env.close()
-    assert not hasattr(sys.modules["botocore.client"], "_vendor_enabled")
+    assert not hasattr(sys.modules["botocore.client"], "_vendor")
+    assert not hasattr(sys.modules["http.client"], "__vendor")

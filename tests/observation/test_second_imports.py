@@ -58,9 +58,10 @@ def test_an_error_at_the_first_import_has_no_such_hint(environment):
 @pytest.mark.usefixtures("library")
 def test_an_error_of_function_code_has_no_such_hint(environment):
     env = environment("""
-        import json, os
-        if os.path.exists("/tmp/once"): json.loads("{")
-        open("/tmp/once", "w").close()
+        import json, pathlib, tempfile
+        once = pathlib.Path(tempfile.gettempdir(), "once")
+        if once.exists(): json.loads("{")
+        once.touch()
         def handler(event, context): return "ok"
     """)
     env.invoke()

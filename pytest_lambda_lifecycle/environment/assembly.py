@@ -27,6 +27,7 @@ from pytest_lambda_lifecycle.extensions.hints import clash_at
 from pytest_lambda_lifecycle.extensions.objects import Objects
 from pytest_lambda_lifecycle.extensions.programs import Programs, extension_programs
 from pytest_lambda_lifecycle.function.config import FunctionConfig
+from pytest_lambda_lifecycle.function.kinds import NOT_FRESH
 from pytest_lambda_lifecycle.function.layers import import_folders, opt_layers
 from pytest_lambda_lifecycle.function.task_root import (
     find_task_root,
@@ -186,7 +187,10 @@ class Assembly:
         self.world = World(import_path, fresh=fresh, keep=self._keep, deployment=deployment)
         self._search_path = SearchPath(import_path, deployment)
         timeline, now_us = self._timeline, self._clock.now_us
-        report = lambda target: timeline.append(SharedChange(now_us(), target))  # noqa: E731
+
+        def report(target: str, library: str = "") -> None:
+            timeline.append(SharedChange(now_us(), target, library))
+
         self._essentials = Essentials(report)
         self._namespaces = SharedNamespaces(self.world.hook, self.world.own, report)
         self._patches = Patches(self.world, config.handler)
@@ -601,6 +605,8 @@ def _renew(storage: EphemeralStorage, variables: _LambdaVariables) -> str:
 def _warn_of_unknown(config: FunctionConfig, world: World) -> None:
     for name in config.fresh_packages:
         steps = name.split(".")
+        if name.startswith(NOT_FRESH):
+            continue
         if name != EVERY and name not in sys.modules and world.module_length(steps) < len(steps):
             source = config.source_of("fresh_packages")
             warn(

@@ -14,6 +14,7 @@ from pytest_lambda_lifecycle.errors import ConfigError
 from pytest_lambda_lifecycle.function.reserved import RESERVED_VARIABLES, setting_of_variable
 
 __all__ = [
+    "NOT_FRESH",
     "Choice",
     "Given",
     "Handler",
@@ -219,19 +220,24 @@ class Handler(Kind):
         raise given.error(problem, hint, code="LLC203")
 
 
+NOT_FRESH: Final = "no:"
+"""Before the name of a package: share it, although it is on the built-in list."""
+
+
 class Packages(Kind):
-    """Import names of packages, or ``"*"``."""
+    """Import names of packages, ``"*"``, or ``"no:name"``."""
 
     ini_type = "args"
-    takes = "a list of import names, or '*' for every pure-Python package"
-    limits = "import names, or *"
+    takes = "a list of import names, '*' for every pure-Python package, 'no:NAME' for none of it"
+    limits = "import names, *, or no:NAME"
 
     def check(self, given: Given) -> tuple[str, ...]:
         if given.value == "*":
             return ("*",)
         names = given.items("package names, or '*'")
         for name in names:
-            if name != "*" and not is_import_name(name):
+            bare = name.removeprefix(NOT_FRESH) if isinstance(name, str) else name
+            if name != "*" and not is_import_name(bare):
                 raise self._refused(name, given.source)
         return tuple(map(str, names))
 

@@ -90,8 +90,8 @@ class FunctionSettings(TypedDict, total=False):
     None: never.
     """
     fresh_packages: Sequence[str]
-    """Shared packages that each cold start imports afresh: a list of import names, or '*' for every
-    pure-Python package.
+    """Shared packages that each cold start imports afresh: a list of import names, '*' for every
+    pure-Python package, 'no:NAME' for none of it.
     """
     bundled: Sequence[StrPath]
     """Code outside the task root that the build copies into the function: a list of import names

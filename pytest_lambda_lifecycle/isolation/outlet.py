@@ -17,7 +17,7 @@ from pytest_lambda_lifecycle.isolation.child_output import ChildOutput
 from pytest_lambda_lifecycle.isolation.real import RealOs
 from pytest_lambda_lifecycle.isolation.standard_streams import BufferedWriter
 
-__all__ = ["REFUSALS", "Outlet", "Places", "RecordOutput", "of_test", "outlet_of"]
+__all__ = ["PRESENT", "REFUSALS", "Outlet", "Places", "RecordOutput", "of_test", "outlet_of"]
 
 RecordOutput: TypeAlias = Callable[[str, str], None]
 """Records text on the timeline; takes the name of the stream and the text."""
@@ -32,6 +32,13 @@ REFUSALS: Final[list[str]] = []
 
 def _record_nothing(name: str, text: str) -> None:
     """Stand for the timeline of a process that has ended, or has not begun."""
+
+
+PRESENT: Final[list[Callable[[str], Any]]] = []
+"""Returns the outlet of that name of the process whose phase runs on the calling thread, or None.
+
+`isolation.parts.streams` puts it here.
+"""
 
 
 class Places:
@@ -55,6 +62,10 @@ class Outlet:
 
     The stream of the test may be unable to take a text: a terminal that is not UTF-8, a full disk
     behind pytest's capture.  Lambda's log takes each text, so no such error reaches function code.
+
+    A shared library may have kept the stream of a process that has ended (ddtrace keeps the
+    `sys.stdout` of its import).  On Lambda it would have that of the process that runs, so what the
+    library writes in a phase goes there.
     """
 
     def __init__(self, name: str, places: Places) -> None:
@@ -105,6 +116,9 @@ class Outlet:
         Bytes that are not UTF-8 reach the test as they are, if its stream takes bytes.
         """
         if self.ended:
+            present: Outlet | None = PRESENT[0](self.name)
+            if present is not None and present is not self:
+                present.deliver(data)
             return
         if self.children and self._is_left_to_children(data):
             return

@@ -33,6 +33,8 @@ _tell, _getvalue, _seek, _truncate = _RAW
 class Descriptor(Protocol):
     """The end of a stream, in the place of a file descriptor (`isolation.outlet.Outlet`)."""
 
+    ended: bool
+
     def deliver(self, data: bytes) -> None:
         """Take bytes that have left the buffer."""
         ...
@@ -44,6 +46,24 @@ class Descriptor(Protocol):
     def fileno(self) -> int:
         """Return a file descriptor."""
         ...
+
+
+class _Nowhere:
+    """The end of a stream whose process has ended, as it is closed."""
+
+    ended = True
+
+    def deliver(self, data: bytes) -> None:
+        """Lose bytes."""
+
+    def end_of_bytes(self) -> None:
+        """Do nothing."""
+
+    def fileno(self) -> int:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+_NOWHERE: Final = _Nowhere()
 
 
 class _Waiting(io.BytesIO):
@@ -143,6 +163,10 @@ class BufferedWriter(io.BufferedWriter):
 
     def close(self) -> None:
         if not self.closed:
+            if self.outlet.ended:
+                # What waited in the buffers of a process that has ended is lost with it, whatever
+                # runs at the moment at which they are freed.
+                self.outlet = _NOWHERE
             _close(self)  # it calls `flush` first
             self.outlet.end_of_bytes()
 

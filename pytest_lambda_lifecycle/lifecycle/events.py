@@ -307,10 +307,13 @@ class SharedModule(Event):
 class SharedChange(Event):
     """Init set or deleted ``target``, a name of a shared module.
 
-    The change is undone whenever the environment leaves.
+    The change is undone whenever the environment leaves.  A shared library that makes such a change
+    once in a process will not make it for the next environment, unless ``fresh_packages`` names it.
     """
 
     target: str
+    library: str = ""
+    """The shared library that has made the change, or ``""``."""
     name: ClassVar[str] = "shared_change"
 
 

@@ -154,8 +154,11 @@ def _describe_function(event: Event) -> str:
             return f"  left running{idle}: {event.kind} {event.label}, started at {event.where}"
         case Replaced(target=target):
             return f"  replaced: {target} is another object than after init"
-        case SharedChange(target=target):
-            return f"  changed: {target}, which is shared (undone outside this environment)"
+        case SharedChange(target=target, library=library):
+            text = f"  changed: {target}, which is shared (undone outside this environment)"
+            if library:
+                text += f"; if {library} does so once in a process: fresh_packages = {library}"
+            return text
         case SharedModule(module=module, reason=reason):
             return f"  shared: {module} ({reason})"
         case ForeignImport(module=module, refused=refused, where=where):

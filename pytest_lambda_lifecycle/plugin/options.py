@@ -118,7 +118,7 @@ OPTIONS: Final = (
     Option(
         "fresh_packages",
         "NAME",
-        "shared packages that each cold start imports afresh: import names, or *",
+        "shared packages that each cold start imports afresh: import names, *, or no:NAME",
         "args",
     ),
     Option(

@@ -1,7 +1,8 @@
 """The contents of the modules of `awslambdaric` 4.2.2 that function code may use.
 
 Classes that function code may change (`Encoder.default`) are made anew for each process.  What runs
-the loop of the client (`run`, `handle_event_request`) is not there.
+the loop of the client (`run`, ``wait_next_invocation``) is not there; `event_request` has what
+serves one event.
 """
 
 from __future__ import annotations
@@ -107,8 +108,47 @@ def _lambda_runtime_client(filled: Filled) -> dict[str, Any]:
     class BaseLambdaRuntimeClient:
         marshaller = marshalling.LambdaMarshaller()
 
+        def __init__(
+            self, lambda_runtime_address: str, use_thread_for_polling_next: bool = False
+        ) -> None:
+            self.lambda_runtime_address = lambda_runtime_address
+            self.use_thread_for_polling_next = use_thread_for_polling_next
+            self._posted: list[tuple[Any, ...]] = []
+
+        def post_init_error(
+            self, error_response_data: object, error_type_override: str | None = None
+        ) -> None:
+            self._posted.append((error_response_data, error_type_override))
+
+        def post_invocation_result(
+            self,
+            invoke_id: str,
+            result_data: Any,  # noqa: ANN401  # bytes or text
+            content_type: str = codec.JSON_CONTENT_TYPE,
+            invocation_id: str | None = None,
+        ) -> None:
+            try:
+                is_bytes = isinstance(result_data, bytes)
+                data = result_data if is_bytes else result_data.encode("utf-8")
+                self._posted.append((data, content_type))
+            except Exception as error:
+                self.handle_exception(error)
+
+        def post_invocation_error(
+            self,
+            invoke_id: str,
+            error_response_data: str,
+            xray_fault: str,
+            invocation_id: str | None = None,
+        ) -> None:
+            self._posted.append((error_response_data,))
+
+        def handle_exception(self, exc: Exception, *_: object) -> None:
+            raise NotImplementedError
+
     class LambdaRuntimeClient(BaseLambdaRuntimeClient):
-        pass
+        def handle_exception(self, exc: Exception, *_: object) -> None:
+            raise exc
 
     class InvocationRequest:
         def __init__(self, **kwds: Any) -> None:  # noqa: ANN401  # as the original

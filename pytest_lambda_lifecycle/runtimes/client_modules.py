@@ -13,12 +13,14 @@ empty ones.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.runtimes import client_contents, codec
+from pytest_lambda_lifecycle.runtimes.event_request import EventErrors, PatchPoints
 from pytest_lambda_lifecycle.runtimes.held_objects import HeldObjects
 from pytest_lambda_lifecycle.runtimes.logs import CurrentInvoke
 
@@ -41,9 +43,9 @@ _NAMES: Final = (
     "awslambdaric.lambda_literals",
 )
 """The modules that the client has loaded when it imports the handler."""
-_MARSHALLING: Final = frozenset(
-    {"awslambdaric.lambda_runtime_marshaller", "awslambdaric.lambda_runtime_client"}
-)
+_BOOTSTRAP: Final = "awslambdaric.bootstrap"
+_CLIENT: Final = "awslambdaric.lambda_runtime_client"
+_MARSHALLING: Final = frozenset({"awslambdaric.lambda_runtime_marshaller", _CLIENT})
 
 
 class _EmptyModule(ModuleType):
@@ -90,6 +92,10 @@ def _not_begun(_: object) -> Any:  # noqa: ANN401  # stands for the encoder
     raise RuntimeError("encode() was called before begin()")
 
 
+def _is_none_of_test(_: BaseException) -> bool:
+    return False
+
+
 _NO_INVOKE: Final = CurrentInvoke()
 _EMPTY: Final = {name: _empty(name) for name in _NAMES}
 
@@ -104,6 +110,12 @@ class ClientModules:
         self._own: dict[str, ModuleType] = {}
         self.marshals = False
         """Function code has looked into a module that decides how results are encoded."""
+        self._points: PatchPoints | None = None
+        self._client: Any = None
+        self.passes_through: Callable[[BaseException], bool] = _is_none_of_test
+        """Says which exceptions are control flow of the test."""
+        self.events: EventErrors | None = None
+        """Serves the events of a process that has looked into the modules that do."""
         self.decode: Callable[[bytes, str], Any] = codec.decode
         """Decodes the event of an invoke, by the marshaller where function code may change it."""
         self.encode: Callable[[object], Any] = _not_begun
@@ -129,7 +141,9 @@ class ClientModules:
     def discard(self) -> None:
         """Forget those of a process that has ended."""
         self._own = {}
-        self.marshals = False
+        if self.marshals:
+            self.marshals = False
+            self._points = self._client = self.events = None
         self.decode, self.encode = codec.decode, _not_begun
         self.held.discard()
 
@@ -164,10 +178,38 @@ class ClientModules:
             if isinstance(value, (FunctionType, type)) and value.__module__ == _CONTENTS:
                 value.__module__ = name
             module.__dict__.setdefault(key, value)
+        if name in (_BOOTSTRAP, _CLIENT):
+            self._note_patch_points(name, module)
         if name in _MARSHALLING:
             self.marshals = True
             self.decode, self.encode = self._unmarshal, self._marshal
         self.show_invoke()
+
+    @property
+    def is_patched(self) -> bool:
+        """Function code has replaced something by which the client serves events."""
+        return self._points is not None and self._points.are_patched()
+
+    def _note_patch_points(self, name: str, module: ModuleType) -> None:
+        """Remember what serves events, before function code can replace it."""
+        self._points = points = self._points or PatchPoints()
+        if name == _CLIENT:
+            for cls in module.__dict__["LambdaRuntimeClient"].__mro__[:-1]:
+                points.note(cls)
+            return
+        self.events = EventErrors(self.filled, self.passes_through)
+        served = self.events.handle_event_request()
+        served.__module__, served.__qualname__ = name, served.__name__
+        module.__dict__["handle_event_request"] = served
+        points.note(module)
+
+    def runtime_client(self) -> Any:  # noqa: ANN401  # function code may have replaced its class
+        """Return the client of the Runtime API that the real `run` has made."""
+        if self._client is None:
+            address = os.environ.get("AWS_LAMBDA_RUNTIME_API", "")
+            self._client = self.filled("lambda_runtime_client").LambdaRuntimeClient(address)
+        self._client._posted = []
+        return self._client
 
     def _marshaller(self) -> Any:  # noqa: ANN401  # function code may have replaced it
         return self.filled("lambda_runtime_client").LambdaRuntimeClient.marshaller

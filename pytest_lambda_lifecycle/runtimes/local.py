@@ -6,6 +6,7 @@ The caller prepares the process: Lambda's variables are in `os.environ`, the tas
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -47,6 +48,7 @@ __stands_for__ = "bootstrap"
 _TRACE_VARIABLE: Final = "_X_AMZN_TRACE_ID"
 _set_trace: Final = VariableWriter(_TRACE_VARIABLE).write
 _INIT_ERROR_EXIT: Final = 1
+_UNANSWERED_EXIT: Final = 1
 _BEFORE_SNAPSHOT_EXIT: Final = 64
 _AFTER_RESTORE_EXIT: Final = 65
 
@@ -81,6 +83,7 @@ class LocalRuntime:
         self._levels = levels
         self._polled = polled
         self._client = client or ClientModules()
+        self._client.passes_through = passes_through
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -142,6 +145,9 @@ class LocalRuntime:
             if self._passes_through(error):
                 raise
             return process_exit(error, self._passes_through)
+        if client.marshals and client.is_patched:
+            context = deadline, arn, client_context, identity, tenant_id
+            return self._invoke_by_client(request_id, request.body, content_type, context)
         request_handler = self._handler
         response = None
         try:
@@ -174,6 +180,42 @@ class LocalRuntime:
             responses, response = [response], None
             self._release = self._release or Releaser()
             self._release(responses, described[0])
+        return failed
+
+    def _invoke_by_client(
+        self, request_id: str, body: bytes, content_type: str, context: tuple[Any, ...]
+    ) -> Returned | Raised | Exited:
+        """Let the functions of the real client serve an event, as function code has patched them.
+
+        *context* has the deadline, ARN, client context, identity and tenant id.
+        """
+        __tracebackhide__ = __function_code_above__ = True
+        deadline, arn, client_context, identity, tenant_id = context
+        client = self._client
+        runtime_client, bootstrap = client.runtime_client(), client.filled("bootstrap")
+        client.show_invoke()
+        try:
+            bootstrap.handle_event_request(
+                *(runtime_client, self._handler, request_id, body, content_type),
+                *(client_context, identity, arn, deadline, tenant_id, self._sink, None),
+            )
+        except BaseException as error:
+            if self._passes_through(error):
+                raise
+            return self._ended(error)
+        finally:
+            raised = client.events.take() if client.events is not None else None
+        posted = runtime_client._posted
+        if not posted:  # the real client asks for the next event, which is refused
+            return Exited(_UNANSWERED_EXIT)
+        if len(posted[-1]) > 1:
+            return Returned(*posted[-1])
+        if raised is not None:
+            client.held.add(raised)
+        text = posted[-1][0]
+        failed = Raised(text.encode(), _decoded(text), raised and _original(raised))
+        if raised is not None:
+            let_go(raised)
         return failed
 
     def before_snapshot(self) -> Loaded | Raised | Exited:
@@ -282,6 +324,14 @@ class LocalRuntime:
     def _post_init_error(self, error: BaseException, body: dict[str, object]) -> Raised:
         __function_code_above__ = True
         logs.warn_of_init_error()
+        if self._client.is_patched:
+            self._log_error(body)
+            runtime_client = self._client.runtime_client()
+            runtime_client.post_init_error(body)
+            answered = runtime_client._posted
+            posted = _as_latin_1(self._to_json(answered[-1][0] if answered else body))
+            fault = str(body["errorType"])
+            return Raised(posted, body, _original(error), fault, flushed_status(_INIT_ERROR_EXIT))
         return self._post_before_exit(error, body, str(body["errorType"]), _INIT_ERROR_EXIT)
 
     def _hook_failed(
@@ -328,6 +378,15 @@ class LocalRuntime:
             bootstrap.log_error(body, self._sink)
         else:
             logs.write_error(body, self._sink, as_json=self._json_logs, encode=self._to_json)
+
+
+def _decoded(text: str) -> dict[str, object]:
+    """Return the error object in a text; function code may post any other text."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _not_loaded(*_: object) -> Any:  # noqa: ANN401  # stands for the handler

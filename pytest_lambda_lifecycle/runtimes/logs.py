@@ -262,15 +262,18 @@ def _text_lines(error: Mapping[str, Any]) -> list[str]:
     ``__str__`` returns, and what is no text raises (function code may raise
     a fault of the runtime with it).
     """
-    error_type = error["errorType"]
-    message = error["errorMessage"]
+    error_type = error.get("errorType")
+    message = error.get("errorMessage")
     head = "[ERROR]"
     if error_type:
         head += " " + error_type
     if message:
         head += (": " if error_type else " ") + message
+    stack = error.get("stackTrace")
+    if stack is None:
+        return [head]
     lines = [head, "Traceback (most recent call last):"]
-    for entry in error["stackTrace"]:
+    for entry in stack:
         lines += [_indented(line) for line in entry.splitlines() or [""]]
     return lines
 

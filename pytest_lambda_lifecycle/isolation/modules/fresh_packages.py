@@ -3,23 +3,71 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import metadata
-from typing import Final
+from typing import Any, Final, TypeAlias
+
+from pytest_lambda_lifecycle.function.kinds import NOT_FRESH
 
 __all__ = ["EVERY", "KEEP_LIFECYCLE_STATE", "fresh_rule"]
 
-KEEP_LIFECYCLE_STATE: Final = frozenset(
-    {
-        "aws_embedded_metrics",
-        "aws_lambda_powertools",
-        "aws_xray_sdk",
-        "datadog_lambda",
-        "snapshot_restore_py",
-    }
-)
-"""Libraries that note a cold start, or the registration of a hook, in a global of a module."""
+KEEP_LIFECYCLE_STATE: Final = {
+    "aws_durable_execution_sdk_python": "a boto3 client in a class, and plugins",
+    "aws_embedded_metrics": "the detected environment",
+    "aws_lambda_env_modeler": "models of the variables that were parsed first",
+    "aws_lambda_powertools": "flags of a cold start, and caches",
+    "aws_xray_sdk": "its recorder, and which modules it has patched",
+    "datadog_lambda": "flags of a cold start",
+    "django": "settings, applications and connections; it refuses a second set-up",
+    "dramatiq": "its broker, which refuses a second actor of a name",
+    "elasticapm": "a flag of a cold start, its client, and what it has instrumented",
+    "epsagon": "a flag and the time of a cold start, and what it has patched",
+    "instana": "its agent and tracer, chosen by the variables at its import",
+    "lambda_cache": "cached values",
+    "lambdarest": "the routes of its handler",
+    "lambdawarmer": "a flag of a cold start, and the name of the function",
+    "logfire": "its configuration, and providers of opentelemetry",
+    "loguru": "its sinks, and the stream that it found at its import",
+    "lumigo_core": "its configuration",
+    "lumigo_tracer": "a flag of a cold start, and connections",
+    "newrelic_lambda": "a flag of a cold start",
+    "opentelemetry": "its providers, set once, and what it has instrumented",
+    "prometheus_client": "its registry, which refuses a second metric of a name",
+    "sentry_sdk": "its client, and which integrations have patched",
+    "serverless_sdk": "its spans, and what it has instrumented",
+    "sls_sdk": "its spans, and what it has instrumented",
+    "snapshot_restore_py": "registered hooks",
+    "sqlmodel": "its tables, of which it refuses a second one of a name",
+    "structlog": "its configuration, and the stream of its loggers",
+    "zappa": "its handler with the application and the settings",
+}
+"""Libraries that keep state of a process in globals of their modules, with that state.
+
+A second cold start in one process would find that state: it would be called warm, would serve the
+application of the first one, would go unpatched, or would fail.
+"""
+
+_Tool: TypeAlias = "tuple[str, str, Callable[[Any], object]]"
+_SET_UP_BY_TESTS: Final[dict[str, tuple[_Tool, ...]]] = {
+    "aws_durable_execution_sdk_python": (
+        ("aws_durable_execution_sdk_python_testing", "__name__", bool),
+    ),
+    "django": (("django.conf", "settings", lambda settings: settings.configured),),
+    "opentelemetry": (
+        ("opentelemetry.trace", "_TRACER_PROVIDER", bool),
+        ("opentelemetry.metrics._internal", "_METER_PROVIDER", bool),
+    ),
+    "sentry_sdk": (("sentry_sdk.scope", "_global_scope", lambda scope: scope.client.is_active()),),
+}
+"""How the tests show that they have set a library up themselves, to see what function code does.
+
+For each library there are attributes of modules, each with a predicate.  An own copy of the library
+would not have the test's settings (pytest-django) or its exporter of spans.
+"""
+_NOT_TWICE: Final = ("opentelemetry.proto.",)
+"""Modules that register themselves with a compiled package, which takes them once."""
 
 EVERY: Final = "*"
 
@@ -29,21 +77,46 @@ _TEST_TOOLS: Final = frozenset(
 )
 
 
-@lru_cache(maxsize=64)
 def fresh_rule(wanted: frozenset[str]) -> Callable[[str], bool]:
     """Return a predicate on module names, for the built-in list and ``wanted``.
 
-    ``"*"`` stands for every third-party package.  Packages with compiled parts are shared even if
-    they are named.
+    ``"*"`` stands for every third-party package, and ``"no:name"`` takes a name from the list.
+    Packages with compiled parts are shared even if they are named.
     """
-    if EVERY not in wanted:
-        tops = KEEP_LIFECYCLE_STATE | frozenset(name for name in wanted if "." not in name)
-        dotted = tuple(f"{name}." for name in wanted if "." in name)
-        if not dotted:
-            return lambda name: name.partition(".")[0] in tops
-        return lambda name: name.partition(".")[0] in tops or f"{name}.".startswith(dotted)
-    third_party = _third_party_packages()
-    return lambda name: name.partition(".")[0] in third_party
+    modules = sys.modules
+    for name, tools in _SET_UP_BY_TESTS.items():
+        if name not in modules or name in wanted:
+            continue
+        for module, attribute, is_set_up in tools:
+            if module in modules and _holds(modules[module], attribute, is_set_up):
+                wanted |= {NOT_FRESH + name}
+    return _rule(wanted)
+
+
+def _holds(module: object, attribute: str, is_set_up: Callable[[Any], object]) -> bool:
+    try:
+        return bool(is_set_up(getattr(module, attribute)))
+    except Exception:  # another version of the library, or a stub
+        return False
+
+
+@lru_cache(maxsize=64)
+def _rule(wanted: frozenset[str]) -> Callable[[str], bool]:
+    shared = {name.removeprefix(NOT_FRESH) for name in wanted if name.startswith(NOT_FRESH)}
+    if EVERY in wanted:
+        tops = _third_party_packages() - shared
+        return lambda name: name.partition(".")[0] in tops and not name.startswith(_NOT_TWICE)
+    named = {name for name in wanted if not name.startswith(NOT_FRESH)}
+    tops = frozenset(KEEP_LIFECYCLE_STATE.keys() - shared) | {
+        name for name in named if "." not in name
+    }
+    dotted = tuple(f"{name}." for name in named if "." in name)
+    if not dotted:
+        return lambda name: name.partition(".")[0] in tops and not name.startswith(_NOT_TWICE)
+    return lambda name: (
+        (name.partition(".")[0] in tops and not name.startswith(_NOT_TWICE))
+        or f"{name}.".startswith(dotted)
+    )
 
 
 @lru_cache(maxsize=1)

@@ -36,6 +36,7 @@ __all__ = [
 WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "aiobotocore.client": ("AioBaseClient",),
     "aiobotocore.endpoint": ("AioEndpoint",),
+    "aiohttp": (),
     "aiohttp.client": ("ClientSession",),
     "aiohttp.connector": ("BaseConnector",),
     "boto3": (),
@@ -83,14 +84,9 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
 }
 """Modules that libraries are known to patch, each with the classes that they patch in it.
 
-None stands for all classes of a module.
+None stands for all classes of a module.  The modules themselves are compared as well: a library
+that patches a class often sets a flag on its module, so that it patches once (aws-xray-sdk).
 """
-_CLASSES_ONLY: Final = frozenset(
-    name
-    for name, classes in WATCHED.items()
-    if classes and not name.startswith("aiobotocore.")  # aws-xray-sdk sets a flag there
-)
-"""Client libraries of which only the listed classes are compared: nobody patches their modules."""
 _CHANGING: Final = frozenset(
     {
         "logging.Formatter",
@@ -277,8 +273,7 @@ def _entries(name: str, module: ModuleType) -> Iterator[_Entry]:
     classes = (
         _classes_of(name, space) if listed is None else {one: space.get(one) for one in listed}
     )
-    if name not in _CLASSES_ONLY:
-        yield module, name, space
+    yield module, name, space
     for class_name, cls in classes.items():
         # The namespace itself is behind a read-only view, which is slower.
         referents = _get_referents(vars(cls)) if isinstance(cls, type) else []

@@ -12,13 +12,18 @@ watched turn, or when the environment leaves; then the value decides whose they 
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.errors import is_own_file
-from pytest_lambda_lifecycle.isolation.folders import namespace_of
+from pytest_lambda_lifecycle.isolation.folders import (
+    folder_of_module,
+    is_installed,
+    namespace_of,
+)
 from pytest_lambda_lifecycle.isolation.frames import is_own_value
 from pytest_lambda_lifecycle.isolation.modules.essentials import OF_OTHER_PARTS
 from pytest_lambda_lifecycle.isolation.modules.import_hook import ImportHook
@@ -73,9 +78,12 @@ class SharedNamespaces(Part):
         self,
         hook: ImportHook,
         own: Callable[[str], ModuleType | None],
-        report: Callable[[str], None],
+        report: Callable[[str, str], None],
     ) -> None:
-        """``report`` is called with the dotted name of each attribute."""
+        """``report`` is called with the dotted name of each attribute, and the library's name.
+
+        That is the shared library which has made the change, as far as the new value tells, or "".
+        """
         self._hook = hook
         self._is_hooked = False
         self._own = own
@@ -148,14 +156,26 @@ class SharedNamespaces(Part):
                 del self._changes[key]  # function code has restored it
                 continue
             self._changes[key] = change
-            self._report(f"{_name_of(change.owner)}.{change.name}")
+            name = _name_of(change.owner)
+            self._report(f"{name}.{change.name}", self._library_of(name, change.now))
 
     def _restore_classes(self, modules: Iterable[Any]) -> None:
         """Undo assignments to ``__class__`` at once: each access of pytest's might raise."""
         for name, module in zip(WATCHED, modules, strict=True):
             if type(module) not in _PLAIN:
                 ModuleType.__setattr__(module, "__class__", ModuleType)
-                self._report(f"{name}.__class__")
+                self._report(f"{name}.__class__", "")
+
+    def _library_of(self, owner: str, value: object) -> str:
+        """Return the shared library whose code a new value is; "" for function code."""
+        home = _home_of(value)
+        library = home.partition(".")[0]
+        if library == owner.partition(".")[0] or library in sys.stdlib_module_names:
+            return ""
+        folder = folder_of_module(sys.modules.get(home))
+        if folder is None or not is_installed(folder) or self._own(home) is not None:
+            return ""
+        return library
 
     @classmethod
     def value_of_test(cls, owner: Any, name: str, genuine: object) -> Any:  # noqa: ANN401
@@ -230,7 +250,7 @@ def _set(change: Change, value: object) -> None:
 def _is_expected(change: Change) -> bool:
     """Say whether Python has made a change, or another part restores it."""
     owner, name, before, now = change
-    if name.startswith("__") and not (callable(now) or callable(before)):
+    if name[:2] == "__" == name[-2:] and not (callable(now) or callable(before)):
         return True  # such as __annotations__
     if name in _OTHER_PARTS.get(_name_of(owner), ()):
         return True
@@ -256,6 +276,24 @@ def _is_stand_in(value: object) -> bool:
     if not isinstance(function, FunctionType):
         return False
     return is_own_value(function) and is_own_file(function.__code__.co_filename)
+
+
+def _home_of(value: Any) -> str:  # noqa: ANN401  # anything that code has put there
+    """Return the name of the module whose code a value runs, whatever it says of itself.
+
+    `functools.wraps` gives a wrapper the name of the module that it patches, and wrapt's wrappers
+    look like what they wrap.
+    """
+    try:
+        if type(value).__module__.partition(".")[0] == "wrapt":
+            value = object.__getattribute__(value, "_self_wrapper")
+        value = getattr(value, "func", value) if isinstance(value, functools.partial) else value
+        value = value.__func__ if isinstance(value, MethodType) else value
+        if isinstance(value, FunctionType):
+            return str(value.__globals__.get("__name__", ""))
+        return str(value.__module__ if isinstance(value, type) else type(value).__module__)
+    except Exception:  # an object whose attributes raise
+        return ""
 
 
 def _name_of(owner: Any) -> str:  # noqa: ANN401  # a module or a class

@@ -1,6 +1,8 @@
 """Modules in `sys.modules` that any process of a function finds there at its start.
 
-They are in place before the world of the function enters, which takes them for shared modules.
+They are in place before the world of the function enters, which takes them for shared modules.  One
+of them is an attribute of ``__main__`` as well, which on Lambda is the program of the real client:
+there libraries look for it that patch the client.
 """
 
 from __future__ import annotations
@@ -9,12 +11,16 @@ import sys
 from itertools import compress
 from operator import is_
 from types import ModuleType
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
+from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["StandIns", "sweep"]
+
+
+_OF_MAIN: Final = "awslambdaric.bootstrap"
 
 
 class _Modules(Protocol):
@@ -49,10 +55,15 @@ class StandIns(Part):
         if not modules.keys().isdisjoint(own):
             parked = {name: modules.pop(name) for name in own if name in modules}
         modules.update(own)
+        main = namespace_of(modules.get("__main__")) or {}
+        bootstrap: Any = own[_OF_MAIN]
+        shows = main.setdefault("bootstrap", bootstrap) is bootstrap
 
         def leave() -> None:
             self._modules.leave()
             _remove(own)
+            if shows and main.get("bootstrap") is bootstrap:
+                del main["bootstrap"]
             if parked:
                 sys.modules.update(parked)
 

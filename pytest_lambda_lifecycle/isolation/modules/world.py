@@ -59,6 +59,8 @@ on each of its runs.
 
 _MODULES: Final = Versions([sys.modules])
 _SEEN: Final = SeenModules(_FOREIGN)
+_ENDED: Final[dict[tuple[str, ...], set[str]]] = {}
+"""The names of modules of processes that have ended, for each import path."""
 _AWAY: Final[WeakSet[World]] = WeakSet()
 """Worlds that have modules and are not entered."""
 _THIS: Final = sys.modules[__name__]
@@ -211,6 +213,7 @@ class World(PhasePart):
         Call it between leaving and entering.
         """
         if self.modules:
+            _ENDED.setdefault(self._kind[0], set()).update(self.modules)
             self.remove_again()
             _AWAY.discard(self)
             ended(self.modules.values())
@@ -337,6 +340,10 @@ class World(PhasePart):
     def is_source(self, name: str) -> bool:
         """Say whether a module of this world is function code, and not of a fresh package."""
         return not self._membership.is_fresh(name)
+
+    def was_imported_before(self, name: str) -> bool:
+        """Say whether an earlier process of a function in the same folders had that module."""
+        return name in _ENDED.get(self._kind[0], ())
 
     def module_length(self, parts: Sequence[str]) -> int:
         """Say how many of the leading ``parts`` of a dotted name are modules, importing nothing."""

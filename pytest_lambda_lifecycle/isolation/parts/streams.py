@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from pytest_lambda_lifecycle.errors import warn
 from pytest_lambda_lifecycle.isolation.child_output import ChildOutput
 from pytest_lambda_lifecycle.isolation.outlet import (
+    PRESENT,
     REFUSALS,
     Outlet,
     Places,
@@ -305,6 +306,15 @@ class Unbuffered:
             return
         self.stream.writelines(msgs)
         self.stream.flush()
+
+
+def _present_outlet(name: str) -> Outlet | None:
+    if not Streams.in_place or not stage.on_phase_thread():
+        return None
+    return Streams.in_place[-1].process.outlets[0 if name == "stdout" else 1]
+
+
+PRESENT[:] = [_present_outlet]
 
 
 def write_to_descriptor_2(text: str) -> None:

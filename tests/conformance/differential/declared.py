@@ -51,8 +51,7 @@ DECLARED: dict[str, list[str]] = {
     ],
     "Function code finds the modules of the real client": [
         r"_get_handler",
-        r"handle_event_request",
-        r"\bmake_error = ",
+        r"bootstrap\.run\b",
     ],
     "Function code may put another object in the place of `os.environ`": [r"os\.environ = "],
     "Tracing belongs to the process (`sys.settrace`, `sys.setprofile`)": [

@@ -26,6 +26,59 @@ def test_fresh_packages_are_imported_again(environment, write, tmp_path, monkeyp
     assert sys.modules.pop("stateful") is outside
 
 
+@pytest.mark.parametrize(("wanted", "expected"), [((), [1, 1]), (("no:lambdawarmer",), [1, 2])])
+def test_a_library_of_the_built_in_list_can_be_shared(
+    environment, tmp_path, monkeypatch, wanted, expected
+):
+    folder = tmp_path / "lib" / "site-packages"
+    folder.mkdir(parents=True)
+    (folder / "lambdawarmer.py").write_text("STATE = []")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "lambdawarmer", raising=False)
+    env = environment(
+        "import lambdawarmer\nlambdawarmer.STATE.append(1)\n"
+        "def handler(event, context): return len(lambdawarmer.STATE)",
+        fresh_packages=wanted,
+    )
+    found = []
+    for _ in range(2):
+        found.append(env.invoke().payload)
+        env.reset()
+    assert found == expected
+    env.close()
+    sys.modules.pop("lambdawarmer", None)
+
+
+def test_a_library_that_the_tests_have_set_up_is_shared(environment, tmp_path, monkeypatch):
+    folder = tmp_path / "lib" / "site-packages" / "django"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    (folder / "conf.py").write_text(
+        "class settings:\n    configured = False\n    database = 'production'"
+    )
+    monkeypatch.syspath_prepend(str(folder.parent))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "django"]:
+        monkeypatch.delitem(sys.modules, name)
+    from django.conf import settings
+
+    source = (
+        "from django.conf import settings\ndef handler(event, context): return settings.database"
+    )
+    settings.database = "test"
+    own = environment(source)
+    assert own.invoke().payload == "production"
+    own.close()
+    settings.configured = True
+    shared = environment()
+    assert shared.invoke().payload == "test"
+    shared.close()
+    named = environment(fresh_packages=["django"])
+    assert named.invoke().payload == "production"
+    named.close()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "django"]:
+        del sys.modules[name]
+
+
 @pytest.mark.parametrize("name", ["stateful_nope", "json.nope"])
 def test_an_unknown_fresh_package_is_a_warning_with_its_source(environment, name):
     with pytest.warns(LifecycleWarning, match=f"fresh_packages has '{name}'.*FunctionConfig"):

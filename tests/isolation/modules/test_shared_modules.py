@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+import textwrap
 import time
 from unittest import mock
 
@@ -341,3 +342,65 @@ def test_changes_of_the_main_module_stay(environment):
     env.invoke()
     env.close()
     assert vars(__main__).pop("of_the_function") == 1
+
+
+TRACER = """
+    import functools, requests.sessions
+    done = []
+    def install():
+        if done:
+            return
+        done.append(True)
+        send = requests.sessions.Session.send
+        @functools.wraps(send)
+        def traced(*arguments, **options):
+            return send(*arguments, **options)
+        requests.sessions.Session.send = traced
+"""
+
+
+def test_a_change_that_a_shared_library_makes_once_is_reported_with_what_to_do(
+    environment, tmp_path, monkeypatch
+):
+    folder = tmp_path / "lib" / "site-packages"
+    folder.mkdir(parents=True)
+    (folder / "once_tracer.py").write_text(textwrap.dedent(TRACER))
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "once_tracer", raising=False)
+    source = """
+        import once_tracer, requests.sessions
+        once_tracer.install()
+        def handler(event, context): return requests.sessions.Session.send.__code__.co_name
+    """
+    env = environment(source)
+    assert env.invoke().payload == "traced"
+    (change,) = env.timeline.of(SharedChange)
+    assert (change.target, change.library) == ("requests.sessions.Session.send", "once_tracer")
+    assert "fresh_packages = once_tracer" in repr(env.timeline)
+    env.reset()
+    assert env.invoke().payload == "send"
+    env.close()
+    cured = environment(source, fresh_packages=["once_tracer"])
+    for _ in range(2):
+        assert cured.invoke().payload == "traced"
+        cured.reset()
+    assert {change.library for change in cured.timeline.of(SharedChange)} == {""}
+    cured.close()
+    del sys.modules["once_tracer"]
+
+
+def test_flags_on_the_modules_of_client_libraries_are_undone(environment):
+    env = environment("""
+        import botocore.client, aiohttp, http.client
+        flags = (botocore.client, "_vendor"), (aiohttp, "_vendor"), (http.client, "__vendor")
+        was_set = any(hasattr(*flag) for flag in flags)
+        for flag in flags:
+            setattr(*flag, True)
+        def handler(event, context): return was_set
+    """)
+    for _ in range(3):
+        assert env.invoke().payload is False
+        env.reset()
+    env.close()
+    assert not hasattr(sys.modules["botocore.client"], "_vendor")
+    assert not hasattr(sys.modules["http.client"], "__vendor")

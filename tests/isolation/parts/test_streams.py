@@ -659,3 +659,27 @@ def test_a_run_without_capture_on_a_terminal_that_is_not_utf_8(pytester, monkeyp
     result = pytester.runpytest_subprocess("-s", "-p", "no:randomly")
     result.assert_outcomes(passed=1)
     assert r"snow: \u2603" in result.stdout.str()
+
+
+def test_a_shared_library_that_keeps_a_stream_writes_to_the_log_of_the_process_that_runs(
+    environment, tmp_path, monkeypatch
+):
+    folder = tmp_path / "lib" / "site-packages"
+    folder.mkdir(parents=True)
+    (folder / "keeps_streams.py").write_text("import sys\nout, err = sys.stdout, sys.stderr")
+    monkeypatch.syspath_prepend(str(folder))
+    env = environment("""
+        import keeps_streams
+        def handler(event, context):
+            print("to stdout", event, file=keeps_streams.out)
+            print("to stderr", event, file=keeps_streams.err)
+    """)
+    for number in range(3):
+        log = env.invoke(number).log
+        assert f"to stdout {number}\n" in log
+        assert f"to stderr {number}\n" in log
+        env.reset()
+    env.close()
+    library = sys.modules.pop("keeps_streams")
+    library.out.write("after the end")
+    assert "after the end" not in env.log

@@ -385,7 +385,7 @@ class TestPorts:
         other = layer(
             PYTHON
             + f"answer, body = subscribe({unused_port})\n"
-            + "print(answer.status, body['errorMessage'])\n"
+            + "print(answer.status, body['errorMessage'], flush=True)\n"
             + LOOP,
             folder="other",
         )

@@ -59,7 +59,9 @@ def monorepo(pytester):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(textwrap.dedent(text))
         pytester.makeini(f"[pytest]\n{ini}\n")
-        result = pytester.runpytest("-p", "no:randomly", "-W", "error", *arguments)
+        result = pytester.runpytest(
+            "-p", "no:randomly", "-W", "error", "-W", "ignore:Module already imported", *arguments
+        )
         result.assert_outcomes(**(outcomes or {"passed": 1}))
         return result
 

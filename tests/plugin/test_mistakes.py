@@ -114,7 +114,7 @@ class TestMarkersThatNobodyReads:
             def test_it(): pass
             """
         )
-        result = pytester.runpytest("-W", "default")
+        result = pytester.runpytest("-W", "default", "-W", "ignore:Module already imported")
         result.assert_outcomes(passed=1, warnings=1)
         result.stdout.fnmatch_lines(
             ["*LifecycleWarning: the marker lambda_lifecycle has no effect*"]
@@ -136,4 +136,6 @@ class TestMarkersThatNobodyReads:
                     def test_with(self, env): assert env.config.timeout == 5
             """,
         )
-        pytester.runpytest("-W", "error").assert_outcomes(passed=3)
+        pytester.runpytest("-W", "error", "-W", "ignore:Module already imported").assert_outcomes(
+            passed=3
+        )

@@ -43,8 +43,12 @@ def test_the_three_modes(pytester):
         """
     )
     flag = "--lambda-lifecycle-foreign-imports"
-    pytester.runpytest("-W", "error").assert_outcomes(failed=2)
-    result = pytester.runpytest(flag, "warn", "-W", "default")
+    pytester.runpytest("-W", "error", "-W", "ignore:Module already imported").assert_outcomes(
+        failed=2
+    )
+    result = pytester.runpytest(
+        flag, "warn", "-W", "default", "-W", "ignore:Module already imported"
+    )
     result.assert_outcomes(passed=2, warnings=2)
     result.stdout.fnmatch_lines(
         [
@@ -53,4 +57,6 @@ def test_the_three_modes(pytester):
             f"(foreign_imports='warn' from {flag})*"
         ]
     )
-    pytester.runpytest(flag, "allow", "-W", "error").assert_outcomes(passed=2)
+    pytester.runpytest(
+        flag, "allow", "-W", "error", "-W", "ignore:Module already imported"
+    ).assert_outcomes(passed=2)

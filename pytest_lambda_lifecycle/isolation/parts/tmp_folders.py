@@ -10,6 +10,7 @@ containers that share a folder.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from importlib import import_module
@@ -55,7 +56,9 @@ def make_folder(path: str) -> None:
     except OSError as problem:
         with contextlib.suppress(OSError):
             os.rmdir(unfinished)
-        raise _refusal(path, problem) from problem
+        # A child that was forked (`multiprocessing`) may have made it, and put something into it.
+        if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise _refusal(path, problem) from problem
 
 
 def _refusal(path: str, problem: OSError) -> LifecycleError:

@@ -91,7 +91,7 @@ def test_a_logger_that_a_library_has_made_in_an_environment_stays_with_the_libra
             return [LEVEL, ENABLED, held is named, held.isEnabledFor(logging.DEBUG)]
     """
     try:
-        for level, enabled in (("ERROR", False), ("DEBUG", True), ("INFO", False)):
+        for level, enabled in (("CRITICAL", False), ("DEBUG", True), ("INFO", False)):
             env = environment(source.format(level=level))
             assert env.invoke().payload == [logging.NOTSET, False, True, enabled]
             env.close()

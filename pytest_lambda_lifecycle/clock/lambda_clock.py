@@ -7,7 +7,7 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, ClassVar, Protocol
 from weakref import WeakSet
 
-from pytest_lambda_lifecycle.clock.sleeping import VirtualSleep
+from pytest_lambda_lifecycle.clock.event_loops import EventLoops
 from pytest_lambda_lifecycle.clock.virtual import VirtualClock
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.part import nothing_to_undo
@@ -49,7 +49,7 @@ class LambdaClock(VirtualClock):
         if start is not None:
             _require_aware(start, "cannot start the clock at")
         super().__init__(start, watchdog=watchdog)
-        self._sleep = VirtualSleep(self)
+        self._loops = EventLoops(self, self.waits)
         self._undo: Undo = nothing_to_undo
         self._environments: WeakSet[_Idling] = WeakSet()
         self._worlds: WeakSet[_World] = WeakSet()
@@ -66,10 +66,28 @@ class LambdaClock(VirtualClock):
                 code="LLC402",
             )
         with stage.left():
-            self.start(self._sleep.captured)
-        self._undo = self._sleep.install()
+            self.start()
+            try:
+                self._undo = self._install()
+            except BaseException:
+                self.stop(())
+                raise
         LambdaClock.current = self
         return self
+
+    def _install(self) -> Undo:
+        end_waits = self.waits.install()
+        try:
+            end_loops = self._loops.install()
+        except BaseException:
+            end_waits()
+            raise
+
+        def end() -> None:
+            end_loops()
+            end_waits()
+
+        return end
 
     def __exit__(
         self,
@@ -78,8 +96,8 @@ class LambdaClock(VirtualClock):
         traceback: TracebackType | None,
     ) -> None:
         LambdaClock.current = None
-        self._undo()
         with stage.left():
+            self._undo()
             self.stop([module for world in self._worlds for module in world.own_modules().values()])
 
     def attach(self, environment: _Idling, world: _World) -> None:
@@ -94,8 +112,8 @@ class LambdaClock(VirtualClock):
 
     def spend(self, span_us: int) -> None:
         """Let a call of function code take time, up to its deadline."""
-        if self._sleep.applies():
-            self._sleep.wait(span_us)
+        if self.waits.applies():
+            self.waits.pass_time(span_us)
 
     def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
         """Let time pass; for environments it is idle time."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.api.endpoint import Endpoint
 from pytest_lambda_lifecycle.clock.clock import Clock
-from pytest_lambda_lifecycle.clock.freeze import FreezegunNames
+from pytest_lambda_lifecycle.clock.freeze import FrozenNames
 from pytest_lambda_lifecycle.clock.virtual import VirtualClock
 from pytest_lambda_lifecycle.conductor.conductor import Conductor
 from pytest_lambda_lifecycle.conductor.dependencies import Dependencies
@@ -267,7 +267,7 @@ class Assembly:
         parts = [
             world,
             Finders(world.hook, world.own),
-            FreezegunNames(world.own_modules),
+            FrozenNames(world.own_modules),
             Variables(self._lambda_variables, withheld=is_withheld),
             self._search_path,
             self.calls,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from pytest_lambda_lifecycle.isolation.executors import (
     ExecutorTasks,
@@ -18,7 +18,14 @@ from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.real import RealTime
 
-__all__ = ["StartedThreads", "end_threads", "function_thread", "start_unwatched"]
+__all__ = [
+    "StartedThreads",
+    "end_threads",
+    "function_thread",
+    "hand_over",
+    "start_unwatched",
+    "threads_of",
+]
 
 start_unwatched: Final = threading.Thread.start
 """Starts a thread of this package; `StartedThreads` attributes others to the function."""
@@ -27,11 +34,34 @@ _WAITED_AT: Final = "__socket_of_function__"
 """The local variable, in our frames, with the socket at which a thread of the function waits."""
 
 _OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
+_ENDED: WeakSet[threading.Thread] = WeakSet()
+"""Threads that run on although their process has ended."""
+_LIMBO: Final[dict[threading.Thread, Any]] = vars(threading).get("_limbo", {})
+"""Threads that are about to start."""
 
 
 def function_thread() -> Any:  # noqa: ANN401  # the owner: a ProcessSlice
     """Return the process whose function has started the current thread, or None."""
     return _OWNERS.get(threading.current_thread())
+
+
+def threads_of(owners: Sequence[Any]) -> list[threading.Thread]:
+    """Return the threads that the functions of some processes have started and that go on."""
+    if not _OWNERS:
+        return []
+    return [
+        thread
+        for thread, owner in list(_OWNERS.items())
+        if owner in owners
+        and thread not in _ENDED
+        and (thread.is_alive() or thread in _LIMBO)
+    ]
+
+
+def hand_over(thread: threading.Thread, owner: Any) -> None:  # noqa: ANN401
+    """Let a worker that the function of one process has started work for another one."""
+    if thread in _OWNERS:
+        _OWNERS[thread] = owner
 
 
 def end_threads(
@@ -195,5 +225,6 @@ class StartedThreads(Part):
         for thread in list(self.where):
             if thread.is_alive():
                 _let_interpreter_exit(thread)
+                _ENDED.add(thread)
         self.where.clear()
         self.tasks = None

@@ -1,0 +1,283 @@
+"""Stand-ins for the waits of Python code: sleeps, conditions, locks, queues and joins.
+
+`threading.Event`, `Semaphore`, `Barrier`, `queue.Queue`, the futures of `concurrent.futures` and
+its `wait` all wait at a `Condition`.  A thread that is none of the function's waits in real time.
+"""
+
+from __future__ import annotations
+
+import _queue  # type: ignore[import-not-found]
+import functools
+import math
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_lambda_lifecycle.clock.c_types import replace_methods
+from pytest_lambda_lifecycle.clock.waiting import (
+    LOCK_TYPE,
+    RLOCK_TYPE,
+    Waiting,
+    raw_acquire,
+    raw_acquire_rlock,
+)
+from pytest_lambda_lifecycle.isolation.parts.threads import (
+    function_thread,
+    hand_over,
+    threads_of,
+)
+from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.isolation.real import RealTime
+from pytest_lambda_lifecycle.isolation.stage import stage
+from pytest_lambda_lifecycle.lifecycle.moments import rounded_up_us
+from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.clock.virtual import VirtualClock
+
+__all__ = ["Waits"]
+
+_OURS: Final = __name__.partition(".")[0]
+_get_ident: Final = threading.get_ident
+_SimpleQueue: Final[Any] = _queue.SimpleQueue
+
+
+class Waits:
+    """The waits of function code under a clock, while installed."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._schedule = clock.schedule
+        self._holders: dict[int, int] = {}
+        """The thread that has taken a lock latest, by the id of the lock."""
+        self._getting: dict[int, list[tuple[Waiting, threading.Thread]]] = {}
+        """Threads that wait for an item of a queue, by the id of the queue."""
+
+    def install(self) -> Undo:
+        """Put the stand-ins in place; the returned call restores what was there."""
+        restore_c = replace_methods(
+            *((cls, name, self._lock_method(cls)) for cls, name in _LOCK_METHODS),
+            (_SimpleQueue, "get", self._queue_get()),
+            (_SimpleQueue, "put", self._queue_put(_SimpleQueue.put)),
+            (_SimpleQueue, "put_nowait", self._queue_put(_SimpleQueue.put_nowait)),
+        )
+        try:
+            restore = patch_attributes(
+                (threading.Condition, "wait", self._condition_wait()),
+                (threading.Thread, "join", self._thread_join()),
+            )
+        except BaseException:
+            restore_c()
+            raise
+
+        def undo() -> None:
+            restore()
+            restore_c()
+
+        return undo
+
+    def applies(self) -> bool:
+        """Say whether function code asks: on the thread of a phase, or on one that it started."""
+        return not self._clock.ended and (stage.on_phase_thread() or function_thread() is not None)
+
+    def until(self, seconds: float) -> int:
+        """Return the moment after so many seconds."""
+        return self._clock.now_us() + rounded_up_us(min(seconds, threading.TIMEOUT_MAX))
+
+    # -- sleeping ----------------------------------------------------------------------------------
+
+    def sleep(self, seconds: float) -> None:
+        """Stand in for `time.sleep`."""
+        __tracebackhide__ = True
+        # `subprocess` sleeps until a child has ended, which takes real time.  For a bad argument
+        # the C function raises the right error.
+        for_child = sys._getframe(2).f_globals.get("__name__") == "subprocess"
+        if for_child or not self.applies() or not math.isfinite(seconds) or seconds <= 0:
+            RealTime.sleep(seconds)
+        else:
+            self.pass_time(rounded_up_us(seconds))
+
+    def pass_time(self, span_us: int) -> None:
+        """Let ``span_us`` pass, up to the deadline; raise `DeadlineReached` there."""
+        __tracebackhide__ = True
+        until = self._clock.now_us() + span_us
+        on_phase = stage.on_phase_thread()
+        if on_phase and not self._schedule.timers.any and not threads_of(stage.running):
+            if self._clock.reaches_deadline(until):
+                raise DeadlineReached
+        else:
+            self._schedule.wait(Waiting(until))
+
+    # -- conditions and joins ----------------------------------------------------------------------
+
+    def _condition_wait(self) -> Callable[..., bool]:
+        original: Any = threading.Condition.wait
+        waits = self
+
+        @functools.wraps(original)
+        def wait(self: Any, timeout: float | None = None) -> bool:  # noqa: ANN401
+            __tracebackhide__ = __function_code_above__ = True
+            short = timeout is not None and not 0 < timeout < math.inf
+            if short or not waits.applies() or _asked_by_us() or not self._is_owned():
+                return bool(original(self, timeout))
+            waiting = Waiting(None if timeout is None else waits.until(timeout))
+            self._waiters.append(waiting)
+            state = self._release_save()
+            try:
+                waits._schedule.wait(waiting)
+            finally:
+                waits._take_again(self, state)
+                if not waiting.told and waiting in self._waiters:
+                    self._waiters.remove(waiting)
+            if waiting.told or waiting.timed_out:
+                return waiting.told
+            return bool(original(self, timeout))  # the clock has ended
+
+        return wait
+
+    def _take_again(self, condition: Any, state: Any) -> None:  # noqa: ANN401
+        """Take the lock of a condition as it was before, at the deadline as well."""
+        lock = condition._lock
+        if type(lock) not in (LOCK_TYPE, RLOCK_TYPE):
+            condition._acquire_restore(state)
+            return
+        raw = raw_acquire if type(lock) is LOCK_TYPE else raw_acquire_rlock
+        while not raw(lock, False):
+            try:
+                self._wait_for_lock(lock, None)
+            except DeadlineReached:
+                raw(lock)
+                break
+            if self._clock.ended:
+                raw(lock)
+                break
+        self._holders[id(lock)] = _get_ident()
+        if type(lock) is RLOCK_TYPE and state[0] > 1:
+            lock.release()
+            condition._acquire_restore(state)
+
+    def _thread_join(self) -> Callable[..., None]:
+        original: Any = threading.Thread.join
+        waits = self
+
+        @functools.wraps(original)
+        def join(self: threading.Thread, timeout: float | None = None) -> None:
+            __tracebackhide__ = __function_code_above__ = True
+            short = timeout is not None and not 0 < timeout < math.inf
+            waits_here = not short and waits.applies() and not _asked_by_us()
+            if not waits_here or not self.is_alive() or self is threading.current_thread():
+                return original(self, timeout)
+            ended = Waiting(
+                None if timeout is None else waits.until(timeout), lambda: not self.is_alive()
+            )
+            waits._schedule.wait(ended, looks=True)
+            if waits._clock.ended or not self.is_alive():
+                return original(self, timeout)
+            return None
+
+        return join
+
+    # -- locks -------------------------------------------------------------------------------------
+
+    def _lock_method(self, cls: Any) -> Callable[..., bool]:  # noqa: ANN401
+        """Return the stand-in for `acquire` and ``__enter__`` of one of the two kinds of lock."""
+        original = cls.acquire
+        holders, waits = self._holders, self
+
+        def acquire(self: Any, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: ANN401
+            __tracebackhide__ = __function_code_above__ = True
+            if original(self, False):
+                holders[id(self)] = _get_ident()
+                return True
+            forever = timeout == -1
+            if not blocking or not (forever or 0 < timeout < math.inf) or not waits.applies():
+                return bool(original(self, blocking, timeout))
+            until = None if forever else waits.until(timeout)
+            while not original(self, False):
+                if not waits._wait_for_lock(self, until):
+                    return False
+                if waits._clock.ended:
+                    return bool(original(self, blocking, timeout))
+            holders[id(self)] = _get_ident()
+            return True
+
+        return acquire
+
+    def _wait_for_lock(self, lock: Any, until: int | None) -> bool:  # noqa: ANN401
+        """Wait until a lock seems to be free; return False if the time has come."""
+        holder = functools.partial(self._holders.get, id(lock))
+        waiting = Waiting(until, functools.partial(_is_free, lock), holder=holder)
+        return self._schedule.wait(waiting, looks=True)
+
+    # -- queues ------------------------------------------------------------------------------------
+
+    def _queue_get(self) -> Callable[..., Any]:
+        original = _SimpleQueue.get
+        waits = self
+
+        def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ANN401
+            __tracebackhide__ = __function_code_above__ = True
+            bad = timeout is not None and not 0 < timeout < math.inf
+            if not block or bad or not self.empty() or not waits.applies():
+                return original(self, block, timeout)
+            until = None if timeout is None else waits.until(timeout)
+            while True:
+                waiting = Waiting(until, lambda: not self.empty())
+                getting = waits._getting.setdefault(id(self), [])
+                entry = waiting, threading.current_thread()
+                getting.append(entry)
+                try:
+                    has_time = waits._schedule.wait(waiting)
+                finally:
+                    getting.remove(entry)
+                    if not getting:
+                        waits._getting.pop(id(self), None)
+                if waits._clock.ended:
+                    return original(self, block, timeout)
+                try:
+                    return original(self, False)
+                except _queue.Empty:
+                    if not has_time:
+                        raise
+
+        return get
+
+    def _queue_put(self, original: Any) -> Callable[..., None]:  # noqa: ANN401
+        waits = self
+
+        def put(self: Any, item: Any, *arguments: Any, **keywords: Any) -> None:  # noqa: ANN401
+            original(self, item, *arguments, **keywords)
+            for waiting, thread in waits._getting.get(id(self), ()):
+                if not waiting.woken:
+                    owner = stage.running[-1] if stage.on_phase_thread() else function_thread()
+                    if owner is not None:
+                        hand_over(thread, owner)
+                    waiting.wake()
+                    break
+
+        return put
+
+
+_LOCK_METHODS: Final = tuple(
+    (cls, name)
+    for cls in (LOCK_TYPE, RLOCK_TYPE)
+    for name in ("acquire", "acquire_lock", "__enter__")
+    if name in cls.__dict__
+)
+
+
+def _is_free(lock: Any) -> bool:  # noqa: ANN401
+    """Say whether a lock can be taken now, by a thread that does not hold it."""
+    if type(lock) is LOCK_TYPE:
+        return not lock.locked()
+    if lock._is_owned() or not raw_acquire_rlock(lock, False):
+        return False
+    lock.release()
+    return True
+
+
+def _asked_by_us() -> bool:
+    """Say whether the caller of a stand-in is this package, whose own waits are real."""
+    name = sys._getframe(2).f_globals.get("__name__")
+    return isinstance(name, str) and name.startswith(_OURS)

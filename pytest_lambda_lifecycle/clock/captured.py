@@ -7,7 +7,6 @@ With ``from time import time``, ``timer=time.monotonic`` (cachetools) or ``sleep
 from __future__ import annotations
 
 import contextlib
-import datetime
 import sys
 from collections.abc import Container, Iterator, Mapping
 from types import FunctionType, ModuleType
@@ -17,6 +16,7 @@ from weakref import WeakKeyDictionary
 from pytest_lambda_lifecycle.clock.readings import PAIRS
 from pytest_lambda_lifecycle.isolation.folders import folder_of_module, is_installed
 from pytest_lambda_lifecycle.isolation.patching import Undo
+from pytest_lambda_lifecycle.isolation.real import RealDates
 
 __all__ = ["put_into", "put_into_tables", "replace_captured"]
 
@@ -29,7 +29,7 @@ _KEEP_REAL_TIME: Final = frozenset(
 )
 """Packages that measure or make time, and so keep real time."""
 _IDS: Final = frozenset(
-    {id(one) for pair in PAIRS for one in pair} | {id(datetime.date), id(datetime.datetime)}
+    {id(one) for pair in PAIRS for one in pair} | {id(RealDates.date), id(RealDates.datetime)}
 )
 """The clock functions, and the classes that a freeze of the test replaces."""
 _found: Final[WeakKeyDictionary[ModuleType, tuple[int, tuple[Captured, ...]]]] = WeakKeyDictionary()

@@ -18,14 +18,18 @@ from typing import Any, ClassVar, Final
 from pytest_lambda_lifecycle.clock import readings
 from pytest_lambda_lifecycle.clock.c_types import replace_methods
 from pytest_lambda_lifecycle.clock.captured import put_into, put_into_tables, replace_captured
-from pytest_lambda_lifecycle.clock.readings import PAIRS, READINGS, Source
+from pytest_lambda_lifecycle.clock.readings import (
+    PAIRS,
+    READINGS,
+    Source,
+)
 from pytest_lambda_lifecycle.clock.time_machine import keep_out_time_machine
 from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo, note_later_patch
+from pytest_lambda_lifecycle.isolation.real import RealDates
 
 __all__ = ["Freeze", "FrozenNames"]
 
-_DATES: Final = (datetime.date, datetime.datetime)
 _MODULES_WITH_REAL_TIME: Final = ("_pytest.timing",)
 _STAND_INS: Final = {id(real): stand_in for real, stand_in in PAIRS}
 _REALS: Final = {id(stand_in): real for real, stand_in in PAIRS}
@@ -57,8 +61,8 @@ class Freeze:
         self._undo.append(self._forget)
         self._undo.append(
             replace_methods(
-                (datetime.datetime, "now", classmethod(readings.now)),
-                (datetime.datetime, "utcnow", classmethod(readings.utcnow)),
+                (RealDates.datetime, "now", classmethod(readings.now)),
+                (RealDates.datetime, "utcnow", classmethod(readings.utcnow)),
             )
         )
         values = {**_STAND_INS, **{id(fake): new for fake, new in self._instead_of_fakes()}}
@@ -81,7 +85,8 @@ class Freeze:
             self._undo.pop()()
         outside = {id(real): fake for real, fake in self._fakes}
         names = {key: outside.get(id(real), real) for key, real in _REALS.items()}
-        names.update({id(cls): outside[id(cls)] for cls in _DATES if id(cls) in outside})
+        dates = (RealDates.date, RealDates.datetime)
+        names.update({id(cls): outside[id(cls)] for cls in dates if id(cls) in outside})
         new = [module for name, module in list(sys.modules.items()) if name not in self._modules]
         for module in [*new, *modules]:
             if issubclass(type(module), ModuleType) and not _is_ours(module):
@@ -138,7 +143,7 @@ def _fakes(api: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401  # freezegun's mo
     """Return pairs of real things and those that freezegun puts in their places now."""
     if not api.freeze_factories:
         return []
-    pairs = [(datetime.date, api.FakeDate), (datetime.datetime, api.FakeDatetime)]
+    pairs = [(RealDates.date, api.FakeDate), (RealDates.datetime, api.FakeDatetime)]
     for real, _ in PAIRS:
         fake = getattr(api, f"fake_{real.__name__}", None)
         if fake is not None:
@@ -176,5 +181,5 @@ def _names_in_force(api: Any) -> dict[int, Any]:  # noqa: ANN401
         fakes = {id(real): fake for real, fake in pairs}
         return {**fakes, **{id(new): fakes.get(id(real), real) for real, new in PAIRS}}
     every = [(real, getattr(api, f"fake_{real.__name__}", None)) for real, _ in PAIRS]
-    every += [(datetime.date, api.FakeDate), (datetime.datetime, api.FakeDatetime)]
+    every += [(RealDates.date, api.FakeDate), (RealDates.datetime, api.FakeDatetime)]
     return {**_REALS, **{id(fake): real for real, fake in every}}

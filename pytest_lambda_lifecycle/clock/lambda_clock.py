@@ -73,6 +73,7 @@ class LambdaClock(VirtualClock):
                 self.stop(())
                 raise
         LambdaClock.current = self
+        stage.virtual_time = self.schedule
         return self
 
     def _install(self) -> Undo:
@@ -95,7 +96,7 @@ class LambdaClock(VirtualClock):
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        LambdaClock.current = None
+        LambdaClock.current = stage.virtual_time = None
         with stage.left():
             self._undo()
             self.stop([module for world in self._worlds for module in world.own_modules().values()])

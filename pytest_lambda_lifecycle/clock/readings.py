@@ -8,14 +8,14 @@ stand-ins are bound methods, since a class may hold one as an attribute, as
 
 from __future__ import annotations
 
-import datetime
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.isolation.real import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealDates, RealTime
 from pytest_lambda_lifecycle.lifecycle.moments import EPOCH, MICROSECOND
 
 __all__ = ["PAIRS", "READINGS", "Source", "freezes_of_test", "now", "utcnow"]
@@ -59,7 +59,7 @@ class Source:
         self._freezes: list[Any] = self.freezegun.freeze_factories
         self.freeze = self.moment  # one object: it is found by its identity
 
-    def moment(self) -> datetime.datetime:
+    def moment(self) -> datetime:
         """Return the present moment, as naive UTC."""
         return EPOCH + self.now_ns() // 1000 * MICROSECOND
 
@@ -69,7 +69,7 @@ class Source:
         self._freezes.append(self.freeze)
         api.ignore_lists.append(())
         api.tick_flags.append(False)
-        api.tz_offsets.append(datetime.timedelta(0))
+        api.tz_offsets.append(timedelta(0))
 
     def leave_freezegun(self) -> None:
         """Be none of its freezes any more."""
@@ -83,6 +83,7 @@ class Source:
     def innermost(self) -> bool:
         """True if no freeze of the test has begun since."""
         return bool(self._freezes) and self._freezes[-1] is self.freeze
+
 
 def freezes_of_test(source: Source | None) -> list[Any]:
     """Return the freezes of freezegun that the test has begun, without our own."""
@@ -237,7 +238,7 @@ def _struct(source: Source, real: Callable[[float], time.struct_time]) -> time.s
 # -- datetime --------------------------------------------------------------------------------------
 
 
-def _moment_for_caller() -> tuple[Source | None, datetime.datetime | None]:
+def _moment_for_caller() -> tuple[Source | None, datetime | None]:
     """Return the source of time, and the moment that a freeze of the test has set inside it."""
     source = READINGS.source
     if source is None or source.innermost:
@@ -248,7 +249,7 @@ def _moment_for_caller() -> tuple[Source | None, datetime.datetime | None]:
     return source, source.freezegun.get_current_time()
 
 
-def now(cls: Any, tz: datetime.tzinfo | None = None) -> Any:  # noqa: ANN401
+def now(cls: Any, tz: tzinfo | None = None) -> Any:  # noqa: ANN401
     """Stand in for `datetime.now`, a class method."""
     source, frozen = _moment_for_caller()
     if frozen is not None:
@@ -277,11 +278,8 @@ def utcnow(cls: Any) -> Any:  # noqa: ANN401
     return _of(cls, frozen)
 
 
-def _of(cls: Any, moment: datetime.datetime) -> Any:  # noqa: ANN401
+def _of(cls: Any, moment: datetime) -> Any:  # noqa: ANN401
     """Return a moment as an instance of a class of `datetime`."""
-    if cls is datetime.datetime and type(moment) is cls:
+    if cls is RealDates.datetime and type(moment) is cls:
         return moment
-    return cls.combine(_DATE(moment.year, moment.month, moment.day), moment.timetz())
-
-
-_DATE: Final = datetime.date
+    return cls.combine(RealDates.date(moment.year, moment.month, moment.day), moment.timetz())

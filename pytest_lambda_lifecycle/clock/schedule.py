@@ -27,6 +27,8 @@ from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_lambda_lifecycle.clock.virtual import VirtualClock
 
 __all__ = ["Schedule"]
@@ -39,6 +41,9 @@ _FOR_OTHERS: Final = 0.25
 
 Somebody outside of the function may end it, such as a thread of the test.
 """
+
+_TO_END: Final = 0.2
+"""Seconds of real time in which threads of a process that has ended are to end."""
 
 
 class Schedule:
@@ -90,6 +95,8 @@ class Schedule:
                 self._waiting.pop(ident, None)
         if waiting.cut:
             raise DeadlineReached
+        if waiting.exits:
+            raise SystemExit
         return not waiting.timed_out
 
     def _check(self, waiting: Waiting, in_phase: bool) -> None:
@@ -105,6 +112,20 @@ class Schedule:
             pause = min(pause * 2, _LAST_LOOK)
             if not waiting.goes_on():
                 self._look()
+
+    def end_threads(self, threads: Iterable[threading.Thread]) -> None:
+        """Let threads whose process has ended meet `SystemExit` where they wait."""
+        ended = []
+        for thread in threads:
+            waiting = self._waiting.get(thread.ident or 0)
+            if waiting is not None:
+                waiting.exits = True
+                waiting.wake()
+                ended.append(thread)
+        until = RealTime.perf_counter() + _TO_END
+        for thread in ended:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, until - RealTime.perf_counter()))
 
     def end(self) -> None:
         """Wake all: the clock has ended."""

@@ -34,6 +34,7 @@ class Waiting:
     __slots__ = (
         "cut",
         "due_us",
+        "exits",
         "holder",
         "lock",
         "number",
@@ -72,6 +73,7 @@ class Waiting:
         self.told = False
         self.timed_out = False
         self.cut = False
+        self.exits = False
         self.ring: Callable[[], None] | None = None
 
     def wake(self) -> None:

@@ -7,12 +7,13 @@ because freezegun replaces the names of modules.
 
 from __future__ import annotations
 
+import datetime
 import os
 import sys
 import time
 from typing import Any, TypeVar
 
-__all__ = ["RealOs", "RealTime"]
+__all__ = ["RealDates", "RealOs", "RealTime"]
 
 F = TypeVar("F")
 
@@ -41,6 +42,13 @@ class RealTime:
     clock_gettime: Any = staticmethod(getattr(time, "clock_gettime", None))  # Windows has none
     clock_gettime_ns: Any = staticmethod(getattr(time, "clock_gettime_ns", None))
     time = staticmethod(_unfrozen("time", time.time))  # last: it hides the module
+
+
+class RealDates:
+    """The classes of `datetime`."""
+
+    date = _unfrozen("date", datetime.date)
+    datetime = _unfrozen("datetime", datetime.datetime)
 
 
 class RealOs:

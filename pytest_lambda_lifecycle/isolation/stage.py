@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeAlias
 
 from pytest_lambda_lifecycle.isolation.held_signals import Held
 
-__all__ = ["Listener", "Slice", "Stage", "stage"]
+__all__ = ["Listener", "Slice", "Stage", "VirtualTime", "stage"]
 
 
 Listener: TypeAlias = Callable[[str, tuple[Any, ...]], "Exception | None"]
@@ -36,6 +36,17 @@ class Slice(Protocol):
         ...
 
 
+class VirtualTime(Protocol):
+    """Virtual time, as far as the threads and timers of a process live by it."""
+
+    timers: Any
+    """Starts and stops interval timers (`clock/timers.py`)."""
+
+    def end_threads(self, threads: Iterable[threading.Thread]) -> None:
+        """End threads whose process has ended, where they wait in virtual time."""
+        ...
+
+
 class Stage:
     """Which environment is entered, and on which thread a phase runs.
 
@@ -51,6 +62,8 @@ class Stage:
         """A Ctrl-C arrived in the phase that runs; its end raises it, if function code has not."""
         self.hold = False
         """A signal handler of the test may raise, so that signals wait in warm invokes as well."""
+        self.virtual_time: VirtualTime | None = None
+        """Set while a clock runs."""
         self._entries = 0
 
     def on_phase_thread(self) -> bool:

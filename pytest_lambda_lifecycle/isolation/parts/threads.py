@@ -17,6 +17,7 @@ from pytest_lambda_lifecycle.isolation.executors import (
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.real import RealTime
+from pytest_lambda_lifecycle.isolation.stage import stage
 
 __all__ = [
     "StartedThreads",
@@ -52,9 +53,7 @@ def threads_of(owners: Sequence[Any]) -> list[threading.Thread]:
     return [
         thread
         for thread, owner in list(_OWNERS.items())
-        if owner in owners
-        and thread not in _ENDED
-        and (thread.is_alive() or thread in _LIMBO)
+        if owner in owners and thread not in _ENDED and (thread.is_alive() or thread in _LIMBO)
     ]
 
 
@@ -222,9 +221,13 @@ class StartedThreads(Part):
         return found
 
     def discard(self) -> None:
-        for thread in list(self.where):
-            if thread.is_alive():
-                _let_interpreter_exit(thread)
-                _ENDED.add(thread)
+        running = [thread for thread in list(self.where) if thread.is_alive()]
+        for thread in running:
+            _let_interpreter_exit(thread)
+        _ENDED.update(running)
+        if running and stage.virtual_time is not None:
+            for thread in running:
+                _ignore_exceptions(thread)
+            stage.virtual_time.end_threads(running)
         self.where.clear()
         self.tasks = None

@@ -6,7 +6,6 @@ the function; whatever else there is may become ready in real time.
 
 from __future__ import annotations
 
-import math
 import select
 import selectors
 import sys
@@ -86,7 +85,7 @@ class EventLoops:
             still = still if timeout is None else min(still, timeout)
         due_us = None
         if timeout is not None:
-            due_us = self.clock.now_us() + math.ceil(round(timeout * 1_000_000, 3))
+            due_us = self.waits.until(timeout)
         ready = Waiting(due_us, lambda: bool(poll()), stands_still=still)
         self.clock.schedule.wait(ready, looks=True)
 

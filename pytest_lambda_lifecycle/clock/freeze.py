@@ -65,6 +65,10 @@ class Freeze:
                 (RealDates.datetime, "utcnow", classmethod(readings.utcnow)),
             )
         )
+        import queue
+
+        # freezegun leaves its own function there, if a freeze was the first to import it.
+        put_into(queue, {id(fake): real for real, fake in self._fakes})
         values = {**_STAND_INS, **{id(fake): new for fake, new in self._instead_of_fakes()}}
         self._undo.append(_put_names(values))
         self._undo.append(replace_captured(values, _MODULES_WITH_REAL_TIME))

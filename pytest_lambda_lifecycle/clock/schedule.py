@@ -15,12 +15,15 @@ released and a socket that becomes ready do not tell us.
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
+from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from pytest_lambda_lifecycle.clock.real_work import RealWork
 from pytest_lambda_lifecycle.clock.timers import Timers
 from pytest_lambda_lifecycle.clock.waiting import Mutex, Waiting, raw_acquire
+from pytest_lambda_lifecycle.isolation.frames import is_own
 from pytest_lambda_lifecycle.isolation.parts.threads import threads_of
 from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.isolation.stage import stage
@@ -83,7 +86,7 @@ class Schedule:
                 # A signal handler of the function, which may wait as well, or raise.
                 ring, waiting.ring = waiting.ring, None
                 del self._waiting[ident]
-                ring()
+                ring(_frame_of_function())
                 self._check(waiting, in_phase)
                 self._waiting[ident] = waiting
                 waiting.again()
@@ -192,3 +195,11 @@ class Schedule:
             clock.move(deadline)
             clock.turn.cut = phase.cut = True
             phase.wake()
+
+
+def _frame_of_function() -> FrameType | None:
+    """Return the frame that a signal handler is given: that of function code, or of a library."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and is_own(frame):
+        frame = frame.f_back
+    return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle.lifecycle.moments import rounded_up_us
@@ -23,7 +24,7 @@ class _Timer:
         timers: Timers,
         due_us: int,
         interval_us: int,
-        handler: Callable[[], None],
+        handler: Callable[[FrameType | None], None],
         number: int,
     ) -> None:
         self._timers = timers
@@ -37,14 +38,14 @@ class _Timer:
         """Return its place among all that is due."""
         return self.due_us, self.number
 
-    def ring(self) -> None:
+    def ring(self, frame: FrameType | None) -> None:
         """Start the next interval, and call the handler."""
-        __tracebackhide__ = True
+        __tracebackhide__ = __function_code_above__ = True
         if self.interval_us:
             self.due_us += self.interval_us
         else:
             self._timers.stop(self)
-        self._handler()
+        self._handler(frame)
 
 
 class Timers:
@@ -54,8 +55,8 @@ class Timers:
         self._clock = clock
         self._running: list[_Timer] = []
 
-    def start(self, seconds: float, interval: float, handler: Callable[[], None]) -> _Timer:
-        """Start a timer; at its moment, ``handler()`` is called on the thread of the phase."""
+    def start(self, seconds: float, interval: float, handler: Callable[[FrameType | None], None]) -> _Timer:
+        """Start a timer; at its moment, ``handler(frame)`` is called on the thread of the phase."""
         due_us = self._clock.now_us() + rounded_up_us(seconds)
         number = self._clock.schedule.next_number()
         timer = _Timer(self, due_us, rounded_up_us(interval), handler, number)

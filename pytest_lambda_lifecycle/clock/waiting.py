@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.real import RealTime
@@ -74,7 +75,7 @@ class Waiting:
         self.timed_out = False
         self.cut = False
         self.exits = False
-        self.ring: Callable[[], None] | None = None
+        self.ring: Callable[[FrameType | None], None] | None = None
 
     def wake(self) -> None:
         """Let the thread go on.  Any thread may call this, and a signal handler, too."""

@@ -82,8 +82,11 @@ class Waits:
         return not self._clock.ended and (stage.on_phase_thread() or function_thread() is not None)
 
     def until(self, seconds: float) -> int:
-        """Return the moment after so many seconds."""
-        return self._clock.now_us() + rounded_up_us(min(seconds, threading.TIMEOUT_MAX))
+        """Return the moment after so many seconds.
+
+        It is never the present one: a loop that waits for the rest of a span would not end.
+        """
+        return self._clock.now_us() + max(1, rounded_up_us(min(seconds, threading.TIMEOUT_MAX)))
 
     # -- sleeping ----------------------------------------------------------------------------------
 
@@ -96,7 +99,7 @@ class Waits:
         if for_child or not self.applies() or not math.isfinite(seconds) or seconds <= 0:
             RealTime.sleep(seconds)
         else:
-            self.pass_time(rounded_up_us(seconds))
+            self.pass_time(max(1, rounded_up_us(seconds)))
 
     def pass_time(self, span_us: int) -> None:
         """Let ``span_us`` pass, up to the deadline; raise `DeadlineReached` there."""

@@ -64,7 +64,9 @@ class ProcessSnapshot:
             },
             "interval timer": signal.getitimer(signal.ITIMER_REAL)[1],
             "streams": (id(sys.stdout), id(sys.stderr), id(sys.stdin)),
+            "streams at start": (sys.__stdout__, sys.__stderr__),
             "warnings.filters": list(map(repr, warnings.filters)),
+            "hooks of warnings": [warnings.showwarning, warnings.formatwarning],
             "os functions": (os._exit, os.abort, os.kill, os.fork, sys.exit),
             # pytest 8.2 sets new objects of its own classes for each phase.
             "hooks": [

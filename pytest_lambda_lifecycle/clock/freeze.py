@@ -56,8 +56,8 @@ class Freeze:
 
     def _start(self, sleep: Callable[[float], None] | None) -> None:
         self._undo.append(keep_out_time_machine())
-        self._undo.append(source_in_force(self.source, sleep))
-        Freeze.current = self
+        self._undo.append(_source_in_force(self.source, sleep))
+        self._outer, Freeze.current = Freeze.current, self
         self._undo.append(self._forget)
         self._undo.append(
             replace_methods(
@@ -74,7 +74,7 @@ class Freeze:
         self._undo.append(replace_captured(values, _MODULES_WITH_REAL_TIME))
 
     def _forget(self) -> None:
-        Freeze.current = None
+        Freeze.current = self._outer
 
     def _instead_of_fakes(self) -> list[tuple[Any, Any]]:
         """Return what stands in for each thing of freezegun: ours, or a real class."""
@@ -100,13 +100,14 @@ class Freeze:
             del time.clock  # type: ignore[attr-defined]  # a freeze of the test leaves it behind
 
 
-def source_in_force(source: Source, sleep: Callable[[float], None] | None) -> Undo:
+def _source_in_force(source: Source, sleep: Callable[[float], None] | None) -> Undo:
     """Let the stand-ins tell another time; the returned call makes it real again."""
+    before = READINGS.source, READINGS.sleeper
     source.join_freezegun()
     READINGS.source, READINGS.sleeper = source, sleep
 
     def end() -> None:
-        READINGS.source = READINGS.sleeper = None
+        READINGS.source, READINGS.sleeper = before
         source.leave_freezegun()
 
     return end

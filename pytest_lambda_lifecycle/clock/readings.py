@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
+from time import struct_time
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.real import RealDates, RealTime
@@ -130,11 +131,11 @@ class _Readings:
         source = _source()
         return RealTime.perf_counter_ns() if source is None else _span(source, "perf_counter")
 
-    def gmtime(self, *seconds: Any) -> time.struct_time:  # noqa: ANN401  # the C function checks it
+    def gmtime(self, *seconds: Any) -> struct_time:  # noqa: ANN401  # the C function checks it
         source = None if seconds not in ((), (None,)) else _source()
         return RealTime.gmtime(*seconds) if source is None else _struct(source, RealTime.gmtime)
 
-    def localtime(self, *seconds: Any) -> time.struct_time:  # noqa: ANN401
+    def localtime(self, *seconds: Any) -> struct_time:  # noqa: ANN401
         source = None if seconds not in ((), (None,)) else _source()
         if source is None:
             return RealTime.localtime(*seconds)
@@ -144,7 +145,7 @@ class _Readings:
         source = None if len(arguments) != 1 else _source()
         if source is None:
             return RealTime.strftime(*arguments)
-        return RealTime.strftime(*arguments, _struct(source, RealTime.localtime))
+        return RealTime.strftime(arguments[0], _struct(source, RealTime.localtime))
 
     def ctime(self, *seconds: Any) -> str:  # noqa: ANN401
         source = None if seconds not in ((), (None,)) else _source()
@@ -163,16 +164,16 @@ class _Readings:
         if source is not None and clock and clock[0] in _CLOCKS:
             if _CLOCKS[clock[0]]:
                 return _span(source, "monotonic") / 1e9
-            return source.now_ns() / 1e9 if source.innermost else source.freezegun.fake_time()  # type: ignore[no-any-return]
-        return RealTime.clock_gettime(*clock)  # type: ignore[no-any-return]
+            return source.now_ns() / 1e9 if source.innermost else source.freezegun.fake_time()
+        return RealTime.clock_gettime(*clock)
 
     def clock_gettime_ns(self, *clock: Any) -> int:  # noqa: ANN401
         source = _source()
         if source is not None and clock and clock[0] in _CLOCKS:
             if _CLOCKS[clock[0]]:
                 return _span(source, "monotonic")
-            return source.now_ns() if source.innermost else source.freezegun.fake_time_ns()  # type: ignore[no-any-return]
-        return RealTime.clock_gettime_ns(*clock)  # type: ignore[no-any-return]
+            return source.now_ns() if source.innermost else source.freezegun.fake_time_ns()
+        return RealTime.clock_gettime_ns(*clock)
 
     def sleep(self, seconds: float, /) -> None:
         sleeper = self.sleeper
@@ -228,10 +229,10 @@ def _span(source: Source, name: str) -> int:
     return int(getattr(source.freezegun, f"fake_{name}_ns")())
 
 
-def _struct(source: Source, real: Callable[[float], time.struct_time]) -> time.struct_time:
+def _struct(source: Source, real: Callable[[float], struct_time]) -> struct_time:
     if source.innermost:
         return real(source.now_ns() // 1_000_000_000)
-    frozen: time.struct_time = getattr(source.freezegun, f"fake_{real.__name__}")()
+    frozen: struct_time = getattr(source.freezegun, f"fake_{real.__name__}")()
     return frozen
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from types import ModuleType
+from types import BuiltinFunctionType, ModuleType
 
 from pytest_lambda_lifecycle.clock.freeze import Freeze
 from pytest_lambda_lifecycle.clock.readings import Source, freezes_of_test
+from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
 from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.moments import EPOCH, MICROSECOND, require_calendar
@@ -60,10 +61,16 @@ class RealClock:
         return RealTime.time_ns() // 1000 + self._shifted_us
 
     def function_time_ms(self) -> int:
-        """Return milliseconds since the epoch by `time.time`, which a test may have replaced."""
+        """Return milliseconds since the epoch by `time.time`, which a test may have replaced.
+
+        That function code has replaced it does not matter: the platform has a clock of its own.
+        """
+        read: Callable[[], float] = time.time
+        if type(read) is not BuiltinFunctionType:
+            read = SharedNamespaces.value_of_test(time, "time", lambda: self.now_us() / 1_000_000)
         try:
-            return int(time.time() * 1000)
-        except Exception:  # function code may have replaced it too
+            return int(read() * 1000)
+        except Exception:  # a stand-in of function code, which nobody has seen it put there
             return RealTime.time_ns() // 1_000_000
 
     def pass_time(self, span_us: int) -> None:

@@ -55,7 +55,9 @@ class Timers:
         self._clock = clock
         self._running: list[_Timer] = []
 
-    def start(self, seconds: float, interval: float, handler: Callable[[FrameType | None], None]) -> _Timer:
+    def start(
+        self, seconds: float, interval: float, handler: Callable[[FrameType | None], None]
+    ) -> _Timer:
         """Start a timer; at its moment, ``handler(frame)`` is called on the thread of the phase."""
         due_us = self._clock.now_us() + rounded_up_us(seconds)
         number = self._clock.schedule.next_number()

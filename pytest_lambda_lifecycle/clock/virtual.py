@@ -13,6 +13,7 @@ from pytest_lambda_lifecycle.clock.real import now
 from pytest_lambda_lifecycle.clock.schedule import Schedule
 from pytest_lambda_lifecycle.clock.waits import Waits
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
 from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.lifecycle.moments import (
     EPOCH,
@@ -71,7 +72,7 @@ class VirtualClock:
     resolution_us = 0
 
     def __init__(self, start: datetime | None = None, *, watchdog: float = 10.0) -> None:
-        self._start = start
+        self.asked_start = start
         self.watchdog = watchdog
         """Seconds of real time that one turn may take."""
         self._freeze: Freeze | None = None
@@ -85,7 +86,7 @@ class VirtualClock:
 
     def start(self) -> None:
         """Let time stand still at the given start, or now on the whole second."""
-        start = self._start or now().replace(microsecond=0, tzinfo=timezone.utc)
+        start = self.asked_start or now().replace(microsecond=0, tzinfo=timezone.utc)
         if start > LAST:
             raise LifecycleError(
                 f"cannot start the clock at {start}: {WHY_LAST}; start earlier", code="LLC401"
@@ -122,8 +123,12 @@ class VirtualClock:
         return self._us * 1000
 
     def function_time_ms(self) -> int:
-        """Return milliseconds by `time.time`: a test may have frozen time once more inside it."""
-        return int(time.time() * 1000)
+        """Return milliseconds by `time.time`: a test may have frozen time once more inside it.
+
+        That function code has replaced it does not matter.
+        """
+        read = SharedNamespaces.value_of_test(time, "time", lambda: self._us / 1_000_000)
+        return int(read() * 1000)
 
     def move(self, to_us: int) -> None:
         """Move forward, to microseconds since the epoch.

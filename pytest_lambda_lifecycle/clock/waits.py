@@ -6,7 +6,7 @@ its `wait` all wait at a `Condition`.  A thread that is none of the function's w
 
 from __future__ import annotations
 
-import _queue  # type: ignore[import-not-found]
+import _queue
 import functools
 import math
 import sys
@@ -160,12 +160,12 @@ class Waits:
             lock.release()
             condition._acquire_restore(state)
 
-    def _thread_join(self) -> Callable[..., None]:
+    def _thread_join(self) -> Callable[..., Any]:
         original: Any = threading.Thread.join
         waits = self
 
         @functools.wraps(original)
-        def join(self: threading.Thread, timeout: float | None = None) -> None:
+        def join(self: threading.Thread, timeout: float | None = None) -> Any:  # noqa: ANN401
             __tracebackhide__ = __function_code_above__ = True
             short = timeout is not None and not 0 < timeout < math.inf
             waits_here = not short and waits.applies() and not _asked_by_us()

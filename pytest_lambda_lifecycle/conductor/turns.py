@@ -68,6 +68,7 @@ class TurnRunner:
         # A turn is also late where function code swallowed the interruption, or where it was cut
         # because something else has crashed.
         if isinstance(interruption, DeadlineReached) or (late and interruption is None):
+            interruption = None  # its traceback refers to this frame: a circle
             return TimedOut(limit.seconds)
         # pytest's own control flow, a real Ctrl-C, misuse: none of it comes from function code.
         if interruption is not None:

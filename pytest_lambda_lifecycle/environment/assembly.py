@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.api.endpoint import Endpoint
-from pytest_lambda_lifecycle.clock.clock import Clock
+from pytest_lambda_lifecycle.clock.clock import Clock, FollowingClock
 from pytest_lambda_lifecycle.clock.freeze import FrozenNames
 from pytest_lambda_lifecycle.clock.virtual import VirtualClock
 from pytest_lambda_lifecycle.conductor.conductor import Conductor
@@ -33,6 +33,7 @@ from pytest_lambda_lifecycle.function.task_root import (
 from pytest_lambda_lifecycle.function.variables import function_variables, is_withheld
 from pytest_lambda_lifecycle.isolation.alarm import Alarm
 from pytest_lambda_lifecycle.isolation.control_flow import passes_through
+from pytest_lambda_lifecycle.isolation.finalizers import is_finalizer_of_others
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
 from pytest_lambda_lifecycle.isolation.modules.essentials import Essentials
@@ -42,13 +43,19 @@ from pytest_lambda_lifecycle.isolation.modules.membership import Keep
 from pytest_lambda_lifecycle.isolation.modules.replaced import Replacements
 from pytest_lambda_lifecycle.isolation.modules.search_path import SearchPath
 from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
+from pytest_lambda_lifecycle.isolation.modules.stand_ins import StandIns
 from pytest_lambda_lifecycle.isolation.modules.world import World
 from pytest_lambda_lifecycle.isolation.parts.children import MULTIPROCESSING, Children
+from pytest_lambda_lifecycle.isolation.parts.counters import POOLS, Counters
 from pytest_lambda_lifecycle.isolation.parts.environ import Variables
-from pytest_lambda_lifecycle.isolation.parts.event_loop import EventLoop
-from pytest_lambda_lifecycle.isolation.parts.exits import Exits, ThreadExits
+from pytest_lambda_lifecycle.isolation.parts.event_loop import LOOPS, EventLoop
+from pytest_lambda_lifecycle.isolation.parts.exits import Exits
 from pytest_lambda_lifecycle.isolation.parts.fault_handler import FaultHandler
 from pytest_lambda_lifecycle.isolation.parts.forkserver import ForkServer
+from pytest_lambda_lifecycle.isolation.parts.ignored_exceptions import (
+    ThreadExceptions,
+    UnraisableExceptions,
+)
 from pytest_lambda_lifecycle.isolation.parts.lasting_hooks import LastingHooks
 from pytest_lambda_lifecycle.isolation.parts.logging_tree import LoggingTree
 from pytest_lambda_lifecycle.isolation.parts.random_numbers import RandomNumbers, Seed
@@ -62,6 +69,7 @@ from pytest_lambda_lifecycle.isolation.parts.tmp import OUTSIDE_TMP, EphemeralSt
 from pytest_lambda_lifecycle.isolation.parts.values import Values
 from pytest_lambda_lifecycle.isolation.parts.warnings_filters import WarningsFilters
 from pytest_lambda_lifecycle.isolation.parts.working_directory import WorkingDirectory
+from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.events import (
     AtexitIgnored,
     LogLevelOfTest,
@@ -69,11 +77,10 @@ from pytest_lambda_lifecycle.lifecycle.events import (
     SharedMemoryRefused,
 )
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
-from pytest_lambda_lifecycle.lifecycle.rules import State
+from pytest_lambda_lifecycle.lifecycle.rules import State, handles_signals
 from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
 from pytest_lambda_lifecycle.observation.calls import (
     aws,
-    aws_backoff,
     aws_clients,
     http_libraries,
     network_libraries,
@@ -88,6 +95,8 @@ from pytest_lambda_lifecycle.observation.patches import Patches
 from pytest_lambda_lifecycle.observation.probes import Probes
 from pytest_lambda_lifecycle.observation.watched_runtime import WatchedRuntime
 from pytest_lambda_lifecycle.observation.writers import Writers
+from pytest_lambda_lifecycle.runtimes.client_modules import ClientModules
+from pytest_lambda_lifecycle.runtimes.held_objects import HeldObjects
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 
 if TYPE_CHECKING:
@@ -100,7 +109,6 @@ __all__ = ["Assembly"]
 _HOOK_POINTS: Final = by_module(
     *http_libraries.POINTS,
     *aws.POINTS,
-    *aws_backoff.POINTS,
     *aws_clients.POINTS,
     *network_libraries.POINTS,
 )
@@ -157,14 +165,16 @@ class Assembly:
         found = find_task_root(
             config.handler, config.code_dir, places, config.layers, source=source
         )
-        self.task_root = found.resolve()
+        self.task_root = Path(os.path.realpath(found))  # `Path.resolve` takes twice as long
         folders = (self.task_root, *import_folders(config.layers))
         self._import_path = import_path = [str(folder) for folder in folders]
         fresh = fresh_rule(frozenset(config.fresh_packages))
+        self._client = ClientModules()
+        self._held = HeldObjects()
         self.world = World(import_path, fresh=fresh, keep=keep)
         self._search_path = SearchPath(import_path)
-        timeline, now_us = self._timeline, self._clock.now_us
-        report = lambda target: timeline.append(SharedChange(now_us(), target))  # noqa: E731
+        timeline, clock = self._timeline, self._clock
+        report = lambda target: timeline.append(SharedChange(clock.now_us(), target))  # noqa: E731
         self._essentials = Essentials(report)
         self._namespaces = SharedNamespaces(self.world.hook, self.world.own, report)
         self._patches = Patches(self.world, config.handler)
@@ -184,27 +194,41 @@ class Assembly:
             process.runs_here,
             self._runs_function_code,
             self._alarm,
+            partial(setattr, process, "exit_code"),
         )
         self.storage = EphemeralStorage()
 
     def _make_endpoint(self) -> None:
         """Make the HTTP APIs: their address is among the function's variables."""
-        threads, search_path = self._threads, self._search_path
+        threads, search_path, clock = self._threads, self._search_path, self._clock
         self._view = _RuntimeView()
         self._endpoint = Endpoint(
             self._config,
             timeline=self._timeline,
             view=self._view,
-            now_us=self._clock.now_us,
+            now_us=lambda: clock.now_us(),
             threads=lambda: threads,
             runs_function_code=self._runs_function_code,
             importing=search_path.outside,
         )
         virtual = isinstance(self._clock, VirtualClock)
-        self._rotation = Rotation(self._clock.now_us) if virtual else None
+        self._rotation = Rotation(clock.now_us) if virtual else None
         self._lambda_variables = _LambdaVariables(
-            self._config, self.task_root, self._endpoint, self._rotation, self._clock.now_us
+            self._config, self.task_root, self._endpoint, self._rotation, lambda: clock.now_us()
         )
+
+    def join(self, clock: VirtualClock, real: FollowingClock) -> None:
+        """Let an environment that has followed real time live by a virtual clock from now on.
+
+        No phase has run.  Raises `ConfigError` for extensions that are programs.
+        """
+        extension_programs(self._config, clock)
+        real.follow(clock)
+        self._rotation = rotation = Rotation(clock.now_us)
+        self._lambda_variables.live_by(rotation)
+        self.runtime.renew_credentials = rotation.renew
+        state = self.conductor.environment_state
+        state.born_us = state.active_us = clock.now_us()
 
     @property
     def api_address(self) -> str:
@@ -264,7 +288,13 @@ class Assembly:
             self.calls.runs_function_code, partial(_memory_refused, self.calls)
         )
         world.hook.add(shared_memory.watch, SharedMemory.MODULES)
+        event_loop = EventLoop(self._runs_function_code)
+        world.hook.add(event_loop.watch, (LOOPS,))
+        self._counters = Counters()
+        world.hook.add(self._counters.watch, (POOLS,))
         parts = [
+            StandIns(self._client),
+            self._held,
             world,
             Finders(world.hook, world.own),
             FrozenNames(world.own_modules),
@@ -274,12 +304,13 @@ class Assembly:
             WorkingDirectory(str(self.task_root)),
             streams,
             WarningsFilters(),
-            EventLoop(),
+            event_loop,
             self._alarm,
             self._logging,
             self._logging.listeners,
             self._signals,
-            ThreadExits(on_function_thread, partial(recorder.write, "stderr")),
+            ThreadExceptions(process.runs, on_function_thread, partial(recorder.write, "stderr")),
+            UnraisableExceptions(process.runs),
             FaultHandler(),
             ForkServer(),
             Sockets(
@@ -292,6 +323,7 @@ class Assembly:
             self._threads,
             self._children,
             shared_memory,
+            self._counters,
             Values(process.runs_here),
             Registries(world.own),
             LastingHooks(self._runs_function_code),
@@ -303,6 +335,7 @@ class Assembly:
                 is_function_code=partial(_is_function_code, world),
                 on_function_thread=on_function_thread,
                 ended=partial(setattr, process, "exit_code"),
+                interrupt=self._signals.send_interrupt,
                 ignored=recorder.atexit_ignored,
             ),
             Replacements(world.enter_replaced),
@@ -322,12 +355,15 @@ class Assembly:
     def _make_runtime(self, tampered: FindTampered, misplaced: FindMisplaced | None) -> None:
         """Make the runtime, and the object that compares modules before and after its turns."""
         signals, rotation = self._signals, self._rotation
-        self._passes_through = partial(_passes_through, signals)
+        config = self._config
         runtime = LocalRuntime(
-            self._config.handler,
-            passes_through=partial(_mended, self._essentials, self._passes_through),
+            config.handler,
+            passes_through=partial(_mended, self._essentials),
             sigterm=partial(signals.functions_own, signal.SIGTERM),
             levels=self._logging.levels,
+            client=self._client,
+            held=self._held,
+            polled=self._counters.poll if handles_signals(config.runtime, busy=False) else None,
         )
         self.runtime = WatchedRuntime(
             runtime,
@@ -355,7 +391,7 @@ class Assembly:
             timeline=self._timeline,
             clock=clock,
             apart=self._signals.apart,
-            passes_through=self._passes_through,
+            passes_through=_passes_through,
         )
         programs = Programs(
             self._programs,
@@ -364,7 +400,7 @@ class Assembly:
             layers=opt_layers(config),
             scratch=OUTSIDE_TMP,
             note=lambda event: endpoint.note(event),
-            now_us=clock.now_us,
+            now_us=lambda: clock.now_us(),
             exited=partial(_program_exited, endpoint, self.process, self._view, self._alarm),
         )
         self.extensions = ExtensionGroup(
@@ -427,6 +463,11 @@ class _LambdaVariables:
             metadata_token=self._endpoint.token,
         )
 
+    def live_by(self, rotation: Rotation) -> None:
+        """Give the process credentials that expire, and a log stream of the day."""
+        self._rotation = rotation
+        self.renew_log_stream()
+
     def renew_log_stream(self) -> str:
         """Begin another log stream; return its name.
 
@@ -445,8 +486,13 @@ class _Recorder:
         self._clock = clock
 
     def write(self, stream: str, text: str) -> None:
-        """Record output of function code."""
-        self._timeline.write(self._clock.now_us(), stream, text)
+        """Record output of function code.
+
+        The garbage collector may free objects of another environment at this moment, whose
+        ``__del__`` prints: that is no output of this one.
+        """
+        if not is_finalizer_of_others(sys._getframe(1)):
+            self._timeline.write(self._clock.now_us(), stream, text)
 
     def atexit_ignored(self, function: str) -> None:
         """Record a function that function code has registered with `atexit`."""
@@ -487,18 +533,16 @@ def _is_function_code(world: World, namespace: dict[str, Any]) -> bool:
     return module is not None and vars(module) is namespace
 
 
-def _mended(
-    essentials: Essentials, passes_through: Callable[[BaseException], bool], error: BaseException
-) -> bool:
+def _mended(essentials: Essentials, error: BaseException) -> bool:
     """Ask once `builtins` are whole again: function code has ended by an exception."""
     essentials.after_turn()
-    return passes_through(error)
+    return _passes_through(error)
 
 
-def _passes_through(signals: Signals, exception: BaseException) -> bool:
+def _passes_through(exception: BaseException) -> bool:
     if isinstance(exception, NetworkRefused):
         exception.has_left = True
-    return passes_through(exception, interrupted=signals.interrupted)
+    return passes_through(exception, interrupted=stage.interrupted)
 
 
 def _program_exited(

@@ -14,6 +14,7 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_lambda_lifecycle.api.telemetry.records import records
+from pytest_lambda_lifecycle.clock.clock import FollowingClock
 from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock, idle_span_us, require_clock
 from pytest_lambda_lifecycle.clock.real import RealClock
 from pytest_lambda_lifecycle.environment import open_environments
@@ -111,10 +112,12 @@ class ExecutionEnvironment:
         """
         self.config = config
         self._clock = LambdaClock.current if clock is None else clock
+        self._real_clock = None if self._clock is not None else FollowingClock(RealClock())
+        """The clock of an environment that may join a `LambdaClock` before its first phase."""
         find = open_environments.find_misplaced
         self._parts = Assembly(
             config,
-            clock=self._clock or RealClock(),
+            clock=self._clock or self._real_clock or RealClock(),
             keep=keep or (lambda name, module, namesake: namesake and is_rewritten(module)),
             tampered=tampered or (lambda module: ()),
             misplaced=None if misplaced is None else functools.partial(find, misplaced),
@@ -135,6 +138,17 @@ class ExecutionEnvironment:
         if self._clock is not None:
             self._clock.attach(self._endings, self._parts.world)
 
+    def _require_clock(self, asked: str) -> None:
+        """Join the clock that runs if no phase has run yet; refuse any other clock than our own."""
+        __tracebackhide__ = True
+        clock, real = LambdaClock.current, self._real_clock
+        is_new = self._conductor.state is State.NEW and not self._conductor.phases
+        if clock is not None and real is not None and is_new:
+            self._parts.join(clock, real)
+            clock.attach(self._endings, self._parts.world)
+            self._clock, self._real_clock = clock, None
+        require_clock(self._clock, asked, self.config.handler)
+
     # -- the lifecycle ----------------------------------------------------------------------------
 
     def initialize(self) -> Init:
@@ -143,7 +157,7 @@ class ExecutionEnvironment:
         Raises `InitError` if it fails; it is not retried, and the next invoke includes an Init.
         """
         __tracebackhide__ = True
-        require_clock(self._clock, "initialize", self.config.handler)
+        self._require_clock("initialize")
         init = self._conductor.initialize()
         if init.status != "success":
             raise self._failure(init, not_ready=True) from init.exception
@@ -168,7 +182,7 @@ class ExecutionEnvironment:
         The first invoke restores the snapshot unless that was done.
         """
         __tracebackhide__ = True
-        require_clock(self._clock, "restore", self.config.handler)
+        self._require_clock("restore")
         restore = self._conductor.restore()
         if restore.status != "success":
             raise self._failure(restore, not_ready=True) from restore.exception
@@ -200,7 +214,7 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         if LambdaClock.current is not self._clock:
-            require_clock(self._clock, "invoke", self.config.handler)
+            self._require_clock("invoke")
         # One chained comparison, since each invoke makes it: all of them are None.
         if (
             request_id
@@ -259,7 +273,7 @@ class ExecutionEnvironment:
         the whole process until the test ends.  Past the setting ``idle_timeout`` the environment
         spins down.
         """
-        require_clock(self._clock, "idle", self.config.handler)
+        self._require_clock("idle")
         self._endings.idle(idle_span_us(seconds, minutes, hours))
 
     def reset(self) -> None:
@@ -515,6 +529,8 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         self._require_open(f"give {target!r} a latency")
+        if LambdaClock.current is not self._clock:
+            self._require_clock("declare a latency")
         clock = self._clock
         if clock is None:
             raise LifecycleError(

@@ -15,11 +15,13 @@ from pytest_lambda_lifecycle.function.extension import (
     check_extension,
     extension_name,
 )
+from pytest_lambda_lifecycle.isolation.outlet import Outlet, Places
 from pytest_lambda_lifecycle.isolation.parts.streams import Unbuffered
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.isolation.standard_streams import open_stream
 from pytest_lambda_lifecycle.lifecycle.outcome import ExtensionFailed, Loaded
 from pytest_lambda_lifecycle.lifecycle.rules import exit_text
-from pytest_lambda_lifecycle.runtimes.faults import process_exit
+from pytest_lambda_lifecycle.runtimes.process_end import process_exit
 
 __all__ = ["LocalExtension", "TurnOutcome", "deliver", "initialize", "make", "never_register"]
 
@@ -107,10 +109,12 @@ class LocalExtension:
 
     def _turn(self, method: Callable[..., None], *arguments: object) -> TurnOutcome:
         __tracebackhide__ = True
-        stdout = Unbuffered("stdout", self._record)
-        stderr = Unbuffered("stderr", self._record)
-        stdout.outside = sys.stdout
-        stderr.outside = sys.stderr
+        places = Places()
+        places.of_test = sys.stdout, sys.stderr, None, None
+        stdout, stderr = (
+            Unbuffered(open_stream(name, Outlet(name, self._record, places)))
+            for name in ("stdout", "stderr")
+        )
         undo = self._apart()
         restore = patch_attributes((sys, "stdout", stdout), (sys, "stderr", stderr))
         try:

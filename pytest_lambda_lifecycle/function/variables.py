@@ -22,6 +22,7 @@ import os
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import filterfalse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -75,7 +76,10 @@ def function_variables(
     ``api`` is the address of the Runtime API, ``metadata_token`` opens the metadata endpoint there.
     ``_X_AMZN_TRACE_ID`` is not among them: the runtime sets it for each invoke.
     """
-    variables = {name: value for name, value in outside.items() if not is_withheld(name)}
+    given = config.environment
+    names = list(filterfalse(is_withheld, filterfalse(given.__contains__, outside)))
+    # Those that are given come last, in their own order.
+    variables = dict(zip(names, map(outside.__getitem__, names), strict=True))
     variables |= _account_variables(config, credentials or Credentials())
     variables |= {
         "_HANDLER": config.handler,
@@ -94,7 +98,7 @@ def function_variables(
         "TZ": ":UTC",
     }
     variables |= _log_variables(config, log_stream_name)
-    return variables | dict(config.environment)
+    return variables | dict(given)
 
 
 def log_group_name(config: FunctionConfig) -> str:

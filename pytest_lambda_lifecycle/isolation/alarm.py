@@ -207,7 +207,7 @@ class Alarm(Part):
 
     def get_timer(self) -> tuple[float, float]:
         """Stand in for `signal.getitimer` with ITIMER_REAL."""
-        if self._virtual is not None:
+        if self._virtual is not None and stage.virtual_time is not None:
             left, interval = stage.virtual_time.timers.left(self._virtual)
             return left, interval if left else 0.0
         left = max(self._own_at - RealTime.perf_counter(), _SOON) if self._own_at else 0.0

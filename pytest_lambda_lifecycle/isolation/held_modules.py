@@ -13,11 +13,13 @@ from typing import Any, Final
 __all__ = ["held_module"]
 
 _HELD: Final[dict[str, ModuleType]] = {}
+_MODULES: Final = sys.modules
+"""The dict of the import system; function code may put another object into `sys.modules`."""
 
 
 def held_module(name: str) -> Any:  # noqa: ANN401  # an attribute of it may be anything
     """Return a module if somebody has imported it, else None; it is not imported for that."""
-    module = sys.modules.get(name)
+    module = _MODULES.get(name)
     if type(module) is ModuleType:
         _HELD[name] = module
         return module

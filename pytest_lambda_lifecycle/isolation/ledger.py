@@ -14,8 +14,9 @@ import contextvars
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from operator import length_hint
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from pytest_lambda_lifecycle.errors import InvalidTransition, LifecycleError
 from pytest_lambda_lifecycle.isolation import global_locks
@@ -67,14 +68,16 @@ class ProcessSlice:
         self._phase = _NO_CALLS
         self._phase_with_streams_held: _PhaseCalls | None = None
         """The same without the streams, made at its first use."""
+        self._discards: list[Undo] = []
         self._undo: list[Undo] = []
         self._context = contextvars.Context()
 
     def furnish(self, parts: Sequence[Part], *, alarm: Alarm, streams: Streams) -> None:
         """Give it its parts, which may refer to it; ``alarm`` and ``streams`` are two of them."""
         self._parts = tuple(parts)
-        phased = [part for part in parts if isinstance(part, PhasePart) and part is not streams]
-        self._phase = _phase_calls([*phased, streams])
+        plan = _plan_of(tuple(map(type, parts)), parts.index(streams))
+        self._phase = plan.phase_calls(parts)
+        self._discards = [parts[index].discard for index in plan.discards]
         self._alarm = alarm
         self._streams = streams
 
@@ -124,6 +127,7 @@ class ProcessSlice:
         # Parts refer to us, directly or not: without these circles, an environment that is closed
         # and forgotten is freed at once.
         self._parts = ()
+        self._discards = []
         self._phase = self._phase_with_streams_held = _NO_CALLS
         self._context = contextvars.Context()
 
@@ -135,7 +139,7 @@ class ProcessSlice:
                     stage.leave()
             finally:
                 Part.ending = False
-                _do_all(iter([part.discard for part in self._parts if _has_discard(part)]))
+                _do_all(iter(self._discards))
 
     # -- one phase ---------------------------------------------------------------------------------
 
@@ -245,23 +249,49 @@ class ProcessSlice:
         return self._streams.hold()
 
 
-def _phase_calls(parts: Sequence[PhasePart]) -> _PhaseCalls:
-    begins: list[Undo] = []
-    ends: list[Undo] = []
+class _Plan(NamedTuple):
+    """Which parts have a share in each phase, and which forget something when a process ends.
+
+    The numbers are those of the parts.  All environments have the same classes of parts, so there
+    is one plan, and not a look at the methods of each part in every cold start.
+    """
+
+    begins: tuple[int, ...]
+    ends: tuple[int, ...]
+    not_begun: tuple[int, ...]
+    """See `_PhaseCalls`."""
+    discards: tuple[int, ...]
+
+    def phase_calls(self, parts: Sequence[Any]) -> _PhaseCalls:
+        begins = tuple([parts[index].begin_phase for index in self.begins])
+        ends = tuple([parts[index].end_phase for index in self.ends])
+        return begins, ends, self.not_begun
+
+
+@lru_cache(maxsize=64)
+def _plan_of(classes: tuple[type[Part], ...], streams: int) -> _Plan:
+    """Return the plan for parts of these classes; ``streams`` is the number of the streams.
+
+    These begin last and end first.
+    """
+    begins: list[int] = []
+    ends: list[int] = []
     before: list[int] = []  # for each part that begins: the ends of those before it
-    for part in parts:
-        cls = type(part)
-        if cls.begin_phase is not PhasePart.begin_phase:
+    phased = [index for index, cls in enumerate(classes) if issubclass(cls, PhasePart)]
+    phased.remove(streams)
+    for index in [*phased, streams]:
+        if _overrides(classes[index], PhasePart, "begin_phase"):
             before.append(len(ends))
-            begins.append(part.begin_phase)
-        if cls.end_phase is not PhasePart.end_phase:
-            ends.append(part.end_phase)
+            begins.append(index)
+        if _overrides(classes[index], PhasePart, "end_phase"):
+            ends.append(index)
     not_begun = [len(ends) - number for number in [*reversed(before), 0]]
-    return tuple(begins), tuple(reversed(ends)), tuple(not_begun)
+    discards = [index for index, cls in enumerate(classes) if _overrides(cls, Part, "discard")]
+    return _Plan(tuple(begins), tuple(reversed(ends)), tuple(not_begun), tuple(discards))
 
 
-def _has_discard(part: Part) -> bool:
-    return type(part).discard is not Part.discard
+def _overrides(cls: type[Part], base: type[Part], method: str) -> bool:
+    return getattr(cls, method) is not getattr(base, method)
 
 
 def _do_all(steps: Iterator[Undo]) -> None:

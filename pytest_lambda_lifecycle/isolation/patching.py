@@ -46,8 +46,15 @@ Undo: TypeAlias = Callable[[], None]
 AttributePatch: TypeAlias = tuple[Any, str, Any]
 """Owner (a module or a class), name and new value of an attribute."""
 
-_ABSENT: Any = object()
+
+class _Absent:
+    """Stands for the value of an attribute that is not there."""
+
+
+_ABSENT: Any = _Absent()
 _WRITTEN_IN_C: Final = (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType)
+_SURELY_GENUINE: Final = frozenset({*_WRITTEN_IN_C, _Absent})
+"""The classes of attributes that are their owners' originals, whatever their owners."""
 
 
 class _PatchOverPatch:
@@ -108,7 +115,7 @@ class _AppliedPatches:
             original = owner.__dict__.get(name, _ABSENT)
             originals.append(original)
             # `is_genuine` answers the same; the call takes longer than the question.
-            if type(original) not in _WRITTEN_IN_C and not is_genuine(owner, original):
+            if type(original) not in _SURELY_GENUINE and not is_genuine(owner, original):
                 patch = owner, name, value
                 EARLIER_PATCHES.append(_PatchOverPatch(patch, originals, len(originals) - 1))
                 if yielding and is_of_test(original):
@@ -116,17 +123,18 @@ class _AppliedPatches:
             setattr(owner, name, value)
 
     def undo(self) -> None:
-        originals = self._originals
-        patches = self._patches[: len(originals)]
+        patches, originals = self._patches, self._originals
         for (owner, name, value), original in zip(
-            reversed(patches), reversed(originals), strict=True
+            reversed(patches[: len(originals)]), reversed(originals), strict=True
         ):
             now = owner.__dict__.get(name, _ABSENT)
-            if original is _ABSENT:
+            if now is value and original is not _ABSENT:
+                setattr(owner, name, original)
+            elif original is _ABSENT:
                 if now is not _ABSENT:
                     delattr(owner, name)
-            elif now is value or (now is _ABSENT and is_genuine(owner, original)):
-                setattr(owner, name, original)  # function code may have deleted ours
+            elif now is _ABSENT and is_genuine(owner, original):
+                setattr(owner, name, original)  # function code has deleted ours
             elif not is_genuine(owner, now):
                 setattr(owner, name, original)
                 note_later_patch(owner, name, value, original)

@@ -39,8 +39,8 @@ class RealTime:
     strftime = staticmethod(_unfrozen("strftime", time.strftime))
     ctime = staticmethod(time.ctime)
     asctime = staticmethod(time.asctime)
-    clock_gettime: Any = staticmethod(getattr(time, "clock_gettime", None))  # Windows has none
-    clock_gettime_ns: Any = staticmethod(getattr(time, "clock_gettime_ns", None))
+    clock_gettime: Any = getattr(time, "clock_gettime", None)  # Windows has none
+    clock_gettime_ns: Any = getattr(time, "clock_gettime_ns", None)
     time = staticmethod(_unfrozen("time", time.time))  # last: it hides the module
 
 

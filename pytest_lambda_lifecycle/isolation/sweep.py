@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_lambda_lifecycle.isolation import log_levels, patching, unclosed
-from pytest_lambda_lifecycle.isolation.modules import search_path, world
+from pytest_lambda_lifecycle.isolation.modules import search_path, stand_ins, world
 from pytest_lambda_lifecycle.isolation.parts import environ
 
 __all__ = ["after_test"]
@@ -22,6 +22,7 @@ def after_test(variables: Mapping[str, str] | None, *, any_open: bool) -> None:
     """
     environ.sweep(variables, any_open=any_open)
     search_path.sweep()
+    stand_ins.sweep()
     world.sweep()
     log_levels.sweep()
     patching.sweep()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.outlet import of_test
 
 if TYPE_CHECKING:
     from pluggy import HookRelay
@@ -66,7 +67,7 @@ class EnvironmentHooks:
         self._announcing = True
         try:
             # An implementation that prints during a phase adds nothing to the log of the function.
-            with redirect_stdout(_outside(sys.stdout)), redirect_stderr(_outside(sys.stderr)):
+            with redirect_stdout(of_test(sys.stdout)), redirect_stderr(of_test(sys.stderr)):
                 self._relay.pytest_lambda_lifecycle_event(environment=self.environment, event=event)
         except Exception as error:
             raise LifecycleError(
@@ -76,8 +77,3 @@ class EnvironmentHooks:
             ) from error
         finally:
             self._announcing = False
-
-
-def _outside(stream: TextIO) -> TextIO:
-    """Return the stream of the test, to which the stream of the function passes text on."""
-    return getattr(stream, "outside", None) or stream

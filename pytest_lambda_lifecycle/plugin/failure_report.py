@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -14,7 +14,7 @@ from pytest_lambda_lifecycle.lifecycle.timeline_table import render
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
 
-__all__ = ["FailureReports", "with_frames_of_cause"]
+__all__ = ["FailureReports", "escape_surrogates", "with_frames_of_cause"]
 
 TITLE: Final = "Lambda lifecycle"
 _ENDED: Final = "closed"
@@ -72,14 +72,34 @@ class FailureReports:
 def _shown(entry: _Entry) -> str:
     """Return the text of an entry; never raise, since an exception would end the whole run.
 
-    The ``repr`` of an object of function code may raise, or return lone surrogates, which pytest
-    and its plugins cannot write.
+    The ``repr`` of an object of function code may raise.
     """
     try:
-        text = entry.text()
+        return entry.text()
     except Exception as problem:
         return f"the timeline cannot be shown: {type(problem).__name__} in a repr of function code"
-    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def escape_surrogates(report: pytest.TestReport) -> None:
+    """Escape lone surrogates in a report, as Python does on stderr.
+
+    The message of an exception of function code may have some, or a local variable in the
+    traceback, or a log record.  pytest-xdist cannot send them, and ends all its workers; JUnit XML
+    cannot be written.
+    """
+    report.sections[:] = _escaped(report.sections)
+    report.longrepr = _escaped(report.longrepr)
+
+
+def _escaped(value: Any) -> Any:  # noqa: ANN401  # a part of a report
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_escaped, value))
+    if type(value).__module__.startswith("_pytest."):
+        for name, part in list(vars(value).items()):
+            object.__setattr__(value, name, _escaped(part))
+    return value
 
 
 class _Entry:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BYTES_CONTENT_TYPE",
     "JSON_CONTENT_TYPE",
+    "UNESCAPED_RUNTIMES",
+    "FaultException",
     "RuntimeFault",
     "decode",
     "encode_error",
@@ -37,7 +39,7 @@ __stands_for__ = "lambda_runtime_marshaller"
 JSON_CONTENT_TYPE: Final = "application/json"
 BYTES_CONTENT_TYPE: Final = "application/unknown"
 
-_UNESCAPED_RUNTIMES: Final = frozenset(f"AWS_Lambda_python3.{minor}" for minor in (12, 13, 14, 15))
+UNESCAPED_RUNTIMES: Final = frozenset(f"AWS_Lambda_python3.{minor}" for minor in (12, 13, 14, 15))
 """Values of ``AWS_EXECUTION_ENV`` under which the runtime does not escape non-ASCII characters."""
 
 
@@ -53,6 +55,30 @@ class RuntimeFault(Exception):
         self.error_type = error_type
         self.message = message
         self.stack_trace = stack_trace
+
+
+class FaultException(Exception):  # the name on Lambda
+    """The exception class of the real client for such failures, which function code may raise."""
+
+    MARSHAL_ERROR = "Runtime.MarshalError"
+    UNMARSHAL_ERROR = "Runtime.UnmarshalError"
+    USER_CODE_SYNTAX_ERROR = "Runtime.UserCodeSyntaxError"
+    HANDLER_NOT_FOUND = "Runtime.HandlerNotFound"
+    IMPORT_MODULE_ERROR = "Runtime.ImportModuleError"
+    BUILT_IN_MODULE_CONFLICT = "Runtime.BuiltInModuleConflict"
+    MALFORMED_HANDLER_NAME = "Runtime.MalformedHandlerName"
+    BEFORE_SNAPSHOT_ERROR = "Runtime.BeforeSnapshotError"
+    AFTER_RESTORE_ERROR = "Runtime.AfterRestoreError"
+    LAMBDA_CONTEXT_UNMARSHAL_ERROR = "Runtime.LambdaContextUnmarshalError"
+    LAMBDA_RUNTIME_CLIENT_ERROR = "Runtime.LambdaRuntimeClientError"
+
+    def __init__(self, exception_type: str, msg: str, trace: list[str] | None = None) -> None:
+        self.msg = msg
+        self.exception_type = exception_type
+        self.trace = trace
+
+
+FaultException.__module__ = "awslambdaric.lambda_runtime_exception"
 
 
 # --- events, as the runtime reads them -----------------------------------------------------------
@@ -93,7 +119,8 @@ def _fallback(value: object) -> object:
     __function_code_above__ = True
     if isinstance(value, Decimal):
         return math.nan if value.is_nan() else RawJSON(str(value))
-    raise TypeError(f"Object of type {value.__class__.__name__} is not JSON serializable")
+    # It raises `TypeError`, unless somebody has replaced it.
+    return cast("object", JSONEncoder.default(ASCII, value))
 
 
 # `use_decimal` is off because simplejson would write -NaN, and infinities in a form of its own.
@@ -112,7 +139,7 @@ def response_encoder() -> Callable[[object], str]:
     (`encode_error`).  The variable decides, not the interpreter: Python 3.12 and later write
     non-ASCII characters unescaped.
     """
-    unescaped = os.environ.get("AWS_EXECUTION_ENV") in _UNESCAPED_RUNTIMES
+    unescaped = os.environ.get("AWS_EXECUTION_ENV") in UNESCAPED_RUNTIMES
     return _encode_unescaped if unescaped else _encode_ascii
 
 

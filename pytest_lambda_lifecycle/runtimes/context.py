@@ -10,15 +10,25 @@ import json
 import logging
 import sys
 import time
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_lambda_lifecycle.isolation.parts.environ_bytes import VariableReader
 from pytest_lambda_lifecycle.runtimes.codec import RuntimeFault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
-__all__ = ["Client", "ClientContext", "CognitoIdentity", "LambdaContext", "decode_header"]
+__all__ = [
+    "W3C_ALLOWED_FIELDS",
+    "Client",
+    "ClientContext",
+    "CognitoIdentity",
+    "LambdaContext",
+    "decode_header",
+    "make_obj_from_dict",
+    "set_obj_from_dict",
+]
 
 _LAMBDA_MODULE: Final = "awslambdaric.lambda_context"
 """The module of the classes on Lambda: handlers see it as ``type(context).__module__``."""
@@ -47,7 +57,7 @@ _SHOWN: Final = (
 
 _NOWHERE: Final = object()
 
-_W3C_FIELDS: Final = ("traceparent", "tracestate", "baggage")
+W3C_ALLOWED_FIELDS: Final = ("traceparent", "tracestate", "baggage")
 """The fields that ``w3c()`` takes from the client context (awslambdaric 4.2.0 and later)."""
 
 _read_environment: Final = VariableReader(_VARIABLES).read
@@ -66,18 +76,7 @@ def decode_header(header: str, label: str) -> Any:  # noqa: ANN401  # any JSON v
         raise RuntimeFault("Runtime.LambdaContextUnmarshalError", message) from error
 
 
-def _take_w3c(client_context: Any) -> dict[str, str]:  # noqa: ANN401  # any JSON value
-    """Remove ``w3c`` from *client_context*; return its fields that are known and are text."""
-    if not isinstance(client_context, dict):
-        return {}
-    fields = cast("dict[str, Any]", client_context).pop("w3c", None)
-    if not isinstance(fields, dict):
-        return {}
-    values = cast("dict[str, Any]", fields)
-    return {name: values[name] for name in _W3C_FIELDS if isinstance(values.get(name), str)}
-
-
-def _represent(instance: object, names: tuple[str, ...]) -> str:
+def _represent(instance: object, names: Sequence[str]) -> str:
     attributes = ",".join(f"{name}={getattr(instance, name)}" for name in names)
     return f"{type(instance).__name__}([{attributes}])"
 
@@ -110,9 +109,14 @@ class LambdaContext:
         self.function_version = function_version
         self.invoked_function_arn = invoked_function_arn
         self.tenant_id = tenant_id
-        self._w3c_fields = {} if client_context is None else _take_w3c(client_context)
-        self.client_context = None if client_context is None else ClientContext(client_context)
-        self.identity = CognitoIdentity()
+        self._w3c_fields = (
+            {} if client_context is None else self._extract_and_strip_w3c(client_context)
+        )
+        self.client_context: Any = make_obj_from_dict(ClientContext, client_context)
+        if client_context is not None:
+            self.client_context.client = make_obj_from_dict(Client, self.client_context.client)
+        self.identity = identity = CognitoIdentity()
+        identity.cognito_identity_id = identity.cognito_identity_pool_id = None
         if cognito_identity is not None:
             self.identity.cognito_identity_id = cognito_identity.get("cognitoIdentityId")
             self.identity.cognito_identity_pool_id = cognito_identity.get("cognitoIdentityPoolId")
@@ -126,6 +130,19 @@ class LambdaContext:
     def w3c(self) -> dict[str, str]:
         """Return the W3C trace context that came with this invoke: a new dict at each call."""
         return dict(self._w3c_fields)
+
+    @staticmethod
+    def _extract_and_strip_w3c(client_context: Any) -> dict[str, str]:  # noqa: ANN401
+        """Remove ``w3c`` from a client context; return its fields that are known and are text."""
+        if not isinstance(client_context, dict):
+            return {}
+        fields = cast("dict[str, Any]", client_context).pop("w3c", None)
+        if not isinstance(fields, dict):
+            return {}
+        values = cast("dict[str, Any]", fields)
+        return {
+            name: values[name] for name in W3C_ALLOWED_FIELDS if isinstance(values.get(name), str)
+        }
 
     def log(self, msg: object) -> None:
         """Write ``str(msg)`` to the log as it is, without a line end of its own."""
@@ -143,11 +160,10 @@ class LambdaContext:
 class CognitoIdentity:
     """The identity of the caller if Amazon Cognito vouched for it; else both are None."""
 
-    __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
+    __slots__ = ["cognito_identity_id", "cognito_identity_pool_id"]
 
-    def __init__(self) -> None:
-        self.cognito_identity_id: str | None = None
-        self.cognito_identity_pool_id: str | None = None
+    cognito_identity_id: str | None
+    cognito_identity_pool_id: str | None
 
     def __repr__(self) -> str:
         return _represent(self, self.__slots__)
@@ -156,20 +172,13 @@ class CognitoIdentity:
 class Client:
     """The app that called through the AWS Mobile SDK."""
 
-    __slots__ = (  # noqa: RUF023  # the order of the text
+    __slots__ = [  # noqa: RUF023  # the order of the text
         "installation_id",
         "app_title",
         "app_version_name",
         "app_version_code",
         "app_package_name",
-    )
-
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        self.installation_id = fields.get("installation_id")
-        self.app_title = fields.get("app_title")
-        self.app_version_name = fields.get("app_version_name")
-        self.app_version_code = fields.get("app_version_code")
-        self.app_package_name = fields.get("app_package_name")
+    ]
 
     def __repr__(self) -> str:
         return _represent(self, self.__slots__)
@@ -178,17 +187,42 @@ class Client:
 class ClientContext:
     """The client context of the caller: ``custom`` and ``env`` as sent, ``client`` a `Client`."""
 
-    __slots__ = ("custom", "env", "client")  # noqa: RUF023  # the order of the text
-
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        self.custom = fields.get("custom")
-        self.env = fields.get("env")
-        client = fields.get("client")
-        self.client = None if client is None else Client(client)
+    __slots__ = ["custom", "env", "client"]  # noqa: RUF023  # the order of the text
 
     def __repr__(self) -> str:
         return _represent(self, self.__slots__)
 
 
-for _cls in (LambdaContext, CognitoIdentity, Client, ClientContext):
-    _cls.__module__ = _LAMBDA_MODULE
+def make_obj_from_dict(
+    _class: Any,  # noqa: ANN401  # one of the classes above
+    _dict: Any,  # noqa: ANN401  # any JSON value
+    fields: Any = None,  # noqa: ANN401  # not used, as in the runtime
+) -> Any:  # noqa: ANN401
+    """Return an object with the fields of a dict, or None."""
+    if _dict is None:
+        return None
+    obj = _class()
+    set_obj_from_dict(obj, _dict)
+    return obj
+
+
+def set_obj_from_dict(
+    obj: Any,  # noqa: ANN401  # an object of one of the classes above
+    _dict: Any,  # noqa: ANN401  # any JSON value
+    fields: Any = None,  # noqa: ANN401  # names
+) -> None:
+    """Set the fields of an object; those that the dict lacks are None."""
+    if fields is None:
+        fields = obj.__class__.__slots__
+    for field in fields:
+        setattr(obj, field, _dict.get(field, None))
+
+
+_CLASSES: Final = (LambdaContext, CognitoIdentity, Client, ClientContext)
+for _one in (*_CLASSES, make_obj_from_dict, set_obj_from_dict):
+    _one.__module__ = _LAMBDA_MODULE
+for _cls in _CLASSES:
+    _cls.__doc__ = None  # `inspect` shows that and the signatures, which have no types either
+    for _method in vars(_cls).values():
+        if isinstance(_method, FunctionType):
+            _method.__annotations__ = {}

@@ -13,18 +13,25 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_lambda_lifecycle.runtimes.codec import encode_error
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 __all__ = [
+    "CLASSES",
+    "JSON_FRAME_TYPES",
+    "TEXT_FRAME_TYPES",
     "CurrentInvoke",
     "LambdaLoggerHandler",
     "LambdaLoggerHandlerWithFrameType",
-    "LogSink",
+    "StandardLogSink",
     "install",
+    "rounded_level",
     "warn_of_init_error",
     "warn_of_preview",
     "write_error",
@@ -43,6 +50,17 @@ _ADDED_FIELDS: Final = frozenset({"aws_request_id", "tenant_id", "_frame_type"})
 _PREVIEW_RUNTIMES: Final = frozenset({"AWS_Lambda_python3.15"})
 
 
+JSON_FRAME_TYPES: Final = {
+    level: (0xA55A0002 + offset).to_bytes(4, "big")
+    for level, offset in ((0, 0), (10, 8), (20, 12), (30, 16), (40, 20), (50, 24))
+}
+TEXT_FRAME_TYPES: Final = {
+    level: (int.from_bytes(kind, "big") + 1).to_bytes(4, "big")
+    for level, kind in JSON_FRAME_TYPES.items()
+}
+"""The kinds of records by their levels, as the platform knows them."""
+
+
 @dataclass(slots=True)
 class CurrentInvoke:
     """The invoke that log records of this moment belong to; between two invokes, the last one."""
@@ -51,18 +69,32 @@ class CurrentInvoke:
     tenant_id: str | None = None
 
 
-class LogSink:
+_latest: Final = [CurrentInvoke()]
+"""That of the process that has been started last: function code may make a filter."""
+
+
+class StandardLogSink:
     """The destination of the log: `sys.stdout` as it is at each call."""
 
-    def log(self, msg: str) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, exc_type: object, exc_value: object, exc_tb: object) -> None:
+        """Do nothing."""
+
+    def log(self, msg: str, frame_type: bytes | None = None) -> None:
         """Write *msg* as it is."""
         sys.stdout.write(msg)
+
+    def log_error(self, message_lines: Iterable[str]) -> None:
+        """Write the lines of an error in a form that CloudWatch takes for one line."""
+        sys.stdout.write("\r".join(message_lines) + "\n")
 
 
 class LambdaLoggerHandler(logging.Handler):
     """The handler that the runtime puts on the root logger."""
 
-    def __init__(self, log_sink: LogSink) -> None:
+    def __init__(self, log_sink: StandardLogSink) -> None:
         super().__init__()
         self.log_sink = log_sink
 
@@ -71,16 +103,30 @@ class LambdaLoggerHandler(logging.Handler):
         self.log_sink.log(self.format(record))
 
 
-class LambdaLoggerHandlerWithFrameType(LambdaLoggerHandler):
-    """The same under the name that it has with JSON logs or with a log level."""
+class LambdaLoggerHandlerWithFrameType(logging.Handler):
+    """The same with JSON logs or with a log level: it tells the sink the kind of the record."""
+
+    def __init__(self, log_sink: StandardLogSink) -> None:
+        super().__init__()
+        self.log_sink = log_sink
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write *record*; a level that is no number raises `TypeError`."""
+        text = self.format(record)  # the formatter of JSON sets the kind
+        frame_type = getattr(record, "_frame_type", None)
+        if not frame_type:
+            frame_type = TEXT_FRAME_TYPES.get(rounded_level(record))
+        self.log_sink.log(text, frame_type=frame_type)
 
 
 class LambdaLoggerFilter(logging.Filter):
     """Puts the request id and the tenant id on each record that reaches the runtime's handler."""
 
-    def __init__(self, current: CurrentInvoke) -> None:
+    __slots__ = ("_current",)  # function code that looks at `vars` does not find it
+
+    def __init__(self, current: CurrentInvoke | None = None) -> None:
         super().__init__()
-        self._current = current
+        self._current = current or _latest[0]
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add ``aws_request_id`` and ``tenant_id``; handlers that come later see them too."""
@@ -99,8 +145,9 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of *record*; its level is rounded down to a standard one."""
-        record.levelno = min(50, max(0, record.levelno)) // 10 * 10
+        record.levelno = rounded_level(record)
         record.levelname = logging.getLevelName(record.levelno)
+        record._frame_type = JSON_FRAME_TYPES.get(record.levelno, JSON_FRAME_TYPES[logging.NOTSET])
         error = record.exc_info
         fields: dict[str, object] = {
             "timestamp": self.formatTime(record, self.datefmt),
@@ -123,6 +170,21 @@ class JsonFormatter(logging.Formatter):
         return self._encode(given) + "\n"
 
 
+def rounded_level(record: logging.LogRecord) -> int:
+    """Return the level of a record, rounded down to a standard one."""
+    return min(50, max(0, record.levelno)) // 10 * 10
+
+
+CLASSES: Final = (
+    *(StandardLogSink, LambdaLoggerHandler, LambdaLoggerHandlerWithFrameType, LambdaLoggerFilter),
+    JsonFormatter,
+)
+"""The classes that function code finds on the root logger."""
+for _cls in CLASSES[:-1]:
+    _cls.__module__ = "awslambdaric.bootstrap"
+JsonFormatter.__module__ = "awslambdaric.lambda_runtime_log_utils"
+
+
 def _message(record: logging.LogRecord) -> object:
     """Return the text, or the dict that was logged in its place."""
     as_object = isinstance(cast("object", record.msg), dict) and not record.args
@@ -138,7 +200,7 @@ def _class_name(cls: Any) -> str:  # noqa: ANN401  # a class, or None
     return name
 
 
-def install(current: CurrentInvoke) -> None:
+def install(current: CurrentInvoke, sink: StandardLogSink) -> None:
     """Put Lambda's handler first on the root logger, and set the level of that logger.
 
     ``AWS_LAMBDA_LOG_FORMAT`` and ``AWS_LAMBDA_LOG_LEVEL`` decide; without a level it is WARNING, as
@@ -150,10 +212,11 @@ def install(current: CurrentInvoke) -> None:
     as_json = logs_are_json()
     level = _log_level()
     handler_class = LambdaLoggerHandlerWithFrameType if as_json or level else LambdaLoggerHandler
-    handler = handler_class(LogSink())
+    handler = handler_class(sink)
     handler.setFormatter(
         JsonFormatter() if as_json else logging.Formatter(_TEXT_FORMAT, _TEXT_DATES)
     )
+    _latest[0] = current
     handler.addFilter(LambdaLoggerFilter(current))
     root = logging.getLogger()
     # Its public copy exists since Python 3.11.
@@ -175,32 +238,41 @@ def _log_level() -> str:
 # --- lines of the runtime itself -----------------------------------------------------------------
 
 
-def write_error(error: Mapping[str, Any], *, as_json: bool) -> None:
-    """Write the log line of an error object to `sys.stdout`."""
-    sys.stdout.write((_json_line(error) if as_json else _text_line(error)) + "\n")
+def write_error(
+    error: Mapping[str, Any],
+    sink: StandardLogSink,
+    *,
+    as_json: bool,
+    encode: Callable[[object], str] = encode_error,
+) -> None:
+    """Write the log line of an error object."""
+    __function_code_above__ = True
+    sink.log_error([_json_line(error, encode)] if as_json else _text_lines(error))
 
 
-def _json_line(error: Mapping[str, Any]) -> str:
+def _json_line(error: Mapping[str, Any], encode: Callable[[object], str]) -> str:
     now = time.strftime(_JSON_DATES, logging.Formatter.converter(time.time()))
-    return encode_error({"timestamp": now, "level": "ERROR", **error})
+    return encode({"timestamp": now, "level": "ERROR", **error})
 
 
-def _text_line(error: Mapping[str, Any]) -> str:
-    """Return the text in a form that CloudWatch takes for one line.
+def _text_lines(error: Mapping[str, Any]) -> list[str]:
+    """Return the text; no-break spaces indent its lines.
 
-    Carriage returns separate its parts, and no-break spaces indent them.
+    Texts are added, as the runtime does: a subclass of `str` keeps its letters whatever its
+    ``__str__`` returns, and what is no text raises (function code may raise
+    a fault of the runtime with it).
     """
     error_type = error["errorType"]
     message = error["errorMessage"]
     head = "[ERROR]"
     if error_type:
-        head += f" {error_type}"
+        head += " " + error_type
     if message:
-        head += f": {message}" if error_type else f" {message}"
+        head += (": " if error_type else " ") + message
     lines = [head, "Traceback (most recent call last):"]
     for entry in error["stackTrace"]:
         lines += [_indented(line) for line in entry.splitlines() or [""]]
-    return "\r".join(lines)
+    return lines
 
 
 def _indented(line: str) -> str:

@@ -372,3 +372,41 @@ def test_function_code_can_see_its_timeout(environment):
     """)
     assert env.invoke(remaining_ms=50, check=False).status == "timeout"
     assert "never printed" in env.log
+
+
+@pytest.mark.parametrize("place", ["init", "handler"])
+@pytest.mark.parametrize("stand_in", ["lambda: 5.0", "lambda: 4e9", "Mock(return_value=5.0)"])
+def test_the_deadline_is_that_of_the_platform_if_function_code_has_replaced_the_time(
+    environment, place, stand_in
+):
+    env = environment(f"""
+        import time
+        from unittest.mock import Mock
+        def replace():
+            time.time = {stand_in}
+        if {place!r} == "init":
+            replace()
+        def handler(event, context):
+            if event == "replace":
+                replace()
+            return [context._epoch_deadline_time_in_ms, context.get_remaining_time_in_millis()]
+    """)
+    env.invoke("replace")
+    before = time.time_ns() // 1_000_000
+    deadline, remaining = env.invoke().payload
+    assert before <= deadline - env.config.timeout * 1000 <= before + 2000
+    now = 4e12 if "4e9" in stand_in else 5000
+    assert remaining == max(deadline - now, 0)
+
+
+def test_a_time_of_the_test_counts_for_the_deadline(environment, monkeypatch):
+    env = environment(
+        "def handler(event, context):\n"
+        " return [context._epoch_deadline_time_in_ms, context.get_remaining_time_in_millis()]"
+    )
+    env.initialize()
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    assert env.invoke().payload == [
+        1_000_000 + env.config.timeout * 1000,
+        env.config.timeout * 1000,
+    ]

@@ -2,9 +2,12 @@
 
 import contextlib
 import copy
+import os
 import pickle
+import signal
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 
 import freezegun
 import pytest
@@ -868,14 +871,19 @@ def test_control_flow_of_the_test_passes_through(environment, either_time, when,
 
 
 def test_a_real_ctrl_c_passes_through(environment, either_time):
-    import signal
-
-    once = [1]
-    act = lambda: once and once.pop() and signal.raise_signal(signal.SIGINT)  # noqa: E731
+    once, press = [1], partial(os.kill, os.getpid(), signal.SIGINT)  # from outside the extension
+    act = lambda: once and once.pop() and press()  # noqa: E731
     env = environment(SLEEPER, extensions=[Doing("acting", invoke=act)])
     with pytest.raises(KeyboardInterrupt):
         env.invoke(0)
     assert env.invoke(0).payload == 1
+
+
+def test_an_extension_that_interrupts_itself_has_crashed(environment, either_time):
+    act = lambda: signal.raise_signal(signal.SIGINT)  # noqa: E731
+    env = environment(SLEEPER, extensions=[Doing("acting", invoke=act)])
+    with pytest.raises(ExtensionError, match="signal: interrupt"):
+        env.invoke(0)
 
 
 def test_an_interrupt_before_the_others_have_run(environment, either_time):

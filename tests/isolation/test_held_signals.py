@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import pytest
 
@@ -35,6 +36,9 @@ CODE = """
         return os.environ["OF_THE_FUNCTION"]
 """
 
+
+from_outside: Final = signal.raise_signal
+"""Sends a signal from outside: function code finds a stand-in while its environment is entered."""
 
 Late = pytest.fail.Exception
 """What the handler of pytest-timeout raises."""
@@ -90,7 +94,7 @@ def test_a_signal_in_the_midst_of_a_step_waits_for_its_end(
     seen: list[bool] = []
 
     def interrupted(self: object) -> object:
-        signal.raise_signal(number)
+        from_outside(number)
         seen.append(True)  # the handler has not raised yet
         return original(self)
 

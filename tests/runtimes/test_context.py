@@ -156,14 +156,3 @@ def test_log_writes_to_the_handler_of_the_runtime_or_to_stdout(capsys, monkeypat
     make().log("plain")
     assert written == ["1"]
     assert capsys.readouterr().out == "plain"
-
-
-def test_the_context_is_not_an_instance_of_the_real_class(environment):
-    lambda_context = pytest.importorskip("awslambdaric.lambda_context")
-    env = environment("""
-        def handler(event, context):
-            import awslambdaric.lambda_context as real
-            cls = type(context)
-            return [cls.__module__, cls.__name__, isinstance(context, real.LambdaContext)]
-    """)
-    assert env.invoke().payload == [lambda_context.__name__, "LambdaContext", False]

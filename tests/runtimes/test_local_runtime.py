@@ -394,32 +394,6 @@ def test_control_flow_of_the_test_passes_through(function, turn):
         runtime.invoke(request())
 
 
-def test_a_marshaller_of_function_code_is_used(function):
-    pytest.importorskip("awslambdaric")
-    from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
-
-    stock = LambdaRuntimeClient.marshaller
-    runtime = function.loaded(
-        """
-        from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
-        class Marshaller:
-            def unmarshal_request(self, body, content_type): return [body.decode(), content_type]
-            def marshal_response(self, result): return repr(result), "text/x-repr"
-        LambdaRuntimeClient.marshaller = Marshaller()
-        def handler(event, context): return event
-        """
-    )
-    try:
-        assert runtime.invoke(request(b"x")) == Returned(
-            b"['x', 'application/json']", "text/x-repr"
-        )
-        other = function.loaded("")  # the module is loaded: this init replaces nothing
-        assert other.invoke(request(b"1")) == Returned(b"1", "application/json")
-    finally:
-        del LambdaRuntimeClient.marshaller
-    assert LambdaRuntimeClient.marshaller is stock
-
-
 # -- headers
 
 
@@ -609,3 +583,87 @@ def test_a_hook_that_raises_anything_is_reported(
     assert user.startswith(f'  File "{function.path}", line 3, in hook\n')
     out = capsys.readouterr().out
     assert out.startswith("[ERROR] ")  # without a LAMBDA_WARNING before it
+
+
+# -- what function code changes in the runtime's own classes
+
+
+def test_a_class_of_the_runtime_that_function_code_patches_is_whole_in_the_next_process(
+    environment,
+):
+    env = environment("""
+        import logging
+        def handler(event, context):
+            cls, emit = type(context), type(logging.root.handlers[0])
+            seen = [context.get_remaining_time_in_millis() >= 0, hasattr(cls, "extra")]
+            cls.get_remaining_time_in_millis = lambda self: -5
+            cls.extra = 1
+            emit.emit = lambda self, record: print("patched")
+            logging.warning("text")
+            return seen
+    """)
+    for _ in range(2):
+        assert env.invoke().payload == [True, False]
+        assert env.invoke().payload == [False, True]
+        env.reset()
+    assert env.log.count("patched") == 4
+    env.close()
+    other = environment("def handler(event, context): return hasattr(context, 'extra')")
+    assert other.invoke().payload is False
+
+
+def test_the_limit_of_stack_entries_counts_the_frame_of_the_runtime(environment):
+    """`sys.tracebacklimit` keeps the first entries: the runtime's own, then that of the handler."""
+    source = """
+        import sys
+        def inner(): raise ValueError("deep")
+        def handler(event, context):
+            sys.tracebacklimit = event
+            inner()
+    """
+    env = environment(source)
+    traces = {limit: env.invoke(limit, check=False).error["stackTrace"] for limit in (3, 2)}
+    assert [len(trace) for trace in traces.values()] == [2, 1]
+    assert "in handler" in traces[2][0]
+
+
+def test_an_excepthook_that_raises_shows_its_own_frames_alone(environment):
+    env = environment("""
+        import sys
+        def hook(*args):
+            try: 1 / 0
+            except ZeroDivisionError: raise LookupError("hook")
+        def handler(event, context):
+            sys.excepthook = hook
+            raise BaseException("first")
+    """)
+    env.invoke(check=False)
+    text = env.log.partition("Error in sys.excepthook:\n")[2]
+    hook, _, original = text.partition("\nOriginal exception was:\n")
+    assert "ZeroDivisionError" in hook
+    assert "LookupError: hook" in hook
+    assert "BaseException" not in hook
+    assert "BaseException: first" in original
+
+
+def test_an_excepthook_that_cannot_be_called_has_no_frames(environment):
+    env = environment("""
+        import sys
+        def handler(event, context):
+            sys.excepthook = None
+            raise BaseException("first")
+    """)
+    env.invoke(check=False)
+    assert (
+        "Error in sys.excepthook:\nTypeError: 'NoneType' object is not callable\n\n"
+        "Original exception was:\nTraceback (most recent call last):\n"
+    ) in env.log
+
+
+def test_handlers_of_signals_that_are_no_functions_have_names(environment):
+    env = environment("""
+        import signal
+        def handler(event, context):
+            return [repr(signal.getsignal(one)) for one in (signal.SIGTERM, signal.SIGPIPE)]
+    """)
+    assert env.invoke().payload == [repr(signal.SIG_DFL), repr(signal.SIG_IGN)]

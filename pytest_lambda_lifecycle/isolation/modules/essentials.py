@@ -30,11 +30,13 @@ _values_of: Final = gc.get_referents
 _exception: Final = Exception
 
 OF_OTHER_PARTS: Final = frozenset(
-    "argv breakpointhook displayhook dont_write_bytecode excepthook last_exc last_traceback "
-    "last_type last_value meta_path modules path path_hooks path_importer_cache stderr stdout "
-    "unraisablehook".split()
+    "__stderr__ __stdout__ argv breakpointhook displayhook dont_write_bytecode excepthook last_exc "
+    "last_traceback last_type last_value meta_path modules path path_hooks path_importer_cache "
+    "stderr stdout tracebacklimit unraisablehook".split()
 )
 """Attributes of `sys` that other parts restore, or that Python sets."""
+_MAY_BE_MISSING: Final = frozenset({"__stderr__", "__stdout__", "excepthook", "stderr", "stdout"})
+"""Those that other parts restore even where they were deleted; a dying process asks for them."""
 _CLASSES: Final[dict[str, type]] = {
     "argv": list,
     "meta_path": list,
@@ -44,6 +46,7 @@ _CLASSES: Final[dict[str, type]] = {
     "path_importer_cache": dict,
     "stderr": object,
     "stdout": object,
+    "tracebacklimit": int,
 }
 """Those without which Python cannot go on, with what each has to be."""
 
@@ -87,7 +90,11 @@ class _Namespace:
             own[name] = value
             if name not in self.before:
                 del self.space[name]
-        own |= {name: _ABSENT for name in self.before if name not in now}
+        for name in self.before.keys() - now.keys():
+            if self.name == "sys" and name in _MAY_BE_MISSING:
+                del self.space[name]
+            else:
+                own[name] = _ABSENT
         changed = [name for name, value in own.items() if self.own.get(name) is not value]
         self.own = own
         return changed

@@ -43,7 +43,8 @@ class Membership:
         self, import_path: Sequence[str], *, fresh: Callable[[str], bool], keep: Keep
     ) -> None:
         self._roots = [real(folder) for folder in import_path]
-        self._names = _top_level_names(self._roots)
+        self.names = _top_level_names(self._roots)
+        """The top-level names that could be imported from the folders."""
         self.is_fresh = fresh
         self._keep = keep
         self.compiled: dict[str, str] = {}
@@ -74,13 +75,13 @@ class Membership:
             return not self._stays(name, module, False)
         folder = folder_of_module(module)
         if folder is None:
-            if is_new and top not in self._names and _is_made_by_hand(name, module):
+            if is_new and top not in self.names and _is_made_by_hand(name, module):
                 self.made.add(name)
-            return is_new and (top in self._names or name in self.made)
+            return is_new and (top in self.names or name in self.made)
         if is_new and (top == name or top in self.made) and _is_alias(name, module):
             self.made.add(name)
             return True
-        namesake = top in self._names and self._is_elsewhere(top)
+        namesake = top in self.names and self._is_elsewhere(top)
         return (namesake or self._holds(folder)) and not self._stays(name, module, namesake)
 
     def note_compiled(self, modules: Mapping[str, ModuleType]) -> list[str]:
@@ -162,8 +163,4 @@ def is_rewritten(module: ModuleType) -> bool:
 
 
 def _top_level_names(roots: Iterable[str]) -> frozenset[str]:
-    names: set[str] = set()
-    for root in roots:
-        with os.scandir(root) as entries:
-            names.update(entry.name.partition(".")[0] for entry in entries)
-    return frozenset(names)
+    return frozenset([name.partition(".")[0] for root in roots for name in os.listdir(root)])

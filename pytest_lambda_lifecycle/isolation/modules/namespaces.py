@@ -1,8 +1,9 @@
 """The namespaces of much patched modules, and of the classes in them: what they hold at a moment.
 
 A snapshot is taken before each turn of function code that is watched, and compared after it.  To
-look at each of some 3,000 names would take ten times as long as a warm invoke; one list of all
-values, made and compared in C, takes less than one.
+look at each of some 3,000 names would take ten times as long as a warm invoke.  So the versions of
+the dicts are compared first (`dict_versions`).  Where one is new, or where Python has none, a list
+of all values is made and compared in C, which takes less than one.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import gc
 import sys
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from itertools import accumulate
-from operator import is_
+from itertools import compress, count
+from operator import is_, is_not, ne
 from types import FunctionType, MethodType, ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
+from pytest_lambda_lifecycle.isolation.dict_versions import Versions
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.frames import is_own_value
 from pytest_lambda_lifecycle.isolation.modules.replaced import are_same
@@ -27,9 +29,7 @@ __all__ = [
     "Loaded",
     "Namespaces",
     "Snapshot",
-    "first_snapshots",
     "loaded_namespaces",
-    "nothing_in",
     "of_module",
 ]
 
@@ -38,7 +38,6 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "aiobotocore.endpoint": ("AioEndpoint",),
     "aiohttp.client": ("ClientSession",),
     "aiohttp.connector": ("BaseConnector",),
-    "awslambdaric.lambda_runtime_client": ("LambdaRuntimeClient",),
     "boto3": (),
     "boto3.session": ("Session",),
     "botocore": (),
@@ -66,6 +65,7 @@ WATCHED: Final[dict[str, tuple[str, ...] | None]] = {
     "requests": (),
     "requests.adapters": ("HTTPAdapter",),
     "requests.sessions": ("Session",),
+    "simplejson.encoder": ("JSONEncoder",),
     "socket": None,
     "ssl": None,
     "subprocess": None,
@@ -93,6 +93,7 @@ _CLASSES_ONLY: Final = frozenset(
 """Client libraries of which only the listed classes are compared: nobody patches their modules."""
 _CHANGING: Final = frozenset(
     {
+        "logging.Formatter",
         "logging.Logger",
         "os",
         "socket",
@@ -101,16 +102,18 @@ _CHANGING: Final = frozenset(
         "sys",
         "threading",
         "threading.Thread",
-        "time",
+        "time",  # the time zone
+        "warnings",
     }
 )
-"""Namespaces in which environments put functions of their own: what they hold is not kept."""
-_CHANGED_BY_INIT: Final = "logging.Formatter"
-"""The runtime sets its ``converter`` in each Init: alone, it is looked through in no time."""
+"""Namespaces in which each environment puts values of its own: what they hold is not kept."""
 _get_referents: Final = gc.get_referents  # function code may replace it
 _HEAP_TYPE: Final = 1 << 9
 _IMMUTABLE_TYPE: Final = 1 << 8
 ABSENT: Final[Any] = object()
+
+_Entry: TypeAlias = "tuple[Any, str, dict[str, Any]]"
+"""An owner, its dotted name, and its namespace."""
 
 
 class Change(NamedTuple):
@@ -122,6 +125,54 @@ class Change(NamedTuple):
     now: Any
 
 
+class Content(NamedTuple):
+    """What one namespace holds: names and their values, in the same order."""
+
+    names: list[str]
+    values: list[Any]
+
+    def of(self, space: dict[str, Any]) -> Content:
+        """Return the present content of this namespace: this one, if nothing has changed."""
+        # The objects to which a dict of texts refers are its values, in their order; this takes two
+        # thirds of the time of a list of them.
+        values = _get_referents(space)
+        if are_same(values, self.values):
+            return self
+        names = list(space)
+        return Content(self.names if names == self.names else names, values)
+
+    def changes(self, owner: object, now: Content) -> Iterator[Change]:
+        """Yield the attributes of the owner that have another value in ``now``."""
+        if self.names is now.names:
+            differ = map(is_not, self.values, now.values)
+            for change in compress(zip(self.names, self.values, now.values, strict=True), differ):
+                yield Change(owner, *change)
+            return
+        before = dict(zip(*self, strict=True))
+        after = dict(zip(*now, strict=True))
+        for name, value in after.items():
+            if before.get(name, ABSENT) is not value:
+                yield Change(owner, name, before.get(name, ABSENT), value)
+        for name, value in before.items():
+            if name not in after:
+                yield Change(owner, name, value, ABSENT)
+
+
+_NOTHING: Final = Content([], [])
+
+
+class Snapshot(NamedTuple):
+    """What some namespaces hold.
+
+    A snapshot may hold thousands of references, and the garbage collector follows the references of
+    new objects on each of its runs: so what has not changed is reused.
+    """
+
+    state: list[Any]
+    """The versions of the namespaces, or where there are none all their values."""
+    contents: list[Content]
+
+
 class Namespaces(NamedTuple):
     """Modules and classes with their namespaces."""
 
@@ -129,56 +180,39 @@ class Namespaces(NamedTuple):
     names: list[str]
     """The dotted name of each owner."""
     spaces: list[dict[str, Any]]
-
-
-class Snapshot(NamedTuple):
-    """What the namespaces hold.
-
-    A snapshot may hold thousands of references, and the garbage collector follows the references of
-    new objects on each of its runs: so what has not changed is reused.
-    """
-
-    values: list[Any]
-    """The values of all namespaces, one after the other."""
-    names: list[list[str]]
-    """The names of each namespace, in the order of its values."""
+    versions: Versions
 
     @classmethod
-    def take(cls, found: Namespaces, latest: Snapshot) -> Snapshot:
+    def of(cls, entries: list[_Entry]) -> Namespaces:
+        """Return some owners with their names and namespaces."""
+        owners = [owner for owner, _, _ in entries]
+        names = [name for _, name, _ in entries]
+        spaces = [space for _, _, space in entries]
+        return cls(owners, names, spaces, Versions(spaces))
+
+    def nothing(self) -> Snapshot:
+        """Return a snapshot to which all that the namespaces hold is new."""
+        return Snapshot([None] * len(self.spaces), [_NOTHING] * len(self.spaces))
+
+    def snapshot(self, latest: Snapshot) -> Snapshot:
         """Return the present snapshot: the latest one, if nothing has changed."""
-        # The objects to which a dict of texts refers are its values, in their order; this takes two
-        # thirds of the time of a list for each namespace.
-        values = _get_referents(*found.spaces)
-        if are_same(values, latest.values):
+        state: list[Any] | None = self.versions.now()
+        if state is not None:
+            changed = list(compress(count(), map(ne, state, latest.state)))
+        else:
+            state = _get_referents(*self.spaces)
+            changed = [] if are_same(state, latest.state) else [*range(len(self.spaces))]
+        if not changed:
             return latest
-        names = latest.names.copy()
-        first = first_before = 0
-        for index, space in enumerate(found.spaces):
-            end, end_before = first + len(space), first_before + len(latest.names[index])
-            if not are_same(values[first:end], latest.values[first_before:end_before]):
-                names[index] = list(space)
-            first, first_before = end, end_before
-        return cls(values, names)
+        contents = latest.contents.copy()
+        for index in changed:
+            contents[index] = contents[index].of(self.spaces[index])
+        return Snapshot(state, contents)
 
-    def parts(self) -> list[list[Any]]:
-        """Return the values of each namespace."""
-        ends = list(accumulate(map(len, self.names)))
-        return [self.values[first:end] for first, end in zip([0, *ends], ends, strict=False)]
-
-    def changes(self, found: Namespaces, now: Snapshot) -> Iterator[Change]:
+    def changes(self, before: Snapshot, now: Snapshot) -> Iterator[Change]:
         """Yield the attributes that have another value in ``now``."""
-        parts, parts_now = self.parts(), now.parts()
-        for index, owner in enumerate(found.owners):
-            if self.names[index] is now.names[index]:
-                continue
-            before = dict(zip(self.names[index], parts[index], strict=True))
-            after = dict(zip(now.names[index], parts_now[index], strict=True))
-            for name, value in after.items():
-                if before.get(name, ABSENT) is not value:
-                    yield Change(owner, name, before.get(name, ABSENT), value)
-            for name, value in before.items():
-                if name not in after:
-                    yield Change(owner, name, value, ABSENT)
+        for index in compress(count(), map(is_not, now.contents, before.contents)):
+            yield from before.contents[index].changes(self.owners[index], now.contents[index])
 
 
 class Loaded(NamedTuple):
@@ -186,16 +220,31 @@ class Loaded(NamedTuple):
 
     modules: tuple[Any, ...]
     """In the order of `WATCHED`; None for each that is not loaded."""
-    groups: tuple[Namespaces, Namespaces, Namespaces]
-    """The namespaces that environments leave alone, those in which they put functions, and the one
-    that Init changes.
-    """
+    found: Namespaces
+    kept: list[Snapshot]
+    """The latest snapshot, without values of an environment or a test."""
+
+    def first_snapshot(self) -> Snapshot:
+        """Return the present snapshot, and keep what belongs to no environment and no test."""
+        kept = self.kept[0]
+        now = self.found.snapshot(kept)
+        contents = kept.contents.copy()
+        state = now.state.copy() if self.found.versions.are_known else []
+        for index in compress(count(), map(is_not, now.contents, contents)):
+            content = now.contents[index]
+            if self.found.names[index] in _CHANGING or any(map(_is_passing, content.values)):
+                if state:
+                    state[index] = None  # the next snapshot looks at it again
+                if content.names is contents[index].names:
+                    continue
+                content = Content(content.names, [])
+            contents[index] = content
+        self.kept[0] = Snapshot(state, contents)
+        return now
 
 
 _LOADED: Final[list[Loaded]] = []
 """The latest namespaces."""
-_KEPT: Final[list[Snapshot]] = []
-"""The latest snapshot of the first group, without values of an environment or a test."""
 
 
 def loaded_namespaces() -> Loaded:
@@ -210,49 +259,31 @@ def loaded_namespaces() -> Loaded:
         one if type(one) is ModuleType or name not in sys.modules else before
         for name, one, before in zip(WATCHED, modules, known, strict=True)
     )
-    found = Namespaces([], [], [])
-    for name, module in zip(WATCHED, modules, strict=True):
-        if module is not None:
-            _add(found, name, module)
-    groups = Namespaces([], [], []), Namespaces([], [], []), Namespaces([], [], [])
-    for owner, name, space in zip(*found, strict=True):
-        _append(groups[2 if name == _CHANGED_BY_INIT else name in _CHANGING], owner, name, space)
-    _LOADED[:] = [Loaded(modules, groups)]
-    _KEPT[:] = [nothing_in(groups[0])]
+    present = [(name, one) for name, one in zip(WATCHED, modules, strict=True) if one is not None]
+    found = Namespaces.of([entry for name, one in present for entry in _entries(name, one)])
+    _LOADED[:] = [Loaded(modules, found, [found.nothing()])]
     return _LOADED[0]
-
-
-def nothing_in(found: Namespaces) -> Snapshot:
-    """Return a snapshot to which each namespace is new."""
-    return Snapshot([], [[] for _ in found.spaces])
 
 
 def of_module(name: str, module: ModuleType) -> Namespaces:
     """Return the namespaces of one module that is being loaded."""
-    found = Namespaces([], [], [])
-    _add(found, name, module)
-    return found
+    return Namespaces.of([*_entries(name, module)])
 
 
-def _add(found: Namespaces, name: str, module: ModuleType) -> None:
+def _entries(name: str, module: ModuleType) -> Iterator[_Entry]:
+    """Yield a watched module and its watched classes, with their names and namespaces."""
     space = namespace_of(module) or {}
     listed = WATCHED[name]
     classes = (
         _classes_of(name, space) if listed is None else {one: space.get(one) for one in listed}
     )
     if name not in _CLASSES_ONLY:
-        _append(found, module, name, space)
+        yield module, name, space
     for class_name, cls in classes.items():
         # The namespace itself is behind a read-only view, which is slower.
         referents = _get_referents(vars(cls)) if isinstance(cls, type) else []
         if len(referents) == 1 and type(referents[0]) is dict:
-            _append(found, cls, f"{name}.{class_name}", referents[0])
-
-
-def _append(found: Namespaces, owner: object, name: str, space: dict[str, Any]) -> None:
-    found.owners.append(owner)
-    found.names.append(name)
-    found.spaces.append(space)
+            yield cls, f"{name}.{class_name}", referents[0]
 
 
 def _classes_of(name: str, space: Mapping[str, Any]) -> dict[str, type]:
@@ -269,31 +300,6 @@ def _classes_of(name: str, space: Mapping[str, Any]) -> dict[str, type]:
         and value.__qualname__ == key
         and not issubclass(value, (BaseException, Enum))
     }
-
-
-def first_snapshots(loaded: Loaded) -> list[Snapshot]:
-    """Return the present snapshots, and keep what belongs to no environment and no test."""
-    lasting, *others = loaded.groups
-    kept = _KEPT[0]
-    now = Snapshot.take(lasting, kept)
-    if now is not kept:
-        _keep(now)
-    return [now, *(_present(other.spaces) for other in others)]
-
-
-def _present(spaces: list[dict[str, Any]]) -> Snapshot:
-    return Snapshot(_get_referents(*spaces), list(map(list, spaces)))
-
-
-def _keep(now: Snapshot) -> None:
-    kept = _KEPT[0]
-    names = kept.names.copy()
-    parts = kept.parts()
-    for index, values in enumerate(now.parts()):
-        if now.names[index] is not names[index] and not any(map(_is_passing, values)):
-            names[index] = now.names[index]
-            parts[index] = values
-    _KEPT[0] = Snapshot([one for some in parts for one in some], names)
 
 
 def _is_passing(value: object) -> bool:

@@ -6,6 +6,10 @@ code has removed is there again when the phase ends.  An object that function co
 (a stub, a module that raises on every access, None) is in place during phases alone.  A genuine
 copy, which function code has imported again, stays between phases as well: a patch of the test by
 the module's name has to reach the copy that function code uses.
+
+Function code may also put an object that is no module under a new name: None blocks an import.  No
+file tells whose such an object is, so the moment decides: an object that has come in a phase
+belongs to the function, and one that has come between phases to the test.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from pytest_lambda_lifecycle.isolation.modules.submodules import attach
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
 
-__all__ = ["ReplacedModules", "Replacements", "are_same", "is_genuine"]
+__all__ = ["ReplacedModules", "Replacements", "are_same", "is_genuine", "is_odd"]
 
 _MISSING: Final[Any] = object()
 
@@ -37,8 +41,8 @@ class ReplacedModules:
         """The names under which these are in `sys.modules` now."""
         self.moved = False
         """A shared module was put back, and so stands behind those of the function."""
-        self._blocked: set[str] = set()
-        """Names that function code must not import: it has set new entries of them to None."""
+        self.odd: dict[Any, Any] = {}
+        """Objects of the function under new names that are no modules; None blocks an import."""
         self._shared: dict[str, ModuleType] = {}
         self._base = 0
 
@@ -51,6 +55,8 @@ class ReplacedModules:
 
     def enter(self, *, in_phase: bool) -> None:
         """Put the function's objects in place, as at the moment when the environment left."""
+        if in_phase:
+            self.put_odd()
         for name, module in self.own.items():
             if in_phase or is_genuine(name, module):
                 self._put(name, module)
@@ -71,10 +77,13 @@ class ReplacedModules:
     def discard(self) -> None:
         """Forget the objects of a process that has ended."""
         self.own = {}
-        self._blocked = set()
+        self.odd = {}
 
-    def attribute_to_test(self) -> None:
-        """Attribute entries that the function has not changed to the test, as they are now."""
+    def attribute_to_test(self, newest: Mapping[str, Any], own: Mapping[str, ModuleType]) -> None:
+        """Attribute entries that the function has not changed to the test, as they are now.
+
+        ``own`` are the modules of the function.
+        """
         shared: dict[str, Any] = self._shared
         modules: dict[str, Any] = sys.modules
         for name, module in list(shared.items()):
@@ -84,30 +93,42 @@ class ReplacedModules:
                     del shared[name]
                 else:
                     shared[name] = current
-        for name in [name for name, one in list(modules.items()) if one is None]:
-            if name not in self._blocked:
-                shared.setdefault(name, None)
+        for name, one in newest.items():
+            known = name in own or name in self.odd
+            if not known and one is not None and not is_genuine(name, one):
+                shared[name] = one
+        for name, one in list(modules.items()):
+            if type(one) is not ModuleType and name not in self.odd and is_odd(name, one):
+                shared.setdefault(name, one)
 
-    def block(self) -> None:
-        """Set the entries to None that the function has set so."""
-        modules: dict[str, Any] = sys.modules
-        for name in self._blocked:
-            modules.setdefault(name, None)
+    def put_odd(self) -> None:
+        """Put those objects of the function in place, in a phase."""
+        modules: dict[Any, Any] = sys.modules
+        for name, one in self.odd.items():
+            modules.setdefault(name, one)
 
-    def unblock(self) -> None:
-        """Remove these entries."""
-        for name in self._blocked:
-            if sys.modules.get(name, _MISSING) is None:
-                del sys.modules[name]
+    def take_odd(self) -> None:
+        """Take them out again."""
+        modules: dict[Any, Any] = sys.modules
+        for name, one in self.odd.items():
+            if modules.get(name, _MISSING) is one:
+                del modules[name]
 
-    def find_blocked(self, newest: Mapping[str, Any] | None) -> None:
-        """Find these entries; ``newest`` are those that have come since the world entered."""
+    def find_odd(self, newest: Mapping[str, Any] | None) -> None:
+        """Find these objects; ``newest`` are the entries that have come since the world entered."""
         found: Mapping[str, Any] = sys.modules if newest is None else newest
         shared = self._shared
-        self._blocked = {n for n, one in list(found.items()) if one is None and n not in shared}
+        self.odd = {
+            name: one
+            for name, one in list(found.items())
+            if (type(one) is not ModuleType or type(name) is not str)
+            and name not in shared
+            and is_odd(name, one)
+        }
 
     def begin_phase(self) -> None:
         """Put those objects in place that function code has made by hand."""
+        self.put_odd()
         for name, module in list(self.own.items()):
             if is_genuine(name, module):
                 continue
@@ -118,6 +139,7 @@ class ReplacedModules:
 
     def end_phase(self) -> None:
         """Put the shared modules back that function code has removed, or hidden by such objects."""
+        self.take_odd()
         self.own = {}
         self.names = set()
         for name in self._differing():
@@ -170,6 +192,21 @@ def are_same(values: list[Any], others: list[Any]) -> bool:
     except Exception:  # an object that cannot be compared
         same = False
     return same and ("wrapt" not in sys.modules or all(map(is_, values, others)))
+
+
+def is_odd(name: object, one: object) -> bool:
+    """Say whether an entry of `sys.modules` is no module.
+
+    A library may put an object of a class of its own in its own place, which counts as a module.
+    """
+    if type(name) is not str:
+        return True
+    cls = type(one)
+    home = getattr(cls, "__module__", None)
+    top = name.partition(".")[0]
+    return not issubclass(cls, ModuleType) and (
+        not isinstance(home, str) or home.partition(".")[0] != top
+    )
 
 
 def is_genuine(name: str, module: object) -> bool:

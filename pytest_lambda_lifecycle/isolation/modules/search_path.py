@@ -2,6 +2,9 @@
 
 A change during a phase belongs to the function and stays with the environment.  A change between
 phases belongs to the test and reaches the outside.
+
+Function code may also delete `sys.path`, or put None there or into `sys.meta_path`.  Nobody can
+import anything then, pytest included.  So such values are in place during phases alone.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.patching import Undo
@@ -18,6 +21,11 @@ __all__ = ["SearchPath", "sweep"]
 
 _LEFT: Final[list[tuple[list[str], list[str]]]] = []
 """For each path that a test has changed: the entries of the environment, and the path outside."""
+
+
+_LISTS: Final = ("path", "meta_path", "path_hooks")
+"""The attributes of `sys` without which nobody can import anything."""
+_DELETED: Final[Any] = object()
 
 
 class SearchPath(PhasePart):
@@ -31,6 +39,10 @@ class SearchPath(PhasePart):
         """The same for the test, since the environment has entered."""
         self._seen: list[str] = []
         self._in_phase = False
+        self._odd: dict[str, Any] = {}
+        """Attributes of `sys` that function code has deleted, or that are no lists any more."""
+        self._lists: tuple[Any, ...] = ()
+        """The lists in these attributes as the environment has entered."""
 
     def enter(self) -> Undo:
         outside = sys.path
@@ -41,8 +53,13 @@ class SearchPath(PhasePart):
         sys.path = list(before)
         self._tests = {}
         self._seen = before
+        self._lists = before, sys.meta_path, sys.path_hooks
+        if self._in_phase:
+            self._put_odd()
 
         def leave() -> None:
+            if self._in_phase:
+                self._take_odd()
             if not self._in_phase and sys.path != self._seen:
                 self._look()
             tests = self._tests
@@ -60,6 +77,7 @@ class SearchPath(PhasePart):
 
     def discard(self) -> None:
         self._own = {}
+        self._odd = {}
 
     @contextmanager
     def outside(self) -> Iterator[None]:
@@ -67,16 +85,22 @@ class SearchPath(PhasePart):
 
         A module in the task root must not pass for one of the standard library.
         """
+        if self._in_phase:
+            self._take_odd()
         inside = list(sys.path)
         sys.path[:] = [entry for entry in inside if entry not in self._first]
         try:
             yield
         finally:
             sys.path[:] = inside
+            if self._in_phase:
+                self._put_odd()
 
     def begin_phase(self) -> None:
         if sys.path != self._seen:
             self._look()
+        if self._odd:
+            self._put_odd()
         self._in_phase = True
 
     def _look(self) -> None:
@@ -86,7 +110,30 @@ class SearchPath(PhasePart):
 
     def end_phase(self) -> None:
         self._in_phase = False
+        try:
+            lists: tuple[Any, Any, Any] = sys.path, sys.meta_path, sys.path_hooks
+            usable = type(lists[0]) is type(lists[1]) is type(lists[2]) is list
+        except AttributeError:
+            usable = False
+        if not usable or self._odd:
+            self._take_odd()
         self._seen = list(sys.path)
+
+    def _take_odd(self) -> None:
+        """Put the lists of before in the places of values that are no lists."""
+        self._odd = {}
+        for name, before in zip(_LISTS, self._lists, strict=True):
+            value = getattr(sys, name, _DELETED)
+            if not isinstance(value, list):
+                self._odd[name] = value
+                setattr(sys, name, list(self._seen) if name == "path" else before)
+
+    def _put_odd(self) -> None:
+        for name, value in self._odd.items():
+            if value is _DELETED:
+                delattr(sys, name)
+            else:
+                setattr(sys, name, value)
 
 
 def sweep() -> None:

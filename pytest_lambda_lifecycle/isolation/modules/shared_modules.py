@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType, ModuleType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.errors import is_own_file
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
@@ -29,9 +29,7 @@ from pytest_lambda_lifecycle.isolation.modules.namespaces import (
     Loaded,
     Namespaces,
     Snapshot,
-    first_snapshots,
     loaded_namespaces,
-    nothing_in,
     of_module,
 )
 from pytest_lambda_lifecycle.isolation.part import Part
@@ -46,17 +44,15 @@ __all__ = ["SharedNamespaces"]
 
 _PLAIN: Final = frozenset({ModuleType, type(None)})
 """The classes of watched modules, and of the absent ones."""
-_NOTHING: Final = Loaded(
-    (), (Namespaces([], [], []), Namespaces([], [], []), Namespaces([], [], []))
-)
+_NOTHING: Final = Loaded((), Namespaces.of([]), [])
 _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
     "boto3": frozenset({"DEFAULT_SESSION"}),
     "logging": frozenset({"_logRecordFactory", "_loggerClass", "_warnings_showwarning"}),
     "logging.Formatter": frozenset({"converter"}),
     "sys": OF_OTHER_PARTS,
-    "threading": frozenset({"_profile_hook", "_trace_hook", "excepthook"}),
+    "threading": frozenset({"_counter", "_profile_hook", "_trace_hook", "excepthook"}),
     "urllib.request": frozenset({"_opener"}),
-    "warnings": frozenset({"filters", "formatwarning", "showwarning"}),
+    "warnings": frozenset({"_showwarnmsg_impl", "filters", "formatwarning", "showwarning"}),
 }
 """Attributes that other parts restore, or that Python sets."""
 
@@ -67,6 +63,8 @@ class SharedNamespaces(Part):
     The snapshot of a module that function code is the first to import is taken when the module has
     been executed.
     """
+
+    _entered: ClassVar[SharedNamespaces | None] = None
 
     def __init__(
         self,
@@ -81,7 +79,7 @@ class SharedNamespaces(Part):
         self._report = report
         self._watching = False
         self._loaded = _NOTHING
-        self._before: list[Snapshot] = []
+        self._before = _NOTHING.found.nothing()
         self._imported: list[tuple[Namespaces, Snapshot]] = []
         """The same of modules that were imported since."""
         self._changes: dict[tuple[int, str], Change] = {}
@@ -95,10 +93,10 @@ class SharedNamespaces(Part):
             self.after_turn()
         loaded = loaded_namespaces()
         if loaded is self._loaded:
-            self._before = list(map(Snapshot.take, loaded.groups, self._before))
+            self._before = loaded.found.snapshot(self._before)
         else:
             self._loaded = loaded
-            self._before = first_snapshots(loaded)
+            self._before = loaded.first_snapshot()
             if not self._is_hooked:  # so late that it finds the stand-ins of other callbacks
                 self._is_hooked = True
                 self._hook.add(self._executed, WATCHED)
@@ -116,7 +114,7 @@ class SharedNamespaces(Part):
             return
         if self._loaded.modules[list(WATCHED).index(name)] is None:
             found = of_module(name, module)
-            self._imported.append((found, Snapshot.take(found, nothing_in(found))))
+            self._imported.append((found, found.snapshot(found.nothing())))
 
     def after_turn(self) -> None:
         """Attribute changes since `before_turn`, or since the latest call, to the function."""
@@ -127,25 +125,16 @@ class SharedNamespaces(Part):
         self._watching = False
 
     def _find(self, is_functions: Callable[[Change], bool]) -> None:
-        for index, (found, before) in enumerate(
-            zip(self._loaded.groups, self._before, strict=False)
-        ):
-            now = Snapshot.take(found, before)
-            if now is not before:
-                self._before[index] = now
-                self._note(found, before, now, is_functions)
+        found, before = self._loaded.found, self._before
+        now = self._before = found.snapshot(before)
+        if now is not before:
+            self._note(found.changes(before, now), is_functions)
         while self._imported:
             found, before = self._imported.pop()
-            self._note(found, before, Snapshot.take(found, before), is_functions)
+            self._note(found.changes(before, found.snapshot(before)), is_functions)
 
-    def _note(
-        self,
-        found: Namespaces,
-        before: Snapshot,
-        now: Snapshot,
-        is_functions: Callable[[Change], bool],
-    ) -> None:
-        for change in before.changes(found, now):
+    def _note(self, changes: Iterable[Change], is_functions: Callable[[Change], bool]) -> None:
+        for change in changes:
             if _is_expected(change) or not is_functions(change):
                 continue
             key = id(change.owner), change.name
@@ -165,6 +154,20 @@ class SharedNamespaces(Part):
                 ModuleType.__setattr__(module, "__class__", ModuleType)
                 self._report(f"{name}.__class__")
 
+    @classmethod
+    def value_of_test(cls, owner: Any, name: str, genuine: object) -> Any:  # noqa: ANN401
+        """Return the value that an attribute has for the test: function code may have replaced it.
+
+        It is ``genuine`` if the function has done so in a turn that was not watched.
+        """
+        entered, now = cls._entered, getattr(owner, name)
+        if entered is None:
+            return now
+        if entered.set_by_function(owner, name, now):
+            return entered._changes[id(owner), name].before
+        of_function = entered._own(str(getattr(now, "__module__", None))) is not None
+        return genuine if of_function else now
+
     def set_by_function(self, owner: object, name: str, value: object) -> bool:
         """Say whether function code has set an attribute to a value."""
         change = self._changes.get((id(owner), name))
@@ -175,9 +178,11 @@ class SharedNamespaces(Part):
             before = vars(change.owner).get(change.name, ABSENT)
             self._changes[key] = change._replace(before=before)
             _set(change, change.now)
+        SharedNamespaces._entered = self
         return self._leave
 
     def _leave(self) -> None:
+        SharedNamespaces._entered = None
         if self.unseen or self._watching:
             self._find(self._is_functions)
             self.unseen = False
@@ -198,7 +203,7 @@ class SharedNamespaces(Part):
         return self._watching or not is_of_test(value)
 
     def discard(self) -> None:
-        self._loaded, self._before = _NOTHING, []
+        self._loaded, self._before = _NOTHING, _NOTHING.found.nothing()
         self._imported = []
         self._changes = {}
         self._watching = self.unseen = False

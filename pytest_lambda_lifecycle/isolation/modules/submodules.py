@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.patching import Undo
 
-__all__ = ["attach", "detach"]
+__all__ = ["adopt", "attach", "detach"]
 
 
 def _parent_and_child(name: str) -> tuple[dict[str, Any] | None, str]:
@@ -37,6 +38,17 @@ def detach(modules: dict[str, ModuleType]) -> Undo:
             parent[child] = module
 
     return attach_again
+
+
+def adopt(own: dict[str, ModuleType], kept: Iterable[str]) -> dict[str, ModuleType]:
+    """Set modules that are kept for the tests on those of their packages that are fresh."""
+    for name in kept:
+        package, _, child = name.rpartition(".")
+        if package in own and name in sys.modules:
+            namespace = namespace_of(own[package])
+            if namespace is not None:
+                namespace.setdefault(child, sys.modules[name])
+    return own
 
 
 def attach(modules: dict[str, ModuleType]) -> None:

@@ -25,12 +25,12 @@ from types import ModuleType
 from typing import Final
 from weakref import WeakSet
 
+from pytest_lambda_lifecycle.isolation.dict_versions import Versions
 from pytest_lambda_lifecycle.isolation.folders import (
     folder_of_module,
     is_installed,
-    namespace_of,
 )
-from pytest_lambda_lifecycle.isolation.modules.entries import differing, newest
+from pytest_lambda_lifecycle.isolation.modules.entries import SeenModules, differing, newest
 from pytest_lambda_lifecycle.isolation.modules.import_hook import (
     ImportHook,
     list_again,
@@ -38,9 +38,9 @@ from pytest_lambda_lifecycle.isolation.modules.import_hook import (
 )
 from pytest_lambda_lifecycle.isolation.modules.last_look import LastLook
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, Membership
-from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules, is_genuine
-from pytest_lambda_lifecycle.isolation.modules.submodules import attach, detach
-from pytest_lambda_lifecycle.isolation.part import PhasePart
+from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules, is_odd
+from pytest_lambda_lifecycle.isolation.modules.submodules import adopt, attach, detach
+from pytest_lambda_lifecycle.isolation.part import PhasePart, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.unclosed import ended
 
@@ -56,6 +56,8 @@ There is one dict for all worlds, since the garbage collector scans a new dict o
 on each of its runs.
 """
 
+_MODULES: Final = Versions([sys.modules])
+_SEEN: Final = SeenModules(_FOREIGN)
 _AWAY: Final[WeakSet[World]] = WeakSet()
 """Worlds that have modules and are not entered."""
 _THIS: Final = sys.modules[__name__]
@@ -70,6 +72,8 @@ class World(PhasePart):
         """See `Membership` for the parameters."""
         self._import_path = list(import_path)
         self._membership = Membership(import_path, fresh=fresh, keep=keep)
+        self._kind = tuple(import_path), fresh, self._membership.names
+        """What decides which modules are its own, those apart that are kept."""
         self.shared = self._membership.compiled
         """Packages under the import path that cannot be imported twice, with the reason."""
         self.hook = ImportHook()
@@ -97,29 +101,28 @@ class World(PhasePart):
         )
         self._known: dict[str, ModuleType] = {}
         """The modules that were found to belong here by the latest look at `sys.modules`."""
+        self._version: list[int] | None = None
+        """The version of `sys.modules` at that look, if it tells."""
         self._last = LastLook()
-
-    # -- entering and leaving ---------------------------------------------------------------------
 
     def enter(self) -> Undo:
         """Put this world's modules in place; the returned call takes them out again."""
         self.remove_again()
-        self.parked = self._collect()
-        attach_parked = detach(self.parked)
-        for name in self.parked:
-            del sys.modules[name]
         sys.modules[__name__] = sys.modules.pop(__name__, _THIS)  # last, as nobody moves it
+        if _SEEN.are_present(self._kind):
+            self.parked = {}
+            attach_parked = nothing_to_undo
+        else:
+            attach_parked = self._park()
         self._foreign = _FOREIGN
-        _FOREIGN.clear()
-        _FOREIGN.update(sys.modules)
         self._strangers = {}
+        self._version = None
         self._entered = True
         self._dict = sys.modules
         self._base = len(self._foreign)
         self._marker = next(reversed(self._foreign), "")
         self._replaced.start(self._foreign)
         sys.modules.update(self.modules)
-        self._replaced.block()
         self._last.note(self.modules, has_run=False)
         attach(self.modules)
         list_again(self._import_path)
@@ -134,6 +137,18 @@ class World(PhasePart):
             attach_parked()
 
         return leave
+
+    def _park(self) -> Undo:
+        """Take the modules out that are of this world and were loaded outside; note the others."""
+        self.parked = self._collect()
+        attach_parked = detach(self.parked)
+        for name in self.parked:
+            del sys.modules[name]
+        _FOREIGN.clear()
+        _FOREIGN.update(sys.modules)
+        is_known = not (self.parked or self._membership.kept or self._membership.compiled)
+        _SEEN.note(self._kind if is_known else None)
+        return attach_parked
 
     def enter_replaced(self) -> Undo:
         """Put the modules in place that function code has put in the places of shared ones.
@@ -155,14 +170,14 @@ class World(PhasePart):
         """Move this world's modules out of `sys.modules`."""
         self._look()
         if self._in_phase:
-            self._replaced.find_blocked(self._newest())
+            self._replaced.find_odd(self._newest())
         self.modules = self._collect()
         if self.modules:
             _AWAY.add(self)
         detach(self.modules)
         for name in self.modules:
             del sys.modules[name]
-        self._replaced.unblock()
+        self._replaced.take_odd()
 
     def remove_again(self) -> None:
         """Remove this world's modules from `sys.modules`, while this world is not entered.
@@ -204,7 +219,7 @@ class World(PhasePart):
         ):
             self._look()
         self._dict = modules
-        if self._replaced.own:
+        if self._replaced.own or self._replaced.odd:
             self._replaced.begin_phase()
         self._in_phase = True
 
@@ -216,12 +231,13 @@ class World(PhasePart):
             or next(reversed(modules), "") is not last.newest
             or modules is not self._dict
             or self._replaced.own
+            or self._replaced.odd
         ):
             self._end_changed()
 
     def _end_changed(self) -> None:
         self._keep_dict()
-        self._replaced.find_blocked(self._newest())
+        self._replaced.find_odd(self._newest())
         own = self._collect()
         self._replaced.end_phase()
         self._last.note(own)
@@ -239,6 +255,7 @@ class World(PhasePart):
 
     def after_turn(self) -> None:
         """Compare all entries once function code has run: `end_phase` attributes them to it."""
+        self._keep_dict()
         if self._last.differs(before_any=True):
             self._last.note_change()
 
@@ -255,10 +272,8 @@ class World(PhasePart):
             current = modules.get(name)
             if current is None or current is self.parked.get(name):
                 sys.modules[name] = module
-        for name, one in (self._newest() or {}).items():
-            if name not in self._last.own and one is not None and not is_genuine(name, one):
-                self._foreign[name] = one
-        self._replaced.attribute_to_test()
+        self._replaced.attribute_to_test(self._newest() or {}, self._last.own)
+        self._version = None
         self._last.note(self._last.own)
 
     def _keep_dict(self) -> None:
@@ -285,14 +300,7 @@ class World(PhasePart):
 
         Return this world's modules by name.
         """
-        own = self.own_modules()
-        for name in self._membership.kept:
-            package, _, child = name.rpartition(".")
-            if package in own and name in sys.modules:
-                namespace = namespace_of(own[package])
-                if namespace is not None:
-                    namespace.setdefault(child, sys.modules[name])
-        return own
+        return adopt(self.own_modules(), self._membership.kept)
 
     def is_source(self, name: str) -> bool:
         """Say whether a module of this world is function code, and not of a fresh package."""
@@ -309,6 +317,8 @@ class World(PhasePart):
             or self._installed.get(name) is module
             or self._strangers.get(name) is module
         ):
+            return False
+        if (type(module) is not ModuleType or type(name) is not str) and is_odd(name, module):
             return False
         is_new = self._entered and name not in self._foreign
         if self._membership.belongs(name, module, is_new=is_new):
@@ -329,6 +339,9 @@ class World(PhasePart):
     def _collect(self) -> dict[str, ModuleType]:
         """Find this world's modules; while entered, only among those that have come since."""
         known = self._known
+        version = _MODULES.now() if self._entered else None
+        if version is not None and version == self._version:
+            return known
         foreign = self._foreign if self._entered else self._installed
         found: Mapping[str, ModuleType | None] | None = None
         if self._entered:
@@ -346,7 +359,7 @@ class World(PhasePart):
         }
         for name in self._membership.note_compiled(own):
             self._foreign[name] = own.pop(name)
-        self._known = own
+        self._known, self._version = own, version
         return own
 
 

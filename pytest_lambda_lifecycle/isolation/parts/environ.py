@@ -23,15 +23,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, MutableMapping
-from itertools import compress
-from operator import ne
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
 from pytest_lambda_lifecycle.isolation.parts.environ_bytes import (
     DATA,
     change_variables,
+    changed,
+    changes_since,
     decoded,
+    note_other,
     variables_of,
 )
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
@@ -74,6 +75,8 @@ class Variables(PhasePart):
         """The same for the test, since the environment has entered."""
         self._outside: dict[str, str] = {}
         self._inside: dict[str, str] = {}
+        self._entered: dict[Any, Any] = {}
+        """`DATA` after the environment had entered."""
         self._managed: set[str] = set()
         self._covered: dict[str, str | None] = {}
         """The test's values of withheld names: shown between phases, hidden during a phase."""
@@ -88,7 +91,9 @@ class Variables(PhasePart):
         environ = os.environ
         outside = self._outside = variables_of(environ)
         inside = self._inside = _edited(self._make(outside), self._own)
-        self._managed = _set_environ(environ, outside, inside)
+        removed = {name for name, value in self._own.items() if value is None}
+        self._managed = _set_environ(environ, outside, inside) | removed
+        self._entered = dict(DATA)
         self._tests = {}
         overridden = {
             name for name, (before, _) in _OVERRIDDEN.items() if outside.get(name) != before
@@ -102,10 +107,14 @@ class Variables(PhasePart):
         def leave() -> None:
             unwatch()
             self._look()
-            now = variables_of(environ)
-            functions = _differing(now, inside) - self._tests.keys() - overridden
-            self._own |= {name: now.get(name) for name in functions}
-            _set_environ(environ, now, _edited(outside, self._tests))
+            changes = changes_since(environ, self._entered, inside)
+            tests = self._tests
+            self._own |= {
+                name: value
+                for name, value in changes.items()
+                if name not in tests and name not in overridden
+            }
+            _set_environ(environ, _edited(inside, changes), _edited(outside, tests))
             names = self._managed
             values = zip(map(outside.get, names), map(inside.get, names), strict=True)
             _MANAGED.update(zip(names, values, strict=True))
@@ -191,6 +200,7 @@ class Variables(PhasePart):
             _set_variable(name, seen)
         else:
             self._own[name] = self._inside[name] = value or ""
+            note_other(self._entered, name)
 
 
 def sweep(before: Mapping[str, str] | None = None, *, any_open: bool = False) -> None:
@@ -234,12 +244,7 @@ def _lasts(name: str, now: str | None, before: Mapping[str, str] | None) -> bool
 
 
 def _differing(one: dict[str, str], other: dict[str, str]) -> set[str]:
-    return {*_changed(one, other), *(name for name in other if name not in one)}
-
-
-def _changed(new: dict[str, str], old: dict[str, str]) -> dict[str, str]:
-    """Return the variables that are new or have another value; sets of pairs take twice as long."""
-    return dict(compress(new.items(), map(ne, new.values(), map(old.get, new))))
+    return {*changed(one, other), *(other.keys() - one.keys())}
 
 
 def _set_variable(name: str, value: str | None) -> None:
@@ -259,10 +264,13 @@ def _edited(variables: dict[str, str], changes: dict[str, str | None]) -> dict[s
 def _set_environ(
     environ: MutableMapping[str, str], current: dict[str, str], wanted: dict[str, str]
 ) -> set[str]:
-    """Change the variables that differ; return their names."""
-    removed = [name for name in current if name not in wanted]
-    added = _changed(wanted, current)
-    change_variables(environ, removed, added.items())
+    """Change the variables that differ; return their names.
+
+    One that has another value is removed first: so the changed ones lie in the order of ``wanted``.
+    """
+    added: dict[str, str] = changed(wanted, current)
+    removed = (current.keys() - wanted.keys()) | (current.keys() & added.keys())
+    change_variables(environ, removed, added)
     if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
         time.tzset()
     return {*removed, *added}

@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from functools import lru_cache
+from itertools import compress, repeat
+from operator import ne
 from typing import Any, Final
 
 __all__ = [
@@ -21,7 +24,10 @@ __all__ = [
     "VariableReader",
     "VariableWriter",
     "change_variables",
+    "changed",
+    "changes_since",
     "decoded",
+    "note_other",
     "variables_of",
 ]
 
@@ -32,6 +38,11 @@ DATA: Final[Any] = getattr(os.environ, "_data", os.environ)
 """Encoded names and values, or `os.environ` itself where that is made in another way."""
 _encode_name: Final = getattr(os.environ, "encodekey", str)
 _encode_value: Final = getattr(os.environ, "encodevalue", str)
+
+_LATEST: Final[list[Any]] = []
+"""The latest names and values that were decoded, and the texts."""
+
+_NO_VALUE: Final[Any] = object()
 
 # Caches: each environment has the same names and values, and strings that are kept are hashed once.
 
@@ -47,19 +58,51 @@ def _encode(text: str) -> bytes:
 
 
 def decoded(data: Mapping[Any, Any]) -> dict[str, str]:
-    """Return encoded names and values as text."""
+    """Return encoded names and values as text, in their order."""
     if not _AS_BYTES:
         return dict(data)
     return dict(zip(map(_decode, list(data)), map(_decode, list(data.values())), strict=True))
 
 
 def variables_of(environ: MutableMapping[str, str]) -> dict[str, str]:
-    """Return the variables of `os.environ`, or of the mapping in its place."""
-    return decoded(DATA) if environ is _ENVIRON else dict(environ)
+    """Return the variables of `os.environ`, or of the mapping in its place, in their order."""
+    if environ is not _ENVIRON:
+        return dict(environ)
+    names, values = list(DATA), list(DATA.values())
+    if not _LATEST or _LATEST[0] != names or _LATEST[1] != values:
+        _LATEST[:] = names, values, decoded(DATA)
+    latest: dict[str, str] = _LATEST[2]
+    return latest.copy()
+
+
+def changed(new: Mapping[Any, Any], old: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return the entries that are new or have another value; sets of pairs take twice as long."""
+    return dict(compress(new.items(), map(ne, new.values(), map(old.get, new))))
+
+
+def changes_since(
+    environ: MutableMapping[str, str], data: Mapping[Any, Any], variables: dict[str, str]
+) -> dict[str, str | None]:
+    """Return the variables that differ from those before, None for one that was removed.
+
+    Those before are given twice: ``data`` is a copy of `DATA`, ``variables`` is text.
+    """
+    if environ is not _ENVIRON:
+        now = dict(environ)
+        return {**changed(now, variables), **dict.fromkeys(variables.keys() - now.keys())}
+    changes: dict[str, str | None] = {**decoded(changed(DATA, data))}
+    if len(changes) + len(data) != len(DATA):  # not all of them are new
+        changes |= dict.fromkeys(decoded(dict.fromkeys(data.keys() - DATA.keys(), b"")))
+    return changes
+
+
+def note_other(data: dict[Any, Any], name: str) -> None:
+    """Let `changes_since` find a variable changed, whatever value it has then."""
+    data[_encode_name(name)] = _NO_VALUE
 
 
 def change_variables(
-    environ: MutableMapping[str, str], remove: Iterable[str], add: Iterable[tuple[str, str]]
+    environ: MutableMapping[str, str], remove: Iterable[str], add: Mapping[str, str]
 ) -> None:
     """Remove variables that are there, and set others."""
     if environ is not _ENVIRON or not _AS_BYTES:
@@ -67,14 +110,13 @@ def change_variables(
             environ.pop(name, None)
         environ.update(add)
         return
-    for key in map(_encode, remove):
-        os.unsetenv(key)
-        DATA.pop(key, None)
-    for name, value in add:
-        key = _encode(name)
-        encoded = _encode(value)
-        os.putenv(key, encoded)
-        DATA[key] = encoded
+    removed = list(map(_encode, remove))
+    names, values = list(map(_encode, add)), list(map(_encode, add.values()))
+    # Each of them in one call: `deque` runs a `map` to its end.
+    deque(map(os.unsetenv, removed), maxlen=0)
+    deque(map(DATA.pop, removed, repeat(None)), maxlen=0)
+    DATA.update(zip(names, values, strict=True))
+    deque(map(os.putenv, names, values), maxlen=0)
 
 
 class VariableReader:

@@ -1,15 +1,25 @@
-"""asyncio's loop and policy: those of the function during a phase, and of the test otherwise."""
+"""asyncio's loop and policy: those of the function during a phase, and of the test otherwise.
+
+Tasks without a name are numbered from 1 in each process of the function.  asyncio counts in C,
+where nobody can set the number, and so such a task gets its name from us.
+"""
 
 from __future__ import annotations
 
+import itertools
 import sys
-from typing import Any, Final
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, ClassVar, Final
 
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.isolation.part import PhasePart
+from pytest_lambda_lifecycle.isolation.patching import Undo, note_later_patch
 
-__all__ = ["EventLoop"]
+__all__ = ["LOOPS", "EventLoop"]
 
+LOOPS: Final = "asyncio.base_events"
+"""The module with the method that makes tasks."""
 _EVENTS: Final = "asyncio.events"
 _NO_LOOP: Final[Any] = (None, None, False)
 """Policy, current loop, and whether somebody has set that one: as in a fresh process."""
@@ -21,12 +31,58 @@ class EventLoop(PhasePart):
     asyncio is not imported for this: where nobody has imported it there is no loop.
     """
 
-    def __init__(self) -> None:
+    _entered: ClassVar[EventLoop | None] = None
+    _genuine: ClassVar[Any] = None
+    """The method that makes tasks, as it was before ours was put in its place."""
+
+    def __init__(self, is_functions: Callable[[], bool] = lambda: True) -> None:
+        """``is_functions`` tells of the current thread whether it runs code of the function."""
+        self._is_functions = is_functions
+        self._loop_class: Any = None
+        self._original: Any = None
+        """The same while ours is in its place."""
         self._events: Any = None
         """The module, as last seen; None if nobody has imported it."""
         self._own = _NO_LOOP
         self._running: Any = None
         self._outside = _NO_LOOP
+        self._number = itertools.count(1)
+
+    def enter(self) -> Undo:
+        EventLoop._entered = self
+        loops = held_module(LOOPS)
+        if loops is not None:
+            self.watch(loops)
+        return self._leave
+
+    def _leave(self) -> None:
+        EventLoop._entered = None
+        cls, original = self._loop_class, self._original
+        if original is not None:
+            self._original = None
+            if cls.__dict__.get("create_task") is _create_task:
+                cls.create_task = original
+            else:  # a tool has patched it, and may restore ours later
+                note_later_patch(cls, "create_task", _create_task, original)
+
+    def watch(self, loops: ModuleType) -> None:
+        """Name the tasks of function code, while the environment is entered."""
+        if EventLoop._entered is self:
+            cls = self._loop_class = loops.BaseEventLoop
+            if cls.create_task is not _create_task:
+                EventLoop._genuine = cls.create_task
+            self._original = EventLoop._genuine
+            cls.create_task = _create_task
+
+    @classmethod
+    def create_task(cls, loop: Any, coro: Any, keywords: dict[str, Any]) -> Any:  # noqa: ANN401
+        """Stand in for the method of `asyncio.BaseEventLoop`."""
+        __tracebackhide__ = __function_code_above__ = True
+        part = cls._entered
+        unnamed = keywords.get("name") is None and loop._task_factory is None
+        if part is not None and unnamed and part._is_functions():
+            keywords["name"] = f"Task-{next(part._number)}"
+        return cls._genuine(loop, coro, **keywords)
 
     def begin_phase(self) -> None:
         self._outside = _NO_LOOP
@@ -59,6 +115,12 @@ class EventLoop(PhasePart):
 
     def discard(self) -> None:
         self._own = _NO_LOOP
+        self._number = itertools.count(1)
+
+
+def _create_task(self: Any, coro: Any, **keywords: Any) -> Any:  # noqa: ANN401  # as the original
+    __tracebackhide__ = __function_code_above__ = True
+    return EventLoop.create_task(self, coro, keywords)
 
 
 def _state_of(events: Any) -> Any:  # noqa: ANN401  # asyncio's private state

@@ -1,13 +1,12 @@
-"""Calls that would end this process: `os._exit` and its like, `atexit`, and exits of threads."""
+"""Calls that would end this process: `os._exit` and its like, and `atexit`."""
 
 from __future__ import annotations
 
 import atexit
 import os
 import signal
-import threading
-import traceback
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final, NoReturn, cast
 
 from pytest_lambda_lifecycle.isolation.frames import globals_of_caller
@@ -16,48 +15,7 @@ from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.real import RealOs
 from pytest_lambda_lifecycle.lifecycle.outcome import ProcessEnd
 
-__all__ = ["Exits", "ThreadExits"]
-
-
-class ThreadExits(Part):
-    """`threading.excepthook`: ignores exits on threads, and logs exceptions of the function.
-
-    An exit on a thread is harmless in Python, but pytest's hook reports it as an error.  An
-    exception on a thread of the function is written where Python would write it: to the standard
-    error stream of the function.
-    """
-
-    def __init__(self, is_functions: Callable[[], bool], write: Callable[[str], None]) -> None:
-        """``is_functions`` says whether function code has started the current thread."""
-        self._is_functions = is_functions
-        self._write = write
-        self._own: Callable[[threading.ExceptHookArgs], object] | None = None
-
-    def enter(self) -> Undo:
-        outside = threading.excepthook
-
-        def quiet(args: threading.ExceptHookArgs) -> None:
-            if issubclass(args.exc_type, (SystemExit, ProcessEnd)):
-                return
-            if self._is_functions():
-                trace = traceback.format_exception(
-                    args.exc_type, args.exc_value, args.exc_traceback
-                )
-                name = threading.current_thread().name
-                self._write(f"Exception in thread {name}:\n{''.join(trace)}")
-            outside(args)
-
-        threading.excepthook = self._own or quiet
-
-        def leave() -> None:
-            now = getattr(threading, "excepthook", None)
-            self._own = now if now is not quiet else None
-            threading.excepthook = outside
-
-        return leave
-
-    def discard(self) -> None:
-        self._own = None
+__all__ = ["Exits"]
 
 
 class Exits(Part):
@@ -81,18 +39,21 @@ class Exits(Part):
         is_function_code: Callable[[dict[str, Any]], bool],
         on_function_thread: Callable[[], bool],
         ended: Callable[[int], None],
+        interrupt: Callable[[Callable[[], object]], None],
         ignored: Callable[[str], None],
     ) -> None:
         """``is_function_code`` takes the globals of the caller.
 
         ``on_function_thread`` says whether function code has started the current thread.
-        ``ended`` is called with the exit code if a thread of the function ends the process, and
-        ``ignored`` with the name of each function that is registered with `atexit`.
+        ``ended`` is called with the exit code if a thread of the function ends the process,
+        ``interrupt`` with the genuine call where it sends SIGINT to its process, and ``ignored``
+        with the name of each function that is registered with `atexit`.
         """
         self._in_phase = in_phase
         self._is_function_code = is_function_code
         self._on_function_thread = on_function_thread
         self._ended = ended
+        self._interrupt = interrupt
         self._ignored = ignored
         self._pid = RealOs.getpid()
 
@@ -138,26 +99,31 @@ class Exits(Part):
         RealOs.abort()
 
     def _stand_in_for_kill(self, pid: int, number: int) -> None:
-        __tracebackhide__ = True
+        __tracebackhide__ = __function_code_above__ = True
         own = RealOs.getpid()
         if (pid == own or _is_own_group(pid)) and self._applies():
             if _is_fatal(number):
                 self._end(-number)
             pid = own
-        RealOs.kill(pid, number)
+            if number == signal.SIGINT:
+                return self._interrupt(partial(RealOs.kill, pid, number))
+        return RealOs.kill(pid, number)
 
     def _stand_in_for_killpg(self, group: int, number: int) -> None:
-        __tracebackhide__ = True
+        __tracebackhide__ = __function_code_above__ = True
         if _is_own_group(-group) and self._applies():
             self._stand_in_for_kill(RealOs.getpid(), number)
         else:
             RealOs.killpg(group, number)
 
     def _stand_in_for_raise_signal(self, number: int) -> None:
-        __tracebackhide__ = True
-        if _is_fatal(number) and self._applies():
-            self._end(-number)
-        self._raise_signal(number)
+        __tracebackhide__ = __function_code_above__ = True
+        if self._applies():
+            if _is_fatal(number):
+                self._end(-number)
+            if number == signal.SIGINT:
+                return self._interrupt(partial(self._raise_signal, number))
+        return self._raise_signal(number)
 
     def _stand_in_for_register(
         self,

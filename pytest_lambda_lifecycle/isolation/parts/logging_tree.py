@@ -21,6 +21,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from pytest_lambda_lifecycle.isolation.log_levels import LevelsOfTest
 from pytest_lambda_lifecycle.isolation.log_listeners import Listeners, is_of_test, stand_in
@@ -52,10 +53,12 @@ class LoggingTree(Part):
         self.levels = LevelsOfTest(held)
 
     def enter(self) -> Undo:
+        new_process = self._own is None
+        if new_process and _left_out:
+            _keep_those_of_libraries()
         outside = _TreeSnapshot()
         listeners, levels = self.listeners, self.levels
         captured = listeners.collect(outside.handlers())
-        new_process = self._own is None
         if self._own is None:
             _begin_process()
         else:
@@ -78,6 +81,7 @@ class LoggingTree(Part):
             given = levels.take_out()
             if not Part.ending:
                 self._own = _TreeSnapshot()
+            _left_out.update(outside.later_loggers())
             outside.restore()
             listeners.restore()
             levels.put_in(given)
@@ -148,6 +152,7 @@ def _begin_process() -> None:
     root.setLevel(logging.WARNING)
     root.filters[:] = []
     logging.disable(logging.NOTSET)
+    logging.Logger.manager.emittedNoHandlerWarning = False
     last_resort = logging.lastResort
     _KNOWN_HANDLERS[:] = [one for one in _KNOWN_HANDLERS if one() is last_resort]
     if _NAMED_HANDLERS:
@@ -163,6 +168,36 @@ def _begin_process() -> None:
             logger.disabled = False
             logger.handlers[:] = kept
             logger.filters[:] = []
+
+
+_left_out: Final[WeakValueDictionary[str, logging.Logger]] = WeakValueDictionary()
+"""Loggers that have left the tree together with the environment in which they were made."""
+
+
+def _keep_those_of_libraries() -> None:
+    """Put loggers of shared libraries back into the tree, without settings of a function.
+
+    A library that function code imports first makes its loggers in the tree of that environment.
+    The library stays, and so do the loggers that it holds.  Out of the tree they would go on with
+    the levels that they have found there (a logger remembers whether it is enabled), and a level
+    that a later function sets, by name, would act on another logger.  Modules of the function are
+    not imported at this moment: what is in `sys.modules` is shared.
+    """
+    manager: Any = logging.Logger.manager
+    for name, logger in list(_left_out.items()):
+        known = manager.loggerDict.get(name)
+        if name.partition(".")[0] not in sys.modules or isinstance(known, logging.Logger):
+            continue
+        logger.level = logging.NOTSET
+        logger.propagate, logger.disabled = True, False
+        logger.handlers[:] = [one for one in logger.handlers if type(one) is logging.NullHandler]
+        logger.filters[:] = []
+        manager.loggerDict[name] = logger
+        if known is not None:
+            manager._fixupChildren(known, logger)
+        manager._fixupParents(logger)
+    _left_out.clear()
+    manager._clear_cache()
 
 
 class _TreeSnapshot:
@@ -190,6 +225,7 @@ class _TreeSnapshot:
             if isinstance(entry, logging.PlaceHolder)
         ]
         self._disable = manager.disable
+        self._warned = manager.emittedNoHandlerWarning
         self._module = {name: logging.__dict__.get(name) for name in self._MODULE_VALUES}
         self._known = [ref for ref in _KNOWN_HANDLERS if ref() is not None]
         self._named = dict(_NAMED_HANDLERS) if _NAMED_HANDLERS else {}
@@ -200,6 +236,17 @@ class _TreeSnapshot:
     def handlers(self) -> Iterator[tuple[logging.Logger, tuple[logging.Handler, ...]]]:
         """Return the loggers that have handlers, with these."""
         return ((one, handlers) for one, _, handlers, _ in self._loggers if handlers)
+
+    def later_loggers(self) -> dict[str, logging.Logger]:
+        """Return the loggers that are in the tree now and were not, by name."""
+        now, before = logging.Logger.manager.loggerDict, self._entries
+        if now == before:
+            return {}
+        return {
+            name: entry
+            for name, entry in now.items()
+            if isinstance(entry, logging.Logger) and entry is not before.get(name)
+        }
 
     def restore(self) -> None:
         manager = logging.Logger.manager
@@ -220,6 +267,7 @@ class _TreeSnapshot:
         _replace_contents(logging._nameToLevel, self._name_to_level)
         logging.Formatter.converter = self._converter
         manager.disable = self._disable
+        manager.emittedNoHandlerWarning = self._warned
         manager._clear_cache()  # type: ignore[attr-defined]
 
 

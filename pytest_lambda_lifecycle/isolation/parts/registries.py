@@ -11,6 +11,7 @@ stays, as the library does: the next environment imports it without executing it
 
 from __future__ import annotations
 
+import encodings
 import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -66,6 +67,20 @@ _copies: Final[dict[int, tuple[Any, Any]]] = {}
 """The latest copy of each large container outside environments, by the container's id."""
 
 
+_encodings: Final[dict[str, object]] = vars(encodings)["_cache"]
+"""The codecs by name, as far as somebody has asked for them; None stands for an unknown one."""
+
+
+def _forget_unknown_encodings() -> None:
+    """Let Python look again for each encoding that it has not found.
+
+    Where function code has put None in the place of `sys.meta_path`, a codec such as ``idna``, that
+    sockets need, is not found, and Python would remember that for the whole session.
+    """
+    for name in [name for name, found in _encodings.items() if found is None]:
+        del _encodings[name]
+
+
 class Registries(Part):
     """The entries that function code has added, replaced or removed."""
 
@@ -86,6 +101,8 @@ class Registries(Part):
             _fill(container, own)
 
         def leave() -> None:
+            if None in _encodings.values():
+                _forget_unknown_encodings()
             self._own = []
             if not _are_equal(small, contents):
                 self._take_out(small, contents, count)

@@ -9,6 +9,7 @@ import math
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
@@ -20,27 +21,22 @@ from pytest_lambda_lifecycle.isolation.held_signals import (
 )
 from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.isolation.signal_handlers import (
+    TIMER_OF,
+    InterruptHandler,
+    TimerHandler,
+    unwrapped,
+)
 from pytest_lambda_lifecycle.isolation.stage import stage
-from pytest_lambda_lifecycle.lifecycle.outcome import ProcessEnd
 
 __all__ = ["Signals"]
 
 _ALARM: Final = getattr(signal, "SIGALRM", None)
 _REAL_TIMER: Final = getattr(signal, "ITIMER_REAL", None)
-_TIMER_OF: Final[dict[int, int]] = {
-    getattr(signal, number): getattr(signal, timer)
-    for number, timer in (("SIGPROF", "ITIMER_PROF"), ("SIGVTALRM", "ITIMER_VIRTUAL"))
-    if hasattr(signal, number)
-}
-"""The timers of CPU time, by the numbers of their signals; there are none on Windows."""
 _SIGNAL_OF: Final[dict[Any, Any]] = {
     _REAL_TIMER: _ALARM,
-    **{timer: number for number, timer in _TIMER_OF.items()},
+    **{timer: number for number, timer in TIMER_OF.items()},
 }
-_STAND_INS: Final = f"{__name__.rpartition('.')[0]}.exits"
-"""The module whose functions send signals for function code (`os.kill`, `signal.raise_signal`)."""
-_SOON: Final = 0.01
-"""Seconds of CPU time after which a timer that has rung between phases rings again."""
 _interrupt_main: Final[Any] = _thread.interrupt_main
 _PENDING: Final[list[Undo]] = []
 """Restores signal handlers on the main thread, for environments that left on another thread.
@@ -63,7 +59,8 @@ class Signals(Part):
     A real Ctrl-C raises `KeyboardInterrupt` in function code, which may catch it (``except
     BaseException``) or have a handler of its own.  So it is noted in `stage.interrupted`, and is
     raised once more at the end of the phase.  A SIGINT that function code sends to itself is not:
-    some decorators for timeouts do that, and catch it.
+    some decorators for timeouts do that, and catch it; if nobody does, it ends the function's
+    process (`send_interrupt`).
     """
 
     _real: Final = {
@@ -73,19 +70,27 @@ class Signals(Part):
     }
 
     def __init__(
-        self, in_phase: Callable[[], bool], is_functions: Callable[[], bool], alarm: Alarm
+        self,
+        in_phase: Callable[[], bool],
+        is_functions: Callable[[], bool],
+        alarm: Alarm,
+        ended: Callable[[int], None] = lambda exit_code: None,
     ) -> None:
-        """``is_functions`` tells of the current thread whether it runs code of the function."""
+        """``is_functions`` tells of the current thread whether it runs code of the function.
+
+        ``ended`` is called with the exit code where a signal ends the process of the function and
+        no exception can be raised in its phase.
+        """
         self._in_phase = in_phase
         self._is_functions = is_functions
         self._alarm = alarm
+        self._ended = ended
         self._own: dict[int, Any] = {}
         self._outside: dict[int, Any] = {}
         self._own_timers: dict[int, tuple[float, float]] = {}
         """Seconds left and interval of the function's timers, while the environment is away."""
         self._outside_timers: dict[int, tuple[float, float]] = {}
         """The same of the test's timers that the function has replaced."""
-        self._interrupted = False
         self._sends_interrupt = False
         """Function code is about to send a SIGINT to itself."""
 
@@ -105,9 +110,7 @@ class Signals(Part):
             self._outside[number] = set_handler(number, handler)
         watched = ((signal, name, getattr(self, f"_watched_{name}")) for name in self._real)
         unwatch = patch_attributes(
-            *watched,
-            (_thread, "interrupt_main", self._watched_interrupt_main),
-            yielding=True,
+            *watched, (_thread, "interrupt_main", self._watched_interrupt_main), yielding=True
         )
         self._start_timers(self._own_timers)
 
@@ -130,6 +133,8 @@ class Signals(Part):
         unwatch = patch_attributes(
             (signal, "setitimer", self._watched_setitimer),
             (signal, "alarm", self._watched_alarm),
+            (signal, "pthread_kill", self._watched_pthread_kill),
+            (_thread, "interrupt_main", self._watched_interrupt_main),
             yielding=True,
         )
 
@@ -159,8 +164,8 @@ class Signals(Part):
     def functions_own(self, number: int) -> Any:  # noqa: ANN401  # signal.getsignal's type
         """Return the handler that function code has installed for a signal, by default SIG_DFL."""
         if number in self._outside:
-            return _unwrapped(get_handler(number))
-        return _unwrapped(self._own.get(number, signal.SIG_DFL))
+            return unwrapped(get_handler(number))
+        return unwrapped(self._own.get(number, signal.SIG_DFL))
 
     def apart(self) -> Undo:
         """Begin the turn of another process in the same phase.
@@ -189,27 +194,59 @@ class Signals(Part):
         if get_handler(_fast.SIGINT) == self._on_interrupt:
             set_handler(_fast.SIGINT, signal.default_int_handler)
 
+    # -- SIGINT ------------------------------------------------------------------------------------
+
+    def send_interrupt(self, send: Callable[[], object]) -> None:
+        """Let function code send a SIGINT to its own process; ``send`` is the genuine call.
+
+        If the function has no handler for it, `KeyboardInterrupt` is raised at once: the test may
+        ignore the signal or have a handler, and Python handles signals on the main thread, which
+        need not be that of the phase.
+        """
+        __tracebackhide__ = __function_code_above__ = True
+        if not self._is_functions():
+            send()
+        elif self._interrupt_handler() is not signal.default_int_handler:
+            self._sends_interrupt = True
+            send()
+        elif self._in_phase():
+            raise KeyboardInterrupt
+        elif stage.running and stage.thread == threading.main_thread().ident and self._hears():
+            self._sends_interrupt = True
+            send()
+        else:
+            self._ended(-signal.SIGINT)
+
+    def _interrupt_handler(self) -> Any:  # noqa: ANN401  # signal.getsignal's type
+        """Return the handler of SIGINT in the process of the function."""
+        is_set = signal.SIGINT in self._outside or signal.SIGINT in self._own
+        return self.functions_own(signal.SIGINT) if is_set else signal.default_int_handler
+
+    def _hears(self) -> bool:
+        """Say whether SIGINT calls a handler of ours."""
+        handler = get_handler(_fast.SIGINT)
+        return handler == self._on_interrupt or isinstance(handler, InterruptHandler)
+
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True
-        self._note_interrupt(frame)
+        sent = self._note_interrupt()
+        in_step = self._alarm.in_step(frame)
+        if sent and (in_step or not stage.on_phase_thread()):
+            self._ended(-number)
         # While parts change the process, Ctrl-C waits for the end of the phase, which raises it.
-        if not (stage.interrupted and self._alarm.in_step(frame)):
+        elif not (stage.interrupted and in_step):
             signal.default_int_handler(number, frame)
 
-    @property
-    def interrupted(self) -> bool:
-        """Say whether a SIGINT has arrived while this environment or an inner one was entered."""
-        return self._interrupted or stage.interrupted
+    def _note_interrupt(self) -> bool:
+        """Note a Ctrl-C, to raise it at the end of the phase.
 
-    def _note_interrupt(self, frame: FrameType | None) -> None:
-        """Note a Ctrl-C, to raise it at the end of the phase, unless function code has sent it."""
-        self._interrupted = True
+        Return whether it is none, as function code has sent the signal.
+        """
         sent = self._sends_interrupt
         self._sends_interrupt = False
-        if frame is not None and frame.f_globals.get("__name__") == _STAND_INS:
-            sent = True
         if not sent and stage.on_phase_thread():
             stage.interrupted = True
+        return sent
 
     # -- functions that stand in `signal` while the environment is entered -------------------------
 
@@ -224,39 +261,47 @@ class Signals(Part):
             return self._alarm.set_handler(handler)
         if in_phase:
             handler = self._wrapped(signalnum, handler)
+        elif signalnum == signal.SIGINT and handler is signal.default_int_handler:
+            handler = self._on_interrupt  # the test restores what it has found
         before = set_handler(signalnum, handler)
         if in_phase:
             self._outside.setdefault(int(signalnum), before)
-        return _unwrapped(before)
+        return self._shown(before)
 
     def _wrapped(self, number: int, handler: Any) -> Any:  # noqa: ANN401
         """Return our stand-in for a handler of function code, or the handler itself."""
         acts = callable(handler) or handler == signal.SIG_DFL
-        if number in _TIMER_OF and acts:
-            return _TimerHandler(handler, self._in_phase)
-        if number != signal.SIGINT or handler == self._on_interrupt:
+        if number in TIMER_OF and acts:
+            return TimerHandler(handler, self._in_phase)
+        if number != signal.SIGINT:
             return handler
-        now = get_handler(number)
-        ours = now == self._on_interrupt or isinstance(now, _InterruptHandler)
-        if ours and (acts or handler == signal.SIG_IGN):
-            return _InterruptHandler(handler, self._note_interrupt)
+        if self._hears() and (acts or handler == signal.SIG_IGN):
+            return InterruptHandler(handler, self._note_interrupt)
         return handler
 
     def _watched_interrupt_main(self, *signalnum: int) -> None:
-        if self._is_functions() and signalnum in ((), (signal.SIGINT,)):
-            self._sends_interrupt = True
-        _interrupt_main(*signalnum)
+        __tracebackhide__ = __function_code_above__ = True
+        if signalnum in ((), (signal.SIGINT,)):
+            self.send_interrupt(_interrupt_main)
+        else:
+            _interrupt_main(*signalnum)
 
     def _watched_pthread_kill(self, thread_id: int, signalnum: int) -> None:
-        if self._is_functions() and signalnum == signal.SIGINT:
-            self._sends_interrupt = True
-        self._real["pthread_kill"](thread_id, signalnum)
+        __tracebackhide__ = __function_code_above__ = True
+        send = partial(self._real["pthread_kill"], thread_id, signalnum)
+        if signalnum == signal.SIGINT:
+            self.send_interrupt(send)
+        else:
+            send()
 
     def _watched_getsignal(self, signalnum: int) -> Any:  # noqa: ANN401
         shared = signalnum == _ALARM and self._alarm.installed
-        if shared:
-            return self._alarm.get_handler()
-        return _unwrapped(get_handler(signalnum))
+        handler = self._alarm.get_handler() if shared else self._shown(get_handler(signalnum))
+        return signal.Handlers(handler) if isinstance(handler, int) else handler
+
+    def _shown(self, handler: Any) -> Any:  # noqa: ANN401  # signal.getsignal's type
+        """Return a handler as function code and the test have set it."""
+        return signal.default_int_handler if handler == self._on_interrupt else unwrapped(handler)
 
     def _watched_alarm(self, seconds: int) -> int:
         if not self._is_functions():
@@ -284,60 +329,8 @@ class Signals(Part):
         return self._alarm.get_timer() if shared else self._real["getitimer"](which)
 
 
-class _Handler:
-    """Stands in for a handler that function code has set."""
-
-    def __init__(self, handler: Any) -> None:  # noqa: ANN401  # signal.signal's type
-        self.handler = handler
-
-
-class _InterruptHandler(_Handler):
-    """The handler of SIGINT that function code has set: a Ctrl-C is noted as well."""
-
-    def __init__(self, handler: Any, note: Callable[[FrameType | None], None]) -> None:  # noqa: ANN401
-        super().__init__(handler)
-        self._note = note
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        __tracebackhide__ = True
-        __function_code_above__ = True
-        self._note(frame)
-        if callable(self.handler):
-            self.handler(number, frame)
-        elif self.handler == signal.SIG_DFL:
-            signal.default_int_handler(number, frame)
-
-
-class _TimerHandler(_Handler):
-    """The handler of a timer of CPU time, which function code has set or left at its default.
-
-    It acts during phases alone: between them, the process of the function would be frozen.
-    """
-
-    def __init__(self, handler: Any, in_phase: Callable[[], bool]) -> None:  # noqa: ANN401
-        super().__init__(handler)
-        self._in_phase = in_phase
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        __tracebackhide__ = True
-        __function_code_above__ = True
-        if not self._in_phase():
-            which = _TIMER_OF[number]
-            if not _fast.getitimer(which)[0]:
-                _fast.setitimer(which, _SOON)
-        elif self.handler == signal.SIG_DFL:
-            raise ProcessEnd(-number)
-        else:
-            self.handler(number, frame)
-
-
 def _may_raise(handler: object) -> bool:
     return callable(handler) and handler is not signal.default_int_handler
-
-
-def _unwrapped(handler: Any) -> Any:  # noqa: ANN401  # signal.getsignal's type
-    """Return the handler that function code has set."""
-    return handler.handler if isinstance(handler, _Handler) else handler
 
 
 def _on_main_thread() -> bool:

@@ -12,12 +12,12 @@ import signal
 import socket
 import sys
 import threading
-import warnings
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation import library_values
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.isolation.limits import LIMITS
 
@@ -57,6 +57,7 @@ class Value:
 
 
 _NO_MODULE: Final[Any] = object()
+_ABSENT: Final[Any] = object()
 
 # -- attributes of modules -------------------------------------------------------------------------
 
@@ -92,64 +93,26 @@ def _present_attribute(module: ModuleType, name: str) -> Value:
 # -- values with a reader and a writer of their own ------------------------------------------------
 
 
-def _read_arguments() -> tuple[list[str], list[str]]:
-    return sys.argv, list(sys.argv)
+def _read_traceback_limit() -> object:
+    return getattr(sys, "tracebacklimit", _ABSENT)
 
 
-def _write_arguments(value: tuple[list[str], list[str]]) -> None:
+def _write_traceback_limit(limit: Any) -> None:  # noqa: ANN401
+    if limit is not _ABSENT:
+        sys.tracebacklimit = limit
+    elif hasattr(sys, "tracebacklimit"):
+        del sys.tracebacklimit
+
+
+def _read_arguments() -> tuple[Any, Any]:
+    arguments: Any = getattr(sys, "argv", None)  # function code may delete it
+    return arguments, list(arguments) if isinstance(arguments, list) else None
+
+
+def _write_arguments(value: tuple[Any, Any]) -> None:
     sys.argv, arguments = value
-    sys.argv[:] = arguments
-
-
-_FIELD_LIMIT: Final = 131072
-"""What `csv.field_size_limit` is before anyone sets it (CPython, Modules/_csv.c)."""
-
-
-def _read_field_limit() -> int:
-    csv: Any = held_module("_csv")
-    return _FIELD_LIMIT if csv is None else csv.field_size_limit()
-
-
-def _write_field_limit(value: int) -> None:
-    csv: Any = held_module("_csv")
-    if csv is not None:
-        csv.field_size_limit(value)
-
-
-def _read_dialects() -> Any:  # noqa: ANN401  # a dict; None without the module
-    csv: Any = held_module("_csv")
-    return None if csv is None else {name: csv.get_dialect(name) for name in csv.list_dialects()}
-
-
-def _write_dialects(dialects: dict[str, Any] | None) -> None:
-    csv: Any = held_module("_csv")
-    if dialects is None or csv is None:  # csv registers its own when it is imported
-        return
-    for name in csv.list_dialects():
-        if name not in dialects:
-            csv.unregister_dialect(name)
-    for name, dialect in dialects.items():
-        csv.register_dialect(name, dialect)
-
-
-def _read_time_zones() -> Any:  # noqa: ANN401  # a tuple of folders
-    return getattr(held_module("zoneinfo"), "TZPATH", None)
-
-
-def _write_time_zones(folders: Any) -> None:  # noqa: ANN401
-    zoneinfo: Any = held_module("zoneinfo")
-    if folders is not None and zoneinfo is not None:
-        zoneinfo.reset_tzpath(to=folders)
-
-
-def _read_first_weekday() -> Any:  # noqa: ANN401
-    calendar: Any = held_module("calendar")
-    return None if calendar is None else calendar.firstweekday()
-
-
-def _write_first_weekday(day: Any) -> None:  # noqa: ANN401
-    if day is not None:
-        held_module("calendar").setfirstweekday(day)
+    if arguments is not None:
+        sys.argv[:] = arguments
 
 
 def _read_tracing_of_memory() -> int:
@@ -186,17 +149,6 @@ def _write_tools(names: list[str | None]) -> None:
 
 def _write_generator_hooks(hooks: Any) -> None:  # noqa: ANN401
     sys.set_asyncgen_hooks(*hooks)
-
-
-def _read_start_method() -> object:
-    context: Any = held_module("multiprocessing.context")
-    return None if context is None else context._default_context._actual_context
-
-
-def _write_start_method(value: object) -> None:
-    context: Any = held_module("multiprocessing.context")
-    if context is not None:
-        context._default_context._actual_context = value
 
 
 def _write_default_context(values: decimal.Context) -> None:
@@ -295,24 +247,30 @@ TABLE: Final = (
     _attribute("mimetypes", "_db", _NO_MODULE),
     _attribute("mimetypes", "inited", _NO_MODULE),
     _present_attribute(os, "environ"),
-    _present_attribute(sys, "excepthook"),
-    _present_attribute(sys, "unraisablehook"),
+    _attribute("sys", "excepthook", fresh=sys.__excepthook__, at_start=sys.excepthook),
     _present_attribute(sys, "displayhook"),
     _present_attribute(sys, "breakpointhook"),
     _present_attribute(sys, "dont_write_bytecode"),
+    Value(_read_traceback_limit, _write_traceback_limit, fresh=_ABSENT, at_start=_ABSENT),
     _present_attribute(threading, "_trace_hook"),
     _present_attribute(threading, "_profile_hook"),
-    _present_attribute(warnings, "showwarning"),
-    _present_attribute(warnings, "formatwarning"),
     _plain(_read_arguments, _write_arguments),
-    Value(_read_start_method, _write_start_method, fresh=None, at_start=None),
+    Value(
+        *library_values.START_METHOD,
+        fresh=None,
+        at_start=None,
+    ),
     Value(
         socket.getdefaulttimeout,
         socket.setdefaulttimeout,
         fresh=None,
         at_start=socket.getdefaulttimeout(),
     ),
-    Value(_read_field_limit, _write_field_limit, at_start=_FIELD_LIMIT, same=operator.eq),
+    Value(
+        *library_values.FIELD_LIMIT,
+        at_start=library_values.FIELD_LIMIT_AT_START,
+        same=operator.eq,
+    ),
     _plain(_read_locale, _write_locale),
     Value(decimal.DefaultContext.copy, _write_default_context),
     _plain(sys.getswitchinterval, sys.setswitchinterval),
@@ -333,9 +291,9 @@ TABLE: Final = (
         sys.get_coroutine_origin_tracking_depth,
         sys.set_coroutine_origin_tracking_depth,
     ),
-    Value(_read_dialects, _write_dialects, same=operator.eq),
-    Value(_read_time_zones, _write_time_zones, same=operator.eq),
-    Value(_read_first_weekday, _write_first_weekday, same=operator.eq),
+    Value(*library_values.DIALECTS, same=operator.eq),
+    Value(*library_values.TIME_ZONES, same=operator.eq),
+    Value(*library_values.FIRST_WEEKDAY, same=operator.eq),
     Value(_read_tracing_of_memory, _write_tracing_of_memory, same=operator.eq),
     *([Value(_read_tools, _write_tools, same=operator.eq)] if _monitoring is not None else []),
     Value(sys.gettrace, _settrace, setters=((sys, "settrace"),)),

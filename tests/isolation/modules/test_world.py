@@ -3,6 +3,8 @@
 import importlib
 import json
 import sys
+from pathlib import Path
+from types import ModuleType
 from unittest import mock
 
 import pytest
@@ -57,6 +59,44 @@ def test_a_module_imported_in_a_later_invoke_belongs_to_the_environment(environm
     assert env.invoke(1).payload == [1]
     assert env.invoke(1).payload == [1, 1]
     assert env.import_module("late").X == [1, 1]
+
+
+@pytest.mark.parametrize("when", ["before", "between", "renamed"])
+def test_modules_of_the_test_under_names_of_the_function(environment, write, monkeypatch, when):
+    """They are found also where an environment of the same function has seen others before."""
+    write("helper.py", "WHOSE = 'function'")
+    source = "import helper\ndef handler(event, context): return helper.WHOSE"
+    tests_own = ModuleType("helper")
+    tests_own.__file__ = str(Path(__file__).with_name("helper.py"))
+    if when == "before":
+        monkeypatch.setitem(sys.modules, "helper", tests_own)
+    for number in range(4):
+        if number == 2 and when == "between":
+            monkeypatch.setitem(sys.modules, "helper", tests_own)
+        if number == 1 and when == "renamed":
+            monkeypatch.setitem(sys.modules, "helper_of_test", tests_own)
+        if number == 3 and when == "renamed":
+            monkeypatch.delitem(sys.modules, "helper_of_test")
+            monkeypatch.setitem(sys.modules, "helper", tests_own)
+        env = environment(source if number == 0 else None)
+        assert env.invoke().payload == "function"
+        env.close()
+        assert (sys.modules.get("helper") is tests_own) == (
+            when == "before" or number >= {"between": 2, "renamed": 3}.get(when, 0)
+        )
+
+
+def test_a_file_that_makes_a_module_of_the_test_a_namesake(environment, write, monkeypatch):
+    tests_own = ModuleType("helper")
+    tests_own.__file__ = str(Path(__file__).with_name("helper.py"))
+    monkeypatch.setitem(sys.modules, "helper", tests_own)
+    source = "def handler(event, context):\n    import helper\n    return helper.WHOSE"
+    for _ in range(2):
+        env = environment(source)
+        env.initialize()
+        env.close()
+    write("helper.py", "WHOSE = 'function'")
+    assert environment().invoke().payload == "function"
 
 
 def test_relative_circular_and_namespace_imports(environment, write):

@@ -138,6 +138,27 @@ def test_a_variable_of_the_function_that_the_test_sets(environment, monkeypatch,
     assert "TABLE" not in os.environ
 
 
+@pytest.mark.parametrize("last", ["at-start", None])
+def test_the_function_has_the_last_word_on_a_variable_of_both(environment, monkeypatch, last):
+    """The value from before the test's change is a change, too."""
+    env = environment(
+        "import os\n"
+        "def handler(event, context):\n"
+        "    if 'set' in event:\n"
+        "        os.environ.pop('TABLE')\n"
+        "        os.environ.update({'TABLE': event['set']} if event['set'] else {})\n"
+        "    return os.environ.get('TABLE')",
+        environment={"TABLE": "at-start"},
+    )
+    assert env.invoke().payload == "at-start"
+    monkeypatch.setenv("TABLE", "of-the-test")
+    assert env.invoke().payload == "of-the-test"
+    env.invoke({"set": last})
+    stage.leave()
+    assert env.invoke().payload == last
+    monkeypatch.undo()
+
+
 def test_moto_does_not_restore_real_keys_for_the_function(environment, monkeypatch):
     moto = pytest.importorskip("moto")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "REAL")
@@ -161,3 +182,28 @@ def test_changes_of_function_code_end_with_the_process(environment):
     assert [env.invoke().payload, env.invoke().payload] == ["1", "11"]
     env.reset()
     assert env.invoke().payload == "1"
+
+
+def test_variables_lie_in_the_order_in_which_they_were_given(environment, monkeypatch):
+    monkeypatch.setenv("OF_BOTH", "outside")
+    names = ["ZULU", "OF_BOTH", "ALPHA", "MIKE"]
+    code = f"""
+        import os
+        def handler(event, context):
+            if event == "change":
+                os.environ["YANKEE"] = "1"
+                os.environ["BRAVO"] = "2"
+                del os.environ["ALPHA"]
+                os.environ["ALPHA"] = "3"
+            return [name for name in os.environ if name in {[*names, "YANKEE", "BRAVO"]}]
+    """
+    env = environment(code, environment={name: name for name in names})
+    assert env.invoke().payload == names
+    changed = ["ZULU", "OF_BOTH", "MIKE", "YANKEE", "BRAVO", "ALPHA"]
+    assert env.invoke("change").payload == changed
+    assert env.invoke().payload == changed
+    stage.leave()
+    # What has been deleted and set again is back in its first place; the others keep theirs.
+    assert env.invoke().payload == [*names, "YANKEE", "BRAVO"]
+    env.reset()
+    assert env.invoke().payload == names

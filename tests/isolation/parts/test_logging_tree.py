@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 from pytest_lambda_lifecycle.isolation.stage import stage
 
@@ -64,3 +65,49 @@ def test_the_level_of_the_root_logger_between_phases(environment, caplog, monkey
     logging.getLogger("of.the.test").info("kept")
     stage.leave()
     assert [record.message for record in caplog.records] == ["kept"]
+
+
+LIBRARY = "import logging\nlogger = logging.getLogger(__name__)\n"
+
+
+def test_a_logger_that_a_library_has_made_in_an_environment_stays_with_the_library(
+    environment, tmp_path, monkeypatch
+):
+    """A level that a later function sets by name acts on the logger that the library holds."""
+    (tmp_path / "library_of_loggers.py").write_text(LIBRARY, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(logging.root.manager.loggerDict, "library_of_loggers", None)
+    monkeypatch.delitem(logging.root.manager.loggerDict, "library_of_loggers")
+    source = """
+        import logging, library_of_loggers
+        named = logging.getLogger("library_of_loggers")
+        LEVEL = named.level
+        ENABLED = library_of_loggers.logger.isEnabledFor(logging.DEBUG)
+        named.setLevel({level!r})
+        def handler(event, context):
+            held = library_of_loggers.logger
+            return [LEVEL, ENABLED, held is named, held.isEnabledFor(logging.DEBUG)]
+    """
+    try:
+        for level, enabled in (("ERROR", False), ("DEBUG", True), ("INFO", False)):
+            env = environment(source.format(level=level))
+            assert env.invoke().payload == [logging.NOTSET, False, True, enabled]
+            env.close()
+    finally:
+        sys.modules.pop("library_of_loggers", None)
+
+
+def test_each_process_says_once_that_a_logger_has_no_handler(environment):
+    source = """
+        import logging
+        def handler(event, context):
+            logging.root.handlers.clear()
+            logging.lastResort = None
+            logging.getLogger("lonely").error("lost")
+    """
+    for _ in range(2):
+        env = environment(source)
+        env.invoke()
+        env.invoke()
+        assert env.log.count('No handlers could be found for logger "lonely"') == 1
+        env.close()

@@ -224,3 +224,18 @@ def test_a_hard_limit_that_function_code_has_lowered_stays(tmp_path):
         print(resource.getrlimit(resource.RLIMIT_NOFILE))
     """
     assert printed_by(code, tmp_path) == "(400, 400)\n"
+
+
+def test_an_encoding_that_function_code_could_not_import_is_found_again(environment):
+    codecs = sys.modules.pop("encodings.cp1026", None)
+    assert codecs is None, "a codec that nothing else needs"
+    env = environment("""
+        import sys
+        def handler(event, context):
+            sys.meta_path = None
+            try: "x".encode("cp1026")
+            except (LookupError, ImportError): return "not found"
+    """)
+    assert env.invoke().payload == "not found"
+    env.close()
+    assert b"x".decode("cp1026")

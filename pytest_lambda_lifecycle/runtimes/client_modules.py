@@ -1,0 +1,153 @@
+"""The modules of the real client, `awslambdaric`, as function code finds them in `sys.modules`.
+
+On Lambda they are there when the function is imported, whatever it has installed.  Function code
+finds the class of its context in them (`pickle` does), raises their `FaultException`, and replaces
+the marshaller or the encoder.  What it replaces must act here, and must end with its process.  So
+these modules are stand-ins: their classes are those of this package, and no two processes share a
+module that one of them has looked into.
+
+To fill ten modules for each cold start would take 0.1 ms, and hardly any function looks at them.
+So an empty module is filled at the first access to one of its attributes, and processes share the
+empty ones.
+"""
+
+from __future__ import annotations
+
+from importlib.machinery import ModuleSpec
+from types import FunctionType, ModuleType
+from typing import Any, ClassVar, Final
+
+from pytest_lambda_lifecycle.runtimes import client_contents
+from pytest_lambda_lifecycle.runtimes.logs import CurrentInvoke
+
+__all__ = ["ClientModules"]
+
+_CONTENTS: Final = client_contents.__name__
+_PACKAGE: Final = "awslambdaric"
+_NAMES: Final = (
+    _PACKAGE,
+    "awslambdaric.lambda_config",
+    "awslambdaric.lambda_runtime_exception",
+    "awslambdaric.lambda_runtime_marshaller",
+    "runtime_client",
+    "awslambdaric.lambda_runtime_client",
+    "awslambdaric.lambda_context",
+    "awslambdaric.lambda_runtime_log_utils",
+    "awslambdaric.bootstrap",
+    "awslambdaric.lambda_literals",
+)
+"""The modules that the client has loaded when it imports the handler."""
+_MARSHALLING: Final = frozenset(
+    {"awslambdaric.lambda_runtime_marshaller", "awslambdaric.lambda_runtime_client"}
+)
+
+
+class _EmptyModule(ModuleType):
+    """A module that is filled at the first access to an attribute, or at its first change."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # as of any module
+        if name == "__spec__":
+            spec = ModuleSpec(self.__name__, None, is_package=self.__name__ == _PACKAGE)
+            self.__dict__[name] = spec
+            return spec
+        entered = ClientModules.entered
+        if entered is None or (name[:2] == "__" and name not in ("__version__", "__all__")):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        entered.fill(self)
+        return getattr(self, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if ClientModules.entered is not None:
+            ClientModules.entered.fill(self)
+        ModuleType.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if ClientModules.entered is not None:
+            ClientModules.entered.fill(self)
+        ModuleType.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        if ClientModules.entered is not None:
+            ClientModules.entered.fill(self)
+        return list(self.__dict__)
+
+
+def _empty(name: str) -> ModuleType:
+    module = _EmptyModule(name)
+    namespace = module.__dict__
+    del namespace["__spec__"]  # it is made on demand, too
+    namespace["__package__"] = name.partition(".")[0] if name.startswith(_PACKAGE) else ""
+    if name == _PACKAGE:
+        namespace["__path__"] = []
+    return module
+
+
+_EMPTY: Final = {name: _empty(name) for name in _NAMES}
+
+
+class ClientModules:
+    """The modules of one process."""
+
+    entered: ClassVar[ClientModules | None] = None
+    """Those of the environment that is entered."""
+
+    def __init__(self) -> None:
+        self._own: dict[str, ModuleType] = {}
+        self.marshals = False
+        """Function code has looked into a module that decides how results are encoded."""
+        self.current = CurrentInvoke()
+
+    def enter(self) -> dict[str, ModuleType]:
+        """Return the modules by name, to be in place from now on."""
+        ClientModules.entered = self
+        return {**_EMPTY, **self._own} if self._own else _EMPTY.copy()
+
+    def leave(self) -> None:
+        """Note that they are in place no longer."""
+        ClientModules.entered = None
+
+    def discard(self) -> None:
+        """Forget those of a process that has ended."""
+        self._own = {}
+        self.marshals = False
+
+    def filled(self, name: str) -> ModuleType:
+        """Return one of the modules with its contents."""
+        full = f"{_PACKAGE}.{name}"
+        if full not in self._own:
+            self.fill(_EMPTY[full])
+        return self._own[full]
+
+    def seen(self, name: str) -> ModuleType | None:
+        """Return one of the modules if function code has looked into it."""
+        return self._own.get(f"{_PACKAGE}.{name}")
+
+    def fill(self, module: ModuleType) -> None:
+        """Give an empty module its contents; this process has it for itself from now on."""
+        if type(module) is not _EmptyModule:
+            return
+        name = module.__name__
+        ModuleType.__setattr__(module, "__class__", ModuleType)
+        self._own[name] = module
+        _EMPTY[name] = _empty(name)
+        if name == _PACKAGE:
+            module.__dict__["__version__"] = "4.2.2"
+            children = {**_EMPTY, **self._own}
+            for child in _NAMES:
+                if child.startswith(f"{_PACKAGE}."):
+                    module.__dict__[child.rpartition(".")[2]] = children[child]
+            return
+        make = client_contents.CONTENTS[name.removeprefix(f"{_PACKAGE}.")]
+        for key, value in make(self.filled).items():
+            if isinstance(value, (FunctionType, type)) and value.__module__ == _CONTENTS:
+                value.__module__ = name
+            module.__dict__.setdefault(key, value)
+        self.marshals = self.marshals or name in _MARSHALLING
+        self.show_invoke()
+
+    def show_invoke(self) -> None:
+        """Show the latest invoke where function code may look for it."""
+        bootstrap = self.seen("bootstrap")
+        if bootstrap is not None:
+            bootstrap.__dict__["_GLOBAL_AWS_REQUEST_ID"] = self.current.request_id or None
+            bootstrap.__dict__["_GLOBAL_TENANT_ID"] = self.current.tenant_id

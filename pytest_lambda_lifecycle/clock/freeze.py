@@ -59,12 +59,7 @@ class Freeze:
         self._undo.append(_source_in_force(self.source, sleep))
         self._outer, Freeze.current = Freeze.current, self
         self._undo.append(self._forget)
-        self._undo.append(
-            replace_methods(
-                (RealDates.datetime, "now", classmethod(readings.now)),
-                (RealDates.datetime, "utcnow", classmethod(readings.utcnow)),
-            )
-        )
+        self._undo.append(replace_methods(*_METHODS))
         import queue
 
         # freezegun leaves its own function there, if a freeze was the first to import it.
@@ -162,6 +157,10 @@ class FrozenNames(Part):
     Names are replaced and restored only in the modules that `sys.modules` holds at that moment, by
     us and by freezegun.  An environment that is not entered then would keep real time, or that of a
     freeze that has ended.
+
+    Inside a freeze of the test, function code and the libraries that it is the first to import find
+    the real classes of dates as well: with those of freezegun, a model of pydantic with a date
+    fails, and a class that derives from `date` and another one may have two metaclasses.
     """
 
     def __init__(self, modules: Callable[[], dict[str, ModuleType]]) -> None:
@@ -170,21 +169,45 @@ class FrozenNames(Part):
     def enter(self) -> Undo:
         """Replace the names of another time by those of the time in force."""
         api = sys.modules.get("freezegun.api")
-        modules = self._modules() if api is not None else {}
+        if api is None:
+            return nothing_to_undo
+        modules = self._modules()
         if modules:
             wanted = _names_in_force(api)
             for module in modules.values():
                 put_into(module, wanted)
-        return nothing_to_undo
+        if Freeze.current is not None or not api.freeze_factories:
+            return nothing_to_undo
+        return _real_classes(api)
+
+
+def _real_classes(api: Any) -> Undo:  # noqa: ANN401
+    """Let the real classes tell the time of a freeze of the test, instead of freezegun's."""
+    restore = replace_methods(*_METHODS)
+    before = datetime.date, datetime.datetime
+    datetime.date, datetime.datetime = RealDates.date, RealDates.datetime  # type: ignore[misc]
+
+    def undo() -> None:
+        restore()
+        if api.freeze_factories:  # or else freezegun has restored the real ones as well
+            datetime.date, datetime.datetime = before  # type: ignore[misc]
+
+    return undo
 
 
 def _names_in_force(api: Any) -> dict[int, Any]:  # noqa: ANN401
-    pairs = _fakes(api)
+    """Return what modules of the function are to have in the place of each function and class."""
+    pairs = [(real, getattr(api, f"fake_{real.__name__}", None)) for real, _ in PAIRS]
+    dates = {id(api.FakeDate): RealDates.date, id(api.FakeDatetime): RealDates.datetime}
     if Freeze.current is not None:
-        return {**_STAND_INS, **{id(fake): _STAND_INS.get(id(real), real) for real, fake in pairs}}
-    if pairs:
-        fakes = {id(real): fake for real, fake in pairs}
-        return {**fakes, **{id(new): fakes.get(id(real), real) for real, new in PAIRS}}
-    every = [(real, getattr(api, f"fake_{real.__name__}", None)) for real, _ in PAIRS]
-    every += [(RealDates.date, api.FakeDate), (RealDates.datetime, api.FakeDatetime)]
-    return {**_REALS, **{id(fake): real for real, fake in every}}
+        return {**_STAND_INS, **{id(fake): _STAND_INS[id(real)] for real, fake in pairs}, **dates}
+    if api.freeze_factories:
+        fakes = {id(real): fake for real, fake in pairs if fake is not None}
+        return {**fakes, **{id(new): fakes.get(id(real), real) for real, new in PAIRS}, **dates}
+    return {**_REALS, **{id(fake): real for real, fake in pairs}, **dates}
+
+
+_METHODS: Final = (
+    (RealDates.datetime, "now", classmethod(readings.now)),
+    (RealDates.datetime, "utcnow", classmethod(readings.utcnow)),
+)

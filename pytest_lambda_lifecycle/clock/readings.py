@@ -164,16 +164,18 @@ class _Readings:
         if source is not None and clock and clock[0] in _CLOCKS:
             if _CLOCKS[clock[0]]:
                 return _span(source, "monotonic") / 1e9
-            return source.now_ns() / 1e9 if source.innermost else source.freezegun.fake_time()
-        return RealTime.clock_gettime(*clock)
+            return (
+                source.now_ns() / 1e9 if source.innermost else float(source.freezegun.fake_time())
+            )
+        return float(RealTime.clock_gettime(*clock))
 
     def clock_gettime_ns(self, *clock: Any) -> int:  # noqa: ANN401
         source = _source()
         if source is not None and clock and clock[0] in _CLOCKS:
             if _CLOCKS[clock[0]]:
                 return _span(source, "monotonic")
-            return source.now_ns() if source.innermost else source.freezegun.fake_time_ns()
-        return RealTime.clock_gettime_ns(*clock)
+            return source.now_ns() if source.innermost else int(source.freezegun.fake_time_ns())
+        return int(RealTime.clock_gettime_ns(*clock))
 
     def sleep(self, seconds: float, /) -> None:
         sleeper = self.sleeper
@@ -239,23 +241,23 @@ def _struct(source: Source, real: Callable[[float], struct_time]) -> struct_time
 # -- datetime --------------------------------------------------------------------------------------
 
 
-def _moment_for_caller() -> tuple[Source | None, datetime | None]:
-    """Return the source of time, and the moment that a freeze of the test has set inside it."""
+def _frozen_moment() -> datetime | None:
+    """Return the moment that the innermost freeze of the test has set, or None."""
     source = READINGS.source
-    if source is None or source.innermost:
-        return source, None
-    frames = sys._getframe(2)
-    if frames.f_globals.get("__name__") == "freezegun.api" or not source.freezegun.freeze_factories:
-        return source, None  # a freeze that ticks asks for the time around it
-    return source, source.freezegun.get_current_time()
+    api: Any = sys.modules.get("freezegun.api") if source is None else source.freezegun
+    if api is None or not api.freeze_factories or (source is not None and source.innermost):
+        return None
+    if sys._getframe(2).f_globals.get("__name__") == "freezegun.api":
+        return None  # a freeze that ticks asks for the time around it
+    moment: datetime = api.get_current_time()
+    return moment
 
 
 def now(cls: Any, tz: tzinfo | None = None) -> Any:  # noqa: ANN401
     """Stand in for `datetime.now`, a class method."""
-    source, frozen = _moment_for_caller()
+    source, frozen = READINGS.source, _frozen_moment()
     if frozen is not None:
-        assert source is not None
-        offset = source.freezegun.tz_offsets[-1]
+        offset = sys.modules["freezegun.api"].tz_offsets[-1]
         return _of(cls, frozen + offset if tz is None else tz.fromutc(frozen.replace(tzinfo=tz)))
     ns = RealTime.time_ns() if source is None else source.now_ns()
     moment = cls.fromtimestamp(ns // 1_000_000_000, tz)
@@ -272,7 +274,7 @@ def utcnow(cls: Any) -> Any:  # noqa: ANN401
             DeprecationWarning,
             stacklevel=2,
         )
-    source, frozen = _moment_for_caller()
+    source, frozen = READINGS.source, _frozen_moment()
     if frozen is None:
         ns = RealTime.time_ns() if source is None else source.now_ns()
         frozen = EPOCH + ns // 1000 * MICROSECOND

@@ -41,6 +41,7 @@ __all__ = ["Waits"]
 _OURS: Final = __name__.partition(".")[0]
 _get_ident: Final = threading.get_ident
 _SimpleQueue: Final[Any] = _queue.SimpleQueue
+_SEMAPHORE_ACQUIRE: Final = threading.Semaphore.acquire.__code__
 
 
 class Waits:
@@ -51,6 +52,8 @@ class Waits:
         self._schedule = clock.schedule
         self._holders: dict[int, int] = {}
         """The thread that has taken a lock latest, by the id of the lock."""
+        self._asked = (0, 0)
+        """The thread that has waited for 0 s latest, and the moment."""
         self._getting: dict[int, list[tuple[Waiting, threading.Thread]]] = {}
         """Threads that wait for an item of a queue, by the id of the queue."""
 
@@ -121,8 +124,8 @@ class Waits:
         @functools.wraps(original)
         def wait(self: Any, timeout: float | None = None) -> bool:  # noqa: ANN401
             __tracebackhide__ = __function_code_above__ = True
-            short = timeout is not None and not 0 < timeout < math.inf
-            if short or not waits.applies() or _asked_by_us() or not self._is_owned():
+            in_time = timeout is None or 0 < timeout < math.inf or waits._asks_again(timeout)
+            if not in_time or not waits.applies() or _asked_by_us() or not self._is_owned():
                 return bool(original(self, timeout))
             waiting = Waiting(None if timeout is None else waits.until(timeout))
             self._waiters.append(waiting)
@@ -138,6 +141,18 @@ class Waits:
             return bool(original(self, timeout))  # the clock has ended
 
         return wait
+
+    def _asks_again(self, timeout: float) -> bool:
+        """Say whether the thread waits for 0 s once more at the same moment.
+
+        `concurrent.futures.as_completed` does so until less than 0 s are left, and waits for ever
+        if time stands still.  `Semaphore.acquire` only asks.
+        """
+        if timeout != 0 or sys._getframe(2).f_code is _SEMAPHORE_ACQUIRE:
+            return False
+        asks = _get_ident(), self._clock.now_us()
+        before, self._asked = self._asked, asks
+        return asks == before
 
     def _take_again(self, condition: Any, state: Any) -> None:  # noqa: ANN401
         """Take the lock of a condition as it was before, at the deadline as well."""

@@ -417,13 +417,13 @@ def alarm_ends_a_sleep(unit: float) -> Any:
     return watch.seen
 
 
-def alarm_ends_a_join(unit: float) -> Any:
-    watch = Watch(unit)
+def alarm_ends_a_wait(unit: float) -> Any:
+    watch, done = Watch(unit), threading.Event()
     signal.signal(signal.SIGALRM, ring)
-    threads = start(lambda: watch.sleep(5))
+    threads = start(lambda: (watch.sleep(5), done.set()))
     signal.setitimer(signal.ITIMER_REAL, 2 * unit)
     try:
-        threads[0].join()
+        done.wait()
     except Rang:
         watch.note("rang")
     finish(threads)
@@ -630,7 +630,7 @@ OUTCOMES: dict[str, Any] = {
     "queue_is_done": [[1, 1], [2, 3], [3, 6], 6],
     "simple_queue": [["empty", 3], ["item", 4]],
     "alarm_ends_a_sleep": [["rang", 2]],
-    "alarm_ends_a_join": [["rang", 2], 5],
+    "alarm_ends_a_wait": [["rang", 2], 5],
     "interval_timer": [2, 5, 8, ["slept", 13]],
     "alarm_that_is_cancelled": [1, 6],
     "scheduler": [[1, 1], [2, 2], [4, 4]],

@@ -144,12 +144,13 @@ class Schedule:
             phase = self._waiting.get(stage.thread or 0)
             if phase is None or not stage.running:
                 return
-            everybody, someone_runs = self._who_waits(phase)
-            if not someone_runs:
+            everybody = self._who_waits(phase)
+            # A thread that was at work in the first look may have woken one that waited then.
+            if everybody and everybody == self._who_waits(phase):
                 self._move(phase, everybody)
 
-    def _who_waits(self, phase: Waiting) -> tuple[list[Waiting], bool]:
-        """Return all that wait, and whether a thread runs or will run without us."""
+    def _who_waits(self, phase: Waiting) -> list[Waiting]:
+        """Return how each thread waits; nothing if one of them runs, or will run without us."""
         runs = phase.goes_on()
         threads = threads_of(stage.running)
         idents = {stage.thread, *(thread.ident for thread in threads)}
@@ -168,7 +169,7 @@ class Schedule:
             if waiting.holder is not None and waiting.holder() not in idents:
                 patience = _FOR_OTHERS  # the lock belongs to somebody outside of the function
             runs = runs or (patience > 0 and now - waiting.since < patience)
-        return everybody, runs
+        return [] if runs else everybody
 
     def _move(self, phase: Waiting, everybody: list[Waiting]) -> None:
         """Move time to the moment that is due first, and let its thread go on."""

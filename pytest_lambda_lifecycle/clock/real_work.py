@@ -12,12 +12,15 @@ import threading
 import time
 from typing import Any, Final
 
+from pytest_lambda_lifecycle.isolation.parts.threads import waits_at_our_socket
 from pytest_lambda_lifecycle.isolation.real import RealTime
 
 __all__ = ["RealWork"]
 
 _PATIENCE: Final = 1.0
 """Seconds of real time that time stands still for a thread that uses no CPU time."""
+_FOR_API: Final = 0.5
+"""The same for one that waits for an answer of this package, perhaps for the next event."""
 _AT_WORK: Final = 0.01
 """The part of the real time for which a thread that computes has the CPU, on a busy machine too."""
 _NOISE: Final = 0.002
@@ -62,7 +65,11 @@ class RealWork:
 
     def _patience(self, ident: int) -> float:
         frame = sys._current_frames().get(ident)
-        name = "" if frame is None else str(frame.f_globals.get("__name__"))
+        if frame is None:
+            return _PATIENCE
+        if waits_at_our_socket(frame):
+            return _FOR_API
+        name = str(frame.f_globals.get("__name__"))
         return self._longest if name.startswith(_WITH_CHILDREN) else _PATIENCE
 
 

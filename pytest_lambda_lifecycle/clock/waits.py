@@ -25,6 +25,8 @@ from pytest_lambda_lifecycle.clock.waiting import (
 from pytest_lambda_lifecycle.isolation.parts.threads import (
     function_thread,
     hand_over,
+    is_functions,
+    start_unwatched,
     threads_of,
 )
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
@@ -42,6 +44,8 @@ _OURS: Final = __name__.partition(".")[0]
 _get_ident: Final = threading.get_ident
 _SimpleQueue: Final[Any] = _queue.SimpleQueue
 _SEMAPHORE_ACQUIRE: Final = threading.Semaphore.acquire.__code__
+_EVENT_WAIT: Final = threading.Event.wait.__code__
+_THREAD_START: Final = start_unwatched.__code__
 
 
 class Waits:
@@ -52,6 +56,8 @@ class Waits:
         self._schedule = clock.schedule
         self._holders: dict[int, int] = {}
         """The thread that has taken a lock latest, by the id of the lock."""
+        self._real: set[int] = set()
+        """Threads that wait at locks in real time now."""
         self._asked = (0, 0)
         """The thread that has waited for 0 s latest, and the moment."""
         self._getting: dict[int, list[tuple[Waiting, threading.Thread]]] = {}
@@ -125,8 +131,10 @@ class Waits:
         def wait(self: Any, timeout: float | None = None) -> bool:  # noqa: ANN401
             __tracebackhide__ = __function_code_above__ = True
             in_time = timeout is None or 0 < timeout < math.inf or waits._asks_again(timeout)
-            if not in_time or not waits.applies() or _asked_by_us() or not self._is_owned():
+            if not in_time or not waits.applies() or not self._is_owned():
                 return bool(original(self, timeout))
+            if _asked_by_us():
+                return bool(waits._in_real_time(original, self, timeout))
             waiting = Waiting(None if timeout is None else waits.until(timeout))
             self._waiters.append(waiting)
             state = self._release_save()
@@ -141,6 +149,15 @@ class Waits:
             return bool(original(self, timeout))  # the clock has ended
 
         return wait
+
+    def _in_real_time(self, wait: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
+        """Call something that waits at locks, in real time."""
+        ident = _get_ident()
+        self._real.add(ident)
+        try:
+            return wait(*arguments)
+        finally:
+            self._real.discard(ident)
 
     def _asks_again(self, timeout: float) -> bool:
         """Say whether the thread waits for 0 s once more at the same moment.
@@ -183,9 +200,11 @@ class Waits:
         def join(self: threading.Thread, timeout: float | None = None) -> Any:  # noqa: ANN401
             __tracebackhide__ = __function_code_above__ = True
             short = timeout is not None and not 0 < timeout < math.inf
-            waits_here = not short and waits.applies() and not _asked_by_us()
-            if not waits_here or not self.is_alive() or self is threading.current_thread():
+            waits_here = not short and self.is_alive() and waits.applies()
+            if not waits_here or self is threading.current_thread():
                 return original(self, timeout)
+            if _asked_by_us():
+                return waits._in_real_time(original, self, timeout)
             ended = Waiting(
                 None if timeout is None else waits.until(timeout), lambda: not self.is_alive()
             )
@@ -209,7 +228,8 @@ class Waits:
                 holders[id(self)] = _get_ident()
                 return True
             forever = timeout == -1
-            if not blocking or not (forever or 0 < timeout < math.inf) or not waits.applies():
+            in_time = blocking and (forever or 0 < timeout < math.inf)
+            if not in_time or _get_ident() in waits._real or not waits.applies():
                 return bool(original(self, blocking, timeout))
             until = None if forever else waits.until(timeout)
             while not original(self, False):
@@ -296,6 +316,14 @@ def _is_free(lock: Any) -> bool:  # noqa: ANN401
 
 
 def _asked_by_us() -> bool:
-    """Say whether the caller of a stand-in is this package, whose own waits are real."""
-    name = sys._getframe(2).f_globals.get("__name__")
+    """Say whether the caller of a stand-in is this package, whose own waits are real.
+
+    So is the wait for a thread that starts and is none of the function's.
+    """
+    frame = sys._getframe(2)
+    name = frame.f_globals.get("__name__")
+    if frame.f_code is _EVENT_WAIT and frame.f_back is not None:
+        starting = frame.f_back
+        if starting.f_code is _THREAD_START:
+            return not is_functions(starting.f_locals["self"])
     return isinstance(name, str) and name.startswith(_OURS)

@@ -6,6 +6,7 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -24,8 +25,10 @@ __all__ = [
     "end_threads",
     "function_thread",
     "hand_over",
+    "is_functions",
     "start_unwatched",
     "threads_of",
+    "waits_at_our_socket",
 ]
 
 start_unwatched: Final = threading.Thread.start
@@ -55,6 +58,16 @@ def threads_of(owners: Sequence[Any]) -> list[threading.Thread]:
         for thread, owner in list(_OWNERS.items())
         if owner in owners and thread not in _ENDED and (thread.is_alive() or thread in _LIMBO)
     ]
+
+
+def is_functions(thread: threading.Thread) -> bool:
+    """Say whether function code has started a thread."""
+    return thread in _OWNERS
+
+
+def waits_at_our_socket(frame: FrameType) -> bool:
+    """Say whether a frame waits at a socket of the function, such as for the next event."""
+    return _WAITED_AT in frame.f_code.co_varnames
 
 
 def hand_over(thread: threading.Thread, owner: Any) -> None:  # noqa: ANN401

@@ -371,16 +371,6 @@ class TestDeadline:
             assert env.invoke(False).payload == clock.now.timestamp()
             assert env.init_count == 2
 
-    def test_a_thousand_timeouts_in_a_second(self, clock, environment):
-        env = environment("import time\ndef handler(event, context): time.sleep(10)")
-        spans = []
-        for _ in range(50):
-            began = REAL[3]()
-            env.invoke(check=False)
-            spans.append(REAL[3]() - began)
-        # The mean depends on how busy the machine is; the benchmark has that figure.
-        assert min(spans) < 0.02
-
 
 class TestLatency:
     def test_a_call_takes_its_declared_time(self, clock, environment):

@@ -199,6 +199,10 @@ class Endpoint:
         """Return the threads of the function that wait for an answer, as extensions do."""
         return self._threads().waiting_at(self.port[1]) if self.opened and self.port else set()
 
+    def rests(self) -> bool:
+        """Say whether each internal extension waits for its next event, and none is there."""
+        return self.opened and self.registry.internal_ones_rest()
+
     @property
     def in_use(self) -> bool:
         """Whether function code has called an API, or has sockets of its own."""

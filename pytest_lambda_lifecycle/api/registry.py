@@ -134,6 +134,14 @@ class Registry:
         with self._lock:
             return (*self._external.values(), *self._internal.values())
 
+    def internal_ones_rest(self) -> bool:
+        """Say whether there are internal extensions, and each waits for an event."""
+        with self._lock:
+            internal = self._internal.values()
+            return bool(internal) and all(
+                agent.arrived and agent.pending is None for agent in internal
+            )
+
     @property
     def fatal(self) -> tuple[str, str] | None:
         """The first fatal error: the name of the extension, and the error type.

@@ -117,7 +117,9 @@ class _Readings:
 
     def monotonic(self) -> float:
         source = _source()
-        return RealTime.monotonic() if source is None else _span(source, "monotonic") / 1e9
+        return (
+            RealTime.monotonic() if source is None else _span(source, "monotonic") / 1_000_000_000
+        )
 
     def monotonic_ns(self) -> int:
         source = _source()
@@ -125,7 +127,11 @@ class _Readings:
 
     def perf_counter(self) -> float:
         source = _source()
-        return RealTime.perf_counter() if source is None else _span(source, "perf_counter") / 1e9
+        return (
+            RealTime.perf_counter()
+            if source is None
+            else _span(source, "perf_counter") / 1_000_000_000
+        )
 
     def perf_counter_ns(self) -> int:
         source = _source()
@@ -163,9 +169,11 @@ class _Readings:
         source = _source()
         if source is not None and clock and clock[0] in _CLOCKS:
             if _CLOCKS[clock[0]]:
-                return _span(source, "monotonic") / 1e9
+                return _span(source, "monotonic") / 1_000_000_000
             return (
-                source.now_ns() / 1e9 if source.innermost else float(source.freezegun.fake_time())
+                source.now_ns() / 1_000_000_000
+                if source.innermost
+                else float(source.freezegun.fake_time())
             )
         return float(RealTime.clock_gettime(*clock))
 

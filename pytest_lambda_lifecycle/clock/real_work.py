@@ -12,15 +12,13 @@ import threading
 import time
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.isolation.parts.threads import waits_at_our_socket
+from pytest_lambda_lifecycle.isolation.parts.threads import owner_of, waits_at_our_socket
 from pytest_lambda_lifecycle.isolation.real import RealTime
 
 __all__ = ["RealWork"]
 
 _PATIENCE: Final = 1.0
 """Seconds of real time that time stands still for a thread that uses no CPU time."""
-_FOR_API: Final = 0.5
-"""The same for one that waits for an answer of this package, perhaps for the next event."""
 _AT_WORK: Final = 0.01
 """The part of the real time for which a thread that computes has the CPU, on a busy machine too."""
 _NOISE: Final = 0.002
@@ -49,6 +47,11 @@ class RealWork:
         ident = thread.ident
         if ident is None:
             return True
+        frame = sys._current_frames().get(ident)
+        if frame is not None and waits_at_our_socket(frame):
+            rests = getattr(owner_of(thread), "api_rests", None)
+            if rests is not None and rests():
+                return False  # an extension that waits for its next event
         now, done = RealTime.perf_counter(), _done(ident)
         since, before, passed = self._seen.get(ident, (now, done, False))
         if passed:
@@ -67,8 +70,6 @@ class RealWork:
         frame = sys._current_frames().get(ident)
         if frame is None:
             return _PATIENCE
-        if waits_at_our_socket(frame):
-            return _FOR_API
         name = str(frame.f_globals.get("__name__"))
         return self._longest if name.startswith(_WITH_CHILDREN) else _PATIENCE
 

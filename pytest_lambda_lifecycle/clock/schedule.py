@@ -17,6 +17,7 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -30,7 +31,7 @@ from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_lambda_lifecycle.clock.virtual import VirtualClock
 
@@ -59,6 +60,20 @@ class Schedule:
         self._waiting: dict[int, Waiting] = {}
         self._work = RealWork(clock.watchdog / 2)
         self._numbers = itertools.count(1)
+        self.real: set[int] = set()
+        """Threads that wait for locks in real time now."""
+
+    @contextmanager
+    def in_real_time(self) -> Iterator[None]:
+        """Let the current thread wait for locks in real time."""
+        ident = threading.get_ident()
+        outer = ident in self.real
+        self.real.add(ident)
+        try:
+            yield
+        finally:
+            if not outer:
+                self.real.discard(ident)
 
     def next_number(self) -> int:
         """Return a number for something that is due: of two at one moment, the older is first."""
@@ -103,7 +118,10 @@ class Schedule:
         return not waiting.timed_out
 
     def _check(self, waiting: Waiting, in_phase: bool) -> None:
-        if in_phase and self._clock.turn.cut and not waiting.goes_on():
+        if in_phase and self._clock.turn.cut:
+            with self.in_real_time():
+                if waiting.goes_on():
+                    return
             raise DeadlineReached
 
     def _until_woken(self, waiting: Waiting, *, looks: bool) -> None:
@@ -113,7 +131,9 @@ class Schedule:
         pause = _FIRST_LOOK
         while not raw_acquire(waiting.lock, True, pause):
             pause = min(pause * 2, _LAST_LOOK)
-            if not waiting.goes_on():
+            with self.in_real_time():
+                goes_on = waiting.goes_on()
+            if not goes_on:
                 self._look()
 
     def end_threads(self, threads: Iterable[threading.Thread]) -> None:
@@ -138,9 +158,18 @@ class Schedule:
 
     # -- who goes on -------------------------------------------------------------------------------
 
+    def wait_for(self, ready: Callable[[], bool]) -> None:
+        """Wait until something is true, for this package; `DeadlineReached` ends it at the latest.
+
+        It is for the thread of the phase.
+        """
+        __tracebackhide__ = True
+        if not ready():
+            self.wait(Waiting(None, ready))
+
     def _look(self) -> None:
         """Let somebody go on, if every thread of the function waits."""
-        with self._mutex:
+        with self._mutex, self.in_real_time():
             phase = self._waiting.get(stage.thread or 0)
             if phase is None or not stage.running:
                 return

@@ -56,8 +56,6 @@ class Waits:
         self._schedule = clock.schedule
         self._holders: dict[int, int] = {}
         """The thread that has taken a lock latest, by the id of the lock."""
-        self._real: set[int] = set()
-        """Threads that wait at locks in real time now."""
         self._asked = (0, 0)
         """The thread that has waited for 0 s latest, and the moment."""
         self._getting: dict[int, list[tuple[Waiting, threading.Thread]]] = {}
@@ -152,12 +150,8 @@ class Waits:
 
     def _in_real_time(self, wait: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
         """Call something that waits at locks, in real time."""
-        ident = _get_ident()
-        self._real.add(ident)
-        try:
+        with self._schedule.in_real_time():
             return wait(*arguments)
-        finally:
-            self._real.discard(ident)
 
     def _asks_again(self, timeout: float) -> bool:
         """Say whether the thread waits for 0 s once more at the same moment.
@@ -220,7 +214,7 @@ class Waits:
     def _lock_method(self, cls: Any) -> Callable[..., bool]:  # noqa: ANN401
         """Return the stand-in for `acquire` and ``__enter__`` of one of the two kinds of lock."""
         original = cls.acquire
-        holders, waits = self._holders, self
+        holders, waits, real = self._holders, self, self._schedule.real
 
         def acquire(self: Any, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: ANN401
             __tracebackhide__ = __function_code_above__ = True
@@ -229,7 +223,7 @@ class Waits:
                 return True
             forever = timeout == -1
             in_time = blocking and (forever or 0 < timeout < math.inf)
-            if not in_time or _get_ident() in waits._real or not waits.applies():
+            if not in_time or _get_ident() in real or not waits.applies():
                 return bool(original(self, blocking, timeout))
             until = None if forever else waits.until(timeout)
             while not original(self, False):

@@ -211,6 +211,7 @@ class Assembly:
             runs_function_code=self._runs_function_code,
             importing=search_path.outside,
         )
+        self.process.api_rests = self._endpoint.rests
         virtual = isinstance(self._clock, VirtualClock)
         self._rotation = Rotation(clock.now_us) if virtual else None
         self._lambda_variables = _LambdaVariables(

@@ -63,6 +63,8 @@ class ProcessSlice:
         """Set when a thread of the function has ended the process while the handler runs on."""
         self.files: Listener | None = None
         """Judges the calls of function code that change files."""
+        self.api_rests: Callable[[], bool] | None = None
+        """Says whether all internal extensions wait for their next event."""
         self._pid = _getpid()
         self._parts: tuple[Part, ...] = ()
         self._phase = _NO_CALLS
@@ -123,7 +125,7 @@ class ProcessSlice:
         """Leave for good."""
         self.closed = True
         self._leave_and_discard()
-        self.files = None
+        self.files = self.api_rests = None
         # Parts refer to us, directly or not: without these circles, an environment that is closed
         # and forgotten is freed at once.
         self._parts = ()

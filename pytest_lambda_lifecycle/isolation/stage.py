@@ -26,6 +26,7 @@ class Slice(Protocol):
     closed: bool
     entry: int
     files: Listener | None
+    api_rests: Callable[[], bool] | None
 
     def take_process(self) -> None:
         """Enter every part."""
@@ -41,6 +42,10 @@ class VirtualTime(Protocol):
 
     timers: Any
     """Starts and stops interval timers (`clock/timers.py`)."""
+
+    def wait_for(self, ready: Callable[[], bool]) -> None:
+        """Wait on the thread of the phase, in virtual time, up to the deadline."""
+        ...
 
     def end_threads(self, threads: Iterable[threading.Thread]) -> None:
         """End threads whose process has ended, where they wait in virtual time."""

@@ -26,6 +26,7 @@ __all__ = [
     "function_thread",
     "hand_over",
     "is_functions",
+    "owner_of",
     "start_unwatched",
     "threads_of",
     "waits_at_our_socket",
@@ -58,6 +59,11 @@ def threads_of(owners: Sequence[Any]) -> list[threading.Thread]:
         for thread, owner in list(_OWNERS.items())
         if owner in owners and thread not in _ENDED and (thread.is_alive() or thread in _LIMBO)
     ]
+
+
+def owner_of(thread: threading.Thread) -> Any:  # noqa: ANN401
+    """Return the process whose function has started a thread, or None."""
+    return _OWNERS.get(thread)
 
 
 def is_functions(thread: threading.Thread) -> bool:

@@ -90,7 +90,8 @@ def test_deadlines_of_hypothesis(project):
     pytest.importorskip("hypothesis")
     test = """
 from hypothesis import HealthCheck, given, settings, strategies as st
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
+FIXTURES = [HealthCheck.function_scoped_fixture]
+@settings(max_examples=5, suppress_health_check=FIXTURES, database=None)
 @given(minutes=st.integers(1, 30))
 def test_property(lambda_lifecycle, lambda_clock, minutes):
     env = lambda_lifecycle("app.handler")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
 import time
 from datetime import date, datetime, timedelta, timezone
 from types import ModuleType
@@ -9,7 +11,7 @@ from types import ModuleType
 import pytest
 from freezegun import freeze_time
 
-from pytest_lambda_lifecycle import LambdaClock
+from pytest_lambda_lifecycle import LambdaClock, LifecycleError
 
 START = datetime(2030, 7, 17, 12, 0, 0, 250_000, tzinfo=timezone.utc)
 
@@ -140,16 +142,12 @@ class TestImports:
     def library(self, tmp_path, monkeypatch, write):
         folder = tmp_path / "site-packages"
         folder.mkdir()
-        import textwrap
-
         (folder / "datedlib.py").write_text(textwrap.dedent(self.LIBRARY))
         monkeypatch.syspath_prepend(str(folder))
-        monkeypatch.delitem(__import__("sys").modules, "datedlib", raising=False)
+        monkeypatch.delitem(sys.modules, "datedlib", raising=False)
         return "import datedlib\ndef handler(event, context): return list(datedlib.read())"
 
     def test_under_a_clock(self, library, environment):
-        import sys
-
         with LambdaClock(START) as clock:
             payload = environment(library).invoke().payload
             assert payload == [2030, START.timestamp(), START.timestamp()]
@@ -160,8 +158,6 @@ class TestImports:
         assert found.read()[0] == datetime.now().year
 
     def test_in_a_freeze_of_the_test(self, library, environment):
-        import sys
-
         with freeze_time("2021-05-05"):
             assert environment(library).invoke().payload[0] == 2021
         found = sys.modules.pop("datedlib")
@@ -191,7 +187,5 @@ class TestMoving:
 
     @pytest.mark.parametrize("text", ["2031-01-01T00:00:00", "soon", ""])
     def test_text_that_is_refused(self, clock, text):
-        from pytest_lambda_lifecycle import LifecycleError
-
         with pytest.raises(LifecycleError, match="give an aware datetime, .* or text such as"):
             clock.move_to(text)

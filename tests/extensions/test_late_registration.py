@@ -16,12 +16,14 @@ SOURCE = """
         ask = urllib.request.Request(url + "/register", body, {{"Lambda-Extension-Name": "inner"}})
         try:
             with urllib.request.urlopen(ask) as answer:
-                known = {{"Lambda-Extension-Identifier": answer.headers["Lambda-Extension-Identifier"]}}
+                name = "Lambda-Extension-Identifier"
+                known = {{name: answer.headers[name]}}
         except Exception as error:
             refused.append(error)
             return
         while True:
-            urllib.request.urlopen(urllib.request.Request(url + "/event/next", headers=known)).read()
+            ask = urllib.request.Request(url + "/event/next", headers=known)
+            urllib.request.urlopen(ask).read()
     thread = threading.Thread(target=agent, daemon=True)
     thread.start()
     {wait}

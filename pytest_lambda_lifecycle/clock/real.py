@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from types import BuiltinFunctionType, ModuleType
+from types import ModuleType
 
 from pytest_lambda_lifecycle.clock.freeze import Freeze
 from pytest_lambda_lifecycle.clock.readings import Source, freezes_of_test
@@ -42,6 +42,9 @@ class RealTurn:
         self._forgiven = True
 
 
+_time = RealTime.time
+
+
 class RealClock:
     """Wall time for moments, `time.perf_counter_ns` for spans.
 
@@ -65,9 +68,11 @@ class RealClock:
 
         That function code has replaced it does not matter: the platform has a clock of its own.
         """
-        read: Callable[[], float] = time.time
-        if type(read) is not BuiltinFunctionType:
-            read = SharedNamespaces.value_of_test(time, "time", lambda: self.now_us() / 1_000_000)
+        if time.time is _time:
+            return int(_time() * 1000)
+        read: Callable[[], float] = SharedNamespaces.value_of_test(
+            time, "time", lambda: self.now_us() / 1_000_000
+        )
         try:
             return int(read() * 1000)
         except Exception:  # a stand-in of function code, which nobody has seen it put there

@@ -52,10 +52,7 @@ from pytest_lambda_lifecycle.isolation.parts.event_loop import LOOPS, EventLoop
 from pytest_lambda_lifecycle.isolation.parts.exits import Exits
 from pytest_lambda_lifecycle.isolation.parts.fault_handler import FaultHandler
 from pytest_lambda_lifecycle.isolation.parts.forkserver import ForkServer
-from pytest_lambda_lifecycle.isolation.parts.ignored_exceptions import (
-    ThreadExceptions,
-    UnraisableExceptions,
-)
+from pytest_lambda_lifecycle.isolation.parts.ignored_exceptions import IgnoredExceptions
 from pytest_lambda_lifecycle.isolation.parts.lasting_hooks import LastingHooks
 from pytest_lambda_lifecycle.isolation.parts.logging_tree import LoggingTree
 from pytest_lambda_lifecycle.isolation.parts.random_numbers import RandomNumbers, Seed
@@ -96,7 +93,6 @@ from pytest_lambda_lifecycle.observation.probes import Probes
 from pytest_lambda_lifecycle.observation.watched_runtime import WatchedRuntime
 from pytest_lambda_lifecycle.observation.writers import Writers
 from pytest_lambda_lifecycle.runtimes.client_modules import ClientModules
-from pytest_lambda_lifecycle.runtimes.held_objects import HeldObjects
 from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 
 if TYPE_CHECKING:
@@ -170,7 +166,6 @@ class Assembly:
         self._import_path = import_path = [str(folder) for folder in folders]
         fresh = fresh_rule(frozenset(config.fresh_packages))
         self._client = ClientModules()
-        self._held = HeldObjects()
         self.world = World(import_path, fresh=fresh, keep=keep)
         self._search_path = SearchPath(import_path)
         timeline, clock = self._timeline, self._clock
@@ -295,7 +290,6 @@ class Assembly:
         world.hook.add(self._counters.watch, (POOLS,))
         parts = [
             StandIns(self._client),
-            self._held,
             world,
             Finders(world.hook, world.own),
             FrozenNames(world.own_modules),
@@ -310,8 +304,7 @@ class Assembly:
             self._logging,
             self._logging.listeners,
             self._signals,
-            ThreadExceptions(process.runs, on_function_thread, partial(recorder.write, "stderr")),
-            UnraisableExceptions(process.runs),
+            IgnoredExceptions(process.runs, on_function_thread, partial(recorder.write, "stderr")),
             FaultHandler(),
             ForkServer(),
             Sockets(
@@ -363,7 +356,6 @@ class Assembly:
             sigterm=partial(signals.functions_own, signal.SIGTERM),
             levels=self._logging.levels,
             client=self._client,
-            held=self._held,
             polled=self._counters.poll if handles_signals(config.runtime, busy=False) else None,
         )
         self.runtime = WatchedRuntime(

@@ -112,7 +112,7 @@ class LocalExtension:
         places = Places()
         places.of_test = sys.stdout, sys.stderr, None, None
         stdout, stderr = (
-            Unbuffered(open_stream(name, Outlet(name, self._record, places)))
+            Unbuffered(open_stream(name, self._outlet(name, places)))
             for name in ("stdout", "stderr")
         )
         undo = self._apart()
@@ -128,6 +128,11 @@ class LocalExtension:
             restore()
             undo()
             self._record("stdout", "\n" if self._unfinished else "")
+
+    def _outlet(self, name: str, places: Places) -> Outlet:
+        outlet = Outlet(name, places)
+        outlet.begin(self._record)
+        return outlet
 
     def _failed(self, problem: BaseException) -> ExtensionFailed:
         """Return the failure of an extension whose process has ended (Extensions API).

@@ -26,6 +26,10 @@ REFUSALS: Final[list[str]] = []
 """Errors of the test's streams that nobody has been warned of yet."""
 
 
+def _record_nothing(name: str, text: str) -> None:
+    """Stand for the timeline of a process that has ended, or has not begun."""
+
+
 class Places:
     """The streams of the test that the output of a process goes to during a phase."""
 
@@ -46,11 +50,12 @@ class Outlet:
     behind pytest's capture.  Lambda's log takes each text, so no such error reaches function code.
     """
 
-    def __init__(self, name: str, record: RecordOutput, places: Places) -> None:
+    def __init__(self, name: str, places: Places) -> None:
         """``name`` is ``"stdout"`` or ``"stderr"``."""
         self._name = name
-        self._record = record
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._record: RecordOutput = _record_nothing
+        self._decoder: codecs.IncrementalDecoder | None = None
+        """Made for the first bytes that are not UTF-8."""
         self._begun = False
         """The latest bytes have ended within a letter."""
         self._descriptor: _Descriptor | None = None
@@ -58,10 +63,21 @@ class Outlet:
         self.ended = False
         """The process has ended; its buffers are flushed as they are freed, at any later time."""
 
-    def release(self) -> None:
-        """Close the file descriptor, at the end of the process."""
+    def begin(self, record: RecordOutput) -> None:
+        """Serve a process from now on."""
+        self._record = record
+        self.ended = False
+
+    def end(self) -> None:
+        """Take nothing more, and close the file descriptor, at the end of the process."""
+        self._record = _record_nothing
+        self.ended = True
         if self._descriptor is not None:
             self._descriptor.close()
+            self._descriptor = None
+        if self._decoder is not None:
+            self._decoder = None
+            self._begun = False
 
     def fileno(self) -> int:
         """Return a descriptor that function code may close, as `os.fdopen` does in the end."""
@@ -82,6 +98,8 @@ class Outlet:
             text = data.decode()
             as_text = True
         except UnicodeDecodeError:
+            if self._decoder is None:
+                self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
             text = self._decoder.decode(data)
             self._begun = bool(self._decoder.getstate()[0])
             as_text = False
@@ -89,7 +107,7 @@ class Outlet:
 
     def end_of_bytes(self) -> None:
         """Record a letter that has remained incomplete, as function code has closed the stream."""
-        rest = self._decoder.decode(b"", True)
+        rest = self._decoder.decode(b"", True) if self._decoder is not None else ""
         if rest and not self.ended:
             self._record(self._name, rest)
 

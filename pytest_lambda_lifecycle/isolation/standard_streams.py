@@ -19,12 +19,14 @@ import io
 import os
 from typing import Any, Final, NoReturn, Protocol
 
-__all__ = ["BufferedWriter", "open_stream"]
+__all__ = ["BufferedWriter", "is_unused", "open_stream"]
 
 _write: Final = io.BufferedWriter.write
 _flush: Final = io.BufferedWriter.flush
 _close: Final = io.BufferedWriter.close
 _RAW: Final = (io.BytesIO.tell, io.BytesIO.getvalue, io.BytesIO.seek, io.BytesIO.truncate)
+_UNUSED: Final = 3
+"""The number of attributes of a buffer that nobody has used."""
 _tell, _getvalue, _seek, _truncate = _RAW
 
 
@@ -103,6 +105,8 @@ class BufferedWriter(io.BufferedWriter):
     mode: Any = "wb"  # pyright: ignore[reportIncompatibleMethodOverride]
     name: Any = ""  # pyright: ignore[reportIncompatibleMethodOverride]
     _raw: FileIO | None = None
+    written: bool
+    flushed: bool
 
     def __init__(self, name: str, outlet: Descriptor) -> None:
         self.waiting = waiting = _Waiting()
@@ -118,12 +122,14 @@ class BufferedWriter(io.BufferedWriter):
         return self._raw
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401  # anything with a buffer
+        self.written = True
         written = _write(self, data)
         if _tell(self.waiting):
             self._hand_over()
         return written
 
     def flush(self) -> None:
+        self.flushed = True
         _flush(self)
         if _tell(self.waiting):
             self._hand_over()
@@ -178,3 +184,17 @@ def open_stream(name: str, outlet: Descriptor) -> io.TextIOWrapper:
     )
     stream.mode = "w"  # type: ignore[misc]  # CPython sets it so
     return stream
+
+
+def is_unused(stream: io.TextIOWrapper) -> bool:
+    """Say whether a stream is as `open_stream` has made it.
+
+    To write, to close, to detach and to reconfigure a stream: each of them flushes its buffer, but
+    for text that still waits in the stream itself.
+    """
+    buffer: Any = getattr(stream, "buffer", None)
+    if type(buffer) is not BufferedWriter or len(buffer.__dict__) != _UNUSED:
+        return False
+    stream.flush()
+    del buffer.flushed
+    return len(buffer.__dict__) == _UNUSED and stream.__dict__ == {"mode": "w"}

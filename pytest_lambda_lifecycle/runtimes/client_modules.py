@@ -13,14 +13,18 @@ empty ones.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import Any, ClassVar, Final
 
-from pytest_lambda_lifecycle.runtimes import client_contents
+from pytest_lambda_lifecycle.runtimes import client_contents, codec
+from pytest_lambda_lifecycle.runtimes.held_objects import HeldObjects
 from pytest_lambda_lifecycle.runtimes.logs import CurrentInvoke
 
 __all__ = ["ClientModules"]
+
+__stands_for__ = "bootstrap"
 
 _CONTENTS: Final = client_contents.__name__
 _PACKAGE: Final = "awslambdaric"
@@ -82,6 +86,11 @@ def _empty(name: str) -> ModuleType:
     return module
 
 
+def _not_begun(_: object) -> Any:  # noqa: ANN401  # stands for the encoder
+    raise RuntimeError("encode() was called before begin()")
+
+
+_NO_INVOKE: Final = CurrentInvoke()
 _EMPTY: Final = {name: _empty(name) for name in _NAMES}
 
 
@@ -95,7 +104,18 @@ class ClientModules:
         self._own: dict[str, ModuleType] = {}
         self.marshals = False
         """Function code has looked into a module that decides how results are encoded."""
-        self.current = CurrentInvoke()
+        self.decode: Callable[[bytes, str], Any] = codec.decode
+        """Decodes the event of an invoke, by the marshaller where function code may change it."""
+        self.encode: Callable[[object], Any] = _not_begun
+        """The same for results."""
+        self.current = _NO_INVOKE
+        self.held = HeldObjects()
+        """The exceptions that the process has reported."""
+
+    def begin(self, encode: Callable[[object], Any]) -> None:
+        """Begin a process; *encode* encodes its results, until function code changes that."""
+        if not self.marshals:
+            self.encode = encode
 
     def enter(self) -> dict[str, ModuleType]:
         """Return the modules by name, to be in place from now on."""
@@ -110,6 +130,8 @@ class ClientModules:
         """Forget those of a process that has ended."""
         self._own = {}
         self.marshals = False
+        self.decode, self.encode = codec.decode, _not_begun
+        self.held.discard()
 
     def filled(self, name: str) -> ModuleType:
         """Return one of the modules with its contents."""
@@ -142,8 +164,24 @@ class ClientModules:
             if isinstance(value, (FunctionType, type)) and value.__module__ == _CONTENTS:
                 value.__module__ = name
             module.__dict__.setdefault(key, value)
-        self.marshals = self.marshals or name in _MARSHALLING
+        if name in _MARSHALLING:
+            self.marshals = True
+            self.decode, self.encode = self._unmarshal, self._marshal
         self.show_invoke()
+
+    def _marshaller(self) -> Any:  # noqa: ANN401  # function code may have replaced it
+        return self.filled("lambda_runtime_client").LambdaRuntimeClient.marshaller
+
+    def _unmarshal(self, body: bytes, content_type: str) -> Any:  # noqa: ANN401  # any object
+        __tracebackhide__ = __function_code_above__ = True
+        self.show_invoke()
+        return self._marshaller().unmarshal_request(body, content_type)
+
+    def _marshal(self, response: object) -> Any:  # noqa: ANN401  # a text and its type
+        __tracebackhide__ = __function_code_above__ = True
+        responses = [response]
+        del response  # an exception would keep it, as long as it has frames above this one
+        return self._marshaller().marshal_response(responses.pop())
 
     def show_invoke(self) -> None:
         """Show the latest invoke where function code may look for it."""

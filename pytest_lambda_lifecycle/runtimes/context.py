@@ -112,8 +112,9 @@ class LambdaContext:
         self._w3c_fields = (
             {} if client_context is None else self._extract_and_strip_w3c(client_context)
         )
-        self.client_context: Any = make_obj_from_dict(ClientContext, client_context)
+        self.client_context: Any = None
         if client_context is not None:
+            self.client_context = make_obj_from_dict(ClientContext, client_context)
             self.client_context.client = make_obj_from_dict(Client, self.client_context.client)
         self.identity = identity = CognitoIdentity()
         identity.cognito_identity_id = identity.cognito_identity_pool_id = None

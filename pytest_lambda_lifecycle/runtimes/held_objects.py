@@ -19,7 +19,6 @@ from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.folders import folder_of, is_installed
 from pytest_lambda_lifecycle.isolation.frames import is_own
-from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.parts.warnings_filters import without_test
 from pytest_lambda_lifecycle.runtimes.codec import RuntimeFault
 
@@ -46,7 +45,7 @@ def let_go(error: BaseException) -> None:
             error.__traceback__ = _without_own(error.__traceback__)
 
 
-class HeldObjects(Part):
+class HeldObjects:
     """The exceptions that the runtime of one process has reported."""
 
     def __init__(self) -> None:

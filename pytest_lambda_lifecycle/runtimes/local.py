@@ -36,7 +36,7 @@ from pytest_lambda_lifecycle.runtimes.faults import (
 )
 from pytest_lambda_lifecycle.runtimes.handler import load_handler
 from pytest_lambda_lifecycle.runtimes.headers import encode_header, read_headers
-from pytest_lambda_lifecycle.runtimes.held_objects import HeldObjects, let_go
+from pytest_lambda_lifecycle.runtimes.held_objects import let_go
 from pytest_lambda_lifecycle.runtimes.process_end import flushed_status, process_exit
 from pytest_lambda_lifecycle.runtimes.release import Releaser
 
@@ -66,7 +66,6 @@ class LocalRuntime:
         levels: LevelsOfTest | None = None,
         polled: Callable[[], None] | None = None,
         client: ClientModules | None = None,
-        held: HeldObjects | None = None,
     ) -> None:
         """Prepare to run *handler*.
 
@@ -74,8 +73,7 @@ class LocalRuntime:
         `pytest.skip`) leave every turn as they were raised.  *sigterm* returns the handler that the
         function has set for that signal.  *levels* are the levels of loggers that the test has set.
         *polled* is called where the runtime has waited for an event on a thread of its own.
-        *client* are the modules of the real client, as function code finds them.  *held* are the
-        exceptions of the process.
+        *client* are the modules of the real client, as function code finds them.
         """
         self._handler_name = handler
         self._passes_through = passes_through
@@ -83,18 +81,15 @@ class LocalRuntime:
         self._levels = levels
         self._polled = polled
         self._client = client or ClientModules()
-        self._held = held or HeldObjects()
         self._start_afresh()
 
     def _start_afresh(self) -> None:
         self._current = self._client.current = logs.CurrentInvoke()
         self._sink = logs.StandardLogSink()
         self._json_logs = logs.logs_are_json()
-        self._release = Releaser()
+        self._release: Releaser | None = None
         self._handler: Callable[[Any, Any], Any] = _not_loaded
-        self._encode: Callable[[object], tuple[bytes | str, str]] = partial(
-            codec.encode_response, codec.response_encoder()
-        )
+        self._client.begin(partial(codec.encode_response, codec.response_encoder()))
 
     # --- turns -----------------------------------------------------------------------------------
 
@@ -138,8 +133,7 @@ class LocalRuntime:
             ) = read_headers(request.headers, ordinary=request.ordinary)
             self._current.request_id = request_id
             self._current.tenant_id = tenant_id
-            if self._client.marshals:
-                self._client.show_invoke()
+            client = self._client
             if trace_id is not None:
                 _set_trace(trace_id)
             else:
@@ -159,12 +153,9 @@ class LocalRuntime:
                 arn,
                 tenant_id,
             )
-            client = self._client
-            decode = self._marshaller().unmarshal_request if client.marshals else codec.decode
-            event = decode(request.body, content_type)
+            event = client.decode(request.body, content_type)
             response = request_handler(event, lambda_context)
-            encode = self._marshaller().marshal_response if client.marshals else self._encode
-            result, result_type = encode(response)
+            result, result_type = client.encode(response)
         except BaseException as error:
             if self._passes_through(error):
                 raise
@@ -181,6 +172,7 @@ class LocalRuntime:
         failed = self._posted(described, self._post_invoke_error)
         if response is not None:
             responses, response = [response], None
+            self._release = self._release or Releaser()
             self._release(responses, described[0])
         return failed
 
@@ -260,7 +252,7 @@ class LocalRuntime:
         """
         __tracebackhide__ = __function_code_above__ = True
         error, body = described
-        self._held.add(error)
+        self._client.held.add(error)
         if isinstance(body, BaseException):
             return self._ended(body)
         try:
@@ -279,7 +271,7 @@ class LocalRuntime:
         if isinstance(error, ProcessEnd):
             let_go(error)  # `os._exit` frees nothing
         else:
-            self._held.end_with_interpreter(error)
+            self._client.held.end_with_interpreter(error)
         return ended
 
     def _post_invoke_error(self, error: BaseException, body: dict[str, object]) -> Raised:
@@ -319,10 +311,6 @@ class LocalRuntime:
         # invalid UTF-8, and a letter outside Latin-1 ends the process before anything is posted.
         posted = _as_latin_1(self._to_json(body))
         return Raised(posted, body, _original(error), fault_type, flushed_status(exit_code))
-
-    def _marshaller(self) -> Any:  # noqa: ANN401  # function code may have replaced it
-        """Return the marshaller of the client, which function code may replace or change."""
-        return self._client.filled("lambda_runtime_client").LambdaRuntimeClient.marshaller
 
     def _to_json(self, error: object) -> str:
         """Return an error object or a log record as the runtime writes it at this moment."""

@@ -43,6 +43,8 @@ class ReplacedModules:
         """A shared module was put back, and so stands behind those of the function."""
         self.odd: dict[Any, Any] = {}
         """Objects of the function under new names that are no modules; None blocks an import."""
+        self.has_any = False
+        """The function has any of both kinds; each phase asks."""
         self._shared: dict[str, ModuleType] = {}
         self._base = 0
 
@@ -73,11 +75,13 @@ class ReplacedModules:
             self._put_back(name)
         self.names = set()
         self._shared = {}
+        self.has_any = bool(self.own or self.odd)
 
     def discard(self) -> None:
         """Forget the objects of a process that has ended."""
         self.own = {}
         self.odd = {}
+        self.has_any = False
 
     def attribute_to_test(self, newest: Mapping[str, Any], own: Mapping[str, ModuleType]) -> None:
         """Attribute entries that the function has not changed to the test, as they are now.
@@ -125,6 +129,7 @@ class ReplacedModules:
             and name not in shared
             and is_odd(name, one)
         }
+        self.has_any = bool(self.own or self.odd)
 
     def begin_phase(self) -> None:
         """Put those objects in place that function code has made by hand."""
@@ -136,6 +141,7 @@ class ReplacedModules:
                 self._put(name, module)
             else:
                 del self.own[name]  # the test has put another one there
+        self.has_any = bool(self.own or self.odd)
 
     def end_phase(self) -> None:
         """Put the shared modules back that function code has removed, or hidden by such objects."""
@@ -150,6 +156,7 @@ class ReplacedModules:
                 self.names.add(name)
             else:
                 self._put_back(name)
+        self.has_any = bool(self.own or self.odd)
 
     def _put(self, name: str, module: Any) -> None:  # noqa: ANN401  # anything may lie there
         sys.modules[name] = module

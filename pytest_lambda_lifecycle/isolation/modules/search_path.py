@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.part import PhasePart
@@ -25,6 +26,8 @@ _LEFT: Final[list[tuple[list[str], list[str]]]] = []
 
 _LISTS: Final = ("path", "meta_path", "path_hooks")
 """The attributes of `sys` without which nobody can import anything."""
+_SYS: Final[dict[str, Any]] = sys.__dict__
+_read: Final = itemgetter(*_LISTS)
 _DELETED: Final[Any] = object()
 
 
@@ -42,7 +45,9 @@ class SearchPath(PhasePart):
         self._odd: dict[str, Any] = {}
         """Attributes of `sys` that function code has deleted, or that are no lists any more."""
         self._lists: tuple[Any, ...] = ()
-        """The lists in these attributes as the environment has entered."""
+        """The lists in these attributes as they were found last."""
+        self._expected: tuple[Any, ...] = ()
+        """The same, if function code has left all of them."""
 
     def enter(self) -> Undo:
         outside = sys.path
@@ -53,7 +58,7 @@ class SearchPath(PhasePart):
         sys.path = list(before)
         self._tests = {}
         self._seen = before
-        self._lists = before, sys.meta_path, sys.path_hooks
+        self._lists = self._expected = _read(_SYS)
         if self._in_phase:
             self._put_odd()
 
@@ -111,11 +116,10 @@ class SearchPath(PhasePart):
     def end_phase(self) -> None:
         self._in_phase = False
         try:
-            lists: tuple[Any, Any, Any] = sys.path, sys.meta_path, sys.path_hooks
-            usable = type(lists[0]) is type(lists[1]) is type(lists[2]) is list
-        except AttributeError:
-            usable = False
-        if not usable or self._odd:
+            same = _read(_SYS) == self._expected
+        except Exception:  # one was deleted, or is an object that cannot be compared
+            same = False
+        if not same:
             self._take_odd()
         self._seen = list(sys.path)
 
@@ -127,8 +131,10 @@ class SearchPath(PhasePart):
             if not isinstance(value, list):
                 self._odd[name] = value
                 setattr(sys, name, list(self._seen) if name == "path" else before)
+        self._lists = self._expected = _read(_SYS)
 
     def _put_odd(self) -> None:
+        self._expected = ()  # so that the end of the phase looks whether they are there still
         for name, value in self._odd.items():
             if value is _DELETED:
                 delattr(sys, name)

@@ -6,6 +6,8 @@ They are in place before the world of the function enters, which takes them for 
 from __future__ import annotations
 
 import sys
+from itertools import compress
+from operator import is_
 from types import ModuleType
 from typing import ClassVar, Protocol
 
@@ -62,9 +64,9 @@ class StandIns(Part):
 
 def _remove(modules: dict[str, ModuleType]) -> None:
     current = sys.modules
-    for name, module in modules.items():
-        if current.get(name) is module:
-            del current[name]
+    there = map(is_, map(current.get, modules), modules.values())
+    for name in compress(modules, there):
+        del current[name]
 
 
 def sweep() -> None:

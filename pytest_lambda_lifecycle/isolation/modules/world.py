@@ -219,7 +219,7 @@ class World(PhasePart):
         ):
             self._look()
         self._dict = modules
-        if self._replaced.own or self._replaced.odd:
+        if self._replaced.has_any:
             self._replaced.begin_phase()
         self._in_phase = True
 
@@ -230,8 +230,7 @@ class World(PhasePart):
             len(modules) != last.count
             or next(reversed(modules), "") is not last.newest
             or modules is not self._dict
-            or self._replaced.own
-            or self._replaced.odd
+            or self._replaced.has_any
         ):
             self._end_changed()
 

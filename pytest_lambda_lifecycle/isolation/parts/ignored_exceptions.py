@@ -10,50 +10,20 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.lifecycle.outcome import ProcessEnd
 
-__all__ = ["ThreadExceptions", "UnraisableExceptions"]
+__all__ = ["IgnoredExceptions"]
 
+_Hooks: TypeAlias = "tuple[Callable[[Any], object] | None, Callable[[Any], object] | None]"
 _OF_PYTHON: Final[Any] = threading.__excepthook__
 
 
-class _Hook(Part):
-    """A hook that function code may replace; outside its process, the test has its own."""
-
-    def __init__(self) -> None:
-        self._own: Callable[[Any], object] | None = None
-
-    def enter(self) -> Undo:
-        outside = self._read()
-        stand_in = self._stand_in(outside)
-        self._write(self._own or stand_in)
-
-        def leave() -> None:
-            now = self._read()
-            self._own = now if now is not stand_in else None
-            self._write(outside)
-
-        return leave
-
-    def discard(self) -> None:
-        self._own = None
-
-    def _read(self) -> Callable[[Any], object]:
-        raise NotImplementedError
-
-    def _write(self, hook: Callable[[Any], object]) -> None:
-        raise NotImplementedError
-
-    def _stand_in(self, outside: Callable[[Any], object]) -> Callable[[Any], object]:
-        raise NotImplementedError
-
-
-class ThreadExceptions(_Hook):
-    """`threading.excepthook`: ignores exits on threads, and logs exceptions of the function.
+class IgnoredExceptions(Part):
+    """These two hooks, which function code may replace; outside its process the test has its own.
 
     An exit on a thread is harmless in Python, but pytest's hook reports it as an error.
     """
@@ -69,63 +39,66 @@ class ThreadExceptions(_Hook):
         ``is_functions`` says whether function code has started the current thread.  ``write`` takes
         the text of an exception of the function between phases.
         """
-        super().__init__()
         self._in_phase = in_phase
         self._is_functions = is_functions
         self._log = write
+        self._own: _Hooks = (None, None)
+        """The hooks that function code has set."""
+        self._outside: Any = None
+        """The hooks of the test."""
 
-    def _read(self) -> Callable[[Any], object]:
-        hook: Callable[[Any], object] = getattr(threading, "excepthook", _OF_PYTHON)
-        return hook
+    def enter(self) -> Undo:
+        outside = self._outside = _present()
+        stand_ins = self._of_thread, self._unraisable
+        own = self._own
+        threading.excepthook = own[0] or stand_ins[0]
+        sys.unraisablehook = own[1] or stand_ins[1]
 
-    def _write(self, hook: Callable[[Any], object]) -> None:
-        threading.excepthook = hook
+        def leave() -> None:
+            thread, unraisable = _present()
+            self._own = (
+                None if thread is stand_ins[0] else thread,
+                None if unraisable is stand_ins[1] else unraisable,
+            )
+            threading.excepthook, sys.unraisablehook = outside
 
-    def _stand_in(self, outside: Callable[[Any], object]) -> Callable[[Any], object]:
-        def excepthook(args: Any) -> None:  # noqa: ANN401  # a `threading.ExceptHookArgs`
-            __tracebackhide__ = True
-            if issubclass(args.exc_type, (SystemExit, ProcessEnd)):
+        return leave
+
+    def discard(self) -> None:
+        self._own = (None, None)
+
+    def _of_thread(self, args: Any) -> None:  # noqa: ANN401  # a `threading.ExceptHookArgs`
+        __tracebackhide__ = True
+        if issubclass(args.exc_type, (SystemExit, ProcessEnd)):
+            return
+        outside = self._outside[0]
+        functions = self._is_functions()
+        if functions and self._in_phase():
+            _OF_PYTHON(args)
+            if outside is _OF_PYTHON:
                 return
-            functions = self._is_functions()
-            if functions and self._in_phase():
-                _OF_PYTHON(args)
-                if outside is _OF_PYTHON:
-                    return
-            elif functions:
-                self._log(_text_on_thread(args))
-            if not functions or _is_unicode(args):
-                outside(args)
+        elif functions:
+            self._log(_text_on_thread(args))
+        if not functions or _is_unicode(args):
+            outside(args)
 
-        return excepthook
-
-
-class UnraisableExceptions(_Hook):
-    """`sys.unraisablehook`: an exception in ``__del__``, or on a thread of `_thread`."""
-
-    def __init__(self, in_phase: Callable[[], bool]) -> None:
-        super().__init__()
-        self._in_phase = in_phase
-
-    def _read(self) -> Callable[[Any], object]:
-        return getattr(sys, "unraisablehook", sys.__unraisablehook__)
-
-    def _write(self, hook: Callable[[Any], object]) -> None:
-        sys.unraisablehook = hook
-
-    def _stand_in(self, outside: Callable[[Any], object]) -> Callable[[Any], object]:
-        genuine = sys.__unraisablehook__
-
-        def unraisablehook(unraisable: Any) -> None:  # noqa: ANN401  # `UnraisableHookArgs`
-            __tracebackhide__ = True
-            functions = self._in_phase()
-            if functions:
-                genuine(unraisable)
-            if outside is genuine and functions:
+    def _unraisable(self, unraisable: Any) -> None:  # noqa: ANN401  # `sys.UnraisableHookArgs`
+        __tracebackhide__ = True
+        outside, genuine = self._outside[1], sys.__unraisablehook__
+        functions = self._in_phase()
+        if functions:
+            genuine(unraisable)
+            if outside is genuine:
                 return
-            if not functions or _is_unicode(unraisable):
-                outside(unraisable)
+        if not functions or _is_unicode(unraisable):
+            outside(unraisable)
 
-        return unraisablehook
+
+def _present() -> Any:  # noqa: ANN401  # two hooks
+    return (
+        getattr(threading, "excepthook", _OF_PYTHON),
+        getattr(sys, "unraisablehook", sys.__unraisablehook__),
+    )
 
 
 def _text_on_thread(args: Any) -> str:  # noqa: ANN401  # a `threading.ExceptHookArgs`

@@ -54,7 +54,7 @@ class LoggingTree(Part):
 
     def enter(self) -> Undo:
         new_process = self._own is None
-        if new_process and _left_out:
+        if new_process and _left_out.data:  # the length of such a dict takes longer
             _keep_those_of_libraries()
         outside = _TreeSnapshot()
         listeners, levels = self.listeners, self.levels
@@ -81,7 +81,8 @@ class LoggingTree(Part):
             given = levels.take_out()
             if not Part.ending:
                 self._own = _TreeSnapshot()
-            _left_out.update(outside.later_loggers())
+            if logging.Logger.manager.loggerDict != outside.entries:
+                _left_out.update(outside.later_loggers())
             outside.restore()
             listeners.restore()
             levels.put_in(given)
@@ -170,7 +171,7 @@ def _begin_process() -> None:
             logger.filters[:] = []
 
 
-_left_out: Final[WeakValueDictionary[str, logging.Logger]] = WeakValueDictionary()
+_left_out: Final[Any] = WeakValueDictionary()
 """Loggers that have left the tree together with the environment in which they were made."""
 
 
@@ -213,15 +214,15 @@ class _TreeSnapshot:
 
     def __init__(self) -> None:
         manager = logging.Logger.manager
-        self._entries = dict(manager.loggerDict)
-        loggers = [entry for entry in self._entries.values() if isinstance(entry, logging.Logger)]
+        self.entries = dict(manager.loggerDict)
+        loggers = [entry for entry in self.entries.values() if isinstance(entry, logging.Logger)]
         self._loggers = [
             (one, dict(one.__dict__), tuple(one.handlers), tuple(one.filters))
             for one in [logging.root, *loggers]
         ]
         self._placeholders = [
             (entry.loggerMap, dict(entry.loggerMap))
-            for entry in self._entries.values()
+            for entry in self.entries.values()
             if isinstance(entry, logging.PlaceHolder)
         ]
         self._disable = manager.disable
@@ -239,9 +240,7 @@ class _TreeSnapshot:
 
     def later_loggers(self) -> dict[str, logging.Logger]:
         """Return the loggers that are in the tree now and were not, by name."""
-        now, before = logging.Logger.manager.loggerDict, self._entries
-        if now == before:
-            return {}
+        now, before = logging.Logger.manager.loggerDict, self.entries
         return {
             name: entry
             for name, entry in now.items()
@@ -250,7 +249,7 @@ class _TreeSnapshot:
 
     def restore(self) -> None:
         manager = logging.Logger.manager
-        _replace_contents(manager.loggerDict, self._entries)
+        _replace_contents(manager.loggerDict, self.entries)
         for logger, values, handlers, filters in self._loggers:
             if logger.__dict__ != values:
                 _replace_contents(logger.__dict__, values)

@@ -93,10 +93,6 @@ def _present_attribute(module: ModuleType, name: str) -> Value:
 # -- values with a reader and a writer of their own ------------------------------------------------
 
 
-def _read_traceback_limit() -> object:
-    return getattr(sys, "tracebacklimit", _ABSENT)
-
-
 def _write_traceback_limit(limit: Any) -> None:  # noqa: ANN401
     if limit is not _ABSENT:
         sys.tracebacklimit = limit
@@ -247,11 +243,21 @@ TABLE: Final = (
     _attribute("mimetypes", "_db", _NO_MODULE),
     _attribute("mimetypes", "inited", _NO_MODULE),
     _present_attribute(os, "environ"),
-    _attribute("sys", "excepthook", fresh=sys.__excepthook__, at_start=sys.excepthook),
+    Value(
+        partial(getattr, sys, "excepthook", None),
+        partial(setattr, sys, "excepthook"),
+        fresh=sys.__excepthook__,
+        at_start=sys.excepthook,
+    ),
     _present_attribute(sys, "displayhook"),
     _present_attribute(sys, "breakpointhook"),
     _present_attribute(sys, "dont_write_bytecode"),
-    Value(_read_traceback_limit, _write_traceback_limit, fresh=_ABSENT, at_start=_ABSENT),
+    Value(
+        partial(getattr, sys, "tracebacklimit", _ABSENT),
+        _write_traceback_limit,
+        fresh=_ABSENT,
+        at_start=_ABSENT,
+    ),
     _present_attribute(threading, "_trace_hook"),
     _present_attribute(threading, "_profile_hook"),
     _plain(_read_arguments, _write_arguments),

@@ -43,7 +43,7 @@ class Values(Part):
             for value, functions in self._own.items():
                 if value.setters:
                     outside[value] = value.read()
-                if functions is not OUTSIDE:
+                if functions is not OUTSIDE and functions is not outside[value]:
                     inside[value] = functions
                     value.write(functions)
             unwatch = patch_attributes(*_watchers())

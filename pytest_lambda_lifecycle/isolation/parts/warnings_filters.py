@@ -14,7 +14,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from operator import itemgetter
+from operator import is_not, itemgetter
 from types import MethodType
 from typing import Any, ClassVar, Final
 
@@ -25,9 +25,10 @@ __all__ = ["WarningsFilters", "without_test"]
 
 _WARNINGS: Final[Any] = warnings
 _NAMESPACE: Final[dict[str, Any]] = warnings.__dict__
-_NAMES: Final = ("filters", "showwarning", "formatwarning", "_showwarnmsg_impl")
+_NAMES: Final = ("showwarning", "formatwarning", "_showwarnmsg_impl")
 _read: Final = itemgetter(*_NAMES)
 _AT_START: Final = (_WARNINGS._showwarning_orig, _WARNINGS._formatwarning_orig)
+_UNKNOWN: Final = ()
 _IGNORED: Final = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 _OF_PYTHON: Final[list[Any]] = [
     ("default", None, DeprecationWarning, "__main__", 0),
@@ -50,11 +51,14 @@ class WarningsFilters(PhasePart):
         """The values that function code has left in `showwarning` and `formatwarning`."""
         self._left: Any = None
         """The recorder of a `catch_warnings` that function code has not left."""
-        self._before: Any = None
-        self._shows: Any = None
-        """The function that shows warnings as the phase begins."""
+        self._outside: Any = _UNKNOWN
+        """The values of `_NAMES` for the test, as the latest phase has begun."""
+        self._at_begin: Any = _UNKNOWN
+        """The same for function code."""
         self._placed = False
-        """The hooks are not those of the test."""
+        """They are not the same."""
+        self._of_test: list[Any] = []
+        """The filters of the test."""
         self._inside: list[Any] = []
         self._count = 0
         self._shown: set[tuple[object, ...]] = set()
@@ -66,65 +70,73 @@ class WarningsFilters(PhasePart):
 
     def begin_phase(self) -> None:
         try:
-            before = _read(_NAMESPACE)
-        except KeyError:
-            before = _present()
-        self._before = before
-        filters, showwarning, formatwarning, shows = before
+            filters = self._of_test = warnings.filters  # type: ignore[assignment]
+            if _read(_NAMESPACE) != self._outside:
+                self._look()
+        except Exception:  # one was deleted, or is an object that cannot be compared
+            filters = self._of_test = getattr(warnings, "filters", [])
+            self._look()
         inside = self._inside = [*self._own] if self._alone else [*self._own, *filters]
         self._count = len(inside)
         warnings.filters = inside
-        hooks = self._hooks
-        if showwarning is not hooks[0] or formatwarning is not hooks[1]:
-            _WARNINGS.showwarning, _WARNINGS.formatwarning = hooks
-            self._placed = True
+        if self._placed:
+            _set(self._at_begin)
+
+    def _look(self) -> None:
+        """Find what function code is to have in the places of the hooks of the test."""
+        self._outside = outside = _present()
+        shows = outside[2]
         if self._left is not None:
-            _WARNINGS._showwarnmsg_impl = shows = self._left
-            self._placed = True
+            shows = self._left
         elif shows is not _SHOWS and not _is_of_python(shows):
-            _WARNINGS._showwarnmsg_impl = shows = self._show
-            self._placed = True
-        self._shows = shows
+            shows = self._show
+        self._at_begin = (*self._hooks, shows)
+        self._placed = any(map(is_not, self._at_begin, outside))
 
     def end_phase(self) -> None:
         try:
-            filters, showwarning, formatwarning, shows = _read(_NAMESPACE)
-        except KeyError:
-            filters, showwarning, formatwarning, shows = _present()
-        before = self._before
+            filters: Any = warnings.filters
+            same = _read(_NAMESPACE) == self._at_begin
+        except Exception:
+            filters, same = getattr(warnings, "filters", []), False
+        if filters is not self._inside or len(filters) != self._count:
+            self._keep_filters(filters)
+        warnings.filters = self._of_test
+        if not same:
+            self._keep_hooks(*_present())
+        elif self._placed:
+            _set(self._outside)
+
+    def _keep_filters(self, filters: Any) -> None:  # noqa: ANN401  # function code has set it
         if type(filters) is not list:  # not even Python could use it
             filters = self._inside
-        if filters is not self._inside or len(filters) != self._count:
-            of_test = set(map(id, before[0]))
-            self._own = [entry for entry in filters if id(entry) not in of_test]
-            self._alone = bool(of_test) and len(self._own) == len(filters)
-            self._shown.clear()
-            _forget_registries()
-        if shows is not self._shows:
-            self._left = None if _is_of_python(shows) or _is_bound_to(self, shows) else shows
-            self._placed = True
-        self._shows = None
-        warnings.filters = before[0]
-        hooks = self._hooks
-        if showwarning is not hooks[0] or formatwarning is not hooks[1]:
-            self._hooks = showwarning, formatwarning
-            self._placed = True
-        if self._placed:
-            self._placed = False
-            _WARNINGS.showwarning, _WARNINGS.formatwarning, _WARNINGS._showwarnmsg_impl = before[1:]
+        of_test = set(map(id, self._of_test))
+        self._own = [entry for entry in filters if id(entry) not in of_test]
+        self._alone = bool(of_test) and len(self._own) == len(filters)
+        self._shown.clear()
+        _forget_registries()
+
+    def _keep_hooks(self, showwarning: object, formatwarning: object, shows: object) -> None:
+        """Keep what function code has put in the places of the hooks, and restore these."""
+        if shows is not self._at_begin[2]:
+            own = _is_of_python(shows) or _is_bound_to(self, shows)
+            self._left = None if own else shows
+        self._hooks = showwarning, formatwarning
+        _set(self._outside)
+        self._outside = _UNKNOWN
 
     def discard(self) -> None:
         self._own = []
         self._alone = False
         self._hooks = _AT_START
         self._left = None
+        self._outside = _UNKNOWN
         self._shown.clear()
 
     @property
     def filters_of_test(self) -> list[Any]:
         """The filters of the test, during a phase."""
-        filters: list[Any] = self._before[0]
-        return filters
+        return self._of_test
 
     # -- warnings that somebody records ------------------------------------------------------------
 
@@ -132,14 +144,14 @@ class WarningsFilters(PhasePart):
         __tracebackhide__ = True
         if self._is_for_log(message):
             _write(message)
-        self._before[3](_in_unicode(message))
+        self._outside[2](_in_unicode(message))
 
     def _is_for_log(self, message: Any) -> bool:  # noqa: ANN401
         """Say whether Lambda would show a warning that the filters here have let through.
 
         They are those of function code, then those of the test.
         """
-        of_test = set(map(id, self._before[0]))
+        of_test = set(map(id, self._of_test))
         entry = next((one for one in warnings.filters if _matches(one, message)), None)
         if entry is not None and id(entry) not in of_test:
             return True
@@ -179,10 +191,16 @@ def without_test() -> Iterator[None]:
         warnings.filters, _WARNINGS._showwarnmsg_impl = before
 
 
-def _present() -> Any:  # noqa: ANN401  # four values, which function code may have set
-    """Return the values of `_NAMES` where one of them was deleted: then it is that of the start."""
-    at_start = dict(zip(_NAMES, ([], *_AT_START, _write), strict=True))
+def _present() -> Any:  # noqa: ANN401  # three values, which function code may have set
+    """Return the values of `_NAMES`; where one was deleted, it is that of the start."""
+    with suppress(KeyError):
+        return _read(_NAMESPACE)
+    at_start = dict(zip(_NAMES, (*_AT_START, _write), strict=True))
     return tuple(_NAMESPACE.get(name, at_start[name]) for name in _NAMES)
+
+
+def _set(hooks: Any) -> None:  # noqa: ANN401
+    _WARNINGS.showwarning, _WARNINGS.formatwarning, _WARNINGS._showwarnmsg_impl = hooks
 
 
 def _is_bound_to(part: WarningsFilters, shows: object) -> bool:

@@ -102,14 +102,9 @@ class EventLoops:
 
             def epoll_poll(self: Any, timeout: Any = None, maxevents: int = -1) -> Any:  # noqa: ANN401
                 manager = _manager_of_trio(timeout)
-                if manager is not None and loops.waits.applies():
-                    found = poll(self, 0, maxevents)
-                    if not found and timeout:
-                        files = bool(manager._registered)
-                        loops.wait(lambda: poll(self, 0, maxevents), timeout, with_files=files)
-                        found = poll(self, 0, maxevents)
-                    return found
-                return poll(self, timeout, maxevents)
+                if manager is None or not loops.waits.applies():
+                    return poll(self, timeout, maxevents)
+                return loops._wait_for_trio(lambda: poll(self, 0, maxevents), timeout, manager)
 
             methods.append((select.epoll, "poll", epoll_poll))
         if hasattr(select, "kqueue"):
@@ -117,20 +112,29 @@ class EventLoops:
 
             def kqueue_control(self: Any, changes: Any, size: int, timeout: Any = None) -> Any:  # noqa: ANN401
                 manager = _manager_of_trio(timeout)
-                if manager is not None and not changes and size and loops.waits.applies():
-                    found = control(self, changes, size, 0)
-                    if not found and timeout:
-                        files = bool(manager._registered)
-                        loops.wait(
-                            lambda: control(self, changes, size, 0), timeout, with_files=files
-                        )
-                        found = control(self, changes, size, 0)
-                    return found
-                return control(self, changes, size, timeout)
+                if manager is None or changes or not size or not loops.waits.applies():
+                    return control(self, changes, size, timeout)
+                return loops._wait_for_trio(
+                    lambda: control(self, changes, size, 0), timeout, manager
+                )
 
             methods.append((select.kqueue, "control", kqueue_control))
         loops = self
         return methods
+
+    def _wait_for_trio(self, poll: Callable[[], Any], timeout: float, manager: Any) -> Any:  # noqa: ANN401
+        """Return what ``poll()`` finds within ``timeout`` s.  It finds each event once."""
+        found: list[Any] = []
+
+        def look() -> bool:
+            found.extend(poll() if not found else ())
+            return bool(found)
+
+        if not look() and timeout > 0:
+            # One of its files is the pipe by which other threads wake the loop.
+            self.wait(look, timeout, with_files=len(manager._registered) > 1)
+            look()
+        return found
 
     def _select(self, original: Any) -> Callable[..., Any]:  # noqa: ANN401
         """Stand in for `select.select`, which sleeps where it is given no files."""

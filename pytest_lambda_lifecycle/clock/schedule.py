@@ -25,7 +25,12 @@ from pytest_lambda_lifecycle.clock.real_work import RealWork
 from pytest_lambda_lifecycle.clock.timers import Timers
 from pytest_lambda_lifecycle.clock.waiting import Mutex, Waiting, raw_acquire
 from pytest_lambda_lifecycle.isolation.frames import is_own
-from pytest_lambda_lifecycle.isolation.parts.threads import threads_of
+from pytest_lambda_lifecycle.isolation.parts.threads import (
+    function_thread,
+    threads_of,
+    work_for,
+    workers_of_libraries,
+)
 from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
@@ -41,7 +46,7 @@ _FIRST_LOOK: Final = 0.0002
 _LAST_LOOK: Final = 0.01
 """Seconds of real time between two looks at the others, which become longer and longer."""
 _FOR_OTHERS: Final = 0.25
-"""Seconds of real time before a wait without an end lasts until the deadline.
+"""Seconds of real time before a wait that is no sleep lasts until the deadline.
 
 Somebody outside of the function may end it, such as a thread of the test.
 """
@@ -88,6 +93,8 @@ class Schedule:
         ident = threading.get_ident()
         in_phase = stage.on_phase_thread()
         self._check(waiting, in_phase)
+        if not in_phase and stage.running and function_thread() not in stage.running:
+            work_for(stage.running[-1])
         self._work.forget(ident)
         waiting.number = self.next_number()
         outer = self._waiting.get(ident)
@@ -192,6 +199,12 @@ class Schedule:
                 runs = True
             else:
                 everybody.append(waiting)
+        for thread in workers_of_libraries(stage.running):
+            waiting = self._waiting.get(thread.ident or 0)
+            if waiting is None:
+                runs = self._work.holds_time(thread) or runs
+            elif waiting.goes_on():
+                runs = True
         now = RealTime.perf_counter()
         for waiting in everybody:
             patience = waiting.stands_still
@@ -219,8 +232,8 @@ class Schedule:
             first[2].timed_out = True
             first[2].wake()
         elif deadline is not None:
-            nothing_due = first is None and timer is None
-            if nothing_due and RealTime.perf_counter() - phase.since < _FOR_OTHERS:
+            sleeps = phase.due_us is not None and phase.ready is None and not phase.may_be_told
+            if not sleeps and RealTime.perf_counter() - phase.since < _FOR_OTHERS:
                 return
             clock.move(deadline)
             clock.turn.cut = phase.cut = True

@@ -38,6 +38,7 @@ class Waiting:
         "exits",
         "holder",
         "lock",
+        "may_be_told",
         "number",
         "ready",
         "ring",
@@ -55,16 +56,19 @@ class Waiting:
         *,
         stands_still: float = 0.0,
         holder: Callable[[], int | None] | None = None,
+        may_be_told: bool = False,
     ) -> None:
         """``due_us`` is the moment at which it goes on, None for a wait without an end.
 
         ``ready`` says whether what it waits for has come.  ``holder`` returns the identifier of the
-        thread that it waits for.  ``stands_still`` s of real time pass before time moves on, as
+        thread that it waits for.  With ``may_be_told``, somebody may call `release`.
+        ``stands_still`` s of real time pass before time moves on, as
         another process or machine may end the wait.
         """
         self.due_us = due_us
         self.ready = ready
         self.holder = holder
+        self.may_be_told = may_be_told
         self.stands_still = stands_still
         self.since = RealTime.perf_counter()
         self.number = 0

@@ -133,7 +133,8 @@ class Waits:
                 return bool(original(self, timeout))
             if _asked_by_us():
                 return bool(waits._in_real_time(original, self, timeout))
-            waiting = Waiting(None if timeout is None else waits.until(timeout))
+            due_us = None if timeout is None else waits.until(timeout)
+            waiting = Waiting(due_us, may_be_told=True)
             self._waiters.append(waiting)
             state = self._release_save()
             try:

@@ -15,6 +15,7 @@ from pytest_lambda_lifecycle.isolation.executors import (
     is_worker,
     line_of_function,
 )
+from pytest_lambda_lifecycle.isolation.folders import folder_of, is_installed
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.real import RealTime
@@ -30,6 +31,8 @@ __all__ = [
     "start_unwatched",
     "threads_of",
     "waits_at_our_socket",
+    "work_for",
+    "workers_of_libraries",
 ]
 
 start_unwatched: Final = threading.Thread.start
@@ -61,6 +64,33 @@ def threads_of(owners: Sequence[Any]) -> list[threading.Thread]:
     ]
 
 
+def workers_of_libraries(owners: Sequence[Any]) -> list[threading.Thread]:
+    """Return threads of shared libraries that functions of other processes have started.
+
+    A library may keep them, and give them work of any process (the threads of trio and anyio).
+    """
+    if not _OWNERS:
+        return []
+    return [
+        thread
+        for thread, owner in list(_OWNERS.items())
+        if owner not in owners and _is_of_library(thread) and thread.is_alive()
+    ]
+
+
+def work_for(owner: Any) -> None:  # noqa: ANN401
+    """Let the current thread work for a process, if a shared library keeps it."""
+    thread = threading.current_thread()
+    if _is_of_library(thread):
+        hand_over(thread, owner)
+
+
+def _is_of_library(thread: Any) -> bool:  # noqa: ANN401  # a private attribute of Thread
+    target = getattr(thread, "_target", None) or type(thread).run
+    code = getattr(getattr(target, "__func__", target), "__code__", None)
+    return code is not None and is_installed(folder_of(code.co_filename))
+
+
 def owner_of(thread: threading.Thread) -> Any:  # noqa: ANN401
     """Return the process whose function has started a thread, or None."""
     return _OWNERS.get(thread)
@@ -80,6 +110,7 @@ def hand_over(thread: threading.Thread, owner: Any) -> None:  # noqa: ANN401
     """Let a worker that the function of one process has started work for another one."""
     if thread in _OWNERS:
         _OWNERS[thread] = owner
+        _ENDED.discard(thread)
 
 
 def end_threads(
@@ -244,9 +275,10 @@ class StartedThreads(Part):
         for thread in running:
             _let_interpreter_exit(thread)
         _ENDED.update(running)
-        if running and stage.virtual_time is not None:
-            for thread in running:
+        own = [thread for thread in running if not _is_of_library(thread)]
+        if own and stage.virtual_time is not None:
+            for thread in own:
                 _ignore_exceptions(thread)
-            stage.virtual_time.end_threads(running)
+            stage.virtual_time.end_threads(own)
         self.where.clear()
         self.tasks = None

@@ -10,15 +10,13 @@ import select
 import selectors
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_lambda_lifecycle.clock.c_types import replace_methods
+from pytest_lambda_lifecycle.clock.moving import MovingClock
 from pytest_lambda_lifecycle.clock.waiting import Waiting
+from pytest_lambda_lifecycle.clock.waits import Waits
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
-
-if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.clock.virtual import VirtualClock
-    from pytest_lambda_lifecycle.clock.waits import Waits
 
 __all__ = ["EventLoops"]
 
@@ -29,7 +27,7 @@ _FOR_FILES: Final = 0.1
 class EventLoops:
     """The event loops of asyncio and trio that function code makes, while installed."""
 
-    def __init__(self, clock: VirtualClock, waits: Waits) -> None:
+    def __init__(self, clock: MovingClock, waits: Waits) -> None:
         self.clock = clock
         self.waits = waits
 
@@ -87,7 +85,7 @@ class EventLoops:
         if timeout is not None:
             due_us = self.waits.until(timeout)
         ready = Waiting(due_us, lambda: bool(poll()), stands_still=still)
-        self.clock.schedule.wait(ready, looks=True)
+        self.waits.schedule.wait(ready, looks=True)
 
     # -- trio, and `select` as a sleep -------------------------------------------------------------
 

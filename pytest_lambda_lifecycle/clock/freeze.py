@@ -28,11 +28,20 @@ from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo, note_later_patch
 from pytest_lambda_lifecycle.isolation.real import RealDates
 
-__all__ = ["Freeze", "FrozenNames"]
+__all__ = ["Freeze", "FrozenNames", "source_of"]
 
 _MODULES_WITH_REAL_TIME: Final = ("_pytest.timing",)
 _STAND_INS: Final = {id(real): stand_in for real, stand_in in PAIRS}
 _REALS: Final = {id(stand_in): real for real, stand_in in PAIRS}
+
+
+def source_of(
+    now_ns: Callable[[], int], span_ns: Callable[[], int], for_thread: Callable[[], bool]
+) -> Source:
+    """Return a source of time, which freezes of the test may be around, or begin inside."""
+    import freezegun.api
+
+    return Source(now_ns, span_ns, for_thread, freezegun.api)
 
 
 class Freeze:

@@ -46,17 +46,16 @@ class Source:
         now_ns: Callable[[], int],
         span_ns: Callable[[], int],
         for_thread: Callable[[], bool],
+        freezegun: Any,  # noqa: ANN401  # its module `api`
     ) -> None:
         """``now_ns`` counts from the epoch; ``span_ns`` is the monotonic clock.
 
         ``for_thread`` says whether waits of the current thread follow this time.
         """
-        import freezegun.api
-
         self.now_ns = now_ns
         self.span_ns = span_ns
         self.for_thread = for_thread
-        self.freezegun: Any = freezegun.api
+        self.freezegun = freezegun
         self._freezes: list[Any] = self.freezegun.freeze_factories
         self.freeze = self.moment  # one object: it is found by its identity
 

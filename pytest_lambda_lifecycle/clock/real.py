@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from types import ModuleType
 
-from pytest_lambda_lifecycle.clock.freeze import Freeze
-from pytest_lambda_lifecycle.clock.readings import Source, freezes_of_test
+from pytest_lambda_lifecycle.clock.freeze import Freeze, source_of
+from pytest_lambda_lifecycle.clock.readings import freezes_of_test
 from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
 from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.isolation.stage import stage
@@ -96,7 +96,7 @@ class RealClock:
         elif not frozen:
             with stage.left():  # its modules find the shifted functions when it enters
                 cls._shift_ns = span_us * 1000
-                cls._shift = Freeze(Source(cls._time_ns, cls._monotonic_ns, lambda: False))
+                cls._shift = Freeze(source_of(cls._time_ns, cls._monotonic_ns, lambda: False))
 
     @classmethod
     def _time_ns(cls) -> int:

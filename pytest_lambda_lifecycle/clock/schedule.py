@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
+from pytest_lambda_lifecycle.clock.moving import MovingClock
 from pytest_lambda_lifecycle.clock.real_work import RealWork
 from pytest_lambda_lifecycle.clock.timers import Timers
 from pytest_lambda_lifecycle.clock.waiting import Mutex, Waiting, raw_acquire
@@ -37,8 +38,6 @@ from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from pytest_lambda_lifecycle.clock.virtual import VirtualClock
 
 __all__ = ["Schedule"]
 
@@ -58,9 +57,9 @@ _TO_END: Final = 0.2
 class Schedule:
     """What is due, over all threads of the function."""
 
-    def __init__(self, clock: VirtualClock) -> None:
+    def __init__(self, clock: MovingClock) -> None:
         self._clock = clock
-        self.timers = Timers(clock)
+        self.timers = Timers(clock, self.next_number)
         self._mutex = Mutex()
         self._waiting: dict[int, Waiting] = {}
         self._work = RealWork(clock.watchdog / 2)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING
 
+from pytest_lambda_lifecycle.clock.moving import MovingClock
 from pytest_lambda_lifecycle.lifecycle.moments import rounded_up_us
-
-if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.clock.virtual import VirtualClock
 
 __all__ = ["Timers"]
 
@@ -51,8 +48,9 @@ class _Timer:
 class Timers:
     """The timers of all environments that are inside a phase."""
 
-    def __init__(self, clock: VirtualClock) -> None:
+    def __init__(self, clock: MovingClock, next_number: Callable[[], int]) -> None:
         self._clock = clock
+        self._next_number = next_number
         self._running: list[_Timer] = []
 
     def start(
@@ -60,7 +58,7 @@ class Timers:
     ) -> _Timer:
         """Start a timer; at its moment, ``handler(frame)`` is called on the thread of the phase."""
         due_us = self._clock.now_us() + rounded_up_us(seconds)
-        number = self._clock.schedule.next_number()
+        number = self._next_number()
         timer = _Timer(self, due_us, rounded_up_us(interval), handler, number)
         self._running.append(timer)
         return timer

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from types import ModuleType
 
-from pytest_lambda_lifecycle.clock.freeze import Freeze
-from pytest_lambda_lifecycle.clock.readings import Source
+from pytest_lambda_lifecycle.clock.freeze import Freeze, source_of
 from pytest_lambda_lifecycle.clock.real import now
 from pytest_lambda_lifecycle.clock.schedule import Schedule
 from pytest_lambda_lifecycle.clock.waits import Waits
@@ -82,7 +81,7 @@ class VirtualClock:
         self.turn = VirtualTurn(self, None, None)
         self.ended = False
         self.schedule = Schedule(self)
-        self.waits = Waits(self)
+        self.waits = Waits(self, self.schedule)
 
     def start(self) -> None:
         """Let time stand still at the given start, or now on the whole second."""
@@ -94,7 +93,7 @@ class VirtualClock:
         naive = start.astimezone(timezone.utc).replace(tzinfo=None)
         self._us = (naive - EPOCH) // MICROSECOND
         self._span_ns = RealTime.monotonic_ns() // 1000 * 1000 - self._us * 1000
-        source = Source(self.now_ns, self.span_ns, self.waits.applies)
+        source = source_of(self.now_ns, self.span_ns, self.waits.applies)
         self._freeze = Freeze(source, self.waits.sleep)
 
     def stop(self, modules: Iterable[ModuleType]) -> None:

@@ -12,9 +12,11 @@ import math
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pytest_lambda_lifecycle.clock.c_types import replace_methods
+from pytest_lambda_lifecycle.clock.moving import MovingClock
+from pytest_lambda_lifecycle.clock.schedule import Schedule
 from pytest_lambda_lifecycle.clock.waiting import (
     LOCK_TYPE,
     RLOCK_TYPE,
@@ -35,9 +37,6 @@ from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.moments import rounded_up_us
 from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 
-if TYPE_CHECKING:
-    from pytest_lambda_lifecycle.clock.virtual import VirtualClock
-
 __all__ = ["Waits"]
 
 _OURS: Final = __name__.partition(".")[0]
@@ -51,9 +50,9 @@ _THREAD_START: Final = start_unwatched.__code__
 class Waits:
     """The waits of function code under a clock, while installed."""
 
-    def __init__(self, clock: VirtualClock) -> None:
+    def __init__(self, clock: MovingClock, schedule: Schedule) -> None:
         self._clock = clock
-        self._schedule = clock.schedule
+        self.schedule = schedule
         self._holders: dict[int, int] = {}
         """The thread that has taken a lock latest, by the id of the lock."""
         self._asked = (0, 0)
@@ -113,11 +112,11 @@ class Waits:
         __tracebackhide__ = True
         until = self._clock.now_us() + span_us
         on_phase = stage.on_phase_thread()
-        if on_phase and not self._schedule.timers.any and not threads_of(stage.running):
+        if on_phase and not self.schedule.timers.any and not threads_of(stage.running):
             if self._clock.reaches_deadline(until):
                 raise DeadlineReached
         else:
-            self._schedule.wait(Waiting(until))
+            self.schedule.wait(Waiting(until))
 
     # -- conditions and joins ----------------------------------------------------------------------
 
@@ -138,7 +137,7 @@ class Waits:
             self._waiters.append(waiting)
             state = self._release_save()
             try:
-                waits._schedule.wait(waiting)
+                waits.schedule.wait(waiting)
             finally:
                 waits._take_again(self, state)
                 if not waiting.told and waiting in self._waiters:
@@ -151,7 +150,7 @@ class Waits:
 
     def _in_real_time(self, wait: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
         """Call something that waits at locks, in real time."""
-        with self._schedule.in_real_time():
+        with self.schedule.in_real_time():
             return wait(*arguments)
 
     def _asks_again(self, timeout: float) -> bool:
@@ -203,7 +202,7 @@ class Waits:
             ended = Waiting(
                 None if timeout is None else waits.until(timeout), lambda: not self.is_alive()
             )
-            waits._schedule.wait(ended, looks=True)
+            waits.schedule.wait(ended, looks=True)
             if waits._clock.ended or not self.is_alive():
                 return original(self, timeout)
             return None
@@ -215,7 +214,7 @@ class Waits:
     def _lock_method(self, cls: Any) -> Callable[..., bool]:  # noqa: ANN401
         """Return the stand-in for `acquire` and ``__enter__`` of one of the two kinds of lock."""
         original = cls.acquire
-        holders, waits, real = self._holders, self, self._schedule.real
+        holders, waits, real = self._holders, self, self.schedule.real
 
         def acquire(self: Any, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: ANN401
             __tracebackhide__ = __function_code_above__ = True
@@ -241,7 +240,7 @@ class Waits:
         """Wait until a lock seems to be free; return False if the time has come."""
         holder = functools.partial(self._holders.get, id(lock))
         waiting = Waiting(until, functools.partial(_is_free, lock), holder=holder)
-        return self._schedule.wait(waiting, looks=True)
+        return self.schedule.wait(waiting, looks=True)
 
     # -- queues ------------------------------------------------------------------------------------
 
@@ -261,7 +260,7 @@ class Waits:
                 entry = waiting, threading.current_thread()
                 getting.append(entry)
                 try:
-                    has_time = waits._schedule.wait(waiting)
+                    has_time = waits.schedule.wait(waiting)
                 finally:
                     getting.remove(entry)
                     if not getting:

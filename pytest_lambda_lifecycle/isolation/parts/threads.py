@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
+from pytest_lambda_lifecycle.errors import is_own_file
 from pytest_lambda_lifecycle.isolation.executors import (
     ExecutorTasks,
     is_worker,
@@ -88,7 +89,9 @@ def work_for(owner: Any) -> None:  # noqa: ANN401
 def _is_of_library(thread: Any) -> bool:  # noqa: ANN401  # a private attribute of Thread
     target = getattr(thread, "_target", None) or type(thread).run
     code = getattr(getattr(target, "__func__", target), "__code__", None)
-    return code is not None and is_installed(folder_of(code.co_filename))
+    if code is None or is_own_file(code.co_filename):  # such as a stand-in of `time.sleep`
+        return False
+    return is_installed(folder_of(code.co_filename))
 
 
 def owner_of(thread: threading.Thread) -> Any:  # noqa: ANN401

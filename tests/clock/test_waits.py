@@ -160,7 +160,7 @@ class TestDeadlines:
             assert env.invocations[-1].duration_ms == 1000
         import sys
 
-        sys.modules.pop("poollib").pool.shutdown(wait=False)
+        sys.modules.pop("poollib").pool.shutdown()
 
 
 class TestTheTest:

@@ -206,12 +206,13 @@ def _real_classes(api: Any) -> Undo:  # noqa: ANN401
 
 def _names_in_force(api: Any) -> dict[int, Any]:  # noqa: ANN401
     """Return what modules of the function are to have in the place of each function and class."""
-    pairs = [(real, getattr(api, f"fake_{real.__name__}", None)) for real, _ in PAIRS]
+    names = [(real, f"fake_{real.__name__}") for real, _ in PAIRS]
+    pairs = [(real, getattr(api, name)) for real, name in names if hasattr(api, name)]
     dates = {id(api.FakeDate): RealDates.date, id(api.FakeDatetime): RealDates.datetime}
     if Freeze.current is not None:
         return {**_STAND_INS, **{id(fake): _STAND_INS[id(real)] for real, fake in pairs}, **dates}
     if api.freeze_factories:
-        fakes = {id(real): fake for real, fake in pairs if fake is not None}
+        fakes = {id(real): fake for real, fake in pairs}
         return {**fakes, **{id(new): fakes.get(id(real), real) for real, new in PAIRS}, **dates}
     return {**_REALS, **{id(fake): real for real, fake in pairs}, **dates}
 

@@ -190,3 +190,26 @@ class TestMoving:
     def test_text_that_is_refused(self, clock, text):
         with pytest.raises(LifecycleError, match="give an aware datetime, .* or text such as"):
             clock.move_to(text)
+
+
+def test_other_values_of_modules_stay(environment):
+    """Names are looked up by identity, and some functions have no stand-in of freezegun's."""
+    env = environment("""
+        other, table = None, {}
+        class Held: value = None
+        def read(one=None, *, two=None): return [other, one, two, Held.value, table]
+        def handler(event, context): return read()
+    """)
+    stays = [None, None, None, None, {}]
+    assert env.invoke().payload == stays
+    other = environment("def handler(event, context): pass")
+    other.invoke()
+    assert env.invoke().payload == stays
+    with freeze_time("2021-05-05"):
+        other.invoke()
+        assert env.invoke().payload == stays
+    with LambdaClock(START):
+        one = environment("def handler(event, context, one=None): return one")
+        one.invoke()
+        environment("def handler(event, context): pass").invoke()
+        assert one.invoke().payload is None

@@ -105,8 +105,9 @@ class EventLoops:
                 return loops._wait_for_trio(lambda: poll(self, 0, maxevents), timeout, manager)
 
             methods.append((select.epoll, "poll", epoll_poll))
-        if hasattr(select, "kqueue"):
-            control: Any = select.kqueue.control
+        kqueue: Any = getattr(select, "kqueue", None)  # on macOS
+        if kqueue is not None:
+            control = kqueue.control
 
             def kqueue_control(self: Any, changes: Any, size: int, timeout: Any = None) -> Any:  # noqa: ANN401
                 manager = _manager_of_trio(timeout)
@@ -116,7 +117,7 @@ class EventLoops:
                     lambda: control(self, changes, size, 0), timeout, manager
                 )
 
-            methods.append((select.kqueue, "control", kqueue_control))
+            methods.append((kqueue, "control", kqueue_control))
         loops = self
         return methods
 

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from pytest_lambda_lifecycle.api.telemetry.records import records
-from pytest_lambda_lifecycle.clock.clock import FollowingClock
+from pytest_lambda_lifecycle.clock.clock import Clock, FollowingClock
 from pytest_lambda_lifecycle.clock.lambda_clock import LambdaClock, idle_span_us, require_clock
 from pytest_lambda_lifecycle.clock.real import RealClock
 from pytest_lambda_lifecycle.environment import open_environments
@@ -117,7 +117,7 @@ class ExecutionEnvironment:
         find = open_environments.find_misplaced
         self._parts = Assembly(
             config,
-            clock=self._clock or self._real_clock or RealClock(),
+            clock=cast("Clock", self._clock or self._real_clock),
             keep=keep or (lambda name, module, namesake: namesake and is_rewritten(module)),
             tampered=tampered or (lambda module: ()),
             misplaced=None if misplaced is None else functools.partial(find, misplaced),

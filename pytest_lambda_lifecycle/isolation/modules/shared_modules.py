@@ -254,7 +254,7 @@ def _is_expected(change: Change) -> bool:
         return True  # such as __annotations__
     if name in _OTHER_PARTS.get(_name_of(owner), ()):
         return True
-    return _is_submodule(owner, name, now) or _is_stand_in(now)
+    return _is_submodule(owner, name, now) or _is_stand_in(now) or _is_reading(before)
 
 
 def _is_submodule(owner: object, name: str, value: object) -> bool:
@@ -294,6 +294,11 @@ def _home_of(value: Any) -> str:  # noqa: ANN401  # anything that code has put t
         return str(value.__module__ if isinstance(value, type) else type(value).__module__)
     except Exception:  # an object whose attributes raise
         return ""
+
+
+def _is_reading(value: object) -> bool:
+    """Say whether a value tells another time than the real one, which has ended since."""
+    return isinstance(value, MethodType) and _is_stand_in(value)
 
 
 def _name_of(owner: Any) -> str:  # noqa: ANN401  # a module or a class

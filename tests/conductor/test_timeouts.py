@@ -66,6 +66,7 @@ def timer_is_set() -> bool:
         "threading.Event().wait(30)",
         "threading.Lock().acquire() and [lock := threading.Lock(), lock.acquire(), lock.acquire()]",
         "subprocess.run([sys.executable, '-c', 'import time; time.sleep(30)'])",
+        "os.system('sleep 30')",
         "receive()",
         "pool()",
         "sum(range(10**7)) and time.sleep(30)",

@@ -392,6 +392,9 @@ class TestPorts:
         make(folder, function_name="orders").initialize()
         second = make(other)
         second.initialize()
+        until = time.monotonic() + 10
+        while "400 port" not in second.log and time.monotonic() < until:
+            time.sleep(0.01)  # its output comes through a pipe
         assert "400 port" in second.log
         assert f"port {unused_port} is in use by process" in second.log
         assert "(function 'orders'" in second.log

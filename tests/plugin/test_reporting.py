@@ -81,7 +81,7 @@ class TestSection:
             "env.spy('app.nothing'); env.invoke()",
             "env.spy('json.nothing')",
             "env.patch('app.nothing', 1); env.invoke()",
-            "env.invoke(1); env.spy('app.handler')",
+            "env.invoke(1); env.spy('app.nothing')",
             "env.invoke(1); env.assert_reused('app.nothing')",
             "env.invoke(1); env.assert_init_only('app.fail')",
             "env.assert_no_network()",

@@ -127,6 +127,7 @@ class Children(Part):
         assert read is not None
 
         def wait(self: subprocess.Popen[Any], timeout: float | None = None) -> int:
+            __tracebackhide__ = __function_code_above__ = True
             code: int = original(self, timeout=timeout)
             for output in read.get(self, ()):
                 output.catch_up()
@@ -155,6 +156,7 @@ class Children(Part):
 
     def _system(self, popen: Any, original: Any, command: Any) -> int:  # noqa: ANN401
         """Run a command as `os.system` does; its output is that of a child of the function."""
+        __tracebackhide__ = __function_code_above__ = True
         if not self._in_phase():
             return int(original(command))
         sys.audit("os.system", command)

@@ -30,6 +30,9 @@ DECLARED: dict[str, list[str]] = {
         r"sys\.meta_path = None|del sys\.path|sys\.path = None",
     ],
     "Installed packages and the standard library start without state": [r"builtins\.open = "],
+    "Hooks that function code adds to `sys.path_hooks` are asked for new folders alone": [
+        r"path_hooks\.(append|insert)"
+    ],
     "A runtime that waits for events on a thread ends if function code has deleted `sys.stderr`": [
         r"del sys\.(stdout|stderr)"
     ],

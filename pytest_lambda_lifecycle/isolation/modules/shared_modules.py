@@ -57,6 +57,7 @@ _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
     "os": frozenset({"environ"}),
     "sys": OF_OTHER_PARTS,
     "threading": frozenset({"_counter", "_profile_hook", "_trace_hook", "excepthook"}),
+    "time": frozenset({"altzone", "daylight", "timezone", "tzname"}),
     "urllib.request": frozenset({"_opener"}),
     "warnings": frozenset(
         {"_showwarnmsg", "_showwarnmsg_impl", "filters", "formatwarning", "showwarning"}
@@ -272,7 +273,8 @@ def _is_stand_in(value: object) -> bool:
 
     A function that wraps one of ours has the name of our module, by `functools.wraps`.
     """
-    function = value.__func__ if isinstance(value, MethodType) else value
+    called = value.func if isinstance(value, functools.partial) else value
+    function = called.__func__ if isinstance(called, MethodType) else called
     if not isinstance(function, FunctionType):
         return False
     return is_own_value(function) and is_own_file(function.__code__.co_filename)

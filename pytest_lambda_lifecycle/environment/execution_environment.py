@@ -57,7 +57,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import Exited
 from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Phases, Restore, Shutdown
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.observation.calls.assertions import assert_calls, assert_no_network
-from pytest_lambda_lifecycle.observation.calls.faults import Fault, spend_real_time
+from pytest_lambda_lifecycle.observation.calls.faults import Fault, spend_time
 from pytest_lambda_lifecycle.observation.calls.init_only import assert_init_only, place_spies
 from pytest_lambda_lifecycle.observation.file_guard import Folders
 from pytest_lambda_lifecycle.observation.foreign_code import PathNotes
@@ -659,7 +659,7 @@ class ExecutionEnvironment:
             latency_ms=latency_ms,
             status=status,
             message=message,
-            spend=self._clock.spend if self._clock is not None else spend_real_time,
+            spend=spend_time,
         )
         self._parts.calls.faults.add(fault)
         return fault

@@ -57,13 +57,13 @@ _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
     "os": frozenset({"environ"}),
     "sys": OF_OTHER_PARTS,
     "threading": frozenset({"_counter", "_profile_hook", "_trace_hook", "excepthook"}),
-    "time": frozenset({"altzone", "daylight", "timezone", "tzname"}),
+    "time": frozenset({"altzone", "clock", "daylight", "timezone", "tzname"}),
     "urllib.request": frozenset({"_opener"}),
     "warnings": frozenset(
         {"_showwarnmsg", "_showwarnmsg_impl", "filters", "formatwarning", "showwarning"}
     ),
 }
-"""Attributes that other parts restore, or that Python sets."""
+"""Attributes that other parts restore, or that Python or freezegun (``time.clock``) sets."""
 
 
 class SharedNamespaces(Part):

@@ -67,6 +67,9 @@ if TYPE_CHECKING:
     )
     from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionState as ExtensionState
     from pytest_lambda_lifecycle.lifecycle.extension_events import LogsDropped as LogsDropped
+    from pytest_lambda_lifecycle.lifecycle.extension_events import (
+        RegistrationRefused as RegistrationRefused,
+    )
     from pytest_lambda_lifecycle.lifecycle.extension_events import Signal as Signal
     from pytest_lambda_lifecycle.lifecycle.extension_events import (
         TelemetrySubscription as TelemetrySubscription,
@@ -112,7 +115,7 @@ _HOMES = {
     ),
     "lifecycle.extension_events": (
         "ExtensionDone ExtensionFault ExtensionLog ExtensionNotified ExtensionRegistered "
-        "ExtensionState LogsDropped Signal TelemetrySubscription"
+        "ExtensionState LogsDropped RegistrationRefused Signal TelemetrySubscription"
     ),
     "extensions.program_view": "ExtensionProgram",
     "lifecycle.failures": (

@@ -202,7 +202,9 @@ class TestTime:
     def test_LLC403(self, lambda_clock):
         lambda_clock.move_to(lambda_clock.now.replace(year=2029))
 
-    def test_LLC404(self, env, lambda_clock):
+    def test_LLC404(self, env, request):
+        env.invoke({"id": "1"})
+        request.getfixturevalue("lambda_clock")
         env.invoke({"id": "1"})
 
     def test_LLC405(self):

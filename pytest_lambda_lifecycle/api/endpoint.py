@@ -65,6 +65,8 @@ class Endpoint:
         self.note: Callable[[Event], None] = timeline.append
         """Records an event; once this is `opened`, any thread may call it."""
         self.opened = False
+        self.registration_closed = False
+        """Init has ended, so that no internal extension may register any more."""
         self.token = str(uuid.uuid4())
         """``AWS_LAMBDA_METADATA_TOKEN``."""
         self._config = config
@@ -119,6 +121,7 @@ class Endpoint:
         """Begin a generation of processes, whose Init starts at index ``first`` of the timeline."""
         self._externals = externals
         self._first = first
+        self.registration_closed = False
         self.bind()
         if self.opened:
             self.registry.begin(externals)
@@ -164,6 +167,8 @@ class Endpoint:
         runtime = LocalRuntimeApi(config, self._view)
         self._routes.append(Routes(self.registry, runtime, self.hub, token=self.token))
         self.registry.begin(self._externals)
+        if self.registration_closed:
+            self.registry.close_registration()
         self.hub.begin(self._first)
 
     # The sockets are `Any`, since a tool may have replaced the class.
@@ -207,6 +212,10 @@ class Endpoint:
     def resting(self) -> set[threading.Thread]:
         """Return the threads of the function that wait for an answer, as extensions do."""
         return self._threads().waiting_at(self.port[1]) if self.opened and self.port else set()
+
+    def rests(self) -> bool:
+        """Say whether each internal extension waits for its next event, and none is there."""
+        return self.opened and self.registry.internal_ones_rest()
 
     @property
     def in_use(self) -> bool:

@@ -11,7 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from pytest_lambda_lifecycle.api import states
 from pytest_lambda_lifecycle.api.replies import ApiError, Gone
@@ -20,7 +20,9 @@ from pytest_lambda_lifecycle.function.extension import EVENTS
 from pytest_lambda_lifecycle.lifecycle.extension_events import (
     ExtensionDone,
     ExtensionFault,
+    ExtensionLog,
     ExtensionRegistered,
+    RegistrationRefused,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +30,14 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import Event
 
 __all__ = ["Agent", "Registry"]
+
+_CLOSED: Final = "Extension.RegistrationClosed"
+_TOO_LATE: Final = (
+    f"{_CLOSED}: the extension asked to be registered when Init had ended, and takes no part. "
+    "A thread of a module races with the end of Init, on Lambda as well: let the module wait "
+    "until the thread has registered, such as at a threading.Event.\n"
+)
+"""A line of the log."""
 
 
 @dataclass(slots=True, eq=False)
@@ -124,6 +134,14 @@ class Registry:
         """The extensions of the present generation, external ones first."""
         with self._lock:
             return (*self._external.values(), *self._internal.values())
+
+    def internal_ones_rest(self) -> bool:
+        """Say whether there are internal extensions, and each waits for an event."""
+        with self._lock:
+            internal = self._internal.values()
+            return bool(internal) and all(
+                agent.arrived and agent.pending is None for agent in internal
+            )
 
     @property
     def fatal(self) -> tuple[str, str] | None:
@@ -298,8 +316,11 @@ class Registry:
 
     def _new_internal(self, name: str) -> Agent:
         if not self._open:
+            now_us = self._now_us()
+            self._note(RegistrationRefused(now_us, name, _CLOSED))
+            self._note(ExtensionLog(now_us, name, _TOO_LATE))
             message = "Extension registration closed already"
-            raise ApiError(403, "Extension.RegistrationClosed", message)
+            raise ApiError(403, _CLOSED, message)
         if name in self._internal:
             message = "Extension with this name already registered"
             raise ApiError(403, "Extension.InvalidExtensionState", message)

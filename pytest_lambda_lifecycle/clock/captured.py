@@ -1,19 +1,22 @@
-"""Clock functions that modules have captured in default values, class attributes and tables.
+"""Clock functions that modules have captured: in names, default values, class attributes, tables.
 
-freezegun replaces names in modules alone: with ``timer=time.monotonic`` (cachetools) or
-``sleep=time.sleep`` (botocore) a library would go on in real time.
+With ``from time import time``, ``timer=time.monotonic`` (cachetools) or ``sleep=time.sleep``
+(botocore) a library would go on in real time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
+from pytest_lambda_lifecycle.clock.readings import PAIRS
 from pytest_lambda_lifecycle.isolation.folders import folder_of_module, is_installed
-from pytest_lambda_lifecycle.isolation.real import RealTime
+from pytest_lambda_lifecycle.isolation.patching import Undo
+from pytest_lambda_lifecycle.isolation.real import RealDates
 
 __all__ = ["put_into", "put_into_tables", "replace_captured"]
 
@@ -25,41 +28,78 @@ _KEEP_REAL_TIME: Final = frozenset(
     "timeit".split()
 )
 """Packages that measure or make time, and so keep real time."""
-_found: Final[WeakKeyDictionary[ModuleType, tuple[Captured, ...]]] = WeakKeyDictionary()
-"""The attributes found in a module: searching a thousand modules takes 10 ms."""
+_IDS: Final = frozenset(
+    {id(one) for pair in PAIRS for one in pair} | {id(RealDates.date), id(RealDates.datetime)}
+)
+"""The clock functions, and the classes that a freeze of the test replaces."""
+_found: Final[WeakKeyDictionary[ModuleType, tuple[int, tuple[Captured, ...]]]] = WeakKeyDictionary()
+"""The number of names of a module, and the places in it: searching a thousand takes 10 ms."""
 
 
-def replace_captured(
-    values: Mapping[int, Any], ignored: tuple[str, ...]
-) -> Callable[[Mapping[int, Any]], None]:
-    """Put values in the place of clock functions, wherever installed modules have captured them.
+def replace_captured(values: Mapping[int, Any], ignored: tuple[str, ...]) -> Undo:
+    """Put values in the place of clock functions, wherever modules have captured them.
 
-    ``values`` are keyed by the id of the function that they replace; the ids are those of
-    freezegun's functions, with or without `time.sleep`.  The returned call puts other values
-    there.  Modules whose names begin as ``ignored`` are left out, and so are modules that are not
-    installed: a test that has stored a clock function wants to measure real time.
+    ``values`` are keyed by the id of what they replace.  The returned call restores the originals.
+    Modules whose names begin as ``ignored`` are left out.  In modules that are not installed, names
+    alone are replaced, and that of `time.sleep` stays: a test that has stored a clock function
+    wants to measure real time, and its own sleeps are real.
     """
-    replaced: list[Captured] = []
-    # The result of a search is kept for later calls, with and without `time.sleep`.
-    ids = {*values, id(RealTime.sleep)}
-    for name, module in list(sys.modules.items()):
-        if not issubclass(type(module), ModuleType):
-            continue
-        places = _found.get(module)
-        if places is None:
-            skipped = (
-                name.partition(".")[0] in _KEEP_REAL_TIME
-                or name.startswith(ignored)
-                or not _installed(module)
-            )
-            # The module is not kept: the dictionary would never forget it.
-            found = [] if skipped else [(owner, key) for owner, key in _places(module, ids)]
-            places = _found[module] = tuple(
-                (None if owner is module else owner, key) for owner, key in found
-            )
-        replaced += [(module if owner is None else owner, key) for owner, key in places]
-    _put(replaced, values)
-    return lambda others: _put(replaced, others)
+    changes: list[tuple[Any, str, Any, Any]] = []
+
+    def restore() -> None:
+        for owner, key, value, original in reversed(changes):
+            if _held(owner, key) is value:
+                _set(owner, key, original)
+
+    ids = _IDS | values.keys()
+    try:
+        for name, module in list(sys.modules.items()):
+            if issubclass(type(module), ModuleType):
+                for place in _places_of(name, module, ignored, ids):
+                    _replace(module, place, values, changes)
+    except BaseException:
+        restore()
+        raise
+    return restore
+
+
+def _places_of(
+    name: str, module: ModuleType, ignored: tuple[str, ...], ids: Container[int]
+) -> tuple[Captured, ...]:
+    """Return the places of clock functions in a module; the module itself is None in them."""
+    known = _found.get(module)
+    if known is not None and known[0] == len(vars(module)):
+        return known[1]
+    if name.partition(".")[0] in _KEEP_REAL_TIME or name.startswith(ignored):
+        places: tuple[Captured, ...] = ()
+    elif _installed(module):
+        # The module is not kept: the dictionary would never forget it.
+        places = tuple(
+            (None if owner is module else owner, key) for owner, key in _places(module, ids)
+        )
+    else:
+        sleep = {id(one) for pair in PAIRS for one in pair if one.__name__ == "sleep"}
+        places = tuple(
+            (None, key)
+            for key, value in list(vars(module).items())
+            if id(value) in ids and id(value) not in sleep
+        )
+    _found[module] = len(vars(module)), places
+    return places
+
+
+def _replace(
+    module: ModuleType,
+    place: Captured,
+    values: Mapping[int, Any],
+    changes: list[tuple[Any, str, Any, Any]],
+) -> None:
+    owner, key = module if place[0] is None else place[0], place[1]
+    original = _held(owner, key)
+    value = _with_values(original, values)
+    if value is not original:
+        changes.append((owner, key, value, original))
+        _set(owner, key, value)
 
 
 def _installed(module: ModuleType) -> bool:
@@ -129,18 +169,30 @@ def _places(module: ModuleType, ids: Container[int]) -> Iterator[Captured]:
 
 def _put(places: list[Captured], values: Mapping[int, Any]) -> None:
     for owner, key in places:
-        if type(owner) is not FunctionType:
-            held = vars(owner).get(key)
-            if type(held) is staticmethod:
-                if id(held.__func__) in values:
-                    setattr(owner, key, staticmethod(values[id(held.__func__)]))
-            elif id(held) in values:
-                setattr(owner, key, values[id(held)])
-        elif key == "__defaults__":
-            owner.__defaults__ = tuple(
-                values.get(id(default), default) for default in owner.__defaults__ or ()
-            )
-        else:
-            owner.__kwdefaults__ = {
-                k: values.get(id(v), v) for k, v in (owner.__kwdefaults__ or {}).items()
-            }
+        held = _held(owner, key)
+        value = _with_values(held, values)
+        if value is not held:
+            _set(owner, key, value)
+
+
+def _held(owner: Any, key: str) -> Any:  # noqa: ANN401  # what an attribute may be
+    """Return an attribute as it is stored."""
+    return getattr(owner, key) if type(owner) is FunctionType else vars(owner).get(key)
+
+
+def _set(owner: Any, key: str, value: Any) -> None:  # noqa: ANN401
+    with contextlib.suppress(Exception):  # an immutable class, or a module that refuses
+        setattr(owner, key, value)
+
+
+def _with_values(held: Any, values: Mapping[int, Any]) -> Any:  # noqa: ANN401
+    """Return what is to be stored; the same object if there is nothing to replace."""
+    if id(held) in values:
+        return values[id(held)]
+    if type(held) is staticmethod and id(held.__func__) in values:
+        return staticmethod(values[id(held.__func__)])
+    if type(held) is tuple and any(id(default) in values for default in held):
+        return tuple(values.get(id(default), default) for default in held)
+    if type(held) is dict and any(id(default) in values for default in held.values()):
+        return {key: values.get(id(default), default) for key, default in held.items()}
+    return held

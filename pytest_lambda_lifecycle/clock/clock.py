@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["Clock", "Turn"]
+__all__ = ["Clock", "FollowingClock", "Turn"]
 
 
 class Turn(Protocol):
@@ -69,3 +70,25 @@ class Clock(Protocol):
     def begin_turn(self, limit_us: int) -> Turn:
         """Begin a turn of function code that may take ``limit_us`` microseconds."""
         ...
+
+
+class FollowingClock:
+    """The clock of an environment that may join another clock before its first phase."""
+
+    resolution_us: int
+    now_us: Callable[[], int]
+    elapsed: Callable[[], int]
+    function_time_ms: Callable[[], int]
+    pass_time: Callable[[int], None]
+    rewind: Callable[[int], None]
+    skip_to: Callable[[int], None]
+    begin_turn: Callable[[int], Turn]
+
+    def __init__(self, clock: Clock) -> None:
+        """Follow a clock; the methods are its own, since to pass calls on takes time."""
+        self.follow(clock)
+
+    def follow(self, clock: Clock) -> None:
+        """Follow another clock from now on."""
+        for name in FollowingClock.__annotations__:
+            setattr(self, name, getattr(clock, name))

@@ -7,13 +7,19 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, ClassVar, Protocol
 from weakref import WeakSet
 
-from pytest_lambda_lifecycle.clock.sleeping import VirtualSleep
+from pytest_lambda_lifecycle.clock.event_loops import EventLoops
 from pytest_lambda_lifecycle.clock.virtual import VirtualClock
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.part import nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.stage import stage
-from pytest_lambda_lifecycle.lifecycle.moments import LAST, WHY_LAST, microseconds, moment_at
+from pytest_lambda_lifecycle.lifecycle.moments import (
+    LAST,
+    WHY_LAST,
+    microseconds,
+    moment_at,
+    moment_from_text,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -21,9 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["LambdaTime", "idle_span_us", "require_clock"]
 
 
-def idle_span_us(seconds: float, minutes: float, hours: float) -> int:
+def idle_span_us(seconds: float, minutes: float, hours: float, days: float = 0) -> int:
     """Add up a span, in microseconds; raise `LifecycleError` for anything but a length of time."""
-    parts = ((seconds, "seconds", 1), (minutes, "minutes", 60), (hours, "hours", 3600))
+    parts = (
+        (seconds, "seconds", 1),
+        (minutes, "minutes", 60),
+        (hours, "hours", 3600),
+        (days, "days", 86_400),
+    )
     return sum(
         microseconds(value, f"cannot let time pass: {name}") * factor
         for value, name, factor in parts
@@ -45,9 +56,9 @@ class LambdaTime(VirtualClock):
         ``watchdog`` is the real time in s that one phase may take.
         """
         if start is not None:
-            _require_aware(start, "cannot start the clock at")
+            start = _aware(start, "cannot start the clock at")
         super().__init__(start, watchdog=watchdog)
-        self._sleep = VirtualSleep(self)
+        self._loops = EventLoops(self, self.waits)
         self._undo: Undo = nothing_to_undo
         self._environments: WeakSet[_Idling] = WeakSet()
         self._worlds: WeakSet[_World] = WeakSet()
@@ -64,10 +75,29 @@ class LambdaTime(VirtualClock):
                 code="LLC402",
             )
         with stage.left():
-            self.start(self._sleep.captured)
-        self._undo = self._sleep.install()
+            self.start()
+            try:
+                self._undo = self._install()
+            except BaseException:
+                self.stop(())
+                raise
         LambdaTime.current = self
+        stage.virtual_time = self.schedule
         return self
+
+    def _install(self) -> Undo:
+        end_waits = self.waits.install()
+        try:
+            end_loops = self._loops.install()
+        except BaseException:
+            end_waits()
+            raise
+
+        def end() -> None:
+            end_loops()
+            end_waits()
+
+        return end
 
     def __exit__(
         self,
@@ -75,9 +105,9 @@ class LambdaTime(VirtualClock):
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        LambdaTime.current = None
-        self._undo()
+        LambdaTime.current = stage.virtual_time = None
         with stage.left():
+            self._undo()
             self.stop([module for world in self._worlds for module in world.own_modules().values()])
 
     def attach(self, environment: _Idling, world: _World) -> None:
@@ -92,16 +122,28 @@ class LambdaTime(VirtualClock):
 
     def spend(self, span_us: int) -> None:
         """Let a call of function code take time, up to its deadline."""
-        if self._sleep.applies():
-            self._sleep.wait(span_us)
+        if self.waits.applies():
+            self.waits.pass_time(span_us)
 
-    def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
+    def __repr__(self) -> str:
+        if self._freeze is None and not self.ended:
+            return "<LambdaClock, not started>"
+        return f"<LambdaClock, {'ended' if self.ended else 'now'} {self.now.isoformat()}>"
+
+    def advance(
+        self, seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0
+    ) -> None:
         """Let time pass; for environments it is idle time."""
-        self._pass(idle_span_us(seconds, minutes, hours), "advance the clock")
+        self._pass(idle_span_us(seconds, minutes, hours, days), "advance the clock")
 
-    def move_to(self, moment: datetime) -> None:
-        """Let time pass until ``moment`` (aware); raise `LifecycleError` if that is in the past."""
-        _require_aware(moment, "cannot move the clock to")
+    def move_to(self, moment: datetime | str) -> None:
+        """Let time pass until ``moment``; raise `LifecycleError` if that is in the past.
+
+        It is an aware datetime, or text such as ``"2030-01-31T12:00:00Z"``.
+        """
+        if isinstance(moment, str):
+            moment = moment_from_text(moment) or moment
+        moment = _aware(moment, "cannot move the clock to")
         if moment > LAST:
             raise LifecycleError(f"cannot move the clock to {moment}: {WHY_LAST}", code="LLC401")
         span = (moment - self.now) // timedelta(microseconds=1)
@@ -148,18 +190,20 @@ def require_clock(own: LambdaTime | None, asked: str, handler: str) -> None:
         )
     raise LifecycleError(
         f"cannot {asked}: this environment was made before lambda_clock (now "
-        f"{current.now if current else ''}) and lives in real time",
+        f"{current.now if current else ''}), and its first phase has run in real time",
         f"Ask for lambda_clock first, and make the environment of {handler!r} then.",
         code="LLC404",
     )
 
 
-def _require_aware(moment: object, asked: str) -> None:
+def _aware(moment: object, asked: str) -> datetime:
     if not isinstance(moment, datetime) or moment.tzinfo is None:
         raise LifecycleError(
-            f"{asked} {moment!r}: give an aware datetime, such as one in timezone.utc",
+            f"{asked} {moment!r}: give an aware datetime, such as one in timezone.utc, or text "
+            "such as '2030-01-31T12:00:00Z'",
             code="LLC401",
         )
+    return moment
 
 
 class _Idling(Protocol):

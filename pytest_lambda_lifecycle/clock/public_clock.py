@@ -47,12 +47,17 @@ class LambdaClock:
         """The present moment (aware, UTC)."""
         return self._time.now
 
-    def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
+    def advance(
+        self, seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0
+    ) -> None:
         """Let time pass; for environments it is idle time."""
-        self._time.advance(seconds, minutes=minutes, hours=hours)
+        self._time.advance(seconds, minutes=minutes, hours=hours, days=days)
 
-    def move_to(self, moment: datetime) -> None:
-        """Let time pass until ``moment`` (aware); raise `LifecycleError` if that is in the past."""
+    def move_to(self, moment: datetime | str) -> None:
+        """Let time pass until ``moment``; raise `LifecycleError` if that is in the past.
+
+        It is an aware datetime, or text such as ``"2030-01-31T12:00:00Z"``.
+        """
         self._time.move_to(moment)
 
     def __repr__(self) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from types import ModuleType
 
-from pytest_lambda_lifecycle.clock.freeze import Freeze
+from pytest_lambda_lifecycle.clock.freeze import Freeze, source_of
+from pytest_lambda_lifecycle.clock.readings import freezes_of_test
 from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
 from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.isolation.stage import stage
@@ -53,6 +54,7 @@ class RealClock:
     resolution_us = 20_000
     elapsed = staticmethod(RealTime.perf_counter_ns)
     _shift: Freeze | None = None
+    _shift_ns = 0
     _shifted_us = 0
     begin_turn = RealTurn
     """A turn is measured in real time, without idle time."""
@@ -82,7 +84,7 @@ class RealClock:
         The test's own freezes move as well.
         """
         cls = RealClock
-        frozen = Freeze.others(cls._shift)
+        frozen = freezes_of_test(None if cls._shift is None else cls._shift.source)
         moments = [(factory.time_to_freeze - EPOCH) // MICROSECOND for factory in frozen]
         require_calendar(max([self.now_us(), *moments]), span_us)
         cls._shifted_us += span_us
@@ -90,11 +92,19 @@ class RealClock:
         for factory in frozen:
             factory.time_to_freeze += span
         if cls._shift is not None:
-            cls._shift.move(span)
+            cls._shift_ns += span_us * 1000
         elif not frozen:
             with stage.left():  # its modules find the shifted functions when it enters
-                cls._shift = Freeze(now(), tick=True)
-                cls._shift.move(span)
+                cls._shift_ns = span_us * 1000
+                cls._shift = Freeze(source_of(cls._time_ns, cls._monotonic_ns, lambda: False))
+
+    @classmethod
+    def _time_ns(cls) -> int:
+        return RealTime.time_ns() + cls._shift_ns
+
+    @classmethod
+    def _monotonic_ns(cls) -> int:
+        return RealTime.monotonic_ns() + cls._shift_ns
 
     def rewind(self, to_us: int) -> None:
         """Do nothing: real time goes on."""
@@ -107,7 +117,7 @@ class RealClock:
         """Restore real time, unless the test has frozen time since: then the test's end does."""
         if cls._shift is None:
             cls._shifted_us = 0
-        elif cls._shift.innermost:
+        elif cls._shift.source.innermost:
             cls._shift.stop(modules)
             cls._shift = None
             cls._shifted_us = 0

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from types import ModuleType
-from typing import Any, Final
 
-from pytest_lambda_lifecycle.clock.freeze import Freeze
+from pytest_lambda_lifecycle.clock.freeze import Freeze, source_of
 from pytest_lambda_lifecycle.clock.real import now
+from pytest_lambda_lifecycle.clock.schedule import Schedule
+from pytest_lambda_lifecycle.clock.waits import Waits
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
+from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.lifecycle.moments import (
     EPOCH,
     LAST,
@@ -55,7 +56,7 @@ class VirtualTurn:
             self.stuck = (
                 f"function code ran for {self.real_limit:g} s of real time without moving the "
                 "clock, which stands still under lambda_clock\n"
-                "It loops, or waits for something other than time.sleep and asyncio timers.\n"
+                "It loops, or waits for a socket, a file or a child process.\n"
                 "Raise lambda_lifecycle_watchdog if it needs longer, or test it without "
                 "lambda_clock."
             )
@@ -65,35 +66,35 @@ class VirtualTurn:
 
 
 class VirtualClock:
-    """Time in whole microseconds that only function code's sleeping, idling and the test move.
+    """Time in whole microseconds that only waits of function code, idling and the test move."""
 
-    On the thread of a phase, sleeping moves the clock at once.  Another thread first waits up to
-    `PATIENCE` s (real) for other movers, so that sleeps of several threads run side by side.
-    """
-
-    PATIENCE: Final = 0.01
     resolution_us = 0
 
     def __init__(self, start: datetime | None = None, *, watchdog: float = 10.0) -> None:
-        self._start = start
+        self.asked_start = start
         self.watchdog = watchdog
         """Seconds of real time that one turn may take."""
         self._freeze: Freeze | None = None
         self._us = 0
-        self._moved = threading.Condition()
+        self._span_ns = 0
+        """The monotonic clock is so far ahead of the moment; it goes on from its real value."""
         self.turn = VirtualTurn(self, None, None)
         self.ended = False
+        self.schedule = Schedule(self)
+        self.waits = Waits(self, self.schedule)
 
-    def start(self, also: Sequence[tuple[Any, Any]] = ()) -> None:
-        """Freeze time at the given start, or now on the whole second; ``also`` as for `Freeze`."""
-        start = self._start or now().replace(microsecond=0, tzinfo=timezone.utc)
+    def start(self) -> None:
+        """Let time stand still at the given start, or now on the whole second."""
+        start = self.asked_start or now().replace(microsecond=0, tzinfo=timezone.utc)
         if start > LAST:
             raise LifecycleError(
                 f"cannot start the clock at {start}: {WHY_LAST}; start earlier", code="LLC401"
             )
         naive = start.astimezone(timezone.utc).replace(tzinfo=None)
         self._us = (naive - EPOCH) // MICROSECOND
-        self._freeze = Freeze(naive, tick=False, also=also)
+        self._span_ns = RealTime.monotonic_ns() // 1000 * 1000 - self._us * 1000
+        source = source_of(self.now_ns, self.span_ns, self.waits.applies)
+        self._freeze = Freeze(source, self.waits.sleep)
 
     def stop(self, modules: Iterable[ModuleType]) -> None:
         """Restore real time, in ``modules`` as well."""
@@ -102,6 +103,15 @@ class VirtualClock:
         self.ended = True
         if freeze is not None:
             freeze.stop(modules)
+        self.schedule.end()
+
+    def now_ns(self) -> int:
+        """Return nanoseconds since the epoch."""
+        return self._us * 1000
+
+    def span_ns(self) -> int:
+        """Return nanoseconds of the monotonic clock that function code reads."""
+        return self._us * 1000 + self._span_ns
 
     def now_us(self) -> int:
         """Return microseconds since the epoch."""
@@ -124,14 +134,10 @@ class VirtualClock:
 
         Raises `LifecycleError` past the end of the calendar.
         """
-        with self._moved:
-            span = to_us - self._us
-            require_calendar(self._us, span)
-            if span > 0:
-                self._us = to_us
-                if self._freeze is not None:
-                    self._freeze.move(span * MICROSECOND)
-                self._moved.notify_all()
+        span = to_us - self._us
+        require_calendar(self._us, span)
+        if span > 0:
+            self._us = to_us
 
     def skip_to(self, to_us: int) -> None:
         """Move forward; do nothing if that moment is over."""
@@ -139,11 +145,7 @@ class VirtualClock:
 
     def rewind(self, to_us: int) -> None:
         """Go back to a moment, for a participant that began there and runs beside the others."""
-        with self._moved:
-            span = to_us - self._us
-            self._us = to_us
-            if span and self._freeze is not None:
-                self._freeze.move(span * MICROSECOND)
+        self._us = to_us
 
     def pass_time(self, span_us: int) -> None:
         """Let time pass while nothing runs."""
@@ -164,18 +166,3 @@ class VirtualClock:
         self.move(deadline)
         turn.cut = True
         return True
-
-    def wait_on_other_thread(
-        self, until_us: int, in_phase: Callable[[], bool], phase_waits: Callable[[], bool]
-    ) -> None:
-        """Wait on another thread than the phase's, until a moment.
-
-        Others may move the clock there.  If the thread of the phase waits as well, this one moves
-        it.
-        """
-        with self._moved:
-            while not self.ended and (self._us < until_us or not in_phase()):
-                if self._moved.wait(self.PATIENCE) or not in_phase() or not phase_waits():
-                    continue
-                if self.reaches_deadline(until_us):
-                    return

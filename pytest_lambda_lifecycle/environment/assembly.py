@@ -14,8 +14,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_lambda_lifecycle.api.endpoint import Endpoint
-from pytest_lambda_lifecycle.clock.clock import Clock
-from pytest_lambda_lifecycle.clock.freeze import FreezegunNames
+from pytest_lambda_lifecycle.clock.clock import Clock, FollowingClock
+from pytest_lambda_lifecycle.clock.freeze import FrozenNames
 from pytest_lambda_lifecycle.clock.virtual import VirtualClock
 from pytest_lambda_lifecycle.conductor.conductor import Conductor
 from pytest_lambda_lifecycle.conductor.dependencies import Dependencies
@@ -84,7 +84,6 @@ from pytest_lambda_lifecycle.lifecycle.rules import State, handles_signals
 from pytest_lambda_lifecycle.lifecycle.timeline import WritableTimeline
 from pytest_lambda_lifecycle.observation.calls import (
     aws,
-    aws_backoff,
     aws_clients,
     http_libraries,
     network_libraries,
@@ -116,7 +115,6 @@ _WRAPPER: Final = "AWS_LAMBDA_EXEC_WRAPPER"
 _HOOK_POINTS: Final = by_module(
     *http_libraries.POINTS,
     *aws.POINTS,
-    *aws_backoff.POINTS,
     *aws_clients.POINTS,
     *network_libraries.POINTS,
 )
@@ -186,10 +184,10 @@ class Assembly:
         self._client = ClientModules()
         self.world = World(import_path, fresh=fresh, keep=self._keep, deployment=deployment)
         self._search_path = SearchPath(import_path, deployment)
-        timeline, now_us = self._timeline, self._clock.now_us
+        timeline, clock = self._timeline, self._clock
 
         def report(target: str, library: str = "") -> None:
-            timeline.append(SharedChange(now_us(), target, library))
+            timeline.append(SharedChange(clock.now_us(), target, library))
 
         self._essentials = Essentials(report)
         self._namespaces = SharedNamespaces(self.world.hook, self.world.own, report)
@@ -219,23 +217,37 @@ class Assembly:
 
     def _make_endpoint(self) -> None:
         """Make the HTTP APIs: their address is among the function's variables."""
-        threads, search_path = self._threads, self._search_path
+        threads, search_path, clock = self._threads, self._search_path, self._clock
         self._view = _RuntimeView()
         self._endpoint = Endpoint(
             self._config,
             timeline=self._timeline,
             view=self._view,
-            now_us=self._clock.now_us,
+            now_us=lambda: clock.now_us(),
             threads=lambda: threads,
             runs_function_code=self._runs_function_code,
             importing=search_path.outside,
             clash_at=clash_at,
         )
+        self.process.api_rests = self._endpoint.rests
         virtual = isinstance(self._clock, VirtualClock)
-        self._rotation = Rotation(self._clock.now_us) if virtual else None
+        self._rotation = Rotation(clock.now_us) if virtual else None
         self._lambda_variables = _LambdaVariables(
-            self._config, self.task_root, self._endpoint, self._rotation, self._clock.now_us
+            self._config, self.task_root, self._endpoint, self._rotation, lambda: clock.now_us()
         )
+
+    def join(self, clock: VirtualClock, real: FollowingClock) -> None:
+        """Let an environment that has followed real time live by a virtual clock from now on.
+
+        No phase has run.  Raises `ConfigError` for extensions that are programs.
+        """
+        extension_programs(self._config, clock)
+        real.follow(clock)
+        self._rotation = rotation = Rotation(clock.now_us)
+        self._lambda_variables.live_by(rotation)
+        self.runtime.renew_credentials = rotation.renew
+        state = self.conductor.environment_state
+        state.born_us = state.active_us = clock.now_us()
 
     @property
     def api_address(self) -> str:
@@ -325,7 +337,7 @@ class Assembly:
             StandIns(self._client),
             world,
             Finders(world.hook, world.own),
-            FreezegunNames(world.own_modules),
+            FrozenNames(world.own_modules),
             Variables(self._lambda_variables, withheld=is_withheld),
             self._search_path,
             self.calls,
@@ -427,7 +439,7 @@ class Assembly:
             scratch=OUTSIDE_TMP,
             keeps_path="PATH" in config.environment,
             note=lambda event: endpoint.note(event),
-            now_us=clock.now_us,
+            now_us=lambda: clock.now_us(),
             exited=partial(_program_exited, endpoint, self.process, self._view, self._alarm),
         )
         self.extensions = ExtensionGroup(
@@ -489,6 +501,11 @@ class _LambdaVariables:
             api=self._endpoint.address,
             metadata_token=self._endpoint.token,
         )
+
+    def live_by(self, rotation: Rotation) -> None:
+        """Give the process credentials that expire, and a log stream of the day."""
+        self._rotation = rotation
+        self.renew_log_stream()
 
     def renew_log_stream(self) -> str:
         """Begin another log stream; return its name.

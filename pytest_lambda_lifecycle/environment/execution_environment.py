@@ -11,9 +11,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 from pytest_lambda_lifecycle.api.telemetry.records import records
+from pytest_lambda_lifecycle.clock.clock import Clock, FollowingClock
 from pytest_lambda_lifecycle.clock.lambda_time import LambdaTime, idle_span_us, require_clock
 from pytest_lambda_lifecycle.clock.real import RealClock
 from pytest_lambda_lifecycle.environment import open_environments
@@ -56,7 +57,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import Exited
 from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Phases, Restore, Shutdown
 from pytest_lambda_lifecycle.lifecycle.rules import State
 from pytest_lambda_lifecycle.observation.calls.assertions import assert_calls, assert_no_network
-from pytest_lambda_lifecycle.observation.calls.faults import Fault, spend_real_time
+from pytest_lambda_lifecycle.observation.calls.faults import Fault, spend_time
 from pytest_lambda_lifecycle.observation.calls.init_only import assert_init_only, place_spies
 from pytest_lambda_lifecycle.observation.file_guard import Folders
 from pytest_lambda_lifecycle.observation.foreign_code import PathNotes
@@ -147,9 +148,11 @@ class ExecutionEnvironment:
         """
         self.config = config
         self._clock = LambdaTime.current if clock is None else clock._time
+        self._real_clock = None if self._clock is not None else FollowingClock(RealClock())
+        """The clock of an environment that may join a `LambdaClock` before its first phase."""
         self._parts = Assembly(
             config,
-            clock=self._clock or RealClock(),
+            clock=cast("Clock", self._clock or self._real_clock),
             keep=keep,
             made_in="" if keep is not None else sys._getframe(1).f_code.co_filename,  # pyright: ignore[reportPrivateUsage]
             path_notes=path_notes or PathNotes(),
@@ -181,6 +184,17 @@ class ExecutionEnvironment:
             """Say how an environment is invoked."""
             raise TypeError("an environment is not called: invoke it, as in env.invoke(event)")
 
+    def _require_clock(self, asked: str) -> None:
+        """Join the clock that runs if no phase has run yet; refuse any other clock than our own."""
+        __tracebackhide__ = True
+        clock, real = LambdaTime.current, self._real_clock
+        is_new = self._conductor.state is State.NEW and not self._conductor.phases
+        if clock is not None and real is not None and is_new:
+            self._parts.join(clock, real)
+            clock.attach(self._endings, self._parts.world)
+            self._clock, self._real_clock = clock, None
+        require_clock(self._clock, asked, self.config.handler)
+
     # -- the lifecycle ----------------------------------------------------------------------------
 
     def initialize(self) -> Init:
@@ -189,7 +203,7 @@ class ExecutionEnvironment:
         Raises `InitError` if it fails; it is not retried, and the next invoke includes an Init.
         """
         __tracebackhide__ = True
-        require_clock(self._clock, "initialize", self.config.handler)
+        self._require_clock("initialize")
         init = self._conductor.initialize()
         self._parts.foreign_code.tell()
         if init.status != "success":
@@ -215,7 +229,7 @@ class ExecutionEnvironment:
         The first invoke restores the snapshot unless that was done.
         """
         __tracebackhide__ = True
-        require_clock(self._clock, "restore", self.config.handler)
+        self._require_clock("restore")
         restore = self._conductor.restore()
         if restore.status != "success":
             raise self._failure(restore, not_ready=True)
@@ -247,7 +261,7 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         if LambdaTime.current is not self._clock:
-            require_clock(self._clock, "invoke", self.config.handler)
+            self._require_clock("invoke")
         if misplaced:
             refuse_positional(event, misplaced)
         # One chained comparison, since each invoke makes it: all of them are None.
@@ -336,7 +350,7 @@ class ExecutionEnvironment:
         the whole process until the test ends.  Past the setting ``idle_timeout`` the environment
         spins down.
         """
-        require_clock(self._clock, "idle", self.config.handler)
+        self._require_clock("idle")
         self._endings.idle(idle_span_us(seconds, minutes, hours))
 
     def reset(self) -> None:
@@ -598,6 +612,8 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         self._require_open(f"give {target!r} a latency")
+        if LambdaTime.current is not self._clock:
+            self._require_clock("declare a latency")
         clock = self._clock
         if clock is None:
             raise LifecycleError(
@@ -643,7 +659,7 @@ class ExecutionEnvironment:
             latency_ms=latency_ms,
             status=status,
             message=message,
-            spend=self._clock.spend if self._clock is not None else spend_real_time,
+            spend=spend_time,
         )
         self._parts.calls.faults.add(fault)
         return fault

@@ -1,4 +1,4 @@
-"""Waiting for extensions that speak HTTP, in real time."""
+"""Waiting for extensions that speak HTTP."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_lambda_lifecycle.isolation.real import RealTime
+from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle import rules
 from pytest_lambda_lifecycle.lifecycle.outcome import (
     DeadlineReached,
@@ -45,12 +46,14 @@ class Barrier:
         __tracebackhide__ = True
         turn = self._turns.current.turn
         assert turn is not None
-        until = RealTime.perf_counter() + turn.real_limit
-        self._endpoint.registry.wait(lambda: done() or self.ended() is not None or turn.cut, until)
+        if stage.virtual_time is not None:
+            stage.virtual_time.wait_for(lambda: done() or self.ended() is not None)
+        else:
+            until = RealTime.perf_counter() + turn.real_limit
+            self._endpoint.registry.wait(lambda: done() or self.ended() is not None, until)
         if done() or self.ended() is not None:
             return Loaded()
-        if not turn.cut:
-            turn.real_time_is_up()
+        turn.real_time_is_up()
         raise DeadlineReached
 
     def ended(self) -> ExtensionFailed | None:

@@ -147,6 +147,7 @@ class ExtensionGroup:
     def settle(self, limit: Limit) -> Outcome:
         """Close the registration, and wait until all are ready: the end of Init."""
         __tracebackhide__ = True
+        self._endpoint.registration_closed = True  # also if it opens later
         if not self._endpoint.opened:
             return Loaded()
         clock, registry = self._clock, self._endpoint.registry

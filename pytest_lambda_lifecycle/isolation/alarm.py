@@ -27,6 +27,7 @@ from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.real import RealTime
+from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.outcome import ProcessEnd
 
 __all__ = ["AVAILABLE", "Alarm"]
@@ -69,6 +70,8 @@ class Alarm(Part):
         self._own_left = 0.0
         self._own_interval = 0.0
         self._own_at = 0.0
+        self._virtual: Any = None
+        """The timer of function code in virtual time, in a phase."""
         self._test_handler: Any = None
         self._test_interval = 0.0
         self._test_at = 0.0
@@ -106,7 +109,8 @@ class Alarm(Part):
         left, self._test_interval = _setitimer(_REAL, limit, _REPEAT)
         if left or self._own_left:
             self._test_at = now + left if left else 0.0
-            self._own_at = now + self._own_left if self._own_left else 0.0
+            if self._own_left:
+                self._start_own(self._own_left)
             self._set()
 
     def end(self) -> None:
@@ -125,8 +129,11 @@ class Alarm(Part):
             if self._own_at or self._test_at or rings:
                 _handle_signals()
             self._active = self._dropping = False
+        if self._virtual is not None:
+            self._own_left = self._stop_virtual()[0]
         if self._own_at or self._test_at:
-            self._own_left = max(self._own_at - now, _SOON) if self._own_at else 0.0
+            if self._own_at:
+                self._own_left = max(self._own_at - now, _SOON)
             if self._test_at:
                 _setitimer(_REAL, max(self._test_at - now, _SOON), self._test_interval)
             self._own_at = self._test_at = 0.0
@@ -151,6 +158,8 @@ class Alarm(Part):
         self._own_left = 0.0
         self._own_interval = 0.0
         self._own_at = 0.0
+        if self._virtual is not None:
+            self._stop_virtual()
 
     # -- calls of function code --------------------------------------------------------------------
 
@@ -186,16 +195,46 @@ class Alarm(Part):
         before = self.get_timer()
         if seconds < 0 or interval < 0:
             raise signal.ItimerError(22, "Invalid argument")
-        self._own_at = RealTime.perf_counter() + seconds if seconds else 0.0
+        self._own_at = 0.0
         self._own_left = seconds
         self._own_interval = interval if seconds else 0.0
+        if self._virtual is not None:
+            self._stop_virtual()
+        if seconds:
+            self._start_own(seconds)
         self._set()
         return before
 
     def get_timer(self) -> tuple[float, float]:
         """Stand in for `signal.getitimer` with ITIMER_REAL."""
+        if self._virtual is not None and stage.virtual_time is not None:
+            left, interval = stage.virtual_time.timers.left(self._virtual)
+            return left, interval if left else 0.0
         left = max(self._own_at - RealTime.perf_counter(), _SOON) if self._own_at else 0.0
         return left, self._own_interval
+
+    def _start_own(self, seconds: float) -> None:
+        """Start the timer of function code: in virtual time, if a clock runs."""
+        if stage.virtual_time is None:
+            self._own_at = RealTime.perf_counter() + seconds
+        else:
+            timers = stage.virtual_time.timers
+            self._virtual = timers.start(seconds, self._own_interval, self._ring)
+
+    def _stop_virtual(self) -> tuple[float, float]:
+        """Stop the timer in virtual time; return the seconds that are left, and the interval."""
+        timer, self._virtual = self._virtual, None
+        if stage.virtual_time is None:
+            return 0.0, 0.0
+        left: tuple[float, float] = stage.virtual_time.timers.left(timer)
+        stage.virtual_time.timers.stop(timer)
+        return left
+
+    def _ring(self, frame: FrameType | None) -> None:
+        """Call the handler of function code: its timer has rung in virtual time."""
+        __tracebackhide__ = __function_code_above__ = True
+        handler = self._own_handler
+        _call(_killed if handler == signal.SIG_DFL else handler, frame)
 
     # -- the real timer ----------------------------------------------------------------------------
 

@@ -66,6 +66,8 @@ class ProcessSlice:
         """Judges the calls of function code that change files."""
         self.note_place: Callable[[FrameType | None], None] | None = None
         """Notes the line of function code that a stack is at."""
+        self.api_rests: Callable[[], bool] | None = None
+        """Says whether all internal extensions wait for their next event."""
         self._pid = _getpid()
         self._parts: tuple[Part, ...] = ()
         self._phase = _NO_CALLS
@@ -131,7 +133,7 @@ class ProcessSlice:
         """Leave for good."""
         self.closed = True
         self._leave_and_discard()
-        self.files = self.note_place = None
+        self.files = self.note_place = self.api_rests = None
         # Parts refer to us, directly or not: without these circles, an environment that is closed
         # and forgotten is freed at once.
         self._parts = ()

@@ -7,12 +7,13 @@ because freezegun replaces the names of modules.
 
 from __future__ import annotations
 
+import datetime
 import os
 import sys
 import time
 from typing import Any, TypeVar
 
-__all__ = ["RealOs", "RealTime"]
+__all__ = ["RealDates", "RealOs", "RealTime"]
 
 F = TypeVar("F")
 
@@ -29,9 +30,25 @@ class RealTime:
 
     sleep = staticmethod(time.sleep)  # freezegun leaves it alone
     time_ns = staticmethod(_unfrozen("time_ns", time.time_ns))
+    monotonic = staticmethod(_unfrozen("monotonic", time.monotonic))
+    monotonic_ns = staticmethod(_unfrozen("monotonic_ns", time.monotonic_ns))
     perf_counter = staticmethod(_unfrozen("perf_counter", time.perf_counter))
     perf_counter_ns = staticmethod(_unfrozen("perf_counter_ns", time.perf_counter_ns))
+    gmtime = staticmethod(_unfrozen("gmtime", time.gmtime))
+    localtime = staticmethod(_unfrozen("localtime", time.localtime))
+    strftime = staticmethod(_unfrozen("strftime", time.strftime))
+    ctime = staticmethod(time.ctime)
+    asctime = staticmethod(time.asctime)
+    clock_gettime: Any = getattr(time, "clock_gettime", None)  # Windows has none
+    clock_gettime_ns: Any = getattr(time, "clock_gettime_ns", None)
     time = staticmethod(_unfrozen("time", time.time))  # last: it hides the module
+
+
+class RealDates:
+    """The classes of `datetime`."""
+
+    date = _unfrozen("date", datetime.date)
+    datetime = _unfrozen("datetime", datetime.datetime)
 
 
 class RealOs:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol, TypeAlias
 
 from pytest_lambda_lifecycle.isolation.held_signals import Held
 
-__all__ = ["Listener", "Slice", "Stage", "stage"]
+__all__ = ["Listener", "Slice", "Stage", "VirtualTime", "stage"]
 
 
 Listener: TypeAlias = Callable[[str, tuple[Any, ...]], "Exception | None"]
@@ -27,6 +27,7 @@ class Slice(Protocol):
     closed: bool
     entry: int
     files: Listener | None
+    api_rests: Callable[[], bool] | None
 
     def take_process(self) -> None:
         """Enter every part."""
@@ -38,6 +39,21 @@ class Slice(Protocol):
 
     def time_is_up(self, frame: FrameType | None) -> None:
         """Note where function code is at its deadline."""
+        ...
+
+
+class VirtualTime(Protocol):
+    """Virtual time, as far as the threads and timers of a process live by it."""
+
+    timers: Any
+    """Starts and stops interval timers (`clock/timers.py`)."""
+
+    def wait_for(self, ready: Callable[[], bool]) -> None:
+        """Wait on the thread of the phase, in virtual time, up to the deadline."""
+        ...
+
+    def end_threads(self, threads: Iterable[threading.Thread]) -> None:
+        """End threads whose process has ended, where they wait in virtual time."""
         ...
 
 
@@ -56,6 +72,8 @@ class Stage:
         """A Ctrl-C arrived in the phase that runs; its end raises it, if function code has not."""
         self.hold = False
         """A signal handler of the test may raise, so that signals wait in warm invokes as well."""
+        self.virtual_time: VirtualTime | None = None
+        """Set while a clock runs."""
         self._entries = 0
 
     def on_phase_thread(self) -> bool:

@@ -15,6 +15,7 @@ __all__ = [
     "ExtensionRegistered",
     "ExtensionState",
     "LogsDropped",
+    "RegistrationRefused",
     "Signal",
     "TelemetrySubscription",
 ]
@@ -28,6 +29,16 @@ class ExtensionRegistered(Event):
     events: tuple[str, ...]
     internal: bool
     name: ClassVar[str] = "extension_registered"
+
+
+@dataclass(slots=True)
+class RegistrationRefused(Event):
+    """An internal extension registered too late: the runtime had asked for its first event."""
+
+    extension: str
+    error_type: str
+    """``"Extension.RegistrationClosed"``."""
+    name: ClassVar[str] = "registration_refused"
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ __all__ = [
     "WHY_LAST",
     "microseconds",
     "moment_at",
+    "moment_from_text",
     "require_calendar",
     "rounded_up_us",
 ]
@@ -49,6 +50,17 @@ def microseconds(value: object, asked: str) -> int:
         f"{WHY_LAST}",
         code="LLC401",
     )
+
+
+def moment_from_text(text: str) -> datetime | None:
+    """Return the moment that ISO 8601 text names, with or without a time zone; None if none."""
+    text = text.strip()
+    if text[-1:] in ("Z", "z"):  # which Python 3.10 cannot parse
+        text = f"{text[:-1]}+00:00"
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def require_calendar(now_us: int, span_us: int) -> None:

@@ -47,6 +47,7 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
     ExtensionRegistered,
     ExtensionState,
     LogsDropped,
+    RegistrationRefused,
     Signal,
     TelemetrySubscription,
 )
@@ -221,6 +222,8 @@ def _describe_extension(event: Event) -> str:
         case ExtensionRegistered(extension=name, events=events, internal=internal):
             kind = "internal " if internal else ""
             return f"  {kind}extension {name}: registered for {_listed(events)}"
+        case RegistrationRefused(extension=name, error_type=error_type):
+            return f"  internal extension {name}: registered too late, {error_type}"
         case ExtensionState(extension=name, state=state, error_type=error_type):
             return f"  extension {name}: {_result(state, error_type)}"
         case ExtensionNotified(extension=name, event=event_sent):

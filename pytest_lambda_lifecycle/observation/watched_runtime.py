@@ -78,7 +78,7 @@ class WatchedRuntime:
         self._patches = patches
         self._placements = patches.watched
         """Spies that have to be in place in each invoke."""
-        self._renew_credentials = renew_credentials
+        self.renew_credentials = renew_credentials
         self._is_observed = is_observed
         self._operation_of_init = 0
         """The number of the operation in which Init has run; see `Held.operation`."""
@@ -132,8 +132,8 @@ class WatchedRuntime:
     def invoke(self, request: Request) -> Returned | Raised | Exited:
         """Run an invoke; record the globals that it binds anew, and its leftovers."""
         __tracebackhide__ = True
-        if self._renew_credentials is not None:
-            self._renew_credentials()
+        if self.renew_credentials is not None:
+            self.renew_credentials()
         if self._misplaced.clean != PATCHERS.version:
             _refuse_misplaced(self._misplaced.targets())
         snapshot = self.snapshot

@@ -135,12 +135,29 @@ def lambda_clock(request: pytest.FixtureRequest) -> Generator[LambdaClock, None,
     """Virtual time for the test and its Lambda environments: nothing sleeps.
     It moves when function code sleeps, by env.idle(hours=1), and by lambda_clock.advance(1).
     """
-    from pytest_lambda_lifecycle.plugin import options
-    from pytest_lambda_lifecycle.plugin.clock_fixture import clock_for
-
     __tracebackhide__ = True
-    with clock_for(request, options.clock_options(request.config)) as clock:
-        yield clock
+    yield from _clock(request)
+
+
+@pytest.fixture(scope="class")
+def class_lambda_clock(request: pytest.FixtureRequest) -> Generator[LambdaClock, None, None]:
+    """Virtual time until the class ends, for environments that live as long."""
+    __tracebackhide__ = True
+    yield from _clock(request)
+
+
+@pytest.fixture(scope="module")
+def module_lambda_clock(request: pytest.FixtureRequest) -> Generator[LambdaClock, None, None]:
+    """Virtual time until the module ends, for environments that live as long."""
+    __tracebackhide__ = True
+    yield from _clock(request)
+
+
+@pytest.fixture(scope="session")
+def session_lambda_clock(request: pytest.FixtureRequest) -> Generator[LambdaClock, None, None]:
+    """Virtual time until the session ends, for environments that live as long."""
+    __tracebackhide__ = True
+    yield from _clock(request)
 
 
 @pytest.fixture
@@ -186,6 +203,16 @@ def lambda_lifecycle_config() -> Settings:
 _LIFECYCLE_FIXTURES: Final = frozenset(
     f"{scope}lambda_lifecycle" for scope in ("", "class_", "module_", "session_")
 )
+
+
+def _clock(request: pytest.FixtureRequest) -> Generator[LambdaClock, None, None]:
+    """Yield the value of a fixture: the clock, which runs until the fixture ends."""
+    from pytest_lambda_lifecycle.plugin import options
+    from pytest_lambda_lifecycle.plugin.clock_fixture import clock_for
+
+    __tracebackhide__ = True
+    with clock_for(request, options.clock_options(request.config)) as clock:
+        yield clock
 
 
 def _http() -> Generator[LambdaHttp, None, None]:

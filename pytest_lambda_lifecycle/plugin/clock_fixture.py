@@ -1,16 +1,17 @@
-"""The fixture ``lambda_clock``: its options and its marker."""
+"""The fixtures ``lambda_clock`` of each scope: their options and their marker."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import pytest
 
 from pytest_lambda_lifecycle.errors import ConfigError
-from pytest_lambda_lifecycle.lifecycle.moments import LAST, WHY_LAST
+from pytest_lambda_lifecycle.lifecycle.moments import LAST, WHY_LAST, moment_from_text
 from pytest_lambda_lifecycle.plugin.markers import location, own_marks
 
 if TYPE_CHECKING:
@@ -23,18 +24,50 @@ Given: TypeAlias = Iterable[tuple[str, object, str]]
 _WATCHDOG: Final = 10.0
 
 
-def clock_for(request: pytest.FixtureRequest, options: Given) -> LambdaClock:
-    """Return the clock of a test, not yet running.
+_RUNNING: Final[list[LambdaClock]] = []
+"""The clock of the fixtures, while it runs."""
+
+
+@contextmanager
+def clock_for(request: pytest.FixtureRequest, options: Given) -> Iterator[LambdaClock]:
+    """Run the clock of a test, class, module or session; one of a wider scope serves it as well.
 
     The closest marker says when it starts, or else the options.  Raises `ConfigError` for a value
     that is no moment, or no length of time.
     """
+    __tracebackhide__ = True
+    clock = _clock(request, options)
+    if _RUNNING:
+        wider, start = _RUNNING[-1], clock._time.asked_start
+        if (
+            start is not None
+            and start != wider._time.asked_start
+            and _marked(request.node) is not None
+        ):
+            raise ConfigError(
+                f"the marker lambda_clock asks for a clock that starts at {start}, and the clock "
+                f"of a wider scope runs already: {wider!r}",
+                "Remove the marker, or mark the class or module whose fixture starts the clock.",
+                code="LLC402",
+            )
+        yield wider
+        return
+    with clock:
+        _RUNNING.append(clock)
+        try:
+            yield clock
+        finally:
+            _RUNNING.remove(clock)
+
+
+def _clock(request: pytest.FixtureRequest, options: Given) -> LambdaClock:
+    """Return a clock that does not run yet."""
     from pytest_lambda_lifecycle.clock.public_clock import LambdaClock
 
     __tracebackhide__ = True
     try:
         start, watchdog = _parsed(options)
-        marked = _marked(cast("pytest.Item", request.node))  # pyright: ignore[reportUnknownMemberType]
+        marked = _marked(request.node)  # pyright: ignore[reportUnknownMemberType]
     except ConfigError as error:
         # The frames that noticed the mistake say nothing more.
         raise error.with_traceback(None) from None
@@ -57,9 +90,9 @@ def _parsed(options: Given) -> tuple[datetime | None, float]:
     return start, watchdog
 
 
-def _marked(item: pytest.Item) -> datetime | None:
+def _marked(of: Any) -> datetime | None:  # noqa: ANN401  # an item or a collector
     """Return the start that the closest marker gives, if there is a marker."""
-    for node in cast("list[pytest.Item | pytest.Collector]", item.listchain()[::-1]):
+    for node in cast("list[pytest.Item | pytest.Collector]", of.listchain()[::-1]):
         for mark in own_marks(node, "lambda_clock"):
             return _start_of(mark, f"the marker lambda_clock at {location(node)}")
     return None
@@ -78,7 +111,7 @@ def _start_of(mark: pytest.Mark, source: str) -> datetime | None:
 
 
 def _moment(value: object, name: str, source: str) -> datetime | None:
-    moment = _from_text(value) if isinstance(value, str) else value
+    moment = (moment_from_text(value) or value) if isinstance(value, str) else value
     if moment is None:
         return None
     takes = "it takes an aware datetime, or text such as '2030-01-31T12:00:00Z'"
@@ -91,17 +124,6 @@ def _moment(value: object, name: str, source: str) -> datetime | None:
     else:
         return moment
     raise ConfigError(f"{name}={value!r} {problem} (from {source})", code="LLC401")
-
-
-def _from_text(value: str) -> object:
-    """Return the moment that a text names; the text itself if it names none."""
-    text = value.strip()
-    if text[-1:] in ("Z", "z"):  # which Python 3.10 cannot parse
-        text = f"{text[:-1]}+00:00"
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return text
 
 
 def _seconds(value: object, name: str, source: str) -> float:

@@ -354,11 +354,12 @@ class TestDeadline:
         with pytest.raises(InitError, match=r"Task timed out after 130\.00 seconds"):
             environment(source % 130.1, initialization_type="provisioned-concurrency").initialize()
 
-    @pytest.mark.parametrize("do", ["while event: pass", "event and threading.Event().wait(30)"])
+    @pytest.mark.parametrize("do", ["while event: pass", "event and pipe.recv()"])
     def test_code_that_spins_is_ended_by_the_watchdog(self, environment, do):
         with LambdaClock(START, watchdog=0.3) as clock:
             env = environment(
-                f"import threading, time\ndef handler(event, context):\n {do}\n return time.time()"
+                "import multiprocessing, time\npipe, other = multiprocessing.Pipe()\n"
+                f"def handler(event, context):\n {do}\n return time.time()"
             )
             env.initialize()
             began = REAL[3]()
@@ -369,16 +370,6 @@ class TestDeadline:
             assert REAL[3]() - began < 2
             assert env.invoke(False).payload == clock.now.timestamp()
             assert env.init_count == 2
-
-    def test_a_thousand_timeouts_in_a_second(self, clock, environment):
-        env = environment("import time\ndef handler(event, context): time.sleep(10)")
-        spans = []
-        for _ in range(50):
-            began = REAL[3]()
-            env.invoke(check=False)
-            spans.append(REAL[3]() - began)
-        # The mean depends on how busy the machine is; the benchmark has that figure.
-        assert min(spans) < 0.02
 
 
 class TestLatency:

@@ -22,7 +22,8 @@ import pytest
 
 def fakes():
     for name, module in list(sys.modules.items()):
-        if name.startswith("freezegun") or not issubclass(type(module), ModuleType): continue
+        if name.startswith(("freezegun", "pytest_lambda_lifecycle")): continue
+        if not issubclass(type(module), ModuleType): continue
         classes = [one for one in list(vars(module).values()) if issubclass(type(one), type)]
         for owner in [module, *classes]:
             for key, value in list(vars(owner).items()):
@@ -33,10 +34,9 @@ def fakes():
                 yield from (f"{name}: {owner}.{key}" for one in held if is_fake(one))
 
 def is_fake(value):
-    if type(value) is MethodType: return type(value.__self__).__name__ == "VirtualSleep"
+    if type(value) is MethodType: return type(value.__self__).__name__ == "_Readings"
     if not issubclass(type(value), (FunctionType, type)): return False
-    if value.__module__ == "freezegun.api": return value.__name__.lower().startswith("fake")
-    return value.__name__ == "stand_in"
+    return value.__module__ == "freezegun.api" and value.__name__.lower().startswith("fake")
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_fake():

@@ -239,18 +239,16 @@ class TestSleeping:
         assert Real.stopwatch() - before > 0.2
         assert clock.now == START
 
-    def test_pipes_and_queues_wait_in_real_time(self, clock, environment):
+    def test_pipes_wait_in_real_time(self, clock, environment):
         env = environment("""
-            import multiprocessing.connection, queue
+            import multiprocessing.connection
             def handler(event, context):
                 one, other = multiprocessing.Pipe()
-                try: queue.Queue().get(timeout=0.05)
-                except queue.Empty: pass
                 return one.poll(0.05), multiprocessing.connection.wait([other], 0.05)
         """)
         before = Real.stopwatch()
         assert env.invoke().payload == [False, []]
-        assert 0.14 <= Real.stopwatch() - before < 2
+        assert Real.stopwatch() - before >= 0.09
         assert clock.now == START
 
     def test_a_child_that_takes_too_long(self, clock, environment):

@@ -7,7 +7,7 @@ import pytest
 from pytest_lambda_lifecycle import FunctionTimeout, InitError, LambdaClock, LifecycleError
 
 SLEEPS = """
-    import asyncio, queue, threading, time
+    import asyncio, multiprocessing, queue, threading, time
     import helper
     def sleeps(event, context):
         time.sleep(60)  # here
@@ -20,6 +20,9 @@ SLEEPS = """
         while True: time.time()  # spins
     def waits(event, context):
         queue.Queue().get()  # waits
+    def receives(event, context):
+        one, other = multiprocessing.Pipe()
+        one.recv()  # receives
     def holds_on(event, context):
         try:
             while True: pass  # first
@@ -74,6 +77,7 @@ def frames_of(error):
         ("sleeps", "here"),
         ("calls", "fetches"),
         ("swallows", "swallowed"),
+        ("waits", "waits"),
         ("runs", "awaits"),
         ("runs_two", "gathers"),
         ("joins", "joins"),
@@ -120,7 +124,7 @@ def test_an_init_that_is_cut(lambda_clock, write, lambda_lifecycle, tmp_path):
     assert again.value.where == "app.py:2"
 
 
-@pytest.mark.parametrize(("handler", "mark"), [("loops", "spins"), ("waits", "waits")])
+@pytest.mark.parametrize(("handler", "mark"), [("loops", "spins"), ("receives", "receives")])
 def test_the_watchdog(environment, write, handler, mark):
     write("helper.py", HELPER)
     with LambdaClock(watchdog=0.1), environment(SLEEPS, handler=f"app.{handler}") as env:

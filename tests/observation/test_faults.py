@@ -394,6 +394,13 @@ class TestRetriesAndTime:
         assert 0.08 <= time.perf_counter() - started < 5
         assert env.aws_calls[0].duration_ms >= 80
 
+    def test_a_latency_is_virtual_where_the_environment_joins_a_clock(self, made):
+        env = made("dynamodb.ListTables")
+        env.fault("dynamodb.ListTables", "AccessDeniedException", latency_ms=1500)
+        with LambdaClock():
+            assert call(env, "dynamodb.ListTables")[0] == "ClientError"
+        assert env.aws_calls[0].duration_ms == 1500
+
     def test_a_latency_above_the_patience_of_the_client_is_a_read_timeout(self, made, clock):
         env = made("dynamodb.ListTables", PATIENCE="2")
         env.fault("dynamodb.ListTables", "AccessDeniedException", latency_ms=9000)

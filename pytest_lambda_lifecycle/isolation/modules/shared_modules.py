@@ -57,12 +57,13 @@ _OTHER_PARTS: Final[dict[str, frozenset[str]]] = {
     "os": frozenset({"environ"}),
     "sys": OF_OTHER_PARTS,
     "threading": frozenset({"_counter", "_profile_hook", "_trace_hook", "excepthook"}),
+    "time": frozenset({"altzone", "clock", "daylight", "timezone", "tzname"}),
     "urllib.request": frozenset({"_opener"}),
     "warnings": frozenset(
         {"_showwarnmsg", "_showwarnmsg_impl", "filters", "formatwarning", "showwarning"}
     ),
 }
-"""Attributes that other parts restore, or that Python sets."""
+"""Attributes that other parts restore, or that Python or freezegun (``time.clock``) sets."""
 
 
 class SharedNamespaces(Part):
@@ -254,7 +255,7 @@ def _is_expected(change: Change) -> bool:
         return True  # such as __annotations__
     if name in _OTHER_PARTS.get(_name_of(owner), ()):
         return True
-    return _is_submodule(owner, name, now) or _is_stand_in(now)
+    return _is_submodule(owner, name, now) or _is_stand_in(now) or _is_reading(before)
 
 
 def _is_submodule(owner: object, name: str, value: object) -> bool:
@@ -272,7 +273,8 @@ def _is_stand_in(value: object) -> bool:
 
     A function that wraps one of ours has the name of our module, by `functools.wraps`.
     """
-    function = value.__func__ if isinstance(value, MethodType) else value
+    called = value.func if isinstance(value, functools.partial) else value
+    function = called.__func__ if isinstance(called, MethodType) else called
     if not isinstance(function, FunctionType):
         return False
     return is_own_value(function) and is_own_file(function.__code__.co_filename)
@@ -294,6 +296,11 @@ def _home_of(value: Any) -> str:  # noqa: ANN401  # anything that code has put t
         return str(value.__module__ if isinstance(value, type) else type(value).__module__)
     except Exception:  # an object whose attributes raise
         return ""
+
+
+def _is_reading(value: object) -> bool:
+    """Say whether a value tells another time than the real one, which has ended since."""
+    return isinstance(value, MethodType) and _is_stand_in(value)
 
 
 def _name_of(owner: Any) -> str:  # noqa: ANN401  # a module or a class

@@ -5,22 +5,37 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
 from typing import Any, Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
+from pytest_lambda_lifecycle.errors import is_own_file
 from pytest_lambda_lifecycle.isolation.executors import (
     ExecutorTasks,
     is_worker,
     line_of_function,
 )
+from pytest_lambda_lifecycle.isolation.folders import folder_of, is_installed
 from pytest_lambda_lifecycle.isolation.frames import is_own
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.isolation.stage import stage
 
-__all__ = ["StartedThreads", "end_threads", "function_thread", "start_unwatched"]
+__all__ = [
+    "StartedThreads",
+    "end_threads",
+    "function_thread",
+    "hand_over",
+    "is_functions",
+    "owner_of",
+    "start_unwatched",
+    "threads_of",
+    "waits_at_our_socket",
+    "work_for",
+    "workers_of_libraries",
+]
 
 start_unwatched: Final = threading.Thread.start
 """Starts a thread of this package; `StartedThreads` attributes others to the function."""
@@ -32,11 +47,77 @@ _WAITED_AT: Final = "__socket_of_function__"
 _ACTIVE: Final[dict[int, threading.Thread]] = vars(threading)["_active"]
 _DUMMY: Final[Any] = vars(threading)["_DummyThread"]
 _OWNERS: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
+_ENDED: WeakSet[threading.Thread] = WeakSet()
+"""Threads that run on although their process has ended."""
+_LIMBO: Final[dict[threading.Thread, Any]] = vars(threading).get("_limbo", {})
+"""Threads that are about to start."""
 
 
 def function_thread() -> Any:  # noqa: ANN401  # the owner: a ProcessSlice
     """Return the process whose function has started the current thread, or None."""
     return _OWNERS.get(threading.current_thread())
+
+
+def threads_of(owners: Sequence[Any]) -> list[threading.Thread]:
+    """Return the threads that the functions of some processes have started and that go on."""
+    if not _OWNERS:
+        return []
+    return [
+        thread
+        for thread, owner in list(_OWNERS.items())
+        if owner in owners and thread not in _ENDED and (thread.is_alive() or thread in _LIMBO)
+    ]
+
+
+def workers_of_libraries(owners: Sequence[Any]) -> list[threading.Thread]:
+    """Return threads of shared libraries that functions of other processes have started.
+
+    A library may keep them, and give them work of any process (the threads of trio and anyio).
+    """
+    if not _OWNERS:
+        return []
+    return [
+        thread
+        for thread, owner in list(_OWNERS.items())
+        if owner not in owners and _is_of_library(thread) and thread.is_alive()
+    ]
+
+
+def work_for(owner: Any) -> None:  # noqa: ANN401
+    """Let the current thread work for a process, if a shared library keeps it."""
+    thread = threading.current_thread()
+    if _is_of_library(thread):
+        hand_over(thread, owner)
+
+
+def _is_of_library(thread: Any) -> bool:  # noqa: ANN401  # a private attribute of Thread
+    target = getattr(thread, "_target", None) or type(thread).run
+    code = getattr(getattr(target, "__func__", target), "__code__", None)
+    if code is None or is_own_file(code.co_filename):  # such as a stand-in of `time.sleep`
+        return False
+    return is_installed(folder_of(code.co_filename))
+
+
+def owner_of(thread: threading.Thread) -> Any:  # noqa: ANN401
+    """Return the process whose function has started a thread, or None."""
+    return _OWNERS.get(thread)
+
+
+def is_functions(thread: threading.Thread) -> bool:
+    """Say whether function code has started a thread."""
+    return thread in _OWNERS
+
+
+def waits_at_our_socket(frame: FrameType) -> bool:
+    """Say whether a frame waits at a socket of the function, such as for the next event."""
+    return _WAITED_AT in frame.f_code.co_varnames
+
+
+def hand_over(thread: threading.Thread, owner: Any) -> None:  # noqa: ANN401
+    """Let a worker that the function of one process has started work for another one."""
+    if thread in _OWNERS:
+        _OWNERS[thread] = owner
+        _ENDED.discard(thread)
 
 
 def end_threads(
@@ -219,8 +300,14 @@ class StartedThreads(Part):
         return found
 
     def discard(self) -> None:
-        for thread in list(self.where):
-            if thread.is_alive():
-                _let_interpreter_exit(thread)
+        running = [thread for thread in list(self.where) if thread.is_alive()]
+        for thread in running:
+            _let_interpreter_exit(thread)
+        _ENDED.update(running)
+        own = [thread for thread in running if not _is_of_library(thread)]
+        if own and stage.virtual_time is not None:
+            for thread in own:
+                _ignore_exceptions(thread)
+            stage.virtual_time.end_threads(own)
         self.where.clear()
         self.tasks = None

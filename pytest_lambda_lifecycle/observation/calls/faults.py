@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from pytest_lambda_lifecycle.clock.lambda_time import LambdaTime
 from pytest_lambda_lifecycle.isolation.real import RealTime
 
-__all__ = ["RESET", "TIMEOUT", "Fault", "Faults", "spend_real_time"]
+__all__ = ["RESET", "TIMEOUT", "Fault", "Faults", "spend_time"]
 
 RESET: Final = "reset"
 TIMEOUT: Final = "timeout"
@@ -113,8 +114,11 @@ def _applies(fault: Fault, phase: str) -> bool:
     return fault.times is None or fault.count < fault.times
 
 
-def spend_real_time(span_us: int) -> None:
-    """Let real time pass; the deadline of the phase interrupts it."""
+def spend_time(span_us: int) -> None:
+    """Let time pass, virtual time under a clock; the deadline of the phase interrupts it."""
     __tracebackhide__ = __function_code_above__ = True
-    if span_us:
+    clock = LambdaTime.current
+    if clock is not None:
+        clock.spend(span_us)
+    elif span_us:
         RealTime.sleep(span_us / 1e6)

@@ -14,6 +14,7 @@ from unittest import mock
 import pytest
 from freezegun import freeze_time
 
+from pytest_lambda_lifecycle import LambdaClock
 from pytest_lambda_lifecycle.isolation import dict_versions, sweep
 from pytest_lambda_lifecycle.isolation.modules import namespaces
 from pytest_lambda_lifecycle.isolation.stage import stage
@@ -387,6 +388,39 @@ def test_a_change_that_a_shared_library_makes_once_is_reported_with_what_to_do(
     assert {change.library for change in cured.timeline.of(SharedChange)} == {""}
     cured.close()
     del sys.modules["once_tracer"]
+
+
+@pytest.mark.parametrize("invokes", [1, 8, 300])
+def test_stand_ins_of_the_environment_are_no_changes_of_the_function(environment, invokes):
+    source = (
+        "import os, subprocess, threading, time\ndef handler(event, context): time.sleep(0.001)"
+    )
+    first, second = environment(source), environment(source)
+    for _ in range(invokes):
+        first.invoke()
+    for env in (second, first, second):
+        env.invoke()
+    assert first.timeline.of(SharedChange) == second.timeline.of(SharedChange) == []
+
+
+@pytest.mark.parametrize("invokes", [1, 8, 300])
+def test_stand_ins_of_a_clock_are_no_changes_of_the_function(environment, invokes):
+    source = "import datetime, threading, time\ndef handler(event, context): time.sleep(event)"
+    before, joining = environment(source), environment(source)
+    for _ in range(invokes):
+        before.invoke(0)
+    with LambdaClock() as clock:
+        during = environment(source)
+        for _ in range(invokes):
+            joining.invoke(1)
+            during.invoke(1)
+        clock.advance(days=1)
+        during.invoke(1)
+    before.invoke(0)
+    before.idle(hours=1)
+    before.invoke(0)
+    changes = [env.timeline.of(SharedChange) for env in (before, joining, during)]
+    assert changes == [[], [], []]
 
 
 def test_flags_on_the_modules_of_client_libraries_are_undone(environment):

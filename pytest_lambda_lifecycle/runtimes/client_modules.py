@@ -98,6 +98,8 @@ def _is_none_of_test(_: BaseException) -> bool:
 
 _NO_INVOKE: Final = CurrentInvoke()
 _EMPTY: Final = {name: _empty(name) for name in _NAMES}
+_LENGTH: Final = len(_EMPTY[_PACKAGE].__dict__) + 1
+"""The number of names in the empty package, with ``__spec__``."""
 
 
 class ClientModules:
@@ -132,6 +134,9 @@ class ClientModules:
     def enter(self) -> dict[str, ModuleType]:
         """Return the modules by name, to be in place from now on."""
         ClientModules.entered = self
+        # The import system, or the end of a phase, may have bound a module of an earlier process.
+        if len(_EMPTY[_PACKAGE].__dict__) > _LENGTH:
+            _EMPTY[_PACKAGE] = _empty(_PACKAGE)
         return {**_EMPTY, **self._own} if self._own else _EMPTY.copy()
 
     def leave(self) -> None:

@@ -144,3 +144,18 @@ def test_a_skip_of_the_test_passes_through(environment):
     env = environment(ALL + VENDOR + "    import pytest\n" + source)
     with pytest.raises(pytest.skip.Exception):
         env.invoke("boom")
+
+
+@pytest.mark.parametrize(
+    "name", ["awslambdaric.bootstrap", "awslambdaric.lambda_runtime_client", "awslambdaric"]
+)
+def test_a_patch_after_another_process_has_removed_a_module_of_the_client(environment, name):
+    first = environment(f"import sys\ndef handler(event, context): del sys.modules[{name!r}]")
+    first.invoke(check=False)
+    first.close()
+    env = environment("""
+        from awslambdaric import bootstrap
+        bootstrap.handle_event_request = lambda *arguments: None
+        def handler(event, context): return 1
+    """)
+    assert env.invoke(check=False).error["errorType"] == "Runtime.ExitError"

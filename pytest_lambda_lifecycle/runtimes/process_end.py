@@ -25,6 +25,7 @@ __stands_for__ = "bootstrap"
 
 _SYS: Final[dict[str, Any]] = sys.__dict__
 _ABSENT: Final[Any] = object()
+_BACKPORT: Final = "exceptiongroup._formatting"
 _FLUSH_FAILED: Final = 120
 """The exit status of an interpreter that cannot flush its standard streams."""
 _BY_NAME = sys.version_info >= (3, 13)
@@ -122,7 +123,9 @@ def _call_hook(
     """Call `sys.excepthook`; return the exit that it raises, and the text of the interpreter."""
     __tracebackhide__ = __function_code_above__ = True
     hook = _SYS.get("excepthook", _ABSENT)
-    if passes_through is None or hook is sys.__excepthook__:
+    # On Python 3.10, pytest loads the backport of exception groups, which sets a hook of its own.
+    is_pythons = hook is sys.__excepthook__ or getattr(hook, "__module__", "") == _BACKPORT
+    if passes_through is None or is_pythons:
         return None, _display(error)
     if hook is _ABSENT:
         return None, _display(error, "sys.excepthook is missing\n")

@@ -30,5 +30,5 @@ def extent_for(config: pytest.Config, *, passed: bool) -> str:
     values = [str(value) for _, _, value in given(config, (SECTION,))]
     if values:
         return "" if values[-1] == "off" else values[-1]
-    verbose = config.get_verbosity()
+    verbose = getattr(config.option, "verbose", 0)  # none with -p no:terminal
     return "full" if verbose > 1 else "longer" if verbose > 0 else "short"

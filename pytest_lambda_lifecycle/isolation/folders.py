@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any, Final
 
 __all__ = [
+    "PACKAGE_FOLDERS",
     "folder_of",
     "folder_of_module",
     "inside",
@@ -20,7 +21,8 @@ __all__ = [
 ]
 
 _OWN_FOLDER: Final = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-_PACKAGE_FOLDERS: Final = frozenset({"site-packages", "dist-packages"})
+PACKAGE_FOLDERS: Final = frozenset({"site-packages", "dist-packages"})
+"""The names of folders for installed packages."""
 
 
 @lru_cache(maxsize=4096)
@@ -52,7 +54,7 @@ def is_installed(directory: str) -> bool:
 
     This package counts as installed, wherever it lies: no function imports it afresh.
     """
-    if inside(directory, _OWN_FOLDER) or not _PACKAGE_FOLDERS.isdisjoint(directory.split(os.sep)):
+    if inside(directory, _OWN_FOLDER) or not PACKAGE_FOLDERS.isdisjoint(directory.split(os.sep)):
         return True
     return any(inside(directory, folder) for folder in _interpreter_folders())
 
@@ -103,4 +105,4 @@ def is_source_under(folder: str, root: str) -> bool:
     parts = folder[len(root) :].split(os.sep)
     prefix = real(sys.prefix)
     in_tree_prefix = inside(prefix, root) and prefix != root and inside(folder, prefix)
-    return _PACKAGE_FOLDERS.isdisjoint(parts) and not in_tree_prefix
+    return PACKAGE_FOLDERS.isdisjoint(parts) and not in_tree_prefix

@@ -23,7 +23,12 @@ from collections.abc import Iterator
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_lambda_lifecycle.isolation.folders import folder_of, inside, is_installed
+from pytest_lambda_lifecycle.isolation.folders import (
+    PACKAGE_FOLDERS,
+    folder_of,
+    inside,
+    is_installed,
+)
 from pytest_lambda_lifecycle.isolation.frames import calls_function_code, is_own
 from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
 
@@ -105,7 +110,7 @@ def _is_standard(file: str) -> bool:
     folder = folder_of(file)
     if not inside(folder, _STANDARD_LIBRARY):
         return False
-    return not {"site-packages", "dist-packages"} & set(folder.split("/"))
+    return PACKAGE_FOLDERS.isdisjoint(folder.split("/"))
 
 
 def _is_tool(name: str) -> bool:

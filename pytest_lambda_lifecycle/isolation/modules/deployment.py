@@ -22,7 +22,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final, NamedTuple
 
-from pytest_lambda_lifecycle.isolation.folders import inside, is_installed, namespace_of, real
+from pytest_lambda_lifecycle.isolation.folders import (
+    PACKAGE_FOLDERS,
+    inside,
+    is_installed,
+    namespace_of,
+    real,
+)
 from pytest_lambda_lifecycle.isolation.modules.replaced import is_genuine
 
 __all__ = ["Bundle", "Deployment"]
@@ -41,7 +47,6 @@ _SHARED: Final = frozenset(
 
 A developer of one of these has it as an editable install.
 """
-_PACKAGE_FOLDERS: Final = ("site-packages", "dist-packages")
 _homes: Final[set[str]] = set()
 """The folders that `sys.path` has led to, of tests that have used an environment."""
 
@@ -214,7 +219,7 @@ def _editable_entries(path: Iterable[str]) -> list[str]:
     """Return the folders that the ``.pth`` files of installed packages add to a path."""
     found: list[str] = []
     for folder in path:
-        if os.path.basename(folder) in _PACKAGE_FOLDERS:
+        if os.path.basename(folder) in PACKAGE_FOLDERS:
             for line in _lines_of_pth_files(folder):
                 entry = os.path.join(folder, line)
                 if os.path.isdir(entry):

@@ -137,10 +137,10 @@ def test_frames_outside_the_function_and_facts_of_the_run_are_left_out():
     text = (
         "Traceback (most recent call last):\n"
         '  File "/lib/bootstrap.py", line 1, in run\n    call()\n    ^^^^^^\n'
-        '  File "/root/app.py", line 2, in handler\n    1 / 0\n    ~~^~~\n'
+        '  File "/task/app.py", line 2, in handler\n    1 / 0\n    ~~^~~\n'
         "ZeroDivisionError: division by zero at 0x7f0123456789 on 2026-01-02T03:04:05.678Z\n"
     )
-    assert normal(text, "/root") == (
+    assert normal(text, "/task") == (
         "Traceback (most recent call last):\n"
         '  File "{TASK_ROOT}/app.py", line 2, in handler\n    1 / 0\n    ~~^~~\n'
         "ZeroDivisionError: division by zero at {ADDRESS} on {TIME}\n"

@@ -15,20 +15,11 @@ import pytest
 from freezegun import freeze_time
 
 from pytest_lambda_lifecycle import LambdaClock
-from pytest_lambda_lifecycle.isolation import dict_versions, sweep
-from pytest_lambda_lifecycle.isolation.modules import namespaces
+from pytest_lambda_lifecycle.isolation import sweep
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.events import SharedChange
 
-
-@pytest.fixture(params=["versions", "values"], autouse=True)
-def compared_by(request, monkeypatch):
-    """Modules are compared by the versions of dicts, and where Python has none by their values."""
-    if request.param == "values":
-        monkeypatch.setattr(dict_versions, "_view", None)
-    namespaces._LOADED.clear()
-    yield request.param
-    namespaces._LOADED.clear()
+pytestmark = pytest.mark.usefixtures("compared_by")
 
 
 def test_changes_of_init_are_undone_and_reported(environment):

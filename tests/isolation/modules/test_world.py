@@ -15,18 +15,8 @@ from pytest_lambda_lifecycle import (
     InitError,
     LifecycleError,
 )
-from pytest_lambda_lifecycle.isolation import dict_versions
-from pytest_lambda_lifecycle.isolation.modules import namespaces
 
-
-@pytest.fixture(params=["versions", "values"], autouse=True)
-def compared_by(request, monkeypatch):
-    """Modules are compared by the versions of dicts, and where Python has none by their values."""
-    if request.param == "values":
-        monkeypatch.setattr(dict_versions, "_view", None)
-    namespaces._LOADED.clear()
-    yield request.param
-    namespaces._LOADED.clear()
+pytestmark = pytest.mark.usefixtures("compared_by")
 
 
 def test_the_test_keeps_its_own_copies(environment, write, outside):

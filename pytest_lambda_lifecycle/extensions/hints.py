@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from pytest_lambda_lifecycle.isolation.real import RealOs
+from pytest_lambda_lifecycle.isolation.tracebacks import chain_of
 from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionLog
 from pytest_lambda_lifecycle.lifecycle.failures import ExtensionError, FunctionError
 from pytest_lambda_lifecycle.processes.ports import (
@@ -63,13 +64,10 @@ def hint_at_extension(
 
 def _refused_address(error: BaseException | None) -> str | None:
     """Return the text of an error of ``bind``, however often it was wrapped."""
-    seen: list[BaseException] = []
-    while error is not None and not any(error is one for one in seen):
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            port = vars(error).get("refused_port", "")
-            return f"port {port}" if port else str(error)
-        seen.append(error)
-        error = error.__cause__ or error.__context__
+    for one in chain_of(error):
+        if isinstance(one, OSError) and one.errno == errno.EADDRINUSE:
+            port = vars(one).get("refused_port", "")
+            return f"port {port}" if port else str(one)
     return None
 
 

@@ -1,14 +1,48 @@
-"""Tracebacks as a test should see them: frames of function code, without those around it."""
+"""Tracebacks as a test should see them, and walks along tracebacks and chains of exceptions."""
 
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable, Iterator
 from types import FrameType, TracebackType
 
 from pytest_lambda_lifecycle.isolation.folders import folder_of, is_installed
 from pytest_lambda_lifecycle.isolation.frames import is_own
 
-__all__ = ["ending_in_function_code", "without_imports"]
+__all__ = [
+    "chain_of",
+    "ending_in_function_code",
+    "entries_of",
+    "joined",
+    "without_imports",
+]
+
+
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception, then the cause or the context of each in turn; a circle ends it."""
+    seen: list[BaseException] = []
+    while error is not None and not any(error is one for one in seen):
+        yield error
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+
+
+def entries_of(entry: TracebackType | None) -> list[TracebackType]:
+    """Return the entries of a traceback, outermost first."""
+    found: list[TracebackType] = []
+    while entry is not None:
+        found.append(entry)
+        entry = entry.tb_next
+    return found
+
+
+def joined(
+    entries: Iterable[TracebackType], inner: TracebackType | None = None
+) -> TracebackType | None:
+    """Return a traceback of these entries, which goes on with those of ``inner``."""
+    for entry in reversed([*entries]):
+        inner = TracebackType(inner, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return inner
 
 
 def without_imports(error: BaseException) -> None:
@@ -17,8 +51,8 @@ def without_imports(error: BaseException) -> None:
     Python itself does the latter for ``import`` statements, and not for `importlib.import_module`,
     with which the runtime begins.
     """
-    entries = _entries(error.__traceback__)
-    _rebuild(error, [entry for entry in entries if not _is_machinery(entry.tb_frame)])
+    entries = entries_of(error.__traceback__)
+    error.__traceback__ = joined(one for one in entries if not _is_machinery(one.tb_frame))
 
 
 def ending_in_function_code(error: BaseException) -> None:
@@ -29,26 +63,11 @@ def ending_in_function_code(error: BaseException) -> None:
     """
     traceback.clear_frames(error.__traceback__)
     entries = [
-        entry for entry in _entries(error.__traceback__) if not _is_machinery(entry.tb_frame)
+        entry for entry in entries_of(error.__traceback__) if not _is_machinery(entry.tb_frame)
     ]
     while entries and _is_installed(entries[-1].tb_frame):
         entries.pop()
-    _rebuild(error, entries)
-
-
-def _entries(entry: TracebackType | None) -> list[TracebackType]:
-    found: list[TracebackType] = []
-    while entry is not None:
-        found.append(entry)
-        entry = entry.tb_next
-    return found
-
-
-def _rebuild(error: BaseException, entries: list[TracebackType]) -> None:
-    joined: TracebackType | None = None
-    for entry in reversed(entries):
-        joined = TracebackType(joined, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
-    error.__traceback__ = joined
+    error.__traceback__ = joined(entries)
 
 
 def _is_machinery(frame: FrameType) -> bool:

@@ -19,6 +19,7 @@ from pytest_lambda_lifecycle.isolation.file_places import Place, Places
 from pytest_lambda_lifecycle.isolation.frames import calls_function_code, is_own
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
+from pytest_lambda_lifecycle.isolation.tracebacks import chain_of
 from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal, StorageExceeded, TmpWrite
 from pytest_lambda_lifecycle.observation.calls.recorder import CallRecorder
 from pytest_lambda_lifecycle.observation.calls.recorder import Place as Moment
@@ -250,11 +251,8 @@ def _is_relative_elsewhere(arguments: tuple[Any, ...], frame: FrameType) -> bool
 
 def hint_at_refusal(error: BaseException | None) -> str:
     """Return the advice for a failure that a refusal has caused, however often it was wrapped."""
-    seen: list[BaseException] = []
-    while error is not None and not any(error is one for one in seen):
-        hint = vars(error).get(_HINT)
+    for one in chain_of(error):
+        hint = vars(one).get(_HINT)
         if hint:
             return str(hint)
-        seen.append(error)
-        error = error.__cause__ or error.__context__
     return ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_lambda_lifecycle.errors import warn
+from pytest_lambda_lifecycle.isolation.tracebacks import chain_of
 from pytest_lambda_lifecycle.lifecycle.import_events import ForeignImport
 
 if TYPE_CHECKING:
@@ -90,14 +91,11 @@ class ForeignCode:
         """Return the advice for a failure that such an import has caused; ``""`` for others."""
         if not self._deployment.hides:
             return ""
-        seen: list[BaseException] = []
-        while error is not None and not any(error is one for one in seen):
-            if isinstance(error, ModuleNotFoundError) and error.name:
-                found = self._deployment.find(error.name)
+        for one in chain_of(error):
+            if isinstance(one, ModuleNotFoundError) and one.name:
+                found = self._deployment.find(one.name)
                 if found is not None:
-                    return self._advice(error.name, *found)
-            seen.append(error)
-            error = error.__cause__ or error.__context__
+                    return self._advice(one.name, *found)
         return ""
 
     def _advice(self, module: str, path: str, entry: str) -> str:

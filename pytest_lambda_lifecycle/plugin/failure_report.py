@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
+from pytest_lambda_lifecycle.isolation.tracebacks import entries_of, joined
 from pytest_lambda_lifecycle.lifecycle.events import FunctionLog
 from pytest_lambda_lifecycle.lifecycle.platform_lines import log_text
 from pytest_lambda_lifecycle.lifecycle.timeline_table import render
@@ -223,16 +223,10 @@ def with_frames_of_cause(
     pytest and pdb look at one traceback, so the frames of the test are put before those.
     """
     error = excinfo.value
-    joined = error.__cause__.__traceback__ if error.__cause__ is not None else None
-    if joined is None:
+    inner = error.__cause__.__traceback__ if error.__cause__ is not None else None
+    whole = None if inner is None else joined(entries_of(excinfo.tb), inner)
+    if whole is None:
         return excinfo
-    outer: list[TracebackType] = []
-    traceback: TracebackType | None = excinfo.tb
-    while traceback is not None:
-        outer.append(traceback)
-        traceback = traceback.tb_next
-    for part in reversed(outer):
-        joined = TracebackType(joined, part.tb_frame, part.tb_lasti, part.tb_lineno)
     return pytest.ExceptionInfo[BaseException].from_exc_info(
-        (type(error), error.with_traceback(joined), joined)
+        (type(error), error.with_traceback(whole), whole)
     )

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.frames import is_own
 from pytest_lambda_lifecycle.isolation.parts.streams import write_to_descriptor_2
+from pytest_lambda_lifecycle.isolation.tracebacks import entries_of, joined
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited, ProcessEnd
 
 __all__ = ["exit_status", "flushed_status", "process_exit"]
@@ -250,18 +251,8 @@ def _of_others(frames: TracebackType | None) -> TracebackType | None:
 
     On Lambda there are always frames of the runtime, and with them the headline of the traceback.
     """
-    if frames is None:
-        return None
-    entries: list[TracebackType] = []
-    last = entry = frames
-    while entry is not None:
-        if not is_own(entry.tb_frame):
-            entries.append(entry)
-        last, entry = entry, entry.tb_next  # type: ignore[assignment]
-    shown: TracebackType | None = None
-    for one in reversed(entries or [last]):
-        shown = TracebackType(shown, one.tb_frame, one.tb_lasti, one.tb_lineno)
-    return shown
+    entries = entries_of(frames)
+    return joined([one for one in entries if not is_own(one.tb_frame)] or entries[-1:])
 
 
 # --- the standard streams ------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from types import FunctionType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.parts.warnings_filters import without_test
+from pytest_lambda_lifecycle.isolation.tracebacks import chain_of
 
 __all__ = ["Releaser"]
 
@@ -35,12 +36,8 @@ class Releaser:
     def __call__(self, responses: list[object], error: BaseException) -> None:
         """Release the one response in a list; *error* says why it has no JSON form."""
         __tracebackhide__ = __function_code_above__ = True
-        seen: list[BaseException] = []
-        current: BaseException | None = error
-        while current is not None and current not in seen:
-            seen.append(current)
-            traceback.clear_frames(current.__traceback__)
-            current = current.__cause__ or current.__context__
+        for one in chain_of(error):
+            traceback.clear_frames(one.__traceback__)
         with without_test():
             FunctionType(_RUN, self._globals)(_handle_event_request, responses.pop)
 

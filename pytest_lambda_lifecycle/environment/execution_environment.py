@@ -63,7 +63,6 @@ from pytest_lambda_lifecycle.observation.file_guard import Folders
 from pytest_lambda_lifecycle.observation.foreign_code import PathNotes
 from pytest_lambda_lifecycle.observation.misplaced import patched_names
 from pytest_lambda_lifecycle.observation.reuse import assert_reused
-from pytest_lambda_lifecycle.observation.second_imports import hint_at_shared_library
 from pytest_lambda_lifecycle.observation.spies import Spy
 from pytest_lambda_lifecycle.observation.verdicts import Evidence, verdicts
 
@@ -316,13 +315,7 @@ class ExecutionEnvironment:
         from pytest_lambda_lifecycle.environment.hints import hints
 
         parts = self._parts
-        foreign = parts.foreign_code.hint(cause)
-        found = list(hints(error, self.config, parts.task_root, parts.world.own))
-        if foreign:
-            found = [foreign]
-        elif not found and isinstance(error, failures.InitError) and cause is not None:
-            found = list(filter(None, [hint_at_shared_library(cause, parts.world)]))
-        for hint in found:
+        for hint in hints(error, self.config, parts.task_root, parts.world, parts.foreign_code):
             error._explain(hint)
         self._explain_extension(error, cause)
         return error

@@ -8,11 +8,10 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Callable, Iterator
 from inspect import iscoroutinefunction
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_lambda_lifecycle.function.candidates import Candidates, functions_in
 from pytest_lambda_lifecycle.function.config import FunctionConfig
@@ -24,8 +23,14 @@ from pytest_lambda_lifecycle.function.task_root import (
     hint_at_namesake,
     hint_at_neighbour,
 )
-from pytest_lambda_lifecycle.lifecycle.failures import FunctionError
+from pytest_lambda_lifecycle.isolation.tracebacks import chain_of
+from pytest_lambda_lifecycle.lifecycle.failures import FunctionError, InitError
 from pytest_lambda_lifecycle.observation.file_guard import hint_at_refusal
+from pytest_lambda_lifecycle.observation.second_imports import hint_at_shared_library
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.isolation.modules.world import World
+    from pytest_lambda_lifecycle.observation.foreign_code import ForeignCode
 
 __all__ = ["hints"]
 
@@ -40,13 +45,13 @@ class _Failure:
         error: FunctionError,
         config: FunctionConfig,
         task_root: Path,
-        own_module: Callable[[str], ModuleType | None],
+        world: World,
     ) -> None:
         self.error = error
         self.cause = error.__cause__
         self.config = config
         self.task_root = task_root
-        self.own_module = own_module
+        self.world = world
         self.name = HandlerName.parse(config.handler)
 
 
@@ -54,18 +59,23 @@ def hints(
     error: FunctionError,
     config: FunctionConfig,
     task_root: Path,
-    own_module: Callable[[str], ModuleType | None],
-) -> Iterator[str]:
-    """Yield the hints for a failure; ``own_module`` finds a module of the function by its name."""
-    failure = _Failure(error, config, task_root, own_module)
-    for find in (_of_handler, _of_import, _of_variable, _of_call, _of_result):
-        hint = find(failure)
-        if hint:
-            yield hint
-            break
-    hint = hint_at_refusal(failure.cause)
-    if hint:
-        yield hint
+    world: World,
+    foreign_code: ForeignCode,
+) -> list[str]:
+    """Return the hints for a failure.
+
+    One about code that is not deployed says more than the others about imports.
+    """
+    failure = _Failure(error, config, task_root, world)
+    foreign = foreign_code.hint(failure.cause)
+    if foreign:
+        return [foreign]
+    finders = (_of_handler, _of_import, _of_variable, _of_call, _of_result)
+    first = next(filter(None, (find(failure) for find in finders)), "")
+    found = [hint for hint in (first, hint_at_refusal(failure.cause)) if hint]
+    if not found and isinstance(error, InitError) and failure.cause is not None:
+        found = list(filter(None, [hint_at_shared_library(failure.cause, world)]))
+    return found
 
 
 # -- the handler's name ----------------------------------------------------------------------------
@@ -196,7 +206,7 @@ def _of_other_root(failure: _Failure, missing: str) -> str:
 
 def _of_variable(failure: _Failure) -> str:
     """Explain ``os.environ["NAME"]`` for a variable that is not set."""
-    for error in _chain(failure.cause):
+    for error in chain_of(failure.cause):
         if isinstance(error, KeyError) and _is_from_environ(error.__traceback__):
             name = str(error.args[0])
             if name in failure.config._taken_out:
@@ -209,14 +219,6 @@ def _of_variable(failure: _Failure) -> str:
                 "lambda_lifecycle_environment."
             )
     return ""
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: list[BaseException] = []
-    while error is not None and not any(error is one for one in seen):
-        yield error
-        seen.append(error)
-        error = error.__cause__ or error.__context__
 
 
 def _is_from_environ(traceback: TracebackType | None) -> bool:
@@ -257,7 +259,7 @@ def _of_result(failure: _Failure) -> str:
             "The result of the handler crosses as JSON: return dict, list, str, numbers, bool and "
             "None, and convert other objects first, such as str(moment) or list(names)."
         )
-    module = failure.own_module(name.module)
+    module = failure.world.own(name.module)
     if iscoroutinefunction(getattr(module, name.attribute, None)):
         return (
             f"{name.attribute} is an async def function, which Lambda's Python runtime calls and "

@@ -11,6 +11,7 @@ import _socket
 import contextlib
 import os
 import select
+import selectors
 import stat
 import struct
 from collections.abc import Callable, Iterable
@@ -46,7 +47,9 @@ class FileWaits:
         """Put the stand-ins in place; the returned call restores what was there."""
         stand_ins: list[tuple[Any, str, Any]] = [(select, "select", self._select(select.select))]
         if _new_poll is not None:
-            stand_ins.append((select, "poll", self._poll(select.poll)))
+            poll = self._poll(_new_poll)
+            stand_ins.append((select, "poll", poll))
+            stand_ins.append((selectors.PollSelector, "_selector_cls", staticmethod(poll)))
         return patch_attributes(*stand_ins)
 
     def _select(self, original: Any) -> Callable[..., Any]:  # noqa: ANN401
@@ -93,7 +96,7 @@ class FileWaits:
 
         if look():
             return found[0]
-        if files and not _in_own_hands(files):
+        if not self._waits.applies() or (files and not _in_own_hands(files)):
             return poll()
         still = min(FOR_FILES, timeout) if files else 0.0
         waiting = Waiting(self._waits.until(timeout), look if files else None, stands_still=still)

@@ -45,6 +45,16 @@ _LAMBDAS_ALONE: Final = "AWS_LAMBDA_RUNTIME_API"
 _TRACE: Final = "_X_AMZN_TRACE_ID"
 _UNKNOWN: Final = object()
 
+_ZONE: Final = b"TZ" if KEY is bytes else "TZ"
+
+
+def _is_utc() -> bool:
+    return (time.tzname, time.timezone, time.altzone) == (("UTC", "UTC"), 0, 0)
+
+
+_UTC_ZONES: Final = {":UTC", "UTC"} | ({None} if "TZ" not in os.environ and _is_utc() else set())
+"""Values of TZ that mean UTC; None, its absence, if the machine has that zone."""
+
 _OVERRIDDEN: dict[str, tuple[str | None, set[str | None]]] = {}
 """Names that a test has set although the environment had a value of its own.
 
@@ -89,6 +99,8 @@ class Variables(PhasePart):
         self._written: set[Any] = set()
         """Names that the test has set or deleted since then, perhaps to the value they had."""
         self._in_phase = False
+        self._is_zone_touched = False
+        """Whether TZ was written since the environment has entered."""
         self._before: Any = None
         """The mapping in `os.environ` as the phase begins."""
         self._mapping: tuple[Any, ...] = ()
@@ -103,6 +115,7 @@ class Variables(PhasePart):
         self._managed = _set_environ(environ, outside, inside) | removed
         self._entered = dict(DATA)
         self._tests = {}
+        self._is_zone_touched = False
         overridden = {
             name for name, (before, _) in _OVERRIDDEN.items() if outside.get(name) != before
         }
@@ -122,7 +135,12 @@ class Variables(PhasePart):
                 for name, value in changes.items()
                 if name not in tests and name not in overridden
             }
-            _set_environ(environ, _edited(inside, changes), _edited(outside, tests))
+            _set_environ(
+                environ,
+                _edited(inside, changes),
+                _edited(outside, tests),
+                is_zone_touched=self._is_zone_touched,
+            )
             names = self._managed
             values = zip(map(outside.get, names), map(inside.get, names), strict=True)
             _MANAGED.update(zip(names, values, strict=True))
@@ -162,6 +180,7 @@ class Variables(PhasePart):
 
     def _putenv(self, name: Any, value: Any) -> None:  # noqa: ANN401  # bytes; text on Windows
         RealOs.putenv(name, value)
+        self._is_zone_touched |= name == _ZONE
         if self._in_phase:
             self._seen[name] = value
         else:
@@ -169,6 +188,7 @@ class Variables(PhasePart):
 
     def _unsetenv(self, name: Any) -> None:  # noqa: ANN401
         RealOs.unsetenv(name)
+        self._is_zone_touched |= name == _ZONE
         if self._in_phase:
             self._seen.pop(name, None)
         else:
@@ -286,8 +306,24 @@ def _edited(variables: dict[str, str], changes: dict[str, str | None]) -> dict[s
     return {name: value for name, value in merged.items() if value is not None}
 
 
+def _set_zone(current: str | None, wanted: str | None, *, is_touched: bool) -> None:
+    """Let the C library read TZ again, unless both values mean UTC, as Lambda's does.
+
+    Two readings of the files of time zones would take 11 us of each cold start.  If TZ was written
+    in the meantime (``is_touched``), the C library may have read that value by itself
+    (`time.strftime` does), which nothing shows.
+    """
+    is_same = current == wanted or (current in _UTC_ZONES and wanted in _UTC_ZONES and _is_utc())
+    if (is_touched or not is_same) and hasattr(time, "tzset"):
+        time.tzset()
+
+
 def _set_environ(
-    environ: MutableMapping[str, str], current: dict[str, str], wanted: dict[str, str]
+    environ: MutableMapping[str, str],
+    current: dict[str, str],
+    wanted: dict[str, str],
+    *,
+    is_zone_touched: bool = False,
 ) -> set[str]:
     """Change the variables that differ; return their names.
 
@@ -296,6 +332,5 @@ def _set_environ(
     added: dict[str, str] = changed(wanted, current)
     removed = (current.keys() - wanted.keys()) | (current.keys() & added.keys())
     change_variables(environ, removed, added)
-    if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
-        time.tzset()
+    _set_zone(current.get("TZ"), wanted.get("TZ"), is_touched=is_zone_touched)
     return {*removed, *added}

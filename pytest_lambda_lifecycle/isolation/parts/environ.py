@@ -111,8 +111,10 @@ class Variables(PhasePart):
         environ = os.environ
         outside = self._outside = variables_of(environ)
         inside = self._inside = _edited(self._make(outside), self._own)
-        removed = {name for name, value in self._own.items() if value is None}
-        self._managed = _set_environ(environ, outside, inside) | removed
+        changes = _differences(outside, inside)
+        _set_environ(environ, changes, outside.get("TZ"), inside.get("TZ"))
+        self._managed = {*changes[0], *changes[1]}
+        self._managed.update(name for name, value in self._own.items() if value is None)
         self._entered = dict(DATA)
         self._tests = {}
         self._is_zone_touched = False
@@ -135,13 +137,16 @@ class Variables(PhasePart):
                 for name, value in changes.items()
                 if name not in tests and name not in overridden
             }
-            _set_environ(
-                environ,
-                _edited(inside, changes),
-                _edited(outside, tests),
-                is_zone_touched=self._is_zone_touched,
-            )
             names = self._managed
+            others = changes.keys() - names
+            if tests or not others.isdisjoint(outside):
+                now, wanted = _edited(inside, changes), _edited(outside, tests)
+                back = _differences(now, wanted)
+            else:  # all that is here is Lambda's or new, as nearly always
+                now, wanted = inside, outside
+                back = names | others, {name: outside[name] for name in outside if name in names}
+            zones = now.get("TZ"), wanted.get("TZ")
+            _set_environ(environ, back, *zones, is_zone_touched=self._is_zone_touched)
             values = zip(map(outside.get, names), map(inside.get, names), strict=True)
             _MANAGED.update(zip(names, values, strict=True))
 
@@ -318,19 +323,28 @@ def _set_zone(current: str | None, wanted: str | None, *, is_touched: bool) -> N
         time.tzset()
 
 
-def _set_environ(
-    environ: MutableMapping[str, str],
-    current: dict[str, str],
-    wanted: dict[str, str],
-    *,
-    is_zone_touched: bool = False,
-) -> set[str]:
-    """Change the variables that differ; return their names.
+def _differences(
+    current: dict[str, str], wanted: dict[str, str]
+) -> tuple[set[str], dict[str, str]]:
+    """Return the names of variables to remove, and the variables to set.
 
     One that has another value is removed first: so the changed ones lie in the order of ``wanted``.
     """
     added: dict[str, str] = changed(wanted, current)
-    removed = (current.keys() - wanted.keys()) | (current.keys() & added.keys())
-    change_variables(environ, removed, added)
-    _set_zone(current.get("TZ"), wanted.get("TZ"), is_touched=is_zone_touched)
-    return {*removed, *added}
+    removed = current.keys() & added.keys()
+    if not current.keys() <= wanted.keys():
+        removed |= current.keys() - wanted.keys()
+    return removed, added
+
+
+def _set_environ(
+    environ: MutableMapping[str, str],
+    changes: tuple[set[str], dict[str, str]],
+    zone: str | None,
+    wanted_zone: str | None,
+    *,
+    is_zone_touched: bool = False,
+) -> None:
+    """Change variables, and with them the time zone."""
+    change_variables(environ, *changes)
+    _set_zone(zone, wanted_zone, is_touched=is_zone_touched)

@@ -115,8 +115,9 @@ def changes_since(
     if environ is not _ENVIRON:
         now = dict(environ)
         return {**changed(now, variables), **dict.fromkeys(variables.keys() - now.keys())}
-    changes: dict[str, str | None] = {**decoded(changed(DATA, data))}
-    if len(changes) + len(data) != len(DATA):  # not all of them are new
+    new = changed(DATA, data)
+    changes: dict[str, str | None] = {**decoded(new)}
+    if len(data) + len(new.keys() - data.keys()) != len(DATA):
         changes |= dict.fromkeys(decoded(dict.fromkeys(data.keys() - DATA.keys(), b"")))
     return changes
 

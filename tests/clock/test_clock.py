@@ -356,7 +356,7 @@ class TestDeadline:
 
     @pytest.mark.parametrize("do", ["while event: pass", "event and pipe.recv()"])
     def test_code_that_spins_is_ended_by_the_watchdog(self, environment, do):
-        with LambdaClock(START, watchdog=0.3) as clock:
+        with LambdaClock(START, watchdog=0.5) as clock:
             env = environment(
                 "import multiprocessing, time\npipe, other = multiprocessing.Pipe()\n"
                 f"def handler(event, context):\n {do}\n return time.time()"
@@ -364,10 +364,10 @@ class TestDeadline:
             env.initialize()
             began = REAL[3]()
             with pytest.raises(
-                LifecycleError, match=r"ran for 0\.3 s of real time without moving the clock"
+                LifecycleError, match=r"ran for 0\.5 s of real time without moving the clock"
             ):
                 env.invoke(True)
-            assert REAL[3]() - began < 2
+            assert REAL[3]() - began < 20
             assert env.invoke(False).payload == clock.now.timestamp()
             assert env.init_count == 2
 

@@ -69,7 +69,7 @@ class PatientTurn(RealTurn):
 
 
 _OF_TESTS = 1_500_000
-"""Microseconds.  The default timeout and the limit of Init are longer, also what is left of them."""
+"""Microseconds.  The default timeout and the limit of Init are longer, and what is left of them."""
 RealClock.begin_turn = PatientTurn
 assert LambdaClock.__init__.__kwdefaults__ == {"watchdog": 10.0}
 LambdaClock.__init__.__kwdefaults__["watchdog"] = 60.0

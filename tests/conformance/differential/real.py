@@ -18,7 +18,7 @@ from pytest_lambda_lifecycle.function.variables import function_variables
 from .notes import Note, normal
 from .programs import Program
 
-__all__ = ["TIMEOUT", "observe", "plain_variables"]
+__all__ = ["TIMEOUT", "Process", "observe", "plain_variables"]
 
 TIMEOUT = 30
 """The function's timeout, and the time after which a process counts as hanging, in seconds."""
@@ -32,7 +32,7 @@ def observe(program: Program, task_root: Path) -> list[Note]:
     notes: list[Note] = []
     turn = 0
     while not notes or turn < len(program.turns):
-        run = _Process(program, task_root, turn)
+        run = Process(program, task_root, turn)
         run.conduct()
         first, *others = run.notes
         if not notes:
@@ -58,13 +58,14 @@ def plain_variables() -> dict[str, str]:
 
 
 @dataclass
-class _Process:
+class Process:
     """One process, from its start until it waits for an event that does not come, or ends."""
 
     program: Program
     task_root: Path
     turn: int
     """The turn of its first event."""
+    handler: str = "app.handler"
     notes: list[Note] = field(default_factory=lambda: [Note("init")])
     outputs: list[dict[str, bytes]] = field(
         default_factory=lambda: [{"stdout": b"", "stderr": b""}]
@@ -89,7 +90,7 @@ class _Process:
 
     def _start(self, port: int) -> subprocess.Popen[bytes]:
         config = FunctionConfig(
-            "app.handler", code_dir=self.task_root, **{"timeout": TIMEOUT, **self.program.settings}
+            self.handler, code_dir=self.task_root, **{"timeout": TIMEOUT, **self.program.settings}
         )
         variables = function_variables(
             config,
@@ -101,7 +102,7 @@ class _Process:
         # The locale of Lambda, which not every machine has, makes stdout strict.
         variables["PYTHONIOENCODING"] = "utf-8:strict"
         process = subprocess.Popen(
-            [sys.executable, "-m", "awslambdaric", "app.handler"],
+            [sys.executable, "-m", "awslambdaric", self.handler],
             cwd=self.task_root,
             env=variables,
             stdin=subprocess.DEVNULL,

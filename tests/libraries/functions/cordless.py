@@ -1,0 +1,20 @@
+import json
+
+from cordless import Cordless, ratelimit, webhook
+
+bot = Cordless(public_key="00" * 32)
+served = []
+
+
+@bot.command("ping", description="Say hello")
+async def ping(ctx):
+    await ctx.send("pong")
+
+
+@bot.route("GET", "/orders")
+def orders(request):
+    served.append(1)
+    return {"served": len(served), "connected": webhook._conn is not None}
+
+
+handler = bot.handler()

@@ -1,0 +1,18 @@
+import boto3
+from botocore.stub import Stubber
+from lambda_cache import ssm
+from lambda_cache.caching_logic import check_cache
+from lambda_cache import caching_logic
+
+fetched = []
+
+
+def _fetch(name):
+    fetched.append(name)
+    return f"value {len(fetched)}"
+
+
+def handler(event, context):
+    value = check_cache("orders", 1, "orders", _fetch)
+    cached = caching_logic.global_aws_lambda_cache
+    return [value, sorted(cached)]

@@ -1,0 +1,9 @@
+from catchpoint.catchpoint_agent import Catchpoint
+from catchpoint.plugins.invocation import invocation_support, invocation_trace_support
+
+catchpoint = Catchpoint(api_key="key", disable_metric=True)
+
+
+@catchpoint
+def handler(event, context):
+    return catchpoint.plugin_context.request_count

@@ -15,10 +15,15 @@ __all__ = ["Result", "compare"]
 _FACTS = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "{UUID}"),
     (re.compile(r"\b[0-9]-[0-9a-f]{8}-[0-9a-f]{24}\b"), "{TRACE}"),
+    (re.compile(r"\{TIME\}\.\d+"), "{TIME}"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]\d+(Z|[+-]\d\d:\d\d)?"), "{TIME}"),
-    (re.compile(r"\b[0-9a-f]{12,}\b"), "{HEX}"),
+    (re.compile(r"\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\]"), "[{TIME}]"),
+    (re.compile(r"\d\d:\d\d:\d\d\.\d+"), "{TIME}"),
+    (re.compile(r"\b[0-9a-fA-F]{12,}\b"), "{HEX}"),
+    (re.compile(r'("payload": ")[A-Za-z0-9+/=]+"'), r'\1{BASE64}"'),
     (re.compile(r"\b\d{9,}\b"), "{NUMBER}"),
     (re.compile(r"-?\b\d+\.\d+(e[-+]?\d+)?\b"), "{NUMBER}"),
+    (re.compile(r'(duration"?: |"process_id": |size: |p#|" 0/)\d+'), r"\1{NUMBER}"),
 )
 """Facts of a run that libraries write on their logs: ids, moments, and times that were measured."""
 

@@ -222,7 +222,7 @@ LIBRARIES = [
     Library("lambdarest", "13.0.3", "how often it has served", event=_http_v1()),
     Library("lambda-cache", "0.8.1", "the value fetched, and what is cached", idle=1.5),
     Library("ssm-cache", "3.0.0", "the value fetched", idle=1.5),
-    Library("aws-secretsmanager-caching", "1.2.0", "the value fetched", idle=1.5),
+    Library("aws-secretsmanager-caching", "1.2.0", "the value fetched", idle=2.5),
     Library("aioboto3", "15.5.0", "clients made in a session that is kept"),
     Library("pynamodb", "6.1.0", "clients of a model"),
     Library(

@@ -7,11 +7,24 @@ import sys
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import metadata
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Final, TypeAlias
 
+from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.function.kinds import NOT_FRESH
+from pytest_lambda_lifecycle.function.task_root import has_module
+from pytest_lambda_lifecycle.isolation.folders import is_installed
 
-__all__ = ["EVERY", "KEEP_LIFECYCLE_STATE", "fresh_rule"]
+__all__ = [
+    "EVERY",
+    "KEEP_LIFECYCLE_STATE",
+    "FreshRule",
+    "fresh_rule",
+    "package_of_handler",
+    "third_party_packages",
+]
 
 KEEP_LIFECYCLE_STATE: Final = {
     "aws_durable_execution_sdk_python": "a boto3 client in a class, and plugins",
@@ -77,20 +90,85 @@ _TEST_TOOLS: Final = frozenset(
 )
 
 
-def fresh_rule(wanted: frozenset[str]) -> Callable[[str], bool]:
-    """Return a predicate on module names, for the built-in list and ``wanted``.
+class FreshRule:
+    """A predicate on module names: does a cold start import the module again?"""
 
-    ``"*"`` stands for every third-party package, and ``"no:name"`` takes a name from the list.
-    Packages with compiled parts are shared even if they are named.
+    def __init__(self, wanted: frozenset[str]) -> None:
+        """``"*"`` stands for every third-party package; ``"no:name"`` takes a name from the list.
+
+        Packages with compiled parts are shared even if they are named.
+        """
+        self._shared = {
+            name.removeprefix(NOT_FRESH) for name in wanted if name.startswith(NOT_FRESH)
+        }
+        if EVERY in wanted:
+            self._tops, named = set(third_party_packages() - self._shared), frozenset[str]()
+        else:
+            self._tops = set(KEEP_LIFECYCLE_STATE.keys() - self._shared)
+            named = wanted
+        self._dotted: tuple[str, ...] = ()
+        for name in named:
+            if not name.startswith(NOT_FRESH):
+                self.add(name)
+
+    def __call__(self, name: str) -> bool:
+        """Say whether a cold start imports the module of this name again."""
+        if name.partition(".")[0] in self._tops:
+            return not name.startswith(_NOT_TWICE)
+        return bool(self._dotted) and f"{name}.".startswith(self._dotted)
+
+    def add(self, package: str) -> None:
+        """Import this package again as well, from now on."""
+        if "." in package:
+            self._dotted = (*self._dotted, f"{package}.")
+        else:
+            self._tops.add(package)
+
+    def may_add(self, package: str) -> bool:
+        """Say whether nobody wants to share this package."""
+        return package not in self._shared and package.partition(".")[0] not in self._shared
+
+
+def fresh_rule(
+    wanted: frozenset[str], outside: Callable[[str], ModuleType | None], of_handler: str = ""
+) -> FreshRule:
+    """Return the rule for the built-in list, ``wanted``, and the installed package of the handler.
+
+    ``outside`` returns a loaded module by its name, as long as it is none of a function's.
     """
-    modules = sys.modules
     for name, tools in _SET_UP_BY_TESTS.items():
-        if name not in modules or name in wanted:
+        if name not in sys.modules or name in wanted:
             continue
-        for module, attribute, is_set_up in tools:
-            if module in modules and _holds(modules[module], attribute, is_set_up):
+        for module_name, attribute, is_set_up in tools:
+            module = outside(module_name)
+            if module is not None and _holds(module, attribute, is_set_up):
                 wanted |= {NOT_FRESH + name}
+    if of_handler and NOT_FRESH + of_handler not in wanted:
+        wanted |= {of_handler}
     return _rule(wanted)
+
+
+@lru_cache(maxsize=64)
+def _rule(wanted: frozenset[str]) -> FreshRule:
+    return FreshRule(wanted)
+
+
+@lru_cache(maxsize=64)
+def package_of_handler(handler: str, import_path: tuple[str, ...]) -> str:
+    """Return the installed package that the handler is in, such as a vendor's; "" if in none.
+
+    Its modules are the first that a cold start imports, so they often keep what they have found
+    there: the function that they wrap.
+    """
+    name = HandlerName.parse(handler)
+    top = name.parts[0]
+    if not name.is_importable or top in sys.stdlib_module_names:
+        return ""
+    if any(has_module(Path(folder), [top]) for folder in import_path):
+        return ""
+    spec = PathFinder.find_spec(top)
+    places = [*(spec.submodule_search_locations or ()), spec.origin] if spec is not None else []
+    return top if places and is_installed(str(places[0])) else ""
 
 
 def _holds(module: object, attribute: str, is_set_up: Callable[[Any], object]) -> bool:
@@ -100,27 +178,8 @@ def _holds(module: object, attribute: str, is_set_up: Callable[[Any], object]) -
         return False
 
 
-@lru_cache(maxsize=64)
-def _rule(wanted: frozenset[str]) -> Callable[[str], bool]:
-    shared = {name.removeprefix(NOT_FRESH) for name in wanted if name.startswith(NOT_FRESH)}
-    if EVERY in wanted:
-        tops = _third_party_packages() - shared
-        return lambda name: name.partition(".")[0] in tops and not name.startswith(_NOT_TWICE)
-    named = {name for name in wanted if not name.startswith(NOT_FRESH)}
-    tops = frozenset(KEEP_LIFECYCLE_STATE.keys() - shared) | {
-        name for name in named if "." not in name
-    }
-    dotted = tuple(f"{name}." for name in named if "." in name)
-    if not dotted:
-        return lambda name: name.partition(".")[0] in tops and not name.startswith(_NOT_TWICE)
-    return lambda name: (
-        (name.partition(".")[0] in tops and not name.startswith(_NOT_TWICE))
-        or f"{name}.".startswith(dotted)
-    )
-
-
 @lru_cache(maxsize=1)
-def _third_party_packages() -> frozenset[str]:
+def third_party_packages() -> frozenset[str]:
     """Return the top-level names of installed distributions.
 
     Test tools, plugins of pytest and their dependencies are left out.

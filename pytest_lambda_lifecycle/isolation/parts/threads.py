@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from pytest_lambda_lifecycle.errors import is_own_file
 from pytest_lambda_lifecycle.isolation.executors import (
     ExecutorTasks,
+    ShutDownExecutors,
     is_worker,
     line_of_function,
 )
@@ -212,6 +213,7 @@ class StartedThreads(Part):
         """The threads of this process, with the file and line that has started each."""
         self.tasks: ExecutorTasks | None = None
         """Those of executors, once function code has used one."""
+        self._shut_down = ShutDownExecutors()
 
     def line_of_current(self) -> str:
         """Return the line that has started the current thread, or has given a worker its task.
@@ -281,8 +283,7 @@ class StartedThreads(Part):
         running = [one for one in list(self.where) if one.is_alive()]
         for worker in filter(is_worker, running):
             with contextlib.suppress(Exception):  # it has ended in the meantime
-                executor: Any = vars(worker)["_args"][0]()
-                executor.shutdown(wait=False, cancel_futures=True)
+                self._shut_down.add(vars(worker)["_args"][0](), worker)
         return [one for one in running if not is_worker(one)]
 
     def waiting_at(self, port: int) -> set[threading.Thread]:
@@ -311,3 +312,4 @@ class StartedThreads(Part):
             stage.virtual_time.end_threads(own)
         self.where.clear()
         self.tasks = None
+        self._shut_down.open_again()

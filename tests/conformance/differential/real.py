@@ -193,7 +193,9 @@ class Process:
             return True
         self.connections[connection] = b""
         method, path, _ = first.split(" ")
-        if method == "GET":
+        if "/extension/" in path:
+            self._extension(connection, method)
+        elif method == "GET":
             self._next(connection, process)
         else:
             self._post(connection, path, headers, body)
@@ -216,6 +218,15 @@ class Process:
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         connection.sendall(b"HTTP/1.1 200 OK\r\n" + head.encode("latin-1") + b"\r\n" + body)
+
+    @staticmethod
+    def _extension(connection: socket.socket, method: str) -> None:
+        """Register an extension inside the runtime; it waits for its next event for good."""
+        if method == "POST":
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: id\r\n"
+                b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+            )
 
     def _post(
         self, connection: socket.socket, path: str, headers: dict[str, str], body: bytes

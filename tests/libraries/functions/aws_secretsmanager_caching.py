@@ -14,7 +14,7 @@ for number in range(1, 4):
     stubber.add_response("describe_secret", {"VersionIdsToStages": {version: ["AWSCURRENT"]}})
     stubber.add_response("get_secret_value", {"SecretString": f"value {number}"})
 stubber.activate()
-cache = SecretCache(SecretCacheConfig(secret_refresh_interval=1), client)
+cache = SecretCache(SecretCacheConfig(secret_refresh_interval=2), client)
 
 
 def handler(event, context):

@@ -24,6 +24,7 @@ from simplejson import JSONEncoder, RawJSON
 
 from pytest_lambda_lifecycle.isolation.parts.streams import Unbuffered
 from pytest_lambda_lifecycle.runtimes import codec, context, logs
+from pytest_lambda_lifecycle.runtimes.handler import load_handler
 
 __all__ = ["CONTENTS"]
 
@@ -285,7 +286,18 @@ def update_xray_env_variable(xray_trace_id: str | None) -> None:
         os.environ.pop("_X_AMZN_TRACE_ID", None)
 
 
+def _get_handler(handler: str) -> Callable[[Any, Any], Any]:
+    """Import a handler; vendors load the function that they wrap by this one (lumigo)."""
+    __function_code_above__ = True
+    try:
+        return load_handler(handler)
+    except codec.RuntimeFault as fault:
+        trace = list(fault.stack_trace) or None
+        raise codec.FaultException(fault.error_type, fault.message, trace) from fault
+
+
 _FUNCTIONS: Final = (
+    _get_handler,
     *(make_error, replace_line_indentation, extract_traceback, build_fault_result),
     *(make_xray_fault, parse_json_header, create_lambda_context, update_xray_env_variable),
 )

@@ -23,6 +23,8 @@ _FACTS = (
     (re.compile(r'("payload": ")[A-Za-z0-9+/=]+"'), r'\1{BASE64}"'),
     (re.compile(r"\b\d{9,}\b"), "{NUMBER}"),
     (re.compile(r"-?\b\d+\.\d+(e[-+]?\d+)?\b"), "{NUMBER}"),
+    # The name of the program is a row of the fidelity pages: `sys.argv` is that of the tests.
+    (re.compile(r"(entrypoint\.basedir:|svc\.auto:)\w+"), r"\1{PROGRAM}"),
     (re.compile(r'(duration"?: |"process_id": |size: |p#|" 0/)\d+'), r"\1{NUMBER}"),
 )
 """Facts of a run that libraries write on their logs: ids, moments, and times that were measured."""
@@ -65,7 +67,8 @@ def _read(notes: list[dict[str, Any]]) -> list[Note]:
             text = getattr(note, stream)
             for pattern, name in _FACTS:
                 text = pattern.sub(name, text)
-            setattr(note, stream, text)
+            # `print` writes a line and its end by two calls, between which threads write.
+            setattr(note, stream, "\n".join(filter(None, text.split("\n"))))
     return read
 
 
@@ -74,7 +77,10 @@ def _suppressed(notes: list[Note]) -> list[Note]:
     init, *others = notes
     if not others:
         return [replace(init, phase="turn 0")]
-    streams = {name: getattr(init, name) + getattr(others[0], name) for name in _STREAMS}
+    streams = {
+        name: "\n".join(filter(None, (getattr(init, name), getattr(others[0], name))))
+        for name in _STREAMS
+    }
     return [replace(others[0], **streams), *others[1:]]
 
 

@@ -55,6 +55,7 @@ class Requests:
     events: list[Any]
     settings: dict[str, Any]
     idle: float
+    pytest: list[str]
 
     @classmethod
     def of(cls, folder: str | Path) -> Requests:
@@ -168,6 +169,7 @@ def _run_ours(folder: Path) -> tuple[dict[str, list[dict[str, Any]]], str]:
     text = TEST_FILE.format(tests=sys.path[0], folder=str(folder))
     (here / "test_library.py").write_text(text, encoding="utf-8")
     arguments = ["-q", "--no-header", "-p", "no:cacheprovider", "-rf", "--color=no"]
+    arguments += Requests.of(folder).pytest
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments],
         cwd=here,

@@ -76,6 +76,8 @@ class Library:
     idle: float = 0.1
     """Seconds of idle time before the fourth invoke."""
     python: str = PYTHON
+    pytest: tuple[str, ...] = ()
+    """Arguments of pytest."""
     differs: str = ""
     """Why it does not agree, where a row of the fidelity pages says so."""
 
@@ -103,6 +105,7 @@ class Library:
             "events": [self.event] * 4,
             "settings": self.settings,
             "idle": self.idle,
+            "pytest": self.pytest,
         }
 
 
@@ -113,6 +116,7 @@ _DATADOG = {
     "DD_TRACE_ENABLED": "true",
     "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false",
     "DD_FLUSH_TO_LOG": "true",
+    "DD_COLD_START_TRACING": "false",
 }
 _APPDYNAMICS = {
     "APPDYNAMICS_CONTROLLER_HOST": "127.0.0.1",
@@ -120,6 +124,7 @@ _APPDYNAMICS = {
     "APPDYNAMICS_ACCOUNT_NAME": "shop",
     "APPDYNAMICS_APPLICATION_NAME": "orders",
     "APPDYNAMICS_SERVERLESS_API_ENDPOINT": "http://127.0.0.1:9",
+    "APPDYNAMICS_LOG_LEVEL": "critical",  # threads write its lines, in no certain order
 }
 _DURABLE = {
     "DurableExecutionArn": "arn:aws:lambda:us-east-1:123456789012:function:f:1/durable/a/b",
@@ -148,6 +153,7 @@ LIBRARIES = [
         also=("ddtrace==4.16.0",),
         handler="datadog_lambda.handler.handler",
         settings={"environment": _DATADOG},
+        pytest=("-p", "no:ddtrace"),
     ),
     Library("lumigo-tracer", "1.1.257", "readiness of the function's span"),
     Library("sentry-sdk", "2.75.0", "what was sent before, and its thread"),
@@ -240,6 +246,7 @@ LIBRARIES = [
             "environment": {
                 "SAFE_INIT_HANDLER": "app.handler",
                 "SAFE_INIT_NO_DATADOG_WRAPPER": "true",
+                "SAFE_INIT_NO_DETECT_INIT_ISSUES": "true",  # it finds its file in /tmp
             }
         },
     ),

@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 KEEP_LIFECYCLE_STATE: Final = {
+    "aws_advanced_python_wrapper": "its services, with the threads that monitor hosts",
     "aws_durable_execution_sdk_python": "a boto3 client in a class, and plugins",
     "aws_embedded_metrics": "the detected environment",
     "aws_lambda_env_modeler": "models of the variables that were parsed first",
@@ -48,6 +49,7 @@ KEEP_LIFECYCLE_STATE: Final = {
     "newrelic_lambda": "a flag of a cold start",
     "opentelemetry": "its providers, set once, and what it has instrumented",
     "prometheus_client": "its registry, which refuses a second metric of a name",
+    "psycopg_pool": "the number of its next pool",
     "sentry_sdk": "its client, and which integrations have patched",
     "serverless_sdk": "its spans, and what it has instrumented",
     "sls_sdk": "its spans, and what it has instrumented",
@@ -68,7 +70,9 @@ _SET_UP_BY_TESTS: Final[dict[str, tuple[_Tool, ...]]] = {
         ("aws_durable_execution_sdk_python_testing", "__name__", bool),
     ),
     "django": (("django.conf", "settings", lambda settings: settings.configured),),
+    "logfire": (("logfire", "__name__", bool),),
     "opentelemetry": (
+        ("logfire", "__name__", bool),
         ("opentelemetry.trace", "_TRACER_PROVIDER", bool),
         ("opentelemetry.metrics._internal", "_METER_PROVIDER", bool),
     ),
@@ -77,7 +81,8 @@ _SET_UP_BY_TESTS: Final[dict[str, tuple[_Tool, ...]]] = {
 """How the tests show that they have set a library up themselves, to see what function code does.
 
 For each library there are attributes of modules, each with a predicate.  An own copy of the library
-would not have the test's settings (pytest-django) or its exporter of spans.
+would not have the test's settings (pytest-django) or its exporter of spans.  logfire is loaded
+wherever it is installed, as it is a plugin of pytest as well.
 """
 _NOT_TWICE: Final = ("opentelemetry.proto.",)
 """Modules that register themselves with a compiled package, which takes them once."""

@@ -228,6 +228,7 @@ class StartedThreads(Part):
     def is_of_test(self, is_function_code: Callable[[dict[str, Any]], bool]) -> bool:
         """Say whether the current thread is one of the test's own, such as that of a server.
 
+        So is one that runs on although its process has ended: it writes on no log any more.
         It is none where phases run on it, or where function code has started it.  Neither is it one
         while it runs function code: a library that the test uses too may have given it a task of
         the function, and nobody sees who starts a thread of `_thread`.  When such a thread dies,
@@ -239,7 +240,7 @@ class StartedThreads(Part):
             return False
         thread = _ACTIVE.get(ident)
         if thread is not None and thread in _OWNERS:
-            return _OWNERS[thread] is not self._owner()
+            return thread in _ENDED or _OWNERS[thread] is not self._owner()
         frame = sys._getframe(1)
         while not is_function_code(frame.f_globals):
             if frame.f_back is None:

@@ -1,9 +1,10 @@
 import threading
 
-import aws_advanced_python_wrapper
 import psycopg
 from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.errors import AwsWrapperError
+
+before = threading.enumerate()
 
 
 def handler(event, context):
@@ -15,5 +16,5 @@ def handler(event, context):
         )
     except (psycopg.Error, AwsWrapperError) as error:
         failure = type(error).__name__
-    names = sorted(one.name for one in threading.enumerate() if "MainThread" not in one.name)
-    return [failure, len([name for name in names if "onitor" in name])]
+    monitors = [one for one in threading.enumerate() if one not in before]
+    return [failure, len(monitors)]

@@ -1,16 +1,20 @@
-import boto3
-from botocore.stub import Stubber
 from ssm_cache import SSMParameter
 
-client = boto3.client(
-    "ssm", region_name="us-east-1", aws_access_key_id="id", aws_secret_access_key="secret"
-)
-stubber = Stubber(client)
-for number in range(1, 4):
-    value = {"Name": "table", "Value": f"value {number}", "Type": "String", "Version": number}
-    stubber.add_response("get_parameters", {"Parameters": [value], "InvalidParameters": []})
-stubber.activate()
-SSMParameter.set_ssm_client(client)
+fetched = []
+
+
+class Client:
+    def get_parameters(self, Names, WithDecryption):  # noqa: N803
+        fetched.append(Names)
+        value = f"value {len(fetched)}"
+        found = [{"Name": name, "Value": value, "Type": "String", "Version": 1} for name in Names]
+        return {"Parameters": found, "InvalidParameters": []}
+
+    def get_parameters_by_path(self, **_):
+        raise NotImplementedError
+
+
+SSMParameter.set_ssm_client(Client())
 parameter = SSMParameter("table", max_age=1)
 
 

@@ -195,7 +195,7 @@ class Assembly:
             timeline.append(SharedChange(clock.now_us(), target, library))
 
         self._essentials = Essentials(report)
-        self._namespaces = SharedNamespaces(self.world.hook, self.world.own, report)
+        self._namespaces = SharedNamespaces(self.world.hook, self.world.own, report, fresh.may_wrap)
         self._patches = Patches(self.world, config.handler)
         _warn_of_unknown(config, self.world)
         _warn_of_wrapper(config)

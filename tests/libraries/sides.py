@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -26,6 +27,9 @@ from conformance.differential import ours, real  # noqa: E402
 from conformance.differential.notes import Note, normal  # noqa: E402
 from conformance.differential.programs import REQUEST_ID, Turn  # noqa: E402
 
+_LIBRARIES = re.compile(
+    r"[^\s\"'\\]*/site-packages/(?!awslambdaric|pytest_lambda_lifecycle|_pytest|pluggy)"
+)
 INVOKES = 3
 """The invokes of each process, before idle time."""
 HANGS_AFTER = 240
@@ -152,8 +156,10 @@ class _Seen:
 
 
 def _normal(note: Note, task: Path) -> Note:
+    """Return a note without facts of the run; frames of the library are kept."""
     for name in ("body", "stdout", "stderr"):
-        setattr(note, name, normal(getattr(note, name), str(task)))
+        text = _LIBRARIES.sub(f"{task}/site-packages/", getattr(note, name))
+        setattr(note, name, normal(text, str(task)))
     return note
 
 

@@ -72,6 +72,10 @@ class Library:
     """What the function needs beside it."""
     handler: str = "app.handler"
     event: Any = field(default_factory=dict)
+    events: tuple[Any, ...] = ()
+    """Those of each invoke, where they differ."""
+    function: str = ""
+    """The file, or folder, of the function, if it has not the library's name."""
     settings: dict[str, Any] = field(default_factory=dict)
     idle: float = 0.1
     """Seconds of idle time before the fourth invoke."""
@@ -85,13 +89,15 @@ class Library:
     def requirements(self) -> tuple[str, ...]:
         """What has to be installed."""
         name, _, extra = self.name.partition("[")
-        return (f"{name}[{extra}=={self.version}" if extra else f"{name}=={self.version}",
-                *self.also)
+        return (
+            f"{name}[{extra}=={self.version}" if extra else f"{name}=={self.version}",
+            *self.also,
+        )
 
     @property
     def files(self) -> dict[str, str]:
         """The files of the function."""
-        home = FUNCTIONS / self.name.partition("[")[0].replace("-", "_")
+        home = FUNCTIONS / (self.function or self.name.partition("[")[0].replace("-", "_").lower())
         if home.is_dir():
             paths = sorted(home.glob("*.py"))
             return {path.name: path.read_text(encoding="utf-8") for path in paths}
@@ -102,7 +108,7 @@ class Library:
         """What ``sides.py`` reads."""
         return {
             "handler": self.handler,
-            "events": [self.event] * 4,
+            "events": list(self.events or [self.event] * 4),
             "settings": self.settings,
             "idle": self.idle,
             "pytest": self.pytest,
@@ -156,7 +162,15 @@ LIBRARIES = [
         pytest=("-p", "no:ddtrace"),
     ),
     Library("lumigo-tracer", "1.1.257", "readiness of the function's span"),
-    Library("sentry-sdk", "2.75.0", "what was sent before, and its thread"),
+    Library(
+        "sentry-sdk",
+        "2.75.0",
+        "what was sent before, and its thread",
+        events=({}, "boom", {}, {}),
+    ),
+    Library(
+        "sentry-sdk", "2.75.0", "an error of Init, which it sends", function="sentry_sdk_in_init"
+    ),
     Library("newrelic-lambda", "1.0.0", "the transaction and its flags of a cold start"),
     Library("instana", "3.20.0", "the agent, and whether its span records"),
     Library("elastic-apm", "6.26.2", "the patched client of HTTP", also=("requests",)),
@@ -246,6 +260,7 @@ LIBRARIES = [
             "environment": {
                 "SAFE_INIT_HANDLER": "app.handler",
                 "SAFE_INIT_NO_DATADOG_WRAPPER": "true",
+                "SAFE_INIT_IGNORE_TIMEOUTS": "true",  # its thread writes lines, at any time
                 "SAFE_INIT_NO_DETECT_INIT_ISSUES": "true",  # it finds its file in /tmp
             }
         },
@@ -271,8 +286,31 @@ LIBRARIES = [
     Library("structlog", "26.1.0", "whether it was configured"),
     Library("loguru", "0.7.3", "its sinks"),
     Library("logfire", "5.4.0", "whether spans record"),
-    Library("bedrock-agentcore", "1.25.0", "how often it has served", also=("mangum",),
-        event=_http_v2("/invocations")),
+    Library(
+        "bedrock-agentcore",
+        "1.25.0",
+        "how often it has served",
+        also=("mangum",),
+        event=_http_v2("/invocations"),
+    ),
     Library("lambda-multiprocessing", "1.1", "what its processes return"),
+    Library("Django", "5.2.8", "settings, a model, how often it has served"),
+    Library("dramatiq", "2.2.1", "actors, and messages in the queue"),
+    Library("prometheus-client", "0.26.0", "a counter"),
+    Library("sqlmodel", "0.0.50", "rows of a table"),
+    Library(
+        "opentelemetry-instrumentation-sqlalchemy",
+        "0.66b1",
+        "spans, how deep functions are wrapped, and the classes of Flask",
+        also=(
+            "flask",
+            "opentelemetry-instrumentation-flask",
+            "opentelemetry-instrumentation-redis",
+            "opentelemetry-instrumentation-sqlite3",
+            "opentelemetry-sdk",
+            "redis",
+            "sqlalchemy",
+        ),
+    ),
 ]
 """The libraries of Lambda functions that keep state of a process."""

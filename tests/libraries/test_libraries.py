@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.name)
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.function or library.name)
 def test_each_cold_start_acts_as_a_process_of_the_real_runtime(library, tmp_path, record_property):
     record_property("library", library.name)
     try:

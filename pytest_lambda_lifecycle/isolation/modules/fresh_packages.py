@@ -84,6 +84,28 @@ For each library there are attributes of modules, each with a predicate.  An own
 would not have the test's settings (pytest-django) or its exporter of spans.  logfire is loaded
 wherever it is installed, as it is a plugin of pytest as well.
 """
+_WRAP_NOTHING: Final = frozenset(
+    {
+        "aws_advanced_python_wrapper",
+        "aws_durable_execution_sdk_python",
+        "aws_embedded_metrics",
+        "aws_lambda_env_modeler",
+        "aws_lambda_powertools",
+        "django",
+        "dramatiq",
+        "lambda_cache",
+        "lambdarest",
+        "lambdawarmer",
+        "loguru",
+        "prometheus_client",
+        "psycopg_pool",
+        "snapshot_restore_py",
+        "sqlmodel",
+        "structlog",
+        "zappa",
+    }
+)
+"""Those libraries of the list that replace nothing in others."""
 _NOT_TWICE: Final = ("opentelemetry.proto.",)
 """Modules that register themselves with a compiled package, which takes them once."""
 
@@ -121,6 +143,10 @@ class FreshRule:
         if name.partition(".")[0] in self._tops:
             return not name.startswith(_NOT_TWICE)
         return bool(self._dotted) and f"{name}.".startswith(self._dotted)
+
+    def may_wrap(self, name: str) -> bool:
+        """Say whether a module may replace functions of other packages, as tracers do."""
+        return name.partition(".")[0] not in _WRAP_NOTHING and self(name)
 
     def add(self, package: str) -> None:
         """Import this package again as well, from now on."""

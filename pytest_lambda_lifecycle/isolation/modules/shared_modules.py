@@ -12,6 +12,7 @@ watched turn, or when the environment leaves; then the value decides whose they 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterable
@@ -37,6 +38,7 @@ from pytest_lambda_lifecycle.isolation.modules.namespaces import (
     loaded_namespaces,
     of_module,
 )
+from pytest_lambda_lifecycle.isolation.modules.traced_modules import TracedModules, home_of
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import (
     Undo,
@@ -80,6 +82,7 @@ class SharedNamespaces(Part):
         hook: ImportHook,
         own: Callable[[str], ModuleType | None],
         report: Callable[[str, str], None],
+        may_wrap: Callable[[str], bool],
     ) -> None:
         """``report`` is called with the dotted name of each attribute, and the library's name.
 
@@ -88,6 +91,7 @@ class SharedNamespaces(Part):
         self._hook = hook
         self._is_hooked = False
         self._own = own
+        self._traced = TracedModules(hook, own, may_wrap)
         self._report = report
         self._watching = False
         self._loaded = _NOTHING
@@ -169,7 +173,7 @@ class SharedNamespaces(Part):
 
     def _library_of(self, owner: str, value: object) -> str:
         """Return the shared library whose code a new value is; "" for function code."""
-        home = _home_of(value)
+        home = home_of(value)
         library = home.partition(".")[0]
         if library == owner.partition(".")[0] or library in sys.stdlib_module_names:
             return ""
@@ -210,6 +214,10 @@ class SharedNamespaces(Part):
         if self.unseen or self._watching:
             self._find(self._is_functions)
             self.unseen = False
+        for change in self._traced.changes():
+            earlier = self._changes.setdefault((id(change.owner), change.name), change)
+            if earlier.now is not change.now:
+                self._changes[id(change.owner), change.name] = earlier._replace(now=change.now)
         for change in reversed(self._changes.values()):
             now = vars(change.owner).get(change.name, ABSENT)
             if now is change.now or change.before is ABSENT:
@@ -230,6 +238,7 @@ class SharedNamespaces(Part):
         self._loaded, self._before = _NOTHING, _NOTHING.found.nothing()
         self._imported = []
         self._changes = {}
+        self._traced.discard()
         self._watching = self.unseen = False
 
 
@@ -242,10 +251,12 @@ def _set(change: Change, value: object) -> None:
             space[change.name] = value
         else:
             space.pop(change.name, None)
-    elif value is not ABSENT:
-        setattr(owner, change.name, value)
-    elif change.name in vars(owner):
-        delattr(owner, change.name)
+        return
+    with contextlib.suppress(Exception):  # a metaclass refuses it
+        if value is not ABSENT:
+            setattr(owner, change.name, value)
+        elif change.name in vars(owner):
+            delattr(owner, change.name)
 
 
 def _is_expected(change: Change) -> bool:
@@ -278,24 +289,6 @@ def _is_stand_in(value: object) -> bool:
     if not isinstance(function, FunctionType):
         return False
     return is_own_value(function) and is_own_file(function.__code__.co_filename)
-
-
-def _home_of(value: Any) -> str:  # noqa: ANN401  # anything that code has put there
-    """Return the name of the module whose code a value runs, whatever it says of itself.
-
-    `functools.wraps` gives a wrapper the name of the module that it patches, and wrapt's wrappers
-    look like what they wrap.
-    """
-    try:
-        if type(value).__module__.partition(".")[0] == "wrapt":
-            value = object.__getattribute__(value, "_self_wrapper")
-        value = getattr(value, "func", value) if isinstance(value, functools.partial) else value
-        value = value.__func__ if isinstance(value, MethodType) else value
-        if isinstance(value, FunctionType):
-            return str(value.__globals__.get("__name__", ""))
-        return str(value.__module__ if isinstance(value, type) else type(value).__module__)
-    except Exception:  # an object whose attributes raise
-        return ""
 
 
 def _is_reading(value: object) -> bool:

@@ -1,6 +1,10 @@
 import boto3
-from aws_durable_execution_sdk_python import DurableContext, StepContext, durable_execution
-from aws_durable_execution_sdk_python import durable_step
+from aws_durable_execution_sdk_python import (
+    DurableContext,
+    StepContext,
+    durable_execution,
+    durable_step,
+)
 from aws_durable_execution_sdk_python.lambda_service import LambdaClient
 from botocore.config import Config
 

@@ -1,6 +1,4 @@
-import json
-
-from cordless import Cordless, ratelimit, webhook
+from cordless import Cordless, webhook
 
 bot = Cordless(public_key="00" * 32)
 served = []

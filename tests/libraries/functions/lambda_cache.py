@@ -1,8 +1,5 @@
-import boto3
-from botocore.stub import Stubber
-from lambda_cache import ssm
-from lambda_cache.caching_logic import check_cache
 from lambda_cache import caching_logic
+from lambda_cache.caching_logic import check_cache
 
 fetched = []
 

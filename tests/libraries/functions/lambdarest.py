@@ -1,5 +1,3 @@
-import json
-
 from lambdarest import lambda_handler as handler
 
 served = []
@@ -8,5 +6,5 @@ served = []
 @handler.handle("get", path="/orders")
 def orders(event):
     served.append(1)
-    rules = handler.get_url_map() if hasattr(handler, "get_url_map") else None
+    handler.get_url_map() if hasattr(handler, "get_url_map") else None
     return {"served": len(served)}

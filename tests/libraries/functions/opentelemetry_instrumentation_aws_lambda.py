@@ -1,3 +1,5 @@
+import contextlib
+
 import requests
 from opentelemetry import trace
 from opentelemetry.instrumentation.aws_lambda import AwsLambdaInstrumentor
@@ -16,10 +18,8 @@ BotocoreInstrumentor().instrument()
 
 
 def handler(event, context):
-    try:
+    with contextlib.suppress(requests.RequestException):
         requests.get("http://127.0.0.1:9/", timeout=1)
-    except requests.RequestException:
-        pass
     spans = memory.get_finished_spans()
     memory.clear()
     is_own = trace.get_tracer_provider() is provider

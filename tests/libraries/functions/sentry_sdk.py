@@ -9,7 +9,9 @@ sent = []
 
 class Transport(sentry_sdk.transport.Transport):
     def capture_envelope(self, envelope):
-        sent.extend(item.headers.get("type") for item in envelope.items)
+        kinds = [item.headers.get("type") for item in envelope.items]
+        print("sent", *kinds)
+        sent.extend(kinds)
 
 
 sentry_sdk.init(
@@ -23,6 +25,8 @@ log = logging.getLogger("orders")
 
 
 def handler(event, context):
+    if event == "boom":
+        raise ValueError("boom")
     before, sent[:] = list(sent), []
     log.error("a bad order")
     threads = [type(one).__name__ for one in threading.enumerate()]

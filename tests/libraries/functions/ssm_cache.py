@@ -4,7 +4,7 @@ fetched = []
 
 
 class Client:
-    def get_parameters(self, Names, WithDecryption):  # noqa: N803
+    def get_parameters(self, Names, WithDecryption):
         fetched.append(Names)
         value = f"value {len(fetched)}"
         found = [{"Name": name, "Value": value, "Type": "String", "Version": 1} for name in Names]

@@ -1,5 +1,4 @@
 from catchpoint.catchpoint_agent import Catchpoint
-from catchpoint.plugins.invocation import invocation_support, invocation_trace_support
 
 catchpoint = Catchpoint(api_key="key", disable_metric=True)
 

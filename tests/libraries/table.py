@@ -36,25 +36,29 @@ def _http_v1(path: str = "/orders") -> dict[str, Any]:
     }
 
 
-def _http_v2(path: str = "/orders") -> dict[str, Any]:
+def _http_v2(path: str = "/orders", method: str = "GET", body: str | None = None) -> dict[str, Any]:
     return {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": path,
         "rawQueryString": "",
-        "headers": {"host": "example.com", "accept": "*/*"},
+        "headers": {
+            **{"host": "example.com", "accept": "*/*"},
+            **({"content-type": "application/json"} if body else {}),
+        },
         "requestContext": {
             "domainName": "example.com",
             "stage": "$default",
             "requestId": "request",
             "http": {
-                "method": "GET",
+                "method": method,
                 "path": path,
                 "protocol": "HTTP/1.1",
                 "sourceIp": "127.0.0.1",
                 "userAgent": "test",
             },
         },
+        "body": body,
         "isBase64Encoded": False,
     }
 
@@ -84,6 +88,11 @@ class Library:
     """Arguments of pytest."""
     differs: str = ""
     """Why it does not agree, where a row of the fidelity pages says so."""
+
+    @property
+    def id(self) -> str:
+        """The name of its test."""
+        return self.function or self.name
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -171,7 +180,18 @@ LIBRARIES = [
     Library(
         "sentry-sdk", "2.75.0", "an error of Init, which it sends", function="sentry_sdk_in_init"
     ),
-    Library("newrelic-lambda", "1.0.0", "the transaction and its flags of a cold start"),
+    Library(
+        "newrelic-lambda",
+        "1.0.0",
+        "the transaction and its flags of a cold start",
+        settings={
+            "environment": {
+                "NEW_RELIC_ACCOUNT_ID": "1",
+                "NEW_RELIC_SERVERLESS_MODE_ENABLED": "true",
+                "NEW_RELIC_TRUSTED_ACCOUNT_KEY": "1",
+            }
+        },
+    ),
     Library("instana", "3.20.0", "the agent, and whether its span records"),
     Library("elastic-apm", "6.26.2", "the patched client of HTTP", also=("requests",)),
     Library("aws-xray-sdk", "2.15.0", "the segment, the context and the patch of botocore"),
@@ -291,7 +311,7 @@ LIBRARIES = [
         "1.25.0",
         "how often it has served",
         also=("mangum",),
-        event=_http_v2("/invocations"),
+        event=_http_v2("/invocations", "POST", "{}"),
     ),
     Library("lambda-multiprocessing", "1.1", "what its processes return"),
     Library("Django", "5.2.8", "settings, a model, how often it has served"),

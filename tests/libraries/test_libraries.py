@@ -18,9 +18,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.function or library.name)
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.id)
 def test_each_cold_start_acts_as_a_process_of_the_real_runtime(library, tmp_path, record_property):
-    record_property("library", library.name)
+    record_property("library", library.id)
     try:
         python = make_venv(library.name, library.requirements, library.python)
     except VenvError as error:

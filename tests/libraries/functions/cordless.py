@@ -10,7 +10,7 @@ async def ping(ctx):
 
 
 @bot.route("GET", "/orders")
-def orders(request):
+async def orders(event, bot):
     served.append(1)
     return {"served": len(served), "connected": webhook._conn is not None}
 

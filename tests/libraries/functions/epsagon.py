@@ -14,4 +14,4 @@ epsagon.init(
 @epsagon.lambda_wrapper
 def handler(event, context):
     runner = trace_factory.get_or_create_trace().runner
-    return [runner.resource["metadata"].get("aws.lambda.cold_start"), epsagon.constants.COLD_START]
+    return [runner.resource["metadata"]["cold_start"], epsagon.constants.COLD_START]

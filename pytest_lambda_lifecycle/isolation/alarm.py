@@ -26,7 +26,7 @@ from pytest_lambda_lifecycle.isolation.held_signals import set_handler
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
-from pytest_lambda_lifecycle.isolation.real import RealTime
+from pytest_lambda_lifecycle.isolation.real import RealOs, RealTime
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.outcome import ProcessEnd
 
@@ -72,6 +72,8 @@ class Alarm(Part):
         self._own_at = 0.0
         self._virtual: Any = None
         """The timer of function code in virtual time, in a phase."""
+        self._rang: tuple[FrameType | None] | None = None
+        """It has rung, in this frame, and its handler has not been called."""
         self._test_handler: Any = None
         self._test_interval = 0.0
         self._test_at = 0.0
@@ -158,6 +160,7 @@ class Alarm(Part):
         self._own_left = 0.0
         self._own_interval = 0.0
         self._own_at = 0.0
+        self._rang = None
         if self._virtual is not None:
             self._stop_virtual()
 
@@ -231,8 +234,20 @@ class Alarm(Part):
         return left
 
     def _ring(self, frame: FrameType | None) -> None:
-        """Call the handler of function code: its timer has rung in virtual time."""
+        """Send the signal: the timer of function code has rung in virtual time.
+
+        So the system keeps a blocked one, and tells the file of `signal.set_wakeup_fd` (asyncio).
+        """
         __tracebackhide__ = __function_code_above__ = True
+        self._rang = (frame,)
+        if _fast.SIGALRM in _fast.pthread_sigmask(_fast.SIG_BLOCK, ()):
+            RealOs.kill(RealOs.getpid(), _fast.SIGALRM)  # another thread may wait for it
+        else:
+            _fast.raise_signal(_fast.SIGALRM)
+            _handle_signals()
+
+    def _call_own(self, frame: FrameType | None) -> None:
+        __tracebackhide__ = True
         handler = self._own_handler
         _call(_killed if handler == signal.SIG_DFL else handler, frame)
 
@@ -256,6 +271,11 @@ class Alarm(Part):
             return
         now = RealTime.perf_counter()
         times = [at for at in (self._deadline_at, self._own_at, self._test_at) if at]
+        if self._rang is not None:
+            (waits_at,), self._rang = self._rang, None
+            self._call_own(waits_at)
+            if now < min(times, default=now + 1):
+                return
         if now < min(times, default=now + 1):
             # Too early: the timer goes on.  Or the timer of the test rang as `begin` took it over.
             if now + _RINGING < min(times, default=now + 1) and callable(self._test_handler):

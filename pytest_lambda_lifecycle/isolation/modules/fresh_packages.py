@@ -23,7 +23,7 @@ __all__ = [
     "FreshRule",
     "fresh_rule",
     "package_of_handler",
-    "third_party_packages",
+    "packages_of_tests",
 ]
 
 KEEP_LIFECYCLE_STATE: Final = {
@@ -129,7 +129,7 @@ class FreshRule:
             name.removeprefix(NOT_FRESH) for name in wanted if name.startswith(NOT_FRESH)
         }
         if EVERY in wanted:
-            self._tops, named = set(third_party_packages() - self._shared), frozenset[str]()
+            self._tops, named = set(_third_party_packages() - self._shared), frozenset[str]()
         else:
             self._tops = set(KEEP_LIFECYCLE_STATE.keys() - self._shared)
             named = wanted
@@ -209,19 +209,21 @@ def _holds(module: object, attribute: str, is_set_up: Callable[[Any], object]) -
         return False
 
 
-@lru_cache(maxsize=1)
-def third_party_packages() -> frozenset[str]:
-    """Return the top-level names of installed distributions.
+def _third_party_packages() -> frozenset[str]:
+    """Return the top-level names of installed distributions, without those of the tests."""
+    return frozenset(metadata.packages_distributions()) - packages_of_tests()
 
-    Test tools, plugins of pytest and their dependencies are left out.
-    """
-    tops_by_distribution: dict[str, set[str]] = {}
-    for top, distributions in metadata.packages_distributions().items():
-        for distribution in distributions:
-            tops_by_distribution.setdefault(_normal(distribution), set()).add(top)
+
+@lru_cache(maxsize=1)
+def packages_of_tests() -> frozenset[str]:
+    """Return the top-level names of test tools, plugins of pytest and their dependencies."""
     protected = _with_dependencies(set(_TEST_TOOLS) | _plugins())
-    tops = [tops for name, tops in tops_by_distribution.items() if name not in protected]
-    return frozenset().union(*tops) - {"_pytest", "pytest", "py"}
+    tops = [
+        top
+        for top, distributions in metadata.packages_distributions().items()
+        if not protected.isdisjoint(map(_normal, distributions))
+    ]
+    return frozenset(tops) | {"_pytest", "pytest", "py"}
 
 
 def _plugins() -> set[str]:

@@ -49,8 +49,8 @@ from pytest_lambda_lifecycle.isolation.patching import (
 
 __all__ = ["SharedNamespaces"]
 
-_MADE_BY: Final[dict[tuple[str, str, str], object]] = {}
-"""The first process in which each change was made, by its owner, its name and the library."""
+_MADE_BY: Final[dict[tuple[str, str, str], tuple[object, object]]] = {}
+"""The module and the first process of each change, by its owner, its name and the library."""
 _PLAIN: Final = frozenset({ModuleType, type(None)})
 """The classes of watched modules, and of the absent ones."""
 _NOTHING: Final = Loaded((), Namespaces.of([]), [])
@@ -180,10 +180,13 @@ class SharedNamespaces(Part):
         "" if it is none, or once a second process has shown that the library makes it each time.
         """
         library = self._library_of(owner, change.now)
-        if library and _MADE_BY.setdefault((owner, change.name, library), self._process) is not (
-            self._process
-        ):
-            return ""
+        if library:
+            key, made_by = (owner, change.name, library), (sys.modules.get(library), self._process)
+            module, process = _MADE_BY.setdefault(key, made_by)
+            if module is not made_by[0]:  # somebody has imported the library again
+                _MADE_BY[key] = made_by
+            elif process is not self._process:
+                return ""
         return library
 
     def _library_of(self, owner: str, value: object) -> str:

@@ -158,3 +158,30 @@ def test_what_function_code_sets_up_is_not_taken_for_the_tests(environment, tmp_
         assert env.invoke().payload is False
         env.close()
     assert "django.conf" not in sys.modules or first.invoke().payload is False
+
+
+def test_the_test_reaches_the_copy_of_the_function(environment, tmp_path, monkeypatch):
+    """As with ``env.import_module("prometheus_client").REGISTRY``."""
+    folder = tmp_path / "lib" / "site-packages" / "prometheus_client"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("from prometheus_client.registry import REGISTRY")
+    (folder / "registry.py").write_text("REGISTRY = []")
+    monkeypatch.syspath_prepend(str(folder.parent))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "prometheus_client"]:
+        monkeypatch.delitem(sys.modules, name)
+    import prometheus_client
+
+    env = environment("""
+        from prometheus_client import REGISTRY
+        def handler(event, context): REGISTRY.append("order")
+    """)
+    for _ in range(2):
+        env.invoke()
+        registry = env.import_module("prometheus_client").REGISTRY
+        assert registry == ["order"]
+        assert env.import_module("prometheus_client.registry").REGISTRY is registry
+        assert prometheus_client.REGISTRY == []
+        env.reset()
+    env.close()
+    for name in ("prometheus_client", "prometheus_client.registry"):
+        del sys.modules[name]

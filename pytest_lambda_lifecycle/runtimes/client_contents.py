@@ -1,8 +1,7 @@
 """The contents of the modules of `awslambdaric` 4.2.2 that function code may use.
 
 Classes that function code may change (`Encoder.default`) are made anew for each process.  What runs
-the loop of the client (`run`, ``wait_next_invocation``) is not there; `event_request` has what
-serves one event.
+the loop (`run`, ``wait_next_invocation``) is not there; `event_request` has what serves one event.
 """
 
 from __future__ import annotations
@@ -292,13 +291,12 @@ def _get_handler(handler: str) -> Callable[[Any, Any], Any]:
     try:
         return load_handler(handler)
     except codec.RuntimeFault as fault:
-        trace = list(fault.stack_trace) or None
-        raise codec.FaultException(fault.error_type, fault.message, trace) from fault
+        entries = [*fault.stack_trace] or None
+        raise codec.FaultException(fault.error_type, fault.message, entries) from fault
 
 
 _FUNCTIONS: Final = (
-    _get_handler,
-    *(make_error, replace_line_indentation, extract_traceback, build_fault_result),
+    *(_get_handler, make_error, replace_line_indentation, extract_traceback, build_fault_result),
     *(make_xray_fault, parse_json_header, create_lambda_context, update_xray_env_variable),
 )
 for _function in _FUNCTIONS:

@@ -23,7 +23,7 @@ __all__ = [
     "FreshRule",
     "fresh_rule",
     "package_of_handler",
-    "third_party_packages",
+    "packages_of_tests",
 ]
 
 KEEP_LIFECYCLE_STATE: Final = {
@@ -33,12 +33,15 @@ KEEP_LIFECYCLE_STATE: Final = {
     "aws_lambda_env_modeler": "models of the variables that were parsed first",
     "aws_lambda_powertools": "flags of a cold start, and caches",
     "aws_xray_sdk": "its recorder, and which modules it has patched",
+    "beeline": "its client, which is made once",
+    "bugsnag": "its configuration, and the hooks that it has set",
     "datadog_lambda": "flags of a cold start",
     "django": "settings, applications and connections; it refuses a second set-up",
     "dramatiq": "its broker, which refuses a second actor of a name",
     "elasticapm": "a flag of a cold start, its client, and what it has instrumented",
     "epsagon": "a flag and the time of a cold start, and what it has patched",
     "instana": "its agent and tracer, chosen by the variables at its import",
+    "jaeger_client": "its tracer, of which it makes no second one",
     "lambda_cache": "cached values",
     "lambdarest": "the routes of its handler",
     "lambdawarmer": "a flag of a cold start, and the name of the function",
@@ -48,8 +51,10 @@ KEEP_LIFECYCLE_STATE: Final = {
     "lumigo_tracer": "a flag of a cold start, and connections",
     "newrelic_lambda": "a flag of a cold start",
     "opentelemetry": "its providers, set once, and what it has instrumented",
+    "opentracing": "its tracer",
     "prometheus_client": "its registry, which refuses a second metric of a name",
     "psycopg_pool": "the number of its next pool",
+    "rollbar": "its settings, which it takes once",
     "sentry_sdk": "its client, and which integrations have patched",
     "serverless_sdk": "its spans, and what it has instrumented",
     "sls_sdk": "its spans, and what it has instrumented",
@@ -129,7 +134,7 @@ class FreshRule:
             name.removeprefix(NOT_FRESH) for name in wanted if name.startswith(NOT_FRESH)
         }
         if EVERY in wanted:
-            self._tops, named = set(third_party_packages() - self._shared), frozenset[str]()
+            self._tops, named = set(_third_party_packages() - self._shared), frozenset[str]()
         else:
             self._tops = set(KEEP_LIFECYCLE_STATE.keys() - self._shared)
             named = wanted
@@ -209,19 +214,21 @@ def _holds(module: object, attribute: str, is_set_up: Callable[[Any], object]) -
         return False
 
 
-@lru_cache(maxsize=1)
-def third_party_packages() -> frozenset[str]:
-    """Return the top-level names of installed distributions.
+def _third_party_packages() -> frozenset[str]:
+    """Return the top-level names of installed distributions, without those of the tests."""
+    return frozenset(metadata.packages_distributions()) - packages_of_tests()
 
-    Test tools, plugins of pytest and their dependencies are left out.
-    """
-    tops_by_distribution: dict[str, set[str]] = {}
-    for top, distributions in metadata.packages_distributions().items():
-        for distribution in distributions:
-            tops_by_distribution.setdefault(_normal(distribution), set()).add(top)
+
+@lru_cache(maxsize=1)
+def packages_of_tests() -> frozenset[str]:
+    """Return the top-level names of test tools, plugins of pytest and their dependencies."""
     protected = _with_dependencies(set(_TEST_TOOLS) | _plugins())
-    tops = [tops for name, tops in tops_by_distribution.items() if name not in protected]
-    return frozenset().union(*tops) - {"_pytest", "pytest", "py"}
+    tops = [
+        top
+        for top, distributions in metadata.packages_distributions().items()
+        if not protected.isdisjoint(map(_normal, distributions))
+    ]
+    return frozenset(tops) | {"_pytest", "pytest", "py"}
 
 
 def _plugins() -> set[str]:

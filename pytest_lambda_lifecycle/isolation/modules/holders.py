@@ -18,7 +18,7 @@ from typing import Any, Final
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.isolation.modules.fresh_packages import (
     FreshRule,
-    third_party_packages,
+    packages_of_tests,
 )
 
 __all__ = ["find_holders", "modules_of"]
@@ -47,11 +47,11 @@ def find_holders(
             found.add(_package_of(name))
     if not found:
         return found
-    third_party = third_party_packages()
+    of_tests = packages_of_tests()
     return {
         package
         for package in found
-        if package.partition(".")[0] in third_party
+        if package.partition(".")[0] not in of_tests
         and fresh.may_add(package)
         and not any(name.endswith(_REGISTERED) and _is_in(name, package) for name in newest)
     }

@@ -49,6 +49,8 @@ from pytest_lambda_lifecycle.isolation.patching import (
 
 __all__ = ["SharedNamespaces"]
 
+_MADE_BY: Final[dict[tuple[str, str, str], tuple[object, object]]] = {}
+"""The module and the first process of each change, by its owner, its name and the library."""
 _PLAIN: Final = frozenset({ModuleType, type(None)})
 """The classes of watched modules, and of the absent ones."""
 _NOTHING: Final = Loaded((), Namespaces.of([]), [])
@@ -102,6 +104,7 @@ class SharedNamespaces(Part):
         """What function code has changed, by the owner's id and the name."""
         self.unseen = False
         """Turns of function code were not watched."""
+        self._process = object()
 
     def before_turn(self) -> None:
         """Remember the namespaces as they are now."""
@@ -162,7 +165,7 @@ class SharedNamespaces(Part):
                 continue
             self._changes[key] = change
             name = _name_of(change.owner)
-            self._report(f"{name}.{change.name}", self._library_of(name, change.now))
+            self._report(f"{name}.{change.name}", self._once(name, change))
 
     def _restore_classes(self, modules: Iterable[Any]) -> None:
         """Undo assignments to ``__class__`` at once: each access of pytest's might raise."""
@@ -170,6 +173,21 @@ class SharedNamespaces(Part):
             if type(module) not in _PLAIN:
                 ModuleType.__setattr__(module, "__class__", ModuleType)
                 self._report(f"{name}.__class__", "")
+
+    def _once(self, owner: str, change: Change) -> str:
+        """Return the library of a change that may be one that it makes once in a process.
+
+        "" if it is none, or once a second process has shown that the library makes it each time.
+        """
+        library = self._library_of(owner, change.now)
+        if library:
+            key, made_by = (owner, change.name, library), (sys.modules.get(library), self._process)
+            module, process = _MADE_BY.setdefault(key, made_by)
+            if module is not made_by[0]:  # somebody has imported the library again
+                _MADE_BY[key] = made_by
+            elif process is not self._process:
+                return ""
+        return library
 
     def _library_of(self, owner: str, value: object) -> str:
         """Return the shared library whose code a new value is; "" for function code."""
@@ -239,6 +257,7 @@ class SharedNamespaces(Part):
         self._imported = []
         self._changes = {}
         self._traced.discard()
+        self._process = object()
         self._watching = self.unseen = False
 
 

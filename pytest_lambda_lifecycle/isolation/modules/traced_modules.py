@@ -17,7 +17,11 @@ from functools import partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.isolation.folders import folder_of_module, is_installed
+from pytest_lambda_lifecycle.isolation.folders import (
+    folder_of_module,
+    is_installed,
+    namespace_of,
+)
 from pytest_lambda_lifecycle.isolation.modules.import_hook import ImportHook
 from pytest_lambda_lifecycle.isolation.modules.namespaces import (
     ABSENT,
@@ -69,12 +73,12 @@ class TracedModules:
 
     def _executed(self, module: ModuleType) -> None:
         if self._active:
-            self._add(module.__name__, module)
+            self._add(module.__name__, module, is_executed=True)
 
-    def _add(self, name: str, module: Any) -> None:  # noqa: ANN401  # whatever lies there
+    def _add(self, name: str, module: Any, *, is_executed: bool = False) -> None:  # noqa: ANN401  # whatever lies there
         if type(module) is not ModuleType or WATCHED.get(name, ()) is None:
             return
-        if self._own(name) is not None:
+        if self._own(name) is not None or (not is_executed and _is_being_executed(module)):
             return
         self._before += [
             (entry, NOTHING.of(entry[2])) for entry in _entries_of_shared(name, module)
@@ -101,6 +105,12 @@ class TracedModules:
         self._before = []
         self._active = False
         self._hook.before = self._importing
+
+
+def _is_being_executed(module: ModuleType) -> bool:
+    """Say whether a module is the one that imports the tracer, and so has more names later."""
+    spec = (namespace_of(module) or {}).get("__spec__")
+    return bool(getattr(spec, "_initializing", False))
 
 
 def _entries_of_shared(name: str, module: ModuleType) -> list[Entry]:

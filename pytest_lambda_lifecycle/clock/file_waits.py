@@ -14,6 +14,7 @@ import select
 import selectors
 import stat
 import struct
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ from typing import Any, Final
 from pytest_lambda_lifecycle.clock.moving import MovingClock
 from pytest_lambda_lifecycle.clock.waiting import Waiting
 from pytest_lambda_lifecycle.clock.waits import Waits
+from pytest_lambda_lifecycle.isolation.frames import is_own
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["FOR_FILES", "FileWaits"]
@@ -32,6 +34,7 @@ Somebody outside of the function may hold the other end, such as a thread of the
 """
 _FIRST_OWN: Final = 3
 """The first file descriptor that a process opens; those before it are its standard streams."""
+_WITH_PROCESSES: Final = ("multiprocessing", "socketserver", "subprocess")
 _CREDENTIALS: Final = struct.Struct("3i")
 _new_poll: Final[Any] = getattr(select, "poll", None)  # Windows has none
 
@@ -96,7 +99,8 @@ class FileWaits:
 
         if look():
             return found[0]
-        if not self._waits.applies() or (files and not _in_own_hands(files)):
+        virtual = self._waits.applies() and not _for_processes()
+        if not virtual or (files and not _in_own_hands(files)):
             return poll()
         still = min(FOR_FILES, timeout) if files else 0.0
         waiting = Waiting(self._waits.until(timeout), look if files else None, stands_still=still)
@@ -133,6 +137,16 @@ class _Poll:
         return self._wait(
             lambda *ms: self._real.poll(*(ms or [timeout])), list(self._files), timeout / 1000
         )
+
+
+def _for_processes() -> bool:
+    """Say whether a library waits that counts its own time by the real clock (`readings`)."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and (
+        is_own(frame) or frame.f_globals.get("__name__") == "selectors"
+    ):
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in _WITH_PROCESSES
 
 
 def _descriptor(file: Any) -> int:  # noqa: ANN401  # a number, or an object with `fileno`

@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.frames import is_step
-from pytest_lambda_lifecycle.isolation.held_signals import set_handler
+from pytest_lambda_lifecycle.isolation.held_signals import is_noted, set_handler
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
@@ -137,7 +137,11 @@ class Alarm(Part):
             if self._own_at:
                 self._own_left = max(self._own_at - now, _SOON)
             if self._test_at:
-                _setitimer(_REAL, max(self._test_at - now, _SOON), self._test_interval)
+                # One that has rung while signals are held back is not to ring twice.
+                left = max(self._test_at - now, _SOON)
+                if now >= self._test_at and is_noted(_fast.SIGALRM):
+                    left = self._test_interval
+                _setitimer(_REAL, left, self._test_interval)
             self._own_at = self._test_at = 0.0
         elif self._dropped and not rings and callable(self._test_handler):
             # The timer of the test had rung before `begin`, and the system was slow to say so.

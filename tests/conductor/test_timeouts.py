@@ -13,6 +13,7 @@ from pytest_lambda_lifecycle import (
     LifecycleError,
 )
 from pytest_lambda_lifecycle.isolation import alarm
+from pytest_lambda_lifecycle.isolation.held_signals import Held
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.lifecycle.rules import init_limit_us
@@ -316,6 +317,20 @@ class TestTheEndOfAPhase:
             pass
         own.end()
         RealTime.sleep(0.01)
+        assert received == [1]
+
+    def test_a_signal_for_the_test_that_is_held_back_is_delivered_once(
+        self, own, received, monkeypatch
+    ):
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+        with Held():
+            own.begin(10)
+            until = RealTime.perf_counter() + 0.002
+            while RealTime.perf_counter() < until:
+                pass
+            monkeypatch.setattr(alarm, "_SOON", 5)  # a slow machine
+            own.end()
+            assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
         assert received == [1]
 
     def test_an_interrupt_at_the_end_of_a_phase(self, environment, monkeypatch, capsys):

@@ -273,7 +273,7 @@ class TestTelemetry:
         assert "record platform.report" not in env.log
         began = time.perf_counter()
         env.flush_telemetry()
-        assert time.perf_counter() - began < 5  # the batch would wait for 30 s
+        assert time.perf_counter() - began < 20  # the batch would wait for 30 s
         assert "record platform.report" in env.log
         before = env.log.count("record platform.report")
         env.invoke()

@@ -51,6 +51,7 @@ __all__ = ["SharedNamespaces"]
 
 _MADE_BY: Final[dict[tuple[str, str, str], tuple[object, object]]] = {}
 """The module and the first process of each change, by its owner, its name and the library."""
+_OF_TESTS: Final = ("_pytest", __name__.partition(".")[0])
 _PLAIN: Final = frozenset({ModuleType, type(None)})
 """The classes of watched modules, and of the absent ones."""
 _NOTHING: Final = Loaded((), Namespaces.of([]), [])
@@ -154,7 +155,10 @@ class SharedNamespaces(Part):
 
     def _note(self, changes: Iterable[Change], is_functions: Callable[[Change], bool]) -> None:
         for change in changes:
-            if _is_expected(change) or not is_functions(change):
+            if not is_functions(change):
+                continue
+            if _is_expected(change):
+                self._report_hook(change)
                 continue
             key = id(change.owner), change.name
             earlier = self._changes.get(key)
@@ -166,6 +170,14 @@ class SharedNamespaces(Part):
             self._changes[key] = change
             name = _name_of(change.owner)
             self._report(f"{name}.{change.name}", self._once(name, change))
+
+    def _report_hook(self, change: Change) -> None:
+        """Report a hook that another part restores, if a shared library has set it (bugsnag)."""
+        name = _name_of(change.owner)
+        if change.name in _OTHER_PARTS.get(name, ()):
+            library = self._once(name, change)
+            if library:
+                self._report(f"{name}.{change.name}", library)
 
     def _restore_classes(self, modules: Iterable[Any]) -> None:
         """Undo assignments to ``__class__`` at once: each access of pytest's might raise."""
@@ -193,7 +205,7 @@ class SharedNamespaces(Part):
         """Return the shared library whose code a new value is; "" for function code."""
         home = home_of(value)
         library = home.partition(".")[0]
-        if library == owner.partition(".")[0] or library in sys.stdlib_module_names:
+        if library in (owner.partition(".")[0], *_OF_TESTS) or library in sys.stdlib_module_names:
             return ""
         folder = folder_of_module(sys.modules.get(home))
         if folder is None or not is_installed(folder) or self._own(home) is not None:

@@ -69,9 +69,14 @@ class SignalWaits:
             # A signal that is not blocked would call its handler.
             before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
             try:
-                self._waits.schedule.wait(
-                    Waiting(due_us, lambda: not numbers.isdisjoint(signal.sigpending())), looks=True
-                )
+                schedule = self._waits.schedule
+                waiting = Waiting(due_us, lambda: not numbers.isdisjoint(signal.sigpending()))
+                ident = threading.get_ident()
+                schedule.signal_waits[ident] = numbers, waiting
+                try:
+                    schedule.wait(waiting, looks=True)
+                finally:
+                    del schedule.signal_waits[ident]
                 return original(numbers, *(timeout if self._clock.ended else [0] * len(timeout)))
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -26,7 +26,7 @@ from pytest_lambda_lifecycle.isolation.held_signals import is_noted, set_handler
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
-from pytest_lambda_lifecycle.isolation.real import RealOs, RealTime
+from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.outcome import ProcessEnd
 
@@ -244,8 +244,11 @@ class Alarm(Part):
         """
         __tracebackhide__ = __function_code_above__ = True
         self._rang = (frame,)
-        if _fast.SIGALRM in _fast.pthread_sigmask(_fast.SIG_BLOCK, ()):
-            RealOs.kill(RealOs.getpid(), _fast.SIGALRM)  # another thread may wait for it
+        blocked = _fast.SIGALRM in _fast.pthread_sigmask(_fast.SIG_BLOCK, ())
+        if blocked and stage.virtual_time is not None:
+            # A signal to the process would go to any thread that has not blocked it, as pytest's.
+            thread = stage.virtual_time.thread_for_signal(_fast.SIGALRM)
+            _fast.pthread_kill(thread, _fast.SIGALRM)
         else:
             _fast.raise_signal(_fast.SIGALRM)
             _handle_signals()

@@ -516,6 +516,19 @@ def blocked_alarm(unit: float) -> Any:
     return watch.seen
 
 
+def thread_for_signals(unit: float) -> Any:
+    watch = Watch(unit)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    try:
+        threads = start(lambda: (signal.sigwait([signal.SIGALRM]), watch.note("heard")))
+        signal.setitimer(signal.ITIMER_REAL, 2 * unit)
+        watch.sleep(3)
+        finish(threads)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+    return watch.seen
+
+
 def scheduler(unit: float) -> Any:
     watch, jobs = Watch(unit), sched.scheduler(time.monotonic, time.sleep)
     for n in (4, 1, 2):
@@ -746,6 +759,7 @@ OUTCOMES: dict[str, Any] = {
     "alarm_that_is_cancelled": [1, 6],
     "pause": [["rang", 2], ["paused", 2], ["rang", 5], ["paused", 5]],
     "blocked_alarm": [[[None], 2], [[signal.SIGALRM], 5], [signal.SIGALRM, 5], [signal.SIGALRM, 6]],
+    "thread_for_signals": [["heard", 2]],
     "scheduler": [[1, 1], [2, 2], [4, 4]],
     "select_as_a_sleep": [["thread", 1], [[], 3]],
     "pair_of_sockets": [[0, 2], [1, 3]],

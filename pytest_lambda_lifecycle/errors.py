@@ -85,6 +85,9 @@ CODES: Final = {
     "LLC821": "The network is closed to function code.",
     "LLC831": "An assertion could not have seen the calls of its target.",
     "LLC832": "An expected call is not text.",
+    "LLC871": "A path to ignore cannot be read.",
+    "LLC872": "Nothing of an answer can be compared.",
+    "LLC873": "A comparison needs events.",
 }
 """The code of each kind of misuse, and its meaning; ``docs/errors.md`` has an entry for each."""
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 import pytest
 
 from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
-from pytest_lambda_lifecycle.errors import ConfigError, LifecycleWarning, no_attribute
+from pytest_lambda_lifecycle.errors import (
+    ConfigError,
+    LifecycleError,
+    LifecycleWarning,
+    no_attribute,
+)
 from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionFault
 from pytest_lambda_lifecycle.plugin.environment_hooks import EnvironmentHooks
 from pytest_lambda_lifecycle.plugin.folders import folders_of
@@ -28,6 +33,7 @@ from pytest_lambda_lifecycle.plugin.setting_sources import (
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from pytest_lambda_lifecycle.environment.checks.paths import Ignore
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.function.settings import FunctionSettings, Settings
     from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
@@ -94,10 +100,7 @@ class LambdaLifecycle:
         without a handler the marker's is used.
         """
         __tracebackhide__ = is_misuse
-        frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-        rootdir = self._request.config.rootpath
-        called_at = f"{path_from_rootdir(rootdir, frame.f_code.co_filename)}:{frame.f_lineno}"
-        call = {"handler": handler, **settings}
+        called_at = self._line_of(sys._getframe(1))  # pyright: ignore[reportPrivateUsage]
         if misplaced:
             raise ConfigError(
                 f"the fixture takes one positional argument, the handler, and was given "
@@ -106,18 +109,71 @@ class LambdaLifecycle:
                 'lambda_lifecycle("app.handler", timeout=3).invoke(event).',
                 code="LLC203",
             )
-        try:
-            config = self._sources.configure(call, f"the call at {called_at}")
-        except ConfigError as error:
-            # The traceback ends at the call: the frames that noticed the mistake say nothing more.
-            raise error.with_traceback(None) from None
+        config = self._configure({"handler": handler, **settings}, called_at)
         environment = self._make(config)
         self._environments.append(environment)
         self._failure_reports.add(environment, called_at)
+        self._announce(environment)
+        return environment
+
+    def assert_warm_equals_cold(
+        self,
+        events: Iterable[object],
+        handler: str | None = None,
+        *,
+        ignore: Ignore | Iterable[Ignore] = (),
+        logs: bool = False,
+        calls: bool = False,
+        **settings: Unpack[FunctionSettings],
+    ) -> tuple[str, ...]:
+        """Assert that the answer to each event is the same in a warm environment as in a cold one.
+
+        Each event is sent twice in environments of its own.  Then all events are sent in one
+        environment, in this and in other orders, with an idle hour, a reset and a recycle between.
+        Payloads and errors have to agree; with ``logs=True`` and ``calls=True`` also the lines of
+        the log, and the HTTP requests and AWS calls.  Paths at which the two cold answers differ
+        are left out, and returned.  ``ignore`` has paths such as ``"headers.date"`` or
+        ``"items[*].id"``, and callables that take the path as text, and the value.  Time passes, as
+        with `ExecutionEnvironment.idle`.  Raises `AssertionError` with the shortest sequence of
+        events that is answered otherwise, and `LifecycleError` if nothing can be compared.
+        """
+        __tracebackhide__ = True
+        # Few tests ask for it.
+        from pytest_lambda_lifecycle.environment.checks.cold_and_warm import ColdAgainstWarm
+
+        called_at = self._line_of(sys._getframe(1))  # pyright: ignore[reportPrivateUsage]
+        config = self._configure({"handler": handler, **settings}, called_at)
+
+        def make() -> ExecutionEnvironment:
+            environment = self._make(config)
+            self._announce(environment)
+            return environment
+
+        try:
+            check = ColdAgainstWarm(events, make, ignore=ignore, logs=logs, calls=calls)
+            return check.run()
+        except LifecycleError as error:
+            raise error.with_traceback(None) from error.__cause__
+
+    def _line_of(self, frame: FrameType) -> str:
+        """Return the line of a test that calls the fixture."""
+        path = path_from_rootdir(self._request.config.rootpath, frame.f_code.co_filename)
+        return f"{path}:{frame.f_lineno}"
+
+    def _configure(self, call: Mapping[str, object], called_at: str) -> FunctionConfig:
+        __tracebackhide__ = is_misuse
+        try:
+            return self._sources.configure(call, f"the call at {called_at}")
+        except ConfigError as error:
+            # The traceback ends at the call: the frames that noticed the mistake say nothing more.
+            raise error.with_traceback(None) from None
+
+    def _announce(self, environment: ExecutionEnvironment) -> None:
+        """Let implementations of the hook prepare a new environment."""
+        __tracebackhide__ = True
         self._node.ihook.pytest_lambda_lifecycle_environment(
             environment=environment, request=self._request
         )
-        return environment
 
     def __repr__(self) -> str:
         count = len(self._environments)

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import ShutdownReport as ShutdownReport
     from pytest_lambda_lifecycle.lifecycle.events import ShutdownStart as ShutdownStart
     from pytest_lambda_lifecycle.lifecycle.events import SpyCall as SpyCall
+    from pytest_lambda_lifecycle.lifecycle.events import SuiteMode as SuiteMode
     from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionDone as ExtensionDone
     from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionFault as ExtensionFault
     from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionLog as ExtensionLog
@@ -111,7 +112,7 @@ _HOMES = {
         "InitRuntimeDone InitStart InvokeReport InvokeStart Leftover LogLevelOfTest "
         "Recycled Replaced Reset RestoreReport RestoreStart RuntimeDone RuntimeInit "
         "SharedChange SharedMemoryRefused SharedModule ShutdownReport ShutdownStart "
-        "SpyCall"
+        "SpyCall SuiteMode"
     ),
     "lifecycle.extension_events": (
         "ExtensionDone ExtensionFault ExtensionLog ExtensionNotified ExtensionRegistered "

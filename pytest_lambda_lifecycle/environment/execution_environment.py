@@ -130,7 +130,7 @@ class ExecutionEnvironment:
         clock: LambdaClock | None = None,
         keep: Keep | None = None,
         tampered: FindTampered | None = None,
-        around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
+        around_invoke: Callable[[object, functools.partial[Invocation]], Invocation] | None = None,
         observer: Callable[[Event], None] | None = None,
         folders: Callable[[], Folders] = Folders,
         seed: Seed | None = None,

@@ -41,6 +41,7 @@ __all__ = [
     "ShutdownReport",
     "ShutdownStart",
     "SpyCall",
+    "SuiteMode",
 ]
 
 
@@ -325,6 +326,17 @@ class Replaced(Event):
     before: Any
     after: Any
     name: ClassVar[str] = "replaced"
+
+
+@dataclass(slots=True)
+class SuiteMode(Event):
+    """A mode of the whole suite acted on the environment, and not the test."""
+
+    mode: str
+    """``"cold"``, ``"warm"`` or ``"chaos"``."""
+    action: str
+    """What it did, in words."""
+    name: ClassVar[str] = "suite_mode"
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from pytest_lambda_lifecycle.plugin.captured_output import records_of_function, 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
     from pytest_lambda_lifecycle.lifecycle.events import Event
+    from pytest_lambda_lifecycle.plugin.modes import Modes
 
 __all__ = ["FailureReports", "escape_surrogates", "with_frames_of_cause"]
 
@@ -75,6 +76,16 @@ class FailureReports:
                 failures.append(str(failure))
         if failures:
             pytest.fail("\n".join(failures), pytrace=False)
+
+    def show_modes_on(self, report: pytest.TestReport, modes: Modes) -> None:
+        """Add a section with the options that repeat the modes of the suite."""
+        if any(entry.used() for entry in self._entries):
+            text = f"repeat this run: {modes.in_words()}"
+            add_section = getattr(report.longrepr, "addsection", None)
+            if add_section is not None:
+                add_section(f"{TITLE} mode", text)
+            else:
+                report.sections.append((f"{TITLE} mode", text))
 
     def show_on(self, report: pytest.TestReport, config: pytest.Config, extent: str) -> None:
         """Add a section on the environments that the item used.

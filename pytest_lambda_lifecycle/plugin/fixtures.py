@@ -19,6 +19,7 @@ from pytest_lambda_lifecycle.errors import (
     no_attribute,
 )
 from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionFault
+from pytest_lambda_lifecycle.plugin import options
 from pytest_lambda_lifecycle.plugin.environment_hooks import EnvironmentHooks
 from pytest_lambda_lifecycle.plugin.folders import folders_of
 from pytest_lambda_lifecycle.plugin.kept_modules import handler_file, keep_for
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.function.settings import FunctionSettings, Settings
     from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
+    from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
     from pytest_lambda_lifecycle.plugin.failure_report import FailureReports
+    from pytest_lambda_lifecycle.plugin.modes import Modes, ModesOfEnvironment
 
 __all__ = ["LambdaLifecycle"]
 
@@ -66,6 +69,7 @@ class LambdaLifecycle:
         *,
         failure_reports: FailureReports,
         patched: Callable[[ModuleType], list[str]],
+        running_item: Callable[[], pytest.Item | None],
     ) -> None:
         __tracebackhide__ = is_misuse
         self._request = request
@@ -73,6 +77,8 @@ class LambdaLifecycle:
         self._sources = SettingSources(request, defaults)
         self._failure_reports = failure_reports
         self._patched = patched
+        self._running_item = running_item
+        self._modes = _modes_of(request.config)
         self._environments: list[ExecutionEnvironment] = []
 
     if not TYPE_CHECKING:  # type checkers refuse what these explain
@@ -110,7 +116,7 @@ class LambdaLifecycle:
                 code="LLC203",
             )
         config = self._configure({"handler": handler, **settings}, called_at)
-        environment = self._make(config)
+        environment = self._make(config, self._modes)
         self._environments.append(environment)
         self._failure_reports.add(environment, called_at)
         self._announce(environment)
@@ -210,13 +216,19 @@ class LambdaLifecycle:
         if interruption is not None:
             raise interruption
 
-    def _make(self, config: FunctionConfig) -> ExecutionEnvironment:
+    def _make(self, config: FunctionConfig, modes: Modes | None = None) -> ExecutionEnvironment:
         hooks = EnvironmentHooks(self._node.ihook)
+        around_invoke: Callable[[object, partial[Invocation]], Invocation] | None
+        around_invoke = hooks.around_invoke
+        acting: ModesOfEnvironment | None = None
+        if modes is not None:
+            acting = self._acting(modes, hooks)
+            around_invoke = acting.around_invoke
         root = cast("Path", config.code_dir)
         environment = ExecutionEnvironment._of_plugin(
             config,
             keep=keep_for(self._request.session, root, handler_file(root, config.handler)),
-            around_invoke=hooks.around_invoke,
+            around_invoke=around_invoke,
             observer=hooks.observer,
             tampered=self._patched,
             folders=partial(folders_of, self._request.config),
@@ -224,12 +236,35 @@ class LambdaLifecycle:
             seed=seed_for(self._request.config, self._node.nodeid, config.seed),
         )
         hooks.environment = environment
+        if acting is not None:
+            acting.environment = environment
         return environment
+
+    def _acting(self, modes: Modes, hooks: EnvironmentHooks) -> ModesOfEnvironment:
+        """Return what acts on the next environment in the modes of the suite."""
+        from pytest_lambda_lifecycle.plugin.modes import ModesOfEnvironment
+
+        return ModesOfEnvironment(
+            modes,
+            name=f"{self._node.nodeid} {len(self._environments)}",
+            item=self._running_item,
+            proceed=hooks.around_invoke,
+            unobserved=hooks.unobserved,
+        )
 
     def _in_use(self) -> list[ProcessSlice]:
         """Return the share of the process of each environment that has begun and not ended."""
         processes = [environment._parts.process for environment in self._environments]
         return [process for process in processes if process.entry and not process.closed]
+
+
+def _modes_of(config: pytest.Config) -> Modes | None:
+    """Return the modes of the suite; without one, their module is not imported."""
+    if not any(options.given(config, options.MODES)):
+        return None
+    from pytest_lambda_lifecycle.plugin.modes import modes_of
+
+    return modes_of(config)
 
 
 def _faults_of_shutdown(environment: ExecutionEnvironment) -> Iterator[str]:

@@ -284,7 +284,7 @@ def _listed(events: object) -> list[Any]:
     return listed
 
 
-def _sequences(count: int) -> Iterator[list[Step]]:
+def _sequences(count: int) -> Iterator[Sequence[Step]]:
     """Yield the sequences that are run, each in one environment."""
     order = list(range(count))
     yield [*order, *order]

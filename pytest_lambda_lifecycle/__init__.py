@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.observation.calls.lambda_http import LambdaHttp as LambdaHttp
     from pytest_lambda_lifecycle.observation.spies import Spy as Spy
     from pytest_lambda_lifecycle.plugin.fixtures import LambdaLifecycle as LambdaLifecycle
+    from pytest_lambda_lifecycle.plugin.machine import lifecycle_machine as lifecycle_machine
 
     __version__: str
 
@@ -132,6 +133,7 @@ _HOMES = {
     "observation.calls.lambda_http": "LambdaHttp",
     "observation.spies": "Spy",
     "plugin.fixtures": "LambdaLifecycle",
+    "plugin.machine": "lifecycle_machine",
 }
 """The public names, by the module that each is imported from on first use."""
 

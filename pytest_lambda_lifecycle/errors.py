@@ -88,6 +88,8 @@ CODES: Final = {
     "LLC871": "A path to ignore cannot be read.",
     "LLC872": "Nothing of an answer can be compared.",
     "LLC873": "A comparison needs events.",
+    "LLC874": "A machine of lifecycles needs Hypothesis.",
+    "LLC875": "A machine of lifecycles was given something that it cannot take.",
 }
 """The code of each kind of misuse, and its meaning; ``docs/errors.md`` has an entry for each."""
 

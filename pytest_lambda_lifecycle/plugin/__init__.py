@@ -98,7 +98,7 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401  # pytest-xdist may be missing
     """Pass the seed of the run on to a worker of pytest-xdist."""
     modes = sys.modules.get("pytest_lambda_lifecycle.plugin.modes")
     if modes is not None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.function.settings import FunctionSettings, Settings
     from pytest_lambda_lifecycle.isolation.ledger import ProcessSlice
+    from pytest_lambda_lifecycle.isolation.parts.random_numbers import Seed
     from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
     from pytest_lambda_lifecycle.plugin.failure_report import FailureReports
     from pytest_lambda_lifecycle.plugin.modes import Modes, ModesOfEnvironment
@@ -148,18 +149,29 @@ class LambdaLifecycle:
         from pytest_lambda_lifecycle.environment.checks.cold_and_warm import ColdAgainstWarm
 
         called_at = self._line_of(sys._getframe(1))  # pyright: ignore[reportPrivateUsage]
-        config = self._configure({"handler": handler, **settings}, called_at)
-
-        def make() -> ExecutionEnvironment:
-            environment = self._make(config)
-            self._announce(environment)
-            return environment
-
+        make = self._maker({"handler": handler, **settings}, called_at)
         try:
             check = ColdAgainstWarm(events, make, ignore=ignore, logs=logs, calls=calls)
             return check.run()
         except LifecycleError as error:
             raise error.with_traceback(None) from error.__cause__
+
+    def _maker(
+        self, call: Mapping[str, object], called_at: str
+    ) -> Callable[..., ExecutionEnvironment]:
+        """Return what makes environments of one function for a check, which closes them.
+
+        No mode of the suite acts on them, no budget of the test counts them, and no report shows
+        them.
+        """
+        config = self._configure(call, called_at)
+
+        def make(seed: Seed | None = None) -> ExecutionEnvironment:
+            environment = self._make(config, seed=seed)
+            self._announce(environment)
+            return environment
+
+        return make
 
     def _line_of(self, frame: FrameType) -> str:
         """Return the line of a test that calls the fixture."""
@@ -216,7 +228,9 @@ class LambdaLifecycle:
         if interruption is not None:
             raise interruption
 
-    def _make(self, config: FunctionConfig, modes: Modes | None = None) -> ExecutionEnvironment:
+    def _make(
+        self, config: FunctionConfig, modes: Modes | None = None, seed: Seed | None = None
+    ) -> ExecutionEnvironment:
         hooks = EnvironmentHooks(self._node.ihook)
         around_invoke: Callable[[object, partial[Invocation]], Invocation] | None
         around_invoke = hooks.around_invoke
@@ -233,7 +247,7 @@ class LambdaLifecycle:
             tampered=self._patched,
             folders=partial(folders_of, self._request.config),
             path_notes=path_notes(self._request.session),
-            seed=seed_for(self._request.config, self._node.nodeid, config.seed),
+            seed=seed or seed_for(self._request.config, self._node.nodeid, config.seed),
         )
         hooks.environment = environment
         if acting is not None:

@@ -31,7 +31,7 @@ class Change(NamedTuple):
     """It lies in an object of a library, which function code holds."""
     label: Any
     """The key, index or name in the container."""
-    container: Node | None = None
+    container: Node
 
     @property
     def kind(self) -> str:
@@ -69,7 +69,7 @@ def _compare(before: Photograph, after: Photograph) -> Iterator[Change]:
                 path + _piece_of_difference(new.kind, found),
                 found.before,
                 found.after,
-                new.is_library,
+                new.is_library and found.label not in new.kind.judged,
                 found.label,
                 new,
             )

@@ -14,6 +14,7 @@ from pytest_lambda_lifecycle.state.opaque import (
     holds_data,
     is_mock,
     is_opaque,
+    judged_of,
     module_of,
     mro_of,
     name_of,
@@ -169,4 +170,5 @@ def _kind_of_instances(
         refers=bool(slots),
         is_own=own,
         is_library=library,
+        judged=judged_of(cls) if library else frozenset(),
     )

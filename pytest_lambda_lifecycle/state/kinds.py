@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import gc
 import itertools
+import logging
 import threading
 import types
 import weakref
@@ -57,6 +58,8 @@ class Kind(NamedTuple):
     """The class belongs to function code."""
     is_library: bool = False
     """The contents belong to a library, and not to the holder of the object."""
+    judged: frozenset[str] = frozenset()
+    """Those attributes of a library's object that belong to the holder all the same."""
 
 
 def _itself(one: Any) -> Any:  # noqa: ANN401
@@ -144,6 +147,9 @@ def _read_view(view: Any) -> Contents:  # noqa: ANN401
 # -- functions ------------------------------------------------------------------------------------
 
 
+_TWINS: Final = "__lambda_spy_twins__"
+
+
 def _read_function(function: Any) -> Contents:  # noqa: ANN401
     labels: list[Any] = []
     values: list[Any] = []
@@ -158,6 +164,8 @@ def _read_function(function: Any) -> Contents:  # noqa: ANN401
         labels.append(Verbatim(f"({name}=)"))
         values.append(value)
     for name, value in list(function.__dict__.items()):
+        if name == _TWINS:  # a spy has instrumented the function
+            continue
         labels.append(Verbatim(f".{name}"))
         values.append(value)
     return labels, values
@@ -241,6 +249,17 @@ def _weak_dict(one: Any) -> dict[Any, Any] | None:  # noqa: ANN401
     return held if type(held) is dict else None
 
 
+_LOGGER: Final = ("level", "disabled", "propagate", "handlers", "filters")
+_logger_attributes: Final[Any] = vars(logging.Filterer)["__dict__"].__get__
+
+
+def _read_logger(logger: Any) -> Contents:  # noqa: ANN401
+    """Read what decides what a logger logs, and not its cache."""
+    found = _logger_attributes(logger)
+    names = [name for name in _LOGGER if name in found]
+    return names, [found[name] for name in names]
+
+
 EXACT: Final[dict[type, Kind]] = {
     types.FunctionType: Kind(_read_function, refers=True),
     types.CellType: Kind(_read_cell, refers=True),
@@ -257,6 +276,8 @@ EXACT: Final[dict[type, Kind]] = {
     weakref.WeakValueDictionary: Kind(_weak_items, mapping=_weak_dict),
     weakref.WeakKeyDictionary: Kind(_weak_items, mapping=_weak_dict),
     weakref.WeakSet: Kind(_weak_items, "member", always=True),
+    logging.Logger: Kind(_read_logger, "attribute", mapping=_logger_attributes),
+    logging.RootLogger: Kind(_read_logger, "attribute", mapping=_logger_attributes),
     itertools.count: Kind(buffers.read_count, always=True),
     bytearray: Kind(buffers.read_buffer, always=True),
 }

@@ -9,6 +9,7 @@ __all__ = [
     "holds_data",
     "is_mock",
     "is_opaque",
+    "judged_of",
     "module_of",
     "mro_of",
     "name_of",
@@ -27,8 +28,8 @@ _OPAQUE: Final = frozenset(
     "_asyncio _io abc aioboto3 aiobotocore aiohttp asyncio asyncpg awscrt boto3 botocore "
     "concurrent ctypes grpc http importlib jinja2 jsonschema moto multiprocessing opentelemetry "
     "pluggy psycopg psycopg2 pydantic pydantic_core pymysql pytest_lambda_lifecycle re responses "
-    "s3transfer select selectors socket sqlite3 ssl subprocess threading typing typing_extensions "
-    "unittest urllib3 warnings zipimport zoneinfo".split()
+    "s3transfer select selectors socket sqlalchemy sqlite3 ssl subprocess threading typing "
+    "typing_extensions unittest urllib3 warnings zipimport zoneinfo".split()
 )
 """Packages whose objects change by themselves: clients, pools, mocks, caches of parsers.
 
@@ -36,7 +37,16 @@ A client of boto3 alone reaches ten thousand objects, and makes more whenever it
 for the first time; a pool counts its requests.  Nothing of that is state of the function.
 """
 _SEEN: Final = frozenset(
-    {("http.cookiejar", "CookieJar"), ("http.cookies", "SimpleCookie"), ("http.cookies", "Morsel")}
+    {
+        ("http.cookiejar", "Cookie"),
+        ("http.cookiejar", "CookieJar"),
+        ("http.cookies", "Morsel"),
+        ("http.cookies", "SimpleCookie"),
+        ("sqlalchemy.orm.scoping", "scoped_session"),
+        ("sqlalchemy.orm.session", "Session"),
+        ("sqlalchemy.orm.session", "SessionTransaction"),
+        ("sqlalchemy.util._collections", "ThreadLocalRegistry"),
+    }
 )
 """Classes of those packages that are looked into after all."""
 _DATA: Final = frozenset(
@@ -44,6 +54,23 @@ _DATA: Final = frozenset(
     "contextvars functools itertools numpy queue types weakref".split()
 )
 """Packages whose objects hold the data of others, such as `collections.deque`."""
+_JUDGED: Final = {
+    ("httpx", "Client"): frozenset({"_auth", "_headers", "_params"}),
+    ("httpx", "AsyncClient"): frozenset({"_auth", "_headers", "_params"}),
+    ("logging", "Handler"): frozenset({"filters", "formatter", "level"}),
+    ("requests.sessions", "Session"): frozenset({"auth", "headers", "hooks", "params", "proxies"}),
+    ("sqlalchemy.orm.session", "Session"): frozenset({"_transaction", "info"}),
+}
+"""Attributes of libraries' objects that hold what function code has put there."""
+
+
+def judged_of(cls: type) -> frozenset[str]:
+    """Return the attributes of such an object that belong to its holder."""
+    for base in mro_of(cls):
+        found = _JUDGED.get((module_of(base), name_of(base)))
+        if found is not None:
+            return found
+    return frozenset()
 
 
 def module_of(cls: type) -> str:

@@ -73,6 +73,8 @@ class Node:
             self.kind.is_library or (parent is not None and parent.is_library)
         )
         """The contents belong to a library: they lie in an object of one of its classes."""
+        if self.is_library and parent is not None and parent.kind.judged:
+            self.is_library = label not in parent.kind.judged
 
 
 class Photograph:

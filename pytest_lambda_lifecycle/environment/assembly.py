@@ -398,7 +398,8 @@ class Assembly:
     def _make_audit(self) -> StateAudit:
         from pytest_lambda_lifecycle.state.audit import StateAudit
 
-        self.files.lines = lines = {}
+        lines: dict[str, str] = {}
+        self.files.lines = lines
         return StateAudit(self.make_scene(), self._timeline, partial(_line_of, lines, self.storage))
 
     def _random_numbers(self) -> RandomNumbers:

@@ -13,9 +13,11 @@ from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal, TmpWrite
 from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, Raised, Returned
 from pytest_lambda_lifecycle.lifecycle.state_events import StateChange
 from pytest_lambda_lifecycle.state.changes import Change, compare
+from pytest_lambda_lifecycle.state.log_keys import LogKeys
 from pytest_lambda_lifecycle.state.photograph import Photograph
-from pytest_lambda_lifecycle.state.places import target_of
+from pytest_lambda_lifecycle.state.places import Target, target_of
 from pytest_lambda_lifecycle.state.settling import reason_to_settle
+from pytest_lambda_lifecycle.state.texts import text_of
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.timeline import WritableTimeline
@@ -38,6 +40,7 @@ class StateAudit(Part):
         self._lines = lines
         self._at = 0
         self._scene = scene
+        self._log_keys = LogKeys()
         self._timeline = timeline
         self._before: Photograph | None = None
         self._first = 0
@@ -54,6 +57,7 @@ class StateAudit(Part):
         self._running = set()
         self.invokes = 0
         self._scene.discard()
+        self._log_keys = LogKeys()
 
     def knows(self, pattern: str) -> bool:
         """Say whether a pattern names something in a module of the function, or may do so."""
@@ -80,11 +84,8 @@ class StateAudit(Part):
             )
             after = self._scene.take()
         changes = compare(before, after)[:_MOST]
-        made = [
-            *(self._change(one, after) for one in changes),
-            *self._of_leftovers(),
-            *self._of_files(),
-        ]
+        made = [*(self._change(one, after) for one in changes), *self._of_log_keys(before, after)]
+        made += [*self._of_leftovers(), *self._of_files()]
         for change in made:
             self._timeline.append(change)
 
@@ -105,6 +106,13 @@ class StateAudit(Part):
             reason_to_settle(change, after),
             find,
         )
+
+    def _of_log_keys(self, before: Photograph, after: Photograph) -> Iterator[StateChange]:
+        for path, name, value in self._log_keys.kept(before, after):
+            target = Target("", (), name, "added", is_variable=False, is_entry=True)
+            find = partial(self._scene.places.find_keyword, target)
+            text = f"{text_of(value, name)} of an earlier invoke, not cleared"
+            yield StateChange(self._at, path, "added", "", text, self.invokes, "", find)
 
     def _of_leftovers(self) -> Iterator[StateChange]:
         """Yield threads, processes and tasks that run on, and did not after the invoke before."""

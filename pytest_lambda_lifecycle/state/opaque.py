@@ -57,7 +57,7 @@ _DATA: Final = frozenset(
 _JUDGED: Final = {
     ("httpx", "Client"): frozenset({"_auth", "_headers", "_params"}),
     ("httpx", "AsyncClient"): frozenset({"_auth", "_headers", "_params"}),
-    ("logging", "Handler"): frozenset({"filters", "formatter", "level"}),
+    ("logging", "Handler"): frozenset({"filters", "level"}),
     ("requests.sessions", "Session"): frozenset({"auth", "headers", "hooks", "params", "proxies"}),
     ("sqlalchemy.orm.session", "Session"): frozenset({"_transaction", "info"}),
 }

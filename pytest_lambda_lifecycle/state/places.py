@@ -108,11 +108,22 @@ class Places:
         lines = {f"{file}:{write.line}": None for file, write in wanted or found}
         return " or ".join(map(self.shown, lines)) if len(lines) <= _MOST else ""
 
+    def find_keyword(self, target: Target) -> str:
+        """Return the place that sets a key of a logger, by the name of a keyword."""
+        lines = {
+            f"{file}:{write.line}": None
+            for file in self._files().values()
+            for write in self._writes(file)
+            if write.verb == "append_keys" and write.key == target.key
+        }
+        return " or ".join(map(self.shown, lines)) if len(lines) <= _MOST else ""
+
     def _candidates(self, target: Target, strict: bool) -> list[tuple[str, Write]]:
         writes = [
             (name, file, write)
             for name, file in self._files().items()
             for write in self._writes(file)
+            if write.verb != "append_keys"
         ]
         for matches in (_matches_strictly,) if strict else (_matches, _has_key):
             found = [(file, one) for name, file, one in writes if matches(target, name, one)]
@@ -189,7 +200,7 @@ def _matches_strictly(target: Target, module: str, write: Write) -> bool:
         module == target.module
         and write.is_global
         and chain == target.names[: len(chain)]
-        and (len(chain) > 1 or write.key is not None)
+        and (len(chain) > 1 or write.verb.startswith("[]"))
         and _may_have_key(target, write)
     )
 

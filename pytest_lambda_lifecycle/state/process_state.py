@@ -80,7 +80,7 @@ class ProcessState:
             handler = signal.getsignal(number)
             is_default = handler is signal.SIG_DFL or handler is signal.SIG_IGN
             if not is_default and not _is_ours(handler):
-                name = number.name if isinstance(number, signal.Signals) else str(number)
+                name = getattr(number, "name", number)  # one of a range has no name
                 yield Verbatim(f"signal.getsignal({name})"), handler
         for name, found in self.files().items():
             yield Verbatim(name), found

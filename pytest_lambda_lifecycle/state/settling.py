@@ -15,6 +15,8 @@ __all__ = ["OF_LIBRARY", "reason_to_settle"]
 
 OF_LIBRARY: Final = "it lies in an object of a library"
 _MADE_LATE: Final = "a module, a class or a client that is made when it is first needed"
+_OF_LIBRARIES: Final = frozenset({"THREAD_LOCAL_KEYS"})
+"""Context variables of libraries that are set in each request, well-written functions included."""
 _CODE: Final = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
 
 
@@ -24,6 +26,8 @@ def reason_to_settle(change: Change, after: Photograph) -> str:
     ``after`` is the photograph that shows it.
     """
     if change.is_library:
+        return OF_LIBRARY
+    if change.path.startswith("ContextVar") and change.label in _OF_LIBRARIES:
         return OF_LIBRARY
     if change.path == "asyncio event loop":
         return _of_loop(change.after)

@@ -14,7 +14,8 @@ REMOVALS: Final = frozenset(
     "[]del clear del discard pop popitem popleft remove removeHandler".split()
 )
 _CHANGES: Final = REMOVALS | frozenset(
-    "add addFilter addHandler append appendleft chdir difference_update extend extendleft "
+    "add addFilter addHandler append append_keys appendleft chdir "
+    "difference_update extend extendleft "
     "filterwarnings heappush heappop insert insort insort_left insort_right "
     "intersection_update move_to_end next putenv reverse rotate set set_event_loop setLevel "
     "setattr setdefault setlocale shuffle signal simplefilter sort symmetric_difference_update "
@@ -24,6 +25,7 @@ _CHANGES: Final = REMOVALS | frozenset(
 _OF_ARGUMENT: Final = frozenset(
     "heappush heappop insort insort_left insort_right next setattr shuffle".split()
 )
+_WITH_KEYS: Final = ("append_keys", "setdefault", "update")
 _ACCESS: Final = frozenset("get items keys setdefault values __getitem__".split())
 """Methods whose result is a part of their receiver."""
 
@@ -165,7 +167,7 @@ class _Function:
         if verb not in _CHANGES:
             return
         first = node.args[0] if node.args else None
-        if verb == "update" or verb == "setdefault":
+        if verb in _WITH_KEYS:
             yield from self._of_update(node, func, verb)
         elif verb == "setattr" and len(node.args) == 3 and isinstance(node.args[1], ast.Constant):
             chain = _names_of(node.args[0])

@@ -257,7 +257,7 @@ def _tree(module: str) -> ast.Module:
 FLOORS: Final = (
     "plugin",
     "environment",
-    "observation observation.calls extensions",
+    "observation observation.calls extensions state",
     "conductor runtimes",
     "api api.telemetry clock processes",
     "isolation isolation.parts isolation.modules isolation.sandbox",

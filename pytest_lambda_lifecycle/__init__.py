@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.phases import Phase as Phase
     from pytest_lambda_lifecycle.lifecycle.phases import Restore as Restore
     from pytest_lambda_lifecycle.lifecycle.phases import Shutdown as Shutdown
+    from pytest_lambda_lifecycle.lifecycle.state_events import StateChange as StateChange
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline as Timeline
     from pytest_lambda_lifecycle.observation.calls.faults import Fault as Fault
     from pytest_lambda_lifecycle.observation.calls.lambda_http import LambdaHttp as LambdaHttp
@@ -128,6 +129,7 @@ _HOMES = {
     "lifecycle.invocation": "Invocation",
     "lifecycle.log_records": "Metric",
     "lifecycle.phases": "Init Phase Restore Shutdown",
+    "lifecycle.state_events": "StateChange",
     "lifecycle.timeline": "Timeline",
     "observation.calls.faults": "Fault",
     "observation.calls.lambda_http": "LambdaHttp",

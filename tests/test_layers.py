@@ -20,6 +20,7 @@ FLOORS = {
     "environment": 7,
     "observation": 6,
     "extensions": 6,
+    "state": 6,
     "conductor": 5,
     "runtimes": 5,
     "api": 4,

@@ -108,6 +108,8 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.observation.file_guard import Folders
     from pytest_lambda_lifecycle.observation.foreign_code import PathNotes
     from pytest_lambda_lifecycle.observation.watched_runtime import FindTampered
+    from pytest_lambda_lifecycle.state.audit import StateAudit
+    from pytest_lambda_lifecycle.state.scene import Scene
 
 __all__ = ["Assembly"]
 
@@ -382,7 +384,23 @@ class Assembly:
             self._namespaces,  # so late: what it finds in shared modules is not restored yet
             self._essentials,  # last: all others need them to leave
         ]
+        self.audit = self._make_audit() if self._config.audit else None
+        if self.audit is not None:
+            parts.append(self.audit)
         process.furnish(parts, alarm=self._alarm, streams=streams)
+
+    def make_scene(self) -> Scene:
+        """Return an object that takes photographs of the state that function code can reach."""
+        from pytest_lambda_lifecycle.state.scene import Scene
+
+        return Scene(self.world, self.process, self.storage.location, self._import_path)
+
+    def _make_audit(self) -> StateAudit:
+        from pytest_lambda_lifecycle.state.audit import StateAudit
+
+        lines: dict[str, str] = {}
+        self.files.lines = lines
+        return StateAudit(self.make_scene(), self._timeline, partial(_line_of, lines, self.storage))
 
     def _random_numbers(self) -> RandomNumbers:
         config = self._config
@@ -463,6 +481,7 @@ class Assembly:
                 timeline=self._timeline,
                 clock=self._clock,
                 renew=partial(_renew, self.storage, self._lambda_variables),
+                audit=self.audit,
             )
         )
         self._view.conductor = weakref.ref(self.conductor)
@@ -559,6 +578,11 @@ class _RuntimeView:
         """Return the identifier of the latest request."""
         conductor = self.conductor()
         return "" if conductor is None else conductor.environment_state.request_id
+
+
+def _line_of(lines: dict[str, str], storage: EphemeralStorage, path: str) -> str:
+    """Return the line that has written a file in ``/tmp``, by its name on Lambda."""
+    return lines.get(path) or lines.get(storage.location + path.removeprefix("/tmp"), "")
 
 
 def _note_place(turn: CurrentTurn, calls: CallRecorder, frame: FrameType | None) -> None:

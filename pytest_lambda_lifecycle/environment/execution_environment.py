@@ -56,6 +56,7 @@ from pytest_lambda_lifecycle.lifecycle.moments import microseconds
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited
 from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Phases, Restore, Shutdown
 from pytest_lambda_lifecycle.lifecycle.rules import State
+from pytest_lambda_lifecycle.lifecycle.state_events import StateChange
 from pytest_lambda_lifecycle.observation.calls.assertions import assert_calls, assert_no_network
 from pytest_lambda_lifecycle.observation.calls.faults import Fault, spend_time
 from pytest_lambda_lifecycle.observation.calls.init_only import assert_init_only, place_spies
@@ -65,6 +66,7 @@ from pytest_lambda_lifecycle.observation.misplaced import patched_names
 from pytest_lambda_lifecycle.observation.reuse import assert_reused
 from pytest_lambda_lifecycle.observation.spies import Spy
 from pytest_lambda_lifecycle.observation.verdicts import Evidence, verdicts
+from pytest_lambda_lifecycle.runtimes.codec import encode_event
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -707,6 +709,77 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         assert_calls(phase, expected, self.timeline, self._conductor.phases)
+
+    def assert_no_state_leaks(self, *, ignore: Iterable[str] = ()) -> None:
+        """Assert that no invoke leaves other state to later ones than it found.
+
+        It judges `Invocation.state_changes` from the third invoke of a process on: what the first
+        two change is settled (a client, a lazy import, a cache without arguments).  ``ignore`` has
+        paths such as ``"shop.app.STATS.*"``; each covers everything below it, and ``*`` stands for
+        any text.  State that is meant to stay is declared in the setting ``allowed_state``.  Raises
+        `AssertionError` with paths, values and lines, and `LifecycleError` without the setting
+        ``audit``, or after fewer than three invokes.
+        """
+        __tracebackhide__ = True
+        from pytest_lambda_lifecycle.state.leaks import assert_no_state_leaks
+
+        changes = self.timeline.of(StateChange)
+        assert_no_state_leaks(ignore, changes, self.config, self._parts.audit)
+
+    def assert_no_growth(
+        self,
+        event: object | Callable[[int], object] = NO_EVENT,
+        invokes: int = 50,
+        *,
+        tracemalloc: bool = False,
+        ignore: Iterable[str] = (),
+    ) -> None:
+        """Invoke the function ``invokes`` times, and assert that nothing grows with that number.
+
+        ``event`` is sent each time; a function gets the index of the invoke and returns its event.
+        Lengths of containers, objects of each class, open descriptors and threads are counted, and
+        with ``tracemalloc`` the bytes that lines of function code have allocated.  A number that
+        rises in each of the last three fifths of the invokes is growth; one that levels off is not.
+        Raises `AssertionError` with the path, the rate per invoke and the line.
+        """
+        __tracebackhide__ = True
+        self._require_open("measure growth")
+        from pytest_lambda_lifecycle.state.growth import assert_no_growth
+
+        assert_no_growth(
+            self.invoke,
+            self._parts.make_scene(),
+            self.config,
+            event=event,
+            invokes=invokes,
+            trace_memory=tracemalloc,
+            ignore=ignore,
+        )
+
+    def assert_isolates(
+        self, event_a: object, event_b: object, *more: object, ignore: Iterable[str] = ()
+    ) -> None:
+        """Assert that the data of one event does not show in the invoke of another one.
+
+        The events are sent in order, then all but the last one again.  The distinctive values of an
+        event (texts of four characters or more, numbers of five digits or more, which no other
+        event contains) are looked for in the response, the log, the HTTP and AWS calls and the
+        files of the others' invokes, and at the end in all state that can be reached.  ``ignore``
+        is as in `assert_no_state_leaks`.  Raises `AssertionError` with the value and its place, and
+        `LifecycleError` if an event has no distinctive value.
+        """
+        __tracebackhide__ = True
+        self._require_open("compare events")
+        from pytest_lambda_lifecycle.state.isolates import assert_isolates
+
+        assert_isolates(
+            self.invoke,
+            self._parts.make_scene(),
+            self.config,
+            events=(event_a, event_b, *more),
+            encode=encode_event,
+            ignore=ignore,
+        )
 
     def _require_open(self, asked: str) -> None:
         __tracebackhide__ = True

@@ -56,6 +56,7 @@ from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal, StorageEx
 from pytest_lambda_lifecycle.lifecycle.import_events import ForeignImport
 from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, TimedOut
 from pytest_lambda_lifecycle.lifecycle.platform_lines import in_ms
+from pytest_lambda_lifecycle.lifecycle.state_events import StateChange
 
 __all__ = ["describe_call", "render"]
 
@@ -156,6 +157,8 @@ def _describe_function(event: Event) -> str:
         case Leftover():
             idle = " (idle)" if event.idle else ""
             return f"  left running{idle}: {event.kind} {event.label}, started at {event.where}"
+        case StateChange():
+            return f"  state: {event}"
         case Replaced(target=target):
             return f"  replaced: {target} is another object than after init"
         case SharedChange(target=target, library=library):

@@ -74,6 +74,8 @@ class FileGuard(Part):
         self._find_folders = folders
         self._places: Places | None = None
         self._refusals: set[tuple[object, ...]] = set()
+        self.lines: dict[str, str] | None = None
+        """For the state audit: the paths written in ``/tmp``, with the lines of function code."""
         self._storage = _Storage(own_tmp, config.ephemeral_storage * _MB)
 
     def enter(self) -> Undo:
@@ -102,6 +104,9 @@ class FileGuard(Part):
         if tried is None or tried.place is Place.WRITABLE:
             return None
         if tried.place is Place.OWN_TMP:
+            if self.lines is not None:
+                moment = self._recorder.place()
+                self.lines[tried.path] = moment.where if moment is not None else ""
             return self._write_to_tmp(tried, arguments) if tried.adds else None
         writer = self._writers.function_at(frame)
         if writer is None:

@@ -178,6 +178,17 @@ OPTIONS: Final = (
         "as *.example.com, addresses, CIDR ranges",
         "args",
     ),
+    Option(
+        "audit",
+        "BOOL",
+        "whether the state that each invoke changes is recorded: true or false (default: False)",
+    ),
+    Option(
+        "allowed_state",
+        "PATH",
+        "state that invokes may change for later ones, such as a cache: one in each line",
+        "linelist",
+    ),
 )
 # </generated: options>
 

@@ -1,0 +1,110 @@
+"""What differs between two contents of one container, entry by entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+from pytest_lambda_lifecycle.state.buffers import Verbatim
+from pytest_lambda_lifecycle.state.identities import common_length, first_difference
+from pytest_lambda_lifecycle.state.opaque import IDENTITY
+
+__all__ = ["MISSING", "Difference", "HasContents", "differences"]
+
+
+class _Missing:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final[Any] = _Missing()
+"""In the place of a value that there is not."""
+_SIMPLE: Final = (str, int, bytes, float, bool, type(None))
+
+
+class HasContents(Protocol):
+    """The contents of a container at one moment."""
+
+    labels: Sequence[Any] | None
+    values: list[Any]
+
+
+class Difference(NamedTuple):
+    """An entry that is another one than before; ``before`` or ``after`` may be `MISSING`."""
+
+    label: Any
+    before: Any
+    after: Any
+
+
+def differences(old: HasContents, new: HasContents) -> list[Difference]:
+    """Return the entries that differ by identity."""
+    if new.labels is None:
+        return _of_sequences(old.values, new.values)
+    if new.labels is new.values:
+        return _of_sets(old.values, new.values)
+    return _of_mappings(old, new)
+
+
+def _of_sequences(old: list[Any], new: list[Any]) -> list[Difference]:
+    start = common_length(old, new)
+    if len(old) == len(new):
+        return [
+            Difference(index, before, after)
+            for index, (before, after) in enumerate(
+                zip(old[start:], new[start:], strict=False), start
+            )
+            if before is not after
+        ]
+    end = common_length(old[start:][::-1], new[start:][::-1])
+    gone = old[start : len(old) - end]
+    come = new[start : len(new) - end]
+    found = [Difference(start + at, *pair) for at, pair in enumerate(zip(gone, come, strict=False))]
+    both = len(found)
+    found += [Difference(start + both + at, one, MISSING) for at, one in enumerate(gone[both:])]
+    found += [Difference(start + both + at, MISSING, one) for at, one in enumerate(come[both:])]
+    return found
+
+
+def _of_sets(old: list[Any], new: list[Any]) -> list[Difference]:
+    before = {_key(one): one for one in old}
+    after = {_key(one): one for one in new}
+    return [
+        *(Difference(one, one, MISSING) for key, one in before.items() if key not in after),
+        *(Difference(one, MISSING, one) for key, one in after.items() if key not in before),
+    ]
+
+
+def _of_mappings(old: HasContents, new: HasContents) -> list[Difference]:
+    known, labels = list(old.labels or ()), list(new.labels or ())
+    start = common_length(known, labels)
+    same = first_difference(old.values, new.values, start)
+    found = [
+        Difference(labels[index], old.values[index], new.values[index])
+        for index in range(same, start)
+        if old.values[index] is not new.values[index]
+    ]
+    before = {
+        _key(label): (label, value)
+        for label, value in zip(known[start:], old.values[start:], strict=False)
+    }
+    for label, value in zip(labels[start:], new.values[start:], strict=False):
+        _, earlier = before.pop(_key(label), (None, MISSING))
+        if earlier is not value:
+            found.append(Difference(label, earlier, value))
+    found += [Difference(label, value, MISSING) for label, value in before.values()]
+    return found
+
+
+def _key(label: Any) -> object:  # noqa: ANN401
+    """Return what tells a label from others, without a comparison by its own class."""
+    cls = type(label)
+    if cls in _SIMPLE:
+        return cls, label
+    if cls is tuple and all(type(one) in _SIMPLE for one in label):
+        return tuple, label
+    if cls is Verbatim:
+        return Verbatim, str(label)
+    return IDENTITY(label)

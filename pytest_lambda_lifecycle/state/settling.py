@@ -1,0 +1,52 @@
+"""Which changes settle by themselves: well-written functions make them as well."""
+
+from __future__ import annotations
+
+import types
+from typing import Final
+
+from pytest_lambda_lifecycle.state.changes import Change
+from pytest_lambda_lifecycle.state.differences import MISSING
+from pytest_lambda_lifecycle.state.opaque import module_of
+from pytest_lambda_lifecycle.state.photograph import Photograph
+from pytest_lambda_lifecycle.state.texts import is_plain_value
+
+__all__ = ["OF_LIBRARY", "reason_to_settle"]
+
+OF_LIBRARY: Final = "it lies in an object of a library"
+_MADE_LATE: Final = "a module, a class or a client that is made when it is first needed"
+_OF_LIBRARIES: Final = frozenset({"THREAD_LOCAL_KEYS"})
+"""Context variables of libraries that are set in each request, well-written functions included."""
+_CODE: Final = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
+
+
+def reason_to_settle(change: Change, after: Photograph) -> str:
+    """Return why a change is no leak, whenever it comes; ``""`` if it may be one.
+
+    ``after`` is the photograph that shows it.
+    """
+    if change.is_library:
+        return OF_LIBRARY
+    if change.path.startswith("ContextVar") and change.label in _OF_LIBRARIES:
+        return OF_LIBRARY
+    if change.path == "asyncio event loop":
+        return _of_loop(change.after)
+    style = change.container.kind.style
+    is_new = change.before is MISSING or change.before is None
+    if is_new and style == "attribute" and _is_made_late(change.after, after):
+        return _MADE_LATE
+    return ""
+
+
+def _is_made_late(value: object, after: Photograph) -> bool:
+    if issubclass(type(value), _CODE):
+        return True
+    node = after.node(value)
+    if node is not None:
+        return node.kind.is_library
+    return not is_plain_value(value) and module_of(type(value)) != "builtins"
+
+
+def _of_loop(loop: object) -> str:
+    is_closed = loop is MISSING or loop is None or vars(loop).get("_closed")
+    return "the loop is closed" if is_closed else ""

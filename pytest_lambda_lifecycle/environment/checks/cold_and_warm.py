@@ -210,6 +210,11 @@ class ColdAgainstWarm:
         for difference in failure.differences[:_MOST_SHOWN]:
             yield f"  {_described(difference)}"
         yield from _more(len(failure.differences), "difference")
+        kept = list(self._kept(failure))
+        if kept:
+            yield "State that differed before its last event:"
+            yield from (f"  {line}" for line in kept[:_MOST_SHOWN])
+            yield from _more(len(kept), "difference")
         left_out = [path for number, path in self._left_out() if number == last + 1]
         if left_out:
             shown = ", ".join(left_out[:_MOST_SHOWN])
@@ -217,6 +222,24 @@ class ColdAgainstWarm:
         unused = self._ignored.unused()
         if unused:
             yield f"No answer has what ignore names: {', '.join(unused)}"
+
+    def _kept(self, failure: _Failure) -> Iterator[str]:
+        """Run the sequence again, up to its last event, and compare the state with a fresh one."""
+        from pytest_lambda_lifecycle.environment.checks.kept_state import kept_state, values_of
+
+        fresh: list[dict[str, str]] = []
+        for _ in range(2):
+            with closing(self._make()) as env:
+                env.initialize()
+                fresh.append(values_of(env))
+            self._clock.idle(_APART_S)
+        with closing(self._make()) as env:
+            for step in failure.sequence[:-1]:
+                if isinstance(step, str):
+                    _act(env, step)
+                else:
+                    env.invoke(self._events[step], check=False)
+            yield from kept_state(env, fresh)
 
     def _in_words(self, index: int) -> str:
         return f"invoke({value_text(self._events[index])})"

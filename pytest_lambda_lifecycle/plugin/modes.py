@@ -19,6 +19,7 @@ from pytest_lambda_lifecycle.conductor.warm_up import warm_up
 from pytest_lambda_lifecycle.environment.request import another_request
 from pytest_lambda_lifecycle.isolation.patchers import PATCHERS
 from pytest_lambda_lifecycle.lifecycle.events import SuiteMode
+from pytest_lambda_lifecycle.observation.calls.faults import Faults
 from pytest_lambda_lifecycle.observation.misplaced import paths_to
 from pytest_lambda_lifecycle.plugin import options
 
@@ -212,9 +213,11 @@ class ModesOfEnvironment:
         parts = environment._parts
         http = sys.modules.get("pytest_lambda_lifecycle.observation.calls.lambda_http")
         forget_requests = None if http is None else http.note_requests()
+        faults, parts.calls.faults = parts.calls.faults, Faults()  # they wait for the test's events
         try:
             self._unobserved(partial(warm_up, parts.conductor, requests, limit_us, marked))
         finally:
+            parts.calls.faults = faults
             if forget_requests is not None:
                 forget_requests()
 

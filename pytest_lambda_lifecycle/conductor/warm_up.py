@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.conductor.conductor import Conductor
     from pytest_lambda_lifecycle.lifecycle.outcome import Request
 
-__all__ = ["warm_up"]
+__all__ = ["make_ready", "warm_up"]
 
 _KEPT: Final = (
     AtexitIgnored,
@@ -50,21 +50,27 @@ _KEPT: Final = (
 """Findings, of which most are recorded once: the invokes of the test would not show them again."""
 
 
-def warm_up(
-    conductor: Conductor, requests: Iterable[Request], limit_us: int | None, marked: SuiteMode
-) -> list[Event]:
-    """Send requests to an environment that has not failed; return the events that stay.
+def make_ready(conductor: Conductor) -> bool:
+    """Run a first Init, and a first restore, which stay as they are: they are the test's own.
 
-    A first Init, and a first restore, stay as they are: it is the test's environment that they make
-    ready.  ``marked`` is the event that stands for the invokes.
+    Return whether they have succeeded: if not, the invoke of the test shows the failure.
     """
     __tracebackhide__ = True
     if conductor.state is State.NEW:
         conductor.initialize()
     if conductor.state is State.SNAPSHOT:
         conductor.restore()
-    if conductor.state is not State.READY:  # the test's own invoke shows the failure
-        return []
+    return conductor.state is State.READY
+
+
+def warm_up(
+    conductor: Conductor, requests: Iterable[Request], limit_us: int | None, marked: SuiteMode
+) -> list[Event]:
+    """Send requests to an environment that is ready; return the events that stay.
+
+    ``marked`` is the event that stands for the invokes.
+    """
+    __tracebackhide__ = True
     state, timeline = conductor.environment_state, conductor.timeline
     first, phases = len(timeline), len(state.phases)
     failed: list[str] = []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
-from pytest_lambda_lifecycle.conductor.warm_up import warm_up
+from pytest_lambda_lifecycle.conductor.warm_up import make_ready, warm_up
 from pytest_lambda_lifecycle.environment.request import another_request
 from pytest_lambda_lifecycle.isolation.patchers import PATCHERS
 from pytest_lambda_lifecycle.lifecycle.events import SuiteMode
@@ -207,6 +207,8 @@ class ModesOfEnvironment:
         self, environment: ExecutionEnvironment, request: Request, limit_us: int | None
     ) -> None:
         __tracebackhide__ = True
+        if not make_ready(environment._conductor):
+            return
         times = self._modes.warm
         marked = SuiteMode(0, "warm", f"the event was sent before, {_times(times)}")
         requests = (another_request(request) for _ in range(times))

@@ -137,6 +137,7 @@ class ExecutionEnvironment:
         folders: Callable[[], Folders] = Folders,
         seed: Seed | None = None,
         path_notes: PathNotes | None = None,
+        make_another: Callable[[Seed], ExecutionEnvironment] | None = None,
     ) -> None:
         """Prepare an environment.
 
@@ -166,6 +167,9 @@ class ExecutionEnvironment:
         self._conductor = self._parts.conductor
         self._endings = self._conductor.endings
         self._around_invoke = around_invoke
+        self._make_another = make_another
+        self._prepared: list[Callable[[ExecutionEnvironment], object]] = []
+        """What prepares another environment of the function as the test has prepared this one."""
         self._judged = 0
         """The number of events that `_judge` has seen."""
         self._arn = (
@@ -214,15 +218,33 @@ class ExecutionEnvironment:
     def snapshot(self) -> Init:
         """Run Init and the before-snapshot hooks, as publishing a version with SnapStart does."""
         __tracebackhide__ = True
+        self._require_snap_start("take a snapshot")
+        return self.initialize()
+
+    def _require_snap_start(self, asked: str) -> None:
+        __tracebackhide__ = True
         kind = self.config.initialization_type
         if kind != "snap-start":
             source = self.config.source_of("initialization_type")
             raise InvalidTransition(
-                f"cannot take a snapshot: initialization_type is {kind!r} (from {source}); "
+                f"cannot {asked}: initialization_type is {kind!r} (from {source}); "
                 'set it to "snap-start"',
                 code="LLC105",
             )
-        return self.initialize()
+
+    def _another(self, shift: int = 0) -> ExecutionEnvironment:
+        """Return another environment of the same function, with the patches and faults of this one.
+
+        It draws the same random numbers; with a ``shift``, others.
+        """
+        seed = Seed(self._parts.seed.number + shift, self._parts.seed.name)
+        if self._make_another is None:
+            made = ExecutionEnvironment._of_plugin(self.config, seed=seed)
+        else:
+            made = self._make_another(seed)
+        for prepare in self._prepared:
+            prepare(made)
+        return made
 
     def restore(self) -> Restore:
         """Restore the snapshot: the after-restore hooks run.
@@ -393,6 +415,7 @@ class ExecutionEnvironment:
                 self._parts.files.settle()
                 self._parts.storage.close()
                 self._parts.world.hook.clear()
+                self._make_another = None  # it leads back to this environment: a circle
                 open_environments.remove(self)
 
     def __enter__(self) -> Self:
@@ -599,6 +622,7 @@ class ExecutionEnvironment:
         __tracebackhide__ = True
         self._require_open(f"patch {target!r}")
         self._parts.probes.patch(target, value)
+        self._prepared.append(lambda other: other.patch(target, value))
 
     def latency(self, target: str, ms: float) -> None:
         """Declare that a call of ``"package.module.name"`` by a phase takes ``ms`` of virtual time.
@@ -657,6 +681,7 @@ class ExecutionEnvironment:
             spend=spend_time,
         )
         self._parts.calls.faults.add(fault)
+        self._prepared.append(lambda other: other._parts.calls.faults.add(fault))
         return fault
 
     def assert_reused(self, *targets: str) -> None:
@@ -780,6 +805,24 @@ class ExecutionEnvironment:
             encode=encode_event,
             ignore=ignore,
         )
+
+    def assert_snapshot_safe(self, *, ignore: Iterable[str] = ()) -> None:
+        """Assert that copies of one SnapStart snapshot share no value that has to be unique.
+
+        Two more environments of the function run Init: a value that differs from one to the other
+        (a UUID, random numbers, a moment, a temporary name), and that a restore leaves as it is, is
+        shared by all environments that are restored from one snapshot.  So are sockets,
+        credentials, and the generator of `random` where function code uses it.  ``ignore`` is as in
+        `assert_no_state_leaks`; ``"random"`` is the generator.  Time passes, as in `idle`.  Raises
+        `AssertionError` with paths, sources and lines, and `InvalidTransition` without SnapStart.
+        """
+        __tracebackhide__ = True
+        self._require_snap_start("assert that a snapshot is safe")
+        self._require_open("assert that a snapshot is safe")
+        # Most tests have no SnapStart.
+        from pytest_lambda_lifecycle.environment.checks.snapshot_safety import assert_snapshot_safe
+
+        assert_snapshot_safe(self._another, self.config.handler, ignore=ignore)
 
     def _require_open(self, asked: str) -> None:
         __tracebackhide__ = True

@@ -164,14 +164,15 @@ class LambdaLifecycle:
         No mode of the suite acts on them, no budget of the test counts them, and no report shows
         them.
         """
-        config = self._configure(call, called_at)
+        return partial(self._make_another, self._configure(call, called_at))
 
-        def make(seed: Seed | None = None) -> ExecutionEnvironment:
-            environment = self._make(config, seed=seed)
-            self._announce(environment)
-            return environment
-
-        return make
+    def _make_another(
+        self, config: FunctionConfig, seed: Seed | None = None
+    ) -> ExecutionEnvironment:
+        """Make one more environment of a function, for a check that closes it."""
+        environment = self._make(config, seed=seed)
+        self._announce(environment)
+        return environment
 
     def _line_of(self, frame: FrameType) -> str:
         """Return the line of a test that calls the fixture."""
@@ -241,6 +242,7 @@ class LambdaLifecycle:
         root = cast("Path", config.code_dir)
         environment = ExecutionEnvironment._of_plugin(
             config,
+            make_another=partial(self._make_another, config),
             keep=keep_for(self._request.session, root, handler_file(root, config.handler)),
             around_invoke=around_invoke,
             observer=hooks.observer,

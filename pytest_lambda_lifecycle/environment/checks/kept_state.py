@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_lambda_lifecycle.state.changes import path_of, piece_of_path
-from pytest_lambda_lifecycle.state.scene import Scene
-from pytest_lambda_lifecycle.state.texts import text_of
+from pytest_lambda_lifecycle.environment.checks.init_values import in_modules, text_in_state
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
-    from pytest_lambda_lifecycle.state.photograph import Node, Photograph
+    from pytest_lambda_lifecycle.state.photograph import Node
+    from pytest_lambda_lifecycle.state.scene import Scene
 
 __all__ = ["kept_state", "values_of"]
 
@@ -52,36 +51,7 @@ def kept_state(env: ExecutionEnvironment, fresh: Sequence[dict[str, str]]) -> It
 def _values(env: ExecutionEnvironment, scene: Scene) -> dict[str, _Value]:
     found: dict[str, _Value] = {}
     if env.state == "ready":  # otherwise no module of the function is loaded
-        found.update(_in_modules(scene.take(), scene))
+        for path, node, label, value in in_modules(scene.take(), scene):
+            found[path] = _Value(text_in_state(value, label), node, label)
     found.update((path, _Value(str(file))) for path, file in scene.files().items())
     return found
-
-
-def _in_modules(photograph: Photograph, scene: Scene) -> Iterator[tuple[str, _Value]]:
-    for node in photograph.nodes.values():
-        if node.is_library or not scene.is_own(_root(node)):
-            continue
-        path = path_of(node)
-        for index, value in enumerate(node.values):
-            label = index if node.labels is None else node.labels[index]
-            if photograph.node(value) is not None:
-                continue  # its contents have paths of their own
-            name = label if isinstance(label, str) else ""
-            inner = "" if node.kind.style == "member" else piece_of_path(node.kind, label)
-            yield path + inner, _Value(_text(value, name), node, label)
-
-
-def _text(value: object, name: str) -> str:
-    """Return a short text; an event loop, which has no other state of its own, may be closed."""
-    text = text_of(value, name)
-    if type(value).__module__.startswith(("asyncio.", "uvloop")):
-        is_closed = getattr(value, "is_closed", None)
-        if is_closed is not None and is_closed():
-            return f"{text}, closed"
-    return text
-
-
-def _root(node: Node) -> str:
-    while node.parent is not None:
-        node = node.parent
-    return str(node.label)

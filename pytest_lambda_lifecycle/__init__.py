@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock.public_clock import LambdaClock as LambdaClock
+    from pytest_lambda_lifecycle.environment.checks.snapshots import Snapshot as Snapshot
     from pytest_lambda_lifecycle.environment.execution_environment import (
         ExecutionEnvironment as ExecutionEnvironment,
     )
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import SharedModule as SharedModule
     from pytest_lambda_lifecycle.lifecycle.events import ShutdownReport as ShutdownReport
     from pytest_lambda_lifecycle.lifecycle.events import ShutdownStart as ShutdownStart
+    from pytest_lambda_lifecycle.lifecycle.events import SnapshotCopy as SnapshotCopy
     from pytest_lambda_lifecycle.lifecycle.events import SpyCall as SpyCall
     from pytest_lambda_lifecycle.lifecycle.events import SuiteMode as SuiteMode
     from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionDone as ExtensionDone
@@ -103,6 +105,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "clock.public_clock": "LambdaClock",
+    "environment.checks.snapshots": "Snapshot",
     "environment.execution_environment": "ExecutionEnvironment",
     "errors": "ConfigError InvalidTransition LifecycleError LifecycleWarning NetworkRefused",
     "function.config": "FunctionConfig",
@@ -114,7 +117,7 @@ _HOMES = {
         "InitRuntimeDone InitStart InvokeReport InvokeStart Leftover LogLevelOfTest "
         "Recycled Replaced Reset RestoreReport RestoreStart RuntimeDone RuntimeInit "
         "SharedChange SharedMemoryRefused SharedModule ShutdownReport ShutdownStart "
-        "SpyCall SuiteMode"
+        "SnapshotCopy SpyCall SuiteMode"
     ),
     "lifecycle.extension_events": (
         "ExtensionDone ExtensionFault ExtensionLog ExtensionNotified ExtensionRegistered "

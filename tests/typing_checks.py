@@ -31,6 +31,7 @@ from pytest_lambda_lifecycle import (
     Phase,
     Settings,
     Shutdown,
+    Snapshot,
     Spy,
     SuiteMode,
     Timeline,
@@ -214,6 +215,15 @@ TestLifecycles = lifecycle_machine(
     invariants=[no_failure],
     memory_size=256,
 ).TestCase
+
+
+def snapshots(env: ExecutionEnvironment) -> None:
+    snapshot = env.snapshot()
+    assert_type(snapshot, Snapshot)
+    init: Init = snapshot
+    assert_type(init.status, str)
+    assert_type(snapshot.restore(), ExecutionEnvironment)
+    env.assert_snapshot_safe(ignore=["shop.app.RUN_ID"])
 
 
 def modes(env: ExecutionEnvironment) -> None:

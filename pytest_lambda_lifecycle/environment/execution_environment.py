@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from pytest_lambda_lifecycle.clock.public_clock import LambdaClock
+    from pytest_lambda_lifecycle.environment.checks.snapshots import Snapshot
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
     from pytest_lambda_lifecycle.observation.watched_runtime import FindTampered
@@ -138,6 +139,7 @@ class ExecutionEnvironment:
         seed: Seed | None = None,
         path_notes: PathNotes | None = None,
         make_another: Callable[[Seed], ExecutionEnvironment] | None = None,
+        adopt: Callable[[ExecutionEnvironment, str], None] | None = None,
     ) -> None:
         """Prepare an environment.
 
@@ -168,6 +170,7 @@ class ExecutionEnvironment:
         self._endings = self._conductor.endings
         self._around_invoke = around_invoke
         self._make_another = make_another
+        self._adopt = adopt
         self._prepared: list[Callable[[ExecutionEnvironment], object]] = []
         """What prepares another environment of the function as the test has prepared this one."""
         self._judged = 0
@@ -215,11 +218,27 @@ class ExecutionEnvironment:
             raise self._failure(init, not_ready=True)
         return init
 
-    def snapshot(self) -> Init:
-        """Run Init and the before-snapshot hooks, as publishing a version with SnapStart does."""
+    def snapshot(self) -> Snapshot:
+        """Run Init and the before-snapshot hooks, as publishing a version with SnapStart does.
+
+        ``env.snapshot().restore()`` returns another environment with the same state; `restore` goes
+        on with this one.
+        """
         __tracebackhide__ = True
         self._require_snap_start("take a snapshot")
-        return self.initialize()
+        init = self.initialize()
+        # Most tests have no SnapStart.
+        from pytest_lambda_lifecycle.environment.checks.snapshots import Snapshot
+
+        return Snapshot(init, self, self._copy)
+
+    def _copy(self) -> ExecutionEnvironment:
+        """Return another environment of the function, which lives as long as one of the test's."""
+        self._require_open("restore a copy of the snapshot")
+        made = self._another()
+        if self._adopt is not None:
+            self._adopt(made, caller())
+        return made
 
     def _require_snap_start(self, asked: str) -> None:
         __tracebackhide__ = True
@@ -415,7 +434,7 @@ class ExecutionEnvironment:
                 self._parts.files.settle()
                 self._parts.storage.close()
                 self._parts.world.hook.clear()
-                self._make_another = None  # it leads back to this environment: a circle
+                self._make_another = self._adopt = None  # they lead back to this environment
                 open_environments.remove(self)
 
     def __enter__(self) -> Self:

@@ -40,6 +40,7 @@ __all__ = [
     "SharedModule",
     "ShutdownReport",
     "ShutdownStart",
+    "SnapshotCopy",
     "SpyCall",
     "SuiteMode",
 ]
@@ -337,6 +338,17 @@ class SuiteMode(Event):
     action: str
     """What it did, in words."""
     name: ClassVar[str] = "suite_mode"
+
+
+@dataclass(slots=True)
+class SnapshotCopy(Event):
+    """The environment has got the state of a snapshot that another one has taken."""
+
+    copied: tuple[str, ...]
+    """Paths of the values that are those of the snapshot."""
+    own: tuple[str, ...]
+    """Paths of the values that cannot be copied, and differ: Init has made them anew."""
+    name: ClassVar[str] = "snapshot_copy"
 
 
 @dataclass(slots=True)

@@ -118,8 +118,7 @@ class LambdaLifecycle:
             )
         config = self._configure({"handler": handler, **settings}, called_at)
         environment = self._make(config, self._modes)
-        self._environments.append(environment)
-        self._failure_reports.add(environment, called_at)
+        self._adopt(environment, called_at)
         self._announce(environment)
         return environment
 
@@ -165,6 +164,11 @@ class LambdaLifecycle:
         them.
         """
         return partial(self._make_another, self._configure(call, called_at))
+
+    def _adopt(self, environment: ExecutionEnvironment, made_at: str) -> None:
+        """End an environment with the test, and show it in the report of a failure."""
+        self._environments.append(environment)
+        self._failure_reports.add(environment, made_at)
 
     def _make_another(
         self, config: FunctionConfig, seed: Seed | None = None
@@ -243,6 +247,7 @@ class LambdaLifecycle:
         environment = ExecutionEnvironment._of_plugin(
             config,
             make_another=partial(self._make_another, config),
+            adopt=self._adopt,
             keep=keep_for(self._request.session, root, handler_file(root, config.handler)),
             around_invoke=around_invoke,
             observer=hooks.observer,

@@ -25,6 +25,11 @@ TestLifecycles = lifecycle_machine(
 ).TestCase
 
 
+def test_copies_of_a_snapshot_share_nothing_unique(lambda_lifecycle):
+    env = lambda_lifecycle("weather.app.handler", initialization_type="snap-start")
+    env.assert_snapshot_safe()
+
+
 @pytest.mark.lambda_lifecycle_exact
 def test_init_runs_once(lambda_lifecycle):
     env = lambda_lifecycle("weather.app.handler")

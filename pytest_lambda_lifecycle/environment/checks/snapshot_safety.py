@@ -8,6 +8,7 @@ hooks may have made it anew, each environment that is restored from one snapshot
 from __future__ import annotations
 
 import random
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -23,6 +24,7 @@ from pytest_lambda_lifecycle.state.paths import Patterns, patterns_of
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
+    from pytest_lambda_lifecycle.state.scene import Scene
 
 __all__ = ["assert_snapshot_safe"]
 
@@ -114,7 +116,8 @@ def _shared(one: ExecutionEnvironment, other: ExecutionEnvironment) -> Iterator[
             continue  # a hook has made it after the restore
         why = _why(value, others.get(path), calls, credentials)
         if why:
-            yield _Shared(path, value.text, why, scene.where(value.node, value.label))
+            where = scene.where(value.node, value.label) or _line_of_global(one, scene, value)
+            yield _Shared(path, value.text, why, where)
     user = _user_of_random(other)  # in the first one, spies stand in the places of functions
     if user and _generator(one) == generator:
         yield _Shared(
@@ -143,6 +146,21 @@ def _why(
     if type(held) is random.Random:
         return "a generator of random numbers, which draws the same ones in each copy"
     return source_of(held, calls) or "another value in each Init"
+
+
+def _line_of_global(env: ExecutionEnvironment, scene: Scene, value: InitValue) -> str:
+    """Return the line at which a module sets a global; ``""`` if it is no global."""
+    if value.node.parent is not None or not isinstance(value.label, str):
+        return ""
+    module = env._parts.world.own_modules().get(str(value.node.label))
+    file = (namespace_of(module) or {}).get("__file__")
+    if type(file) is not str:
+        return ""
+    assignment = re.compile(rf"{re.escape(value.label)}\s*(:[^=]+)?=[^=]")
+    for number, line in enumerate(scene.places.source(file).splitlines(), 1):
+        if assignment.match(line):
+            return scene.places.shown(f"{file}:{number}")
+    return ""
 
 
 def _generator(env: ExecutionEnvironment) -> object:

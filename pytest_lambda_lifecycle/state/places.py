@@ -54,9 +54,10 @@ def target_of(change: Change) -> Target:
     if node.kind.style != "member":
         steps.append((node.kind.style, change.label))
     line = _line_of_cache(node) if node.kind.style == "call" else ""
-    while node.parent is not None:
-        steps.append((node.parent.kind.style, node.label))
-        node = node.parent
+    place = node.place
+    while place.parent is not None:
+        steps.append((place.parent.kind.style, place.label))
+        place = place.parent
     steps.reverse()
     names: list[str] = []
     is_variable = False
@@ -76,7 +77,7 @@ def target_of(change: Change) -> Target:
     is_entry = is_member or (
         bool(last) and last[0][0] == "item" and type(last[0][1]) is not Verbatim
     )
-    module = str(node.label)
+    module = str(place.label)
     return Target(module, tuple(names), key, change.kind, is_variable, is_entry, line)
 
 

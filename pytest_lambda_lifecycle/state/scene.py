@@ -54,15 +54,14 @@ class Scene:
         return self._process.run(self._take)
 
     def _take(self) -> Photograph:
-        return self._camera.take(list(self._roots()))
+        roots = list(self._roots())  # which also tells whose modules are whose
+        return self._camera.take(roots)
 
     def _roots(self) -> Iterator[Root]:
         modules = self._world.own_modules()
         own = {name for name in modules if self._world.is_source(name)}
-        if own != self._own:
-            self._own = frozenset(own)
-            self._camera = Camera(lambda name: name in self._own)  # kinds depend on whose they are
-        for name in own:
+        self._own = frozenset(own)
+        for name in [one for one in modules if one in own]:
             namespace = namespace_of(modules[name])
             if namespace is not None:
                 yield Root(name, namespace, NAMESPACE)
@@ -88,8 +87,8 @@ class Scene:
 
     def where(self, node: Node, label: object) -> str:
         """Return the line of function code that sets an entry of a container, if it can be told."""
-        change = Change("", MISSING, None, node.is_library, label, node)
-        return self.places.find(target_of(change), strict=node.is_library)
+        change = Change("", MISSING, None, node.place.is_library, label, node)
+        return self.places.find(target_of(change), strict=node.place.is_library)
 
     def sources(self) -> list[str]:
         """Return the source of function code."""

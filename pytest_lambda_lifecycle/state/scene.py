@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Scene"]
 
 
-def _begins(beginning: str) -> Callable[[object], bool]:
-    return lambda name: isinstance(name, str) and name.startswith(beginning)
-
-
 T = TypeVar("T")
 
 
@@ -70,14 +66,15 @@ class Scene:
     def knows(self, pattern: str) -> bool:
         """Say whether a pattern names a global of a module, or may: once all is unloaded."""
         modules = self._world.own_modules()
-        bare = re.split(r"[\[(*]", pattern.removesuffix(".*"))[0].rstrip(".")
+        bare = re.split(r"[\[({]", pattern.removesuffix(".*"))[0]
+        if "*" in bare:
+            return True
         for name, module in modules.items():
-            if name == bare or (bare != pattern and name.startswith(bare)):
+            if name == bare:
                 return True
             if bare.startswith(f"{name}."):
                 first = bare.removeprefix(f"{name}.").split(".")[0]
-                known = namespace_of(module) or {}
-                if first in known or (bare != pattern and any(map(_begins(first), known))):
+                if first in (namespace_of(module) or {}):
                     return True
         return not modules
 

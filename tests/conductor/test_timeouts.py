@@ -73,7 +73,7 @@ def timer_is_set() -> bool:
     ],
 )
 def test_a_handler_that_does_not_end_is_cut(environment, do):
-    before = timer_is_set()
+    before, threads = timer_is_set(), set(threading.enumerate())
     env = environment(HANDLER)
     env.invoke("")
     began = time.perf_counter()
@@ -91,9 +91,8 @@ def test_a_handler_that_does_not_end_is_cut(environment, do):
     }
     assert env.state == "reset"
     assert timer_is_set() == before
-    for thread in threading.enumerate():  # other threads are not interrupted
-        if thread is not threading.current_thread():
-            thread.join(5)
+    for thread in set(threading.enumerate()) - threads:  # other threads are not interrupted
+        thread.join(5)
 
 
 def test_after_a_timeout_the_next_invoke_includes_init(environment):

@@ -42,19 +42,27 @@ def stderr(env):
 
 
 @pytest.fixture(params=["hook of Python", "hook of the test"])
-def heard(request, monkeypatch):
-    """The exceptions that the hook of the test hears of."""
-    heard = []
-    if request.param == "hook of Python":
-        monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
-        monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
-        return None
-    monkeypatch.setattr(threading, "excepthook", lambda args: heard.append(args.exc_type))
-    monkeypatch.setattr(sys, "unraisablehook", lambda args: heard.append(args.exc_type))
-    return heard
+def listen(request, monkeypatch):
+    """Set the hooks (before pytest 8.4 each phase of a test begins with pytest's own hooks).
+
+    Returns the types of the exceptions that the hook of the test hears of.
+    """
+
+    def listen():
+        if request.param == "hook of Python":
+            monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+            monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+            return None
+        heard = []
+        monkeypatch.setattr(threading, "excepthook", lambda args: heard.append(args.exc_type))
+        monkeypatch.setattr(sys, "unraisablehook", lambda args: heard.append(args.exc_type))
+        return heard
+
+    return listen
 
 
-def test_an_exception_on_a_thread_is_in_the_log_once(environment, heard):
+def test_an_exception_on_a_thread_is_in_the_log_once(environment, listen):
+    heard = listen()
     env = environment(THREAD)
     env.invoke()
     assert (
@@ -64,14 +72,16 @@ def test_an_exception_on_a_thread_is_in_the_log_once(environment, heard):
     assert not heard  # a text that no report could contain
 
 
-def test_the_text_goes_to_the_stderr_that_function_code_has_set(environment, heard):
+def test_the_text_goes_to_the_stderr_that_function_code_has_set(environment, listen):
+    heard = listen()
     env = environment(THREAD)
     env.invoke("import io; sys.stderr = io.StringIO()")
     assert stderr(env) == ""
 
 
 @pytest.mark.parametrize(("event", "where"), [("del", "function Object.__del__"), ("thread", "")])
-def test_an_unraisable_exception_is_in_the_log(environment, heard, event, where):
+def test_an_unraisable_exception_is_in_the_log(environment, listen, event, where):
+    heard = listen()
     env = environment(UNRAISABLE)
     env.invoke(event)
     assert stderr(env).startswith("Exception ignored in")
@@ -80,7 +90,8 @@ def test_an_unraisable_exception_is_in_the_log(environment, heard, event, where)
     assert heard in (None, [ValueError])
 
 
-def test_a_hook_of_function_code_is_called_in_its_place(environment, heard):
+def test_a_hook_of_function_code_is_called_in_its_place(environment, listen):
+    heard = listen()
     env = environment("""
         import sys, threading
         def unraisable(args): print("hook:", args.exc_value)
@@ -100,7 +111,8 @@ def test_a_hook_of_function_code_is_called_in_its_place(environment, heard):
     assert not heard
 
 
-def test_an_exception_between_phases_is_that_of_the_test(environment, heard):
+def test_an_exception_between_phases_is_that_of_the_test(environment, listen):
+    heard = listen()
     env = environment("def handler(event, context): pass")
     env.invoke()
 

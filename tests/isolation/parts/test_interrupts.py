@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 
 import pytest
 
+from pytest_lambda_lifecycle import FunctionLog
 from pytest_lambda_lifecycle.isolation.stage import stage
 
 pytestmark = pytest.mark.skipif(
@@ -18,7 +20,8 @@ WAITING = """
     {setup}
     def handler(event, context):
         caught = None
-        until = time.monotonic() + 1
+        print("waiting")
+        until = time.monotonic() + (event or 20)
         while time.monotonic() < until and caught is None:
             try:
                 {wait}
@@ -30,35 +33,49 @@ WAITING = """
 
 @pytest.fixture
 def press():
-    """Send a SIGINT from outside the function, after a while."""
+    """Send a SIGINT from outside the function, once the environment's log has the word "waiting"."""
     main = threading.main_thread().ident
-    send = signal.pthread_kill
-    timer = threading.Timer(0.2, lambda: send(main, signal.SIGINT))
-    yield timer.start
-    timer.join()
+    send, sleep = signal.pthread_kill, time.sleep
+    threads = []
+
+    def wait(env):
+        while not any("waiting" in event.text for event in env.timeline.of(FunctionLog)):
+            sleep(0.005)
+        sleep(0.03)  # into the wait that follows
+        send(main, signal.SIGINT)
+
+    def start(env):
+        threads.append(threading.Thread(target=wait, args=(env,), daemon=True))
+        threads[-1].start()
+
+    yield start
+    for thread in threads:
+        thread.join(5)
 
 
 @pytest.mark.parametrize("exception", ["BaseException", "KeyboardInterrupt"])
 def test_a_handler_that_catches_it(environment, press, exception):
     env = environment(WAITING.format(setup="", wait="time.sleep(0.05)", exception=exception))
-    press()
+    press(env)
     with pytest.raises(KeyboardInterrupt):
         env.invoke()
     assert env.state == "ready"
-    assert env.invoke().payload is None
+    assert env.invoke(0.01).payload is None
     assert not stage.interrupted
 
 
 def test_init_that_catches_it(environment, press):
     env = environment("""
         import time
-        until = time.monotonic() + 0.5
-        while time.monotonic() < until:
+        print("waiting")
+        caught = False
+        until = time.monotonic() + 20
+        while time.monotonic() < until and not caught:
             try: time.sleep(0.05)
-            except BaseException: pass
+            except BaseException: caught = True
         def handler(event, context): return "ok"
     """)
-    press()
+    press(env)
     with pytest.raises(KeyboardInterrupt):
         env.initialize()
 
@@ -67,6 +84,7 @@ def test_a_coroutine_that_catches_it(environment, press):
     env = environment("""
         import asyncio
         async def work():
+            print("waiting")
             for _ in range(10):
                 try: await asyncio.sleep(0.05)
                 except BaseException: pass
@@ -74,7 +92,7 @@ def test_a_coroutine_that_catches_it(environment, press):
             try: asyncio.run(work())
             except BaseException: pass
     """)
-    press()
+    press(env)
     with pytest.raises(KeyboardInterrupt):
         env.invoke()
 
@@ -89,9 +107,9 @@ def test_a_signal_handler_of_the_function(environment, press, handler):
         + "        assert signal.getsignal(signal.SIGINT) == own\n"
     )
     env.initialize()
-    press()
+    press(env)
     with pytest.raises(KeyboardInterrupt):
-        env.invoke()
+        env.invoke(0.5)  # it goes on to its end
     stage.leave()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -100,10 +118,11 @@ def test_an_error_that_replaces_it(environment, press):
     env = environment("""
         import time
         def handler(event, context):
-            try: time.sleep(1)
+            print("waiting")
+            try: time.sleep(20)
             except BaseException: raise ValueError("something else") from None
     """)
-    press()
+    press(env)
     with pytest.raises(KeyboardInterrupt):
         env.invoke()
 
@@ -113,19 +132,20 @@ def test_a_function_that_goes_on_until_its_timeout(environment, press):
         """
         import time
         def handler(event, context):
+            print("waiting")
             while True:
                 try: time.sleep(0.05)
                 except KeyboardInterrupt: pass
         """,
         timeout=1,
     )
-    press()
+    press(env)
     with pytest.raises(KeyboardInterrupt):
         env.invoke()
 
 
 def test_a_handler_that_catches_that_of_an_inner_environment(environment, write, press):
-    write("inner.py", "import time\ndef handler(event, context): time.sleep(1)")
+    write("inner.py", "import time\ndef handler(event, context): print('waiting'), time.sleep(20)")
     inner = environment(handler="inner.handler")
     outer = environment("""
         def handler(event, context):
@@ -134,7 +154,7 @@ def test_a_handler_that_catches_that_of_an_inner_environment(environment, write,
         def call(): ...
     """)
     outer.patch("app.call", lambda: inner.invoke() and None)
-    press()
+    press(inner)
     with pytest.raises(KeyboardInterrupt):
         outer.invoke()
     assert not stage.interrupted
@@ -292,7 +312,7 @@ class TestAFunctionThatInterruptsItself:
         found = signal.signal(signal.SIGINT, signal.SIG_IGN)
         assert found is signal.default_int_handler
         signal.signal(signal.SIGINT, found)
-        press()
+        press(env)
         with pytest.raises(KeyboardInterrupt):
             env.invoke()
         assert env.state == "ready"

@@ -76,7 +76,7 @@ def assert_no_growth(
     make = event if callable(event) else lambda _: event
     measures: list[_Measure] = []
     window = max((number - 2) // _WINDOWS, 1)
-    ends = [number - window * left for left in range(_WINDOWS, -1, -1)]
+    ends = [number - window * left for left in range(_RISING, -1, -1)]
     with _traced(trace_memory):
         for index in range(number):
             invoke(make(index))
@@ -205,10 +205,9 @@ def _growths(measures: list[_Measure], window: int, scene: Scene) -> Iterator[Gr
     last = measures[-1]
     for thing in sorted(last.numbers):
         series = [measure.numbers.get(thing, 0) for measure in measures]
-        recent = series[-_RISING - 1 :]
-        if any(later <= earlier for earlier, later in itertools.pairwise(recent)):
+        if any(later <= earlier for earlier, later in itertools.pairwise(series)):
             continue
-        rate = (recent[-1] - recent[0]) / (window * _RISING)
+        rate = (series[-1] - series[0]) / (window * _RISING)
         if thing.startswith("bytes ") and rate < _BYTES_PER_INVOKE:
             continue
         target = last.targets.get(thing)

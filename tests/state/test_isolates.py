@@ -30,7 +30,8 @@ def found(env, *events, **options) -> list[str]:
          "*** of event 1 (event['token']) is in the log of the invoke with event 2"),
         ("seen = []", "seen.append(event['tenant'])\n"
          "    pathlib.Path(tempfile.gettempdir(), 'f').write_text(str(seen))",
-         "'tenant-a' of event 1 (event['tenant']) is in the file /tmp/f of the invoke with event 2"),
+         "'tenant-a' of event 1 (event['tenant']) is in the file /tmp/f of the invoke "
+         "with event 2"),
         ("CACHE = {}", "CACHE[event['kind'], event['tenant']] = 1",
          "'tenant-b' of event 2 (event['tenant']) is kept in app.CACHE[('order', 'tenant-b')] "
          "after the invoke with event 1, at app.py:4"),

@@ -112,12 +112,13 @@ BUGS = {
         "from aws_lambda_powertools import Logger\nlog = Logger(service='s')\n"
         "def handler(event, context): return inner(event, context)",
         "log.append_keys(order=event['t'])",
-        "log_format['order']: added 'b' of an earlier invoke, not cleared by invoke 3, at app.py:7",
+        "log_format['order']: added 'b' of an earlier invoke, not cleared by invoke 3, "
+        "at app.py:7",
     ),
 }  # fmt: skip
 HEAD = (
-    "import contextvars, decimal, functools, itertools, logging, os, pathlib, re, signal, sys, tempfile, "
-    "threading, typing, weakref\n"
+    "import contextvars, decimal, functools, itertools, logging, os, pathlib, re, signal, "
+    "sys, tempfile, threading, typing, weakref\n"
 )
 
 
@@ -175,7 +176,8 @@ GOOD = {
     "a session with a pool of connections": (
         "import requests, responses\nsession = requests.Session()",
         "with responses.RequestsMock() as mock:\n"
-        "        mock.get('https://x.example/', json={}, headers={'Set-Cookie': event['t'] + '=1'})\n"
+        "        cookie = {'Set-Cookie': event['t'] + '=1'}\n"
+        "        mock.get('https://x.example/', json={}, headers=cookie)\n"
         "        session.get('https://x.example/')",
     ),
     "Powertools with clear_state": (

@@ -93,7 +93,8 @@ class Watch:
         found: list[Any] = []
         for chunk in self._chunks:
             found += chunk.changed()
-        return found + self._always
+        found += self._always
+        return list({IDENTITY(one): one for one in found}.values())
 
     def forget(self, keys: set[int]) -> None:
         """Watch some objects no longer, by `IDENTITY`."""

@@ -69,13 +69,13 @@ class Scene:
         bare = re.split(r"[\[({]", pattern.removesuffix(".*"))[0]
         if "*" in bare:
             return True
-        for name, module in modules.items():
-            if name == bare:
-                return True
-            if bare.startswith(f"{name}."):
-                first = bare.removeprefix(f"{name}.").split(".")[0]
-                if first in (namespace_of(module) or {}):
-                    return True
+        module, rest = bare, ""
+        while module and module not in modules:
+            module, _, last = module.rpartition(".")
+            rest = f"{last}.{rest}"
+        if module:
+            first = rest.split(".")[0]
+            return not first or first in (namespace_of(modules[module]) or {})
         return not modules
 
     def is_own(self, module: str) -> bool:

@@ -386,3 +386,36 @@ def test_LLC874():
 
 def test_LLC875():
     lifecycle_machine(HANDLER, events=st.just({"id": "1"}), actions=["idle", "restart"])
+
+
+def test_LLC901(env):
+    env.invoke({"id": "1"})
+    env.assert_no_state_leaks()
+
+
+def test_LLC902(lambda_lifecycle):
+    env = lambda_lifecycle(HANDLER, audit=True)
+    for number in range(3):
+        env.invoke({"id": str(number)})
+    env.assert_no_state_leaks(ignore="shop.app.table")
+
+
+def test_LLC903(lambda_lifecycle):
+    env = lambda_lifecycle(HANDLER, audit=True)
+    env.invoke({"id": "1"})
+    env.assert_no_state_leaks()
+
+
+def test_LLC904(lambda_lifecycle):
+    env = lambda_lifecycle(HANDLER, audit=True)
+    for number in range(3):
+        env.invoke({"id": str(number)})
+    env.assert_no_state_leaks(ignore=["shop.app.CACHE"])
+
+
+def test_LLC905(env):
+    env.assert_isolates({"id": 1}, {"id": 2})
+
+
+def test_LLC906(env):
+    env.assert_no_growth({"id": "1"}, invokes=3)

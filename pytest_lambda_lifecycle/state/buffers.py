@@ -64,6 +64,6 @@ def _checksum(octets: memoryview, size: int) -> int:
 
 def read_count(one: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401
     """Return the present number of `itertools.count`, unless objects of a class count for it."""
-    if all(type(number) in (int, float) for number in gc.get_referents(one)):
+    if all(type(held) in (int, float, type) for held in gc.get_referents(one)):
         return _ITSELF, [Summary(f"<{one!r}>")]
     return [], []

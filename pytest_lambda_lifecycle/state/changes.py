@@ -9,7 +9,7 @@ from pytest_lambda_lifecycle.state.buffers import Verbatim
 from pytest_lambda_lifecycle.state.differences import MISSING, Difference, differences
 from pytest_lambda_lifecycle.state.kinds import Kind
 from pytest_lambda_lifecycle.state.opaque import IDENTITY
-from pytest_lambda_lifecycle.state.photograph import Node, Photograph
+from pytest_lambda_lifecycle.state.photograph import Node, Photograph, Place
 from pytest_lambda_lifecycle.state.texts import is_plain_value, text_of
 
 __all__ = ["Change", "compare", "path_of", "piece_of_path"]
@@ -69,7 +69,7 @@ def _compare(before: Photograph, after: Photograph) -> Iterator[Change]:
                 path + _piece_of_difference(new.kind, found),
                 found.before,
                 found.after,
-                new.is_library and found.label not in new.kind.judged,
+                new.place.is_library and found.label not in new.kind.judged,
                 found.label,
                 new,
             )
@@ -79,18 +79,19 @@ def _piece_of_difference(kind: Kind, found: Difference) -> str:
     return "" if kind.style == "member" else piece_of_path(kind, found.label)
 
 
-def path_of(node: Node) -> str:
+def path_of(container: Node | Place) -> str:
     """Return the dotted path of a container: ``shop.app.CACHE['c']``."""
+    place = container.place if isinstance(container, Node) else container
     pieces: list[str] = []
     depth = 0
-    while node.parent is not None:
+    while place.parent is not None:
         depth += 1
         if depth < _DEEPEST:
-            pieces.append(piece_of_path(node.parent.kind, node.label))
+            pieces.append(piece_of_path(place.parent.kind, place.label))
         elif depth == _DEEPEST:
             pieces.append("[...]")
-        node = node.parent
-    return str(node.label) + "".join(reversed(pieces))
+        place = place.parent
+    return str(place.label) + "".join(reversed(pieces))
 
 
 def piece_of_path(kind: Kind, label: object) -> str:

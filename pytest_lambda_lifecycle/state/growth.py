@@ -76,7 +76,7 @@ def assert_no_growth(
     make = event if callable(event) else lambda _: event
     measures: list[_Measure] = []
     window = max((number - 2) // _WINDOWS, 1)
-    ends = [number - window * left for left in range(_WINDOWS, -1, -1)]
+    ends = [number - window * left for left in range(_RISING, -1, -1)]
     with _traced(trace_memory):
         for index in range(number):
             invoke(make(index))
@@ -121,7 +121,7 @@ def _measure(scene: Scene, trace_memory: bool) -> _Measure:
     numbers: dict[str, int] = {}
     targets: dict[str, Target] = {}
     for node in photograph.nodes.values():
-        for path, size, target in _sizes(node):
+        for path, size, target in _sizes(node, photograph):
             if numbers.get(path, -1) < size:
                 numbers[path] = size
                 targets[path] = target
@@ -142,16 +142,16 @@ def _measure(scene: Scene, trace_memory: bool) -> _Measure:
     return _Measure(numbers, targets)
 
 
-def _sizes(node: Node) -> Iterator[tuple[str, int, Target]]:
+def _sizes(node: Node, photograph: Photograph) -> Iterator[tuple[str, int, Target]]:
     """Yield the length of a container, and the lengths of texts in attributes."""
     values = node.values
-    if values and not _is_bounded(node):
+    if values and not _is_bounded(node, photograph):
         if type(values[0]) is Summary:
             if type(node.object) is bytearray:
                 yield path_of(node), len(node.object), _target(node, 0, values[0])
             return
         label = 0 if node.labels is None else node.labels[-1]
-        is_names = node.parent is None and (node.kind.is_own or node.label == "")
+        is_names = node.place.parent is None and (node.kind.is_own or node.place.label == "")
         if not is_names:
             yield path_of(node), len(values), _target(node, label, MISSING)
     if node.kind.style == "attribute" and node.labels is not None and len(values) < 1000:
@@ -165,15 +165,16 @@ def _target(node: Node, label: object, before: object) -> Target:
     return target_of(Change("", before, None, False, label, node))
 
 
-def _is_bounded(node: Node) -> bool:
+def _is_bounded(node: Node, photograph: Photograph) -> bool:
     """Say whether a container has a largest length, which it does not exceed."""
     one: Any = node.object
     if isinstance(one, deque):
         return deque.__dict__["maxlen"].__get__(one) is not None
     if node.kind.style == "call":
         return type(one).cache_info(one).maxsize is not None
-    parent = node.parent
-    if parent is not None and parent.labels is not None and node.label == "_Cache__data":
+    place = node.place
+    parent = photograph.nodes.get(place.parent.key) if place.parent is not None else None
+    if parent is not None and parent.labels is not None and place.label == "_Cache__data":
         sizes = dict(zip(map(str, parent.labels), parent.values, strict=False))
         return sizes.get("_Cache__maxsize") != float("inf")
     return False
@@ -204,10 +205,9 @@ def _growths(measures: list[_Measure], window: int, scene: Scene) -> Iterator[Gr
     last = measures[-1]
     for thing in sorted(last.numbers):
         series = [measure.numbers.get(thing, 0) for measure in measures]
-        recent = series[-_RISING - 1 :]
-        if any(later <= earlier for earlier, later in itertools.pairwise(recent)):
+        if any(later <= earlier for earlier, later in itertools.pairwise(series)):
             continue
-        rate = (recent[-1] - recent[0]) / (window * _RISING)
+        rate = (series[-1] - series[0]) / (window * _RISING)
         if thing.startswith("bytes ") and rate < _BYTES_PER_INVOKE:
             continue
         target = last.targets.get(thing)

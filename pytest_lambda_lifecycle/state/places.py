@@ -54,9 +54,10 @@ def target_of(change: Change) -> Target:
     if node.kind.style != "member":
         steps.append((node.kind.style, change.label))
     line = _line_of_cache(node) if node.kind.style == "call" else ""
-    while node.parent is not None:
-        steps.append((node.parent.kind.style, node.label))
-        node = node.parent
+    place = node.place
+    while place.parent is not None:
+        steps.append((place.parent.kind.style, place.label))
+        place = place.parent
     steps.reverse()
     names: list[str] = []
     is_variable = False
@@ -76,7 +77,7 @@ def target_of(change: Change) -> Target:
     is_entry = is_member or (
         bool(last) and last[0][0] == "item" and type(last[0][1]) is not Verbatim
     )
-    module = str(node.label)
+    module = str(place.label)
     return Target(module, tuple(names), key, change.kind, is_variable, is_entry, line)
 
 
@@ -125,7 +126,7 @@ class Places:
             for write in self._writes(file)
             if write.verb != "append_keys"
         ]
-        for matches in (_matches_strictly,) if strict else (_matches, _has_key):
+        for matches in (_leads_there,) if strict else (_matches, _leads_there, _has_key):
             found = [(file, one) for name, file, one in writes if matches(target, name, one)]
             if found:
                 exact = [one for one in found if one[1].key and one[1].key == target.key]
@@ -194,7 +195,11 @@ def _changes_process(target: Target, write: Write) -> bool:
     return False
 
 
-def _matches_strictly(target: Target, module: str, write: Write) -> bool:
+def _leads_there(target: Target, module: str, write: Write) -> bool:
+    """Say whether a statement changes the object on the path, from its global name on.
+
+    The path may go on inside an object of a library, where the names are those of the library.
+    """
     chain = write.chain
     return (
         module == target.module
@@ -206,7 +211,11 @@ def _matches_strictly(target: Target, module: str, write: Write) -> bool:
 
 
 def _may_have_key(target: Target, write: Write) -> bool:
-    return write.key is None or target.key is None or bool(write.key == target.key)
+    """Say whether the keys may be the same: a mapping of headers ignores their case."""
+    one, other = write.key, target.key
+    if isinstance(one, str) and isinstance(other, str):
+        return one.casefold() == other.casefold()
+    return one is None or other is None
 
 
 def _has_key(target: Target, module: str, write: Write) -> bool:

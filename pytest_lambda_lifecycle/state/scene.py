@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Scene"]
 
 
-def _begins(beginning: str) -> Callable[[object], bool]:
-    return lambda name: isinstance(name, str) and name.startswith(beginning)
-
-
 T = TypeVar("T")
 
 
@@ -54,15 +50,14 @@ class Scene:
         return self._process.run(self._take)
 
     def _take(self) -> Photograph:
-        return self._camera.take(list(self._roots()))
+        roots = list(self._roots())  # which also tells whose modules are whose
+        return self._camera.take(roots)
 
     def _roots(self) -> Iterator[Root]:
         modules = self._world.own_modules()
         own = {name for name in modules if self._world.is_source(name)}
-        if own != self._own:
-            self._own = frozenset(own)
-            self._camera = Camera(lambda name: name in self._own)  # kinds depend on whose they are
-        for name in own:
+        self._own = frozenset(own)
+        for name in [one for one in modules if one in own]:
             namespace = namespace_of(modules[name])
             if namespace is not None:
                 yield Root(name, namespace, NAMESPACE)
@@ -71,15 +66,16 @@ class Scene:
     def knows(self, pattern: str) -> bool:
         """Say whether a pattern names a global of a module, or may: once all is unloaded."""
         modules = self._world.own_modules()
-        bare = re.split(r"[\[(*]", pattern.removesuffix(".*"))[0].rstrip(".")
-        for name, module in modules.items():
-            if name == bare or (bare != pattern and name.startswith(bare)):
-                return True
-            if bare.startswith(f"{name}."):
-                first = bare.removeprefix(f"{name}.").split(".")[0]
-                known = namespace_of(module) or {}
-                if first in known or (bare != pattern and any(map(_begins(first), known))):
-                    return True
+        bare = re.split(r"[\[({]", pattern.removesuffix(".*"))[0]
+        if "*" in bare:
+            return True
+        module, rest = bare, ""
+        while module and module not in modules:
+            module, _, last = module.rpartition(".")
+            rest = f"{last}.{rest}"
+        if module:
+            first = rest.split(".")[0]
+            return not first or first in (namespace_of(modules[module]) or {})
         return not modules
 
     def is_own(self, module: str) -> bool:
@@ -88,8 +84,8 @@ class Scene:
 
     def where(self, node: Node, label: object) -> str:
         """Return the line of function code that sets an entry of a container, if it can be told."""
-        change = Change("", MISSING, None, node.is_library, label, node)
-        return self.places.find(target_of(change), strict=node.is_library)
+        change = Change("", MISSING, None, node.place.is_library, label, node)
+        return self.places.find(target_of(change), strict=node.place.is_library)
 
     def sources(self) -> list[str]:
         """Return the source of function code."""

@@ -93,13 +93,14 @@ class Watch:
         found: list[Any] = []
         for chunk in self._chunks:
             found += chunk.changed()
-        return found + self._always
+        found += self._always
+        return list({IDENTITY(one): one for one in found}.values())
 
     def forget(self, keys: set[int]) -> None:
         """Watch some objects no longer, by `IDENTITY`."""
         kept: list[_Dicts | _Sequences | _Referents] = []
         for chunk in self._chunks:
-            if keys.isdisjoint(map(IDENTITY, chunk.objects)):
+            if keys.isdisjoint(chunk.keys):
                 kept.append(chunk)
                 continue
             left = chunk.without(keys)
@@ -115,6 +116,7 @@ class _Dicts:
     def __init__(self, pairs: list[_Pair]) -> None:
         self._pairs = pairs
         self.objects = [one for one, _ in pairs]
+        self.keys = frozenset(map(IDENTITY, self.objects))
         self._versions = Versions(below for _, below in pairs)
         self._known = self._versions.now() or []
 
@@ -138,6 +140,7 @@ class _Sequences:
         self._measure = measure
         self._pairs = pairs
         self.objects = [one for one, _ in pairs]
+        self.keys = frozenset(map(IDENTITY, self.objects))
         self._containers = [below for _, below in pairs]
         self._lengths: list[int] = []
         self._entries: list[Any] = []
@@ -189,6 +192,7 @@ class _Referents:
 
     def __init__(self, objects: list[Any]) -> None:
         self.objects = objects
+        self.keys = frozenset(map(IDENTITY, objects))
         self._known = gc.get_referents(*objects)
 
     def changed(self) -> list[Any]:

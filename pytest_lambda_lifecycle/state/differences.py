@@ -78,7 +78,7 @@ def _of_sets(old: list[Any], new: list[Any]) -> list[Difference]:
 
 
 def _of_mappings(old: HasContents, new: HasContents) -> list[Difference]:
-    known, labels = list(old.labels or ()), list(new.labels or ())
+    known, labels = _as_list(old.labels), _as_list(new.labels)
     start = common_length(known, labels)
     same = first_difference(old.values, new.values, start)
     found = [
@@ -96,6 +96,10 @@ def _of_mappings(old: HasContents, new: HasContents) -> list[Difference]:
             found.append(Difference(label, earlier, value))
     found += [Difference(label, value, MISSING) for label, value in before.values()]
     return found
+
+
+def _as_list(labels: Sequence[Any] | None) -> list[Any]:
+    return labels if type(labels) is list else list(labels or ())
 
 
 def _key(label: Any) -> object:  # noqa: ANN401

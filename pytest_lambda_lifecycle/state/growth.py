@@ -168,15 +168,16 @@ def _target(node: Node, label: object, before: object) -> Target:
 def _is_bounded(node: Node, photograph: Photograph) -> bool:
     """Say whether a container has a largest length, which it does not exceed."""
     one: Any = node.object
-    if isinstance(one, deque):
+    if issubclass(type(one), deque):
         return deque.__dict__["maxlen"].__get__(one) is not None
     if node.kind.style == "call":
         return type(one).cache_info(one).maxsize is not None
     place = node.place
     parent = photograph.nodes.get(place.parent.key) if place.parent is not None else None
     if parent is not None and parent.labels is not None and place.label == "_Cache__data":
-        sizes = dict(zip(map(str, parent.labels), parent.values, strict=False))
-        return sizes.get("_Cache__maxsize") != float("inf")
+        for label, value in zip(parent.labels, parent.values, strict=False):
+            if type(label) is str and label == "_Cache__maxsize":
+                return type(value) is int
     return False
 
 

@@ -61,6 +61,10 @@ class Kind(NamedTuple):
     judged: frozenset[str] = frozenset()
     """Those attributes of a library's object that belong to the holder all the same."""
 
+    def judges(self, label: object) -> bool:
+        """Say whether a label is one of those attributes; a label may be any object."""
+        return type(label) is str and label in self.judged
+
 
 def _itself(one: Any) -> Any:  # noqa: ANN401
     return one

@@ -31,6 +31,8 @@ def reason_to_settle(change: Change, after: Photograph) -> str:
         return OF_LIBRARY
     if change.path == "asyncio event loop":
         return _of_loop(change.after)
+    if change.container.kind.judges(change.label):  # the transaction of a session, for one
+        return ""
     style = change.container.kind.style
     is_new = change.before is MISSING or change.before is None
     if is_new and style == "attribute" and _is_made_late(change.after, after):

@@ -6,13 +6,15 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
-__all__ = ["REMOVALS", "Write", "writes_in"]
+__all__ = ["CALL", "REMOVALS", "Write", "writes_in"]
 
 Chain: TypeAlias = tuple[str, ...]
 
 REMOVALS: Final = frozenset(
     "[]del clear del discard pop popitem popleft remove removeHandler".split()
 )
+CALL: Final = "()"
+"""The verb of a call of any other method, which may change its receiver."""
 _CHANGES: Final = REMOVALS | frozenset(
     "add addFilter addHandler append append_keys appendleft chdir "
     "difference_update extend extendleft "
@@ -165,6 +167,8 @@ class _Function:
         func = node.func
         verb = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
         if verb not in _CHANGES:
+            if isinstance(func, ast.Attribute):
+                yield from self._write(node, func.value, CALL, None)
             return
         first = node.args[0] if node.args else None
         if verb in _WITH_KEYS:

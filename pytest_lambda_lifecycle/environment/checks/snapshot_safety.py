@@ -150,7 +150,7 @@ def _why(
 
 def _line_of_global(env: ExecutionEnvironment, scene: Scene, value: InitValue) -> str:
     """Return the line at which a module sets a global; ``""`` if it is no global."""
-    if value.node.parent is not None or not isinstance(value.label, str):
+    if value.node.place.parent is not None or not isinstance(value.label, str):
         return ""
     module = env._parts.world.own_modules().get(str(value.node.label))
     file = (namespace_of(module) or {}).get("__file__")

@@ -152,7 +152,7 @@ def _line_of_global(env: ExecutionEnvironment, scene: Scene, value: InitValue) -
     """Return the line at which a module sets a global; ``""`` if it is no global."""
     if value.node.place.parent is not None or not isinstance(value.label, str):
         return ""
-    module = env._parts.world.own_modules().get(str(value.node.label))
+    module = env._parts.world.own_modules().get(str(value.node.place.label))
     file = (namespace_of(module) or {}).get("__file__")
     if type(file) is not str:
         return ""

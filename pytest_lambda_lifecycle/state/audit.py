@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -44,8 +45,10 @@ class StateAudit(Part):
         self._timeline = timeline
         self._before: Photograph | None = None
         self._first = 0
-        self._running: set[tuple[str, str]] = set()
-        """Leftovers after the latest invoke."""
+        self._running: Counter[tuple[str, str]] = Counter()
+        """Leftovers after the latest invoke, by kind and label."""
+        self._writers: dict[str, str] = {}
+        """The lines that have written to the machine's temporary folder, by path."""
         self.invokes = 0
         """The number of invokes of this process that were compared."""
         self.most_invokes = 0
@@ -54,7 +57,7 @@ class StateAudit(Part):
     def discard(self) -> None:
         """Begin anew: the process has ended."""
         self._before = None
-        self._running = set()
+        self._running = Counter()
         self.invokes = 0
         self._scene.discard()
         self._log_keys = LogKeys()
@@ -79,9 +82,10 @@ class StateAudit(Part):
         self.most_invokes = max(self.most_invokes, self.invokes)
         events = self._timeline[self._first :]
         with Held():
-            self._scene.process_state.written.update(
-                event.path for event in events if isinstance(event, TmpWrite)
-            )
+            for event in events:
+                if isinstance(event, TmpWrite):
+                    self._writers[event.path] = event.where
+            self._scene.process_state.written.update(self._writers)
             after = self._scene.take()
         changes = compare(before, after)[:_MOST]
         made = [*(self._change(one, after) for one in changes), *self._of_log_keys(before, after)]
@@ -92,7 +96,7 @@ class StateAudit(Part):
     def _change(self, change: Change, after: Photograph) -> StateChange:
         old, new = change.texts
         if change.path.startswith("/"):
-            find = partial(self._lines, change.path)
+            find = partial(self._line_of_file, change.path)
         else:
             target = target_of(change)
             find = partial(self._scene.places.find, target, strict=change.is_library)
@@ -107,6 +111,9 @@ class StateAudit(Part):
             find,
         )
 
+    def _line_of_file(self, path: str) -> str:
+        return self._lines(path) or self._scene.places.shown(self._writers.get(path, ""))
+
     def _of_log_keys(self, before: Photograph, after: Photograph) -> Iterator[StateChange]:
         for path, name, value in self._log_keys.kept(before, after):
             target = Target("", (), name, "added", is_variable=False, is_entry=True)
@@ -116,15 +123,17 @@ class StateAudit(Part):
 
     def _of_leftovers(self) -> Iterator[StateChange]:
         """Yield threads, processes and tasks that run on, and did not after the invoke before."""
-        running: set[tuple[str, str]] = set()
+        running: Counter[tuple[str, str]] = Counter()
         for event in self._timeline[self._first :]:
             if not isinstance(event, Leftover):
                 continue
-            running.add((event.kind, event.label))
-            if (event.kind, event.label) not in self._running:
+            key = event.kind, event.label
+            running[key] += 1
+            if running[key] > self._running[key]:
+                count = running[key]
                 yield self._event(
                     f"{_PLURALS.get(event.kind, event.kind + 's')}[{event.label!r}]",
-                    "<still running>",
+                    f"<{count} of them still running>" if count > 1 else "<still running>",
                     "a library keeps it, and it waits for work" if event.idle else "",
                     event.where,
                 )

@@ -24,8 +24,10 @@ from pytest_lambda_lifecycle.state.opaque import IDENTITY, namespace_of_class
 __all__ = [
     "ATTRIBUTES",
     "BASES",
+    "BESIDE",
     "CLASS",
     "EXACT",
+    "FUNCTION_ATTRIBUTES",
     "NAMESPACE",
     "Contents",
     "Kind",
@@ -107,12 +109,18 @@ BASES: Final[dict[type, Kind]] = {
     frozenset: Kind(_read_frozenset, "member"),
 }
 """The containers, whose subclasses are read as they are."""
+BESIDE: Final = Verbatim()
+"""The label of the dict of attributes of an object that has other contents as well."""
 ATTRIBUTES: Final = Kind(_read_dict, "attribute", mapping=_itself)
 """The dict of attributes of an object that is a container as well."""
 
 
+_OF_CLASSES: Final = ("_abc_impl", "_value2member_map_")
+"""Caches of `abc` and `enum`: a combination of flags is added when it occurs for the first time."""
+
+
 def _is_plain_name(name: object) -> bool:
-    return type(name) is str and not name[:2] == "__" == name[-2:] and name != "_abc_impl"
+    return type(name) is str and not name[:2] == "__" == name[-2:] and name not in _OF_CLASSES
 
 
 def _read_namespace(one: Any) -> Contents:  # noqa: ANN401
@@ -167,12 +175,29 @@ def _read_function(function: Any) -> Contents:  # noqa: ANN401
     for name, value in (*zip(names, defaults, strict=False), *keywords.items()):
         labels.append(Verbatim(f"({name}=)"))
         values.append(value)
-    for name, value in list(function.__dict__.items()):
-        if name == _TWINS:  # a spy has instrumented the function
-            continue
-        labels.append(Verbatim(f".{name}"))
-        values.append(value)
+    if _may_have_attributes(function):
+        labels.append(BESIDE)
+        values.append(function.__dict__)
     return labels, values
+
+
+def _may_have_attributes(function: Any) -> bool:  # noqa: ANN401
+    """Say whether a function has a dict of attributes; to ask for the dict itself makes one."""
+    known = (function.__globals__, function.__builtins__, function.__kwdefaults__)
+    return any(
+        type(one) is dict and not any(one is other for other in known)
+        for one in gc.get_referents(function)
+    )
+
+
+def _read_function_attributes(one: Any) -> Contents:  # noqa: ANN401
+    """Read the attributes of a function, without those of a spy that has instrumented it."""
+    items = [item for item in list(dict.items(one)) if item[0] != _TWINS]
+    return [name for name, _ in items], [value for _, value in items]
+
+
+FUNCTION_ATTRIBUTES: Final = Kind(_read_function_attributes, "attribute", mapping=_itself)
+"""The dict of attributes of a function."""
 
 
 def _read_cell(cell: Any) -> Contents:  # noqa: ANN401
@@ -204,8 +229,9 @@ def lru_function(cache: object) -> Any:  # noqa: ANN401
 
 
 def _cache_dict(cache: Any) -> dict[Any, Any] | None:  # noqa: ANN401
+    """Return the dict of a cache, which comes after its results, and those may be dicts too."""
     attributes = _lru_attributes(cache)
-    for found in gc.get_referents(cache):
+    for found in reversed(gc.get_referents(cache)):
         if type(found) is dict and found is not attributes:
             return found
     return None

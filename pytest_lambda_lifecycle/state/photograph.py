@@ -11,10 +11,16 @@ import gc
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from pytest_lambda_lifecycle.state.buffers import Summary, Verbatim
+from pytest_lambda_lifecycle.state.buffers import Summary
 from pytest_lambda_lifecycle.state.differences import MISSING, Difference, differences
 from pytest_lambda_lifecycle.state.kind_table import KindTable
-from pytest_lambda_lifecycle.state.kinds import ATTRIBUTES, Contents, Kind
+from pytest_lambda_lifecycle.state.kinds import (
+    ATTRIBUTES,
+    BESIDE,
+    FUNCTION_ATTRIBUTES,
+    Contents,
+    Kind,
+)
 from pytest_lambda_lifecycle.state.opaque import IDENTITY
 from pytest_lambda_lifecycle.state.watch import Watch
 
@@ -192,7 +198,7 @@ class Camera:
         if node.kind.attributes is not None:
             beside = node.kind.attributes(node.object)
             if type(beside) is dict:
-                self._hold(nodes, node, beside, ATTRIBUTES, Verbatim(), fresh)
+                self._hold(nodes, node, beside, ATTRIBUTES, BESIDE, fresh)
         if len(values) > _SMALL:
             classes = set(map(IDENTITY, map(type, values)))
             if all(kinds.get(one, _UNKNOWN) is None for one in classes):
@@ -200,9 +206,9 @@ class Camera:
         for index, value in enumerate(values):
             if kinds.get(IDENTITY(type(value)), _UNKNOWN) is None:
                 continue
-            kind = self.table.kind(value)
+            label = index if labels is None else labels[index]
+            kind = FUNCTION_ATTRIBUTES if label is BESIDE else self.table.kind(value)
             if kind is not None:
-                label = index if labels is None else labels[index]
                 self._hold(nodes, node, value, kind, label, fresh)
 
     def _follow_differences(self, nodes: dict[int, Node], node: Node, fresh: list[Node]) -> None:

@@ -20,9 +20,9 @@ _OF_PROCESS: Final[Mapping[str, tuple[str, ...]]] = {
     "os.environ": ("environ",),
     "sys.path": ("sys", "path"),
     "warnings.filters": ("simplefilter", "filterwarnings"),
-    "os.getcwd()": ("chdir",),
-    "locale.setlocale(LC_ALL)": ("setlocale",),
-    "decimal.getcontext()": ("getcontext", "prec"),
+    "os.getcwd": ("chdir",),
+    "locale.setlocale": ("setlocale",),
+    "decimal.getcontext": ("getcontext", "setcontext", "prec"),
     "asyncio event loop": ("set_event_loop",),
     "signal.getsignal": ("signal",),
 }

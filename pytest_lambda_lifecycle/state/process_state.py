@@ -28,6 +28,8 @@ __all__ = ["ProcessState"]
 
 _OF_RUNTIME: Final = frozenset({"_X_AMZN_TRACE_ID"})
 """Variables that the runtime sets in each invoke."""
+_OTHERS: Final = ("decimal_context", "pytest_lambda_lifecycle.")
+"""Beginnings of the names of context variables that are looked at elsewhere, or are ours."""
 _HAS_LINKS: Final = os.path.isdir("/proc/self/fd")
 _DESCRIPTORS: Final = "/proc/self/fd" if _HAS_LINKS else "/dev/fd"
 _WHOLE_FILE: Final = 1024 * 1024
@@ -58,7 +60,8 @@ class ProcessState:
         _refill(self._variables, {k: v for k, v in os.environ.items() if k not in _OF_RUNTIME})
         _refill(self._context, dict(_context_variables()))
         own = f"<{self._tmp()}>"  # holds the lock of that folder
-        found = {key: one for key, one in _open_descriptors() if one != own}
+        here = f"<{_current_folder()}>"  # is held while the environment is left
+        found = {key: one for key, one in _open_descriptors() if one not in (own, here)}
         _refill(self.descriptors, found)
         _refill(self._facts, dict(self._find_facts()))
         self._path[:] = sys.path
@@ -159,7 +162,7 @@ def _current_folder() -> str:
 
 def _context_variables() -> Iterator[tuple[str, Any]]:
     for variable, value in contextvars.copy_context().items():
-        if variable.name != "decimal_context":
+        if not variable.name.startswith(_OTHERS):
             yield variable.name, value
 
 

@@ -38,7 +38,7 @@ __all__ = ["CallRecorder", "Place", "open_call", "recorder_here"]
 C = TypeVar("C", bound=Call)
 
 _get_ident: Final = threading.get_ident  # a test may spy on it
-_OPEN: Final[ContextVar[Any]] = ContextVar("open_call", default=None)
+_OPEN: Final[ContextVar[Any]] = ContextVar("pytest_lambda_lifecycle.open_call", default=None)
 """The innermost call that is being recorded: layers below it record nothing of their own."""
 
 

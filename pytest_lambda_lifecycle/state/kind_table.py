@@ -12,6 +12,7 @@ from pytest_lambda_lifecycle.state.kinds import ATTRIBUTES, BASES, CLASS, EXACT,
 from pytest_lambda_lifecycle.state.opaque import (
     IDENTITY,
     holds_data,
+    identities,
     is_mock,
     is_opaque,
     judged_of,
@@ -44,9 +45,11 @@ PLAIN: Final = frozenset(
     }
 )
 """Classes whose objects hold nothing that changes."""
+_EXACT: Final = {IDENTITY(cls): kind for cls, kind in EXACT.items()}
+_BASES: Final = {IDENTITY(cls): kind for cls, kind in BASES.items()}
 _HEAP_TYPE: Final = 1 << 9
 _flags_of: Final[Any] = type.__dict__["__flags__"].__get__
-_DESCRIPTORS: Final = (types.GetSetDescriptorType, types.MemberDescriptorType)
+_DESCRIPTORS: Final = identities(types.GetSetDescriptorType, types.MemberDescriptorType)
 _OF_PYTHON: Final = frozenset({"__weakref__", "__dict__"})
 
 
@@ -96,19 +99,19 @@ class KindTable:
             or (not own and is_opaque(cls) and cls is not threading.local)
         ):
             return None
-        exact = EXACT.get(cls) if _flags_of(cls) is not None else None
-        if exact is not None:
-            return exact
+        if IDENTITY(cls) in _EXACT:
+            return _EXACT[IDENTITY(cls)]
         library = not own and not holds_data(cls)
         if buffers.is_buffer(module_of(cls), name_of(cls)):
             return Kind(buffers.read_buffer, always=True)
         attributes = class_attributes(cls)
         for base in mro_of(cls):
-            if base in BASES:
+            key = IDENTITY(base)
+            if key in _BASES:
                 inside = attributes if cls is not base else None
-                return BASES[base]._replace(attributes=inside, is_own=own, is_library=library)
-            if base in EXACT:  # a class that extends `threading.local`, `functools.partial` ...
-                kind = EXACT[base]
+                return _BASES[key]._replace(attributes=inside, is_own=own, is_library=library)
+            if key in _EXACT:  # a class that extends `threading.local`, `functools.partial` ...
+                kind = _EXACT[key]
                 if base is threading.local and "__init__" in _names_before(cls, base):
                     return None  # another thread's attributes would be made by function code
                 return kind._replace(is_own=own, is_library=library)
@@ -127,7 +130,7 @@ def class_attributes(cls: type) -> Callable[[Any], Any] | None:
     """
     for base in mro_of(cls):
         found = namespace_of_class(base).get("__dict__")
-        if type(found) in _DESCRIPTORS and base is not type:
+        if IDENTITY(type(found)) in _DESCRIPTORS and base is not type:
             return found.__get__  # type: ignore[no-any-return]
     return None
 

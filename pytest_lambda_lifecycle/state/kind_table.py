@@ -50,6 +50,8 @@ _BASES: Final = {IDENTITY(cls): kind for cls, kind in BASES.items()}
 _HEAP_TYPE: Final = 1 << 9
 _flags_of: Final[Any] = type.__dict__["__flags__"].__get__
 _DESCRIPTORS: Final = identities(types.GetSetDescriptorType, types.MemberDescriptorType)
+_NEUTRAL: Final = frozenset({"abc", "enum", "typing", "typing_extensions"})
+"""Modules of which the classes set no attributes of instances."""
 _OF_PYTHON: Final = frozenset({"__weakref__", "__dict__"})
 
 
@@ -115,7 +117,27 @@ class KindTable:
                 if base is threading.local and "__init__" in _names_before(cls, base):
                     return None  # another thread's attributes would be made by function code
                 return kind._replace(is_own=own, is_library=library)
-        return _kind_of_instances(cls, attributes, own, library)
+        names = self._names_set_by(cls) if own else None
+        return _kind_of_instances(cls, attributes, own, library, names)
+
+    def _names_set_by(self, cls: type) -> frozenset[str] | None:
+        """Return the names in the code of the classes of function code among the bases.
+
+        None if no base is of a library: then all attributes are of function code.
+        """
+        names: set[str] = set()
+        extends_library = False
+        for base in mro_of(cls):
+            module = module_of(base)
+            if self._is_own(module):
+                namespace = namespace_of_class(base)
+                names.update(name for name in namespace if type(name) is str)
+                for found in list(namespace.values()):
+                    if type(found) is types.FunctionType:
+                        names.update(found.__code__.co_names)
+            elif not holds_data(base) and module not in _NEUTRAL:
+                extends_library = True
+        return frozenset(names) if extends_library else None
 
 
 def _names_before(cls: type, base: type) -> set[str]:
@@ -147,7 +169,11 @@ def _slots_of(cls: type) -> list[tuple[str, Callable[[Any], Any]]]:
 
 
 def _kind_of_instances(
-    cls: type, attributes: Callable[[Any], Any] | None, own: bool, library: bool
+    cls: type,
+    attributes: Callable[[Any], Any] | None,
+    own: bool,
+    library: bool,
+    own_names: frozenset[str] | None,
 ) -> Kind | None:
     slots = _slots_of(cls)
     if attributes is None and not slots:
@@ -174,4 +200,5 @@ def _kind_of_instances(
         is_own=own,
         is_library=library,
         judged=judged_of(cls) if library else frozenset(),
+        own_names=own_names,
     )

@@ -69,10 +69,16 @@ def _compare(before: Photograph, after: Photograph) -> Iterator[Change]:
                 path + _piece_of_difference(new.kind, found),
                 found.before,
                 found.after,
-                new.place.is_library and not new.kind.judges(found.label),
+                _is_of_library(new, found.label),
                 found.label,
                 new,
             )
+
+
+def _is_of_library(node: Node, label: object) -> bool:
+    if node.kind.is_of_library(label):
+        return True
+    return node.place.is_library and not node.kind.judges(label)
 
 
 def _piece_of_difference(kind: Kind, found: Difference) -> str:

@@ -17,7 +17,7 @@ from pytest_lambda_lifecycle.state.buffers import Summary
 from pytest_lambda_lifecycle.state.changes import Change, path_of, piece_of_path
 from pytest_lambda_lifecycle.state.differences import MISSING
 from pytest_lambda_lifecycle.state.leaks import list_of
-from pytest_lambda_lifecycle.state.opaque import IDENTITY, module_of, name_of
+from pytest_lambda_lifecycle.state.opaque import IDENTITY, identities, module_of, name_of
 from pytest_lambda_lifecycle.state.paths import Patterns, patterns_of
 from pytest_lambda_lifecycle.state.photograph import Node, Photograph
 from pytest_lambda_lifecycle.state.places import Target, target_of
@@ -34,6 +34,7 @@ _RISING: Final = 3
 _FEWEST: Final = 2 * _WINDOWS
 _BYTES_PER_INVOKE: Final = 64
 """Below that, the growth of memory is that of free lists and caches of the interpreter."""
+_TEXTS: Final = identities(str, bytes)
 _LIBRARY_TYPES: Final = ("pytest_lambda_lifecycle", "builtins", "_pytest")
 
 
@@ -156,7 +157,7 @@ def _sizes(node: Node, photograph: Photograph) -> Iterator[tuple[str, int, Targe
             yield path_of(node), len(values), _target(node, label, MISSING)
     if node.kind.style == "attribute" and node.labels is not None and len(values) < 1000:
         for label, value in zip(node.labels, values, strict=False):
-            if type(value) in (str, bytes) and len(value) > 64:
+            if IDENTITY(type(value)) in _TEXTS and len(value) > 64:
                 path = path_of(node) + piece_of_path(node.kind, label)
                 yield path, len(value), _target(node, label, value)
 

@@ -12,6 +12,7 @@ from pytest_lambda_lifecycle.lifecycle.events import FunctionLog
 from pytest_lambda_lifecycle.lifecycle.redaction import REDACTED, is_secret_name
 from pytest_lambda_lifecycle.state.changes import path_of, piece_of_path
 from pytest_lambda_lifecycle.state.leaks import list_of
+from pytest_lambda_lifecycle.state.opaque import IDENTITY, identities
 from pytest_lambda_lifecycle.state.paths import Patterns, patterns_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = ["assert_isolates"]
 
 _SHORTEST_TEXT: Final = 4
 _FEWEST_DIGITS: Final = 5
+_NUMBERS_AND_TEXTS: Final = identities(str, int, float)
 
 
 class _Mark(NamedTuple):
@@ -209,7 +211,7 @@ def _kept(
 
 def _texts_in(node: Node) -> Iterator[tuple[int, str]]:
     for index, value in enumerate(node.values):
-        if type(value) in (str, int, float):
+        if IDENTITY(type(value)) in _NUMBERS_AND_TEXTS:
             yield index, str(value)
         elif type(value) is bytes:
             yield index, value.decode("utf-8", "replace")
@@ -219,7 +221,12 @@ def _texts_in(node: Node) -> Iterator[tuple[int, str]]:
         and node.kind.style != "attribute"
     ):
         for index, label in enumerate(node.labels):
-            if type(label) in (str, int):
+            if IDENTITY(type(label)) in _NUMBERS_AND_TEXTS:
                 yield index, str(label)
             elif type(label) is tuple:
-                yield index, "\n".join(str(one) for one in label if type(one) in (str, int))
+                yield (
+                    index,
+                    "\n".join(
+                        str(one) for one in label if IDENTITY(type(one)) in _NUMBERS_AND_TEXTS
+                    ),
+                )

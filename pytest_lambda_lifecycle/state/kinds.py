@@ -63,6 +63,13 @@ class Kind(NamedTuple):
     judged: frozenset[str] = frozenset()
     """Those attributes of a library's object that belong to the holder all the same."""
 
+    own_names: frozenset[str] | None = None
+    """Of a class of function code that extends one of a library: the names that it sets itself."""
+
+    def is_of_library(self, label: object) -> bool:
+        """Say whether an attribute belongs to the library that the object's class extends."""
+        return self.own_names is not None and not (type(label) is str and label in self.own_names)
+
     def judges(self, label: object) -> bool:
         """Say whether a label is one of those attributes; a label may be any object."""
         return type(label) is str and label in self.judged

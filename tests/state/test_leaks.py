@@ -180,6 +180,14 @@ GOOD = {
         "        mock.get('https://x.example/', json={}, headers=cookie)\n"
         "        session.get('https://x.example/')",
     ),
+    "a class of its own that extends one of a library": (
+        "import requests, responses\n"
+        "class Client(requests.Session):\n    def __init__(self): super().__init__(); self.n = 1\n"
+        "class Late:\n    @functools.cached_property\n    def table(self): return {'a': 1}\n"
+        "client = Client(); late = Late()\n@functools.lru_cache\ndef config(): return {}",
+        "client.__setstate__({'max_redirects': event['t']})\n"
+        "    if event['t'] == 'd': late.table; config()",
+    ),
     "Powertools with clear_state": (
         "import os; os.environ['POWERTOOLS_TRACE_DISABLED'] = '1'\n"
         "from aws_lambda_powertools import Logger, Metrics\n"

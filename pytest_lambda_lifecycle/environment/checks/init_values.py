@@ -49,7 +49,7 @@ def init_values(env: ExecutionEnvironment, scene: Scene) -> dict[str, InitValue]
 def in_modules(photograph: Photograph, scene: Scene) -> Iterator[tuple[str, Node, object, Any]]:
     """Yield path, container, label and value for each value in the function's own state."""
     for node in photograph.nodes.values():
-        if node.is_library or not scene.is_own(_root(node)):
+        if node.place.is_library or not scene.is_own(_root(node)):
             continue
         path = path_of(node)
         for index, value in enumerate(node.values):
@@ -86,6 +86,7 @@ def _compared(value: Any, places: dict[str, str]) -> object:  # noqa: ANN401
 
 
 def _root(node: Node) -> str:
-    while node.parent is not None:
-        node = node.parent
-    return str(node.label)
+    place = node.place
+    while place.parent is not None:
+        place = place.parent
+    return str(place.label)

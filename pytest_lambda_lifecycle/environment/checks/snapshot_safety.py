@@ -150,9 +150,9 @@ def _why(
 
 def _line_of_global(env: ExecutionEnvironment, scene: Scene, value: InitValue) -> str:
     """Return the line at which a module sets a global; ``""`` if it is no global."""
-    if value.node.parent is not None or not isinstance(value.label, str):
+    if value.node.place.parent is not None or not isinstance(value.label, str):
         return ""
-    module = env._parts.world.own_modules().get(str(value.node.label))
+    module = env._parts.world.own_modules().get(str(value.node.place.label))
     file = (namespace_of(module) or {}).get("__file__")
     if type(file) is not str:
         return ""

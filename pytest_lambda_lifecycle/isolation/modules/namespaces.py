@@ -129,9 +129,7 @@ class Content(NamedTuple):
 
     def of(self, space: dict[str, Any]) -> Content:
         """Return the present content of this namespace: this one, if nothing has changed."""
-        # The objects to which a dict of texts refers are its values, in their order; this takes two
-        # thirds of the time of a list of them.
-        values = _get_referents(space)
+        values = list(space.values())
         if are_same(values, self.values):
             return self
         names = list(space)
@@ -196,6 +194,7 @@ class Namespaces(NamedTuple):
         if state is not None:
             changed = list(compress(count(), map(ne, state, latest.state)))
         else:
+            # The objects to which a dict of texts refers are its values, in their order.
             state = _get_referents(*self.spaces)
             changed = [] if are_same(state, latest.state) else [*range(len(self.spaces))]
         if not changed:

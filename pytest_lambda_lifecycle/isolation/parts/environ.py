@@ -45,6 +45,16 @@ _LAMBDAS_ALONE: Final = "AWS_LAMBDA_RUNTIME_API"
 _TRACE: Final = "_X_AMZN_TRACE_ID"
 _UNKNOWN: Final = object()
 
+_ZONE: Final = b"TZ" if KEY is bytes else "TZ"
+
+
+def _is_utc() -> bool:
+    return (time.tzname, time.timezone, time.altzone) == (("UTC", "UTC"), 0, 0)
+
+
+_UTC_ZONES: Final = {":UTC", "UTC"} | ({None} if "TZ" not in os.environ and _is_utc() else set())
+"""Values of TZ that mean UTC; None, its absence, if the machine has that zone."""
+
 _OVERRIDDEN: dict[str, tuple[str | None, set[str | None]]] = {}
 """Names that a test has set although the environment had a value of its own.
 
@@ -89,6 +99,8 @@ class Variables(PhasePart):
         self._written: set[Any] = set()
         """Names that the test has set or deleted since then, perhaps to the value they had."""
         self._in_phase = False
+        self._is_zone_touched = False
+        """Whether TZ was written since the environment has entered."""
         self._before: Any = None
         """The mapping in `os.environ` as the phase begins."""
         self._mapping: tuple[Any, ...] = ()
@@ -99,10 +111,13 @@ class Variables(PhasePart):
         environ = os.environ
         outside = self._outside = variables_of(environ)
         inside = self._inside = _edited(self._make(outside), self._own)
-        removed = {name for name, value in self._own.items() if value is None}
-        self._managed = _set_environ(environ, outside, inside) | removed
+        changes = _differences(outside, inside)
+        _set_environ(environ, changes, outside.get("TZ"), inside.get("TZ"))
+        self._managed = {*changes[0], *changes[1]}
+        self._managed.update(name for name, value in self._own.items() if value is None)
         self._entered = dict(DATA)
         self._tests = {}
+        self._is_zone_touched = False
         overridden = {
             name for name, (before, _) in _OVERRIDDEN.items() if outside.get(name) != before
         }
@@ -122,8 +137,16 @@ class Variables(PhasePart):
                 for name, value in changes.items()
                 if name not in tests and name not in overridden
             }
-            _set_environ(environ, _edited(inside, changes), _edited(outside, tests))
             names = self._managed
+            others = changes.keys() - names
+            if tests or not others.isdisjoint(outside):
+                now, wanted = _edited(inside, changes), _edited(outside, tests)
+                back = _differences(now, wanted)
+            else:  # all that is here is Lambda's or new, as nearly always
+                now, wanted = inside, outside
+                back = names | others, {name: outside[name] for name in outside if name in names}
+            zones = now.get("TZ"), wanted.get("TZ")
+            _set_environ(environ, back, *zones, is_zone_touched=self._is_zone_touched)
             values = zip(map(outside.get, names), map(inside.get, names), strict=True)
             _MANAGED.update(zip(names, values, strict=True))
 
@@ -162,6 +185,7 @@ class Variables(PhasePart):
 
     def _putenv(self, name: Any, value: Any) -> None:  # noqa: ANN401  # bytes; text on Windows
         RealOs.putenv(name, value)
+        self._is_zone_touched |= name == _ZONE
         if self._in_phase:
             self._seen[name] = value
         else:
@@ -169,6 +193,7 @@ class Variables(PhasePart):
 
     def _unsetenv(self, name: Any) -> None:  # noqa: ANN401
         RealOs.unsetenv(name)
+        self._is_zone_touched |= name == _ZONE
         if self._in_phase:
             self._seen.pop(name, None)
         else:
@@ -286,16 +311,40 @@ def _edited(variables: dict[str, str], changes: dict[str, str | None]) -> dict[s
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def _set_environ(
-    environ: MutableMapping[str, str], current: dict[str, str], wanted: dict[str, str]
-) -> set[str]:
-    """Change the variables that differ; return their names.
+def _set_zone(current: str | None, wanted: str | None, *, is_touched: bool) -> None:
+    """Let the C library read TZ again, unless both values mean UTC, as Lambda's does.
+
+    Two readings of the files of time zones would take 11 us of each cold start.  If TZ was written
+    in the meantime (``is_touched``), the C library may have read that value by itself
+    (`time.strftime` does), which nothing shows.
+    """
+    is_same = current == wanted or (current in _UTC_ZONES and wanted in _UTC_ZONES and _is_utc())
+    if (is_touched or not is_same) and hasattr(time, "tzset"):
+        time.tzset()
+
+
+def _differences(
+    current: dict[str, str], wanted: dict[str, str]
+) -> tuple[set[str], dict[str, str]]:
+    """Return the names of variables to remove, and the variables to set.
 
     One that has another value is removed first: so the changed ones lie in the order of ``wanted``.
     """
     added: dict[str, str] = changed(wanted, current)
-    removed = (current.keys() - wanted.keys()) | (current.keys() & added.keys())
-    change_variables(environ, removed, added)
-    if current.get("TZ") != wanted.get("TZ") and hasattr(time, "tzset"):
-        time.tzset()
-    return {*removed, *added}
+    removed = current.keys() & added.keys()
+    if not current.keys() <= wanted.keys():
+        removed |= current.keys() - wanted.keys()
+    return removed, added
+
+
+def _set_environ(
+    environ: MutableMapping[str, str],
+    changes: tuple[set[str], dict[str, str]],
+    zone: str | None,
+    wanted_zone: str | None,
+    *,
+    is_zone_touched: bool = False,
+) -> None:
+    """Change variables, and with them the time zone."""
+    change_variables(environ, *changes)
+    _set_zone(zone, wanted_zone, is_touched=is_zone_touched)

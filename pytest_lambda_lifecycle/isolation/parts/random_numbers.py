@@ -17,14 +17,12 @@ import os
 import random
 from typing import Any, Final, NamedTuple
 
+from pytest_lambda_lifecycle.isolation.generator_state import read_state, write_state
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import Undo
 
 __all__ = ["RandomNumbers", "Seed"]
 
-# The real functions: a test may have replaced them.
-_read = random.getstate
-_write = random.setstate
 _generator: Final[Any] = random._inst
 
 
@@ -63,16 +61,16 @@ class RandomNumbers(Part):
         self._own: Any = None
 
     def enter(self) -> Undo:
-        outside = _read()
+        outside = read_state()
         if self._own is None:
             _seed(self._first())
         else:
-            _write(self._own)
+            write_state(self._own)
 
         def leave() -> None:
             if not Part.ending:
-                self._own = _read()
-            _write(outside)
+                self._own = read_state()
+            write_state(outside)
 
         return leave
 

@@ -92,6 +92,34 @@ def test_time_is_utc(environment, monkeypatch):
         time.tzset()
 
 
+@pytest.mark.parametrize("tests_zone", [None, "UTC", ":UTC", "Asia/Tokyo"])
+@pytest.mark.parametrize(
+    "own", ["None", "time.tzset()", "time.strftime('%Z')", "time.tzset(), back(), None"]
+)
+def test_the_zone_of_the_test_returns(environment, monkeypatch, tests_zone, own):
+    """Also where the C library has read the zone of function code (`time.strftime` lets it)."""
+    monkeypatch.setenv("TZ", tests_zone) if tests_zone else monkeypatch.delenv("TZ", False)
+    time.tzset()
+    try:
+        before = time.localtime(0).tm_hour, time.tzname
+        env = environment(f"""
+            import os, time
+            def back(): os.environ["TZ"] = ":UTC"
+            def handler(event, context):
+                hour = time.localtime(0).tm_hour
+                os.environ["TZ"] = "Asia/Kathmandu"
+                {own}
+                back()
+                return hour, time.strftime("%Z", time.gmtime(0))
+        """)
+        assert env.invoke().payload[0] == 0
+        env.close()
+        assert (time.localtime(0).tm_hour, time.tzname) == before
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 SHOW_NOW = "import os\ndef handler(event, context): return dict(os.environ)"
 
 

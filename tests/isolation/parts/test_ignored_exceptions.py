@@ -73,7 +73,7 @@ def test_an_exception_on_a_thread_is_in_the_log_once(environment, listen):
 
 
 def test_the_text_goes_to_the_stderr_that_function_code_has_set(environment, listen):
-    heard = listen()
+    listen()
     env = environment(THREAD)
     env.invoke("import io; sys.stderr = io.StringIO()")
     assert stderr(env) == ""

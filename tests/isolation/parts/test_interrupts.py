@@ -33,7 +33,7 @@ WAITING = """
 
 @pytest.fixture
 def press():
-    """Send a SIGINT from outside the function, once the environment's log has the word "waiting"."""
+    """Send a SIGINT from outside the function, once the log has the word "waiting"."""
     main = threading.main_thread().ident
     send, sleep = signal.pthread_kill, time.sleep
     threads = []

@@ -259,7 +259,7 @@ def _tree(module: str) -> ast.Module:
 
 FLOORS: Final = (
     "plugin",
-    "environment",
+    "environment environment.checks",
     "observation observation.calls extensions state",
     "conductor runtimes",
     "api api.telemetry clock processes",

@@ -138,7 +138,7 @@ class ExecutionEnvironment:
         folders: Callable[[], Folders] = Folders,
         seed: Seed | None = None,
         path_notes: PathNotes | None = None,
-        make_another: Callable[[Seed], ExecutionEnvironment] | None = None,
+        make_another: Callable[..., ExecutionEnvironment] | None = None,
         adopt: Callable[[ExecutionEnvironment, str], None] | None = None,
     ) -> None:
         """Prepare an environment.
@@ -235,7 +235,7 @@ class ExecutionEnvironment:
     def _copy(self) -> ExecutionEnvironment:
         """Return another environment of the function, which lives as long as one of the test's."""
         self._require_open("restore a copy of the snapshot")
-        made = self._another()
+        made = self._another(for_test=True)
         if self._adopt is not None:
             self._adopt(made, caller())
         return made
@@ -251,7 +251,7 @@ class ExecutionEnvironment:
                 code="LLC105",
             )
 
-    def _another(self, shift: int = 0) -> ExecutionEnvironment:
+    def _another(self, shift: int = 0, *, for_test: bool = False) -> ExecutionEnvironment:
         """Return another environment of the same function, with the patches and faults of this one.
 
         It draws the same random numbers; with a ``shift``, others.
@@ -260,7 +260,7 @@ class ExecutionEnvironment:
         if self._make_another is None:
             made = ExecutionEnvironment._of_plugin(self.config, seed=seed)
         else:
-            made = self._make_another(seed)
+            made = self._make_another(seed, for_test=for_test)
         for prepare in self._prepared:
             prepare(made)
         return made

@@ -94,7 +94,12 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     """Return the settings of the ini file and the command line, or None without any."""
     from pytest_lambda_lifecycle.plugin import options
 
-    return options.header(config)
+    if any(options.given(config, options.MODES)):
+        from pytest_lambda_lifecycle.plugin.modes import modes_of
+
+        modes = modes_of(config)
+        return options.header(config, [] if modes is None else modes.shown())
+    return options.header(config, [])
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -18,7 +18,6 @@ from pytest_lambda_lifecycle.plugin.captured_output import records_of_function, 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
     from pytest_lambda_lifecycle.lifecycle.events import Event
-    from pytest_lambda_lifecycle.plugin.modes import Modes
 
 __all__ = ["FailureReports", "escape_surrogates", "with_frames_of_cause"]
 
@@ -77,10 +76,10 @@ class FailureReports:
         if failures:
             pytest.fail("\n".join(failures), pytrace=False)
 
-    def show_modes_on(self, report: pytest.TestReport, modes: Modes) -> None:
+    def show_modes_on(self, report: pytest.TestReport, modes: str) -> None:
         """Add a section with the options that repeat the modes of the suite."""
         if any(entry.used() for entry in self._entries):
-            text = f"repeat this run: {modes.in_words()}"
+            text = f"repeat this run: {modes}"
             add_section = getattr(report.longrepr, "addsection", None)
             if add_section is not None:
                 add_section(f"{TITLE} mode", text)

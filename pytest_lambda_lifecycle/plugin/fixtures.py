@@ -171,10 +171,10 @@ class LambdaLifecycle:
         self._failure_reports.add(environment, made_at)
 
     def _make_another(
-        self, config: FunctionConfig, seed: Seed | None = None
+        self, config: FunctionConfig, seed: Seed | None = None, *, for_test: bool = False
     ) -> ExecutionEnvironment:
-        """Make one more environment of a function, for a check that closes it."""
-        environment = self._make(config, seed=seed)
+        """Make one more environment of a function, for a check that closes it or for the test."""
+        environment = self._make(config, self._modes if for_test else None, seed)
         self._announce(environment)
         return environment
 

@@ -129,7 +129,7 @@ def show_on(report: pytest.TestReport, item: pytest.Item, failure_reports: Failu
     """Show the modes in the report of a failed test on whose environments they have acted."""
     modes = modes_of(item.config)
     if modes is not None and not _is_exact(item):
-        failure_reports.show_modes_on(report, modes)
+        failure_reports.show_modes_on(report, modes.in_words())
 
 
 class ModesOfEnvironment:

@@ -308,17 +308,16 @@ def _check_settings(config: pytest.Config) -> None:
     code_dir_candidate(config)
 
 
-def header(config: pytest.Config) -> str | None:
-    """Return the line for the header of pytest's report; None if nothing is set."""
+def header(config: pytest.Config, modes: Iterable[str]) -> str | None:
+    """Return the line for the header of pytest's report; None if nothing is set.
+
+    ``modes`` are those of the whole suite, with the seed that was chosen.
+    """
     shown = [
         f"{option.setting}={_shown(value)}"
         for option, _, value in given(config, (*OPTIONS, *CLOCK_OPTIONS, SECTION))
     ]
-    if any(given(config, MODES)):
-        from pytest_lambda_lifecycle.plugin.modes import modes_of
-
-        modes = modes_of(config)
-        shown += [] if modes is None else modes.shown()
+    shown += modes
     return f"lambda_lifecycle: {', '.join(shown)}" if shown else None
 
 

@@ -7,7 +7,7 @@ import secrets
 import signal
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -105,6 +105,7 @@ from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import Event
+    from pytest_lambda_lifecycle.lifecycle.file_events import TmpWrite
     from pytest_lambda_lifecycle.observation.file_guard import Folders
     from pytest_lambda_lifecycle.observation.foreign_code import PathNotes
     from pytest_lambda_lifecycle.observation.watched_runtime import FindTampered
@@ -393,14 +394,16 @@ class Assembly:
         """Return an object that takes photographs of the state that function code can reach."""
         from pytest_lambda_lifecycle.state.scene import Scene
 
-        return Scene(self.world, self.process, self.storage.location, self._import_path)
+        storage, written = self.storage.location, self.files.written
+        return Scene(self.world, self.process, storage, written, self._import_path)
 
     def _make_audit(self) -> StateAudit:
         from pytest_lambda_lifecycle.state.audit import StateAudit
 
         lines: dict[str, str] = {}
         self.files.lines = lines
-        return StateAudit(self.make_scene(), self._timeline, partial(_line_of, lines, self.storage))
+        line = partial(_line_of, lines, self.storage, self.files.written)
+        return StateAudit(self.make_scene(), self._timeline, line)
 
     def _random_numbers(self) -> RandomNumbers:
         config = self._config
@@ -580,8 +583,12 @@ class _RuntimeView:
         return "" if conductor is None else conductor.environment_state.request_id
 
 
-def _line_of(lines: dict[str, str], storage: EphemeralStorage, path: str) -> str:
+def _line_of(
+    lines: Mapping[str, str], storage: EphemeralStorage, written: Mapping[str, TmpWrite], path: str
+) -> str:
     """Return the line that has written a file in ``/tmp``, by its name on Lambda."""
+    if path in written:
+        return written[path].where
     return lines.get(path) or lines.get(storage.location + path.removeprefix("/tmp"), "")
 
 

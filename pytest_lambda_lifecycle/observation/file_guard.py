@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -77,6 +77,11 @@ class FileGuard(Part):
         self.lines: dict[str, str] | None = None
         """For the state audit: the paths written in ``/tmp``, with the lines of function code."""
         self._storage = _Storage(own_tmp, config.ephemeral_storage * _MB)
+
+    @property
+    def written(self) -> Mapping[str, TmpWrite]:
+        """The paths in the machine's temporary folder that function code has written to."""
+        return self._storage.literal
 
     def enter(self) -> Undo:
         if self._mode != "open":

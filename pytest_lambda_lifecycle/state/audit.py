@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_lambda_lifecycle.isolation.held_signals import Held
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.lifecycle.events import Leftover
-from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal, TmpWrite
+from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal
 from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, Raised, Returned
 from pytest_lambda_lifecycle.lifecycle.state_events import StateChange
 from pytest_lambda_lifecycle.state.changes import Change, compare
@@ -47,8 +47,6 @@ class StateAudit(Part):
         self._first = 0
         self._running: Counter[tuple[str, str]] = Counter()
         """Leftovers after the latest invoke, by kind and label."""
-        self._writers: dict[str, str] = {}
-        """The lines that have written to the machine's temporary folder, by path."""
         self.invokes = 0
         """The number of invokes of this process that were compared."""
         self.most_invokes = 0
@@ -80,12 +78,7 @@ class StateAudit(Part):
         self._at = self._timeline[-1].at
         self.invokes += 1
         self.most_invokes = max(self.most_invokes, self.invokes)
-        events = self._timeline[self._first :]
         with Held():
-            for event in events:
-                if isinstance(event, TmpWrite):
-                    self._writers[event.path] = event.where
-            self._scene.process_state.written.update(self._writers)
             after = self._scene.take()
         changes = compare(before, after)[:_MOST]
         made = [*(self._change(one, after) for one in changes), *self._of_log_keys(before, after)]
@@ -112,7 +105,7 @@ class StateAudit(Part):
         )
 
     def _line_of_file(self, path: str) -> str:
-        return self._lines(path) or self._scene.places.shown(self._writers.get(path, ""))
+        return self._scene.places.shown(self._lines(path))
 
     def _of_log_keys(self, before: Photograph, after: Photograph) -> Iterator[StateChange]:
         for path, name, value in self._log_keys.kept(before, after):

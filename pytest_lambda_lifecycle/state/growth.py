@@ -7,6 +7,7 @@ import itertools
 import os
 import threading
 import tracemalloc
+import types
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -189,6 +190,10 @@ def _objects(photograph: Photograph, scene: Scene) -> Mapping[str, int]:
     counts: Counter[int] = Counter()
     for one in gc.get_objects():
         cls = type(one)
+        if cls is types.FunctionType:
+            module = str(one.__globals__.get("__name__"))
+            if scene.is_own(module):
+                found[f"{module}.{one.__qualname__}"] += 1
         key = IDENTITY(cls)
         counts[key] += 1
         classes.setdefault(key, cls)
@@ -213,6 +218,8 @@ def _growths(measures: list[_Measure], window: int, scene: Scene) -> Iterator[Gr
         if thing.startswith("bytes ") and rate < _BYTES_PER_INVOKE:
             continue
         target = last.targets.get(thing)
+        if thing == "open file descriptors":
+            target = Target(thing, (), None, "added", is_variable=False)
         where = scene.places.find(target) if target is not None else ""
         yield Growth(thing, series[0], series[-1], rate, where)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.state import buffers
+from pytest_lambda_lifecycle.state.clients import kind_of_client
 from pytest_lambda_lifecycle.state.kinds import ATTRIBUTES, BASES, CLASS, EXACT, Contents, Kind
 from pytest_lambda_lifecycle.state.opaque import (
     IDENTITY,
@@ -95,12 +96,10 @@ class KindTable:
 
     def _find(self, cls: type) -> Kind | None:
         own = self._is_own(module_of(cls))
-        if (
-            issubclass(cls, types.ModuleType)
-            or is_mock(cls)
-            or (not own and is_opaque(cls) and cls is not threading.local)
-        ):
+        if issubclass(cls, types.ModuleType) or is_mock(cls):
             return None
+        if not own and is_opaque(cls) and cls is not threading.local:
+            return kind_of_client(cls, class_attributes(cls))
         if IDENTITY(cls) in _EXACT:
             return _EXACT[IDENTITY(cls)]
         library = not own and not holds_data(cls)

@@ -100,6 +100,8 @@ def _text(found: dict[str, list[StateChange]], config: FunctionConfig, invokes: 
         lines.append(f"{first} by invoke {first.invoke}{again}{f', at {where}' if where else ''}")
     paths = [path for path in found if not path.startswith(_OF_PROCESS)] or list(found)
     example = paths[0].partition("[")[0].partition("(")[0]
+    if example.startswith("/tmp/"):
+        example = "/tmp/*"
     return (
         f"{config.handler} leaves state for later invokes: what the first two of {invokes} invokes "
         "changed is settled, and later ones changed\n"

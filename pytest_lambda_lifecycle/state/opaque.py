@@ -40,6 +40,9 @@ for the first time; a pool counts its requests.  Nothing of that is state of the
 """
 _SEEN: Final = frozenset(
     {
+        ("asyncio.queues", "LifoQueue"),
+        ("asyncio.queues", "PriorityQueue"),
+        ("asyncio.queues", "Queue"),
         ("http.cookiejar", "Cookie"),
         ("http.cookiejar", "CookieJar"),
         ("http.cookies", "Morsel"),
@@ -52,14 +55,18 @@ _SEEN: Final = frozenset(
 )
 """Classes of those packages that are looked into after all."""
 _DATA: Final = frozenset(
-    "_collections _functools _queue _thread _weakrefset array builtins cachetools collections "
-    "contextvars functools itertools numpy queue types weakref".split()
+    "_collections _functools _queue _thread _weakrefset array builtins collections "
+    "contextvars functools itertools numpy types weakref".split()
 )
 """Packages whose objects hold the data of others, such as `collections.deque`."""
 _JUDGED: Final = {
+    ("asyncio.queues", "Queue"): frozenset({"_queue"}),
+    ("cachetools", "Cache"): frozenset({"_Cache__data"}),
     ("httpx", "Client"): frozenset({"_auth", "_headers", "_params"}),
     ("httpx", "AsyncClient"): frozenset({"_auth", "_headers", "_params"}),
+    ("jinja2.environment", "Environment"): frozenset({"filters", "globals", "tests"}),
     ("logging", "Handler"): frozenset({"filters", "level"}),
+    ("queue", "Queue"): frozenset({"queue"}),
     ("requests.sessions", "Session"): frozenset({"auth", "headers", "hooks", "params", "proxies"}),
     ("sqlalchemy.orm.session", "Session"): frozenset({"_transaction", "info"}),
 }

@@ -10,7 +10,7 @@ from pytest_lambda_lifecycle.state.buffers import Verbatim
 from pytest_lambda_lifecycle.state.changes import Change
 from pytest_lambda_lifecycle.state.kinds import lru_function
 from pytest_lambda_lifecycle.state.photograph import Node
-from pytest_lambda_lifecycle.state.writes import CALL, REMOVALS, Write, writes_in
+from pytest_lambda_lifecycle.state.writes import CALL, OPEN, REMOVALS, Write, writes_in
 
 __all__ = ["Places", "Target", "target_of"]
 
@@ -42,8 +42,6 @@ class Target(NamedTuple):
     """The last name is a local variable or a parameter."""
     is_entry: bool = False
     """An entry of a container has changed, and not a name or an attribute."""
-    is_judged: bool = False
-    """It is an attribute of an object of a library, whose methods may have changed it."""
     line: str = ""
     """The file and line, where the change tells them by itself."""
 
@@ -80,8 +78,7 @@ def target_of(change: Change) -> Target:
         bool(last) and last[0][0] == "item" and type(last[0][1]) is not Verbatim
     )
     module = str(place.label)
-    is_judged = node.kind.judges(change.label)
-    return Target(module, tuple(names), key, change.kind, is_variable, is_entry, is_judged, line)
+    return Target(module, tuple(names), key, change.kind, is_variable, is_entry, line)
 
 
 def _line_of_cache(node: Node) -> str:
@@ -108,7 +105,7 @@ class Places:
         if target.line:
             return self.shown(target.line)
         found = self._candidates(target, strict)
-        wanted = [one for one in found if one[1].verb == CALL or _fits(target, one[1].verb)]
+        wanted = [one for one in found if one[1].verb in (CALL, OPEN) or _fits(target, one[1].verb)]
         lines = {f"{file}:{write.line}": None for file, write in wanted or found}
         return " or ".join(map(self.shown, lines)) if len(lines) <= _MOST else ""
 
@@ -129,13 +126,15 @@ class Places:
             for write in self._writes(file)
             if write.verb != "append_keys"
         ]
-        changing = [one for one in writes if one[2].verb != CALL]
+        if target.module == "open file descriptors":
+            return [(file, one) for _, file, one in writes if one.verb == OPEN]
+        changing = [one for one in writes if one[2].verb not in (CALL, OPEN)]
         for matches in (_leads_there,) if strict else (_matches, _leads_there, _has_key):
             found = [(file, one) for name, file, one in changing if matches(target, name, one)]
             if found:
                 exact = [one for one in found if one[1].key and one[1].key == target.key]
                 return exact or found
-        if strict or not target.is_judged:
+        if strict:
             return []
         return [(file, one) for name, file, one in writes if _calls_a_method(target, name, one)]
 
@@ -219,7 +218,8 @@ def _leads_there(target: Target, module: str, write: Write) -> bool:
 def _calls_a_method(target: Target, module: str, write: Write) -> bool:
     """Say whether a statement calls a method of an object on the path."""
     chain = write.chain
-    return module == target.module and write.is_global and chain == target.names[: len(chain)]
+    is_on_path = chain == target.names[: len(chain)] and write.verb == CALL
+    return module == target.module and write.is_global and is_on_path
 
 
 def _may_have_key(target: Target, write: Write) -> bool:

@@ -16,7 +16,7 @@ import threading
 import types
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
@@ -41,11 +41,10 @@ _local_attribute: Final[Any] = vars(threading.local)["__getattribute__"]
 class ProcessState:
     """The containers, and the calls that fill them anew."""
 
-    def __init__(self, tmp: Callable[[], str]) -> None:
-        """``tmp`` returns the folder that is ``/tmp``."""
+    def __init__(self, tmp: Callable[[], str], written: Collection[str]) -> None:
+        """``tmp`` returns the folder that is ``/tmp``; ``written`` are paths beside it."""
         self._tmp = tmp
-        self.written: set[str] = set()
-        """Paths in the machine's temporary folder that function code has written to."""
+        self._written = written
         self._variables: dict[str, str] = {}
         self._path: list[str] = []
         self._filters: list[Any] = []
@@ -115,7 +114,7 @@ class ProcessState:
                     return
                 path = os.path.join(folder, name)
                 yield path, "/tmp" + path.removeprefix(root)
-        for path in list(self.written):
+        for path in list(self._written):
             yield path, path
 
     def _file(self, path: str) -> Summary | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
@@ -31,11 +31,17 @@ class _Runs(Protocol):
 class Scene:
     """The state of one environment's process, and the camera in front of it."""
 
-    def __init__(self, world: World, process: _Runs, tmp: str, folders: list[str]) -> None:
-        """``tmp`` is the folder that is ``/tmp``, ``folders`` are those of the function's code."""
+    def __init__(
+        self, world: World, process: _Runs, tmp: str, written: Collection[str], folders: list[str]
+    ) -> None:
+        """``tmp`` is the folder that is ``/tmp``, ``folders`` are those of the function's code.
+
+        ``written`` are the paths in the machine's temporary folder that function code writes to.
+        """
         self._world = world
         self._process = process
         self._tmp = tmp
+        self._written = written
         self._own: frozenset[str] = frozenset()
         self.places = Places(self._files, folders)
         self.discard()
@@ -43,7 +49,7 @@ class Scene:
     def discard(self) -> None:
         """Forget the objects of a process that has ended."""
         self._camera = Camera(lambda name: name in self._own)
-        self.process_state = ProcessState(lambda: self._tmp)
+        self.process_state = ProcessState(lambda: self._tmp, self._written)
 
     def take(self) -> Photograph:
         """Return a photograph of the present state, as function code finds it."""

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
-__all__ = ["CALL", "REMOVALS", "Write", "writes_in"]
+__all__ = ["CALL", "OPEN", "REMOVALS", "Write", "writes_in"]
 
 Chain: TypeAlias = tuple[str, ...]
 
@@ -15,6 +15,12 @@ REMOVALS: Final = frozenset(
 )
 CALL: Final = "()"
 """The verb of a call of any other method, which may change its receiver."""
+OPEN: Final = "open()"
+"""The verb of a call that opens a file or a socket; the name of the function is its chain."""
+_OPENERS: Final = frozenset(
+    "NamedTemporaryFile TemporaryFile connect create_connection fdopen mkstemp open openpty pipe "
+    "popen socket socketpair urlopen".split()
+)
 _CHANGES: Final = REMOVALS | frozenset(
     "add addFilter addHandler append append_keys appendleft chdir "
     "difference_update extend extendleft "
@@ -166,6 +172,8 @@ class _Function:
     def _of_call(self, node: ast.Call) -> Iterator[Write]:
         func = node.func
         verb = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+        if verb in _OPENERS:
+            yield Write(node.lineno, (verb,), OPEN, None, self._name, True)
         if verb not in _CHANGES:
             if isinstance(func, ast.Attribute):
                 yield from self._write(node, func.value, CALL, None)
@@ -201,6 +209,9 @@ class _Function:
         chain = _names_of(target)
         if chain:
             constant = key.value if isinstance(key, ast.Constant) else None
+            if chain == ("globals",) and isinstance(constant, str):
+                yield Write(node.lineno, (constant,), verb[2:], None, self._name, True)
+                return
             yield self._made(node, chain, verb, constant)
 
     def _made(self, node: ast.expr, chain: Chain, verb: str, key: object) -> Write:

@@ -10,7 +10,7 @@ from pytest_lambda_lifecycle.state.buffers import Verbatim
 from pytest_lambda_lifecycle.state.changes import Change
 from pytest_lambda_lifecycle.state.kinds import lru_function
 from pytest_lambda_lifecycle.state.photograph import Node
-from pytest_lambda_lifecycle.state.writes import CALL, REMOVALS, Write, writes_in
+from pytest_lambda_lifecycle.state.writes import CALL, DECORATED, REMOVALS, Write, writes_in
 
 __all__ = ["Places", "Target", "target_of"]
 
@@ -20,9 +20,9 @@ _OF_PROCESS: Final[Mapping[str, tuple[str, ...]]] = {
     "os.environ": ("environ",),
     "sys.path": ("sys", "path"),
     "warnings.filters": ("simplefilter", "filterwarnings"),
-    "os.getcwd()": ("chdir",),
-    "locale.setlocale(LC_ALL)": ("setlocale",),
-    "decimal.getcontext()": ("getcontext", "prec"),
+    "os.getcwd": ("chdir",),
+    "locale.setlocale": ("setlocale",),
+    "decimal.getcontext": ("getcontext", "prec"),
     "asyncio event loop": ("set_event_loop",),
     "signal.getsignal": ("signal",),
 }
@@ -74,7 +74,7 @@ def target_of(change: Change) -> Target:
             names.append(label)
             is_variable, key = False, None
         else:
-            key = label if type(label) is str and style == "item" else None
+            key = label if style == "item" and (type(label) is str or type(label) is int) else None
     last = steps[-1:]
     is_entry = is_member or (
         bool(last) and last[0][0] == "item" and type(last[0][1]) is not Verbatim
@@ -108,7 +108,7 @@ class Places:
         if target.line:
             return self.shown(target.line)
         found = self._candidates(target, strict)
-        wanted = [one for one in found if one[1].verb == CALL or _fits(target, one[1].verb)]
+        wanted = [one for one in found if _fits(target, one[1].verb)]
         lines = {f"{file}:{write.line}": None for file, write in wanted or found}
         return " or ".join(map(self.shown, lines)) if len(lines) <= _MOST else ""
 
@@ -129,15 +129,16 @@ class Places:
             for write in self._writes(file)
             if write.verb != "append_keys"
         ]
-        changing = [one for one in writes if one[2].verb != CALL]
+        changing = [one for one in writes if one[2].verb not in (CALL, DECORATED)]
         for matches in (_leads_there,) if strict else (_matches, _leads_there, _has_key):
             found = [(file, one) for name, file, one in changing if matches(target, name, one)]
             if found:
                 exact = [one for one in found if one[1].key and one[1].key == target.key]
                 return exact or found
-        if strict or not target.is_judged:
+        if strict:
             return []
-        return [(file, one) for name, file, one in writes if _calls_a_method(target, name, one)]
+        uses = _calls_a_method if target.is_judged else _is_decorated
+        return [(file, one) for name, file, one in writes if uses(target, name, one)]
 
     def source(self, file: str) -> str:
         """Return the text of a source file; ``""`` if it cannot be read."""
@@ -216,6 +217,12 @@ def _leads_there(target: Target, module: str, write: Write) -> bool:
     )
 
 
+def _is_decorated(target: Target, module: str, write: Write) -> bool:
+    """Say whether a statement defines the function whose decorator keeps the state."""
+    is_definition = write.verb == DECORATED and module == target.module
+    return is_definition and len(target.names) > 1 and write.chain == target.names[:1]
+
+
 def _calls_a_method(target: Target, module: str, write: Write) -> bool:
     """Say whether a statement calls a method of an object on the path."""
     chain = write.chain
@@ -227,7 +234,7 @@ def _may_have_key(target: Target, write: Write) -> bool:
     one, other = write.key, target.key
     if isinstance(one, str) and isinstance(other, str):
         return one.casefold() == other.casefold()
-    return one is None or other is None
+    return one is None or (type(one) is type(other) and bool(one == other))
 
 
 def _has_key(target: Target, module: str, write: Write) -> bool:

@@ -9,7 +9,15 @@ from typing import Any, Final
 
 from pytest_lambda_lifecycle.state import buffers
 from pytest_lambda_lifecycle.state.clients import kind_of_client
-from pytest_lambda_lifecycle.state.kinds import ATTRIBUTES, BASES, CLASS, EXACT, Contents, Kind
+from pytest_lambda_lifecycle.state.kinds import (
+    ATTRIBUTES,
+    BASES,
+    CACHETOOLS,
+    CLASS,
+    EXACT,
+    Contents,
+    Kind,
+)
 from pytest_lambda_lifecycle.state.opaque import (
     IDENTITY,
     holds_data,
@@ -106,6 +114,8 @@ class KindTable:
         if buffers.is_buffer(module_of(cls), name_of(cls)):
             return Kind(buffers.read_buffer, always=True)
         attributes = class_attributes(cls)
+        if any(module_of(one) == "cachetools" and name_of(one) == "Cache" for one in mro_of(cls)):
+            return CACHETOOLS
         for base in mro_of(cls):
             key = IDENTITY(base)
             if key in _BASES:

@@ -25,6 +25,7 @@ __all__ = [
     "ATTRIBUTES",
     "BASES",
     "BESIDE",
+    "CACHETOOLS",
     "CLASS",
     "EXACT",
     "FUNCTION_ATTRIBUTES",
@@ -286,6 +287,16 @@ def _weak_dict(one: Any) -> dict[Any, Any] | None:  # noqa: ANN401
     return held if type(held) is dict else None
 
 
+def _entries_of_cache(cache: Any) -> dict[Any, Any] | None:  # noqa: ANN401
+    """Return the dict in which a cache of cachetools keeps its values, and no order of them."""
+    found = object.__getattribute__(cache, "__dict__").get("_Cache__data")
+    return found if type(found) is dict else None
+
+
+CACHETOOLS: Final = Kind(
+    lambda one: _read_dict(_entries_of_cache(one) or {}), mapping=_entries_of_cache
+)
+"""A cache of cachetools: what it keeps besides the entries changes with each look-up."""
 _LOGGER: Final = ("level", "disabled", "propagate", "handlers", "filters")
 _logger_attributes: Final[Any] = vars(logging.Filterer)["__dict__"].__get__
 

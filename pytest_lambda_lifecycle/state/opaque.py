@@ -61,7 +61,6 @@ _DATA: Final = frozenset(
 """Packages whose objects hold the data of others, such as `collections.deque`."""
 _JUDGED: Final = {
     ("asyncio.queues", "Queue"): frozenset({"_queue"}),
-    ("cachetools", "Cache"): frozenset({"_Cache__data"}),
     ("httpx", "Client"): frozenset({"_auth", "_headers", "_params"}),
     ("httpx", "AsyncClient"): frozenset({"_auth", "_headers", "_params"}),
     ("jinja2.environment", "Environment"): frozenset({"filters", "globals", "tests"}),

@@ -10,7 +10,7 @@ from pytest_lambda_lifecycle.state.buffers import Verbatim
 from pytest_lambda_lifecycle.state.changes import Change
 from pytest_lambda_lifecycle.state.kinds import lru_function
 from pytest_lambda_lifecycle.state.photograph import Node
-from pytest_lambda_lifecycle.state.writes import CALL, OPEN, REMOVALS, Write, writes_in
+from pytest_lambda_lifecycle.state.writes import CALL, DECORATED, OPEN, REMOVALS, Write, writes_in
 
 __all__ = ["Places", "Target", "target_of"]
 
@@ -72,7 +72,7 @@ def target_of(change: Change) -> Target:
             names.append(label)
             is_variable, key = False, None
         else:
-            key = label if type(label) is str and style == "item" else None
+            key = label if style == "item" and (type(label) is str or type(label) is int) else None
     last = steps[-1:]
     is_entry = is_member or (
         bool(last) and last[0][0] == "item" and type(last[0][1]) is not Verbatim
@@ -128,7 +128,7 @@ class Places:
         ]
         if target.module == "open file descriptors":
             return [(file, one) for _, file, one in writes if one.verb == OPEN]
-        changing = [one for one in writes if one[2].verb not in (CALL, OPEN)]
+        changing = [one for one in writes if one[2].verb not in (CALL, DECORATED, OPEN)]
         for matches in (_leads_there,) if strict else (_matches, _leads_there, _has_key):
             found = [(file, one) for name, file, one in changing if matches(target, name, one)]
             if found:
@@ -136,7 +136,10 @@ class Places:
                 return exact or found
         if strict:
             return []
-        return [(file, one) for name, file, one in writes if _calls_a_method(target, name, one)]
+        decorated = [(file, one) for name, file, one in writes if _is_decorated(target, name, one)]
+        return decorated or [
+            (file, one) for name, file, one in writes if _calls_a_method(target, name, one)
+        ]
 
     def source(self, file: str) -> str:
         """Return the text of a source file; ``""`` if it cannot be read."""
@@ -215,6 +218,12 @@ def _leads_there(target: Target, module: str, write: Write) -> bool:
     )
 
 
+def _is_decorated(target: Target, module: str, write: Write) -> bool:
+    """Say whether a statement defines the function whose decorator keeps the state."""
+    is_definition = write.verb == DECORATED and module == target.module
+    return is_definition and len(target.names) > 1 and write.chain == target.names[:1]
+
+
 def _calls_a_method(target: Target, module: str, write: Write) -> bool:
     """Say whether a statement calls a method of an object on the path."""
     chain = write.chain
@@ -227,7 +236,7 @@ def _may_have_key(target: Target, write: Write) -> bool:
     one, other = write.key, target.key
     if isinstance(one, str) and isinstance(other, str):
         return one.casefold() == other.casefold()
-    return one is None or other is None
+    return one is None or (type(one) is type(other) and bool(one == other))
 
 
 def _has_key(target: Target, module: str, write: Write) -> bool:

@@ -58,10 +58,7 @@ class ProcessState:
         """Fill the containers with the present state; yield the roots that lead to it."""
         _refill(self._variables, {k: v for k, v in os.environ.items() if k not in _OF_RUNTIME})
         _refill(self._context, dict(_context_variables()))
-        own = f"<{self._tmp()}>"  # holds the lock of that folder
-        here = f"<{_current_folder()}>"  # is held while the environment is left
-        found = {key: one for key, one in _open_descriptors() if one not in (own, here)}
-        _refill(self.descriptors, found)
+        _refill(self.descriptors, dict(_open_descriptors()))
         _refill(self._facts, dict(self._find_facts()))
         self._path[:] = sys.path
         self._filters[:] = warnings.filters
@@ -177,7 +174,8 @@ def _open_descriptors() -> Iterator[tuple[int, Summary]]:
             if _HAS_LINKS:
                 continue
             target = "descriptor"
-        yield int(name), Summary(f"<{target}>")
+        if not os.path.isdir(target):  # the current folder is kept open
+            yield int(name), Summary(f"<{target}>")
 
 
 def _decimal_context() -> Summary | None:

@@ -123,10 +123,9 @@ class StateAudit(Part):
             key = event.kind, event.label
             running[key] += 1
             if running[key] > self._running[key]:
-                count = running[key]
                 yield self._event(
                     f"{_PLURALS.get(event.kind, event.kind + 's')}[{event.label!r}]",
-                    f"<{count} of them still running>" if count > 1 else "<still running>",
+                    "<still running>",
                     "a library keeps it, and it waits for work" if event.idle else "",
                     event.where,
                 )

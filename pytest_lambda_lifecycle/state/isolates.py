@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.errors import LifecycleError
@@ -27,6 +28,9 @@ __all__ = ["assert_isolates"]
 
 _SHORTEST_TEXT: Final = 4
 _FEWEST_DIGITS: Final = 5
+_MOST_FILES: Final = 100
+"""Files whose texts are read before each invoke."""
+_MOST_PATHS: Final = 3
 _NUMBERS_AND_TEXTS: Final = identities(str, int, float)
 
 
@@ -73,15 +77,17 @@ def assert_isolates(
     found: dict[str, None] = {}
     done: set[int] = set()
     for index in order:
-        before = {path: str(text) for path, text in scene.files().items()}
+        before = _Before(scene)
         sent.clear()
         invocation = invoke(events[index])
         done.add(index)
         foreign = [mark for mark in _usable(marks, scene) if mark.event - 1 in done - {index}]
-        for place, text in _texts(invocation, before, scene, sent):
+        for place, text in _texts(invocation, before.files, scene, sent):
             for mark in foreign:
                 if mark.pattern.search(text) and not ignored.covering(place):
-                    found[f"{mark} is in the {place} of the invoke with event {index + 1}"] = None
+                    kept = before.where_kept(mark)
+                    line = f"{mark} is in the {place} of the invoke with event {index + 1}{kept}"
+                    found[line] = None
     last = order[-1] + 1
     photograph = scene.take()
     foreign = [mark for mark in _usable(marks, scene) if mark.event != last]
@@ -205,6 +211,25 @@ def _kept(
                     if not any(one == mark and path.startswith(known) for one, known in seen):
                         seen.add((mark, path))
                         yield mark, path, scene.where(node, label)
+
+
+class _Before:
+    """The state before an invoke, which may replace what it finds."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._photograph = scene.take()
+        self.files = {path: str(summary) for path, summary in scene.files().items()}
+        self._texts = {path: scene.text_of_file(path) for path in list(self.files)[:_MOST_FILES]}
+
+    def where_kept(self, mark: _Mark) -> str:
+        """Return the paths along which a value was kept, as the end of a sentence."""
+        found = [path + _at(where) for _, path, where in self._kept(mark)]
+        found += [path for path, text in self._texts.items() if mark.pattern.search(text)]
+        return f", kept in {' and '.join(found[:_MOST_PATHS])}" if found else ""
+
+    def _kept(self, mark: _Mark) -> Iterator[tuple[_Mark, str, str]]:
+        return islice(_kept(self._photograph, [mark], self._scene), _MOST_PATHS)
 
 
 def _texts_in(node: Node) -> Iterator[tuple[int, str]]:

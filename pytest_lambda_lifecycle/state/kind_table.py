@@ -100,7 +100,8 @@ class KindTable:
             return kind._replace(is_own=True)
         if module.partition(".")[0] in ("pytest_lambda_lifecycle", "unittest"):
             return None
-        return kind._replace(is_library=True)
+        # What a decorator of cachetools keeps are results of the decorated function.
+        return kind._replace(is_library=module.partition(".")[0] != "cachetools")
 
     def _find(self, cls: type) -> Kind | None:
         own = self._is_own(module_of(cls))

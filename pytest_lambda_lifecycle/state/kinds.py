@@ -294,7 +294,7 @@ def _entries_of_cache(cache: Any) -> dict[Any, Any] | None:  # noqa: ANN401
 
 
 CACHETOOLS: Final = Kind(
-    lambda one: _read_dict(_entries_of_cache(one) or {}), mapping=_entries_of_cache
+    lambda one: _read_dict(_entries_of_cache(one) or {}), mapping=_entries_of_cache, is_own=True
 )
 """A cache of cachetools: what it keeps besides the entries changes with each look-up."""
 _LOGGER: Final = ("level", "disabled", "propagate", "handlers", "filters")

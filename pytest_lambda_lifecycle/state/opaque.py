@@ -55,7 +55,7 @@ _SEEN: Final = frozenset(
 )
 """Classes of those packages that are looked into after all."""
 _DATA: Final = frozenset(
-    "_collections _functools _queue _thread _weakrefset array builtins collections "
+    "_collections _functools _queue _thread _weakrefset array builtins cachetools collections "
     "contextvars functools itertools numpy types weakref".split()
 )
 """Packages whose objects hold the data of others, such as `collections.deque`."""
@@ -66,7 +66,9 @@ _JUDGED: Final = {
     ("jinja2.environment", "Environment"): frozenset({"filters", "globals", "tests"}),
     ("logging", "Handler"): frozenset({"filters", "level"}),
     ("queue", "Queue"): frozenset({"queue"}),
-    ("requests.sessions", "Session"): frozenset({"auth", "headers", "hooks", "params", "proxies"}),
+    ("requests.sessions", "Session"): frozenset(
+        {"adapters", "auth", "headers", "hooks", "params", "proxies"}
+    ),
     ("sqlalchemy.orm.session", "Session"): frozenset({"_transaction", "info"}),
 }
 """Attributes of libraries' objects that hold what function code has put there."""

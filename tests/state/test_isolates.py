@@ -56,7 +56,7 @@ def found(env, *events, **options) -> list[str]:
     ],
 )  # fmt: skip
 def test_a_value_is_found_with_its_place(environment, before, body, expected):
-    env = environment(f"{HEAD}{before}\ndef handler(event, context):\n    {body}")
+    env = environment(f"{HEAD}{before}\ndef handler(event, context):\n    {body}", timeout=60)
     assert any(line.startswith(expected) for line in found(env)), found(env)
 
 
@@ -85,7 +85,8 @@ def test_each_of_several_events_is_compared(environment):
     env = environment("L = []\ndef handler(event, context): L.append(event); return L[0]")
     events = [{"id": f"id-{n}-x"} for n in range(3)]
     assert found(env, *events)[0] == (
-        "'id-0-x' of event 1 (event['id']) is in the response of the invoke with event 2"
+        "'id-0-x' of event 1 (event['id']) is in the response of the invoke with event 2, "
+        "kept in app.L[0]['id'] at app.py:2"
     )
     assert len(env.invocations) == 5
 
@@ -122,3 +123,22 @@ def test_a_closed_environment_cannot_compare(environment):
     env.close()
     with pytest.raises(InvalidTransition, match="cannot compare events"):
         env.assert_isolates(A, B)
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ("old = last.get('t'); last['t'] = event['tenant']\n    return old",
+         "app.last['t'] at app.py:4"),
+        ("path = pathlib.Path(tempfile.gettempdir(), 'f')\n"
+         "    old = path.read_text() if path.exists() else ''\n"
+         "    path.write_text(event['tenant'])\n    return old",
+         "/tmp/f"),
+    ],
+)  # fmt: skip
+def test_the_path_is_that_before_the_invoke_which_replaces_the_value(environment, body, where):
+    env = environment(f"{HEAD}last = {{}}\ndef handler(event, context):\n    {body}")
+    assert found(env)[0] == (
+        "'tenant-a' of event 1 (event['tenant']) is in the response of the invoke with event 2, "
+        f"kept in {where}"
+    )

@@ -14,6 +14,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from pytest_lambda_lifecycle import FunctionError, LifecycleError, lifecycle_machine
 
+# The suite freezes the garbage collector once its tests are collected (see conftest.py), so
+# Hypothesis does not see who holds its own generator, and warns.
+pytestmark = pytest.mark.filterwarnings("ignore:It looks like `register_random`")
+
 IDS = st.fixed_dictionaries({"id": st.integers(0, 100)})
 FUNCTIONS = """
     import pathlib, random, sys, tempfile, time

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from pytest_lambda_lifecycle.clock.public_clock import LambdaClock
+    from pytest_lambda_lifecycle.environment.checks.snapshots import Snapshot
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
     from pytest_lambda_lifecycle.observation.watched_runtime import FindTampered
@@ -108,6 +109,8 @@ class ExecutionEnvironment:
     """
 
     __test__ = False  # not a test class, whatever it is called where it is imported
+    _is_exact = False
+    """The modes of the suite leave the next invoke alone."""
     _closed_at = ""
     """Where `close` is called, for messages; by default the line of its caller."""
 
@@ -132,11 +135,13 @@ class ExecutionEnvironment:
         clock: LambdaClock | None = None,
         keep: Keep | None = None,
         tampered: FindTampered | None = None,
-        around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
+        around_invoke: Callable[[object, functools.partial[Invocation]], Invocation] | None = None,
         observer: Callable[[Event], None] | None = None,
         folders: Callable[[], Folders] = Folders,
         seed: Seed | None = None,
         path_notes: PathNotes | None = None,
+        make_another: Callable[..., ExecutionEnvironment] | None = None,
+        adopt: Callable[[ExecutionEnvironment, str], None] | None = None,
     ) -> None:
         """Prepare an environment.
 
@@ -166,6 +171,10 @@ class ExecutionEnvironment:
         self._conductor = self._parts.conductor
         self._endings = self._conductor.endings
         self._around_invoke = around_invoke
+        self._make_another = make_another
+        self._adopt = adopt
+        self._prepared: list[Callable[[ExecutionEnvironment], object]] = []
+        """What prepares another environment of the function as the test has prepared this one."""
         self._judged = 0
         """The number of events that `_judge` has seen."""
         self._arn = (
@@ -211,18 +220,52 @@ class ExecutionEnvironment:
             raise self._failure(init, not_ready=True)
         return init
 
-    def snapshot(self) -> Init:
-        """Run Init and the before-snapshot hooks, as publishing a version with SnapStart does."""
+    def snapshot(self) -> Snapshot:
+        """Run Init and the before-snapshot hooks, as publishing a version with SnapStart does.
+
+        ``env.snapshot().restore()`` returns another environment with the same state; `restore` goes
+        on with this one.
+        """
+        __tracebackhide__ = True
+        self._require_snap_start("take a snapshot")
+        init = self.initialize()
+        # Most tests have no SnapStart.
+        from pytest_lambda_lifecycle.environment.checks.snapshots import Snapshot
+
+        return Snapshot(init, self, self._copy)
+
+    def _copy(self) -> ExecutionEnvironment:
+        """Return another environment of the function, which lives as long as one of the test's."""
+        self._require_open("restore a copy of the snapshot")
+        made = self._another(for_test=True)
+        if self._adopt is not None:
+            self._adopt(made, caller())
+        return made
+
+    def _require_snap_start(self, asked: str) -> None:
         __tracebackhide__ = True
         kind = self.config.initialization_type
         if kind != "snap-start":
             source = self.config.source_of("initialization_type")
             raise InvalidTransition(
-                f"cannot take a snapshot: initialization_type is {kind!r} (from {source}); "
+                f"cannot {asked}: initialization_type is {kind!r} (from {source}); "
                 'set it to "snap-start"',
                 code="LLC105",
             )
-        return self.initialize()
+
+    def _another(self, shift: int = 0, *, for_test: bool = False) -> ExecutionEnvironment:
+        """Return another environment of the same function, with the patches and faults of this one.
+
+        It draws the same random numbers; with a ``shift``, others.
+        """
+        seed = Seed(self._parts.seed.number + shift, self._parts.seed.name)
+        if self._make_another is None:
+            made = ExecutionEnvironment._of_plugin(self.config, seed=seed)
+        else:
+            made = self._make_another(seed, for_test=for_test)
+        for prepare in self._prepared:
+            prepare(made)
+        return made
 
     def restore(self) -> Restore:
         """Restore the snapshot: the after-restore hooks run.
@@ -307,6 +350,15 @@ class ExecutionEnvironment:
                 )
             raise error
         return invocation
+
+    def _invoke_exactly(self, event: object) -> Invocation:
+        """Invoke for an assertion that compares invokes: no mode of the suite acts in between."""
+        __tracebackhide__ = True
+        self._is_exact = True
+        try:
+            return self.invoke(event)
+        finally:
+            self._is_exact = False
 
     def _failure(self, phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
         error = failures.function_error(phase, not_ready=not_ready)
@@ -393,6 +445,7 @@ class ExecutionEnvironment:
                 self._parts.files.settle()
                 self._parts.storage.close()
                 self._parts.world.hook.clear()
+                self._make_another = self._adopt = None  # they lead back to this environment
                 open_environments.remove(self)
 
     def __enter__(self) -> Self:
@@ -599,6 +652,7 @@ class ExecutionEnvironment:
         __tracebackhide__ = True
         self._require_open(f"patch {target!r}")
         self._parts.probes.patch(target, value)
+        self._prepared.append(lambda other: other.patch(target, value))
 
     def latency(self, target: str, ms: float) -> None:
         """Declare that a call of ``"package.module.name"`` by a phase takes ``ms`` of virtual time.
@@ -657,6 +711,7 @@ class ExecutionEnvironment:
             spend=spend_time,
         )
         self._parts.calls.faults.add(fault)
+        self._prepared.append(lambda other: other._parts.calls.faults.add(fault))
         return fault
 
     def assert_reused(self, *targets: str) -> None:
@@ -747,7 +802,7 @@ class ExecutionEnvironment:
         from pytest_lambda_lifecycle.state.growth import assert_no_growth
 
         assert_no_growth(
-            self.invoke,
+            self._invoke_exactly,
             self._parts.make_scene(),
             self.config,
             event=event,
@@ -777,7 +832,7 @@ class ExecutionEnvironment:
         calls.sent = sent
         try:
             assert_isolates(
-                self.invoke,
+                self._invoke_exactly,
                 self._parts.make_scene(),
                 self.config,
                 events=(event_a, event_b, *more),
@@ -787,6 +842,24 @@ class ExecutionEnvironment:
             )
         finally:
             calls.sent = None
+
+    def assert_snapshot_safe(self, *, ignore: Iterable[str] = ()) -> None:
+        """Assert that copies of one SnapStart snapshot share no value that has to be unique.
+
+        Two more environments of the function run Init: a value that differs from one to the other
+        (a UUID, random numbers, a moment, a temporary name), and that a restore leaves as it is, is
+        shared by all environments that are restored from one snapshot.  So are sockets,
+        credentials, and the generator of `random` where function code uses it.  ``ignore`` is as in
+        `assert_no_state_leaks`; ``"random"`` is the generator.  Time passes, as in `idle`.  Raises
+        `AssertionError` with paths, sources and lines, and `InvalidTransition` without SnapStart.
+        """
+        __tracebackhide__ = True
+        self._require_snap_start("assert that a snapshot is safe")
+        self._require_open("assert that a snapshot is safe")
+        # Most tests have no SnapStart.
+        from pytest_lambda_lifecycle.environment.checks.snapshot_safety import assert_snapshot_safe
+
+        assert_snapshot_safe(self._another, self.config.handler, ignore=ignore)
 
     def _require_open(self, asked: str) -> None:
         __tracebackhide__ = True

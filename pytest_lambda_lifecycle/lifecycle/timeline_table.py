@@ -37,7 +37,9 @@ from pytest_lambda_lifecycle.lifecycle.events import (
     SharedModule,
     ShutdownReport,
     ShutdownStart,
+    SnapshotCopy,
     SpyCall,
+    SuiteMode,
 )
 from pytest_lambda_lifecycle.lifecycle.extension_events import (
     ExtensionDone,
@@ -126,6 +128,11 @@ def _describe_phase(event: Event) -> str:
             return f"Shutdown ended: {event.status}, {in_ms(event.duration_us)}{killed}"
         case Reset(reason=reason, error_type=error_type):
             return f"Reset ({_result(reason, error_type)}): globals are gone, /tmp stays"
+        case SnapshotCopy(copied=copied, own=own):
+            anew = f"; made anew, and different: {', '.join(own)}" if own else ""
+            return f"Snapshot of another environment: {len(copied)} values copied{anew}"
+        case SuiteMode(mode=mode, action=action):
+            return f"--lambda-lifecycle-{mode}: {action}"
         case Recycled(log_stream=log_stream):
             return f"Recycled: a new environment, log stream {log_stream}"
     return ""

@@ -227,6 +227,12 @@ GOOD = {
         "client.__setstate__({'max_redirects': event['t']})\n"
         "    if event['t'] == 'd': late.table; config()",
     ),
+    "a context variable of a library": (
+        "import sys, types\n"
+        "if 'logs' not in sys.modules: sys.modules['logs'] = types.ModuleType('logs'); "
+        "sys.modules['logs'].key = contextvars.ContextVar('order')",
+        "sys.modules['logs'].key.set(event['t'])",
+    ),
     "Powertools with clear_state": (
         "import os; os.environ['POWERTOOLS_TRACE_DISABLED'] = '1'\n"
         "from aws_lambda_powertools import Logger, Metrics\n"

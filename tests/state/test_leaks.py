@@ -63,6 +63,11 @@ BUGS = {
         "TENANT.set(event['t'])",
         "ContextVar['tenant']: changed 'b' -> 'c' by invoke 3, at app.py:5",
     ),
+    "an object of its own that is made again": (
+        "class Order:\n    def __init__(self, t): self.t = t\nlatest = None",
+        "global latest\n    latest = Order(event['t'])",
+        "app.latest: changed <app.Order> -> <app.Order> by invoke 3, at app.py:8",
+    ),
     "an attribute of a thread": (
         "local = threading.local()",
         "local.tenant = event['t']",
@@ -190,6 +195,10 @@ GOOD = {
         "global cold, client\n    cold = False\n    config()\n"
         "    if event['t'] == 'c' and client is None:\n"
         "        import requests\n        client = requests.Session()",
+    ),
+    "an object of its own that is made late, once": (
+        "class Repository:\n    table = None\nrepository = None",
+        "global repository\n    if event['t'] == 'd': repository = repository or Repository()",
     ),
     "expressions, hints, lazy imports, warnings and loggers": (
         "import warnings\nlog = logging.getLogger('app')\nnumber = re.compile('1')",

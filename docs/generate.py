@@ -29,7 +29,6 @@ PACKAGE: Final = "pytest_lambda_lifecycle"
 LINE_LENGTH: Final = 100
 INI_TYPES: Final = {
     "string": "text",
-    "bool": "true or false",
     "int": "a whole number",
     "float": "a number",
     "paths": "paths",

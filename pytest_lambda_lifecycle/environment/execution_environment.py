@@ -109,6 +109,8 @@ class ExecutionEnvironment:
     """
 
     __test__ = False  # not a test class, whatever it is called where it is imported
+    _is_exact = False
+    """The modes of the suite leave the next invoke alone."""
     _closed_at = ""
     """Where `close` is called, for messages; by default the line of its caller."""
 
@@ -348,6 +350,15 @@ class ExecutionEnvironment:
                 )
             raise error
         return invocation
+
+    def _invoke_exactly(self, event: object) -> Invocation:
+        """Invoke for an assertion that compares invokes: no mode of the suite acts in between."""
+        __tracebackhide__ = True
+        self._is_exact = True
+        try:
+            return self.invoke(event)
+        finally:
+            self._is_exact = False
 
     def _failure(self, phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
         error = failures.function_error(phase, not_ready=not_ready)
@@ -791,7 +802,7 @@ class ExecutionEnvironment:
         from pytest_lambda_lifecycle.state.growth import assert_no_growth
 
         assert_no_growth(
-            self.invoke,
+            self._invoke_exactly,
             self._parts.make_scene(),
             self.config,
             event=event,
@@ -821,7 +832,7 @@ class ExecutionEnvironment:
         calls.sent = sent
         try:
             assert_isolates(
-                self.invoke,
+                self._invoke_exactly,
                 self._parts.make_scene(),
                 self.config,
                 events=(event_a, event_b, *more),

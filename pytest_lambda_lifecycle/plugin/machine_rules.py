@@ -56,6 +56,8 @@ class LifecycleMachine(RuleBasedStateMachine):
     Each run of it is in virtual time, from the same moment on.
     """
 
+    environments = environments
+    """The open environments, for rules of a subclass: ``@rule(env=Machine.environments)``."""
     TestCase = _TestCases()
     """A test that runs the machine."""
 

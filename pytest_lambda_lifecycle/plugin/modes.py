@@ -167,7 +167,8 @@ class ModesOfEnvironment:
         if item is not self._latest:
             self._latest, self._invokes = item, 0
         self._invokes += 1
-        if environment is not None and (item is None or not _is_exact(item)):
+        is_exact = environment is None or environment._is_exact
+        if environment is not None and not is_exact and (item is None or not _is_exact(item)):
             self._act(environment, "" if item is None else item.nodeid, proceed)
         return proceed() if self._proceed is None else self._proceed(event, proceed)
 

@@ -16,7 +16,7 @@ import threading
 import types
 import warnings
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
@@ -206,7 +206,7 @@ def _is_ours(handler: object) -> bool:
 
 def _loggers() -> Iterator[Root]:
     """Yield the loggers, with the attributes that decide what they log."""
-    known: Iterable[Any] = logging.Logger.manager.loggerDict.values()
+    known: list[Any] = list(logging.Logger.manager.loggerDict.values())
     for logger in (logging.root, *known):
         if isinstance(logger, logging.Logger):
             name = "" if logger is logging.root else repr(logger.name)

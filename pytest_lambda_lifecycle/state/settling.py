@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
+from contextvars import ContextVar
 from typing import Final
 
 from pytest_lambda_lifecycle.state.changes import Change
@@ -16,8 +17,6 @@ __all__ = ["OF_LIBRARY", "reason_to_settle"]
 
 OF_LIBRARY: Final = "it lies in an object of a library"
 _MADE_LATE: Final = "it is made when it is first needed"
-_OF_LIBRARIES: Final = frozenset({"THREAD_LOCAL_KEYS"})
-"""Context variables of libraries that are set in each request, well-written functions included."""
 _CODE: Final = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
 
 
@@ -28,8 +27,8 @@ def reason_to_settle(change: Change, after: Photograph) -> str:
     """
     if change.is_library:
         return OF_LIBRARY
-    if change.path.startswith("ContextVar") and change.label in _OF_LIBRARIES:
-        return OF_LIBRARY
+    if change.path.startswith("ContextVar[") and not _holds_variable(change, after):
+        return "it is a context variable of a library"
     if change.path == "asyncio event loop":
         return _of_loop(change.after)
     if change.container.kind.judges(change.label):  # the transaction of a session, for one
@@ -38,9 +37,26 @@ def reason_to_settle(change: Change, after: Photograph) -> str:
         return _MADE_LATE
     style = change.container.kind.style
     is_new = change.before is MISSING or change.before is None
-    if is_new and style == "attribute" and _is_made_late(change.after, after):
+    if is_new and style == "attribute" and _is_made_late(change, after):
         return _MADE_LATE
     return ""
+
+
+def _holds_variable(change: Change, after: Photograph) -> bool:
+    """Say whether function code holds the context variable at which the path begins.
+
+    Those of libraries are set in each request, by well-written functions too: structlog clears its
+    own and binds them again.
+    """
+    name, place = change.label, change.container.place
+    while place.parent is not None:
+        name, place = place.label, place.parent
+    return any(
+        type(value) is ContextVar and value.name is name
+        for node in after.nodes.values()
+        if node.kind.is_own
+        for value in node.values
+    )
 
 
 def _is_without_arguments(change: Change) -> bool:
@@ -54,12 +70,14 @@ def _is_without_arguments(change: Change) -> bool:
     return any(type(one) is functools.cached_property for one in found)
 
 
-def _is_made_late(value: object, after: Photograph) -> bool:
+def _is_made_late(change: Change, after: Photograph) -> bool:
+    """Say whether a name has got a client, or an object in the place of None: once, as a rule."""
+    value = change.after
     if issubclass(type(value), _CODE):
         return True
     node = after.node(value)
     if node is not None:
-        return node.kind.is_library
+        return node.kind.is_library or (node.kind.is_own and change.before is None)
     return not is_plain_value(value) and module_of(type(value)) != "builtins"
 
 

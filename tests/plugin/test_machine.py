@@ -10,9 +10,13 @@ pytest.importorskip("hypothesis")
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import rule, run_state_machine_as_test
 
 from pytest_lambda_lifecycle import FunctionError, LifecycleError, lifecycle_machine
+
+# The suite freezes the garbage collector once its tests are collected (see conftest.py), so
+# Hypothesis does not see who holds its own generator, and warns.
+pytestmark = pytest.mark.filterwarnings("ignore:It looks like `register_random`")
 
 IDS = st.fixed_dictionaries({"id": st.integers(0, 100)})
 FUNCTIONS = """
@@ -172,3 +176,18 @@ def test_under_pytest_it_has_the_settings_of_the_suite(pytester):
     result = pytester.runpytest("--lambda-lifecycle-cold", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*FunctionError: ValueError: always*"])
+
+
+def test_a_subclass_may_have_rules_of_its_own(write):
+    root = write("app.py", FUNCTIONS).parent
+    base = lifecycle_machine("app.good", events=IDS, actions=[], code_dir=root)
+    called = []
+
+    class Machine(base):
+        @rule(env=base.environments)
+        def own(self, env):
+            called.append(env.state)
+
+    limits = settings(max_examples=5, deadline=None, database=None, derandomize=True)
+    run_state_machine_as_test(Machine, settings=limits)
+    assert called

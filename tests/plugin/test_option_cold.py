@@ -49,3 +49,22 @@ def test_bad_values_end_the_run(suite):
     assert "ini option lambda_lifecycle_cold given with -o: invalid truth value 'perhaps'" in why
     for other in ("--lambda-lifecycle-warm=1", "--lambda-lifecycle-chaos=1"):
         assert "exclude each other" in usage_error(suite, COLD, other)
+
+
+def test_assertions_that_compare_invokes_are_not_disturbed(suite):
+    suite.makepyfile(
+        test_suite=r"""
+            import pytest
+            def test_growth(lambda_lifecycle):
+                env = lambda_lifecycle("app.handler")
+                with pytest.raises(AssertionError, match=r"app\.seen"):
+                    env.assert_no_growth({}, invokes=20)
+                assert env.init_count == 1
+                env.invoke({})
+                assert env.init_count == 2
+            def test_cold_and_warm(lambda_lifecycle):
+                with pytest.raises(AssertionError, match="count: 2, and cold 1"):
+                    lambda_lifecycle.assert_warm_equals_cold([{}], "app.handler")
+        """
+    )
+    suite.runpytest(COLD).assert_outcomes(passed=2)

@@ -18,7 +18,7 @@ LEAKS = {
         "def kept(function):\n    @functools.wraps(function)\n    def inner(): inner.n += 1\n"
         "    inner.n = 0\n    return inner\n@kept\ndef count(): pass",
         "count()",
-        "app.count.n: changed 2 -> 3 by invoke 3, at app.py:5 or app.py:6",
+        "app.count.n: changed 2 -> 3 by invoke 3, at app.py:",
     ),
     "a bounded cache of dicts": (
         "@functools.lru_cache(maxsize=9)\ndef look(t): return {'t': t}",

@@ -63,6 +63,11 @@ BUGS = {
         "TENANT.set(event['t'])",
         "ContextVar['tenant']: changed 'b' -> 'c' by invoke 3, at app.py:5",
     ),
+    "an object of its own that is made again": (
+        "class Order:\n    def __init__(self, t): self.t = t\nlatest = None",
+        "global latest\n    latest = Order(event['t'])",
+        "app.latest: changed <app.Order> -> <app.Order> by invoke 3, at app.py:8",
+    ),
     "an attribute of a thread": (
         "local = threading.local()",
         "local.tenant = event['t']",
@@ -191,6 +196,10 @@ GOOD = {
         "    if event['t'] == 'c' and client is None:\n"
         "        import requests\n        client = requests.Session()",
     ),
+    "an object of its own that is made late, once": (
+        "class Repository:\n    table = None\nrepository = None",
+        "global repository\n    if event['t'] == 'd': repository = repository or Repository()",
+    ),
     "expressions, hints, lazy imports, warnings and loggers": (
         "import warnings\nlog = logging.getLogger('app')\nnumber = re.compile('1')",
         "re.match('x' + event['t'], 'y'); typing.get_type_hints(handler); log.info('x')\n"
@@ -226,6 +235,12 @@ GOOD = {
         "client = Client(); late = Late()\n@functools.lru_cache\ndef config(): return {}",
         "client.__setstate__({'max_redirects': event['t']})\n"
         "    if event['t'] == 'd': late.table; config()",
+    ),
+    "a context variable of a library": (
+        "import sys, types\n"
+        "if 'logs' not in sys.modules: sys.modules['logs'] = types.ModuleType('logs'); "
+        "sys.modules['logs'].key = contextvars.ContextVar('order')",
+        "sys.modules['logs'].key.set(event['t'])",
     ),
     "Powertools with clear_state": (
         "import os; os.environ['POWERTOOLS_TRACE_DISABLED'] = '1'\n"

@@ -5,11 +5,10 @@ An event that is answered otherwise after others shows state that an earlier req
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import combinations, islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.environment.checks.observations import (
     Difference,
@@ -18,6 +17,7 @@ from pytest_lambda_lifecycle.environment.checks.observations import (
     observe,
 )
 from pytest_lambda_lifecycle.environment.checks.paths import Ignored, Path, path_text
+from pytest_lambda_lifecycle.environment.checks.sequences import Step, sequences
 from pytest_lambda_lifecycle.errors import LifecycleError, warn
 from pytest_lambda_lifecycle.lifecycle.argument_text import value_text
 
@@ -26,12 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ColdAgainstWarm"]
 
-Step: TypeAlias = "int | str"
-"""The index of an event, or what is done before the next one: idle, reset, recycle."""
-
 _MOST_EVENTS: Final = 1000
-_MOST_PAIRS: Final = 6
-"""With more events than this, not each one follows each other one."""
 _MOST_TRIALS: Final = 60
 """The number of shorter sequences that are tried before steps are left out one by one."""
 _AGAIN: Final = 4
@@ -91,7 +86,7 @@ class ColdAgainstWarm:
             self._handler = self._clock.config.handler
             for index in range(len(self._events)):
                 self._expected.append(self._cold_twice(index))
-            for sequence in _sequences(len(self._events)):
+            for sequence in sequences(len(self._events), tuple(_ACTIONS)):
                 failure = self._first_failure(sequence)
                 if failure is not None:
                     shortest = self._shortest(failure)
@@ -305,38 +300,6 @@ def _listed(events: object) -> list[Any]:
             code="LLC873",
         )
     return listed
-
-
-def _sequences(count: int) -> Iterator[Sequence[Step]]:
-    """Yield the sequences that are run, each in one environment."""
-    order = list(range(count))
-    yield [*order, *order]
-    if count > 1:
-        yield order[::-1]
-        if count <= _MOST_PAIRS:
-            yield list(_each_after_each(count))
-        else:
-            shuffling = random.Random(count)  # the same orders in each run
-            for _ in range(2):
-                yield shuffling.sample(order, count)
-    for action in _ACTIONS:
-        sequence: list[Step] = [0]
-        for index in [*order[1:], 0]:
-            sequence += [action, index]
-        yield sequence
-
-
-def _each_after_each(count: int) -> Iterator[int]:
-    """Yield indexes so that each one follows each one, itself too: a walk along all pairs."""
-    left = {index: list(range(count)) for index in range(count)}
-    trail, walk = [0], list[int]()
-    while trail:
-        after = left[trail[-1]]
-        if after:
-            trail.append(after.pop())
-        else:
-            walk.append(trail.pop())
-    return iter(walk)
 
 
 def _described(difference: Difference) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.state.changes import path_of, piece_of_path
+from pytest_lambda_lifecycle.state.opaque import module_of
 from pytest_lambda_lifecycle.state.texts import is_plain_value, text_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class InitValue(NamedTuple):
     label: object
     """Its name, key or index there."""
     compared: object
-    """What tells it from the value of another Init."""
+    """What tells it from the value of another Init; True for a container, which has entries."""
 
     @property
     def text(self) -> str:
@@ -41,29 +42,34 @@ def init_values(env: ExecutionEnvironment, scene: Scene) -> dict[str, InitValue]
     """Return the values in the function's own state, by their paths."""
     places = {str(env.tmp): _TMP, env._parts.api_address: _API}
     found: dict[str, InitValue] = {}
-    for path, node, label, value in in_modules(scene.take(), scene):
-        found[path] = InitValue(value, node, label, _compared(value, places))
+    for path, node, label, value, is_container in in_modules(scene.take(), scene):
+        compared = is_container or _compared(value, places)
+        found[path] = InitValue(value, node, label, compared)
     return found
 
 
-def in_modules(photograph: Photograph, scene: Scene) -> Iterator[tuple[str, Node, object, Any]]:
-    """Yield path, container, label and value for each value in the function's own state."""
+def in_modules(
+    photograph: Photograph, scene: Scene
+) -> Iterator[tuple[str, Node, object, Any, bool]]:
+    """Yield path, holder, label and value for each value in the function's own state.
+
+    The last item says whether the value is a container, whose contents have paths of their own.
+    """
     for node in photograph.nodes.values():
         if node.place.is_library or not scene.is_own(_root(node)):
             continue
         path = path_of(node)
         for index, value in enumerate(node.values):
             label = index if node.labels is None else node.labels[index]
-            if photograph.node(value) is not None and not can_be_copied(value):
-                continue  # its contents have paths of their own
+            is_container = photograph.node(value) is not None and not can_be_copied(value)
             inner = "" if node.kind.style == "member" else piece_of_path(node.kind, label)
-            yield path + inner, node, label, value
+            yield path + inner, node, label, value, is_container
 
 
 def text_in_state(value: object, label: object) -> str:
     """Return a short text; an event loop, which has no other state of its own, may be closed."""
     text = text_of(value, label if isinstance(label, str) else "")
-    if type(value).__module__.startswith(("asyncio.", "uvloop")):
+    if module_of(type(value)).startswith(("asyncio.", "uvloop")):
         is_closed = getattr(value, "is_closed", None)
         if is_closed is not None and is_closed():
             return f"{text}, closed"

@@ -21,6 +21,7 @@ from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.lifecycle.events import SpyCall
 from pytest_lambda_lifecycle.state.paths import Patterns, patterns_of
+from pytest_lambda_lifecycle.state.texts import is_plain_value
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
@@ -110,12 +111,17 @@ def _shared(one: ExecutionEnvironment, other: ExecutionEnvironment) -> Iterator[
     calls = one.timeline.of(SpyCall)
     variables = _variables(one)
     credentials = {variables[name] for name in _CREDENTIALS if variables.get(name)}
+    inside: list[str] = []
+    """The beginnings of paths that lead into a container which is reported itself."""
     for path, value in after.items():
         made = before.get(path)
+        if path.startswith(tuple(inside)):
+            continue
         if made is None or made.compared != value.compared or made.value is not value.value:
             continue  # a hook has made it after the restore
         why = _why(value, others.get(path), calls, credentials)
         if why:
+            inside += [f"{path}.", f"{path}[", f"{path}("]
             where = scene.where(value.node, value.label) or _line_of_global(one, scene, value)
             yield _Shared(path, value.text, why, where)
     user = _user_of_random(other)  # in the first one, spies stand in the places of functions
@@ -133,7 +139,7 @@ def _why(
 ) -> str:
     """Return why a value is not to be shared; ``""`` if it may be."""
     held = value.value
-    if isinstance(held, socket.socket):
+    if issubclass(type(held), socket.socket):
         return (
             "a socket, whose connection a restore does not bring back"
             if socket.socket.fileno(held) >= 0
@@ -145,7 +151,10 @@ def _why(
         return ""
     if type(held) is random.Random:
         return "a generator of random numbers, which draws the same ones in each copy"
-    return source_of(held, calls) or "another value in each Init"
+    if value.compared is True:
+        return "its key is another one in each Init"
+    found = source_of(held, calls) if is_plain_value(held) else ""
+    return found or "another value in each Init"
 
 
 def _line_of_global(env: ExecutionEnvironment, scene: Scene, value: InitValue) -> str:

@@ -9,6 +9,7 @@ from pytest_lambda_lifecycle import InitError, LifecycleError, LifecycleWarning
 EVENTS = [{"id": "a"}, {"id": "b"}, {"id": "c"}]
 FUNCTIONS = """
     import datetime, json, pathlib, random, sys, tempfile, time, uuid
+    profiles = {}
     seen, latest, started, process = [], None, time.time(), str(uuid.uuid4())
 
     def keeps_all(event, context):
@@ -29,6 +30,10 @@ FUNCTIONS = """
 
     def expires(event, context):
         return "old" if time.time() - started > 3000 else "new"
+
+    def keeps_profiles(event, context):
+        profiles.setdefault(event["id"], {"tags": ["x"]})
+        return len(profiles)
 
     def restarts(event, context):
         file = pathlib.Path(tempfile.gettempdir(), "process")
@@ -100,6 +105,12 @@ class TestFailures:
         assert any(
             line.startswith("  app.latest: 'c', and cold None, at app.py:") for line in lines
         )
+
+    def test_a_container_is_shown_once_and_not_by_its_entries(self, compare):
+        lines = failure(compare, "keeps_profiles")
+        begin = lines.index("State that differed before its last event:")
+        assert len(lines) == begin + 2
+        assert lines[-1].startswith("  app.profiles['a']: {'tags': ['x']}, and cold nothing")
 
     def test_one_event_is_sent_again(self, compare):
         lines = failure(compare, "keeps_all", events=[{"id": "a"}])

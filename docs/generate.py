@@ -28,13 +28,13 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = "pytest_lambda_lifecycle"
 LINE_LENGTH: Final = 100
 INI_TYPES: Final = {
-    "string": "text",
     "bool": "true or false",
+    "string": "text",
     "int": "a whole number",
     "float": "a number",
     "paths": "paths",
     "args": "names",
-    "linelist": "lines of `NAME=VALUE`",
+    "linelist": "lines of `{}`",
 }
 
 # -- the plugin's options --------------------------------------------------------------------------
@@ -94,7 +94,8 @@ def _options_row(option: Option) -> str:
     repeatable = ", repeatable" if option.many else ""
     values = {"": "", "SEED": "[=SEED]"}
     flag = f"`{option.flag}{values.get(option.metavar, f' {option.metavar}')}`{repeatable}"
-    return f"| `{option.ini}` | {INI_TYPES[option.ini_type]} | {flag} |"
+    kind = INI_TYPES[option.ini_type].format(option.metavar)
+    return f"| `{option.ini}` | {kind} | {flag} |"
 
 
 # -- docstrings ------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from pytest_lambda_lifecycle import (
     Shutdown,
     Snapshot,
     Spy,
+    StateChange,
     SuiteMode,
     Timeline,
     lifecycle_machine,
@@ -188,6 +189,21 @@ def http(lambda_http: LambdaHttp) -> None:
     lambda_http.response_callback = lambda response: response
     with LambdaHttp(registry=OrderedRegistry) as entered:
         assert_type(entered, LambdaHttp)
+
+
+@pytest.mark.lambda_lifecycle("app.handler", audit=True, allowed_state=["app.CACHE"])
+def state(lambda_lifecycle: LambdaLifecycle) -> None:
+    env = lambda_lifecycle(audit=True, allowed_state=("app.CACHE",))
+    changes = env.invoke({"id": 1}).state_changes
+    assert_type(changes, list[StateChange])
+    assert_type(changes[0].path, str)
+    assert_type(changes[0].where, str)
+    env.assert_no_state_leaks()
+    env.assert_no_state_leaks(ignore=["app.STATS.*"])
+    env.assert_no_growth({"id": 1}, 20, tracemalloc=True, ignore=("app.C",))
+    env.assert_no_growth(lambda index: {"id": index})
+    env.assert_isolates({"id": "a"}, {"id": "b"}, {"id": "c"}, ignore=["app.CACHE"])
+    env.assert_isolates({"id": "a"})  # type: ignore[call-arg]  # pyright: ignore
 
 
 def cold_against_warm(lambda_lifecycle: LambdaLifecycle) -> None:

@@ -827,14 +827,21 @@ class ExecutionEnvironment:
         self._require_open("compare events")
         from pytest_lambda_lifecycle.state.isolates import assert_isolates
 
-        assert_isolates(
-            self._invoke_exactly,
-            self._parts.make_scene(),
-            self.config,
-            events=(event_a, event_b, *more),
-            encode=encode_event,
-            ignore=ignore,
-        )
+        calls = self._parts.calls
+        sent: list[tuple[Any, object]] = []
+        calls.sent = sent
+        try:
+            assert_isolates(
+                self._invoke_exactly,
+                self._parts.make_scene(),
+                self.config,
+                events=(event_a, event_b, *more),
+                encode=encode_event,
+                sent=sent,
+                ignore=ignore,
+            )
+        finally:
+            calls.sent = None
 
     def assert_snapshot_safe(self, *, ignore: Iterable[str] = ()) -> None:
         """Assert that copies of one SnapStart snapshot share no value that has to be unique.

@@ -13,18 +13,19 @@ _WORDS: Final = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
-_PATH: Final = re.compile(r"\S(.*\S)?")
+_PATH: Final = re.compile(r"(?=.*[\w*])\S(.*\S)?")
 
 
 class Switch(Kind):
     """True or False."""
 
+    ini_type = "bool"
     takes = "True or False"
     limits = "true or false"
 
     def read(self, text: Any, source: str) -> object:  # noqa: ANN401
         """Return the value of a word such as ``true``; any other text as it is."""
-        return _WORDS.get(str(text).strip().lower(), text)
+        return _WORDS.get(str(text).strip().lower(), text)  # in the ini file pytest has read it
 
     def check(self, given: Given) -> bool:
         """Return the value, or raise `ConfigError`."""

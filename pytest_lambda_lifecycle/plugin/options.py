@@ -182,6 +182,7 @@ OPTIONS: Final = (
         "audit",
         "BOOL",
         "whether the state that each invoke changes is recorded: true or false (default: False)",
+        "bool",
     ),
     Option(
         "allowed_state",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -44,8 +45,8 @@ class StateAudit(Part):
         self._timeline = timeline
         self._before: Photograph | None = None
         self._first = 0
-        self._running: set[tuple[str, str]] = set()
-        """Leftovers after the latest invoke."""
+        self._running: Counter[tuple[str, str]] = Counter()
+        """The leftovers after the latest invoke: tasks of one coroutine have the same label."""
         self.invokes = 0
         """The number of invokes of this process that were compared."""
         self.most_invokes = 0
@@ -54,7 +55,7 @@ class StateAudit(Part):
     def discard(self) -> None:
         """Begin anew: the process has ended."""
         self._before = None
-        self._running = set()
+        self._running = Counter()
         self.invokes = 0
         self._scene.discard()
         self._log_keys = LogKeys()
@@ -80,7 +81,7 @@ class StateAudit(Part):
         events = self._timeline[self._first :]
         with Held():
             self._scene.process_state.written.update(
-                event.path for event in events if isinstance(event, TmpWrite)
+                (event.path, event.where) for event in events if isinstance(event, TmpWrite)
             )
             after = self._scene.take()
         changes = compare(before, after)[:_MOST]
@@ -92,7 +93,8 @@ class StateAudit(Part):
     def _change(self, change: Change, after: Photograph) -> StateChange:
         old, new = change.texts
         if change.path.startswith("/"):
-            find = partial(self._lines, change.path)
+            known = self._scene.process_state.written.get(change.path)
+            find = partial(str, known) if known else partial(self._lines, change.path)
         else:
             target = target_of(change)
             find = partial(self._scene.places.find, target, strict=change.is_library)
@@ -116,12 +118,13 @@ class StateAudit(Part):
 
     def _of_leftovers(self) -> Iterator[StateChange]:
         """Yield threads, processes and tasks that run on, and did not after the invoke before."""
-        running: set[tuple[str, str]] = set()
+        running: Counter[tuple[str, str]] = Counter()
         for event in self._timeline[self._first :]:
             if not isinstance(event, Leftover):
                 continue
-            running.add((event.kind, event.label))
-            if (event.kind, event.label) not in self._running:
+            key = event.kind, event.label
+            running[key] += 1
+            if running[key] > self._running[key]:
                 yield self._event(
                     f"{_PLURALS.get(event.kind, event.kind + 's')}[{event.label!r}]",
                     "<still running>",

@@ -43,7 +43,7 @@ class Change(NamedTuple):
     @property
     def texts(self) -> tuple[str, str]:
         """The old and the new value as short texts; ``""`` for one that there is not."""
-        name = self.label if isinstance(self.label, str) else ""
+        name = self.label if type(self.label) is str else ""
         return (
             "" if self.before is MISSING else text_of(self.before, name),
             "" if self.after is MISSING else text_of(self.after, name),
@@ -69,10 +69,16 @@ def _compare(before: Photograph, after: Photograph) -> Iterator[Change]:
                 path + _piece_of_difference(new.kind, found),
                 found.before,
                 found.after,
-                new.place.is_library and found.label not in new.kind.judged,
+                _is_of_library(new, found.label),
                 found.label,
                 new,
             )
+
+
+def _is_of_library(node: Node, label: object) -> bool:
+    if node.kind.is_of_library(label):
+        return True
+    return node.place.is_library and not node.kind.judges(label)
 
 
 def _piece_of_difference(kind: Kind, found: Difference) -> str:
@@ -102,11 +108,15 @@ def piece_of_path(kind: Kind, label: object) -> str:
         is_name = type(label) is str and label.isidentifier()
         return f".{label}" if is_name else f".__dict__[{text_of(label)}]"
     if kind.style == "call":
-        inner = list.__iter__(label) if isinstance(label, list) else None
-        arguments = tuple(inner) if inner is not None else label
-        held = arguments if type(arguments) is tuple else (arguments,)
-        return f"({', '.join(map(text_of, held))})"
+        return f"({', '.join(map(text_of, _arguments(label)))})"
     return "{" + text_of(label) + "}" if kind.style == "member" else f"[{text_of(label)}]"
+
+
+def _arguments(key: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """Return the arguments behind a key of `functools.lru_cache`."""
+    if issubclass(type(key), list):
+        return tuple(list.__iter__(key))
+    return key if type(key) is tuple else (key,)
 
 
 class _Equality:

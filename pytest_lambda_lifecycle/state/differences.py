@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from pytest_lambda_lifecycle.state.buffers import Verbatim
 from pytest_lambda_lifecycle.state.identities import common_length, first_difference
-from pytest_lambda_lifecycle.state.opaque import IDENTITY
+from pytest_lambda_lifecycle.state.opaque import IDENTITY, identities
 
 __all__ = ["MISSING", "Difference", "HasContents", "differences"]
 
@@ -21,7 +21,7 @@ class _Missing:
 
 MISSING: Final[Any] = _Missing()
 """In the place of a value that there is not."""
-_SIMPLE: Final = (str, int, bytes, float, bool, type(None))
+_SIMPLE: Final = identities(str, int, bytes, float, bool, type(None))
 
 
 class HasContents(Protocol):
@@ -78,7 +78,7 @@ def _of_sets(old: list[Any], new: list[Any]) -> list[Difference]:
 
 
 def _of_mappings(old: HasContents, new: HasContents) -> list[Difference]:
-    known, labels = list(old.labels or ()), list(new.labels or ())
+    known, labels = _as_list(old.labels), _as_list(new.labels)
     start = common_length(known, labels)
     same = first_difference(old.values, new.values, start)
     found = [
@@ -98,12 +98,16 @@ def _of_mappings(old: HasContents, new: HasContents) -> list[Difference]:
     return found
 
 
+def _as_list(labels: Sequence[Any] | None) -> list[Any]:
+    return labels if type(labels) is list else list(labels or ())
+
+
 def _key(label: Any) -> object:  # noqa: ANN401
     """Return what tells a label from others, without a comparison by its own class."""
     cls = type(label)
-    if cls in _SIMPLE:
+    if IDENTITY(cls) in _SIMPLE:
         return cls, label
-    if cls is tuple and all(type(one) in _SIMPLE for one in label):
+    if cls is tuple and all(IDENTITY(type(one)) in _SIMPLE for one in label):
         return tuple, label
     if cls is Verbatim:
         return Verbatim, str(label)

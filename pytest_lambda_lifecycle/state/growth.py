@@ -16,8 +16,9 @@ from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.state.buffers import Summary
 from pytest_lambda_lifecycle.state.changes import Change, path_of, piece_of_path
 from pytest_lambda_lifecycle.state.differences import MISSING
+from pytest_lambda_lifecycle.state.kinds import CACHETOOLS
 from pytest_lambda_lifecycle.state.leaks import list_of
-from pytest_lambda_lifecycle.state.opaque import IDENTITY, module_of, name_of
+from pytest_lambda_lifecycle.state.opaque import IDENTITY, identities, module_of, name_of
 from pytest_lambda_lifecycle.state.paths import Patterns, patterns_of
 from pytest_lambda_lifecycle.state.photograph import Node, Photograph
 from pytest_lambda_lifecycle.state.places import Target, target_of
@@ -34,6 +35,7 @@ _RISING: Final = 3
 _FEWEST: Final = 2 * _WINDOWS
 _BYTES_PER_INVOKE: Final = 64
 """Below that, the growth of memory is that of free lists and caches of the interpreter."""
+_TEXTS: Final = identities(str, bytes)
 _LIBRARY_TYPES: Final = ("pytest_lambda_lifecycle", "builtins", "_pytest")
 
 
@@ -121,7 +123,7 @@ def _measure(scene: Scene, trace_memory: bool) -> _Measure:
     numbers: dict[str, int] = {}
     targets: dict[str, Target] = {}
     for node in photograph.nodes.values():
-        for path, size, target in _sizes(node, photograph):
+        for path, size, target in _sizes(node):
             if numbers.get(path, -1) < size:
                 numbers[path] = size
                 targets[path] = target
@@ -142,10 +144,10 @@ def _measure(scene: Scene, trace_memory: bool) -> _Measure:
     return _Measure(numbers, targets)
 
 
-def _sizes(node: Node, photograph: Photograph) -> Iterator[tuple[str, int, Target]]:
+def _sizes(node: Node) -> Iterator[tuple[str, int, Target]]:
     """Yield the length of a container, and the lengths of texts in attributes."""
     values = node.values
-    if values and not _is_bounded(node, photograph):
+    if values and not _is_bounded(node):
         if type(values[0]) is Summary:
             if type(node.object) is bytearray:
                 yield path_of(node), len(node.object), _target(node, 0, values[0])
@@ -156,7 +158,7 @@ def _sizes(node: Node, photograph: Photograph) -> Iterator[tuple[str, int, Targe
             yield path_of(node), len(values), _target(node, label, MISSING)
     if node.kind.style == "attribute" and node.labels is not None and len(values) < 1000:
         for label, value in zip(node.labels, values, strict=False):
-            if type(value) in (str, bytes) and len(value) > 64:
+            if IDENTITY(type(value)) in _TEXTS and len(value) > 64:
                 path = path_of(node) + piece_of_path(node.kind, label)
                 yield path, len(value), _target(node, label, value)
 
@@ -165,18 +167,15 @@ def _target(node: Node, label: object, before: object) -> Target:
     return target_of(Change("", before, None, False, label, node))
 
 
-def _is_bounded(node: Node, photograph: Photograph) -> bool:
+def _is_bounded(node: Node) -> bool:
     """Say whether a container has a largest length, which it does not exceed."""
     one: Any = node.object
-    if isinstance(one, deque):
+    if issubclass(type(one), deque):
         return deque.__dict__["maxlen"].__get__(one) is not None
     if node.kind.style == "call":
         return type(one).cache_info(one).maxsize is not None
-    place = node.place
-    parent = photograph.nodes.get(place.parent.key) if place.parent is not None else None
-    if parent is not None and parent.labels is not None and place.label == "_Cache__data":
-        sizes = dict(zip(map(str, parent.labels), parent.values, strict=False))
-        return sizes.get("_Cache__maxsize") != float("inf")
+    if node.kind is CACHETOOLS:
+        return type(object.__getattribute__(one, "__dict__").get("_Cache__maxsize")) is int
     return False
 
 

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.lifecycle.call_events import AwsCall
 from pytest_lambda_lifecycle.lifecycle.events import FunctionLog
 from pytest_lambda_lifecycle.lifecycle.redaction import REDACTED, is_secret_name
 from pytest_lambda_lifecycle.state.changes import path_of, piece_of_path
 from pytest_lambda_lifecycle.state.leaks import list_of
+from pytest_lambda_lifecycle.state.opaque import IDENTITY, identities
 from pytest_lambda_lifecycle.state.paths import Patterns, patterns_of
+from pytest_lambda_lifecycle.state.sent_texts import text_of_sent
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.function.config import FunctionConfig
@@ -24,6 +27,7 @@ __all__ = ["assert_isolates"]
 
 _SHORTEST_TEXT: Final = 4
 _FEWEST_DIGITS: Final = 5
+_NUMBERS_AND_TEXTS: Final = identities(str, int, float)
 
 
 class _Mark(NamedTuple):
@@ -54,23 +58,27 @@ def assert_isolates(
     *,
     events: Sequence[object],
     encode: Callable[[object], bytes],
+    sent: list[tuple[Any, object]],
     ignore: object,
 ) -> None:
-    """Send the events one after another, and look for values of one in the invokes of others."""
+    """Send the events one after another, and look for values of one in the invokes of others.
+
+    ``sent`` is filled with the calls of an invoke, and the objects that hold what each has sent.
+    """
     __tracebackhide__ = True
     ignored = patterns_of(ignore, "cannot assert that the events are isolated")
     allowed = Patterns(config.allowed_state)
     marks = _distinctive([_decoded(encode(event)) for event in events])
     order = [*range(len(events)), *range(len(events) - 1)]
     found: dict[str, None] = {}
-    sent: set[int] = set()
-    invocation = None
+    done: set[int] = set()
     for index in order:
         before = {path: str(text) for path, text in scene.files().items()}
+        sent.clear()
         invocation = invoke(events[index])
-        sent.add(index)
-        foreign = [mark for mark in _usable(marks, scene) if mark.event - 1 in sent - {index}]
-        for place, text in _texts(invocation, before, scene):
+        done.add(index)
+        foreign = [mark for mark in _usable(marks, scene) if mark.event - 1 in done - {index}]
+        for place, text in _texts(invocation, before, scene, sent):
             for mark in foreign:
                 if mark.pattern.search(text) and not ignored.covering(place):
                     found[f"{mark} is in the {place} of the invoke with event {index + 1}"] = None
@@ -151,18 +159,16 @@ def _usable(marks: Iterable[_Mark], scene: Scene) -> list[_Mark]:
 
 
 def _texts(
-    invocation: Invocation, before: dict[str, str], scene: Scene
+    invocation: Invocation, before: dict[str, str], scene: Scene, sent: list[tuple[Any, object]]
 ) -> Iterator[tuple[str, str]]:
     yield "response", _text_of_response(invocation)
     log = "".join(one.text for one in invocation.events if isinstance(one, FunctionLog))
     yield "log", log
     for http in invocation.http_calls:
         yield f"HTTP call {http}{_at(http.where)}", http.url
-    for aws in invocation.aws_calls:
-        yield (
-            f"AWS call {aws}{_at(aws.where)}",
-            "\n".join(str(leaf) for *_, leaf in _leaves(_plain(aws.parameters))),
-        )
+    for call, content in sent:
+        kind = "AWS" if isinstance(call, AwsCall) else "HTTP"
+        yield f"{kind} call {call}{_at(call.where)}", text_of_sent(content)
     for path, summary in scene.files().items():
         if before.get(path) != str(summary):
             yield f"file {path}", f"{path}\n{scene.text_of_file(path)}"
@@ -175,12 +181,6 @@ def _text_of_response(invocation: Invocation) -> str:
     return "\n".join(str(leaf) for *_, leaf in _leaves(payload)) + invocation.raw.decode(
         "utf-8", "replace"
     )
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    return list(map(_plain, value)) if isinstance(value, list | tuple | set) else value
 
 
 def _at(where: str) -> str:
@@ -209,7 +209,7 @@ def _kept(
 
 def _texts_in(node: Node) -> Iterator[tuple[int, str]]:
     for index, value in enumerate(node.values):
-        if type(value) in (str, int, float):
+        if IDENTITY(type(value)) in _NUMBERS_AND_TEXTS:
             yield index, str(value)
         elif type(value) is bytes:
             yield index, value.decode("utf-8", "replace")
@@ -219,7 +219,12 @@ def _texts_in(node: Node) -> Iterator[tuple[int, str]]:
         and node.kind.style != "attribute"
     ):
         for index, label in enumerate(node.labels):
-            if type(label) in (str, int):
+            if IDENTITY(type(label)) in _NUMBERS_AND_TEXTS:
                 yield index, str(label)
             elif type(label) is tuple:
-                yield index, "\n".join(str(one) for one in label if type(one) in (str, int))
+                yield (
+                    index,
+                    "\n".join(
+                        str(one) for one in label if IDENTITY(type(one)) in _NUMBERS_AND_TEXTS
+                    ),
+                )

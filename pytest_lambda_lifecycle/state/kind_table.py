@@ -8,10 +8,19 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.state import buffers
-from pytest_lambda_lifecycle.state.kinds import ATTRIBUTES, BASES, CLASS, EXACT, Contents, Kind
+from pytest_lambda_lifecycle.state.kinds import (
+    ATTRIBUTES,
+    BASES,
+    CACHETOOLS,
+    CLASS,
+    EXACT,
+    Contents,
+    Kind,
+)
 from pytest_lambda_lifecycle.state.opaque import (
     IDENTITY,
     holds_data,
+    identities,
     is_mock,
     is_opaque,
     judged_of,
@@ -44,9 +53,13 @@ PLAIN: Final = frozenset(
     }
 )
 """Classes whose objects hold nothing that changes."""
+_EXACT: Final = {IDENTITY(cls): kind for cls, kind in EXACT.items()}
+_BASES: Final = {IDENTITY(cls): kind for cls, kind in BASES.items()}
 _HEAP_TYPE: Final = 1 << 9
 _flags_of: Final[Any] = type.__dict__["__flags__"].__get__
-_DESCRIPTORS: Final = (types.GetSetDescriptorType, types.MemberDescriptorType)
+_DESCRIPTORS: Final = identities(types.GetSetDescriptorType, types.MemberDescriptorType)
+_NEUTRAL: Final = frozenset({"abc", "enum", "typing", "typing_extensions"})
+"""Modules of which the classes set no attributes of instances."""
 _OF_PYTHON: Final = frozenset({"__weakref__", "__dict__"})
 
 
@@ -96,23 +109,45 @@ class KindTable:
             or (not own and is_opaque(cls) and cls is not threading.local)
         ):
             return None
-        exact = EXACT.get(cls) if _flags_of(cls) is not None else None
-        if exact is not None:
-            return exact
+        if IDENTITY(cls) in _EXACT:
+            return _EXACT[IDENTITY(cls)]
         library = not own and not holds_data(cls)
         if buffers.is_buffer(module_of(cls), name_of(cls)):
             return Kind(buffers.read_buffer, always=True)
         attributes = class_attributes(cls)
+        if any(module_of(one) == "cachetools" and name_of(one) == "Cache" for one in mro_of(cls)):
+            return CACHETOOLS
         for base in mro_of(cls):
-            if base in BASES:
+            key = IDENTITY(base)
+            if key in _BASES:
                 inside = attributes if cls is not base else None
-                return BASES[base]._replace(attributes=inside, is_own=own, is_library=library)
-            if base in EXACT:  # a class that extends `threading.local`, `functools.partial` ...
-                kind = EXACT[base]
+                return _BASES[key]._replace(attributes=inside, is_own=own, is_library=library)
+            if key in _EXACT:  # a class that extends `threading.local`, `functools.partial` ...
+                kind = _EXACT[key]
                 if base is threading.local and "__init__" in _names_before(cls, base):
                     return None  # another thread's attributes would be made by function code
                 return kind._replace(is_own=own, is_library=library)
-        return _kind_of_instances(cls, attributes, own, library)
+        names = self._names_set_by(cls) if own else None
+        return _kind_of_instances(cls, attributes, own, library, names)
+
+    def _names_set_by(self, cls: type) -> frozenset[str] | None:
+        """Return the names in the code of the classes of function code among the bases.
+
+        None if no base is of a library: then all attributes are of function code.
+        """
+        names: set[str] = set()
+        extends_library = False
+        for base in mro_of(cls):
+            module = module_of(base)
+            if self._is_own(module):
+                namespace = namespace_of_class(base)
+                names.update(name for name in namespace if type(name) is str)
+                for found in list(namespace.values()):
+                    if type(found) is types.FunctionType:
+                        names.update(found.__code__.co_names)
+            elif not holds_data(base) and module not in _NEUTRAL:
+                extends_library = True
+        return frozenset(names) if extends_library else None
 
 
 def _names_before(cls: type, base: type) -> set[str]:
@@ -127,7 +162,7 @@ def class_attributes(cls: type) -> Callable[[Any], Any] | None:
     """
     for base in mro_of(cls):
         found = namespace_of_class(base).get("__dict__")
-        if type(found) in _DESCRIPTORS and base is not type:
+        if IDENTITY(type(found)) in _DESCRIPTORS and base is not type:
             return found.__get__  # type: ignore[no-any-return]
     return None
 
@@ -144,7 +179,11 @@ def _slots_of(cls: type) -> list[tuple[str, Callable[[Any], Any]]]:
 
 
 def _kind_of_instances(
-    cls: type, attributes: Callable[[Any], Any] | None, own: bool, library: bool
+    cls: type,
+    attributes: Callable[[Any], Any] | None,
+    own: bool,
+    library: bool,
+    own_names: frozenset[str] | None,
 ) -> Kind | None:
     slots = _slots_of(cls)
     if attributes is None and not slots:
@@ -171,4 +210,5 @@ def _kind_of_instances(
         is_own=own,
         is_library=library,
         judged=judged_of(cls) if library else frozenset(),
+        own_names=own_names,
     )

@@ -24,6 +24,7 @@ from pytest_lambda_lifecycle.state.opaque import IDENTITY, namespace_of_class
 __all__ = [
     "ATTRIBUTES",
     "BASES",
+    "CACHETOOLS",
     "CLASS",
     "EXACT",
     "NAMESPACE",
@@ -60,6 +61,17 @@ class Kind(NamedTuple):
     """The contents belong to a library, and not to the holder of the object."""
     judged: frozenset[str] = frozenset()
     """Those attributes of a library's object that belong to the holder all the same."""
+
+    own_names: frozenset[str] | None = None
+    """Of a class of function code that extends one of a library: the names that it sets itself."""
+
+    def is_of_library(self, label: object) -> bool:
+        """Say whether an attribute belongs to the library that the object's class extends."""
+        return self.own_names is not None and not (type(label) is str and label in self.own_names)
+
+    def judges(self, label: object) -> bool:
+        """Say whether a label is one of those attributes; a label may be any object."""
+        return type(label) is str and label in self.judged
 
 
 def _itself(one: Any) -> Any:  # noqa: ANN401
@@ -201,7 +213,7 @@ def lru_function(cache: object) -> Any:  # noqa: ANN401
 
 def _cache_dict(cache: Any) -> dict[Any, Any] | None:  # noqa: ANN401
     attributes = _lru_attributes(cache)
-    for found in gc.get_referents(cache):
+    for found in reversed(gc.get_referents(cache)):  # results come first, and may be dicts
         if type(found) is dict and found is not attributes:
             return found
     return None
@@ -249,6 +261,16 @@ def _weak_dict(one: Any) -> dict[Any, Any] | None:  # noqa: ANN401
     return held if type(held) is dict else None
 
 
+def _entries_of_cache(cache: Any) -> dict[Any, Any] | None:  # noqa: ANN401
+    """Return the dict in which a cache of cachetools keeps its values, and no order of them."""
+    found = object.__getattribute__(cache, "__dict__").get("_Cache__data")
+    return found if type(found) is dict else None
+
+
+CACHETOOLS: Final = Kind(
+    lambda one: _read_dict(_entries_of_cache(one) or {}), mapping=_entries_of_cache
+)
+"""A cache of cachetools: what it keeps besides the entries changes with each look-up."""
 _LOGGER: Final = ("level", "disabled", "propagate", "handlers", "filters")
 _logger_attributes: Final[Any] = vars(logging.Filterer)["__dict__"].__get__
 
@@ -261,7 +283,9 @@ def _read_logger(logger: Any) -> Contents:  # noqa: ANN401
 
 
 EXACT: Final[dict[type, Kind]] = {
-    types.FunctionType: Kind(_read_function, refers=True),
+    types.FunctionType: Kind(
+        _read_function, refers=True, mapping=vars(types.FunctionType)["__dict__"].__get__
+    ),
     types.CellType: Kind(_read_cell, refers=True),
     types.MethodType: Kind(_parts("__self__", "__func__")),
     functools.partial: Kind(_parts("func", "args", "keywords"), refers=True),

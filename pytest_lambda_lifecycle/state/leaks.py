@@ -71,8 +71,8 @@ def _leaking_descriptors(changes: list[StateChange]) -> list[StateChange]:
     A pool closes one connection and opens another, and opens a second one when it needs it.  So a
     file counts at once, and anything else if the number grows in two invokes.
     """
-    opened = [change for change in changes if change.new]
-    closed = [change for change in changes if not change.new]
+    opened = [change for change in changes if change.kind == "added"]
+    closed = [change for change in changes if change.kind == "removed"]
     files = [one for one in opened if one.new.startswith("</") and not one.new.startswith("</dev/")]
     growing = {
         one.invoke

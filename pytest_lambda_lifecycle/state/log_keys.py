@@ -56,16 +56,19 @@ class LogKeys:
             still = after.node(keys.object)
             if still is None:
                 continue
-            left = set(still.labels or ())
+            left = {name for name in still.labels or () if type(name) is str}
             for name, value in zip(keys.labels or (), keys.values, strict=False):
-                if name in left and name not in first | _OF_REQUEST:
+                if type(name) is str and name in left and name not in first | _OF_REQUEST:
                     yield KeptKey(f"{path}.log_format[{name!r}]", name, value)
 
 
 def _keys_of(node: Node, photograph: Photograph) -> Node | None:
     """Return the node of a formatter's keys; None for any other object."""
-    if node.kind.style != "attribute" or node.labels is None or "log_format" not in node.labels:
+    if node.kind.style != "attribute" or node.labels is None:
         return None
     if not any(module_of(base) == _MODULE for base in mro_of(type(node.object))):
         return None
-    return photograph.node(node.values[list(node.labels).index("log_format")])
+    for label, value in zip(node.labels, node.values, strict=False):
+        if type(label) is str and label == "log_format":
+            return photograph.node(value)
+    return None

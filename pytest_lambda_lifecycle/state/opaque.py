@@ -7,6 +7,7 @@ from typing import Any, Final
 __all__ = [
     "IDENTITY",
     "holds_data",
+    "identities",
     "is_mock",
     "is_opaque",
     "judged_of",
@@ -22,6 +23,7 @@ IDENTITY: Final = object.__hash__
 # A metaclass may define each of these attributes anew; the descriptors of `type` ignore it.
 mro_of: Final[Any] = type.__dict__["__mro__"].__get__
 namespace_of_class: Final[Any] = type.__dict__["__dict__"].__get__
+_module_of: Final[Any] = type.__dict__["__module__"].__get__
 name_of: Final[Any] = type.__dict__["__qualname__"].__get__
 
 _OPAQUE: Final = frozenset(
@@ -73,9 +75,17 @@ def judged_of(cls: type) -> frozenset[str]:
     return frozenset()
 
 
+def identities(*classes: type) -> frozenset[int]:
+    """Return what tells classes apart: a metaclass may define ``__eq__`` and ``__hash__``."""
+    return frozenset(map(IDENTITY, classes))
+
+
 def module_of(cls: type) -> str:
     """Return the module that a class names as its own; ``builtins`` where it names none."""
-    module = namespace_of_class(cls).get("__module__")
+    try:
+        module = _module_of(cls)
+    except AttributeError:  # somebody has deleted it
+        return "builtins"
     return module if type(module) is str else "builtins"
 
 

@@ -51,10 +51,11 @@ class Place:
         self.label = label
         kind = self.kind
         is_library = not kind.is_own and (
-            kind.is_library or (parent is not None and parent.is_library)
+            kind.is_library
+            or (parent is not None and (parent.is_library or parent.kind.is_of_library(label)))
         )
         if is_library and parent is not None and parent.kind.judged:
-            is_library = label not in parent.kind.judged
+            is_library = not parent.kind.judges(label)
         self.is_library: bool = is_library
         """The contents belong to a library: they lie in an object of one of its classes."""
 

@@ -10,7 +10,7 @@ from pytest_lambda_lifecycle.state.buffers import Verbatim
 from pytest_lambda_lifecycle.state.changes import Change
 from pytest_lambda_lifecycle.state.kinds import lru_function
 from pytest_lambda_lifecycle.state.photograph import Node
-from pytest_lambda_lifecycle.state.writes import REMOVALS, Write, writes_in
+from pytest_lambda_lifecycle.state.writes import CALL, DECORATED, REMOVALS, Write, writes_in
 
 __all__ = ["Places", "Target", "target_of"]
 
@@ -20,9 +20,9 @@ _OF_PROCESS: Final[Mapping[str, tuple[str, ...]]] = {
     "os.environ": ("environ",),
     "sys.path": ("sys", "path"),
     "warnings.filters": ("simplefilter", "filterwarnings"),
-    "os.getcwd()": ("chdir",),
-    "locale.setlocale(LC_ALL)": ("setlocale",),
-    "decimal.getcontext()": ("getcontext", "prec"),
+    "os.getcwd": ("chdir",),
+    "locale.setlocale": ("setlocale",),
+    "decimal.getcontext": ("getcontext", "prec"),
     "asyncio event loop": ("set_event_loop",),
     "signal.getsignal": ("signal",),
 }
@@ -42,6 +42,8 @@ class Target(NamedTuple):
     """The last name is a local variable or a parameter."""
     is_entry: bool = False
     """An entry of a container has changed, and not a name or an attribute."""
+    is_judged: bool = False
+    """It is an attribute of an object of a library, whose methods may have changed it."""
     line: str = ""
     """The file and line, where the change tells them by itself."""
 
@@ -72,13 +74,14 @@ def target_of(change: Change) -> Target:
             names.append(label)
             is_variable, key = False, None
         else:
-            key = label if type(label) is str and style == "item" else None
+            key = label if style == "item" and (type(label) is str or type(label) is int) else None
     last = steps[-1:]
     is_entry = is_member or (
         bool(last) and last[0][0] == "item" and type(last[0][1]) is not Verbatim
     )
     module = str(place.label)
-    return Target(module, tuple(names), key, change.kind, is_variable, is_entry, line)
+    is_judged = node.kind.judges(change.label)
+    return Target(module, tuple(names), key, change.kind, is_variable, is_entry, is_judged, line)
 
 
 def _line_of_cache(node: Node) -> str:
@@ -126,12 +129,16 @@ class Places:
             for write in self._writes(file)
             if write.verb != "append_keys"
         ]
+        changing = [one for one in writes if one[2].verb not in (CALL, DECORATED)]
         for matches in (_leads_there,) if strict else (_matches, _leads_there, _has_key):
-            found = [(file, one) for name, file, one in writes if matches(target, name, one)]
+            found = [(file, one) for name, file, one in changing if matches(target, name, one)]
             if found:
                 exact = [one for one in found if one[1].key and one[1].key == target.key]
                 return exact or found
-        return []
+        if strict:
+            return []
+        uses = _calls_a_method if target.is_judged else _is_decorated
+        return [(file, one) for name, file, one in writes if uses(target, name, one)]
 
     def source(self, file: str) -> str:
         """Return the text of a source file; ``""`` if it cannot be read."""
@@ -210,12 +217,24 @@ def _leads_there(target: Target, module: str, write: Write) -> bool:
     )
 
 
+def _is_decorated(target: Target, module: str, write: Write) -> bool:
+    """Say whether a statement defines the function whose decorator keeps the state."""
+    is_definition = write.verb == DECORATED and module == target.module
+    return is_definition and len(target.names) > 1 and write.chain == target.names[:1]
+
+
+def _calls_a_method(target: Target, module: str, write: Write) -> bool:
+    """Say whether a statement calls a method of an object on the path."""
+    chain = write.chain
+    return module == target.module and write.is_global and chain == target.names[: len(chain)]
+
+
 def _may_have_key(target: Target, write: Write) -> bool:
     """Say whether the keys may be the same: a mapping of headers ignores their case."""
     one, other = write.key, target.key
     if isinstance(one, str) and isinstance(other, str):
         return one.casefold() == other.casefold()
-    return one is None or other is None
+    return one is None or (type(one) is type(other) and bool(one == other))
 
 
 def _has_key(target: Target, module: str, write: Write) -> bool:

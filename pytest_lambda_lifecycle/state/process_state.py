@@ -16,7 +16,7 @@ import threading
 import types
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
@@ -42,8 +42,8 @@ class ProcessState:
     def __init__(self, tmp: Callable[[], str]) -> None:
         """``tmp`` returns the folder that is ``/tmp``."""
         self._tmp = tmp
-        self.written: set[str] = set()
-        """Paths in the machine's temporary folder that function code has written to."""
+        self.written: dict[str, str] = {}
+        """Paths in the machine's temporary folder that function code has written, and the lines."""
         self._variables: dict[str, str] = {}
         self._path: list[str] = []
         self._filters: list[Any] = []
@@ -57,9 +57,7 @@ class ProcessState:
         """Fill the containers with the present state; yield the roots that lead to it."""
         _refill(self._variables, {k: v for k, v in os.environ.items() if k not in _OF_RUNTIME})
         _refill(self._context, dict(_context_variables()))
-        own = f"<{self._tmp()}>"  # holds the lock of that folder
-        found = {key: one for key, one in _open_descriptors() if one != own}
-        _refill(self.descriptors, found)
+        _refill(self.descriptors, dict(_open_descriptors()))
         _refill(self._facts, dict(self._find_facts()))
         self._path[:] = sys.path
         self._filters[:] = warnings.filters
@@ -175,7 +173,8 @@ def _open_descriptors() -> Iterator[tuple[int, Summary]]:
             if _HAS_LINKS:
                 continue
             target = "descriptor"
-        yield int(name), Summary(f"<{target}>")
+        if not os.path.isdir(target):  # the current folder is kept open
+            yield int(name), Summary(f"<{target}>")
 
 
 def _decimal_context() -> Summary | None:
@@ -206,7 +205,7 @@ def _is_ours(handler: object) -> bool:
 
 def _loggers() -> Iterator[Root]:
     """Yield the loggers, with the attributes that decide what they log."""
-    known: Iterable[Any] = logging.Logger.manager.loggerDict.values()
+    known: list[Any] = list(logging.Logger.manager.loggerDict.values())
     for logger in (logging.root, *known):
         if isinstance(logger, logging.Logger):
             name = "" if logger is logging.root else repr(logger.name)

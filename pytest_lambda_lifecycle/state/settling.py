@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from typing import Final
 
 from pytest_lambda_lifecycle.state.changes import Change
 from pytest_lambda_lifecycle.state.differences import MISSING
-from pytest_lambda_lifecycle.state.opaque import module_of
+from pytest_lambda_lifecycle.state.opaque import module_of, mro_of, namespace_of_class
 from pytest_lambda_lifecycle.state.photograph import Photograph
 from pytest_lambda_lifecycle.state.texts import is_plain_value
 
 __all__ = ["OF_LIBRARY", "reason_to_settle"]
 
 OF_LIBRARY: Final = "it lies in an object of a library"
-_MADE_LATE: Final = "a module, a class or a client that is made when it is first needed"
+_MADE_LATE: Final = "it is made when it is first needed"
 _OF_LIBRARIES: Final = frozenset({"THREAD_LOCAL_KEYS"})
 """Context variables of libraries that are set in each request, well-written functions included."""
 _CODE: Final = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
@@ -31,11 +32,26 @@ def reason_to_settle(change: Change, after: Photograph) -> str:
         return OF_LIBRARY
     if change.path == "asyncio event loop":
         return _of_loop(change.after)
+    if change.container.kind.judges(change.label):  # the transaction of a session, for one
+        return ""
+    if change.before is MISSING and _is_without_arguments(change):
+        return _MADE_LATE
     style = change.container.kind.style
     is_new = change.before is MISSING or change.before is None
     if is_new and style == "attribute" and _is_made_late(change.after, after):
         return _MADE_LATE
     return ""
+
+
+def _is_without_arguments(change: Change) -> bool:
+    """Say whether the entry is the one of a cache that has no arguments."""
+    node, label = change.container, change.label
+    if node.kind.style == "call":
+        return type(label) is tuple and not label
+    if node.kind.style != "attribute" or type(label) is not str:
+        return False
+    found = (namespace_of_class(base).get(label) for base in mro_of(type(node.object)))
+    return any(type(one) is functools.cached_property for one in found)
 
 
 def _is_made_late(value: object, after: Photograph) -> bool:

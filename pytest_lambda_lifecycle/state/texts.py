@@ -16,7 +16,7 @@ from typing import Any, Final
 from pytest_lambda_lifecycle.lifecycle.redaction import REDACTED, is_secret_name, redacted_text
 from pytest_lambda_lifecycle.state.buffers import Summary
 from pytest_lambda_lifecycle.state.differences import MISSING
-from pytest_lambda_lifecycle.state.opaque import module_of, name_of
+from pytest_lambda_lifecycle.state.opaque import IDENTITY, identities, module_of, name_of
 
 __all__ = ["is_plain_value", "text_of"]
 
@@ -25,26 +25,28 @@ _LIMIT: Final = 60
 _ENTRIES: Final = 6
 _DEPTH: Final = 3
 _BITS: Final = 1024
-_WITH_REPR: Final = (Decimal, Fraction, uuid.UUID, datetime.timedelta, datetime.date)
-_BRACKETS: Final[dict[type, tuple[str, str, Callable[[Any], Iterator[Any]]]]] = {
-    list: ("[", "]", list.__iter__),
-    tuple: ("(", ")", tuple.__iter__),
-    set: ("{", "}", set.__iter__),
-    frozenset: ("frozenset({", "})", frozenset.__iter__),
-    deque: ("deque([", "])", deque.__iter__),
+_PLAIN: Final = identities(
+    *(type(None), bool, int, float, complex, str, bytes, range, Summary),
+    *(Decimal, Fraction, uuid.UUID, datetime.timedelta, datetime.date),
+)
+_MOMENTS: Final = identities(datetime.datetime, datetime.time)
+_TEXTS: Final = identities(str, bytes, int)
+_BRACKETS: Final[dict[int, tuple[str, str, Callable[[Any], Iterator[Any]]]]] = {
+    IDENTITY(list): ("[", "]", list.__iter__),
+    IDENTITY(tuple): ("(", ")", tuple.__iter__),
+    IDENTITY(set): ("{", "}", set.__iter__),
+    IDENTITY(frozenset): ("frozenset({", "})", frozenset.__iter__),
+    IDENTITY(deque): ("deque([", "])", deque.__iter__),
 }
 
 
 def is_plain_value(value: object) -> bool:
     """Say whether a value can be compared by ``==``: no code of any other class runs."""
     cls = type(value)
-    if cls in (datetime.datetime, datetime.time):
+    if IDENTITY(cls) in _MOMENTS:
         zone = value.tzinfo  # type: ignore[attr-defined]
         return zone is None or type(zone) is datetime.timezone
-    return (
-        cls in (type(None), bool, int, float, complex, str, bytes, range, Summary)
-        or cls in _WITH_REPR
-    )
+    return IDENTITY(cls) in _PLAIN
 
 
 def text_of(value: object, name: str = "", depth: int = _DEPTH) -> str:
@@ -54,7 +56,7 @@ def text_of(value: object, name: str = "", depth: int = _DEPTH) -> str:
     cls = type(value)
     if cls is Summary:
         return str(value)
-    if name and cls in (str, bytes, int) and is_secret_name(name):
+    if name and IDENTITY(cls) in _TEXTS and is_secret_name(name):
         return REDACTED
     if cls is str:
         return _text_of_string(str(value))
@@ -67,7 +69,7 @@ def text_of(value: object, name: str = "", depth: int = _DEPTH) -> str:
         return _shortened(repr(value))
     if cls is dict:
         return _text_of_dict(value, depth)
-    if cls in _BRACKETS:
+    if IDENTITY(cls) in _BRACKETS:
         return _text_of_container(value, depth)
     return _text_of_object(value)
 
@@ -94,7 +96,7 @@ def _text_of_dict(value: Any, depth: int) -> str:  # noqa: ANN401
 
 
 def _text_of_container(value: Any, depth: int) -> str:  # noqa: ANN401
-    before, after, iterate = _BRACKETS[type(value)]
+    before, after, iterate = _BRACKETS[IDENTITY(type(value))]
     if depth == 0:
         return f"{before}...{after}" if value else f"{before}{after}"
     shown = list(islice(iterate(value), _ENTRIES))

@@ -6,13 +6,17 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
-__all__ = ["REMOVALS", "Write", "writes_in"]
+__all__ = ["CALL", "DECORATED", "REMOVALS", "Write", "writes_in"]
 
 Chain: TypeAlias = tuple[str, ...]
 
 REMOVALS: Final = frozenset(
     "[]del clear del discard pop popitem popleft remove removeHandler".split()
 )
+DECORATED: Final = "@"
+"""The verb of a function whose decorator may keep something for it."""
+CALL: Final = "()"
+"""The verb of a call of any other method, which may change its receiver."""
 _CHANGES: Final = REMOVALS | frozenset(
     "add addFilter addHandler append append_keys appendleft chdir "
     "difference_update extend extendleft "
@@ -61,6 +65,8 @@ def writes_in(source: str) -> list[Write]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             found += _Function(node, returned).writes()
+            if node.decorator_list:
+                found.append(Write(node.lineno, (node.name,), DECORATED, None, "", True))
     return found
 
 
@@ -132,8 +138,11 @@ class _Function:
             else:
                 continue
             chain = _names_of(value)
-            if isinstance(value, ast.Call) and chain and not _is_access(value):
-                chain = self._returned.get(chain[-1], ())
+            if isinstance(value, ast.Call) and not _is_access(value):
+                # What a shallow copy holds is still that of the original.
+                copied = _copied(value)
+                called = chain[-1] if chain else ""
+                chain = _names_of(copied) if copied else self._returned.get(called, (called,))
             if chain and name in self._local and chain[0] != name:
                 yield name, chain
 
@@ -156,7 +165,11 @@ class _Function:
                 continue
             if isinstance(target, ast.Name) and target.id not in self._outer:
                 continue
-            if isinstance(target, ast.Subscript):
+            if isinstance(target, ast.Subscript) and _is_dict_of(target.value):
+                chain = _names_of(target.value)[:-1]
+                if chain and isinstance(target.slice, ast.Constant):
+                    yield self._made(target, (*chain, str(target.slice.value)), "setattr", None)
+            elif isinstance(target, ast.Subscript):
                 yield from self._write(target, target.value, f"[]{verb}", target.slice)
             else:
                 yield from self._write(target, target, verb, None)
@@ -165,6 +178,8 @@ class _Function:
         func = node.func
         verb = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
         if verb not in _CHANGES:
+            if isinstance(func, ast.Attribute):
+                yield from self._write(node, func.value, CALL, None)
             return
         first = node.args[0] if node.args else None
         if verb in _WITH_KEYS:
@@ -207,6 +222,20 @@ class _Function:
             chain = (*self._aliases[chain[0]], *chain[1:])
             is_global = chain[0] not in self._local and chain[0] not in self._parameters
         return Write(node.lineno, chain, verb, key, self._name, is_global)
+
+
+def _is_dict_of(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "__dict__"
+
+
+def _copied(call: ast.Call) -> ast.expr | None:
+    """Return the expression of which a call makes a shallow copy."""
+    func = call.func
+    if isinstance(func, ast.Attribute) and func.attr == "copy":
+        is_module = isinstance(func.value, ast.Name) and func.value.id == "copy"
+        return call.args[0] if is_module and call.args else func.value
+    is_copy = isinstance(func, ast.Name) and func.id in ("dict", "list", "copy")
+    return call.args[0] if is_copy and call.args else None
 
 
 def _is_access(call: ast.Call) -> bool:

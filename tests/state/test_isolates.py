@@ -39,6 +39,17 @@ def found(env, *events, **options) -> list[str]:
          "client.token = client.__dict__.get('token', '') + event['token']",
          "*** of event 2 (event['token']) is kept in app.client.token after the invoke with "
          "event 1, at app.py:5"),
+        ("import requests, responses\nsession = requests.Session()",
+         "with responses.RequestsMock() as mock:\n        mock.get('https://x.example/')\n"
+         "        session.headers.setdefault('X', event['token'])\n"
+         "        session.get('https://x.example/')",
+         "*** of event 1 (event['token']) is in the HTTP call GET https://x.example/ at app.py:8 "
+         "of the invoke with event 2"),
+        ("import boto3\nfrom moto import mock_aws\nlast = []",
+         "last.append(event['token'])\n    with mock_aws():\n"
+         "        sqs = boto3.client('sqs'); url = sqs.create_queue(QueueName='q')['QueueUrl']\n"
+         "        sqs.send_message(QueueUrl=url, MessageBody=last[0])",
+         "*** of event 1 (event['token']) is in the AWS call sqs.SendMessage at app.py:9 of the "),
         ("import requests\nsession = requests.Session()",
          "session.cookies.set(event['tenant'], 'x')",
          "'tenant-b' of event 2 (event['tenant']) is kept in app.session.cookies._cookies"),

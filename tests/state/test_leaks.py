@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 import re
 
 import pytest
@@ -86,6 +88,37 @@ BUGS = {
         "threading.Thread(target=threading.Event().wait, daemon=True, name=event['t']).start()",
         "threads['c']: added <still running> by invoke 3, at app.py:5",
     ),
+    "a task on a kept loop": (
+        "import asyncio\nasync def wait(): await asyncio.sleep(99)\n"
+        "loop = asyncio.new_event_loop()\nasync def main(): loop.create_task(wait())",
+        "loop.run_until_complete(main())\n    if event['t'] == 'c': loop.close()",
+        "tasks['wait']: added <still running> by invoke 3, at app.py:4",
+    ),
+    "a mutated result of a cache without arguments": (
+        "@functools.lru_cache\ndef config(): return {'roles': []}",
+        "found = config()\n    found['roles'].append(event['t'])",
+        "app.config()['roles'][2]: added 'c' by invoke 3, at app.py:7",
+    ),
+    "a shallow copy of the defaults": (
+        "DEFAULTS = {'tags': []}",
+        "options = dict(DEFAULTS)\n    options['tags'].append(event['t'])",
+        "app.DEFAULTS['tags'][2]: added 'c' by invoke 3, at app.py:6",
+    ),
+    "an attribute of a function": (
+        "def count(): count.calls = getattr(count, 'calls', 0) + 1",
+        "count()",
+        "app.count.calls: changed 2 -> 3 by invoke 3, at app.py:3",
+    ),
+    "a cache of cachetools": (
+        "import cachetools\nCACHE = cachetools.LRUCache(10)",
+        "CACHE[event['t']] = 1",
+        "app.CACHE['c']: added 1 by invoke 3, at app.py:6",
+    ),
+    "a literal path in /tmp": (
+        "",
+        "pathlib.Path('/tmp/lambda-lifecycle-' + str(os.getpid()) + event['t']).write_text('x')",
+        "c: added <file, 1 bytes, checksum 8cdc1683> by invoke 3, at app.py:5",
+    ),
     "a signal handler": (
         "",
         "signal.signal(signal.SIGUSR1, lambda *a: event)",
@@ -142,7 +175,13 @@ def test_a_bug_is_found_with_its_path_and_line(environment, bug):
     before, body, expected = BUGS[bug]
     if "Powertools" in bug:
         pytest.importorskip("aws_lambda_powertools")
-    assert expected in leaks(environment(source(before, body), audit=True))
+    if "cachetools" in bug:
+        pytest.importorskip("cachetools")
+    try:
+        assert expected in leaks(environment(source(before, body), audit=True))
+    finally:
+        for path in pathlib.Path("/tmp").glob(f"lambda-lifecycle-{os.getpid()}?"):
+            path.unlink()
 
 
 GOOD = {
@@ -179,6 +218,14 @@ GOOD = {
         "        cookie = {'Set-Cookie': event['t'] + '=1'}\n"
         "        mock.get('https://x.example/', json={}, headers=cookie)\n"
         "        session.get('https://x.example/')",
+    ),
+    "a class of its own that extends one of a library": (
+        "import requests, responses\n"
+        "class Client(requests.Session):\n    def __init__(self): super().__init__(); self.n = 1\n"
+        "class Late:\n    @functools.cached_property\n    def table(self): return {'a': 1}\n"
+        "client = Client(); late = Late()\n@functools.lru_cache\ndef config(): return {}",
+        "client.__setstate__({'max_redirects': event['t']})\n"
+        "    if event['t'] == 'd': late.table; config()",
     ),
     "Powertools with clear_state": (
         "import os; os.environ['POWERTOOLS_TRACE_DISABLED'] = '1'\n"

@@ -28,6 +28,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = "pytest_lambda_lifecycle"
 LINE_LENGTH: Final = 100
 INI_TYPES: Final = {
+    "bool": "true or false",
     "string": "text",
     "int": "a whole number",
     "float": "a number",

@@ -22,18 +22,19 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pytest_lambda_lifecycle.function.settings import SETTINGS, Setting
-from pytest_lambda_lifecycle.plugin.options import CLOCK_OPTIONS, OPTIONS, SECTION, Option
+from pytest_lambda_lifecycle.plugin.options import CLOCK_OPTIONS, MODES, OPTIONS, SECTION, Option
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = "pytest_lambda_lifecycle"
 LINE_LENGTH: Final = 100
 INI_TYPES: Final = {
+    "bool": "true or false",
     "string": "text",
     "int": "a whole number",
     "float": "a number",
     "paths": "paths",
     "args": "names",
-    "linelist": "lines of `NAME=VALUE`",
+    "linelist": "lines of `{}`",
 }
 
 # -- the plugin's options --------------------------------------------------------------------------
@@ -86,13 +87,15 @@ def _setting_row(name: str, setting: Setting) -> str:
 def options_table() -> str:
     """Return the table of ini options and command line options."""
     head = ["| ini option | its type | command line |", "|---|---|---|"]
-    return "\n".join([*head, *map(_options_row, (*OPTIONS, *CLOCK_OPTIONS, SECTION))])
+    return "\n".join([*head, *map(_options_row, (*OPTIONS, *CLOCK_OPTIONS, SECTION, *MODES))])
 
 
 def _options_row(option: Option) -> str:
     repeatable = ", repeatable" if option.many else ""
-    flag = f"`{option.flag} {option.metavar}`{repeatable}"
-    return f"| `{option.ini}` | {INI_TYPES[option.ini_type]} | {flag} |"
+    values = {"": "", "SEED": "[=SEED]"}
+    flag = f"`{option.flag}{values.get(option.metavar, f' {option.metavar}')}`{repeatable}"
+    kind = INI_TYPES[option.ini_type].format(option.metavar)
+    return f"| `{option.ini}` | {kind} | {flag} |"
 
 
 # -- docstrings ------------------------------------------------------------------------------------
@@ -256,8 +259,8 @@ def _tree(module: str) -> ast.Module:
 
 FLOORS: Final = (
     "plugin",
-    "environment",
-    "observation observation.calls extensions",
+    "environment environment.checks",
+    "observation observation.calls extensions state",
     "conductor runtimes",
     "api api.telemetry clock processes",
     "isolation isolation.parts isolation.modules isolation.sandbox",

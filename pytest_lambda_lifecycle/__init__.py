@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock.public_clock import LambdaClock as LambdaClock
+    from pytest_lambda_lifecycle.environment.checks.snapshots import Snapshot as Snapshot
     from pytest_lambda_lifecycle.environment.execution_environment import (
         ExecutionEnvironment as ExecutionEnvironment,
     )
@@ -55,7 +56,9 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import SharedModule as SharedModule
     from pytest_lambda_lifecycle.lifecycle.events import ShutdownReport as ShutdownReport
     from pytest_lambda_lifecycle.lifecycle.events import ShutdownStart as ShutdownStart
+    from pytest_lambda_lifecycle.lifecycle.events import SnapshotCopy as SnapshotCopy
     from pytest_lambda_lifecycle.lifecycle.events import SpyCall as SpyCall
+    from pytest_lambda_lifecycle.lifecycle.events import SuiteMode as SuiteMode
     from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionDone as ExtensionDone
     from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionFault as ExtensionFault
     from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionLog as ExtensionLog
@@ -90,16 +93,19 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.phases import Phase as Phase
     from pytest_lambda_lifecycle.lifecycle.phases import Restore as Restore
     from pytest_lambda_lifecycle.lifecycle.phases import Shutdown as Shutdown
+    from pytest_lambda_lifecycle.lifecycle.state_events import StateChange as StateChange
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline as Timeline
     from pytest_lambda_lifecycle.observation.calls.faults import Fault as Fault
     from pytest_lambda_lifecycle.observation.calls.lambda_http import LambdaHttp as LambdaHttp
     from pytest_lambda_lifecycle.observation.spies import Spy as Spy
     from pytest_lambda_lifecycle.plugin.fixtures import LambdaLifecycle as LambdaLifecycle
+    from pytest_lambda_lifecycle.plugin.machine import lifecycle_machine as lifecycle_machine
 
     __version__: str
 
 _HOMES = {
     "clock.public_clock": "LambdaClock",
+    "environment.checks.snapshots": "Snapshot",
     "environment.execution_environment": "ExecutionEnvironment",
     "errors": "ConfigError InvalidTransition LifecycleError LifecycleWarning NetworkRefused",
     "function.config": "FunctionConfig",
@@ -111,7 +117,7 @@ _HOMES = {
         "InitRuntimeDone InitStart InvokeReport InvokeStart Leftover LogLevelOfTest "
         "Recycled Replaced Reset RestoreReport RestoreStart RuntimeDone RuntimeInit "
         "SharedChange SharedMemoryRefused SharedModule ShutdownReport ShutdownStart "
-        "SpyCall"
+        "SnapshotCopy SpyCall SuiteMode"
     ),
     "lifecycle.extension_events": (
         "ExtensionDone ExtensionFault ExtensionLog ExtensionNotified ExtensionRegistered "
@@ -126,11 +132,13 @@ _HOMES = {
     "lifecycle.invocation": "Invocation",
     "lifecycle.log_records": "Metric",
     "lifecycle.phases": "Init Phase Restore Shutdown",
+    "lifecycle.state_events": "StateChange",
     "lifecycle.timeline": "Timeline",
     "observation.calls.faults": "Fault",
     "observation.calls.lambda_http": "LambdaHttp",
     "observation.spies": "Spy",
     "plugin.fixtures": "LambdaLifecycle",
+    "plugin.machine": "lifecycle_machine",
 }
 """The public names, by the module that each is imported from on first use."""
 

@@ -85,6 +85,17 @@ CODES: Final = {
     "LLC821": "The network is closed to function code.",
     "LLC831": "An assertion could not have seen the calls of its target.",
     "LLC832": "An expected call is not text.",
+    "LLC871": "A path to ignore cannot be read.",
+    "LLC872": "Nothing of an answer can be compared.",
+    "LLC873": "A comparison needs events.",
+    "LLC874": "A machine of lifecycles needs Hypothesis.",
+    "LLC875": "A machine of lifecycles was given something that it cannot take.",
+    "LLC901": "The state audit was not on.",
+    "LLC902": "A path of state to ignore is not text.",
+    "LLC903": "There were too few invokes to tell what settles.",
+    "LLC904": "The function has no state of this path.",
+    "LLC905": "Two events have nothing by which they can be told apart.",
+    "LLC906": "Growth cannot be told from this number of invokes.",
 }
 """The code of each kind of misuse, and its meaning; ``docs/errors.md`` has an entry for each."""
 

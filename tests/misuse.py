@@ -13,9 +13,10 @@ import pytest
 import responses
 import sealed
 from botocore.stub import Stubber
+from hypothesis import strategies as st
 from shop import app
 
-from pytest_lambda_lifecycle import ExecutionEnvironment, LambdaClock
+from pytest_lambda_lifecycle import ExecutionEnvironment, LambdaClock, lifecycle_machine
 
 HANDLER = "shop.app.handler"
 
@@ -360,3 +361,61 @@ def test_LLC831(env):
 def test_LLC832(env):
     env.invoke({"id": "1"})
     env.assert_calls("init", ["dynamodb.GetItem", "dynamodb.PutItem"])
+
+
+EVENTS = [{"id": "1"}, {"id": "2"}]
+
+
+def test_LLC871(lambda_lifecycle):
+    lambda_lifecycle.assert_warm_equals_cold(EVENTS, HANDLER, ignore=["items[?id=='1']"])
+
+
+def test_LLC872(lambda_lifecycle):
+    lambda_lifecycle.assert_warm_equals_cold([{"id": {"n": 1}}], HANDLER, ignore=["n"])
+
+
+def test_LLC873(lambda_lifecycle):
+    lambda_lifecycle.assert_warm_equals_cold({"id": "1"}, HANDLER)
+
+
+def test_LLC874():
+    missing = ModuleNotFoundError("No module named 'hypothesis'")
+    with mock.patch("importlib.import_module", side_effect=missing):
+        lifecycle_machine(HANDLER, events=None)
+
+
+def test_LLC875():
+    lifecycle_machine(HANDLER, events=st.just({"id": "1"}), actions=["idle", "restart"])
+
+
+def test_LLC901(env):
+    env.invoke({"id": "1"})
+    env.assert_no_state_leaks()
+
+
+def test_LLC902(lambda_lifecycle):
+    env = lambda_lifecycle(HANDLER, audit=True)
+    for number in range(3):
+        env.invoke({"id": str(number)})
+    env.assert_no_state_leaks(ignore="shop.app.table")
+
+
+def test_LLC903(lambda_lifecycle):
+    env = lambda_lifecycle(HANDLER, audit=True)
+    env.invoke({"id": "1"})
+    env.assert_no_state_leaks()
+
+
+def test_LLC904(lambda_lifecycle):
+    env = lambda_lifecycle(HANDLER, audit=True)
+    for number in range(3):
+        env.invoke({"id": str(number)})
+    env.assert_no_state_leaks(ignore=["shop.app.CACHE"])
+
+
+def test_LLC905(env):
+    env.assert_isolates({"id": 1}, {"id": 2})
+
+
+def test_LLC906(env):
+    env.assert_no_growth({"id": "1"}, invokes=3)

@@ -20,6 +20,7 @@ FLOORS = {
     "environment": 7,
     "observation": 6,
     "extensions": 6,
+    "state": 6,
     "conductor": 5,
     "runtimes": 5,
     "api": 4,
@@ -36,6 +37,14 @@ EXCEPTIONS = {
         "lifecycle.timeline",
         "lifecycle.timeline_table",
     ): "the repr of a timeline asks for the table, in its method",
+    (
+        "environment.execution_environment",
+        "environment.checks.snapshot_safety",
+    ): "a method runs the check, which makes environments",
+    (
+        "environment.execution_environment",
+        "environment.checks.snapshots",
+    ): "a method returns the snapshot, which makes environments",
 }
 ELSEWHERE = "isolation.sandbox."
 """Modules that run in the Python of an extension's process, never in this one."""

@@ -109,7 +109,7 @@ def test_metadata(metadata: Message) -> None:
     assert {"Framework :: Pytest", "Typing :: Typed"} <= set(classifiers)
     minors = [name.rpartition(" ")[2] for name in classifiers if re.search(r":: 3\.\d+$", name)]
     assert minors == ["3.10", "3.11", "3.12", "3.13", "3.14"]
-    assert metadata.get_all("Provides-Extra") == ["examples", "process", "test"]
+    assert metadata.get_all("Provides-Extra") == ["examples", "hypothesis", "process", "test"]
 
 
 def test_lowest_environment_pins_every_lower_bound(metadata: Message) -> None:

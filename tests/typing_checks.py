@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 from responses import BaseResponse, Call
 from responses.registries import OrderedRegistry
 from typing_extensions import assert_type
@@ -30,8 +31,12 @@ from pytest_lambda_lifecycle import (
     Phase,
     Settings,
     Shutdown,
+    Snapshot,
     Spy,
+    StateChange,
+    SuiteMode,
     Timeline,
+    lifecycle_machine,
 )
 
 
@@ -184,3 +189,58 @@ def http(lambda_http: LambdaHttp) -> None:
     lambda_http.response_callback = lambda response: response
     with LambdaHttp(registry=OrderedRegistry) as entered:
         assert_type(entered, LambdaHttp)
+
+
+@pytest.mark.lambda_lifecycle("app.handler", audit=True, allowed_state=["app.CACHE"])
+def state(lambda_lifecycle: LambdaLifecycle) -> None:
+    env = lambda_lifecycle(audit=True, allowed_state=("app.CACHE",))
+    changes = env.invoke({"id": 1}).state_changes
+    assert_type(changes, list[StateChange])
+    assert_type(changes[0].path, str)
+    assert_type(changes[0].where, str)
+    env.assert_no_state_leaks()
+    env.assert_no_state_leaks(ignore=["app.STATS.*"])
+    env.assert_no_growth({"id": 1}, 20, tracemalloc=True, ignore=("app.C",))
+    env.assert_no_growth(lambda index: {"id": index})
+    env.assert_isolates({"id": "a"}, {"id": "b"}, {"id": "c"}, ignore=["app.CACHE"])
+    env.assert_isolates({"id": "a"})  # type: ignore[call-arg]  # pyright: ignore
+
+
+def cold_against_warm(lambda_lifecycle: LambdaLifecycle) -> None:
+    left_out = lambda_lifecycle.assert_warm_equals_cold(
+        [{"id": 1}, "text", None],
+        handler="orders.app.handler",
+        ignore=["headers.date", lambda path, value: path.endswith("id"), str.isupper],
+        logs=True,
+        calls=True,
+        timeout=3,
+    )
+    assert_type(left_out, tuple[str, ...])
+    lambda_lifecycle.assert_warm_equals_cold(({"id": number} for number in range(3)), ignore="id")
+    lambda_lifecycle.assert_warm_equals_cold([{}], timeout="3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def no_failure(env: ExecutionEnvironment) -> bool:
+    return env.invocations[-1].status == "success"
+
+
+TestLifecycles = lifecycle_machine(
+    "orders.app.handler",
+    events=st.fixed_dictionaries({"id": st.integers()}),
+    actions=["idle", "reset", no_failure],
+    invariants=[no_failure],
+    memory_size=256,
+).TestCase
+
+
+def snapshots(env: ExecutionEnvironment) -> None:
+    snapshot = env.snapshot()
+    assert_type(snapshot, Snapshot)
+    init: Init = snapshot
+    assert_type(init.status, str)
+    assert_type(snapshot.restore(), ExecutionEnvironment)
+    env.assert_snapshot_safe(ignore=["shop.app.RUN_ID"])
+
+
+def modes(env: ExecutionEnvironment) -> None:
+    assert_type([mode.action for mode in env.timeline.of(SuiteMode)], list[str])

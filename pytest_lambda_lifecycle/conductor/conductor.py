@@ -69,6 +69,11 @@ class Conductor:
                 )
             return self._init.init()
 
+    def initialize_anew(self) -> Init:
+        """Run Init ahead of the next invoke after a reset; Lambda runs it inside that invoke."""
+        with self.environment_state.doing("initialize"):
+            return self._init.init()
+
     def restore(self) -> Restore:
         """Restore the snapshot: the after-restore hooks run."""
         state = self.environment_state

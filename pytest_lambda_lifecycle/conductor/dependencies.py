@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.clock.clock import Clock
-    from pytest_lambda_lifecycle.conductor.participants import Extensions, Process, Runtime
+    from pytest_lambda_lifecycle.conductor.participants import Audit, Extensions, Process, Runtime
     from pytest_lambda_lifecycle.conductor.turns import TurnRunner
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.lifecycle.timeline import WritableTimeline
@@ -32,6 +32,7 @@ class Dependencies:
         timeline: WritableTimeline,
         clock: Clock,
         renew: Callable[[], str],
+        audit: Audit | None,
     ) -> None:
         """``renew`` makes a new ``/tmp`` and log stream, and returns the name of the latter."""
         self.config = config
@@ -42,3 +43,4 @@ class Dependencies:
         self.timeline = timeline
         self.clock = clock
         self.renew = renew
+        self.audit = audit

@@ -44,6 +44,7 @@ class InvokeSequence:
         self._timeline = deps.timeline
         self._clock = deps.clock
         self._extensions = deps.extensions
+        self._audit = deps.audit
         self._state = state
         self._runtime_turns = runtime_turns
         self._endings = endings
@@ -52,6 +53,9 @@ class InvokeSequence:
         """Run Invoke; a process that has ended is reset."""
         __tracebackhide__ = True
         timeline, clock, state = self._timeline, self._clock, self._state
+        audit = self._audit
+        if audit is not None and start.failed is None:
+            audit.begin()
         first = timeline.size()
         began = clock.elapsed()
         state.request_id = request_id = request.request_id
@@ -75,6 +79,8 @@ class InvokeSequence:
             action = partial(self._deps.runtime.invoke, request)
             outcome = self._runtime_turns.run(action, left)
             done = self._done(request_id, outcome, (clock.elapsed() - began) // 1000)
+        if audit is not None:
+            audit.end(failure or done.outcome)
         report = self._report(done, start, failure, overhead_us)
         timeline.append(report)
         invocation = Invocation(timeline, first, timeline.size(), started, done, report)

@@ -17,7 +17,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import (
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.rules import Limit
 
-__all__ = ["Extensions", "Process", "Runtime"]
+__all__ = ["Audit", "Extensions", "Process", "Runtime"]
 
 
 class Runtime(Protocol):
@@ -47,6 +47,18 @@ class Runtime(Protocol):
 
         Its handler is called if ``handles_signals``: the process can run Python code now.
         """
+        ...
+
+
+class Audit(Protocol):
+    """Looks at the state of the process around each invoke."""
+
+    def begin(self) -> None:
+        """Look before the invoke begins; the process is initialized."""
+        ...
+
+    def end(self, outcome: Outcome) -> None:
+        """Look once the runtime is done, and record what differs."""
         ...
 
 

@@ -7,7 +7,7 @@ import secrets
 import signal
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -109,9 +109,12 @@ from pytest_lambda_lifecycle.runtimes.local import LocalRuntime
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.events import Event
+    from pytest_lambda_lifecycle.lifecycle.file_events import TmpWrite
     from pytest_lambda_lifecycle.observation.file_guard import Folders
     from pytest_lambda_lifecycle.observation.foreign_code import PathNotes
     from pytest_lambda_lifecycle.observation.watched_runtime import FindTampered
+    from pytest_lambda_lifecycle.state.audit import StateAudit
+    from pytest_lambda_lifecycle.state.scene import Scene
 
 __all__ = ["Assembly"]
 
@@ -387,7 +390,25 @@ class Assembly:
             self._namespaces,  # so late: what it finds in shared modules is not restored yet
             self._essentials,  # last: all others need them to leave
         ]
+        self.audit = self._make_audit() if self._config.audit else None
+        if self.audit is not None:
+            parts.append(self.audit)
         process.furnish(parts, alarm=self._alarm, streams=streams)
+
+    def make_scene(self) -> Scene:
+        """Return an object that takes photographs of the state that function code can reach."""
+        from pytest_lambda_lifecycle.state.scene import Scene
+
+        storage, written = self.storage.location, self.files.written
+        return Scene(self.world, self.process, storage, written, self._import_path)
+
+    def _make_audit(self) -> StateAudit:
+        from pytest_lambda_lifecycle.state.audit import StateAudit
+
+        lines: dict[str, str] = {}
+        self.files.lines = lines
+        line = partial(_line_of, lines, self.storage, self.files.written)
+        return StateAudit(self.make_scene(), self._timeline, line)
 
     def _random_numbers(self) -> RandomNumbers:
         config = self._config
@@ -468,6 +489,7 @@ class Assembly:
                 timeline=self._timeline,
                 clock=self._clock,
                 renew=partial(_renew, self.storage, self._lambda_variables),
+                audit=self.audit,
             )
         )
         self._view.conductor = weakref.ref(self.conductor)
@@ -564,6 +586,15 @@ class _RuntimeView:
         """Return the identifier of the latest request."""
         conductor = self.conductor()
         return "" if conductor is None else conductor.environment_state.request_id
+
+
+def _line_of(
+    lines: Mapping[str, str], storage: EphemeralStorage, written: Mapping[str, TmpWrite], path: str
+) -> str:
+    """Return the line that has written a file in ``/tmp``, by its name on Lambda."""
+    if path in written:
+        return written[path].where
+    return lines.get(path) or lines.get(storage.location + path.removeprefix("/tmp"), "")
 
 
 def _note_place(turn: CurrentTurn, calls: CallRecorder, frame: FrameType | None) -> None:

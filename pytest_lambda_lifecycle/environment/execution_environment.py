@@ -56,6 +56,7 @@ from pytest_lambda_lifecycle.lifecycle.moments import microseconds
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited
 from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Phases, Restore, Shutdown
 from pytest_lambda_lifecycle.lifecycle.rules import State
+from pytest_lambda_lifecycle.lifecycle.state_events import StateChange
 from pytest_lambda_lifecycle.observation.calls.assertions import assert_calls, assert_no_network
 from pytest_lambda_lifecycle.observation.calls.faults import Fault, spend_time
 from pytest_lambda_lifecycle.observation.calls.init_only import assert_init_only, place_spies
@@ -65,11 +66,13 @@ from pytest_lambda_lifecycle.observation.misplaced import patched_names
 from pytest_lambda_lifecycle.observation.reuse import assert_reused
 from pytest_lambda_lifecycle.observation.spies import Spy
 from pytest_lambda_lifecycle.observation.verdicts import Evidence, verdicts
+from pytest_lambda_lifecycle.runtimes.codec import encode_event
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from pytest_lambda_lifecycle.clock.public_clock import LambdaClock
+    from pytest_lambda_lifecycle.environment.checks.snapshots import Snapshot
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
     from pytest_lambda_lifecycle.observation.watched_runtime import FindTampered
@@ -106,6 +109,8 @@ class ExecutionEnvironment:
     """
 
     __test__ = False  # not a test class, whatever it is called where it is imported
+    _is_exact = False
+    """The modes of the suite leave the next invoke alone."""
     _closed_at = ""
     """Where `close` is called, for messages; by default the line of its caller."""
 
@@ -130,11 +135,13 @@ class ExecutionEnvironment:
         clock: LambdaClock | None = None,
         keep: Keep | None = None,
         tampered: FindTampered | None = None,
-        around_invoke: Callable[[object, Callable[[], Invocation]], Invocation] | None = None,
+        around_invoke: Callable[[object, functools.partial[Invocation]], Invocation] | None = None,
         observer: Callable[[Event], None] | None = None,
         folders: Callable[[], Folders] = Folders,
         seed: Seed | None = None,
         path_notes: PathNotes | None = None,
+        make_another: Callable[..., ExecutionEnvironment] | None = None,
+        adopt: Callable[[ExecutionEnvironment, str], None] | None = None,
     ) -> None:
         """Prepare an environment.
 
@@ -164,6 +171,10 @@ class ExecutionEnvironment:
         self._conductor = self._parts.conductor
         self._endings = self._conductor.endings
         self._around_invoke = around_invoke
+        self._make_another = make_another
+        self._adopt = adopt
+        self._prepared: list[Callable[[ExecutionEnvironment], object]] = []
+        """What prepares another environment of the function as the test has prepared this one."""
         self._judged = 0
         """The number of events that `_judge` has seen."""
         self._arn = (
@@ -209,18 +220,52 @@ class ExecutionEnvironment:
             raise self._failure(init, not_ready=True)
         return init
 
-    def snapshot(self) -> Init:
-        """Run Init and the before-snapshot hooks, as publishing a version with SnapStart does."""
+    def snapshot(self) -> Snapshot:
+        """Run Init and the before-snapshot hooks, as publishing a version with SnapStart does.
+
+        ``env.snapshot().restore()`` returns another environment with the same state; `restore` goes
+        on with this one.
+        """
+        __tracebackhide__ = True
+        self._require_snap_start("take a snapshot")
+        init = self.initialize()
+        # Most tests have no SnapStart.
+        from pytest_lambda_lifecycle.environment.checks.snapshots import Snapshot
+
+        return Snapshot(init, self, self._copy)
+
+    def _copy(self) -> ExecutionEnvironment:
+        """Return another environment of the function, which lives as long as one of the test's."""
+        self._require_open("restore a copy of the snapshot")
+        made = self._another(for_test=True)
+        if self._adopt is not None:
+            self._adopt(made, caller())
+        return made
+
+    def _require_snap_start(self, asked: str) -> None:
         __tracebackhide__ = True
         kind = self.config.initialization_type
         if kind != "snap-start":
             source = self.config.source_of("initialization_type")
             raise InvalidTransition(
-                f"cannot take a snapshot: initialization_type is {kind!r} (from {source}); "
+                f"cannot {asked}: initialization_type is {kind!r} (from {source}); "
                 'set it to "snap-start"',
                 code="LLC105",
             )
-        return self.initialize()
+
+    def _another(self, shift: int = 0, *, for_test: bool = False) -> ExecutionEnvironment:
+        """Return another environment of the same function, with the patches and faults of this one.
+
+        It draws the same random numbers; with a ``shift``, others.
+        """
+        seed = Seed(self._parts.seed.number + shift, self._parts.seed.name)
+        if self._make_another is None:
+            made = ExecutionEnvironment._of_plugin(self.config, seed=seed)
+        else:
+            made = self._make_another(seed, for_test=for_test)
+        for prepare in self._prepared:
+            prepare(made)
+        return made
 
     def restore(self) -> Restore:
         """Restore the snapshot: the after-restore hooks run.
@@ -305,6 +350,15 @@ class ExecutionEnvironment:
                 )
             raise error
         return invocation
+
+    def _invoke_exactly(self, event: object) -> Invocation:
+        """Invoke for an assertion that compares invokes: no mode of the suite acts in between."""
+        __tracebackhide__ = True
+        self._is_exact = True
+        try:
+            return self.invoke(event)
+        finally:
+            self._is_exact = False
 
     def _failure(self, phase: Init | Restore | Invocation, *, not_ready: bool) -> FunctionError:
         error = failures.function_error(phase, not_ready=not_ready)
@@ -391,6 +445,7 @@ class ExecutionEnvironment:
                 self._parts.files.settle()
                 self._parts.storage.close()
                 self._parts.world.hook.clear()
+                self._make_another = self._adopt = None  # they lead back to this environment
                 open_environments.remove(self)
 
     def __enter__(self) -> Self:
@@ -597,6 +652,7 @@ class ExecutionEnvironment:
         __tracebackhide__ = True
         self._require_open(f"patch {target!r}")
         self._parts.probes.patch(target, value)
+        self._prepared.append(lambda other: other.patch(target, value))
 
     def latency(self, target: str, ms: float) -> None:
         """Declare that a call of ``"package.module.name"`` by a phase takes ``ms`` of virtual time.
@@ -655,6 +711,7 @@ class ExecutionEnvironment:
             spend=spend_time,
         )
         self._parts.calls.faults.add(fault)
+        self._prepared.append(lambda other: other._parts.calls.faults.add(fault))
         return fault
 
     def assert_reused(self, *targets: str) -> None:
@@ -707,6 +764,102 @@ class ExecutionEnvironment:
         """
         __tracebackhide__ = True
         assert_calls(phase, expected, self.timeline, self._conductor.phases)
+
+    def assert_no_state_leaks(self, *, ignore: Iterable[str] = ()) -> None:
+        """Assert that no invoke leaves other state to later ones than it found.
+
+        It judges `Invocation.state_changes` from the third invoke of a process on: what the first
+        two change is settled (a client, a lazy import, a cache without arguments).  ``ignore`` has
+        paths such as ``"shop.app.STATS.*"``; each covers everything below it, and ``*`` stands for
+        any text.  State that is meant to stay is declared in the setting ``allowed_state``.  Raises
+        `AssertionError` with paths, values and lines, and `LifecycleError` without the setting
+        ``audit``, or after fewer than three invokes.
+        """
+        __tracebackhide__ = True
+        from pytest_lambda_lifecycle.state.leaks import assert_no_state_leaks
+
+        changes = self.timeline.of(StateChange)
+        assert_no_state_leaks(ignore, changes, self.config, self._parts.audit)
+
+    def assert_no_growth(
+        self,
+        event: object | Callable[[int], object] = NO_EVENT,
+        invokes: int = 50,
+        *,
+        tracemalloc: bool = False,
+        ignore: Iterable[str] = (),
+    ) -> None:
+        """Invoke the function ``invokes`` times, and assert that nothing grows with that number.
+
+        ``event`` is sent each time; a function gets the index of the invoke and returns its event.
+        Lengths of containers, objects of each class, open descriptors and threads are counted, and
+        with ``tracemalloc`` the bytes that lines of function code have allocated.  A number that
+        rises in each of the last three fifths of the invokes is growth; one that levels off is not.
+        Raises `AssertionError` with the path, the rate per invoke and the line.
+        """
+        __tracebackhide__ = True
+        self._require_open("measure growth")
+        from pytest_lambda_lifecycle.state.growth import assert_no_growth
+
+        assert_no_growth(
+            self._invoke_exactly,
+            self._parts.make_scene(),
+            self.config,
+            event=event,
+            invokes=invokes,
+            trace_memory=tracemalloc,
+            ignore=ignore,
+        )
+
+    def assert_isolates(
+        self, event_a: object, event_b: object, *more: object, ignore: Iterable[str] = ()
+    ) -> None:
+        """Assert that the data of one event does not show in the invoke of another one.
+
+        The events are sent in order, then all but the last one again.  The distinctive values of an
+        event (texts of four characters or more, numbers of five digits or more, which no other
+        event contains) are looked for in the response, the log, the HTTP and AWS calls and the
+        files of the others' invokes, and at the end in all state that can be reached.  ``ignore``
+        is as in `assert_no_state_leaks`.  Raises `AssertionError` with the value and its place, and
+        `LifecycleError` if an event has no distinctive value.
+        """
+        __tracebackhide__ = True
+        self._require_open("compare events")
+        from pytest_lambda_lifecycle.state.isolates import assert_isolates
+
+        calls = self._parts.calls
+        sent: list[tuple[Any, object]] = []
+        calls.sent = sent
+        try:
+            assert_isolates(
+                self._invoke_exactly,
+                self._parts.make_scene(),
+                self.config,
+                events=(event_a, event_b, *more),
+                encode=encode_event,
+                sent=sent,
+                ignore=ignore,
+            )
+        finally:
+            calls.sent = None
+
+    def assert_snapshot_safe(self, *, ignore: Iterable[str] = ()) -> None:
+        """Assert that copies of one SnapStart snapshot share no value that has to be unique.
+
+        Two more environments of the function run Init: a value that differs from one to the other
+        (a UUID, random numbers, a moment, a temporary name), and that a restore leaves as it is, is
+        shared by all environments that are restored from one snapshot.  So are sockets,
+        credentials, and the generator of `random` where function code uses it.  ``ignore`` is as in
+        `assert_no_state_leaks`; ``"random"`` is the generator.  Time passes, as in `idle`.  Raises
+        `AssertionError` with paths, sources and lines, and `InvalidTransition` without SnapStart.
+        """
+        __tracebackhide__ = True
+        self._require_snap_start("assert that a snapshot is safe")
+        self._require_open("assert that a snapshot is safe")
+        # Most tests have no SnapStart.
+        from pytest_lambda_lifecycle.environment.checks.snapshot_safety import assert_snapshot_safe
+
+        assert_snapshot_safe(self._another, self.config.handler, ignore=ignore)
 
     def _require_open(self, asked: str) -> None:
         __tracebackhide__ = True

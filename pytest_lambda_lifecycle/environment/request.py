@@ -115,6 +115,18 @@ def ordinary_request(event: object, arn: str) -> Request:
     return Request(body, sent, request_id, trace_id, True)
 
 
+def another_request(request: Request) -> Request:
+    """Return a request with the same event and headers, and ids of its own."""
+    made = ordinary_request(request.body, "")
+    new = {
+        name: made.headers[name]
+        for name in ("Lambda-Runtime-Aws-Request-Id", "Lambda-Runtime-Trace-Id")
+        if request.headers.get(name) is not None
+    }
+    headers = {**request.headers, **new}
+    return Request(request.body, headers, made.request_id, made.trace_id, request.ordinary)
+
+
 def _check_texts(**arguments: object) -> None:
     """Refuse arguments of `invoke` that are neither text nor None."""
     for name, value in arguments.items():

@@ -79,6 +79,8 @@ class FunctionConfig:
     seed: int | None
     network: NetworkMode
     network_allow: tuple[str, ...]
+    audit: bool
+    allowed_state: tuple[str, ...]
     _taken_out: frozenset[str] = field(init=False, repr=False)
     """Variables of None: they are not set, whatever other sources and the process itself say."""
     _sources: Mapping[str, str] = field(init=False, repr=False, compare=False)

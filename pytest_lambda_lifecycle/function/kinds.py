@@ -28,7 +28,7 @@ __all__ = [
     "is_import_name",
 ]
 
-IniType: TypeAlias = Literal["string", "int", "float", "paths", "args", "linelist"]
+IniType: TypeAlias = Literal["string", "bool", "int", "float", "paths", "args", "linelist"]
 
 
 _NO_LISTS: Final = (str, bytes, os.PathLike, Mapping)

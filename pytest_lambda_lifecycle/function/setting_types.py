@@ -129,6 +129,12 @@ class FunctionSettings(TypedDict, total=False):
     """Hosts that function code may reach although the network is closed: a list of host names,
     wildcards such as '*.example.com', addresses and CIDR ranges such as '10.0.0.0/8'.
     """
+    audit: bool
+    """Whether the state that each invoke changes is recorded: True or False."""
+    allowed_state: Sequence[str]
+    """State that invokes may change for later ones, such as a cache: a list of paths such as
+    'shop.app.CACHE', in which * stands for any text.
+    """
 
 
 class Settings(FunctionSettings, total=False):

@@ -50,6 +50,7 @@ from pytest_lambda_lifecycle.function.setting_types import (
     NetworkMode,
     Settings,
 )
+from pytest_lambda_lifecycle.function.state_kinds import StatePaths, Switch
 
 __all__ = [
     "SETTINGS",
@@ -233,6 +234,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "network_allow": Setting(
         Hosts(), (), "hosts that function code may reach although the network is closed", "HOST"
+    ),
+    "audit": Setting(
+        Switch(), False, "whether the state that each invoke changes is recorded", "BOOL"
+    ),
+    "allowed_state": Setting(
+        StatePaths(), (), "state that invokes may change for later ones, such as a cache", "PATH"
     ),
 }
 """The settings by name, in the order of the documentation."""

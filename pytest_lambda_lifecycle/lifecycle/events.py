@@ -40,7 +40,9 @@ __all__ = [
     "SharedModule",
     "ShutdownReport",
     "ShutdownStart",
+    "SnapshotCopy",
     "SpyCall",
+    "SuiteMode",
 ]
 
 
@@ -325,6 +327,28 @@ class Replaced(Event):
     before: Any
     after: Any
     name: ClassVar[str] = "replaced"
+
+
+@dataclass(slots=True)
+class SuiteMode(Event):
+    """A mode of the whole suite acted on the environment, and not the test."""
+
+    mode: str
+    """``"cold"``, ``"warm"`` or ``"chaos"``."""
+    action: str
+    """What it did, in words."""
+    name: ClassVar[str] = "suite_mode"
+
+
+@dataclass(slots=True)
+class SnapshotCopy(Event):
+    """The environment has got the state of a snapshot that another one has taken."""
+
+    copied: tuple[str, ...]
+    """Paths of the values that are those of the snapshot."""
+    own: tuple[str, ...]
+    """Paths of the values that cannot be copied, and differ: Init has made them anew."""
+    name: ClassVar[str] = "snapshot_copy"
 
 
 @dataclass(slots=True)

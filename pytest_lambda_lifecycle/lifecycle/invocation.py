@@ -15,6 +15,7 @@ from pytest_lambda_lifecycle.lifecycle.events import (
 )
 from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, Raised, Returned
 from pytest_lambda_lifecycle.lifecycle.phases import Phase, exception_of
+from pytest_lambda_lifecycle.lifecycle.state_events import StateChange
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
@@ -159,6 +160,11 @@ class Invocation(Phase):
     def leftovers(self) -> list[Leftover]:
         """Threads, processes and tasks that function code left running: kind, label, where."""
         return [event for event in self.events if type(event) is Leftover]
+
+    @property
+    def state_changes(self) -> list[StateChange]:
+        """State that this invoke changed and left for the next one; empty without ``audit``."""
+        return [event for event in self.events if type(event) is StateChange]
 
     @property
     def billed_duration_ms(self) -> int:

@@ -124,6 +124,10 @@ class WritableTimeline(Timeline):
         self.catch_up(event.at)
         self._record(event)
 
+    def replace_from(self, first: int, events: Sequence[Event]) -> None:
+        """Put events in the place of all from an index on; no phase refers to those any more."""
+        self._events[first:] = events
+
     def take_in(self) -> None:
         """Put the events of other threads among those that are ahead."""
         while self._inbox:

@@ -37,7 +37,9 @@ from pytest_lambda_lifecycle.lifecycle.events import (
     SharedModule,
     ShutdownReport,
     ShutdownStart,
+    SnapshotCopy,
     SpyCall,
+    SuiteMode,
 )
 from pytest_lambda_lifecycle.lifecycle.extension_events import (
     ExtensionDone,
@@ -55,6 +57,7 @@ from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal, StorageEx
 from pytest_lambda_lifecycle.lifecycle.import_events import ForeignImport
 from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, TimedOut
 from pytest_lambda_lifecycle.lifecycle.platform_lines import in_ms
+from pytest_lambda_lifecycle.lifecycle.state_events import StateChange
 
 __all__ = ["describe_call", "render"]
 
@@ -125,6 +128,11 @@ def _describe_phase(event: Event) -> str:
             return f"Shutdown ended: {event.status}, {in_ms(event.duration_us)}{killed}"
         case Reset(reason=reason, error_type=error_type):
             return f"Reset ({_result(reason, error_type)}): globals are gone, /tmp stays"
+        case SnapshotCopy(copied=copied, own=own):
+            anew = f"; made anew, and different: {', '.join(own)}" if own else ""
+            return f"Snapshot of another environment: {len(copied)} values copied{anew}"
+        case SuiteMode(mode=mode, action=action):
+            return f"--lambda-lifecycle-{mode}: {action}"
         case Recycled(log_stream=log_stream):
             return f"Recycled: a new environment, log stream {log_stream}"
     return ""
@@ -153,6 +161,8 @@ def _describe_function(event: Event) -> str:
         case Leftover():
             idle = " (idle)" if event.idle else ""
             return f"  left running{idle}: {event.kind} {event.label}, started at {event.where}"
+        case StateChange():
+            return f"  state: {event}"
         case Replaced(target=target):
             return f"  replaced: {target} is another object than after init"
         case SharedChange(target=target, library=library):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -74,7 +74,14 @@ class FileGuard(Part):
         self._find_folders = folders
         self._places: Places | None = None
         self._refusals: set[tuple[object, ...]] = set()
+        self.lines: dict[str, str] | None = None
+        """For the state audit: the paths written in ``/tmp``, with the lines of function code."""
         self._storage = _Storage(own_tmp, config.ephemeral_storage * _MB)
+
+    @property
+    def written(self) -> Mapping[str, TmpWrite]:
+        """The paths in the machine's temporary folder that function code has written to."""
+        return self._storage.literal
 
     def enter(self) -> Undo:
         if self._mode != "open":
@@ -102,6 +109,9 @@ class FileGuard(Part):
         if tried is None or tried.place is Place.WRITABLE:
             return None
         if tried.place is Place.OWN_TMP:
+            if self.lines is not None:
+                moment = self._recorder.place()
+                self.lines[tried.path] = moment.where if moment is not None else ""
             return self._write_to_tmp(tried, arguments) if tried.adds else None
         writer = self._writers.function_at(frame)
         if writer is None:

@@ -39,6 +39,11 @@ CLOCK_MARKER: Final = (
     "ISO 8601 text; now, on the whole second, by default."
 )
 
+EXACT_MARKER: Final = (
+    "lambda_lifecycle_exact: the test asserts on the lifecycle itself, so --lambda-lifecycle-cold, "
+    "--lambda-lifecycle-warm and --lambda-lifecycle-chaos leave its environments alone."
+)
+
 _reports_key: Final[pytest.StashKey[FailureReports]] = pytest.StashKey()
 """On the config: the environments of this run, from the first one on."""
 _item_key: Final[pytest.StashKey[pytest.Item | None]] = pytest.StashKey()
@@ -71,6 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and check the options: a mistake ends the run with a usage error."""
     config.addinivalue_line("markers", MARKER)
     config.addinivalue_line("markers", CLOCK_MARKER)
+    config.addinivalue_line("markers", EXACT_MARKER)
     from pytest_lambda_lifecycle.plugin import options
 
     options.check(config)
@@ -78,13 +84,30 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_lambda_lifecycle.plugin import section_extent
 
         section_extent.check(config)
+    if any(options.given(config, options.MODES)):
+        from pytest_lambda_lifecycle.plugin import modes
+
+        modes.modes_of(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Return the settings of the ini file and the command line, or None without any."""
     from pytest_lambda_lifecycle.plugin import options
 
-    return options.header(config)
+    if any(options.given(config, options.MODES)):
+        from pytest_lambda_lifecycle.plugin.modes import modes_of
+
+        modes = modes_of(config)
+        return options.header(config, [] if modes is None else modes.shown())
+    return options.header(config, [])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401  # pytest-xdist may be missing
+    """Pass the seed of the run on to a worker of pytest-xdist."""
+    modes = sys.modules.get("pytest_lambda_lifecycle.plugin.modes")
+    if modes is not None:
+        modes.pass_to_worker(node.workerinput, node.config)
 
 
 # -- fixtures --------------------------------------------------------------------------------------
@@ -250,6 +273,7 @@ def _lifecycle(
         settings,
         failure_reports=failure_reports,
         patched=partial(_patched, config),
+        running_item=partial(config.stash.get, _item_key, None),
     )
     yield lifecycle
     lifecycle.close()
@@ -444,6 +468,9 @@ def pytest_runtest_makereport(
             extent = extent_for(item.config, passed=shows_passed)
             if extent:
                 failure_reports.show_on(report, item.config, extent)
+        modes = sys.modules.get("pytest_lambda_lifecycle.plugin.modes")
+        if report.failed and modes is not None:
+            modes.show_on(report, item, failure_reports)
         failure_report.escape_surrogates(report)
         if report.when == "teardown":
             failure_reports.item_ends()

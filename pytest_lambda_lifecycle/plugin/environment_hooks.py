@@ -31,6 +31,18 @@ class EnvironmentHooks:
         self._announcing = False
         self.environment: ExecutionEnvironment | None = None
 
+    def unobserved(self, act: Callable[[], list[Event]]) -> None:
+        """Run a call whose events are not announced, but for those that it returns."""
+        __tracebackhide__ = True
+        before, self._announcing = self._announcing, True
+        try:
+            events = act()
+        finally:
+            self._announcing = before
+        if self.observer is not None:
+            for event in events:
+                self._announce(event)
+
     @property
     def around_invoke(self) -> Callable[[object, Callable[[], Invocation]], Invocation] | None:
         """The call of the hook around an invoke; None if only the plugin implements it."""

@@ -76,6 +76,16 @@ class FailureReports:
         if failures:
             pytest.fail("\n".join(failures), pytrace=False)
 
+    def show_modes_on(self, report: pytest.TestReport, modes: str) -> None:
+        """Add a section with the options that repeat the modes of the suite."""
+        if any(entry.used() for entry in self._entries):
+            text = f"repeat this run: {modes}"
+            add_section = getattr(report.longrepr, "addsection", None)
+            if add_section is not None:
+                add_section(f"{TITLE} mode", text)
+            else:
+                report.sections.append((f"{TITLE} mode", text))
+
     def show_on(self, report: pytest.TestReport, config: pytest.Config, extent: str) -> None:
         """Add a section on the environments that the item used.
 

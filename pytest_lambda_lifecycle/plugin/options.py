@@ -178,6 +178,18 @@ OPTIONS: Final = (
         "as *.example.com, addresses, CIDR ranges",
         "args",
     ),
+    Option(
+        "audit",
+        "BOOL",
+        "whether the state that each invoke changes is recorded: true or false (default: False)",
+        "bool",
+    ),
+    Option(
+        "allowed_state",
+        "PATH",
+        "state that invokes may change for later ones, such as a cache: one in each line",
+        "linelist",
+    ),
 )
 # </generated: options>
 
@@ -199,6 +211,8 @@ _TAKES: Final = {
     "section": "short, full or off",
     "clock_start": "text such as '2030-01-31T12:00:00Z'",
     "watchdog": "a number of seconds above 0",
+    "cold": "true or false",
+    "warm": "a whole number",
 }
 
 SECTION: Final = Option(
@@ -208,6 +222,19 @@ SECTION: Final = Option(
     "(default: short, longer with -v, full with -vv)",
 )
 """A setting of the report."""
+
+COLD: Final = Option("cold", "", "each invoke runs in a fresh environment", "bool")
+WARM: Final = Option(
+    "warm", "N", "the first event of each test is sent N times before, which it does not see", "int"
+)
+CHAOS: Final = Option(
+    "chaos",
+    "SEED",
+    "resets, recycles and idle hours at random points between invokes; the seed repeats them "
+    "(default: another one in each run)",
+)
+MODES: Final = (COLD, WARM, CHAOS)
+"""Modes of the whole suite; ``@pytest.mark.lambda_lifecycle_exact`` keeps a test out of them."""
 
 _layers_key: Final[pytest.StashKey[list[SettingsLayer]]] = pytest.StashKey()
 """On the config: the settings that `layers` has read."""
@@ -227,8 +254,28 @@ def register(parser: pytest.Parser) -> None:
             dest=option.ini,
             help=option.help + (" (repeatable)" if option.many else ""),
         )
-        ini_type = option.ini_type if typed or option.many else "string"
-        parser.addini(option.ini, option.help, type=ini_type, default=None)
+        _add_ini(parser, option, typed=typed)
+    # argparse's own ways: a flag, and a value that may be left out.
+    group.addoption(COLD.flag, action="store_true", default=None, dest=COLD.ini, help=COLD.help)
+    group.addoption(WARM.flag, default=None, metavar="N", dest=WARM.ini, help=WARM.help)
+    group.addoption(
+        CHAOS.flag,
+        nargs="?",
+        const="random",
+        default=None,
+        metavar="SEED",
+        dest=CHAOS.ini,
+        help=CHAOS.help,
+    )
+    for option in MODES:
+        _add_ini(parser, option, typed=typed)
+
+
+def _add_ini(parser: pytest.Parser, option: Option, *, typed: bool) -> None:
+    ini_type = option.ini_type
+    if not (typed or option.many or ini_type == "bool"):
+        ini_type = "string"
+    parser.addini(option.ini, option.help, type=ini_type, default=None)
 
 
 def check(config: pytest.Config) -> None:
@@ -261,12 +308,16 @@ def _check_settings(config: pytest.Config) -> None:
     code_dir_candidate(config)
 
 
-def header(config: pytest.Config) -> str | None:
-    """Return the line for the header of pytest's report; None if nothing is set."""
+def header(config: pytest.Config, modes: Iterable[str]) -> str | None:
+    """Return the line for the header of pytest's report; None if nothing is set.
+
+    ``modes`` are those of the whole suite, with the seed that was chosen.
+    """
     shown = [
         f"{option.setting}={_shown(value)}"
         for option, _, value in given(config, (*OPTIONS, *CLOCK_OPTIONS, SECTION))
     ]
+    shown += modes
     return f"lambda_lifecycle: {', '.join(shown)}" if shown else None
 
 

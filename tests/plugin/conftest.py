@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from clock.conftest import project
 
+from .mode_suite import APP, SUITE
+
 pytest.register_assert_rewrite("plugin.option_checks")
 
-__all__ = ["option_suite", "project", "suite"]
+__all__ = ["mode_suite", "option_suite", "project", "suite"]
 
 COUNTING = """
     import os
@@ -23,6 +25,13 @@ COUNTING = """
 @pytest.fixture
 def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makepyfile(app=COUNTING)
+    return pytester
+
+
+@pytest.fixture
+def mode_suite(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A suite with tests that rely on a cold, on a warm, and on neither environment."""
+    pytester.makepyfile(app=APP, test_suite=SUITE)
     return pytester
 
 

@@ -70,6 +70,7 @@ def test_options_load_the_settings_only(pytester):
         "function.reserved",
         "function.setting_types",
         "function.settings",
+        "function.state_kinds",
     }
     assert ours - OURS == {f"pytest_lambda_lifecycle.{name}" for name in settings}
 

@@ -71,7 +71,9 @@ def _begin(client: Any, name: str, parameters: object) -> OpenCall[AwsCall] | No
             return None
     key = _Operation(recorder, client, name)
     # The caller of this function is the wrapper of the client's method.
-    opened = recorder.open(lambda place: _event(place, client, name, parameters), key, above=1)
+    opened = recorder.open(
+        lambda place: _event(place, client, name, parameters), key, above=1, sent=parameters
+    )
     call = opened.call
     if recorder.faults:
         key.fault = recorder.faults.due(call.service, name, call.phase)

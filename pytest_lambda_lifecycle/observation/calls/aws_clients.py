@@ -28,7 +28,9 @@ __all__ = ["POINTS"]
 
 _getframe: Final = sys._getframe  # a test may spy on it
 
-_MAKING: Final[ContextVar[bool]] = ContextVar("making_client", default=False)
+_MAKING: Final[ContextVar[bool]] = ContextVar(
+    "pytest_lambda_lifecycle.making_client", default=False
+)
 """A client, resource or session is being made in this context."""
 
 _LIBRARIES: Final = frozenset("boto3 botocore s3transfer aioboto3 aiobotocore".split())

@@ -110,7 +110,8 @@ async def _recorded(
     if outer is not None and outer.session is session and outer.url == str(sent):
         # A mock lets the request pass, and there is a wrapper beneath it.
         return await original(session, method, url, *args, **kwargs)
-    opened = open_request("aiohttp", str(method).upper(), sent, where=where)
+    content = (kwargs, getattr(session, "headers", None))
+    opened = open_request("aiohttp", str(method).upper(), sent, where=where, sent=content)
     if opened is None:
         return await original(session, method, url, *args, **kwargs)
     opened.key = exchange = _Exchange(opened, session, where)

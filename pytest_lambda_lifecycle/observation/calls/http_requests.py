@@ -20,7 +20,13 @@ _BELOW_AWS: Final = frozenset({"urllib3", "httpx", "aiohttp"})
 
 
 def open_request(
-    library: str, method: object, url: object, key: object = None, *, where: str = ""
+    library: str,
+    method: object,
+    url: object,
+    key: object = None,
+    *,
+    where: str = "",
+    sent: object = None,
 ) -> OpenCall[HttpCall] | None:
     """Return the context that records a request, or None for one that is not to be recorded.
 
@@ -28,6 +34,7 @@ def open_request(
     second wrapper sees it (``key`` is the same object); the target of a redirect, or a request of a
     hook of function code, which are calls of their own; or a request of a mock that is about to
     answer.  The last one is kept off the timeline, and must not tell that the outer call was sent.
+    ``sent`` holds headers and body, if ``key`` does not.
     """
     recorder = recorder_here()
     if recorder is None:
@@ -58,6 +65,7 @@ def open_request(
         ),
         key,
         off_timeline=off_timeline,
+        sent=key if sent is None else sent,
     )
 
 

@@ -40,7 +40,7 @@ def _urlopen(original: Any) -> Any:  # noqa: ANN401
             if outer.call.status is None:
                 outer.call.status = status_of(response)
             return response
-        opened = open_request("urllib3", method, _absolute(self, url))
+        opened = open_request("urllib3", method, _absolute(self, url), sent=(args, kwargs))
         if opened is None:
             return original(self, method, url, *args, **kwargs)
         with opened as call:

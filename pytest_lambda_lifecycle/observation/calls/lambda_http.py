@@ -328,6 +328,11 @@ def _slow(response: BaseResponse, span_us: int) -> BaseResponse:
 _top: Final = TopOfRequests(HTTPAdapter, RequestsMock)
 
 
+def note_requests() -> Callable[[], None]:
+    """Return a call that forgets the requests that those in force answer from now on."""
+    return _top.note_requests()
+
+
 def note_failed_test() -> None:
     """Note that a test has failed: those in force then do not ask for missing requests."""
     _top.test_failed()

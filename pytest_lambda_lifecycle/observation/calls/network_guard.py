@@ -68,7 +68,9 @@ def looking_up_for(host: object, call: Call | None) -> Iterator[None]:
         _LOOKED_UP_FOR.pop(name, None)
 
 
-_REFUSALS: Final[ContextVar[list[NetworkRefused] | None]] = ContextVar("refusals", default=None)
+_REFUSALS: Final[ContextVar[list[NetworkRefused] | None]] = ContextVar(
+    "pytest_lambda_lifecycle.refusals", default=None
+)
 """Takes up the refusals of the tasks that a connection attempt starts."""
 
 

@@ -38,7 +38,7 @@ __all__ = ["CallRecorder", "Place", "open_call", "recorder_here"]
 C = TypeVar("C", bound=Call)
 
 _get_ident: Final = threading.get_ident  # a test may spy on it
-_OPEN: Final[ContextVar[Any]] = ContextVar("open_call", default=None)
+_OPEN: Final[ContextVar[Any]] = ContextVar("pytest_lambda_lifecycle.open_call", default=None)
 """The innermost call that is being recorded: layers below it record nothing of their own."""
 
 
@@ -148,6 +148,8 @@ class CallRecorder(PhasePart):
     """Hooks client libraries while the environment is entered, and records their calls."""
 
     entered: ClassVar[CallRecorder | None] = None
+    sent: list[tuple[Any, object]] | None = None
+    """If somebody wants to read them: calls, with the objects that hold what each has sent."""
 
     def __init__(
         self,
@@ -276,17 +278,21 @@ class CallRecorder(PhasePart):
         *,
         above: int = 0,
         off_timeline: bool = False,
+        sent: object = None,
     ) -> OpenCall[C]:
         """Return the context in which a call runs; ``make`` makes its event from a `Place`.
 
         Between phases nothing is recorded: the event stays off the timeline.  ``off_timeline`` asks
         for that: for a call that a mock makes while it answers one of function code.  ``above`` are
-        the frames of this package over the caller.
+        the frames of this package over the caller, and ``sent`` holds the content of a request.
         """
         place = None if off_timeline else self.place(above + 1)
         if place is None:
             return _Unrecorded(self, make(Place(self.clock.now_us(), "", None, "")), key)
-        return OpenCall(self, make(place), key)
+        opened = OpenCall(self, make(place), key)
+        if self.sent is not None and sent is not None:
+            self.sent.append((opened.call, sent))
+        return opened
 
     def line_at(self, frame: FrameType | None) -> str:
         """Return the innermost line of function code on the stack of ``frame``."""

@@ -41,7 +41,9 @@ class _Asked(NamedTuple):
     unmatched: list[Unmatched]
 
 
-_ASKED: Final[ContextVar[_Asked | None]] = ContextVar("asked_mocks", default=None)
+_ASKED: Final[ContextVar[_Asked | None]] = ContextVar(
+    "pytest_lambda_lifecycle.asked_mocks", default=None
+)
 """The mocks that a request has passed, while a function of the test beneath them has it."""
 
 

@@ -102,6 +102,21 @@ class TopOfRequests:
         for http in self._in_force:
             http.test_has_failed = True
 
+    def note_requests(self) -> Undo:
+        """Return a call that forgets the requests that are answered from now on."""
+        lists = [
+            calls._calls
+            for http in self._in_force
+            for calls in (http._calls, *(response.calls for response in http.registered()))
+        ]
+        noted = [(calls, len(calls)) for calls in lists]
+
+        def forget() -> None:
+            for calls, length in noted:
+                del calls[length:]
+
+        return forget
+
     # -- phases -----------------------------------------------------------------------------------
 
     def begin_phase(self) -> None:

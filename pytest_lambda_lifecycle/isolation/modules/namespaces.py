@@ -268,9 +268,10 @@ def of_module(name: str, module: ModuleType) -> Namespaces:
     return Namespaces.of([*_entries(name, module, WATCHED[name])])
 
 
-def all_of_module(name: str, module: ModuleType) -> Namespaces:
+def all_of_module(name: str, module: ModuleType) -> Loaded:
     """Return the namespaces of a module and of all classes that it defines."""
-    return Namespaces.of([*_entries(name, module, None)])
+    found = Namespaces.of([*_entries(name, module, None)])
+    return Loaded((module,), found, [found.nothing()])
 
 
 def _entries(name: str, module: ModuleType, listed: tuple[str, ...] | None) -> Iterator[_Entry]:

@@ -27,6 +27,7 @@ from pytest_lambda_lifecycle.isolation.modules.namespaces import (
     ABSENT,
     WATCHED,
     Change,
+    Loaded,
     Namespaces,
     Snapshot,
     all_of_module,
@@ -36,7 +37,7 @@ __all__ = ["TracedModules", "home_of"]
 
 _WRAPT: Final = frozenset({"wrapt", "_wrappers"})
 """The package, and its compiled module, which names its classes so."""
-_KNOWN: Final[dict[str, tuple[ModuleType, Namespaces]]] = {}
+_KNOWN: Final[dict[str, Loaded]] = {}
 """The namespaces of installed modules, with their classes."""
 
 
@@ -80,8 +81,10 @@ class TracedModules:
             return
         if self._own(name) is not None or (not is_executed and _is_being_executed(module)):
             return
-        found = _namespaces_of(name, module)
-        self._before.append((found, found.snapshot(found.nothing())))
+        loaded = _namespaces_of(name, module)
+        kept = loaded.kept[0]
+        now = loaded.found.snapshot(kept)
+        self._before.append((loaded.found, kept if now is kept else loaded.first_snapshot()))
 
     def changes(self) -> Iterator[Change]:
         """Yield what code of the process has put into shared modules."""
@@ -112,15 +115,15 @@ def _is_being_executed(module: ModuleType) -> bool:
     return bool(getattr(spec, "_initializing", False))
 
 
-def _namespaces_of(name: str, module: ModuleType) -> Namespaces:
+def _namespaces_of(name: str, module: ModuleType) -> Loaded:
     known = _KNOWN.get(name)
-    if known is not None and known[0] is module:
-        return known[1]
-    found = all_of_module(name, module)
+    if known is not None and known.modules[0] is module:
+        return known
+    loaded = all_of_module(name, module)
     folder = folder_of_module(module)
     if folder is not None and is_installed(folder):
-        _KNOWN[name] = module, found
-    return found
+        _KNOWN[name] = loaded
+    return loaded
 
 
 def home_of(value: Any) -> str:  # noqa: ANN401  # anything that code has put somewhere

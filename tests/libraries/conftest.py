@@ -16,11 +16,11 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "libraries.md"
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table; a whole run writes the page as well."""
     found: dict[str, dict[str, Any]] = {}
-    for outcome in ("passed", "failed"):
+    for outcome in ("passed", "failed", "skipped"):
         for report in terminalreporter.getreports(outcome):
             properties = dict(report.user_properties)
             if "library" in properties:
-                found[properties["library"]] = {**properties, "agrees": outcome == "passed"}
+                found[properties["library"]] = {**properties, "outcome": outcome}
     if not found:
         return
     text = page(found)

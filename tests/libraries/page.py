@@ -50,16 +50,16 @@ def page(found: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _row(library: Library, result: Mapping[str, Any]) -> str:
-    agrees = "yes" if result["agrees"] else f"no: {result.get('why', 'see the run')}"
-    if library.differs:
-        agrees = f"no: {library.differs}"
+    agrees = "yes" if result["outcome"] == "passed" else f"no: {result.get('why', 'see the run')}"
+    if result["outcome"] == "skipped":
+        agrees = f"not run: {result.get('why', '')}"
     cells = [
         library.name,
         library.version,
         library.python,
         library.shows,
         f"`{_short(result.get('real', ''))}`",
-        _short(result.get("here", "")) if result.get("here") == "the same" else "differs",
+        "the same" if result.get("here") == "the same" else "differs" if "here" in result else "",
         agrees,
     ]
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

@@ -86,8 +86,6 @@ class Library:
     python: str = PYTHON
     pytest: tuple[str, ...] = ()
     """Arguments of pytest."""
-    differs: str = ""
-    """Why it does not agree, where a row of the fidelity pages says so."""
 
     @property
     def id(self) -> str:

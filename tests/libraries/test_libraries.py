@@ -11,7 +11,7 @@ import pytest
 
 from .comparison import compare
 from .table import LIBRARIES, Library
-from .venvs import VenvError, make_venv
+from .venvs import NoInterpreterError, VenvError, make_venv
 
 pytestmark = pytest.mark.skipif(
     "LAMBDA_LIFECYCLE_LIBRARIES" not in os.environ, reason="tox -e libraries runs these"
@@ -25,14 +25,12 @@ def test_each_cold_start_acts_as_a_process_of_the_real_runtime(library, tmp_path
         python = make_venv(library.name, library.requirements, library.python)
     except VenvError as error:
         record_property("why", str(error))
-        pytest.fail(str(error))
+        end = pytest.skip if isinstance(error, NoInterpreterError) else pytest.fail
+        end(str(error))
     notes = _run(python, library, tmp_path)
     real, here, differences = compare(notes)
     record_property("real", real)
     record_property("here", here)
-    if library.differs:
-        assert differences, f"it agrees now; the table says that it differs: {library.differs}"
-        return
     assert not differences, "\n".join(differences)
 
 

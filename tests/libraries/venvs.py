@@ -10,7 +10,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-__all__ = ["VenvError", "make_venv"]
+__all__ = ["NoInterpreterError", "VenvError", "make_venv"]
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("LAMBDA_LIFECYCLE_LIBRARIES") or ROOT / ".tox" / "libraries-venvs")
@@ -21,6 +21,10 @@ COMMON = ("pytest", "responses", "simplejson", "freezegun", "boto3", "awslambdar
 
 class VenvError(Exception):
     """The library does not install, with the reason."""
+
+
+class NoInterpreterError(VenvError):
+    """The machine lacks the Python that the library needs."""
 
 
 def make_venv(name: str, requirements: tuple[str, ...], version: str) -> Path:
@@ -61,7 +65,7 @@ def _interpreter(version: str) -> str:
         done = subprocess.run([one, "-c", ""], capture_output=True, check=False)
         if done.returncode == 0:
             return one
-    raise VenvError(f"needs Python {version}, which this machine does not have")
+    raise NoInterpreterError(f"needs Python {version}, which this machine does not have")
 
 
 def _uv(*arguments: str) -> None:

@@ -76,12 +76,13 @@ def _holds(module: object, fresh: FreshRule) -> bool:
 
 def _home_of(value: Any) -> str:  # noqa: ANN401  # whatever a module holds
     cls = type(value)
-    if cls is ModuleType:
-        home = value.__name__
-    elif cls is FunctionType or issubclass(cls, type):
-        home = getattr(value, "__module__", "")
-    else:
-        home = cls.__module__
+    try:
+        if cls is ModuleType:
+            home = value.__name__
+        else:
+            home = (value if cls is FunctionType or issubclass(cls, type) else cls).__module__
+    except Exception:  # a class that raises on every access
+        return ""
     return home if type(home) is str else ""
 
 

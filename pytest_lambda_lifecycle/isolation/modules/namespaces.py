@@ -24,15 +24,12 @@ from pytest_lambda_lifecycle.isolation.modules.replaced import are_same
 
 __all__ = [
     "ABSENT",
-    "NOTHING",
     "WATCHED",
     "Change",
-    "Content",
-    "Entry",
     "Loaded",
     "Namespaces",
     "Snapshot",
-    "entries_of",
+    "all_of_module",
     "loaded_namespaces",
     "of_module",
 ]
@@ -112,7 +109,7 @@ _HEAP_TYPE: Final = 1 << 9
 _IMMUTABLE_TYPE: Final = 1 << 8
 ABSENT: Final[Any] = object()
 
-Entry: TypeAlias = "tuple[Any, str, dict[str, Any]]"
+_Entry: TypeAlias = "tuple[Any, str, dict[str, Any]]"
 """An owner, its dotted name, and its namespace."""
 
 
@@ -156,7 +153,7 @@ class Content(NamedTuple):
                 yield Change(owner, name, value, ABSENT)
 
 
-NOTHING: Final = Content([], [])
+_NOTHING: Final = Content([], [])
 
 
 class Snapshot(NamedTuple):
@@ -181,7 +178,7 @@ class Namespaces(NamedTuple):
     versions: Versions
 
     @classmethod
-    def of(cls, entries: list[Entry]) -> Namespaces:
+    def of(cls, entries: list[_Entry]) -> Namespaces:
         """Return some owners with their names and namespaces."""
         owners = [owner for owner, _, _ in entries]
         names = [name for _, name, _ in entries]
@@ -190,7 +187,7 @@ class Namespaces(NamedTuple):
 
     def nothing(self) -> Snapshot:
         """Return a snapshot to which all that the namespaces hold is new."""
-        return Snapshot([None] * len(self.spaces), [NOTHING] * len(self.spaces))
+        return Snapshot([None] * len(self.spaces), [_NOTHING] * len(self.spaces))
 
     def snapshot(self, latest: Snapshot) -> Snapshot:
         """Return the present snapshot: the latest one, if nothing has changed."""
@@ -271,12 +268,13 @@ def of_module(name: str, module: ModuleType) -> Namespaces:
     return Namespaces.of([*_entries(name, module, WATCHED[name])])
 
 
-def entries_of(name: str, module: ModuleType) -> Iterator[Entry]:
-    """Yield a module and all classes that it defines, with their names and namespaces."""
-    return _entries(name, module, None)
+def all_of_module(name: str, module: ModuleType) -> Loaded:
+    """Return the namespaces of a module and of all classes that it defines."""
+    found = Namespaces.of([*_entries(name, module, None)])
+    return Loaded((module,), found, [found.nothing()])
 
 
-def _entries(name: str, module: ModuleType, listed: tuple[str, ...] | None) -> Iterator[Entry]:
+def _entries(name: str, module: ModuleType, listed: tuple[str, ...] | None) -> Iterator[_Entry]:
     """Yield a module and its listed classes, with their names and namespaces."""
     space = namespace_of(module) or {}
     classes = (

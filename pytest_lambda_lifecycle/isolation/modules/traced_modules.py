@@ -25,19 +25,19 @@ from pytest_lambda_lifecycle.isolation.folders import (
 from pytest_lambda_lifecycle.isolation.modules.import_hook import ImportHook
 from pytest_lambda_lifecycle.isolation.modules.namespaces import (
     ABSENT,
-    NOTHING,
     WATCHED,
     Change,
-    Content,
-    Entry,
-    entries_of,
+    Loaded,
+    Namespaces,
+    Snapshot,
+    all_of_module,
 )
 
 __all__ = ["TracedModules", "home_of"]
 
 _WRAPT: Final = frozenset({"wrapt", "_wrappers"})
 """The package, and its compiled module, which names its classes so."""
-_KNOWN: Final[dict[str, tuple[ModuleType, list[Entry]]]] = {}
+_KNOWN: Final[dict[str, Loaded]] = {}
 """The namespaces of installed modules, with their classes."""
 
 
@@ -54,7 +54,8 @@ class TracedModules:
         self._hook = hook
         self._own = own
         self._may_wrap = may_wrap
-        self._before: list[tuple[Entry, Content]] = []
+        self._before: list[tuple[Namespaces, Snapshot]] = []
+        """Of each module, what it and its classes held."""
         self._active = False
         hook.before = self._importing
         hook.add(self._executed, self)
@@ -80,22 +81,23 @@ class TracedModules:
             return
         if self._own(name) is not None or (not is_executed and _is_being_executed(module)):
             return
-        self._before += [
-            (entry, NOTHING.of(entry[2])) for entry in _entries_of_shared(name, module)
-        ]
+        loaded = _namespaces_of(name, module)
+        kept = loaded.kept[0]
+        now = loaded.found.snapshot(kept)
+        self._before.append((loaded.found, kept if now is kept else loaded.first_snapshot()))
 
     def changes(self) -> Iterator[Change]:
         """Yield what code of the process has put into shared modules."""
-        for (owner, _, space), before in self._before:
-            now = before.of(space)
+        for found, before in self._before:
+            now = found.snapshot(before)
             if now is before:
                 continue
-            found = list(before.changes(owner, now))
-            wrapped = [one for one in found if self._is_own(one.now)]
+            changed = list(found.changes(before, now))
+            wrapped = [one for one in changed if self._is_own(one.now)]
             yield from wrapped
             # Some set a flag beside it, so that they wrap once.
             if wrapped:
-                yield from (one for one in found if one.before is ABSENT and one.now is True)
+                yield from (one for one in changed if one.before is ABSENT and one.now is True)
 
     def _is_own(self, value: object) -> bool:
         return not isinstance(value, ModuleType) and self._own(home_of(value)) is not None
@@ -113,15 +115,15 @@ def _is_being_executed(module: ModuleType) -> bool:
     return bool(getattr(spec, "_initializing", False))
 
 
-def _entries_of_shared(name: str, module: ModuleType) -> list[Entry]:
+def _namespaces_of(name: str, module: ModuleType) -> Loaded:
     known = _KNOWN.get(name)
-    if known is not None and known[0] is module:
-        return known[1]
-    entries = list(entries_of(name, module))
+    if known is not None and known.modules[0] is module:
+        return known
+    loaded = all_of_module(name, module)
     folder = folder_of_module(module)
     if folder is not None and is_installed(folder):
-        _KNOWN[name] = module, entries
-    return entries
+        _KNOWN[name] = loaded
+    return loaded
 
 
 def home_of(value: Any) -> str:  # noqa: ANN401  # anything that code has put somewhere

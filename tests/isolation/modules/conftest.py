@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_lambda_lifecycle.isolation import dict_versions
-from pytest_lambda_lifecycle.isolation.modules import namespaces
+from pytest_lambda_lifecycle.isolation.modules import namespaces, traced_modules
 
 
 @pytest.fixture(params=["versions", "values"])
@@ -16,5 +16,7 @@ def compared_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     if request.param == "values":
         monkeypatch.setattr(dict_versions, "_view", None)
     namespaces._LOADED.clear()
+    traced_modules._KNOWN.clear()
     yield request.param
     namespaces._LOADED.clear()
+    traced_modules._KNOWN.clear()

@@ -20,6 +20,7 @@ from pytest_lambda_lifecycle.environment.checks.value_sources import source_of, 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.lifecycle.events import SpyCall
+from pytest_lambda_lifecycle.lifecycle.redaction import REDACTED
 from pytest_lambda_lifecycle.state.paths import Patterns, patterns_of
 from pytest_lambda_lifecycle.state.texts import is_plain_value
 
@@ -32,6 +33,7 @@ __all__ = ["assert_snapshot_safe"]
 _APART_S: Final = 86_400 + 3_600 + 60 + 1.001
 """The time between the two runs of Init, in seconds: all parts of a date and a time differ."""
 _MOST_SHOWN: Final = 30
+_EXPIRE: Final = "credentials, which expire"
 _CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _GENERATOR: Final = "random"
 """The path of the generator of the module `random`."""
@@ -123,7 +125,7 @@ def _shared(one: ExecutionEnvironment, other: ExecutionEnvironment) -> Iterator[
         if why:
             inside += [f"{path}.", f"{path}[", f"{path}("]
             where = scene.where(value.node, value.label) or _line_of_global(one, scene, value)
-            yield _Shared(path, value.text, why, where)
+            yield _Shared(path, REDACTED if why == _EXPIRE else value.text, why, where)
     user = _user_of_random(other)  # in the first one, spies stand in the places of functions
     if user and _generator(one) == generator:
         yield _Shared(
@@ -146,7 +148,7 @@ def _why(
             else ""
         )
     if type(held) is str and held in credentials:
-        return "credentials, which expire"
+        return _EXPIRE
     if other is not None and other.compared == value.compared:
         return ""
     if type(held) is random.Random:

@@ -67,6 +67,7 @@ class TestValues:
             ("import tempfile\nD = tempfile.mkdtemp()", "app.D", "tempfile.mkdtemp()"),
             ("import socket\nS = socket.socket()", "app.S", "a socket"),
             ("import os\nE = dict(os.environ)", "app.E['AWS_SECRET_ACCESS_KEY']", "credentials"),
+            ("import os\nK = os.environ['AWS_SECRET_ACCESS_KEY']", "app.K", ": *** (credentials"),
         ],
     )
     def test_one_that_has_to_be_unique_is_found_with_its_source(self, make, source, path, why):

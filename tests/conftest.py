@@ -20,14 +20,24 @@ from types import ModuleType
 import pytest
 
 import pytest_lambda_lifecycle
-from pytest_lambda_lifecycle import ExecutionEnvironment, FunctionConfig, Invocation, LifecycleError
+from pytest_lambda_lifecycle import (
+    ExecutionEnvironment,
+    FunctionConfig,
+    Invocation,
+    LambdaClock,
+    LifecycleError,
+)
+from pytest_lambda_lifecycle.clock.real import RealClock, RealTurn
+from pytest_lambda_lifecycle.isolation.real import RealTime
 
 pytest_plugins = ["pytester"]
 
 # A shell without job control starts background processes with SIGINT ignored, and then no test
-# could press Ctrl-C.
+# could press Ctrl-C.  `nohup` does so with SIGHUP, and children of a test would survive it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 MakeEnvironment = Callable[..., ExecutionEnvironment]
 
@@ -46,6 +56,23 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+class PatientTurn(RealTurn):
+    """A turn in real time on a machine that is busy with other things.
+
+    Tests of deadlines set limits of their own.  A test that leaves them alone is not about them.
+    """
+
+    def __init__(self, limit_us: int) -> None:
+        super().__init__(limit_us * 20 if limit_us in _UNTOUCHED else limit_us)
+
+
+_UNTOUCHED = (3_000_000, 10_000_000)
+"""Microseconds: the default timeout, and the limit of Init."""
+RealClock.begin_turn = PatientTurn
+assert LambdaClock.__init__.__kwdefaults__ == {"watchdog": 10.0}
+LambdaClock.__init__.__kwdefaults__["watchdog"] = 60.0
 
 
 class ProcessSnapshot:
@@ -122,7 +149,12 @@ def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     before = ProcessSnapshot()
     yield
     if request.node.get_closest_marker("leaks") is None:
-        differences = before.differences(ProcessSnapshot())
+        until = RealTime.perf_counter() + 20
+        while differences := before.differences(ProcessSnapshot()):
+            only_threads = all(one.startswith("the thread") for one in differences)
+            if not only_threads or RealTime.perf_counter() > until:
+                break
+            RealTime.sleep(0.005)  # they end, as soon as the machine lets them
         assert not differences, "the test left in the process: " + "; ".join(differences)
 
 

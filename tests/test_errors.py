@@ -88,7 +88,7 @@ def pytest_sessionfinish():
     with open("errors.json", "w") as file:
         json.dump(errors, file)
 """,
-    "pytest.ini": "[pytest]\npythonpath = .\nlambda_lifecycle_watchdog = 0.1\n",
+    "pytest.ini": "[pytest]\npythonpath = .\nlambda_lifecycle_watchdog = 1\n",
 }
 
 

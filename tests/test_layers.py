@@ -237,7 +237,11 @@ def test_tests_mirror_the_package():
     """Each folder of the package has a folder of tests with the same name."""
     tests = Path(__file__).parent
     folders = {path.name for path in tests.iterdir() if (path / "__init__.py").is_file()}
-    assert folders == set(FLOORS) - {"errors", "__init__"} | {"conformance", "benchmarks"}
+    assert folders == set(FLOORS) - {"errors", "__init__"} | {
+        "conformance",
+        "benchmarks",
+        "libraries",
+    }
     below = {path.parent.name for path in (tests / "isolation").glob("*/__init__.py")}
     assert below == {path.parent.name for path in (ROOT / "isolation").glob("*/__init__.py")}
 

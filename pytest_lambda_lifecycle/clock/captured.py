@@ -18,7 +18,13 @@ from pytest_lambda_lifecycle.isolation.folders import folder_of_module, is_insta
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.real import RealDates
 
-__all__ = ["put_into", "put_into_tables", "replace_captured"]
+__all__ = [
+    "add_to_tables",
+    "is_installed_module",
+    "put_into",
+    "put_into_tables",
+    "replace_captured",
+]
 
 Captured: TypeAlias = tuple[Any, str]
 """A module, class or function, and the name of the attribute that holds a clock function."""
@@ -72,7 +78,7 @@ def _places_of(
         return known[1]
     if name.partition(".")[0] in _KEEP_REAL_TIME or name.startswith(ignored):
         places: tuple[Captured, ...] = ()
-    elif _installed(module):
+    elif is_installed_module(module):
         # The module is not kept: the dictionary would never forget it.
         places = tuple(
             (None if owner is module else owner, key) for owner, key in _places(module, ids)
@@ -102,7 +108,8 @@ def _replace(
         _set(owner, key, value)
 
 
-def _installed(module: ModuleType) -> bool:
+def is_installed_module(module: ModuleType) -> bool:
+    """Say whether a module is one of an installed library."""
     folder = folder_of_module(module)
     return folder is not None and is_installed(folder)
 
@@ -140,6 +147,24 @@ def put_into_tables(module: ModuleType, values: Mapping[int, Any]) -> None:
                 ]
                 held.clear()
                 held.update(pairs)
+
+
+def add_to_tables(module: ModuleType, values: Mapping[int, Any]) -> None:
+    """Add ``values`` beside what they are keyed by, in tables of a module and its classes."""
+    for owner in _owners(module):
+        for name, held in list(vars(owner).items()):
+            if type(held) is dict:
+                held.update(
+                    {
+                        values[id(key)]: value
+                        for key, value in list(held.items())
+                        if id(key) in values
+                    }
+                )
+            elif type(held) in (list, tuple, set, frozenset):
+                new = [values[id(item)] for item in list(held) if id(item) in values]
+                if any(item not in held for item in new):
+                    _set(owner, name, type(held)([*held, *new]))
 
 
 def _owners(module: ModuleType) -> list[Any]:

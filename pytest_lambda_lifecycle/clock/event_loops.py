@@ -10,9 +10,10 @@ import select
 import selectors
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from pytest_lambda_lifecycle.clock.c_types import replace_methods
+from pytest_lambda_lifecycle.clock.file_waits import FOR_FILES, FileWaits
 from pytest_lambda_lifecycle.clock.moving import MovingClock
 from pytest_lambda_lifecycle.clock.waiting import Waiting
 from pytest_lambda_lifecycle.clock.waits import Waits
@@ -20,16 +21,15 @@ from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
 
 __all__ = ["EventLoops"]
 
-_FOR_FILES: Final = 0.1
-"""Seconds of real time that a loop waits for its sockets before time moves on."""
-
 
 class EventLoops:
     """The event loops of asyncio and trio that function code makes, while installed."""
 
-    def __init__(self, clock: MovingClock, waits: Waits) -> None:
+    def __init__(self, clock: MovingClock, waits: Waits, files: FileWaits) -> None:
+        """``files`` has the waits of an `epoll` that is none of trio's."""
         self.clock = clock
         self.waits = waits
+        self._files = files
 
     def install(self) -> Undo:
         """Put the stand-ins in place; the returned call restores what was there."""
@@ -53,9 +53,7 @@ class EventLoops:
 
         restore_trio = replace_methods(*self._polls_of_trio())
         try:
-            restore = patch_attributes(
-                (loop_class, "__init__", init), (select, "select", self._select(select.select))
-            )
+            restore = patch_attributes((loop_class, "__init__", init))
         except BaseException:
             restore_trio()
             raise
@@ -79,7 +77,7 @@ class EventLoops:
         if with_files or with_children:
             # Without a timer there is nothing to wait for but the files.
             longest = self.clock.watchdog / 2
-            still = longest if with_children or timeout is None else _FOR_FILES
+            still = longest if with_children or timeout is None else FOR_FILES
             still = still if timeout is None else min(still, timeout)
         due_us = None
         if timeout is not None:
@@ -87,7 +85,7 @@ class EventLoops:
         ready = Waiting(due_us, lambda: bool(poll()), stands_still=still)
         self.waits.schedule.wait(ready, looks=True)
 
-    # -- trio, and `select` as a sleep -------------------------------------------------------------
+    # -- trio --------------------------------------------------------------------------------------
 
     def _polls_of_trio(self) -> list[tuple[type, str, Any]]:
         """Return stand-ins for the methods by which trio waits; other callers get the real ones.
@@ -95,12 +93,15 @@ class EventLoops:
         trio has no selector that could be replaced, and makes its objects itself.
         """
         methods: list[tuple[type, str, Any]] = []
+        loops, files = self, self._files
         if hasattr(select, "epoll"):
             poll: Any = select.epoll.poll
 
             def epoll_poll(self: Any, timeout: Any = None, maxevents: int = -1) -> Any:  # noqa: ANN401
                 manager = _manager_of_trio(timeout)
-                if manager is None or not loops.waits.applies():
+                if manager is None:
+                    return files.wait_for_events(self, poll, timeout, maxevents)
+                if not loops.waits.applies():
                     return poll(self, timeout, maxevents)
                 return loops._wait_for_trio(lambda: poll(self, 0, maxevents), timeout, manager)
 
@@ -118,7 +119,6 @@ class EventLoops:
                 )
 
             methods.append((kqueue, "control", kqueue_control))
-        loops = self
         return methods
 
     def _wait_for_trio(self, poll: Callable[[], Any], timeout: float, manager: Any) -> Any:  # noqa: ANN401
@@ -134,20 +134,6 @@ class EventLoops:
             self.wait(look, timeout, with_files=len(manager._registered) > 1)
             look()
         return found
-
-    def _select(self, original: Any) -> Callable[..., Any]:  # noqa: ANN401
-        """Stand in for `select.select`, which sleeps where it is given no files."""
-        loops = self
-
-        def select_(rlist: Any, wlist: Any, xlist: Any, timeout: Any = None, /) -> Any:  # noqa: ANN401
-            __tracebackhide__ = __function_code_above__ = True
-            empty = [] == rlist == wlist == xlist
-            if empty and type(timeout) in (int, float) and timeout > 0 and loops.waits.applies():
-                loops.wait(tuple, timeout, with_files=False)
-                return [], [], []
-            return original(rlist, wlist, xlist, timeout)
-
-        return select_
 
 
 def _manager_of_trio(timeout: Any) -> Any:  # noqa: ANN401

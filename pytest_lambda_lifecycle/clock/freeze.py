@@ -14,10 +14,17 @@ import time
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any, ClassVar, Final
+from weakref import WeakSet
 
 from pytest_lambda_lifecycle.clock import readings
 from pytest_lambda_lifecycle.clock.c_types import replace_methods
-from pytest_lambda_lifecycle.clock.captured import put_into, put_into_tables, replace_captured
+from pytest_lambda_lifecycle.clock.captured import (
+    add_to_tables,
+    is_installed_module,
+    put_into,
+    put_into_tables,
+    replace_captured,
+)
 from pytest_lambda_lifecycle.clock.readings import (
     PAIRS,
     READINGS,
@@ -30,6 +37,8 @@ from pytest_lambda_lifecycle.isolation.real import RealDates
 
 __all__ = ["Freeze", "FrozenNames", "source_of"]
 
+_MENDED: Final[WeakSet[ModuleType]] = WeakSet()
+"""Modules whose tables have been looked at."""
 _MODULES_WITH_REAL_TIME: Final = ("_pytest.timing",)
 _STAND_INS: Final = {id(real): stand_in for real, stand_in in PAIRS}
 _REALS: Final = {id(stand_in): real for real, stand_in in PAIRS}
@@ -185,9 +194,25 @@ class FrozenNames(Part):
             wanted = _names_in_force(api)
             for module in modules.values():
                 put_into(module, wanted)
+        if api.freeze_factories:
+            _mend_tables(api)
         if Freeze.current is not None or not api.freeze_factories:
             return nothing_to_undo
         return _real_classes(api)
+
+
+def _mend_tables(api: Any) -> None:  # noqa: ANN401
+    """Add the real classes of dates to the tables that libraries have filled inside a freeze.
+
+    To begin, freezegun reads all names of all modules, and so imports what packages import at first
+    use.  Those parts have its classes in their tables for ever (pydantic's, of what it validates).
+    """
+    values = {id(api.FakeDate): RealDates.date, id(api.FakeDatetime): RealDates.datetime}
+    for module in list(sys.modules.values()):
+        if issubclass(type(module), ModuleType) and module not in _MENDED:
+            _MENDED.add(module)
+            if is_installed_module(module):
+                add_to_tables(module, values)
 
 
 def _real_classes(api: Any) -> Undo:  # noqa: ANN401

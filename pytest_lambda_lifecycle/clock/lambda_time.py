@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from weakref import WeakSet
 
 from pytest_lambda_lifecycle.clock.event_loops import EventLoops
+from pytest_lambda_lifecycle.clock.file_waits import FileWaits
+from pytest_lambda_lifecycle.clock.signal_waits import SignalWaits
 from pytest_lambda_lifecycle.clock.virtual import VirtualClock
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.part import nothing_to_undo
@@ -58,7 +60,13 @@ class LambdaTime(VirtualClock):
         if start is not None:
             start = _aware(start, "cannot start the clock at")
         super().__init__(start, watchdog=watchdog)
-        self._loops = EventLoops(self, self.waits)
+        files = FileWaits(self, self.waits)
+        self._kinds_of_waits = (
+            self.waits,
+            files,
+            EventLoops(self, self.waits, files),
+            SignalWaits(self, self.waits),
+        )
         self._undo: Undo = nothing_to_undo
         self._environments: WeakSet[_Idling] = WeakSet()
         self._worlds: WeakSet[_World] = WeakSet()
@@ -86,17 +94,17 @@ class LambdaTime(VirtualClock):
         return self
 
     def _install(self) -> Undo:
-        end_waits = self.waits.install()
-        try:
-            end_loops = self._loops.install()
-        except BaseException:
-            end_waits()
-            raise
+        undo: list[Undo] = []
 
         def end() -> None:
-            end_loops()
-            end_waits()
+            while undo:
+                undo.pop()()
 
+        try:
+            undo.extend(waits.install() for waits in self._kinds_of_waits)
+        except BaseException:
+            end()
+            raise
         return end
 
     def __exit__(

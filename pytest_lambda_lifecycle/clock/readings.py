@@ -241,8 +241,8 @@ def _span(source: Source, name: str) -> int:
 def _struct(source: Source, real: Callable[[float], struct_time]) -> struct_time:
     if source.innermost:
         return real(source.now_ns() // 1_000_000_000)
-    frozen: struct_time = getattr(source.freezegun, f"fake_{real.__name__}")()
-    return frozen
+    # freezegun's own structs have no offset from UTC, which compiled code looks up.
+    return real(float(source.freezegun.fake_time()))
 
 
 # -- datetime --------------------------------------------------------------------------------------

@@ -64,6 +64,8 @@ class Schedule:
         self._waiting: dict[int, Waiting] = {}
         self._work = RealWork(clock.watchdog / 2)
         self._numbers = itertools.count(1)
+        self.signal_waits: dict[int, tuple[set[int], Waiting]] = {}
+        """Threads that wait for signals, with the numbers."""
         self.real: set[int] = set()
         """Threads that wait for locks in real time now."""
 
@@ -148,6 +150,14 @@ class Schedule:
                 goes_on = waiting.goes_on()
             if not goes_on:
                 self._look()
+
+    def thread_for_signal(self, number: int) -> int:
+        """Return the thread that gets a signal that is blocked, and wake it if it waits for one."""
+        for ident, (numbers, waiting) in list(self.signal_waits.items()):
+            if number in numbers:
+                waiting.wake()
+                return ident
+        return threading.get_ident()
 
     def end_threads(self, threads: Iterable[threading.Thread]) -> None:
         """Let threads whose process has ended meet `SystemExit` where they wait."""

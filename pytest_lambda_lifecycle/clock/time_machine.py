@@ -1,4 +1,8 @@
-"""time-machine cannot run together with freezegun: each is refused while the other is active."""
+"""time-machine and virtual time cannot run together: each is refused while the other is active.
+
+time-machine replaces the C functions behind the names, those that we keep as the real ones as well.
+The clock would measure its deadlines in a time that jumps.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +24,8 @@ def keep_out_time_machine() -> Undo:
     if any(getattr(time_machine, stack, None) for stack in stacks):
         raise LifecycleError(
             "cannot start virtual time (lambda_clock, or idle() without it): time-machine is "
-            "travelling in this test, and virtual time stands on freezegun, which cannot run "
-            "inside it",
+            "travelling in this test; it replaces the clock of the whole process, by which virtual "
+            "time and the watchdog are measured",
             "Use lambda_clock alone (its start, move_to, advance), or leave the block of "
             "time-machine first.",
             code="LLC405",
@@ -33,7 +37,8 @@ def keep_out_time_machine() -> Undo:
     def refuse(self: object) -> NoReturn:
         raise LifecycleError(
             "cannot travel with time-machine: time is virtual in this test (lambda_clock, or "
-            "idle() without it) and stands on freezegun, inside which time-machine cannot run",
+            "idle() without it), and time-machine replaces the clock of the whole process, by "
+            "which virtual time and the watchdog are measured",
             "Use lambda_clock alone (its start, move_to, advance).",
             code="LLC405",
         )

@@ -37,6 +37,7 @@ class Waiting:
         "due_us",
         "exits",
         "holder",
+        "joins",
         "lock",
         "may_be_told",
         "number",
@@ -79,6 +80,8 @@ class Waiting:
         self.timed_out = False
         self.cut = False
         self.exits = False
+        self.joins: Callable[[object], None] | None = None
+        """Puts it into the line of a lock."""
         self.ring: Callable[[FrameType | None], None] | None = None
 
     def wake(self) -> None:
@@ -88,8 +91,10 @@ class Waiting:
             _release(self.lock)
 
     def release(self) -> None:
-        """Note that the thread is told to go on."""
+        """Note that the thread is told to go on, once the lock of the condition is its own."""
         self.told = True
+        if self.joins is not None:
+            self.joins(self)
         self.wake()
 
     def again(self) -> None:

@@ -7,6 +7,7 @@ its `wait` all wait at a `Condition`.  A thread that is none of the function's w
 from __future__ import annotations
 
 import _queue
+import contextlib
 import functools
 import math
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.clock.c_types import replace_methods
+from pytest_lambda_lifecycle.clock.lines import LockLines
 from pytest_lambda_lifecycle.clock.moving import MovingClock
 from pytest_lambda_lifecycle.clock.schedule import Schedule
 from pytest_lambda_lifecycle.clock.waiting import (
@@ -53,8 +55,7 @@ class Waits:
     def __init__(self, clock: MovingClock, schedule: Schedule) -> None:
         self._clock = clock
         self.schedule = schedule
-        self._holders: dict[int, int] = {}
-        """The thread that has taken a lock latest, by the id of the lock."""
+        self._lines = LockLines(clock, schedule)
         self._asked = (0, 0)
         """The thread that has waited for 0 s latest, and the moment."""
         self._getting: dict[int, list[tuple[Waiting, threading.Thread]]] = {}
@@ -135,12 +136,13 @@ class Waits:
                 return bool(waits._in_real_time(original, self, timeout))
             due_us = None if timeout is None else waits.until(timeout)
             waiting = Waiting(due_us, may_be_told=True)
+            waiting.joins = functools.partial(waits._lines.join, self._lock)
             self._waiters.append(waiting)
             state = self._release_save()
             try:
                 waits.schedule.wait(waiting)
             finally:
-                waits._take_again(self, state)
+                waits._take_again(self, state, waiting)
                 if not waiting.told and waiting in self._waiters:
                     self._waiters.remove(waiting)
             if waiting.told or waiting.timed_out:
@@ -166,23 +168,18 @@ class Waits:
         before, self._asked = self._asked, asks
         return asks == before
 
-    def _take_again(self, condition: Any, state: Any) -> None:  # noqa: ANN401
+    def _take_again(self, condition: Any, state: Any, waiting: Waiting) -> None:  # noqa: ANN401
         """Take the lock of a condition as it was before, at the deadline as well."""
         lock = condition._lock
         if type(lock) not in (LOCK_TYPE, RLOCK_TYPE):
             condition._acquire_restore(state)
             return
-        raw = raw_acquire if type(lock) is LOCK_TYPE else raw_acquire_rlock
-        while not raw(lock, False):
-            try:
-                self._wait_for_lock(lock, None)
-            except DeadlineReached:
-                raw(lock)
-                break
-            if self._clock.ended:
-                raw(lock)
-                break
-        self._holders[id(lock)] = _get_ident()
+        took = False
+        with contextlib.suppress(DeadlineReached):
+            took = self._lines.take(lock, None, waiting)
+        if not took:  # it is the deadline, or the clock has ended
+            (raw_acquire if type(lock) is LOCK_TYPE else raw_acquire_rlock)(lock)
+            self._lines.holders[id(lock)] = _get_ident()
         if type(lock) is RLOCK_TYPE and state[0] > 1:
             lock.release()
             condition._acquire_restore(state)
@@ -215,7 +212,8 @@ class Waits:
     def _lock_method(self, cls: Any) -> Callable[..., bool]:  # noqa: ANN401
         """Return the stand-in for `acquire` and ``__enter__`` of one of the two kinds of lock."""
         original = cls.acquire
-        holders, waits, real = self._holders, self, self.schedule.real
+        waits, real, lines = self, self.schedule.real, self._lines
+        holders = lines.holders
 
         def acquire(self: Any, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: ANN401
             __tracebackhide__ = __function_code_above__ = True
@@ -227,21 +225,11 @@ class Waits:
             if not in_time or _get_ident() in real or not waits.applies():
                 return bool(original(self, blocking, timeout))
             until = None if forever else waits.until(timeout)
-            while not original(self, False):
-                if not waits._wait_for_lock(self, until):
-                    return False
-                if waits._clock.ended:
-                    return bool(original(self, blocking, timeout))
-            holders[id(self)] = _get_ident()
-            return True
+            if lines.take(self, until, object()):
+                return True
+            return waits._clock.ended and bool(original(self, blocking, timeout))
 
         return acquire
-
-    def _wait_for_lock(self, lock: Any, until: int | None) -> bool:  # noqa: ANN401
-        """Wait until a lock seems to be free; return False if the time has come."""
-        holder = functools.partial(self._holders.get, id(lock))
-        waiting = Waiting(until, functools.partial(_is_free, lock), holder=holder)
-        return self.schedule.wait(waiting, looks=True)
 
     # -- queues ------------------------------------------------------------------------------------
 
@@ -298,16 +286,6 @@ _LOCK_METHODS: Final = tuple(
     for name in ("acquire", "acquire_lock", "__enter__")
     if name in cls.__dict__
 )
-
-
-def _is_free(lock: Any) -> bool:  # noqa: ANN401
-    """Say whether a lock can be taken now, by a thread that does not hold it."""
-    if type(lock) is LOCK_TYPE:
-        return not lock.locked()
-    if lock._is_owned() or not raw_acquire_rlock(lock, False):
-        return False
-    lock.release()
-    return True
 
 
 def _asked_by_us() -> bool:

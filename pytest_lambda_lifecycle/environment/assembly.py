@@ -43,14 +43,18 @@ from pytest_lambda_lifecycle.isolation.modules.deployment import Deployment
 from pytest_lambda_lifecycle.isolation.modules.essentials import Essentials
 from pytest_lambda_lifecycle.isolation.modules.finders import Finders
 from pytest_lambda_lifecycle.isolation.modules.foreign_imports import ForeignImports
-from pytest_lambda_lifecycle.isolation.modules.fresh_packages import EVERY, fresh_rule
+from pytest_lambda_lifecycle.isolation.modules.fresh_packages import (
+    EVERY,
+    fresh_rule,
+    package_of_handler,
+)
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep
 from pytest_lambda_lifecycle.isolation.modules.replaced import Replacements
 from pytest_lambda_lifecycle.isolation.modules.search_path import SearchPath
 from pytest_lambda_lifecycle.isolation.modules.shared_modules import SharedNamespaces
 from pytest_lambda_lifecycle.isolation.modules.stand_ins import StandIns
 from pytest_lambda_lifecycle.isolation.modules.tests_own import keep_for
-from pytest_lambda_lifecycle.isolation.modules.world import World
+from pytest_lambda_lifecycle.isolation.modules.world import World, outside_module
 from pytest_lambda_lifecycle.isolation.parts.children import MULTIPROCESSING, Children
 from pytest_lambda_lifecycle.isolation.parts.counters import POOLS, Counters
 from pytest_lambda_lifecycle.isolation.parts.environ import Variables
@@ -182,7 +186,8 @@ class Assembly:
         self._import_path = import_path = [str(folder) for folder in folders]
         deployment.roots = frozenset(import_path)
         self._keep = keep or keep_for(tuple(import_path), made_in)
-        fresh = fresh_rule(frozenset(config.fresh_packages))
+        of_handler = package_of_handler(config.handler, tuple(import_path))
+        fresh = fresh_rule(frozenset(config.fresh_packages), outside_module, of_handler)
         self._client = ClientModules()
         self.world = World(import_path, fresh=fresh, keep=self._keep, deployment=deployment)
         self._search_path = SearchPath(import_path, deployment)
@@ -192,7 +197,7 @@ class Assembly:
             timeline.append(SharedChange(clock.now_us(), target, library))
 
         self._essentials = Essentials(report)
-        self._namespaces = SharedNamespaces(self.world.hook, self.world.own, report)
+        self._namespaces = SharedNamespaces(self.world.hook, self.world.own, report, fresh.may_wrap)
         self._patches = Patches(self.world, config.handler)
         _warn_of_unknown(config, self.world)
         _warn_of_wrapper(config)

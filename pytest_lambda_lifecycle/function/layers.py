@@ -81,7 +81,7 @@ def _without_python(layer: Path, wanted: str) -> str:
         return (
             f"{first}Lambda imports {wanted} from the folder python/ of an unpacked layer, which a "
             f"build (sam build, pip install --target {layer.name}/python) makes; name the folder "
-            "with the result, or add the sources of the layer to the import path of the tests."
+            f"with the result, or the sources of the layer in another setting: bundled=['{layer}']."
         )
     if any((layer / name).is_dir() for name in _OTHER_CONTENT):
         return ""  # nobody has to import anything from it

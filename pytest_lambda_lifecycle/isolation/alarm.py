@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.frames import is_step
-from pytest_lambda_lifecycle.isolation.held_signals import set_handler
+from pytest_lambda_lifecycle.isolation.held_signals import is_noted, set_handler
 from pytest_lambda_lifecycle.isolation.interruption import Interruption
 from pytest_lambda_lifecycle.isolation.part import Part, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
@@ -72,6 +72,8 @@ class Alarm(Part):
         self._own_at = 0.0
         self._virtual: Any = None
         """The timer of function code in virtual time, in a phase."""
+        self._rang: tuple[FrameType | None] | None = None
+        """It has rung, in this frame, and its handler has not been called."""
         self._test_handler: Any = None
         self._test_interval = 0.0
         self._test_at = 0.0
@@ -135,7 +137,11 @@ class Alarm(Part):
             if self._own_at:
                 self._own_left = max(self._own_at - now, _SOON)
             if self._test_at:
-                _setitimer(_REAL, max(self._test_at - now, _SOON), self._test_interval)
+                # One that has rung while signals are held back is not to ring twice.
+                left = max(self._test_at - now, _SOON)
+                if now >= self._test_at and is_noted(_fast.SIGALRM):
+                    left = self._test_interval
+                _setitimer(_REAL, left, self._test_interval)
             self._own_at = self._test_at = 0.0
         elif self._dropped and not rings and callable(self._test_handler):
             # The timer of the test had rung before `begin`, and the system was slow to say so.
@@ -158,6 +164,7 @@ class Alarm(Part):
         self._own_left = 0.0
         self._own_interval = 0.0
         self._own_at = 0.0
+        self._rang = None
         if self._virtual is not None:
             self._stop_virtual()
 
@@ -231,8 +238,23 @@ class Alarm(Part):
         return left
 
     def _ring(self, frame: FrameType | None) -> None:
-        """Call the handler of function code: its timer has rung in virtual time."""
+        """Send the signal: the timer of function code has rung in virtual time.
+
+        So the system keeps a blocked one, and tells the file of `signal.set_wakeup_fd` (asyncio).
+        """
         __tracebackhide__ = __function_code_above__ = True
+        self._rang = (frame,)
+        blocked = _fast.SIGALRM in _fast.pthread_sigmask(_fast.SIG_BLOCK, ())
+        if blocked and stage.virtual_time is not None:
+            # A signal to the process would go to any thread that has not blocked it, as pytest's.
+            thread = stage.virtual_time.thread_for_signal(_fast.SIGALRM)
+            _fast.pthread_kill(thread, _fast.SIGALRM)
+        else:
+            _fast.raise_signal(_fast.SIGALRM)
+            _handle_signals()
+
+    def _call_own(self, frame: FrameType | None) -> None:
+        __tracebackhide__ = True
         handler = self._own_handler
         _call(_killed if handler == signal.SIG_DFL else handler, frame)
 
@@ -256,6 +278,11 @@ class Alarm(Part):
             return
         now = RealTime.perf_counter()
         times = [at for at in (self._deadline_at, self._own_at, self._test_at) if at]
+        if self._rang is not None:
+            (waits_at,), self._rang = self._rang, None
+            self._call_own(waits_at)
+            if now < min(times, default=now + 1):
+                return
         if now < min(times, default=now + 1):
             # Too early: the timer goes on.  Or the timer of the test rang as `begin` took it over.
             if now + _RINGING < min(times, default=now + 1) and callable(self._test_handler):

@@ -11,14 +11,18 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from pytest_lambda_lifecycle.isolation.folders import folder_of, is_installed
 from pytest_lambda_lifecycle.isolation.frames import is_own
 from pytest_lambda_lifecycle.isolation.patching import Undo, patch_attributes
+from pytest_lambda_lifecycle.isolation.real import RealTime
 
-__all__ = ["ExecutorTasks", "is_worker", "line_of_function"]
+__all__ = ["ExecutorTasks", "ShutDownExecutors", "is_worker", "line_of_function"]
+
+_ENDING_S: Final = 0.1
+"""Seconds that idle workers together have to end."""
 
 
 def is_worker(thread: threading.Thread) -> bool:
@@ -127,3 +131,31 @@ class ExecutorTasks:
                 return getattr(frame.f_locals.get("self"), "future", None)
             frame = frame.f_back
         return None
+
+
+class ShutDownExecutors:
+    """Executors of a process that ends, which have been shut down so that their workers end.
+
+    One of them may be that of a shared library (motor has one in a module), which the next process
+    uses as well.  So it takes tasks again once the process has ended.
+    """
+
+    def __init__(self) -> None:
+        self._workers: dict[threading.Thread, Any] = {}
+
+    def add(self, executor: Any, worker: threading.Thread) -> None:  # noqa: ANN401
+        """Shut the executor of a worker down."""
+        executor.shutdown(wait=False, cancel_futures=True)
+        self._workers[worker] = executor
+
+    def open_again(self) -> None:
+        """Let the executors take tasks again, on workers of their own."""
+        until = RealTime.perf_counter() + _ENDING_S
+        for worker in self._workers:  # an idle one ends once it has seen that it should
+            worker.join(max(0.0, until - RealTime.perf_counter()))
+        for executor in self._workers.values():
+            executor._threads = set()
+            executor._work_queue = type(executor._work_queue)()
+            executor._idle_semaphore = threading.Semaphore(0)
+            executor._shutdown = False
+        self._workers = {}

@@ -26,7 +26,7 @@ from itertools import compress
 from types import FrameType, TracebackType
 from typing import Any, ClassVar, Final
 
-__all__ = ["Held", "Released", "callable_handlers", "get_handler", "set_handler"]
+__all__ = ["Held", "Released", "callable_handlers", "get_handler", "is_noted", "set_handler"]
 
 _NUMBERS: Final = tuple(int(number) for number in signal.Signals)
 _HANDLED: Final[set[int]] = set()
@@ -114,6 +114,11 @@ def get_handler(number: int) -> Any:  # noqa: ANN401  # signal.getsignal's type
     if Held.handlers is not None and number in Held.handlers:
         return Held.handlers[number]
     return _fast.getsignal(number)
+
+
+def is_noted(number: int) -> bool:
+    """Say whether a signal has come while it is held back, and its handler is yet to be called."""
+    return number in Held._noted
 
 
 def callable_handlers() -> Iterable[int]:

@@ -52,6 +52,10 @@ class VirtualTime(Protocol):
         """Wait on the thread of the phase, in virtual time, up to the deadline."""
         ...
 
+    def thread_for_signal(self, number: int) -> int:
+        """Return the thread that gets a signal that is blocked, and wake it if it waits for one."""
+        ...
+
     def end_threads(self, threads: Iterable[threading.Thread]) -> None:
         """End threads whose process has ended, where they wait in virtual time."""
         ...

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_lambda_lifecycle.errors import warn
+from pytest_lambda_lifecycle.function.layers import hint_at_layers
 from pytest_lambda_lifecycle.isolation.tracebacks import chain_of
 from pytest_lambda_lifecycle.lifecycle.import_events import ForeignImport
 
@@ -105,6 +106,9 @@ class ForeignCode:
             f"({self._notes.origin_of(entry)}).",
             f"If your build copies it: {self._line(module, path)}",
         ]
+        of_layers = hint_at_layers(self._config.layers, module)
+        if of_layers:
+            lines.append(of_layers)
         folder = os.path.realpath(entry)
         if os.path.basename(folder) == "python":
             layers = [*map(str, self._config.layers), self._shown(os.path.dirname(folder))]

@@ -1,8 +1,7 @@
 """The contents of the modules of `awslambdaric` 4.2.2 that function code may use.
 
 Classes that function code may change (`Encoder.default`) are made anew for each process.  What runs
-the loop of the client (`run`, ``wait_next_invocation``) is not there; `event_request` has what
-serves one event.
+the loop (`run`, ``wait_next_invocation``) is not there; `event_request` has what serves one event.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from simplejson import JSONEncoder, RawJSON
 
 from pytest_lambda_lifecycle.isolation.parts.streams import Unbuffered
 from pytest_lambda_lifecycle.runtimes import codec, context, logs
+from pytest_lambda_lifecycle.runtimes.handler import load_handler
 
 __all__ = ["CONTENTS"]
 
@@ -285,8 +285,18 @@ def update_xray_env_variable(xray_trace_id: str | None) -> None:
         os.environ.pop("_X_AMZN_TRACE_ID", None)
 
 
+def _get_handler(handler: str) -> Callable[[Any, Any], Any]:
+    """Import a handler; vendors load the function that they wrap by this one (lumigo)."""
+    __function_code_above__ = True
+    try:
+        return load_handler(handler)
+    except codec.RuntimeFault as fault:
+        entries = [*fault.stack_trace] or None
+        raise codec.FaultException(fault.error_type, fault.message, entries) from fault
+
+
 _FUNCTIONS: Final = (
-    *(make_error, replace_line_indentation, extract_traceback, build_fault_result),
+    *(_get_handler, make_error, replace_line_indentation, extract_traceback, build_fault_result),
     *(make_xray_fault, parse_json_header, create_lambda_context, update_xray_env_variable),
 )
 for _function in _FUNCTIONS:

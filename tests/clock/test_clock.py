@@ -356,7 +356,7 @@ class TestDeadline:
 
     @pytest.mark.parametrize("do", ["while event: pass", "event and pipe.recv()"])
     def test_code_that_spins_is_ended_by_the_watchdog(self, environment, do):
-        with LambdaClock(START, watchdog=0.3) as clock:
+        with LambdaClock(START, watchdog=0.5) as clock:
             env = environment(
                 "import multiprocessing, time\npipe, other = multiprocessing.Pipe()\n"
                 f"def handler(event, context):\n {do}\n return time.time()"
@@ -364,10 +364,10 @@ class TestDeadline:
             env.initialize()
             began = REAL[3]()
             with pytest.raises(
-                LifecycleError, match=r"ran for 0\.3 s of real time without moving the clock"
+                LifecycleError, match=r"ran for 0\.5 s of real time without moving the clock"
             ):
                 env.invoke(True)
-            assert REAL[3]() - began < 2
+            assert REAL[3]() - began < 20
             assert env.invoke(False).payload == clock.now.timestamp()
             assert env.init_count == 2
 
@@ -448,9 +448,9 @@ class TestIdle:
         env = environment(CLOCKS)
         first = env.invoke("spans").payload
         env.idle(hours=1)
-        assert 3600 <= time.time() - before[0] < 3610
+        assert 3600 <= time.time() - before[0] < 3660
         shifted = env.invoke().payload
-        assert all(3600 <= one - before[0] < 3610 for one in shifted)
+        assert all(3600 <= one - before[0] < 3660 for one in shifted)
         spans = env.invoke("spans").payload
         env.idle(minutes=30)
         assert all(
@@ -458,7 +458,7 @@ class TestIdle:
             for then, now in zip(spans, env.invoke("spans").payload, strict=True)
         )
         assert all(3600 <= now - then < 3660 for then, now in zip(first, spans, strict=True))
-        assert env.invocations[1].duration_ms < 1000
+        assert env.invocations[1].duration_ms < 60_000  # and not the hour
         env.close()
         assert (time.time, time.monotonic) == (REAL[0], REAL[2])
         assert time.time() - before[0] < 60
@@ -466,20 +466,19 @@ class TestIdle:
 
 class TestEventLoops:
     def test_timers_of_a_loop_take_no_time(self, clock, environment):
-        env = environment("""
+        source = """
             import asyncio
             async def main(event):
                 await asyncio.gather(asyncio.sleep(event), asyncio.sleep(event / 2))
                 try: await asyncio.wait_for(asyncio.sleep(99), 0.25)
                 except asyncio.TimeoutError: return "right"
             def handler(event, context): return asyncio.run(main(event))
-        """)
-        began = REAL[3]()
-        assert env.invoke(2).payload == "right"
-        assert REAL[3]() - began < 1
-        assert START + timedelta(seconds=2.25) <= clock.now < START + timedelta(seconds=2.26)
+        """
+        env = environment(source, timeout=900)  # more than any watchdog
+        assert env.invoke(800).payload == "right"
+        assert START + timedelta(seconds=800.25) <= clock.now < START + timedelta(seconds=800.26)
         with pytest.raises(FunctionTimeout):
-            env.invoke(5)
+            env.invoke(1000)
 
     def test_a_loop_kept_across_invokes_fires_late_after_idling(self, clock, environment):
         env = environment("""

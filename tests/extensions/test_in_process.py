@@ -459,7 +459,7 @@ def test_a_crash_after_the_response_keeps_the_payload(environment, clock):
 
 def test_a_crash_after_the_response_in_real_time(environment):
     env = environment(
-        SLEEPER, extensions=[Doing("faulty", invoke=sleeping(0.06, ending("sys.exit(5)")))]
+        SLEEPER, extensions=[Doing("faulty", invoke=sleeping(0.5, ending("sys.exit(5)")))]
     )
     env.initialize()
     failed = env.invoke(0, check=False)
@@ -947,7 +947,7 @@ def test_an_extension_that_spins_in_virtual_time(environment, when):
                 pass
 
     once = [1]
-    with LambdaClock(watchdog=0.05):
+    with LambdaClock(watchdog=0.4):
         made = type("Spinning", (Extension,), {"__init__": lambda self: spin()})
         env = environment(
             SLEEPER, extensions=[made if when == "make" else Doing("spinning", **{when: spin})]

@@ -300,7 +300,7 @@ def test_the_timeout_of_a_thread_that_has_ended(make):
 
 
 def test_the_timeout_of_init_with_an_extension_that_is_never_ready(make, monkeypatch):
-    monkeypatch.setattr(rules, "init_limit_us", lambda *_: 50_000)
+    monkeypatch.setattr(rules, "init_limit_us", lambda *_: 300_000)
     env = make("""
         client = Client()
         client.register("worker")
@@ -309,7 +309,7 @@ def test_the_timeout_of_init_with_an_extension_that_is_never_ready(make, monkeyp
             return "answer"
     """)
     with pytest.raises(FunctionTimeout):
-        env.invoke(remaining_ms=60)
+        env.invoke(remaining_ms=350)
     assert [init.status for init in env.inits] == ["timeout", "timeout"]
     assert lines(env, "EXTENSION")[0] == "EXTENSION\tName: worker\tState: Registered\tEvents: []"
 

@@ -453,7 +453,7 @@ def test_a_crash_before_the_response(make, program):
 
 
 def test_a_crash_after_the_response(make, program):
-    env = make(program(REGISTERED + "next_event()\ntime.sleep(0.05)\nsys.exit(5)\n"))
+    env = make(program(REGISTERED + "next_event()\ntime.sleep(0.4)\nsys.exit(5)\n"))
     with pytest.raises(ExtensionError):
         env.invoke()
     assert env.invocations[-1].payload == "answer"

@@ -20,7 +20,7 @@ def test_a_loop_that_swallows_every_exception(environment):
     env.initialize()
     began = time.perf_counter()
     assert env.invoke(remaining_ms=100, check=False).status == "timeout"
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 20
     assert sys.gettrace() is None or "coverage" in repr(sys.gettrace())
 
 

@@ -391,7 +391,7 @@ class TestRetriesAndTime:
         env.fault("dynamodb.ListTables", "AccessDeniedException", latency_ms=80)
         started = time.perf_counter()
         call(env, "dynamodb.ListTables")
-        assert 0.08 <= time.perf_counter() - started < 5
+        assert 0.08 <= time.perf_counter() - started < 20
         assert env.aws_calls[0].duration_ms >= 80
 
     def test_a_latency_is_virtual_where_the_environment_joins_a_clock(self, made):

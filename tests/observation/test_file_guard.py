@@ -13,6 +13,7 @@ import tempfile
 import threading
 import warnings
 import weakref
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -246,16 +247,23 @@ class TestWriters:
     def test_a_signal_handler_of_the_test_writes_as_always(self, environment, tmp_path):
         def write(number, frame):
             (tmp_path / "task" / "new").write_text("x")
+            heard.append(number)
 
-        env = environment("import time\ndef handler(event, context): time.sleep(0.1)")
+        heard: list[int] = []
+        env = environment(
+            """
+            import time
+            def handler(event, context):
+                send()
+                while not heard: time.sleep(0.001)
+            """
+        )
         before = signal.signal(signal.SIGVTALRM, write)
         try:
             env.initialize()
-            main = threading.get_ident()
-            timer = threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGVTALRM))
-            timer.start()
+            env.module.heard = heard
+            env.module.send = partial(signal.pthread_kill, threading.get_ident(), signal.SIGVTALRM)
             env.invoke()
-            timer.join()
         finally:
             signal.signal(signal.SIGVTALRM, before)
         assert (tmp_path / "task" / "new").exists()

@@ -546,7 +546,7 @@ def test_a_hook_that_sends_the_request_again_is_another_call(environment, server
         def again(response, *args, **kwargs):
             if response.status_code == 401:
                 request = response.request.copy()
-                request.url = request.url.replace("401", "renewed")
+                request.url = request.url.replace("/401", "/renewed")
                 return session.send(request)
         session.hooks["response"].append(again)
         def handler(event, context):

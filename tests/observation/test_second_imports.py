@@ -1,10 +1,12 @@
 """Errors of Init that a shared library raises at the second import of a module."""
 
 import sys
+from types import ModuleType
 
 import pytest
 
 from pytest_lambda_lifecycle import InitError
+from pytest_lambda_lifecycle.observation import second_imports
 
 METRICS = """
 NAMES = set()
@@ -44,6 +46,38 @@ def test_the_error_names_the_setting(environment):
     for _ in range(2):
         assert cured.invoke().payload == "ok"
         cured.reset()
+
+
+def test_for_a_compiled_package_the_error_names_the_one_that_holds_its_registry(
+    environment, tmp_path, monkeypatch
+):
+    """The base class of the models is in a package, and SQLAlchemy refuses a second table."""
+    folder = tmp_path / "lib" / "site-packages"
+    folder.mkdir(parents=True)
+    (folder / "once_tables.py").write_text(METRICS)
+    (folder / "own_models.py").write_text(
+        "import once_tables\nclass Base:\n"
+        "    def __init_subclass__(cls): once_tables.counter(cls.__name__)\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    compiled = ModuleType("once_tables.fast")
+    compiled.__file__ = str(folder / "fast.cpython-311.so")
+    monkeypatch.setattr(second_imports, "_COMPILED", (".so",))
+    monkeypatch.setitem(sys.modules, "once_tables.fast", compiled)
+    env = environment("""
+        from own_models import Base
+        exec(compile("class Order(Base): ...", "<string>", "exec"))
+        def handler(event, context): return "ok"
+    """)
+    assert env.invoke().payload == "ok"
+    env.reset()
+    with pytest.raises(InitError, match="Duplicated: Order") as caught:
+        env.invoke()
+    shown = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+    assert "lambda_lifecycle_fresh_packages = own_models" in shown
+    env.close()
+    for name in ("once_tables", "own_models"):
+        del sys.modules[name]
 
 
 @pytest.mark.usefixtures("library")

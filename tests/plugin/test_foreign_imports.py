@@ -547,3 +547,14 @@ def test_sys_path_is_as_before(monorepo):
             """
         },
     )
+
+
+def test_the_error_says_of_a_layer_why_nothing_is_imported_from_it(monorepo, pytester):
+    """The sources of a layer have no folder ``python/`` before the build."""
+    test = FAILS.replace("code_dir={code_dir!r}", "code_dir={code_dir!r}, layers=['libs']")
+    test = test.format(handler="priced.handler", code_dir="functions/orders")
+    found = printed(monorepo(test, "-s", ini="pythonpath = . libs"))
+    root = pytester.path
+    assert "copies it: lambda_lifecycle_bundled = pricing\n" in found
+    assert f"The layer {root}/libs has no folder python/" in found
+    assert f"bundled=['{root}/libs']" in found

@@ -13,12 +13,17 @@ APP = r"""
     class Object:
         def __del__(self): raise ValueError("in the object")
     def on_thread(): raise ValueError("on a thread")
-    def low(): raise ValueError("on a low thread")
+    began = []
+    def low():
+        began.append(1)
+        raise ValueError("on a low thread")
     def handler(event, context):
         warnings.warn("careful")
         Object()
         thread = threading.Thread(target=on_thread); thread.start(); thread.join()
-        _thread.start_new_thread(low, ()); time.sleep(0.1)
+        others = _thread._count()
+        _thread.start_new_thread(low, ())
+        while not began or _thread._count() > others: time.sleep(0.001)
         sys.stdout = sys.__stdout__
         print("through the stream of the start")
         sys.stderr.write("caf\udce9\n")

@@ -303,6 +303,32 @@ def test_function_code_raises_a_fault_of_the_runtime(environment):
     assert env.invoke(check=False).error["stackTrace"] == []
 
 
+def test_function_code_loads_a_handler_as_the_client_does(environment, write):
+    """A vendor's wrapper loads the function that it wraps so."""
+    write("orders/served.py", "def handler(event, context): return 'served'")
+    env = environment("""
+        from awslambdaric.bootstrap import _get_handler
+        wrapped = _get_handler("orders/served.handler")
+        def handler(event, context):
+            if event is None:
+                return wrapped(event, context)
+            try:
+                _get_handler(event)
+            except Exception as error:
+                return [error.exception_type, error.msg, error.trace]
+    """)
+    assert env.invoke(None).payload == "served"
+    assert env.invoke("nope").payload == [
+        "Runtime.MalformedHandlerName",
+        "Bad handler 'nope': not enough values to unpack (expected 2, got 1)",
+        None,
+    ]
+    assert env.invoke("app.nope").payload[:2] == [
+        "Runtime.HandlerNotFound",
+        "Handler 'nope' missing on module 'app'",
+    ]
+
+
 def test_function_code_replaces_the_function_that_logs_errors(environment):
     env = environment("""
         from awslambdaric import bootstrap

@@ -7,24 +7,41 @@ import sys
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import metadata
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Final, TypeAlias
 
+from pytest_lambda_lifecycle.function.handler_name import HandlerName
 from pytest_lambda_lifecycle.function.kinds import NOT_FRESH
+from pytest_lambda_lifecycle.function.task_root import has_module
+from pytest_lambda_lifecycle.isolation.folders import is_installed
 
-__all__ = ["EVERY", "KEEP_LIFECYCLE_STATE", "fresh_rule"]
+__all__ = [
+    "EVERY",
+    "KEEP_LIFECYCLE_STATE",
+    "FreshRule",
+    "fresh_rule",
+    "package_of_handler",
+    "packages_of_tests",
+]
 
 KEEP_LIFECYCLE_STATE: Final = {
+    "aws_advanced_python_wrapper": "its services, with the threads that monitor hosts",
     "aws_durable_execution_sdk_python": "a boto3 client in a class, and plugins",
     "aws_embedded_metrics": "the detected environment",
     "aws_lambda_env_modeler": "models of the variables that were parsed first",
     "aws_lambda_powertools": "flags of a cold start, and caches",
     "aws_xray_sdk": "its recorder, and which modules it has patched",
+    "beeline": "its client, which is made once",
+    "bugsnag": "its configuration, and the hooks that it has set",
     "datadog_lambda": "flags of a cold start",
     "django": "settings, applications and connections; it refuses a second set-up",
     "dramatiq": "its broker, which refuses a second actor of a name",
     "elasticapm": "a flag of a cold start, its client, and what it has instrumented",
     "epsagon": "a flag and the time of a cold start, and what it has patched",
     "instana": "its agent and tracer, chosen by the variables at its import",
+    "jaeger_client": "its tracer, of which it makes no second one",
     "lambda_cache": "cached values",
     "lambdarest": "the routes of its handler",
     "lambdawarmer": "a flag of a cold start, and the name of the function",
@@ -34,7 +51,10 @@ KEEP_LIFECYCLE_STATE: Final = {
     "lumigo_tracer": "a flag of a cold start, and connections",
     "newrelic_lambda": "a flag of a cold start",
     "opentelemetry": "its providers, set once, and what it has instrumented",
+    "opentracing": "its tracer",
     "prometheus_client": "its registry, which refuses a second metric of a name",
+    "psycopg_pool": "the number of its next pool",
+    "rollbar": "its settings, which it takes once",
     "sentry_sdk": "its client, and which integrations have patched",
     "serverless_sdk": "its spans, and what it has instrumented",
     "sls_sdk": "its spans, and what it has instrumented",
@@ -55,7 +75,9 @@ _SET_UP_BY_TESTS: Final[dict[str, tuple[_Tool, ...]]] = {
         ("aws_durable_execution_sdk_python_testing", "__name__", bool),
     ),
     "django": (("django.conf", "settings", lambda settings: settings.configured),),
+    "logfire": (("logfire", "__name__", bool),),
     "opentelemetry": (
+        ("logfire", "__name__", bool),
         ("opentelemetry.trace", "_TRACER_PROVIDER", bool),
         ("opentelemetry.metrics._internal", "_METER_PROVIDER", bool),
     ),
@@ -64,8 +86,31 @@ _SET_UP_BY_TESTS: Final[dict[str, tuple[_Tool, ...]]] = {
 """How the tests show that they have set a library up themselves, to see what function code does.
 
 For each library there are attributes of modules, each with a predicate.  An own copy of the library
-would not have the test's settings (pytest-django) or its exporter of spans.
+would not have the test's settings (pytest-django) or its exporter of spans.  logfire is loaded
+wherever it is installed, as it is a plugin of pytest as well.
 """
+_WRAP_NOTHING: Final = frozenset(
+    {
+        "aws_advanced_python_wrapper",
+        "aws_durable_execution_sdk_python",
+        "aws_embedded_metrics",
+        "aws_lambda_env_modeler",
+        "aws_lambda_powertools",
+        "django",
+        "dramatiq",
+        "lambda_cache",
+        "lambdarest",
+        "lambdawarmer",
+        "loguru",
+        "prometheus_client",
+        "psycopg_pool",
+        "snapshot_restore_py",
+        "sqlmodel",
+        "structlog",
+        "zappa",
+    }
+)
+"""Those libraries of the list that replace nothing in others."""
 _NOT_TWICE: Final = ("opentelemetry.proto.",)
 """Modules that register themselves with a compiled package, which takes them once."""
 
@@ -77,20 +122,89 @@ _TEST_TOOLS: Final = frozenset(
 )
 
 
-def fresh_rule(wanted: frozenset[str]) -> Callable[[str], bool]:
-    """Return a predicate on module names, for the built-in list and ``wanted``.
+class FreshRule:
+    """A predicate on module names: does a cold start import the module again?"""
 
-    ``"*"`` stands for every third-party package, and ``"no:name"`` takes a name from the list.
-    Packages with compiled parts are shared even if they are named.
+    def __init__(self, wanted: frozenset[str]) -> None:
+        """``"*"`` stands for every third-party package; ``"no:name"`` takes a name from the list.
+
+        Packages with compiled parts are shared even if they are named.
+        """
+        self._shared = {
+            name.removeprefix(NOT_FRESH) for name in wanted if name.startswith(NOT_FRESH)
+        }
+        if EVERY in wanted:
+            self._tops, named = set(_third_party_packages() - self._shared), frozenset[str]()
+        else:
+            self._tops = set(KEEP_LIFECYCLE_STATE.keys() - self._shared)
+            named = wanted
+        self._dotted: tuple[str, ...] = ()
+        for name in named:
+            if not name.startswith(NOT_FRESH):
+                self.add(name)
+
+    def __call__(self, name: str) -> bool:
+        """Say whether a cold start imports the module of this name again."""
+        if name.partition(".")[0] in self._tops:
+            return not name.startswith(_NOT_TWICE)
+        return bool(self._dotted) and f"{name}.".startswith(self._dotted)
+
+    def may_wrap(self, name: str) -> bool:
+        """Say whether a module may replace functions of other packages, as tracers do."""
+        return name.partition(".")[0] not in _WRAP_NOTHING and self(name)
+
+    def add(self, package: str) -> None:
+        """Import this package again as well, from now on."""
+        if "." in package:
+            self._dotted = (*self._dotted, f"{package}.")
+        else:
+            self._tops.add(package)
+
+    def may_add(self, package: str) -> bool:
+        """Say whether nobody wants to share this package."""
+        return package not in self._shared and package.partition(".")[0] not in self._shared
+
+
+def fresh_rule(
+    wanted: frozenset[str], outside: Callable[[str], ModuleType | None], of_handler: str = ""
+) -> FreshRule:
+    """Return the rule for the built-in list, ``wanted``, and the installed package of the handler.
+
+    ``outside`` returns a loaded module by its name, as long as it is none of a function's.
     """
-    modules = sys.modules
     for name, tools in _SET_UP_BY_TESTS.items():
-        if name not in modules or name in wanted:
+        if name not in sys.modules or name in wanted:
             continue
-        for module, attribute, is_set_up in tools:
-            if module in modules and _holds(modules[module], attribute, is_set_up):
+        for module_name, attribute, is_set_up in tools:
+            module = outside(module_name)
+            if module is not None and _holds(module, attribute, is_set_up):
                 wanted |= {NOT_FRESH + name}
+    if of_handler and NOT_FRESH + of_handler not in wanted:
+        wanted |= {of_handler}
     return _rule(wanted)
+
+
+@lru_cache(maxsize=64)
+def _rule(wanted: frozenset[str]) -> FreshRule:
+    return FreshRule(wanted)
+
+
+@lru_cache(maxsize=64)
+def package_of_handler(handler: str, import_path: tuple[str, ...]) -> str:
+    """Return the installed package that the handler is in, such as a vendor's; "" if in none.
+
+    Its modules are the first that a cold start imports, so they often keep what they have found
+    there: the function that they wrap.
+    """
+    name = HandlerName.parse(handler)
+    top = name.parts[0]
+    if not name.is_importable or top in sys.stdlib_module_names:
+        return ""
+    if any(has_module(Path(folder), [top]) for folder in import_path):
+        return ""
+    spec = PathFinder.find_spec(top)
+    places = [*(spec.submodule_search_locations or ()), spec.origin] if spec is not None else []
+    return top if places and is_installed(str(places[0])) else ""
 
 
 def _holds(module: object, attribute: str, is_set_up: Callable[[Any], object]) -> bool:
@@ -100,38 +214,21 @@ def _holds(module: object, attribute: str, is_set_up: Callable[[Any], object]) -
         return False
 
 
-@lru_cache(maxsize=64)
-def _rule(wanted: frozenset[str]) -> Callable[[str], bool]:
-    shared = {name.removeprefix(NOT_FRESH) for name in wanted if name.startswith(NOT_FRESH)}
-    if EVERY in wanted:
-        tops = _third_party_packages() - shared
-        return lambda name: name.partition(".")[0] in tops and not name.startswith(_NOT_TWICE)
-    named = {name for name in wanted if not name.startswith(NOT_FRESH)}
-    tops = frozenset(KEEP_LIFECYCLE_STATE.keys() - shared) | {
-        name for name in named if "." not in name
-    }
-    dotted = tuple(f"{name}." for name in named if "." in name)
-    if not dotted:
-        return lambda name: name.partition(".")[0] in tops and not name.startswith(_NOT_TWICE)
-    return lambda name: (
-        (name.partition(".")[0] in tops and not name.startswith(_NOT_TWICE))
-        or f"{name}.".startswith(dotted)
-    )
+def _third_party_packages() -> frozenset[str]:
+    """Return the top-level names of installed distributions, without those of the tests."""
+    return frozenset(metadata.packages_distributions()) - packages_of_tests()
 
 
 @lru_cache(maxsize=1)
-def _third_party_packages() -> frozenset[str]:
-    """Return the top-level names of installed distributions.
-
-    Test tools, plugins of pytest and their dependencies are left out.
-    """
-    tops_by_distribution: dict[str, set[str]] = {}
-    for top, distributions in metadata.packages_distributions().items():
-        for distribution in distributions:
-            tops_by_distribution.setdefault(_normal(distribution), set()).add(top)
+def packages_of_tests() -> frozenset[str]:
+    """Return the top-level names of test tools, plugins of pytest and their dependencies."""
     protected = _with_dependencies(set(_TEST_TOOLS) | _plugins())
-    tops = [tops for name, tops in tops_by_distribution.items() if name not in protected]
-    return frozenset().union(*tops) - {"_pytest", "pytest", "py"}
+    tops = [
+        top
+        for top, distributions in metadata.packages_distributions().items()
+        if not protected.isdisjoint(map(_normal, distributions))
+    ]
+    return frozenset(tops) | {"_pytest", "pytest", "py"}
 
 
 def _plugins() -> set[str]:

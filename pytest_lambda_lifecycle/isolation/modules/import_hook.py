@@ -31,6 +31,8 @@ class ImportHook(importlib.abc.MetaPathFinder):
         self._names: dict[str, list[tuple[str, Callable[[ModuleType], None]]]] = {}
         self.foreign: Callable[[str, Sequence[str] | None], ModuleSpec | None] | None = None
         """Called first with a name and the path to search; may return a spec, or raise."""
+        self.before: Callable[[str], None] | None = None
+        """Called with the name of each module before it is looked for."""
         self.guard: Callable[[str], None] | None = None
         """Called with the name of each module before it is looked for; may raise."""
 
@@ -46,13 +48,15 @@ class ImportHook(importlib.abc.MetaPathFinder):
         """Forget the callbacks."""
         self._callbacks = []
         self._names = {}
-        self.guard = self.foreign = None
+        self.before = self.guard = self.foreign = None
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the spec of another finder with its loader wrapped, for names with callbacks."""
         __tracebackhide__ = True
+        if self.before is not None:
+            self.before(fullname)
         found = self.foreign(fullname, path) if self.foreign is not None else None
         if self.guard is not None:
             self.guard(fullname)

@@ -24,11 +24,15 @@ from pytest_lambda_lifecycle.isolation.modules.replaced import are_same
 
 __all__ = [
     "ABSENT",
+    "NOTHING",
     "WATCHED",
     "Change",
+    "Content",
+    "Entry",
     "Loaded",
     "Namespaces",
     "Snapshot",
+    "entries_of",
     "loaded_namespaces",
     "of_module",
 ]
@@ -108,7 +112,7 @@ _HEAP_TYPE: Final = 1 << 9
 _IMMUTABLE_TYPE: Final = 1 << 8
 ABSENT: Final[Any] = object()
 
-_Entry: TypeAlias = "tuple[Any, str, dict[str, Any]]"
+Entry: TypeAlias = "tuple[Any, str, dict[str, Any]]"
 """An owner, its dotted name, and its namespace."""
 
 
@@ -152,7 +156,7 @@ class Content(NamedTuple):
                 yield Change(owner, name, value, ABSENT)
 
 
-_NOTHING: Final = Content([], [])
+NOTHING: Final = Content([], [])
 
 
 class Snapshot(NamedTuple):
@@ -177,7 +181,7 @@ class Namespaces(NamedTuple):
     versions: Versions
 
     @classmethod
-    def of(cls, entries: list[_Entry]) -> Namespaces:
+    def of(cls, entries: list[Entry]) -> Namespaces:
         """Return some owners with their names and namespaces."""
         owners = [owner for owner, _, _ in entries]
         names = [name for _, name, _ in entries]
@@ -186,7 +190,7 @@ class Namespaces(NamedTuple):
 
     def nothing(self) -> Snapshot:
         """Return a snapshot to which all that the namespaces hold is new."""
-        return Snapshot([None] * len(self.spaces), [_NOTHING] * len(self.spaces))
+        return Snapshot([None] * len(self.spaces), [NOTHING] * len(self.spaces))
 
     def snapshot(self, latest: Snapshot) -> Snapshot:
         """Return the present snapshot: the latest one, if nothing has changed."""
@@ -255,20 +259,26 @@ def loaded_namespaces() -> Loaded:
         for name, one, before in zip(WATCHED, modules, known, strict=True)
     )
     present = [(name, one) for name, one in zip(WATCHED, modules, strict=True) if one is not None]
-    found = Namespaces.of([entry for name, one in present for entry in _entries(name, one)])
+    found = Namespaces.of(
+        [entry for name, one in present for entry in _entries(name, one, WATCHED[name])]
+    )
     _LOADED[:] = [Loaded(modules, found, [found.nothing()])]
     return _LOADED[0]
 
 
 def of_module(name: str, module: ModuleType) -> Namespaces:
     """Return the namespaces of one module that is being loaded."""
-    return Namespaces.of([*_entries(name, module)])
+    return Namespaces.of([*_entries(name, module, WATCHED[name])])
 
 
-def _entries(name: str, module: ModuleType) -> Iterator[_Entry]:
-    """Yield a watched module and its watched classes, with their names and namespaces."""
+def entries_of(name: str, module: ModuleType) -> Iterator[Entry]:
+    """Yield a module and all classes that it defines, with their names and namespaces."""
+    return _entries(name, module, None)
+
+
+def _entries(name: str, module: ModuleType, listed: tuple[str, ...] | None) -> Iterator[Entry]:
+    """Yield a module and its listed classes, with their names and namespaces."""
     space = namespace_of(module) or {}
-    listed = WATCHED[name]
     classes = (
         _classes_of(name, space) if listed is None else {one: space.get(one) for one in listed}
     )

@@ -12,6 +12,7 @@ watched turn, or when the environment leaves; then the value decides whose they 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterable
@@ -37,6 +38,7 @@ from pytest_lambda_lifecycle.isolation.modules.namespaces import (
     loaded_namespaces,
     of_module,
 )
+from pytest_lambda_lifecycle.isolation.modules.traced_modules import TracedModules, home_of
 from pytest_lambda_lifecycle.isolation.part import Part
 from pytest_lambda_lifecycle.isolation.patching import (
     Undo,
@@ -47,6 +49,9 @@ from pytest_lambda_lifecycle.isolation.patching import (
 
 __all__ = ["SharedNamespaces"]
 
+_MADE_BY: Final[dict[tuple[str, str, str], tuple[object, object]]] = {}
+"""The module and the first process of each change, by its owner, its name and the library."""
+_OF_TESTS: Final = ("_pytest", __name__.partition(".")[0])
 _PLAIN: Final = frozenset({ModuleType, type(None)})
 """The classes of watched modules, and of the absent ones."""
 _NOTHING: Final = Loaded((), Namespaces.of([]), [])
@@ -80,6 +85,7 @@ class SharedNamespaces(Part):
         hook: ImportHook,
         own: Callable[[str], ModuleType | None],
         report: Callable[[str, str], None],
+        may_wrap: Callable[[str], bool],
     ) -> None:
         """``report`` is called with the dotted name of each attribute, and the library's name.
 
@@ -88,6 +94,7 @@ class SharedNamespaces(Part):
         self._hook = hook
         self._is_hooked = False
         self._own = own
+        self._traced = TracedModules(hook, own, may_wrap)
         self._report = report
         self._watching = False
         self._loaded = _NOTHING
@@ -98,6 +105,7 @@ class SharedNamespaces(Part):
         """What function code has changed, by the owner's id and the name."""
         self.unseen = False
         """Turns of function code were not watched."""
+        self._process = object()
 
     def before_turn(self) -> None:
         """Remember the namespaces as they are now."""
@@ -147,7 +155,10 @@ class SharedNamespaces(Part):
 
     def _note(self, changes: Iterable[Change], is_functions: Callable[[Change], bool]) -> None:
         for change in changes:
-            if _is_expected(change) or not is_functions(change):
+            if not is_functions(change):
+                continue
+            if _is_expected(change):
+                self._report_hook(change)
                 continue
             key = id(change.owner), change.name
             earlier = self._changes.get(key)
@@ -158,7 +169,15 @@ class SharedNamespaces(Part):
                 continue
             self._changes[key] = change
             name = _name_of(change.owner)
-            self._report(f"{name}.{change.name}", self._library_of(name, change.now))
+            self._report(f"{name}.{change.name}", self._once(name, change))
+
+    def _report_hook(self, change: Change) -> None:
+        """Report a hook that another part restores, if a shared library has set it (bugsnag)."""
+        name = _name_of(change.owner)
+        if change.name in _OTHER_PARTS.get(name, ()):
+            library = self._once(name, change)
+            if library:
+                self._report(f"{name}.{change.name}", library)
 
     def _restore_classes(self, modules: Iterable[Any]) -> None:
         """Undo assignments to ``__class__`` at once: each access of pytest's might raise."""
@@ -167,11 +186,26 @@ class SharedNamespaces(Part):
                 ModuleType.__setattr__(module, "__class__", ModuleType)
                 self._report(f"{name}.__class__", "")
 
+    def _once(self, owner: str, change: Change) -> str:
+        """Return the library of a change that may be one that it makes once in a process.
+
+        "" if it is none, or once a second process has shown that the library makes it each time.
+        """
+        library = self._library_of(owner, change.now)
+        if library:
+            key, made_by = (owner, change.name, library), (sys.modules.get(library), self._process)
+            module, process = _MADE_BY.setdefault(key, made_by)
+            if module is not made_by[0]:  # somebody has imported the library again
+                _MADE_BY[key] = made_by
+            elif process is not self._process:
+                return ""
+        return library
+
     def _library_of(self, owner: str, value: object) -> str:
         """Return the shared library whose code a new value is; "" for function code."""
-        home = _home_of(value)
+        home = home_of(value)
         library = home.partition(".")[0]
-        if library == owner.partition(".")[0] or library in sys.stdlib_module_names:
+        if library in (owner.partition(".")[0], *_OF_TESTS) or library in sys.stdlib_module_names:
             return ""
         folder = folder_of_module(sys.modules.get(home))
         if folder is None or not is_installed(folder) or self._own(home) is not None:
@@ -210,6 +244,10 @@ class SharedNamespaces(Part):
         if self.unseen or self._watching:
             self._find(self._is_functions)
             self.unseen = False
+        for change in self._traced.changes():
+            earlier = self._changes.setdefault((id(change.owner), change.name), change)
+            if earlier.now is not change.now:
+                self._changes[id(change.owner), change.name] = earlier._replace(now=change.now)
         for change in reversed(self._changes.values()):
             now = vars(change.owner).get(change.name, ABSENT)
             if now is change.now or change.before is ABSENT:
@@ -230,6 +268,8 @@ class SharedNamespaces(Part):
         self._loaded, self._before = _NOTHING, _NOTHING.found.nothing()
         self._imported = []
         self._changes = {}
+        self._traced.discard()
+        self._process = object()
         self._watching = self.unseen = False
 
 
@@ -242,10 +282,12 @@ def _set(change: Change, value: object) -> None:
             space[change.name] = value
         else:
             space.pop(change.name, None)
-    elif value is not ABSENT:
-        setattr(owner, change.name, value)
-    elif change.name in vars(owner):
-        delattr(owner, change.name)
+        return
+    with contextlib.suppress(Exception):  # a metaclass refuses it
+        if value is not ABSENT:
+            setattr(owner, change.name, value)
+        elif change.name in vars(owner):
+            delattr(owner, change.name)
 
 
 def _is_expected(change: Change) -> bool:
@@ -278,24 +320,6 @@ def _is_stand_in(value: object) -> bool:
     if not isinstance(function, FunctionType):
         return False
     return is_own_value(function) and is_own_file(function.__code__.co_filename)
-
-
-def _home_of(value: Any) -> str:  # noqa: ANN401  # anything that code has put there
-    """Return the name of the module whose code a value runs, whatever it says of itself.
-
-    `functools.wraps` gives a wrapper the name of the module that it patches, and wrapt's wrappers
-    look like what they wrap.
-    """
-    try:
-        if type(value).__module__.partition(".")[0] == "wrapt":
-            value = object.__getattribute__(value, "_self_wrapper")
-        value = getattr(value, "func", value) if isinstance(value, functools.partial) else value
-        value = value.__func__ if isinstance(value, MethodType) else value
-        if isinstance(value, FunctionType):
-            return str(value.__globals__.get("__name__", ""))
-        return str(value.__module__ if isinstance(value, type) else type(value).__module__)
-    except Exception:  # an object whose attributes raise
-        return ""
 
 
 def _is_reading(value: object) -> bool:

@@ -20,7 +20,7 @@ after the last of those are the ones that have come since (`entries.newest`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Final
 from weakref import WeakSet
@@ -32,6 +32,8 @@ from pytest_lambda_lifecycle.isolation.folders import (
 )
 from pytest_lambda_lifecycle.isolation.modules.deployment import Deployment
 from pytest_lambda_lifecycle.isolation.modules.entries import SeenModules, differing, newest
+from pytest_lambda_lifecycle.isolation.modules.fresh_packages import FreshRule
+from pytest_lambda_lifecycle.isolation.modules.holders import find_holders, modules_of
 from pytest_lambda_lifecycle.isolation.modules.import_hook import (
     ImportHook,
     list_again,
@@ -45,9 +47,9 @@ from pytest_lambda_lifecycle.isolation.part import PhasePart, nothing_to_undo
 from pytest_lambda_lifecycle.isolation.patching import Undo
 from pytest_lambda_lifecycle.isolation.unclosed import ended
 
-__all__ = ["World", "sweep"]
+__all__ = ["World", "outside_module", "sweep"]
 
-_INSTALLED: Final[dict[Callable[[str], bool], dict[str, ModuleType]]] = {}
+_INSTALLED: Final[dict[FreshRule, dict[str, ModuleType]]] = {}
 """Modules that are installed or built in, for each rule for fresh packages."""
 
 _FOREIGN: Final[dict[str, ModuleType]] = {}
@@ -63,6 +65,7 @@ _ENDED: Final[dict[tuple[str, ...], set[str]]] = {}
 """The names of modules of processes that have ended, for each import path."""
 _AWAY: Final[WeakSet[World]] = WeakSet()
 """Worlds that have modules and are not entered."""
+_ENTERED: Final[list[World]] = []
 _THIS: Final = sys.modules[__name__]
 
 
@@ -73,11 +76,12 @@ class World(PhasePart):
         self,
         import_path: Sequence[str],
         *,
-        fresh: Callable[[str], bool],
+        fresh: FreshRule,
         keep: Keep,
         deployment: Deployment,
     ) -> None:
         """See `Membership` for the parameters."""
+        self._fresh = fresh
         self._import_path = list(import_path)
         self._deployment = deployment
         self._membership = Membership(import_path, fresh=fresh, keep=keep, deployment=deployment)
@@ -133,6 +137,7 @@ class World(PhasePart):
         self._strangers = {}
         self._version = None
         self._entered = True
+        _ENTERED.append(self)
         self._dict = sys.modules
         self._base = len(self._foreign)
         self._marker = next(reversed(self._foreign), "")
@@ -145,6 +150,7 @@ class World(PhasePart):
         def leave() -> None:
             self._take_out()
             self._entered = False
+            _ENTERED.remove(self)
             self._foreign = {}
             sys.modules.update(self.parked)
             self._outside = self.parked
@@ -188,11 +194,27 @@ class World(PhasePart):
             self._replaced.find_odd(self._newest())
         self.modules = self._collect()
         if self.modules:
+            self._take_holders()
             _AWAY.add(self)
         detach(self.modules)
         for name in self.modules:
             del sys.modules[name]
         self._replaced.take_odd()
+
+    def _take_holders(self) -> None:
+        """Take packages as well that hold objects of fresh ones; they are fresh from now on."""
+        while packages := find_holders(self._newest() or {}, self.modules, self._fresh):
+            for package in packages:
+                self._fresh.add(package)
+            for name in modules_of(packages):
+                self._foreign.pop(name, None)
+                self._installed.pop(name, None)
+                self._strangers.pop(name, None)
+            _SEEN.note(None)
+            self._version = None
+            before, self.modules = self.modules, self._collect()
+            if len(before) == len(self.modules):
+                break
 
     def remove_again(self) -> None:
         """Remove this world's modules from `sys.modules`, while this world is not entered.
@@ -402,6 +424,15 @@ class World(PhasePart):
             self._foreign[name] = own.pop(name)
         self._known, self._version = own, version
         return own
+
+
+def outside_module(name: str) -> ModuleType | None:
+    """Return the loaded module of a name that does not belong to an entered world."""
+    module = sys.modules.get(name)
+    for world in reversed(_ENTERED):
+        if module is not None and world.owns(name, module):
+            module = world.parked.get(name)
+    return module
 
 
 def sweep() -> None:

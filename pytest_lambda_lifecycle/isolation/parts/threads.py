@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from pytest_lambda_lifecycle.errors import is_own_file
 from pytest_lambda_lifecycle.isolation.executors import (
     ExecutorTasks,
+    ShutDownExecutors,
     is_worker,
     line_of_function,
 )
@@ -212,6 +213,7 @@ class StartedThreads(Part):
         """The threads of this process, with the file and line that has started each."""
         self.tasks: ExecutorTasks | None = None
         """Those of executors, once function code has used one."""
+        self._shut_down = ShutDownExecutors()
 
     def line_of_current(self) -> str:
         """Return the line that has started the current thread, or has given a worker its task.
@@ -226,6 +228,7 @@ class StartedThreads(Part):
     def is_of_test(self, is_function_code: Callable[[dict[str, Any]], bool]) -> bool:
         """Say whether the current thread is one of the test's own, such as that of a server.
 
+        So is one that runs on although its process has ended: it writes on no log any more.
         It is none where phases run on it, or where function code has started it.  Neither is it one
         while it runs function code: a library that the test uses too may have given it a task of
         the function, and nobody sees who starts a thread of `_thread`.  When such a thread dies,
@@ -237,7 +240,7 @@ class StartedThreads(Part):
             return False
         thread = _ACTIVE.get(ident)
         if thread is not None and thread in _OWNERS:
-            return _OWNERS[thread] is not self._owner()
+            return thread in _ENDED or _OWNERS[thread] is not self._owner()
         frame = sys._getframe(1)
         while not is_function_code(frame.f_globals):
             if frame.f_back is None:
@@ -281,8 +284,7 @@ class StartedThreads(Part):
         running = [one for one in list(self.where) if one.is_alive()]
         for worker in filter(is_worker, running):
             with contextlib.suppress(Exception):  # it has ended in the meantime
-                executor: Any = vars(worker)["_args"][0]()
-                executor.shutdown(wait=False, cancel_futures=True)
+                self._shut_down.add(vars(worker)["_args"][0](), worker)
         return [one for one in running if not is_worker(one)]
 
     def waiting_at(self, port: int) -> set[threading.Thread]:
@@ -311,3 +313,4 @@ class StartedThreads(Part):
             stage.virtual_time.end_threads(own)
         self.where.clear()
         self.tasks = None
+        self._shut_down.open_again()

@@ -53,7 +53,6 @@ DECLARED: dict[str, list[str]] = {
         r"hook is (sys|threading)\.__",
     ],
     "Function code finds the modules of the real client": [
-        r"_get_handler",
         r"bootstrap\.run\b",
     ],
     "Function code may put another object in the place of `os.environ`": [r"os\.environ = "],

@@ -19,7 +19,7 @@ from .notes import Note, normal
 from .programs import Program
 from .real import TIMEOUT
 
-__all__ = ["observe", "serve"]
+__all__ = ["observe", "outcome_of", "read", "serve"]
 
 _CHANGED = (
     "builtins",
@@ -93,13 +93,13 @@ def _restore(owner: Any, values: dict[str, Any]) -> None:
 
 def _notes(env: ExecutionEnvironment, program: Program, task_root: Path) -> list[Note]:
     notes: list[Note] = []
-    read = 0
+    seen = 0
     for number in range(-1, len(program.turns)):
         note = Note("init" if number < 0 else f"turn {number}")
         notes.append(note)
         try:
-            outcome = _outcome(env, program, number)
-            read = _read(env, note, outcome, read)
+            outcome = outcome_of(env, program, number)
+            seen = read(env, note, outcome, seen)
         except BaseException as error:
             note.broken = f"{type(error).__name__}: {error}"
             if isinstance(error, KeyboardInterrupt):
@@ -114,7 +114,8 @@ def _notes(env: ExecutionEnvironment, program: Program, task_root: Path) -> list
     return notes
 
 
-def _outcome(env: ExecutionEnvironment, program: Program, number: int) -> Outcome:
+def outcome_of(env: ExecutionEnvironment, program: Program, number: int) -> Outcome:
+    """Run Init (-1) or a turn, and return how it ended."""
     if number < 0:
         with contextlib.suppress(InitError):
             env.initialize()
@@ -123,9 +124,9 @@ def _outcome(env: ExecutionEnvironment, program: Program, number: int) -> Outcom
     return env.invoke(turn.event.encode(), check=False, headers=program.headers(number)).outcome
 
 
-def _read(env: ExecutionEnvironment, note: Note, outcome: Outcome, read: int) -> int:
-    """Fill in the note; return the number of events that were read."""
-    events = env.timeline[read:]
+def read(env: ExecutionEnvironment, note: Note, outcome: Outcome, seen: int) -> int:
+    """Fill in the note; return the number of events that were seen."""
+    events = env.timeline[seen:]
     for stream in ("stdout", "stderr"):
         texts = (e.text for e in events if isinstance(e, FunctionLog) and e.stream == stream)
         setattr(note, stream, "".join(texts).encode("utf-8", "backslashreplace").decode())
@@ -140,7 +141,7 @@ def _read(env: ExecutionEnvironment, note: Note, outcome: Outcome, read: int) ->
             note.error_type, note.exit_code = outcome.fault_type, outcome.exit_code
     elif not isinstance(outcome, Loaded):
         note.broken = repr(outcome)
-    return read + len(events)
+    return seen + len(events)
 
 
 def serve(programs: Path, folder: Path, results: Path) -> None:

@@ -18,7 +18,7 @@ from pytest_lambda_lifecycle.function.variables import function_variables
 from .notes import Note, normal
 from .programs import Program
 
-__all__ = ["TIMEOUT", "observe", "plain_variables"]
+__all__ = ["TIMEOUT", "Process", "observe", "plain_variables"]
 
 TIMEOUT = 30
 """The function's timeout, and the time after which a process counts as hanging, in seconds."""
@@ -32,7 +32,7 @@ def observe(program: Program, task_root: Path) -> list[Note]:
     notes: list[Note] = []
     turn = 0
     while not notes or turn < len(program.turns):
-        run = _Process(program, task_root, turn)
+        run = Process(program, task_root, turn)
         run.conduct()
         first, *others = run.notes
         if not notes:
@@ -58,13 +58,14 @@ def plain_variables() -> dict[str, str]:
 
 
 @dataclass
-class _Process:
+class Process:
     """One process, from its start until it waits for an event that does not come, or ends."""
 
     program: Program
     task_root: Path
     turn: int
     """The turn of its first event."""
+    handler: str = "app.handler"
     notes: list[Note] = field(default_factory=lambda: [Note("init")])
     outputs: list[dict[str, bytes]] = field(
         default_factory=lambda: [{"stdout": b"", "stderr": b""}]
@@ -89,7 +90,7 @@ class _Process:
 
     def _start(self, port: int) -> subprocess.Popen[bytes]:
         config = FunctionConfig(
-            "app.handler", code_dir=self.task_root, **{"timeout": TIMEOUT, **self.program.settings}
+            self.handler, code_dir=self.task_root, **{"timeout": TIMEOUT, **self.program.settings}
         )
         variables = function_variables(
             config,
@@ -101,7 +102,7 @@ class _Process:
         # The locale of Lambda, which not every machine has, makes stdout strict.
         variables["PYTHONIOENCODING"] = "utf-8:strict"
         process = subprocess.Popen(
-            [sys.executable, "-m", "awslambdaric", "app.handler"],
+            [sys.executable, "-m", "awslambdaric", self.handler],
             cwd=self.task_root,
             env=variables,
             stdin=subprocess.DEVNULL,
@@ -192,7 +193,9 @@ class _Process:
             return True
         self.connections[connection] = b""
         method, path, _ = first.split(" ")
-        if method == "GET":
+        if "/extension/" in path:
+            self._extension(connection, method)
+        elif method == "GET":
             self._next(connection, process)
         else:
             self._post(connection, path, headers, body)
@@ -215,6 +218,15 @@ class _Process:
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         connection.sendall(b"HTTP/1.1 200 OK\r\n" + head.encode("latin-1") + b"\r\n" + body)
+
+    @staticmethod
+    def _extension(connection: socket.socket, method: str) -> None:
+        """Register an extension inside the runtime; it waits for its next event for good."""
+        if method == "POST":
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: id\r\n"
+                b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+            )
 
     def _post(
         self, connection: socket.socket, path: str, headers: dict[str, str], body: bytes

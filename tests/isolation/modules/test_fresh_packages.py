@@ -117,3 +117,71 @@ def shared_module():
     from pytest_lambda_lifecycle.lifecycle.events import SharedModule
 
     return SharedModule
+
+
+def test_the_installed_package_of_the_handler_is_imported_again(environment, tmp_path, monkeypatch):
+    """A vendor's wrapper keeps the function that it has found at its import."""
+    folder = tmp_path / "lib" / "site-packages"
+    folder.mkdir(parents=True)
+    (folder / "vendor_wrapper.py").write_text(
+        "import os\nfrom importlib import import_module\n"
+        "name, _, attribute = os.environ['WRAPPED'].rpartition('.')\n"
+        "handler = getattr(import_module(name), attribute)\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    source = "served = []\ndef serve(event, context): served.append(1); return len(served)"
+    settings = {"handler": "vendor_wrapper.handler", "environment": {"WRAPPED": "app.serve"}}
+    first = environment(source, **settings)
+    second = environment(**settings)
+    for env in (first, second):
+        assert [env.invoke().payload, env.invoke().payload] == [1, 2]
+    first.reset()
+    assert first.invoke().payload == 1
+
+
+def test_what_function_code_sets_up_is_not_taken_for_the_tests(environment, tmp_path, monkeypatch):
+    folder = tmp_path / "lib" / "site-packages" / "django"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    (folder / "conf.py").write_text("class settings:\n    configured = False")
+    monkeypatch.syspath_prepend(str(folder.parent))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "django"]:
+        monkeypatch.delitem(sys.modules, name)
+    source = (
+        "from django.conf import settings\nwas, settings.configured = settings.configured, True\n"
+        "def handler(event, context): return was"
+    )
+    first = environment(source)
+    assert first.invoke().payload is False
+    for _ in range(2):  # made while the first one is entered
+        env = environment()
+        assert env.invoke().payload is False
+        env.close()
+    assert "django.conf" not in sys.modules or first.invoke().payload is False
+
+
+def test_the_test_reaches_the_copy_of_the_function(environment, tmp_path, monkeypatch):
+    """As with ``env.import_module("prometheus_client").REGISTRY``."""
+    folder = tmp_path / "lib" / "site-packages" / "prometheus_client"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("from prometheus_client.registry import REGISTRY")
+    (folder / "registry.py").write_text("REGISTRY = []")
+    monkeypatch.syspath_prepend(str(folder.parent))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "prometheus_client"]:
+        monkeypatch.delitem(sys.modules, name)
+    import prometheus_client
+
+    env = environment("""
+        from prometheus_client import REGISTRY
+        def handler(event, context): REGISTRY.append("order")
+    """)
+    for _ in range(2):
+        env.invoke()
+        registry = env.import_module("prometheus_client").REGISTRY
+        assert registry == ["order"]
+        assert env.import_module("prometheus_client.registry").REGISTRY is registry
+        assert prometheus_client.REGISTRY == []
+        env.reset()
+    env.close()
+    for name in ("prometheus_client", "prometheus_client.registry"):
+        del sys.modules[name]

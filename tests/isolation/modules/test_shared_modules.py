@@ -381,6 +381,45 @@ def test_a_change_that_a_shared_library_makes_once_is_reported_with_what_to_do(
     del sys.modules["once_tracer"]
 
 
+def test_a_change_that_a_shared_library_makes_in_each_process_needs_no_advice(
+    environment, tmp_path, monkeypatch
+):
+    folder = tmp_path / "lib" / "site-packages"
+    folder.mkdir(parents=True)
+    tracer = textwrap.dedent(TRACER).replace("if done", "if False")
+    (folder / "each_tracer.py").write_text(tracer)
+    monkeypatch.syspath_prepend(str(folder))
+    env = environment("""
+        import each_tracer, requests.sessions
+        each_tracer.install()
+        def handler(event, context): return requests.sessions.Session.send.__code__.co_name
+    """)
+    for _ in range(2):
+        assert env.invoke().payload == "traced"
+        env.reset()
+    assert [change.library for change in env.timeline.of(SharedChange)] == ["each_tracer", ""]
+    env.close()
+    del sys.modules["each_tracer"]
+
+
+def test_a_hook_that_a_shared_library_sets_once_is_reported_with_the_library(
+    environment, tmp_path, monkeypatch
+):
+    """The hook itself is restored as one of the process."""
+    folder = tmp_path / "lib" / "site-packages"
+    folder.mkdir(parents=True)
+    (folder / "once_hook.py").write_text("import sys\nsys.excepthook = lambda *error: None\n")
+    monkeypatch.syspath_prepend(str(folder))
+    env = environment("import once_hook\ndef handler(event, context): ...")
+    hook = sys.excepthook
+    env.invoke()
+    found = [(change.target, change.library) for change in env.timeline.of(SharedChange)]
+    assert found == [("sys.excepthook", "once_hook")]
+    env.close()
+    assert sys.excepthook is hook
+    del sys.modules["once_hook"]
+
+
 @pytest.mark.parametrize("invokes", [1, 8, 300])
 def test_stand_ins_of_the_environment_are_no_changes_of_the_function(environment, invokes):
     source = (

@@ -120,15 +120,17 @@ def test_a_program_that_does_not_exist_leaves_nothing_open(environment):
     assert len(after) <= len(before) + 1  # the address of the APIs
 
 
-def test_a_child_that_goes_on_ends_with_the_process_and_its_thread(environment):
+def test_a_child_that_goes_on_ends_with_the_process_and_its_thread(environment, tmp_path):
     env = environment("""
-        import subprocess, time
+        import os, subprocess, time
         children = []
         def handler(event, context):
-            children.append(subprocess.Popen("echo started; exec sleep 60", shell=True))
+            command = "echo started; touch started; exec sleep 60"
+            children.append(subprocess.Popen(command, shell=True, cwd=event))
+            while not os.path.exists(f"{event}/started"): time.sleep(0.01)
             time.sleep(0.2)
     """)
-    assert "started\n" in env.invoke().log
+    assert "started\n" in env.invoke(str(tmp_path)).log
     env.close()
     names = [thread.name for thread in threading.enumerate()]
     assert "output of a child of the function" not in names

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from pytest_lambda_lifecycle import FunctionTimeout
@@ -48,3 +50,41 @@ def test_a_thread_that_never_starts_is_interrupted_at_the_timeout(environment):
     )
     with pytest.raises(FunctionTimeout):
         env.invoke()
+
+
+def test_a_thread_of_an_ended_process_writes_on_no_later_log(environment):
+    env = environment("""
+        import threading
+        go, done = threading.Event(), threading.Event()
+        def work(): go.wait(10); print("from another process"); done.set()
+        def handler(event, context): threading.Thread(target=work, daemon=True).start()
+    """)
+    env.invoke()
+    go, done = env.module.go, env.module.done
+    env.reset()
+    env.invoke()
+    go.set()
+    assert done.wait(10)
+    assert "from another process" not in env.invoke().log + env.log
+
+
+def test_an_executor_of_a_shared_library_takes_tasks_of_the_next_process(
+    environment, tmp_path, monkeypatch
+):
+    folder = tmp_path / "lib" / "site-packages"
+    folder.mkdir(parents=True)
+    (folder / "pool_holder.py").write_text(
+        "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    env = environment("""
+        import socket
+        from pool_holder import pool
+        listener = socket.create_server(("127.0.0.1", 0))
+        def handler(event, context): return pool.submit(lambda: 1).result(10)
+    """)
+    for _ in range(3):
+        assert env.invoke().payload == 1
+        env.reset()
+    env.close()
+    sys.modules.pop("pool_holder")

@@ -1,0 +1,15 @@
+import awsgi
+from flask import Flask, jsonify
+
+app = Flask(__name__)
+served = []
+
+
+@app.route("/orders")
+def orders():
+    served.append(1)
+    return jsonify(len(served))
+
+
+def handler(event, context):
+    return awsgi.response(app, event, context)

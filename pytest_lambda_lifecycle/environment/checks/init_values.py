@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.state.changes import path_of, piece_of_path
@@ -15,8 +15,17 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.state.photograph import Node, Photograph
     from pytest_lambda_lifecycle.state.scene import Scene
 
-__all__ = ["InitValue", "can_be_copied", "in_modules", "init_values", "text_in_state"]
+__all__ = [
+    "MOST_ENTRIES",
+    "InitValue",
+    "can_be_copied",
+    "init_values",
+    "text_in_state",
+    "values_in",
+]
 
+MOST_ENTRIES: Final = 1000
+"""Entries of one container that are looked at: a million texts would take half a minute."""
 _TMP: Final = "/tmp"
 _API: Final = "<address of the Runtime API>"
 
@@ -38,28 +47,32 @@ class InitValue(NamedTuple):
         return text_in_state(self.value, self.label)
 
 
-def init_values(env: ExecutionEnvironment, scene: Scene) -> dict[str, InitValue]:
-    """Return the values in the function's own state, by their paths."""
+def init_values(
+    env: ExecutionEnvironment, scene: Scene, most: int | None = MOST_ENTRIES
+) -> dict[str, InitValue]:
+    """Return the values in the function's own state, by their paths; ``most`` of a container."""
     places = {str(env.tmp): _TMP, env._parts.api_address: _API}
     found: dict[str, InitValue] = {}
-    for path, node, label, value, is_container in in_modules(scene.take(), scene):
+    photograph = scene.take()
+    own = [node for node in photograph.nodes.values() if scene.is_own(_root(node))]
+    for path, node, label, value, is_container in values_in(own, photograph, most):
         compared = is_container or _compared(value, places)
         found[path] = InitValue(value, node, label, compared)
     return found
 
 
-def in_modules(
-    photograph: Photograph, scene: Scene
+def values_in(
+    nodes: Iterable[Node], photograph: Photograph, most: int | None = MOST_ENTRIES
 ) -> Iterator[tuple[str, Node, object, Any, bool]]:
-    """Yield path, holder, label and value for each value in the function's own state.
+    """Yield path, holder, label and value for each value that is not in an object of a library.
 
     The last item says whether the value is a container, whose contents have paths of their own.
     """
-    for node in photograph.nodes.values():
-        if node.place.is_library or not scene.is_own(_root(node)):
+    for node in nodes:
+        if node.place.is_library:
             continue
         path = path_of(node)
-        for index, value in enumerate(node.values):
+        for index, value in enumerate(node.values[:most]):
             label = index if node.labels is None else node.labels[index]
             is_container = photograph.node(value) is not None and not can_be_copied(value)
             inner = "" if node.kind.style == "member" else piece_of_path(node.kind, label)

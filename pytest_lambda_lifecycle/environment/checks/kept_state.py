@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_lambda_lifecycle.environment.checks.init_values import in_modules, text_in_state
+from pytest_lambda_lifecycle.environment.checks.init_values import (
+    MOST_ENTRIES,
+    text_in_state,
+    values_in,
+)
+from pytest_lambda_lifecycle.state.changes import path_of
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
@@ -19,7 +24,7 @@ _CONTAINER: Final = "another container"
 
 
 class _Value(NamedTuple):
-    """A value in a module of the function, or a file in ``/tmp``."""
+    """A value in a module of the function or in its process, or a file in ``/tmp``."""
 
     text: str
     is_container: bool = False
@@ -63,7 +68,12 @@ def _compared(value: _Value) -> str:
 def _values(env: ExecutionEnvironment, scene: Scene) -> dict[str, _Value]:
     found: dict[str, _Value] = {}
     if env.state == "ready":  # otherwise no module of the function is loaded
-        for path, node, label, value, is_container in in_modules(scene.take(), scene):
+        photograph = scene.take()
+        nodes = photograph.nodes.values()
+        for path, node, label, value, is_container in values_in(nodes, photograph):
             found[path] = _Value(text_in_state(value, label), is_container, node, label)
+        for node in nodes:
+            if len(node.values) > MOST_ENTRIES and not node.place.is_library:
+                found[f"len({path_of(node)})"] = _Value(str(len(node.values)))
     found.update((path, _Value(str(file))) for path, file in scene.files().items())
     return found

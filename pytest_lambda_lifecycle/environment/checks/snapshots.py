@@ -46,7 +46,7 @@ class Snapshot(Init):
         super().__init__(init._timeline, *events)
         self._make_copy = make_copy
         tmp = str(env.tmp)
-        values = init_values(env, env._parts.make_scene())
+        values = init_values(env, env._parts.make_scene(), None)
         self._values = {path: _kept(value, tmp) for path, value in values.items()}
 
     def restore(self) -> ExecutionEnvironment:
@@ -69,7 +69,7 @@ class Snapshot(Init):
     def _copy_into(self, made: ExecutionEnvironment) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Copy values; return the paths of those that were copied, and of those that differ."""
         copied: list[str] = []
-        values = init_values(made, made._parts.make_scene())
+        values = init_values(made, made._parts.make_scene(), None)
         own = [path for path in self._values if path not in values]
         for path, value in values.items():
             kept = self._values.get(path)

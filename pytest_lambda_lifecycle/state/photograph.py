@@ -185,7 +185,9 @@ class Camera:
         for one in self._watch.changed():
             old = latest.node(one)
             if old is not None:
-                new = Node(one, old.place, old.kind.read(one))
+                entries = self._watch.entries(one) if old.labels is None else None
+                contents = old.kind.read(one) if entries is None else (None, entries)
+                new = Node(one, old.place, contents)
                 new.differences = _without_summaries(differences(old, new))
                 if new.differences:
                     yield old, new

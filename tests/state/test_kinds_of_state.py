@@ -110,6 +110,11 @@ SILENT = {
         "    buffer.write(event['t'].encode() * ord(event['t']))\n"
         "    buffer.seek(0); buffer.truncate()",
     ),
+    "an object in the place of the None of its class, and one in the place of nothing": (
+        "class Table: rows = [1]\nclass App:\n    table = None\n    def first(self):\n"
+        "        if self.table is None: self.table = Table(); self.other = Table()\napp = App()",
+        "if event['t'] == 'c': app.first()",
+    ),
     "a client whose first operation comes late": (
         "import boto3\nfrom moto import mock_aws\nsqs = boto3.client('sqs')",
         "if event['t'] > 'b':\n        with mock_aws(): sqs.list_queues()",

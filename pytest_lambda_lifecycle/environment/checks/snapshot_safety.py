@@ -12,7 +12,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from types import BuiltinMethodType, MethodType
+from types import BuiltinMethodType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.environment.checks.init_values import InitValue, init_values
@@ -160,7 +160,10 @@ def _why(
 
 
 def _line_of_global(env: ExecutionEnvironment, scene: Scene, value: InitValue) -> str:
-    """Return the line at which a module sets a global; ``""`` if it is no global."""
+    """Return the line at which a module sets a global, or a function has a default value."""
+    if type(value.node.object) is FunctionType:
+        code = value.node.object.__code__
+        return scene.places.shown(f"{code.co_filename}:{code.co_firstlineno}")
     if value.node.place.parent is not None or not isinstance(value.label, str):
         return ""
     module = env._parts.world.own_modules().get(str(value.node.place.label))

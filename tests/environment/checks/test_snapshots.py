@@ -64,6 +64,11 @@ class TestValues:
             ("import random\nR = random.Random()", "app.R", "draws the same ones in each copy"),
             ("import time\nT = int(time.time())", "app.T", "(a moment of Init), at app.py:2"),
             ("import datetime\nT = str(datetime.date.today())", "app.T", "a moment of Init"),
+            (
+                "import time\ndef f(now=time.time()): pass",
+                "app.f(now=)",
+                "(a moment of Init), at app.py:2",
+            ),
             ("import tempfile\nD = tempfile.mkdtemp()", "app.D", "tempfile.mkdtemp()"),
             ("import socket\nS = socket.socket()", "app.S", "a socket"),
             ("import os\nE = dict(os.environ)", "app.E['AWS_SECRET_ACCESS_KEY']", "credentials"),

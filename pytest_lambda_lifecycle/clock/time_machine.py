@@ -1,7 +1,7 @@
 """time-machine and virtual time cannot run together: each is refused while the other is active.
 
-time-machine replaces the C functions behind the names, those that we keep as the real ones as well.
-The clock would measure its deadlines in a time that jumps.
+time-machine replaces the C code of `time` and `datetime`, and virtual time the names and methods
+above it.  So code would read one time or the other, by the way in which it asks.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def keep_out_time_machine() -> Undo:
     if any(getattr(time_machine, stack, None) for stack in stacks):
         raise LifecycleError(
             "cannot start virtual time (lambda_clock, or idle() without it): time-machine is "
-            "travelling in this test; it replaces the clock of the whole process, by which virtual "
-            "time and the watchdog are measured",
+            "travelling in this test, and both replace the functions of time and datetime: code "
+            "would read two times",
             "Use lambda_clock alone (its start, move_to, advance), or leave the block of "
             "time-machine first.",
             code="LLC405",
@@ -37,8 +37,8 @@ def keep_out_time_machine() -> Undo:
     def refuse(self: object) -> NoReturn:
         raise LifecycleError(
             "cannot travel with time-machine: time is virtual in this test (lambda_clock, or "
-            "idle() without it), and time-machine replaces the clock of the whole process, by "
-            "which virtual time and the watchdog are measured",
+            "idle() without it), and both replace the functions of time and datetime: code would "
+            "read two times",
             "Use lambda_clock alone (its start, move_to, advance).",
             code="LLC405",
         )

@@ -65,7 +65,7 @@ LEAKS = {
     "results that a decorator of cachetools keeps": (
         "import cachetools\n@cachetools.cached(cachetools.TTLCache(9, 9))\ndef look(t): return [t]",
         "look(event['t'])",
-        "app.look.cache[('c')]: added ['c'] by invoke 3, at app.py:5",
+        "cache[('c')]: added ['c'] by invoke 3, at app.py:5",
     ),
     "a descriptor": (
         "",

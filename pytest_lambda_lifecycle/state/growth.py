@@ -21,7 +21,7 @@ from pytest_lambda_lifecycle.state.kinds import CACHETOOLS
 from pytest_lambda_lifecycle.state.leaks import list_of
 from pytest_lambda_lifecycle.state.opaque import IDENTITY, identities, module_of, name_of
 from pytest_lambda_lifecycle.state.paths import Patterns, patterns_of
-from pytest_lambda_lifecycle.state.photograph import Node, Photograph
+from pytest_lambda_lifecycle.state.photograph import MOST_DEPTH, Node, Photograph
 from pytest_lambda_lifecycle.state.places import Target, target_of
 
 if TYPE_CHECKING:
@@ -148,6 +148,8 @@ def _measure(scene: Scene, trace_memory: bool) -> _Measure:
 def _sizes(node: Node) -> Iterator[tuple[str, int, Target]]:
     """Yield the length of a container, and the lengths of texts in attributes."""
     values = node.values
+    if node.place.depth > MOST_DEPTH:
+        return
     if values and not _is_bounded(node):
         if type(values[0]) is Summary:
             if type(node.object) is bytearray:
@@ -183,17 +185,16 @@ def _is_bounded(node: Node) -> bool:
 def _objects(photograph: Photograph, scene: Scene) -> Mapping[str, int]:
     """Count the objects of each class: those that are reached, and all of function code."""
     found: Counter[str] = Counter()
-    classes: dict[int, type] = {}
-    counts: Counter[int] = Counter()
-    for one in gc.get_objects():
-        cls = type(one)
-        if cls is types.FunctionType:
+    objects = gc.get_objects()
+    kinds = list(map(type, objects))
+    counts = Counter(map(IDENTITY, kinds))  # a metaclass may define another `__hash__`
+    classes = dict(zip(map(IDENTITY, kinds), kinds, strict=True))
+    for one in objects:
+        if type(one) is types.FunctionType:
             module = str(one.__globals__.get("__name__"))
             if scene.is_own(module):
                 found[f"{module}.{one.__qualname__}"] += 1
-        key = IDENTITY(cls)
-        counts[key] += 1
-        classes.setdefault(key, cls)
+    del objects, kinds
     for key, count in counts.items():
         if scene.is_own(module_of(classes[key])):
             found[f"{module_of(classes[key])}.{name_of(classes[key])}"] += count

@@ -38,6 +38,12 @@ _OPAQUE: Final = frozenset(
 A client of boto3 alone reaches ten thousand objects, and makes more whenever it calls an operation
 for the first time; a pool counts its requests.  Nothing of that is state of the function.
 """
+_CACHES: Final = (
+    "aws_lambda_powertools.shared.cache_dict",
+    "aws_lambda_powertools.utilities.idempotency",
+    "aws_lambda_powertools.utilities.parameters",
+)
+"""Modules whose objects keep responses by the hash of their request, or parameters by name."""
 _SEEN: Final = frozenset(
     {
         ("asyncio.queues", "LifoQueue"),
@@ -100,6 +106,8 @@ def module_of(cls: type) -> str:
 def is_opaque(cls: type) -> bool:
     """Say whether the class belongs to a library whose objects are not looked into."""
     module = module_of(cls)
+    if module.startswith(_CACHES):
+        return True
     return module.partition(".")[0] in _OPAQUE and (module, name_of(cls)) not in _SEEN
 
 

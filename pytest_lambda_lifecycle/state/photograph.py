@@ -24,12 +24,16 @@ from pytest_lambda_lifecycle.state.kinds import (
 from pytest_lambda_lifecycle.state.opaque import IDENTITY
 from pytest_lambda_lifecycle.state.watch import Watch
 
-__all__ = ["Camera", "Node", "Photograph", "Place", "Root", "photograph"]
+__all__ = ["MOST_DEPTH", "Camera", "Node", "Photograph", "Place", "Root", "photograph"]
 
 _enable_gc, _disable_gc = gc.enable, gc.disable  # function code is watched when it calls them
 _SMALL: Final = 64
 _LARGE: Final = 1000
 _UNKNOWN: Final = object()
+
+
+MOST_DEPTH: Final = 500
+"""Containers below so many others are left out where a path is made for each container."""
 
 
 class Root(NamedTuple):
@@ -44,7 +48,7 @@ class Root(NamedTuple):
 class Place:
     """Where a container is reached: the same in all photographs, until it is moved."""
 
-    __slots__ = ("is_library", "key", "kind", "label", "parent")
+    __slots__ = ("depth", "is_library", "key", "kind", "label", "parent")
 
     def __init__(self, key: int, kind: Kind, parent: Place | None, label: object) -> None:
         self.key = key
@@ -55,6 +59,7 @@ class Place:
         """Set the container on the shortest path, and the name in it; a root has its path."""
         self.parent = parent
         self.label = label
+        self.depth: int = 0 if parent is None else parent.depth + 1
         kind = self.kind
         is_library = not kind.is_own and (
             kind.is_library
@@ -185,7 +190,9 @@ class Camera:
         for one in self._watch.changed():
             old = latest.node(one)
             if old is not None:
-                new = Node(one, old.place, old.kind.read(one))
+                entries = self._watch.entries(one) if old.labels is None else None
+                contents = old.kind.read(one) if entries is None else (None, entries)
+                new = Node(one, old.place, contents)
                 new.differences = _without_summaries(differences(old, new))
                 if new.differences:
                     yield old, new

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
@@ -43,6 +44,7 @@ class Scene:
         self._tmp = tmp
         self._written = written
         self._own: frozenset[str] = frozenset()
+        self._file_of: dict[str, str] = {}
         self.places = Places(self._files, folders)
         self.discard()
 
@@ -62,12 +64,20 @@ class Scene:
     def _roots(self) -> Iterator[Root]:
         modules = self._world.own_modules()
         own = {name for name in modules if self._world.is_source(name)}
-        self._own = frozenset(own)
+        if own != self._own:
+            self._own = frozenset(own)
+            self._note_files(modules)
         for name in [one for one in modules if one in own]:
             namespace = namespace_of(modules[name])
             if namespace is not None:
                 yield Root(name, namespace, NAMESPACE)
         yield from self.process_state.look()
+
+    def _note_files(self, modules: Mapping[str, ModuleType]) -> None:
+        for name, module in modules.items():
+            file = (namespace_of(module) or {}).get("__file__")
+            if type(file) is str and file.endswith(".py") and self._world.is_source(name):
+                self._file_of[name] = file
 
     def knows(self, pattern: str) -> bool:
         """Say whether a pattern names a global of a module, or may: once all is unloaded."""
@@ -106,9 +116,6 @@ class Scene:
         return self.process_state.text_of_file(name)
 
     def _files(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for name, module in self._world.own_modules().items():
-            file = (namespace_of(module) or {}).get("__file__")
-            if type(file) is str and file.endswith(".py") and self._world.is_source(name):
-                found[name] = file
-        return found
+        """Return the source files of the function's modules, also once these are unloaded."""
+        self._note_files(self._world.own_modules())
+        return self._file_of

@@ -37,7 +37,7 @@ def reason_to_settle(change: Change, after: Photograph) -> str:
         return _MADE_LATE
     style = change.container.kind.style
     is_new = change.before is MISSING or change.before is None
-    if is_new and style == "attribute" and _is_made_late(change, after):
+    if is_new and style == "attribute" and _is_made_late(change.after, after):
         return _MADE_LATE
     return ""
 
@@ -70,14 +70,13 @@ def _is_without_arguments(change: Change) -> bool:
     return any(type(one) is functools.cached_property for one in found)
 
 
-def _is_made_late(change: Change, after: Photograph) -> bool:
-    """Say whether a name has got a client, or an object in the place of None: once, as a rule."""
-    value = change.after
+def _is_made_late(value: object, after: Photograph) -> bool:
+    """Say whether a name has got a client or an object, in the place of None or of nothing."""
     if issubclass(type(value), _CODE):
         return True
     node = after.node(value)
     if node is not None:
-        return node.kind.is_library or (node.kind.is_own and change.before is None)
+        return node.kind.is_library or node.kind.is_own
     return not is_plain_value(value) and module_of(type(value)) != "builtins"
 
 

@@ -110,3 +110,13 @@ def test_a_closed_environment_cannot_grow(environment):
     env.close()
     with pytest.raises(InvalidTransition, match="cannot measure growth"):
         env.assert_no_growth({})
+
+
+def test_a_long_chain_of_containers_does_not_take_long(environment):
+    env = environment(
+        "CHAIN = last = []\nfor _ in range(5_000): last.append([]); last = last[0]\n"
+        "KEPT = []\ndef handler(event, context): KEPT.append(event)",
+        timeout=60,
+    )
+    with pytest.raises(AssertionError, match=r"app\.KEPT: .* 1\.00 per invoke"):
+        env.assert_no_growth(lambda index: index, 10)

@@ -56,8 +56,9 @@ def found(env, *events, **options) -> list[str]:
     ],
 )  # fmt: skip
 def test_a_value_is_found_with_its_place(environment, before, body, expected):
-    env = environment(f"{HEAD}{before}\ndef handler(event, context):\n    {body}", timeout=60)
-    assert any(line.startswith(expected) for line in found(env)), found(env)
+    text = f"{HEAD}{before}\ndef handler(event, context):\n    {body}"
+    lines = found(environment(text, timeout=60))
+    assert any(line.startswith(expected) for line in lines), lines
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_a_bug_is_found_with_its_path_and_line(environment, bug):
     if "cachetools" in bug:
         pytest.importorskip("cachetools")
     try:
-        assert expected in leaks(environment(source(before, body), audit=True))
+        assert expected in leaks(environment(source(before, body), audit=True, timeout=60))
     finally:
         for path in pathlib.Path("/tmp").glob(f"lambda-lifecycle-{os.getpid()}?"):
             path.unlink()
@@ -257,7 +257,7 @@ GOOD = {
 def test_a_good_function_stays_silent(environment, good):
     if "Powertools" in good:
         pytest.importorskip("aws_lambda_powertools")
-    assert leaks(environment(source(*GOOD[good]), audit=True), "abcde") == ""
+    assert leaks(environment(source(*GOOD[good]), audit=True, timeout=60), "abcde") == ""
 
 
 def test_each_invoke_lists_everything_that_it_has_changed(environment):
@@ -347,7 +347,8 @@ def test_a_closed_environment_can_still_be_judged(environment):
     env = environment(source("STATS = {}", "STATS[event['t']] = 1"), audit=True)
     leaks(env)
     env.close()
-    with pytest.raises(AssertionError, match=re.escape("app.STATS['c']: added 1 by invoke 3")):
+    expected = "app.STATS['c']: added 1 by invoke 3, at app.py:5"
+    with pytest.raises(AssertionError, match=re.escape(expected)):
         env.assert_no_state_leaks()
 
 

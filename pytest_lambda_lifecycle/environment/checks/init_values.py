@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.state.changes import path_of, piece_of_path
 from pytest_lambda_lifecycle.state.opaque import module_of
+from pytest_lambda_lifecycle.state.photograph import MOST_DEPTH
 from pytest_lambda_lifecycle.state.texts import is_plain_value, text_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,11 @@ def init_values(
     places = {str(env.tmp): _TMP, env._parts.api_address: _API}
     found: dict[str, InitValue] = {}
     photograph = scene.take()
-    own = [node for node in photograph.nodes.values() if scene.is_own(_root(node))]
+    own = [
+        node
+        for node in photograph.nodes.values()
+        if node.place.depth <= MOST_DEPTH and scene.is_own(_root(node))
+    ]
     for path, node, label, value, is_container in values_in(own, photograph, most):
         compared = is_container or _compared(value, places)
         found[path] = InitValue(value, node, label, compared)
@@ -69,7 +74,7 @@ def values_in(
     The last item says whether the value is a container, whose contents have paths of their own.
     """
     for node in nodes:
-        if node.place.is_library:
+        if node.place.is_library or node.place.depth > MOST_DEPTH:
             continue
         path = path_of(node)
         for index, value in enumerate(node.values[:most]):

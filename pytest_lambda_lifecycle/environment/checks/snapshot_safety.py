@@ -12,7 +12,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from types import BuiltinMethodType, MethodType
+from types import BuiltinMethodType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.environment.checks.init_values import InitValue, init_values
@@ -20,6 +20,7 @@ from pytest_lambda_lifecycle.environment.checks.value_sources import source_of, 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.folders import namespace_of
 from pytest_lambda_lifecycle.lifecycle.events import SpyCall
+from pytest_lambda_lifecycle.lifecycle.redaction import REDACTED
 from pytest_lambda_lifecycle.state.paths import Patterns, patterns_of
 from pytest_lambda_lifecycle.state.texts import is_plain_value
 
@@ -32,6 +33,7 @@ __all__ = ["assert_snapshot_safe"]
 _APART_S: Final = 86_400 + 3_600 + 60 + 1.001
 """The time between the two runs of Init, in seconds: all parts of a date and a time differ."""
 _MOST_SHOWN: Final = 30
+_EXPIRE: Final = "credentials, which expire"
 _CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _GENERATOR: Final = "random"
 """The path of the generator of the module `random`."""
@@ -123,7 +125,7 @@ def _shared(one: ExecutionEnvironment, other: ExecutionEnvironment) -> Iterator[
         if why:
             inside += [f"{path}.", f"{path}[", f"{path}("]
             where = scene.where(value.node, value.label) or _line_of_global(one, scene, value)
-            yield _Shared(path, value.text, why, where)
+            yield _Shared(path, REDACTED if why == _EXPIRE else value.text, why, where)
     user = _user_of_random(other)  # in the first one, spies stand in the places of functions
     if user and _generator(one) == generator:
         yield _Shared(
@@ -146,7 +148,7 @@ def _why(
             else ""
         )
     if type(held) is str and held in credentials:
-        return "credentials, which expire"
+        return _EXPIRE
     if other is not None and other.compared == value.compared:
         return ""
     if type(held) is random.Random:
@@ -158,7 +160,10 @@ def _why(
 
 
 def _line_of_global(env: ExecutionEnvironment, scene: Scene, value: InitValue) -> str:
-    """Return the line at which a module sets a global; ``""`` if it is no global."""
+    """Return the line at which a module sets a global, or a function has a default value."""
+    if type(value.node.object) is FunctionType:
+        code = value.node.object.__code__
+        return scene.places.shown(f"{code.co_filename}:{code.co_firstlineno}")
     if value.node.place.parent is not None or not isinstance(value.label, str):
         return ""
     module = env._parts.world.own_modules().get(str(value.node.place.label))

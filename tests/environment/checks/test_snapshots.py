@@ -64,9 +64,15 @@ class TestValues:
             ("import random\nR = random.Random()", "app.R", "draws the same ones in each copy"),
             ("import time\nT = int(time.time())", "app.T", "(a moment of Init), at app.py:2"),
             ("import datetime\nT = str(datetime.date.today())", "app.T", "a moment of Init"),
+            (
+                "import time\ndef f(now=time.time()): pass",
+                "app.f(now=)",
+                "(a moment of Init), at app.py:2",
+            ),
             ("import tempfile\nD = tempfile.mkdtemp()", "app.D", "tempfile.mkdtemp()"),
             ("import socket\nS = socket.socket()", "app.S", "a socket"),
             ("import os\nE = dict(os.environ)", "app.E['AWS_SECRET_ACCESS_KEY']", "credentials"),
+            ("import os\nK = os.environ['AWS_SECRET_ACCESS_KEY']", "app.K", ": *** (credentials"),
         ],
     )
     def test_one_that_has_to_be_unique_is_found_with_its_source(self, make, source, path, why):

@@ -71,6 +71,9 @@ def text_of(value: object, name: str = "", depth: int = _DEPTH) -> str:
         return _text_of_dict(value, depth)
     if IDENTITY(cls) in _BRACKETS:
         return _text_of_container(value, depth)
+    if issubclass(cls, tuple) and tuple.__len__(value) <= _ENTRIES:  # type: ignore[arg-type]
+        # The keys of a cache are often of such a class.
+        return text_of(tuple(tuple.__iter__(value)), name, depth)  # type: ignore[arg-type]
     return _text_of_object(value)
 
 

@@ -160,6 +160,7 @@ class Platform:
                 timeline=WritableTimeline(),
                 clock=clock,
                 renew=lambda: "",
+                audit=None,
             )
         )
         self.count = 0

@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from tests.state.test_leaks import leaks, source
+from .test_leaks import leaks, source
 
 LEAKS = {
     "an attribute of a function": (

@@ -101,7 +101,6 @@ def state() -> dict[str, object]:
         "streams": (id(sys.stdout), id(sys.stderr)),
         "filters": (id(warnings.filters), len(warnings.filters)),
         "settings": (gc.isenabled(), sys.getrecursionlimit(), id(time.time)),
-        "threads": sorted(one.name for one in threading.enumerate()),
     }
     found |= {one.__name__: {k: id(v) for k, v in vars(one).items()} for one in MODULES}
     return found
@@ -117,6 +116,7 @@ def test_each_leaves_the_process_as_it_was(write, tmp_path: Path, seed: int):
     write("package/child.py", "")
     before: dict[str, object] = {}
     modules: dict[str, object] = {}
+    threads = set(threading.enumerate())
     for number in range(41):
         init = numbers.sample(CHANGES, numbers.choice([0, 0, 1, 2])) if number else []
         name = f"app{number}"
@@ -141,9 +141,10 @@ def test_each_leaves_the_process_as_it_was(write, tmp_path: Path, seed: int):
             env.close()
         with ExecutionEnvironment(environments[1].config) as env:
             assert env.invoke().payload == 2, done
-        until = time.monotonic() + 1
-        while number and state()["threads"] != before["threads"] and time.monotonic() < until:
+        until = time.monotonic() + 20  # a thread of an earlier test may end in the meantime
+        while not threads.issuperset(threading.enumerate()) and time.monotonic() < until:
             time.sleep(0.005)
+        assert threads.issuperset(threading.enumerate()), done
         after = state()
         before = before or after  # libraries are imported for the first time
         assert {name: sys.modules.get(name) for name in modules} == modules, done

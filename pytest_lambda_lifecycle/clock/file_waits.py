@@ -45,6 +45,8 @@ class FileWaits:
     def __init__(self, clock: MovingClock, waits: Waits) -> None:
         self._clock = clock
         self._waits = waits
+        self._strangers = _children() or frozenset()
+        """Children of the test, which have none of the files that the function opens later."""
 
     def install(self) -> Undo:
         """Put the stand-ins in place; the returned call restores what was there."""
@@ -100,7 +102,7 @@ class FileWaits:
         if look():
             return found[0]
         virtual = self._waits.applies() and not _for_processes()
-        if not virtual or (files and not _in_own_hands(files)):
+        if not virtual or (files and not self._are_in_own_hands(files)):
             return poll()
         still = min(FOR_FILES, timeout) if files else 0.0
         waiting = Waiting(self._waits.until(timeout), look if files else None, stands_still=still)
@@ -109,6 +111,16 @@ class FileWaits:
             return poll()
         look()
         return found[0]
+
+    def _are_in_own_hands(self, files: Iterable[int]) -> bool:
+        """Say whether no other process holds the other end of any of some files."""
+        children = _children()
+        # A child that the function has started may have inherited it.
+        return (
+            children is not None
+            and children <= self._strangers
+            and all(map(_is_between_threads, files))
+        )
 
 
 class _Poll:
@@ -166,15 +178,16 @@ def _files_of(epoll: Any) -> list[int] | None:  # noqa: ANN401
         return None
 
 
-def _in_own_hands(files: Iterable[int]) -> bool:
-    """Say whether no other process holds the other end of any of some files."""
-    if not hasattr(os, "waitid"):
-        return False
+def _children() -> frozenset[str] | None:
+    """Return the numbers of this process's children; None if the system does not say."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        return False  # a child may have inherited it
+        lists = list(Path("/proc/self/task").glob("*/children"))
+        return frozenset(" ".join(one.read_text() for one in lists).split()) if lists else None
     except ChildProcessError:
-        return all(map(_is_between_threads, files))
+        return frozenset()  # as nearly always
+    except (AttributeError, OSError):  # this is not Linux; or a thread has ended
+        return None
 
 
 def _is_between_threads(file: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -24,3 +26,12 @@ def test_the_outcome_in_virtual_time(name):
     config = FunctionConfig("waiting_code.handler", code_dir=CODE_DIR, timeout=900)
     with LambdaClock(START, watchdog=WATCHDOG), ExecutionEnvironment(config) as env:
         assert env.invoke({"name": name, "unit": UNIT}).payload == OUTCOMES[name]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not list children")
+@pytest.mark.parametrize("name", ["poll_of_a_pipe", "pair_of_sockets"])
+def test_a_process_of_the_test_has_no_files_of_the_function(name):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        test_the_outcome_in_virtual_time(name)
+        assert child.poll() is None
+        child.communicate(b"\n")

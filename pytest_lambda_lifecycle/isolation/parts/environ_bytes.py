@@ -6,10 +6,6 @@ cold start copies and changes `os.environ` several times, which is 4 % cheaper b
 (``tests/benchmarks`` measure both beside the plain form.)  The price is the private attribute
 ``os.environ._data``.  Where that is missing, or where a test has put another mapping in the place
 of `os.environ`, the mapping itself is used.
-
-`os.putenv` and `os.unsetenv` tell all audit hooks.  With the one of the environments' own, each of
-some 50 calls of a cold start takes 0.9 us.  So an environment that enters or leaves calls the C
-library, which takes 0.3 us; what function code and tests set goes through `os.putenv` as ever.
 """
 
 from __future__ import annotations
@@ -17,11 +13,11 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from functools import lru_cache
 from itertools import compress, repeat
 from operator import ne
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 __all__ = [
     "DATA",
@@ -45,24 +41,6 @@ KEY: Final = bytes if _AS_BYTES else str
 """The class of the encoded names."""
 _encode_name: Final = getattr(os.environ, "encodekey", str)
 _encode_value: Final = getattr(os.environ, "encodevalue", str)
-
-_SetVariables: TypeAlias = "tuple[Callable[[bytes, bytes, int], int], Callable[[bytes], int]]"
-
-
-def _find_c_functions() -> _SetVariables | None:
-    """Return ``setenv`` and ``unsetenv`` of the C library, called as `os.putenv` calls them.
-
-    Both return a number other than 0 if they fail.
-    """
-    try:
-        import ctypes
-
-        return ctypes.pythonapi.setenv, ctypes.pythonapi.unsetenv
-    except (ImportError, AttributeError):
-        return None
-
-
-_C_FUNCTIONS: Final = _find_c_functions() if _AS_BYTES else None
 
 _LATEST: Final[list[Any]] = []
 """The latest names and values that were decoded, and the texts."""
@@ -138,13 +116,11 @@ def change_variables(
         return
     removed = list(map(_encode, remove))
     names, values = list(map(_encode, add)), list(map(_encode, add.values()))
-    # Each of them in one call: `any` and `deque` run a `map` to its end.
-    if _C_FUNCTIONS is None or any(map(_C_FUNCTIONS[1], removed)):
-        deque(map(os.unsetenv, removed), maxlen=0)
+    # Each of them in one call: `deque` runs a `map` to its end.
+    deque(map(os.unsetenv, removed), maxlen=0)
     deque(map(DATA.pop, removed, repeat(None)), maxlen=0)
     DATA.update(zip(names, values, strict=True))
-    if _C_FUNCTIONS is None or any(map(_C_FUNCTIONS[0], names, values, repeat(1))):
-        deque(map(os.putenv, names, values), maxlen=0)  # which raises what is wrong
+    deque(map(os.putenv, names, values), maxlen=0)
 
 
 class VariableReader:

@@ -12,6 +12,7 @@ import signal
 import sys
 import textwrap
 import threading
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -133,6 +134,11 @@ class ProcessSnapshot:
             "lock of logging": logging._lock._is_owned(),  # type: ignore[attr-defined]
             "lock of imports": _imp.lock_held(),
             "trace": (sys.gettrace(), sys.getprofile(), sys.displayhook),
+            "tracemalloc": tracemalloc.is_tracing(),
+            "garbage collector": (gc.isenabled(), gc.get_debug()),
+            "recursion limit": sys.getrecursionlimit(),
+            "switch interval": sys.getswitchinterval(),
+            "coroutine origins": sys.get_coroutine_origin_tracking_depth(),
         }
         self.modules = dict(sys.modules)
         self.threads = {thread for thread in threading.enumerate() if not _of_xdist(thread)}

@@ -1,7 +1,7 @@
 """Sphinx builds the documentation into ``site/``: ``tox -e docs``, with warnings as errors.
 
-The pages are plain Markdown (MyST), so GitHub shows them as well.  Material for MkDocs was the other
-candidate: it reads the same pages, and its development ends in May 2027.
+The pages are plain Markdown (MyST), so GitHub shows them as well.  Material for MkDocs was the
+other candidate: it reads the same pages, and its support ends in May 2027.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ nitpicky = True
 
 # The anchors that GitHub gives to headings, down to those of the fourth level.
 myst_heading_anchors = 4
-# Code blocks hold output and ini files, too: one that cannot be read in its language is shown plain.
+# A code block that cannot be read in its language, such as a part of an ini file, is shown plain.
 suppress_warnings = ["misc.highlighting_failure"]
 
 html_theme = "furo"
@@ -36,7 +36,7 @@ SECTIONS: Final = {
     "Explanation": ["lifecycle", "isolation", "fidelity", "libraries", "architecture"],
     "Fidelity": ["fidelity/*"],
 }
-"""The pages under each heading of the navigation; GitHub would show them as code in ``index.md``."""
+"""The pages under each heading of the navigation, which GitHub would show as code."""
 
 
 def _add_navigation(app: object, page: str, source: list[str]) -> None:
@@ -46,5 +46,6 @@ def _add_navigation(app: object, page: str, source: list[str]) -> None:
             source[0] += "\n".join([*lines, "```", ""])
 
 
-def setup(app) -> None:  # noqa: ANN001  # Sphinx calls it; only `tox -e docs` has its types
+def setup(app) -> None:  # noqa: ANN001  # only `tox -e docs` has Sphinx's types
+    """Add the navigation when Sphinx reads the pages."""
     app.connect("source-read", _add_navigation)

@@ -19,6 +19,8 @@ myst_heading_anchors = 4
 # A code block that cannot be read in its language, such as a part of an ini file, is shown plain.
 suppress_warnings = ["misc.highlighting_failure"]
 
+smartquotes = False  # descriptions hold code
+
 html_theme = "furo"
 html_title = "pytest-lambda-lifecycle"
 html_show_sourcelink = False

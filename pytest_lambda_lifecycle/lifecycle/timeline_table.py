@@ -59,7 +59,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, TimedOut
 from pytest_lambda_lifecycle.lifecycle.platform_lines import in_ms
 from pytest_lambda_lifecycle.lifecycle.state_events import StateChange
 
-__all__ = ["describe_call", "render"]
+__all__ = ["describe", "describe_call", "render"]
 
 
 def render(events: Iterable[Event]) -> str:
@@ -82,13 +82,14 @@ def _folded(events: Iterable[Event]) -> Iterator[tuple[Event, str]]:
     """Yield events with their texts; of a run of equal calls the first alone, with their number."""
     for call, run in groupby(events, describe_call):
         if not call:
-            yield from ((event, _describe(event)) for event in run)
+            yield from ((event, describe(event)) for event in run)
             continue
         first, *others = run
         yield first, f"{call}   x {len(others) + 1}" if others else call
 
 
-def _describe(event: Event) -> str:
+def describe(event: Event) -> str:
+    """Return the text of one event, as its line or lines show it; calls have `describe_call`."""
     described = (
         _describe_phase(event)
         or _describe_function(event)

@@ -88,6 +88,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_lambda_lifecycle.plugin import modes
 
         modes.modes_of(config)
+    if any(options.given(config, options.REPORTS)):
+        from pytest_lambda_lifecycle.plugin import run_report
+
+        run_report.register(config, partial(config.stash.get, _reports_key, None))
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
     from pytest_lambda_lifecycle.lifecycle.events import Event
 
-__all__ = ["FailureReports", "escape_surrogates", "with_frames_of_cause"]
+__all__ = ["Entry", "FailureReports", "escape_surrogates", "with_frames_of_cause"]
 
 TITLE: Final = "Lambda lifecycle"
 _ENDED: Final = "closed"
@@ -43,7 +43,8 @@ class FailureReports:
     """The environments of a test run, each with the number of events of earlier tests."""
 
     def __init__(self) -> None:
-        self._entries: list[_Entry] = []
+        self._entries: list[Entry] = []
+        self._made = 0
         self._records: list[logging.LogRecord] = []
 
     def note_records(self, config: pytest.Config) -> None:
@@ -52,7 +53,12 @@ class FailureReports:
 
     def add(self, environment: ExecutionEnvironment, made_at: str) -> None:
         """Add a new environment, and the line of the test that made it."""
-        self._entries.append(_Entry(environment, made_at))
+        self._made += 1
+        self._entries.append(Entry(environment, made_at, self._made))
+
+    def used(self) -> list[Entry]:
+        """Return the environments that the running item made or used."""
+        return [entry for entry in self._entries if entry.used()]
 
     def item_ends(self) -> None:
         """Forget the events of the item that ends, and environments that have ended."""
@@ -92,7 +98,7 @@ class FailureReports:
         ``extent`` is ``"short"``, ``"longer"`` or ``"full"``.  What the section shows is taken out
         of the captured output.
         """
-        used = [entry for entry in self._entries if entry.used()]
+        used = self.used()
         if not used:
             return
         limits = _LIMITS[extent]
@@ -111,7 +117,7 @@ class FailureReports:
             report.sections.append((TITLE, text))
 
 
-def _output(entries: Iterable[_Entry]) -> dict[str, str]:
+def _output(entries: Iterable[Entry]) -> dict[str, str]:
     """Return the output of function code in the entries, by its stream."""
     output = {"stdout": "", "stderr": ""}
     for entry in entries:
@@ -121,7 +127,7 @@ def _output(entries: Iterable[_Entry]) -> dict[str, str]:
     return output
 
 
-def _shown(entry: _Entry, limits: _Limits) -> tuple[str, list[str]]:
+def _shown(entry: Entry, limits: _Limits) -> tuple[str, list[str]]:
     """Return the text of an entry, and the lines of the log in it.
 
     It never raises, since an exception would end the whole run.
@@ -158,12 +164,14 @@ def _escaped(value: Any) -> Any:  # noqa: ANN401  # a part of a report
     return value
 
 
-class _Entry:
+class Entry:
     """One environment, and the number of its events that belong to earlier items."""
 
-    def __init__(self, environment: ExecutionEnvironment, made_at: str) -> None:
+    def __init__(self, environment: ExecutionEnvironment, made_at: str, number: int) -> None:
         self.environment = environment
-        self._made_at = made_at
+        self.made_at = made_at
+        self.number = number
+        """Which of the environments of this process it is."""
         self._earlier = 0
         self._is_new = True
 
@@ -180,6 +188,10 @@ class _Entry:
     def events(self) -> list[Event]:
         """Return the events of the running item."""
         return list(self.environment.timeline)[self._earlier :]
+
+    def earlier_events(self) -> list[Event]:
+        """Return the events of earlier items."""
+        return list(self.environment.timeline)[: self._earlier]
 
     def text(self, limits: _Limits) -> tuple[str, list[str]]:
         """Return the environment's part of the section, and the lines of its log there.
@@ -207,7 +219,7 @@ class _Entry:
             f"{config.memory_size} MB",
             f"timeout {config.timeout} s",
         )
-        return f"{config.handler} ({', '.join(facts)}), made at {self._made_at}"
+        return f"{config.handler} ({', '.join(facts)}), made at {self.made_at}"
 
 
 def _shortened(lines: list[str], limit: int) -> list[str]:

@@ -236,6 +236,22 @@ CHAOS: Final = Option(
 MODES: Final = (COLD, WARM, CHAOS)
 """Modes of the whole suite; ``@pytest.mark.lambda_lifecycle_exact`` keeps a test out of them."""
 
+REPORT: Final = Option(
+    "report",
+    "PATH",
+    "a report of the run with its timelines: a page for a browser (.html), or Markdown (.md, and "
+    "the file that GITHUB_STEP_SUMMARY names, to which it is added)",
+    "paths",
+)
+TRACE: Final = Option(
+    "trace",
+    "PATH",
+    "the run in Chrome's trace event format, for Perfetto and speedscope (.json)",
+    "paths",
+)
+REPORTS: Final = (REPORT, TRACE)
+"""Files that are written at the end of the run."""
+
 _layers_key: Final[pytest.StashKey[list[SettingsLayer]]] = pytest.StashKey()
 """On the config: the settings that `layers` has read."""
 
@@ -245,7 +261,7 @@ def register(parser: pytest.Parser) -> None:
     group = parser.getgroup("lambda_lifecycle", "AWS Lambda lifecycle")
     # pytest 8.4 brought ini options that are numbers; before, numbers are read from text.
     typed = pytest.version_tuple >= (8, 4)
-    for option in (*OPTIONS, *CLOCK_OPTIONS, SECTION):
+    for option in (*OPTIONS, *CLOCK_OPTIONS, SECTION, *REPORTS):
         group.addoption(
             option.flag,
             action="append" if option.many else "store",
@@ -315,7 +331,7 @@ def header(config: pytest.Config, modes: Iterable[str]) -> str | None:
     """
     shown = [
         f"{option.setting}={_shown(value)}"
-        for option, _, value in given(config, (*OPTIONS, *CLOCK_OPTIONS, SECTION))
+        for option, _, value in given(config, (*OPTIONS, *CLOCK_OPTIONS, SECTION, *REPORTS))
     ]
     shown += modes
     return f"lambda_lifecycle: {', '.join(shown)}" if shown else None
@@ -353,7 +369,7 @@ def code_dir_candidate(config: pytest.Config) -> tuple[Path, str] | None:
     from pytest_lambda_lifecycle.function.settings import validate
 
     source = ini_source(config, option)
-    return cast("Path", validate("code_dir", value, source, _ini_directory(config))), source
+    return cast("Path", validate("code_dir", value, source, ini_directory(config))), source
 
 
 def given(
@@ -384,7 +400,7 @@ def _read(config: pytest.Config) -> Iterator[SettingsLayer]:
             continue  # no setting in the ini file but a place to look first: `code_dir_candidate`
         else:
             source = ini_source(config, option)
-            directory = _ini_directory(config)
+            directory = ini_directory(config)
         value = SETTINGS[option.setting].kind.read(text, source)
         yield SettingsLayer(source, {option.setting: value}, directory)
 
@@ -413,5 +429,5 @@ def ini_source(config: pytest.Config, option: Option) -> str:
     return f"ini option {option.ini} in {config.inipath.name if config.inipath else 'no file'}"
 
 
-def _ini_directory(config: pytest.Config) -> Path:
+def ini_directory(config: pytest.Config) -> Path:
     return config.inipath.parent if config.inipath else config.rootpath

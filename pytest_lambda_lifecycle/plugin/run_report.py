@@ -1,0 +1,288 @@
+"""The files about a whole run: a page, Markdown and a trace (options ``report`` and ``trace``).
+
+Each process reads the timelines when a test ends, and sends what they say with the report of the
+test's teardown.  So pytest-xdist brings it to the process that writes the files, test by test: a
+worker that crashes takes nothing along but its running test.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+import pytest
+
+from pytest_lambda_lifecycle.plugin import options
+from pytest_lambda_lifecycle.report.environments import what_happened
+from pytest_lambda_lifecycle.report.run import Packed, Run, pack
+from pytest_lambda_lifecycle.report.texts import plain, shown
+
+if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.plugin.failure_report import Entry, FailureReports
+    from pytest_lambda_lifecycle.report.reading import Environment
+
+__all__ = ["register"]
+
+_NAME: Final = "lambda_lifecycle_run_report"
+_SENT: Final = "_lambda_lifecycle"
+"""The attribute of the report of a teardown that carries the environments of the test."""
+_SUMMARY_OF_JOB: Final = "GITHUB_STEP_SUMMARY"
+
+
+class _Target(NamedTuple):
+    """A file to write."""
+
+    path: Path
+    form: str
+    """``"html"``, ``"markdown"`` or ``"trace"``."""
+    add: bool
+    """It is a file of others, to which the report is added."""
+
+
+def register(config: pytest.Config, failure_reports: Callable[[], FailureReports | None]) -> None:
+    """Collect what happens, and write it when the run ends.
+
+    Raises `pytest.UsageError` before any test for a file that cannot be written.
+    """
+    is_worker = hasattr(config, "workerinput")
+    targets = [] if is_worker else list(_targets(config))
+    for target in targets:
+        _check(target)
+    config.pluginmanager.register(_Collector(failure_reports), f"{_NAME}_collector")
+    if not is_worker:
+        config.pluginmanager.register(_Writer(config, targets, failure_reports), _NAME)
+
+
+# -- the files -------------------------------------------------------------------------------------
+
+
+def _targets(config: pytest.Config) -> Iterable[_Target]:
+    for option, on_command_line, value in options.given(config, options.REPORTS):
+        source = option.flag if on_command_line else options.ini_source(config, option)
+        directory = config.invocation_params.dir
+        if not on_command_line:
+            directory = options.ini_directory(config)
+        for text in cast("list[str | Path]", value):
+            if not str(text).strip():
+                raise pytest.UsageError(f"{source}: the path is empty; it takes a file to write")
+            yield _target(option, source, directory, str(text))
+
+
+def _target(option: options.Option, source: str, directory: Path, text: str) -> _Target:
+    path = Path(os.path.abspath(directory / Path(text).expanduser()))
+    ending = path.suffix.lower()
+    if option is options.TRACE:
+        if ending == ".json":
+            return _Target(path, "trace", add=False)
+        raise pytest.UsageError(f"{source}: {text!r} is no file of JSON; its name ends in .json")
+    of_job = os.environ.get(_SUMMARY_OF_JOB)
+    if of_job and path == Path(os.path.abspath(of_job)):
+        return _Target(path, "markdown", add=True)
+    if ending in (".html", ".htm"):
+        return _Target(path, "html", add=False)
+    if ending in (".md", ".markdown"):
+        return _Target(path, "markdown", add=False)
+    raise pytest.UsageError(
+        f"{source}: the ending of {text!r} says no format; it is .html for a page or .md for "
+        "Markdown"
+    )
+
+
+def _check(target: _Target) -> None:
+    """Make the folder of a file, and see whether the file can be written."""
+    try:
+        target.path.parent.mkdir(parents=True, exist_ok=True)
+        if target.add or target.path.exists():
+            with target.path.open("ab"):
+                pass
+        if not target.add:
+            with tempfile.TemporaryFile(dir=target.path.parent):
+                pass
+    except (OSError, ValueError) as problem:
+        raise pytest.UsageError(
+            f"the report {target.path} cannot be written: {problem}; nothing has run"
+        ) from problem
+
+
+def _write(target: _Target, run: Run) -> None:
+    """Write a file, or nothing of it if that fails."""
+    text = _text(target.form, run)
+    if target.add:
+        with target.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+        return
+    beside = target.path.with_name(f".{target.path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
+        beside.replace(target.path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _text(form: str, run: Run) -> str:
+    if form == "html":
+        from pytest_lambda_lifecycle.report.page.writer import page
+
+        return page(run)
+    if form == "trace":
+        from pytest_lambda_lifecycle.report.trace import trace
+
+        return trace(run)
+    from pytest_lambda_lifecycle.report.markdown import markdown
+
+    return markdown(run)
+
+
+# -- the process that runs tests -------------------------------------------------------------------
+
+
+def _packed(failure_reports: FailureReports | None) -> Packed | None:
+    """Return what the environments did that the running item used; None if it used none."""
+    entries = [] if failure_reports is None else failure_reports.used()
+    return pack([_environment(entry) for entry in entries]) if entries else None
+
+
+def _environment(entry: Entry) -> Environment:
+    """Return what an environment did in the running item.
+
+    It never raises, since an exception would end the whole run: the ``repr`` of an object of
+    function code may raise.
+    """
+    environment = entry.environment
+    config = environment.config
+    facts = f"{config.runtime}, {config.memory_size} MB, timeout {config.timeout} s"
+
+    def read(events: list[Any], problem: str = "") -> Environment:
+        return what_happened(
+            events,
+            number=entry.number,
+            function=config.handler,
+            facts=problem or facts,
+            made_at=entry.made_at,
+            virtual=environment._clock is not None,
+            earlier=entry.earlier_events(),
+        )
+
+    try:
+        return read(entry.events())
+    except Exception as problem:
+        kind = type(problem).__name__
+        return read([], f"the timeline cannot be shown: {kind} in a repr of function code")
+
+
+class _Collector:
+    """Reads the timelines of each test when it ends."""
+
+    def __init__(self, failure_reports: Callable[[], FailureReports | None]) -> None:
+        self._failure_reports = failure_reports
+
+    # Innermost: the environments of the test are still known.
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if call.when == "teardown":
+            packed = _packed(self._failure_reports())
+            if packed is not None:
+                setattr(report, _SENT, packed)
+        return report
+
+
+# -- the process that writes -----------------------------------------------------------------------
+
+
+class _Writer:
+    """Puts the tests of all processes together, and writes the files."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        targets: list[_Target],
+        failure_reports: Callable[[], FailureReports | None],
+    ) -> None:
+        self._targets = targets
+        self._failure_reports = failure_reports
+        self._run = Run(plain(config.rootpath.name, 100))
+        self._running = ""
+        self._told: list[str] = []
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._run.set_order(plain(item.nodeid, _LONGEST_ID) for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: object, ids: list[str]) -> None:
+        self._run.set_order(plain(test_id, _LONGEST_ID) for test_id in ids)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._running = nodeid
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        test_id = plain(report.nodeid, _LONGEST_ID)
+        worker = _worker(report)
+        self._run.phase_ended(
+            test_id,
+            worker,
+            _outcome(report),
+            getattr(report, "start", 0.0),
+            getattr(report, "duration", 0.0),
+            _error(report),
+        )
+        if report.when not in ("setup", "call"):  # a worker that crashed sends another word
+            self._run.test_ended(test_id, worker, vars(report).pop(_SENT, None))
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._run.interrupted = plain(excinfo.exconly(), 200)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if session.config.getoption("collectonly", False):
+            return
+        if self._run.interrupted:
+            test_id = plain(self._running, _LONGEST_ID)
+            self._run.test_interrupted(test_id, _packed(self._failure_reports()))
+        for target in self._targets:
+            try:
+                _write(target, self._run)
+                self._told.append(f"{target.path} written")
+            except OSError as problem:
+                self._told.append(f"{target.path} could not be written: {problem}")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not terminalreporter.config.option.verbose < 0:
+            for line in self._told:
+                terminalreporter.write_sep("-", f"Lambda lifecycle: {line}")
+
+
+_LONGEST_ID: Final = 500
+
+
+def _worker(report: pytest.TestReport) -> str:
+    """Return the name of the worker of pytest-xdist that sent a report, or ``""``."""
+    gateway = getattr(getattr(report, "node", None), "gateway", None)
+    return str(getattr(gateway, "id", ""))
+
+
+def _outcome(report: pytest.TestReport) -> str:
+    if report.when not in ("setup", "call", "teardown"):
+        return "crashed"
+    if hasattr(report, "wasxfail"):
+        return "xpassed" if report.passed else "xfailed"
+    if report.failed:
+        return "failed" if report.when == "call" else "error"
+    return report.outcome
+
+
+def _error(report: pytest.TestReport) -> str:
+    """Return line and message of a failure, without secrets."""
+    if not report.failed:
+        return ""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None:
+        return shown(str(report.longrepr))
+    return f"{plain(str(crash.path), 300)}:{crash.lineno}\n{shown(str(crash.message))}"

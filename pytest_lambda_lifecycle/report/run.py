@@ -1,0 +1,248 @@
+"""The tests of a run: the outcome of each, and what its environments did.
+
+What environments did is kept as JSON: a hundred thousand small objects would slow each collection
+of garbage down until the run ends.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, TypedDict
+
+from pytest_lambda_lifecycle.report.reading import Environment
+
+__all__ = [
+    "FAILED",
+    "Packed",
+    "Run",
+    "Test",
+    "Totals",
+    "counted",
+    "pack",
+    "summary",
+    "texts_of",
+    "totals_of",
+]
+
+FAILED: Final = frozenset({"failed", "error", "crashed", "interrupted"})
+"""The outcomes of tests that have not done what they should."""
+_WORST: Final = ("passed", "xfailed", "xpassed", "skipped", "failed", "error", "crashed")
+_MOST_BYTES: Final = 7_000_000
+"""The size of all tests as JSON: what the page adds leaves it below 10 MB."""
+
+
+class Totals(TypedDict):
+    """The numbers above the list of tests."""
+
+    tests: int
+    failed: int
+    environments: int
+    inits: int
+    cold: int
+    warm: int
+    slowest_init_us: int
+    leftovers: int
+    changes: int
+
+
+class Packed(TypedDict):
+    """The environments of a test, as they are sent and kept."""
+
+    text: str
+    """The list of environments as JSON, in ASCII."""
+    numbers: list[int]
+    """Which environments of their process they are."""
+    counts: dict[str, int]
+
+
+@dataclass(slots=True)
+class Test:
+    """One test that used an environment, or that ended its worker."""
+
+    id: str
+    worker: str
+    outcome: str
+    start: float
+    """Seconds since the epoch."""
+    seconds: float = 0.0
+    error: str = ""
+    """Of a failed test: the line and the message."""
+    packed: Packed | None = None
+
+    @property
+    def environments(self) -> list[Environment]:
+        """What the environments did; each call reads the JSON again."""
+        if self.packed is None:
+            return []
+        found: list[Environment] = json.loads(self.packed["text"])
+        return found
+
+    def as_json(self, environments: str) -> str:
+        """Return the test as a JSON object, with the text of its environments."""
+        head = {
+            "id": self.id,
+            "outcome": self.outcome,
+            "seconds": round(self.seconds, 4),
+            "worker": self.worker,
+            "error": self.error,
+        }
+        return f'{json.dumps(head)[:-1]},"environments":{environments}}}'
+
+
+_SUMMED: Final = ("inits", "cold", "warm", "leftovers", "changes")
+
+
+def pack(environments: list[Environment]) -> Packed:
+    """Return environments as they are sent and kept."""
+    counts = {name: 0 for name in _SUMMED}
+    slowest = 0
+    for one in environments:
+        counts["inits"] += one["inits"]
+        counts["cold"] += one["cold"]
+        counts["warm"] += one["warm"]
+        counts["leftovers"] += one["leftovers"]
+        counts["changes"] += one["changes"]
+        slowest = max(slowest, one["slowest_init_us"])
+    return {
+        "text": json.dumps(environments, separators=(",", ":")),
+        "numbers": [one["number"] for one in environments],
+        "counts": {**counts, "slowest_init_us": slowest},
+    }
+
+
+class Run:
+    """Collects tests, as they end, in the processes of one run."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.all_tests = 0
+        """The tests that ended, with those that used no environment."""
+        self.interrupted = ""
+        self._order: dict[str, int] = {}
+        self._running: dict[tuple[str, str], Test] = {}
+        self._ended: list[Test] = []
+
+    def set_order(self, ids: Iterable[str]) -> None:
+        """Note the order of the tests; a worker that collects later adds nothing new."""
+        for test_id in ids:
+            self._order.setdefault(test_id, len(self._order))
+
+    def phase_ended(
+        self, test_id: str, worker: str, outcome: str, start: float, seconds: float, error: str
+    ) -> None:
+        """Note the result of the setup, the call or the teardown of a test."""
+        test = self._running.get((worker, test_id))
+        if test is None:
+            test = self._running[worker, test_id] = Test(test_id, worker, outcome, start)
+        test.seconds += seconds
+        test.error = test.error or error
+        if _WORST.index(outcome) > _WORST.index(test.outcome):
+            test.outcome = outcome
+
+    def test_ended(self, test_id: str, worker: str, packed: Packed | None) -> None:
+        """Note what the environments of a test did; a test without any is counted, not kept."""
+        self.all_tests += 1
+        test = self._running.pop((worker, test_id), None)
+        if test is not None and (packed is not None or test.outcome == "crashed"):
+            test.packed = packed
+            self._ended.append(test)
+
+    def test_interrupted(self, test_id: str, packed: Packed | None) -> None:
+        """Note what the environments of the test did whose end the run did not see."""
+        test = self._running.get(("", test_id))
+        if test is not None:
+            test.outcome = "interrupted"
+            self.test_ended(test_id, "", packed)
+
+    def tests(self) -> list[Test]:
+        """Return the tests in the order of their collection."""
+        last = len(self._order)
+        return sorted(self._ended, key=lambda test: self._order.get(test.id, last))
+
+
+def totals_of(tests: Iterable[Test]) -> Totals:
+    """Add the numbers of tests up."""
+    sums = dict.fromkeys(_SUMMED, 0)
+    number = failed = slowest = 0
+    seen: set[tuple[str, int]] = set()
+    for test in tests:
+        number += 1
+        failed += test.outcome in FAILED
+        if test.packed is not None:
+            seen.update((test.worker, one) for one in test.packed["numbers"])
+            counts = test.packed["counts"]
+            slowest = max(slowest, counts["slowest_init_us"])
+            for name in _SUMMED:
+                sums[name] += counts[name]
+    return {
+        "tests": number,
+        "failed": failed,
+        "environments": len(seen),
+        "inits": sums["inits"],
+        "cold": sums["cold"],
+        "warm": sums["warm"],
+        "slowest_init_us": slowest,
+        "leftovers": sums["leftovers"],
+        "changes": sums["changes"],
+    }
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun: ``"1 test"``, ``"2 tests"``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def summary(run: Run) -> str:
+    """Return the run in a sentence or two."""
+    totals = totals_of(run.tests())
+    ended = f" The run was interrupted: {run.interrupted}." if run.interrupted else ""
+    if not totals["tests"]:
+        all_tests = counted(run.all_tests, "test")
+        return f"No test of this run made or used an environment ({all_tests} ended).{ended}"
+    parts = (
+        counted(totals["environments"], "environment"),
+        counted(totals["cold"], "cold start"),
+        counted(totals["warm"], "warm invoke"),
+        f"{totals['leftovers']} left running",
+    )
+    failed = f", {totals['failed']} of them failed" if totals["failed"] else ""
+    return f"{counted(totals['tests'], 'test')}{failed}: {', '.join(parts)}.{ended}"
+
+
+def texts_of(tests: list[Test], most_bytes: int = _MOST_BYTES) -> list[str]:
+    """Return the tests as JSON objects, in ASCII, all of them not larger than there is room for.
+
+    Where they are, the largest lose what happened inside their phases, those that passed first;
+    then the phases go.
+    """
+    texts = [test.as_json(test.packed["text"] if test.packed else "[]") for test in tests]
+    size = sum(map(len, texts))
+    for keep_phases in (True, False):
+        if size <= most_bytes:
+            break
+        order = sorted(
+            range(len(tests)), key=lambda one: (tests[one].outcome in FAILED, -len(texts[one]))
+        )
+        for index in order:
+            if size <= most_bytes:
+                break
+            lean = [_lean(one, keep_phases=keep_phases) for one in tests[index].environments]
+            size -= len(texts[index])
+            texts[index] = tests[index].as_json(json.dumps(lean, separators=(",", ":")))
+            size += len(texts[index])
+    return texts
+
+
+def _lean(environment: Environment, *, keep_phases: bool) -> Environment:
+    """Return an environment without what happened inside its phases, or without the phases."""
+    phases = environment["phases"]
+    lost = sum(len(phase["happenings"]) for phase in phases)
+    if not keep_phases:
+        return {**environment, "phases": [], "left_out": environment["left_out"] + lost + 1}
+    return {
+        **environment,
+        "phases": [{**phase, "happenings": []} for phase in phases],
+        "left_out": environment["left_out"] + lost,
+    }

@@ -29,6 +29,7 @@ FLOORS = {
     "isolation": 3,
     "lifecycle": 2,
     "function": 2,
+    "report": 3,
     "errors": 1,
     "__init__": 0,
 }

@@ -88,7 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_lambda_lifecycle.plugin import modes
 
         modes.modes_of(config)
-    if any(options.given(config, options.REPORTS)):
+    if any(options.given(config, (*options.REPORTS, options.TRACE_TIME))):
         from pytest_lambda_lifecycle.plugin import run_report
 
         run_report.register(config, partial(config.stash.get, _reports_key, None))

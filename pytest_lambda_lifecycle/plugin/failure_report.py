@@ -172,6 +172,8 @@ class Entry:
         self.made_at = made_at
         self.number = number
         """Which of the environments of this process it is."""
+        self.why: str | None = None
+        """Why a next Init would run, as the report of the run has read it in the latest item."""
         self._earlier = 0
         self._is_new = True
 
@@ -187,11 +189,7 @@ class Entry:
 
     def events(self) -> list[Event]:
         """Return the events of the running item."""
-        return list(self.environment.timeline)[self._earlier :]
-
-    def earlier_events(self) -> list[Event]:
-        """Return the events of earlier items."""
-        return list(self.environment.timeline)[: self._earlier]
+        return self.environment.timeline[self._earlier :]
 
     def text(self, limits: _Limits) -> tuple[str, list[str]]:
         """Return the environment's part of the section, and the lines of its log there.

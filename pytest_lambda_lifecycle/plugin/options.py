@@ -209,6 +209,9 @@ CLOCK_OPTIONS: Final = (
 """Settings of the fixture ``lambda_clock``, not of a function."""
 _TAKES: Final = {
     "section": "short, full or off",
+    "report": "paths that end in .html or .md",
+    "trace": "paths that end in .json",
+    "trace_time": "virtual or real",
     "clock_start": "text such as '2030-01-31T12:00:00Z'",
     "watchdog": "a number of seconds above 0",
     "cold": "true or false",
@@ -251,6 +254,11 @@ TRACE: Final = Option(
 )
 REPORTS: Final = (REPORT, TRACE)
 """Files that are written at the end of the run."""
+TRACE_TIME: Final = Option(
+    "trace_time",
+    "TIME",
+    "the time of the trace in tests with lambda_clock: virtual or real (default: virtual)",
+)
 
 _layers_key: Final[pytest.StashKey[list[SettingsLayer]]] = pytest.StashKey()
 """On the config: the settings that `layers` has read."""
@@ -261,7 +269,7 @@ def register(parser: pytest.Parser) -> None:
     group = parser.getgroup("lambda_lifecycle", "AWS Lambda lifecycle")
     # pytest 8.4 brought ini options that are numbers; before, numbers are read from text.
     typed = pytest.version_tuple >= (8, 4)
-    for option in (*OPTIONS, *CLOCK_OPTIONS, SECTION, *REPORTS):
+    for option in (*OPTIONS, *CLOCK_OPTIONS, SECTION, *REPORTS, TRACE_TIME):
         group.addoption(
             option.flag,
             action="append" if option.many else "store",
@@ -331,7 +339,9 @@ def header(config: pytest.Config, modes: Iterable[str]) -> str | None:
     """
     shown = [
         f"{option.setting}={_shown(value)}"
-        for option, _, value in given(config, (*OPTIONS, *CLOCK_OPTIONS, SECTION, *REPORTS))
+        for option, _, value in given(
+            config, (*OPTIONS, *CLOCK_OPTIONS, SECTION, *REPORTS, TRACE_TIME)
+        )
     ]
     shown += modes
     return f"lambda_lifecycle: {', '.join(shown)}" if shown else None

@@ -10,17 +10,21 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Generator, Iterable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import pytest
 
+from pytest_lambda_lifecycle.isolation.real import RealTime
 from pytest_lambda_lifecycle.plugin import options
 from pytest_lambda_lifecycle.report.environments import what_happened
+from pytest_lambda_lifecycle.report.reading import FIRST
 from pytest_lambda_lifecycle.report.run import Packed, Run, pack
 from pytest_lambda_lifecycle.report.texts import plain, shown
 
 if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.lifecycle.events import Event
     from pytest_lambda_lifecycle.plugin.failure_report import Entry, FailureReports
     from pytest_lambda_lifecycle.report.reading import Environment
 
@@ -51,9 +55,14 @@ def register(config: pytest.Config, failure_reports: Callable[[], FailureReports
     targets = [] if is_worker else list(_targets(config))
     for target in targets:
         _check(target)
-    config.pluginmanager.register(_Collector(failure_reports), f"{_NAME}_collector")
+    moments = _Moments() if _wants_real_time(config) else None
+    collector = _Collector(failure_reports, moments)
+    manager = config.pluginmanager
+    manager.register(collector, f"{_NAME}_collector")
+    if moments is not None:
+        manager.register(moments, f"{_NAME}_moments")
     if not is_worker:
-        config.pluginmanager.register(_Writer(config, targets, failure_reports), _NAME)
+        manager.register(_Writer(config, targets, collector.collect), _NAME)
 
 
 # -- the files -------------------------------------------------------------------------------------
@@ -69,6 +78,17 @@ def _targets(config: pytest.Config) -> Iterable[_Target]:
             if not str(text).strip():
                 raise pytest.UsageError(f"{source}: the path is empty; it takes a file to write")
             yield _target(option, source, directory, str(text))
+
+
+def _wants_real_time(config: pytest.Config) -> bool:
+    """Say whether a trace is written, and in real time."""
+    asked = "virtual"
+    for option, on_command_line, value in options.given(config, (options.TRACE_TIME,)):
+        source = option.flag if on_command_line else options.ini_source(config, option)
+        if value not in ("virtual", "real"):
+            raise pytest.UsageError(f"{source}: {value!r} is not one of virtual, real")
+        asked = str(value)
+    return asked == "real" and any(options.given(config, (options.TRACE,)))
 
 
 def _target(option: options.Option, source: str, directory: Path, text: str) -> _Target:
@@ -139,45 +159,37 @@ def _text(form: str, run: Run) -> str:
 # -- the process that runs tests -------------------------------------------------------------------
 
 
-def _packed(failure_reports: FailureReports | None) -> Packed | None:
-    """Return what the environments did that the running item used; None if it used none."""
-    entries = [] if failure_reports is None else failure_reports.used()
-    return pack([_environment(entry) for entry in entries]) if entries else None
+class _Moments:
+    """The real moments of events, by their ids, until the test ends."""
 
+    def __init__(self) -> None:
+        self._found: dict[int, int] = {}
 
-def _environment(entry: Entry) -> Environment:
-    """Return what an environment did in the running item.
+    @pytest.hookimpl
+    def pytest_lambda_lifecycle_event(self, event: Event) -> None:
+        self._found[id(event)] = RealTime.time_ns() // 1000
 
-    It never raises, since an exception would end the whole run: the ``repr`` of an object of
-    function code may raise.
-    """
-    environment = entry.environment
-    config = environment.config
-    facts = f"{config.runtime}, {config.memory_size} MB, timeout {config.timeout} s"
+    def of(self, events: Iterable[Event]) -> list[int]:
+        """Return a moment for each event; what was not announced takes that of the one before."""
+        moments: list[int] = []
+        for event in events:
+            found = self._found.get(id(event), moments[-1] if moments else None)
+            moments.append(RealTime.time_ns() // 1000 if found is None else found)
+        return moments
 
-    def read(events: list[Any], problem: str = "") -> Environment:
-        return what_happened(
-            events,
-            number=entry.number,
-            function=config.handler,
-            facts=problem or facts,
-            made_at=entry.made_at,
-            virtual=environment._clock is not None,
-            earlier=entry.earlier_events(),
-        )
-
-    try:
-        return read(entry.events())
-    except Exception as problem:
-        kind = type(problem).__name__
-        return read([], f"the timeline cannot be shown: {kind} in a repr of function code")
+    def forget(self) -> None:
+        """Forget the events of a test that has ended."""
+        self._found.clear()
 
 
 class _Collector:
     """Reads the timelines of each test when it ends."""
 
-    def __init__(self, failure_reports: Callable[[], FailureReports | None]) -> None:
+    def __init__(
+        self, failure_reports: Callable[[], FailureReports | None], moments: _Moments | None
+    ) -> None:
         self._failure_reports = failure_reports
+        self._moments = moments
 
     # Innermost: the environments of the test are still known.
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -186,10 +198,53 @@ class _Collector:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if call.when == "teardown":
-            packed = _packed(self._failure_reports())
+            packed = self.collect()
             if packed is not None:
                 setattr(report, _SENT, packed)
         return report
+
+    def collect(self) -> Packed | None:
+        """Return what the environments did that the item used; None if it used none."""
+        reports = self._failure_reports()
+        entries = [] if reports is None else reports.used()
+        if not entries:
+            return None
+        real = None
+        if self._moments is not None:
+            real = [_read(entry, self._moments.of(entry.events()))[0] for entry in entries]
+            self._moments.forget()
+        found: list[Environment] = []
+        for entry in entries:
+            environment, entry.why = _read(entry)
+            found.append(environment)
+        return pack(found, real)
+
+
+def _read(entry: Entry, moments: list[int] | None = None) -> tuple[Environment, str]:
+    """Return what an environment did in the running item.
+
+    It never raises, since an exception would end the whole run: the ``repr`` of an object of
+    function code may raise.
+    """
+    config = entry.environment.config
+    facts = f"{config.runtime}, {config.memory_size} MB, timeout {config.timeout} s"
+    read = partial(
+        what_happened,
+        number=entry.number,
+        function=config.handler,
+        made_at=entry.made_at,
+        virtual=entry.environment._clock is not None,
+    )
+    try:
+        return read(
+            entry.events(),
+            facts=facts,
+            why=FIRST if entry.why is None else entry.why,
+            moments=moments,
+        )
+    except Exception as problem:
+        kind = type(problem).__name__
+        return read([], facts=f"the timeline cannot be shown: {kind} in a repr of function code")
 
 
 # -- the process that writes -----------------------------------------------------------------------
@@ -202,10 +257,10 @@ class _Writer:
         self,
         config: pytest.Config,
         targets: list[_Target],
-        failure_reports: Callable[[], FailureReports | None],
+        collect: Callable[[], Packed | None],
     ) -> None:
         self._targets = targets
-        self._failure_reports = failure_reports
+        self._collect = collect
         self._run = Run(plain(config.rootpath.name, 100))
         self._running = ""
         self._told: list[str] = []
@@ -245,7 +300,7 @@ class _Writer:
             return
         if self._run.interrupted:
             test_id = plain(self._running, _LONGEST_ID)
-            self._run.test_interrupted(test_id, _packed(self._failure_reports()))
+            self._run.test_interrupted(test_id, self._collect())
         for target in self._targets:
             try:
                 _write(target, self._run)

@@ -39,7 +39,7 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
 )
 from pytest_lambda_lifecycle.lifecycle.state_events import StateChange
 from pytest_lambda_lifecycle.lifecycle.timeline_table import describe, describe_call
-from pytest_lambda_lifecycle.report.reading import Environment, Reading
+from pytest_lambda_lifecycle.report.reading import FIRST, Environment, Reading
 from pytest_lambda_lifecycle.report.texts import plain, shown
 
 __all__ = ["MOST_EVENTS", "what_happened"]
@@ -56,14 +56,19 @@ def what_happened(
     facts: str,
     made_at: str,
     virtual: bool,
-    earlier: Sequence[Event] = (),
-) -> Environment:
-    """Read the events of a test; ``earlier`` are those of the environment in earlier tests."""
-    reading = Reading(events[0].at if events else 0)
-    if earlier:
-        reading.why = next((_cause(e) for e in reversed(earlier) if type(e) in _CAUSES), "")
-    _read(reading, events)
-    return {
+    why: str = FIRST,
+    moments: Sequence[int] | None = None,
+) -> tuple[Environment, str]:
+    """Read the events of a test; return what happened, and why a next Init would run.
+
+    ``why`` is what the read of the environment's earlier test returned.  ``moments`` are those of
+    the events in another time than their own.
+    """
+    if moments is None:
+        moments = [event.at for event in events]
+    reading = Reading(moments[0] if moments else 0, why)
+    _read(reading, events, moments)
+    environment: Environment = {
         "number": number,
         "function": plain(function, 200),
         "facts": plain(facts, 300),
@@ -79,24 +84,26 @@ def what_happened(
         "changes": reading.changes,
         "slowest_init_us": reading.slowest_init_us,
     }
+    return environment, reading.why
 
 
-def _read(reading: Reading, events: Sequence[Event]) -> None:
+def _read(reading: Reading, events: Sequence[Event], moments: Sequence[int]) -> None:
     """Count all events, and read all but those in the middle of too many."""
     left_out = max(0, len(events) - MOST_EVENTS)
-    head = MOST_EVENTS // 3
+    first, last = MOST_EVENTS // 3, MOST_EVENTS // 3 + left_out
     for index, event in enumerate(events):
         reading.count(event)
-        if left_out and head <= index < head + left_out:
-            if index == head:
+        if left_out and first <= index < last:
+            if index == first:
                 reading.skip(left_out)
             continue
+        reading.now = max(0, moments[index] - reading.start)
         read = _READS.get(type(event))
         if read is not None:
             read(reading, event)
         else:
             text = describe_call(event) or describe(event)
-            reading.mark("function", event.name, event, shown(text.strip()))
+            reading.mark("function", event.name, shown(text.strip()))
 
 
 # -- events ----------------------------------------------------------------------------------------
@@ -112,133 +119,137 @@ def _cause(event: Event) -> str:
     return "Lambda had taken the environment away" if isinstance(event, Recycled) else ""
 
 
-_CAUSES: Final = frozenset({Reset, Recycled, ShutdownReport})
-
-
 def _init_start(reading: Reading, event: InitStart) -> None:
     inside = " (suppressed: it counts as part of the invoke)" if event.phase == "invoke" else ""
     why = f"why: {reading.why}" if reading.why else ""
+    reading.cold_because, reading.why = reading.why, ""
     text = "\n".join(filter(None, (f"{event.initialization_type}{inside}", why)))
-    reading.begin("init", event, cold=True, text=text)
+    reading.begin("init", cold=True, text=text)
 
 
 def _extension_init(reading: Reading, event: ExtensionInit) -> None:
     for name in event.extensions:
-        reading.open_span(f"ext:{plain(name, 80)}", "extension init", event, "extension init")
+        reading.open_span(f"ext:{plain(name, 80)}", "extension init", "extension init")
 
 
 def _runtime_init(reading: Reading, event: RuntimeInit) -> None:
-    reading.open_span("runtime", "runtime init", event, f"runtime init: {event.runtime}")
+    reading.open_span("runtime", "runtime init", f"runtime init: {event.runtime}")
 
 
 def _function_init(reading: Reading, event: FunctionInit) -> None:
-    reading.close_span("runtime", event)
+    reading.close_span("runtime")
     text = f"function init: {plain(event.handler, 200)}"
-    reading.open_span("function", "function init", event, text)
+    reading.open_span("function", "function init", text)
 
 
 def _init_runtime_done(reading: Reading, event: InitRuntimeDone) -> None:
-    reading.close_span("runtime", event)
-    reading.close_span("function", event, bad=event.status != "success")
+    reading.close_span("runtime")
+    reading.close_span("function", bad=event.status != "success")
 
 
 def _init_report(reading: Reading, event: InitReport) -> None:
     status, text = reading.outcome(event.outcome)
-    reading.end("init", event, event.status if status == "success" else status, text)
+    reading.end("init", event.status if status == "success" else status, text)
 
 
 def _restore_start(reading: Reading, event: RestoreStart) -> None:
-    reading.begin("restore", event, cold=True)
+    reading.begin("restore", cold=True)
 
 
 def _restore_report(reading: Reading, event: RestoreReport) -> None:
     status, text = reading.outcome(event.outcome)
-    reading.end("restore", event, event.status if status == "success" else status, text)
+    reading.end("restore", event.status if status == "success" else status, text)
 
 
 def _invoke_start(reading: Reading, event: InvokeStart) -> None:
-    why = f"cold: {reading.why}" if event.cold_start and reading.why else ""
+    because = reading.cold_because if event.cold_start else ""
+    reading.cold_because = ""
+    why = f"cold: {because}" if because else ""
     text = "\n".join(filter(None, (f"request {event.request_id}", why)))
-    reading.begin("invoke", event, cold=event.cold_start, text=text)
-    reading.open_span("function", "handler", event, "handler")
+    reading.begin("invoke", cold=event.cold_start, text=text)
+    reading.open_span("function", "handler", "handler")
 
 
 def _runtime_done(reading: Reading, event: RuntimeDone) -> None:
     status, text = reading.outcome(event.outcome)
-    reading.close_span("function", event, bad=status != "success")
-    if reading.phases:
-        phase = reading.phases[-1]
+    reading.close_span("function", bad=status != "success")
+    phase = reading.phases[-1] if reading.phases else None
+    if phase is not None and phase["kind"] == "invoke":
         phase["status"] = status
         phase["text"] = "\n".join(filter(None, (phase["text"], text)))
 
 
 def _invoke_report(reading: Reading, event: InvokeReport) -> None:
-    lines = [] if event.failure is None else [reading.outcome(event.failure)[1]]
-    reading.end("invoke", event, event.status, *lines)
+    if event.failure is None:
+        reading.end("invoke", event.status)
+        return
+    status, text = reading.outcome(event.failure)
+    reading.end("invoke", status, text)
+    reading.phases[-1]["status"] = status
 
 
 def _shutdown_start(reading: Reading, event: ShutdownStart) -> None:
     text = f"{event.reason}, budget {event.budget_ms} ms"
-    reading.begin("shutdown", event, text=text)
+    reading.begin("shutdown", text=text)
 
 
 def _shutdown_report(reading: Reading, event: ShutdownReport) -> None:
     killed = ", ".join(plain(name, 80) for name in event.killed)
-    reading.end("shutdown", event, event.status, f"killed: {killed}" if killed else "")
+    reading.end("shutdown", event.status, f"killed: {killed}" if killed else "")
     reading.why = _cause(event)
 
 
 def _reset(reading: Reading, event: Reset | Recycled) -> None:
     reading.why = _cause(event)
-    reading.mark("platform", event.name, event, describe(event).strip(), bad=type(event) is Reset)
+    reading.mark("platform", event.name, describe(event).strip(), bad=type(event) is Reset)
 
 
 def _log(reading: Reading, event: FunctionLog) -> None:
     text = reading.text(event.text.rstrip("\n"))
-    reading.mark("function", "log", event, f"{event.stream}: {text}")
+    reading.mark("function", "log", f"{event.stream}: {text}")
 
 
 def _call(reading: Reading, event: HttpCall | AwsCall) -> None:
     lane = "http" if isinstance(event, HttpCall) else "aws"
     bad = event.exception is not None or (event.status or 200) >= 400
-    reading.span(lane, lane, event, event.duration_us, shown(describe_call(event).strip()), bad=bad)
+    reading.span(lane, lane, event.duration_us, shown(describe_call(event).strip()), bad=bad)
 
 
 def _leftover(reading: Reading, event: Leftover) -> None:
     text = shown(describe(event).strip())
-    reading.mark("function", "leftover", event, text, bad=not event.idle)
+    reading.mark("function", "leftover", text, bad=not event.idle)
 
 
 def _state_change(reading: Reading, event: StateChange) -> None:
     text = f"{event.path}: {event.kind}" if event.path.startswith("os.environ") else str(event)
-    reading.mark("function", "state", event, shown(text) + reading.line_of(event))
+    reading.mark("function", "state", shown(text) + reading.line_of(event))
 
 
 def _registered(reading: Reading, event: ExtensionRegistered) -> None:
     lane = f"ext:{plain(event.extension, 80)}"
-    reading.close_span(lane, event)
-    reading.mark(lane, event.name, event, shown(describe(event).strip()))
+    reading.close_span(lane)
+    reading.mark(lane, event.name, shown(describe(event).strip()))
 
 
 def _notified(reading: Reading, event: ExtensionNotified) -> None:
     kind = plain(str(event.event.get("eventType", "event")), 40)
-    reading.open_span(f"ext:{plain(event.extension, 80)}", "extension", event, kind)
+    reading.open_span(f"ext:{plain(event.extension, 80)}", "extension", kind)
 
 
 def _extension_done(reading: Reading, event: ExtensionDone) -> None:
-    reading.close_span(f"ext:{plain(event.extension, 80)}", event)
+    reading.close_span(f"ext:{plain(event.extension, 80)}")
 
 
 def _extension_log(reading: Reading, event: ExtensionLog) -> None:
     lane = f"ext:{plain(event.extension, 80)}"
-    reading.mark(lane, "log", event, reading.text(event.text.rstrip("\n")))
+    reading.mark(lane, "log", reading.text(event.text.rstrip("\n")))
 
 
 def _signal(reading: Reading, event: Signal) -> None:
     runtime = event.participant == "runtime"
     lane = "runtime" if runtime else f"ext:{plain(event.participant, 80)}"
     text = shown(describe(event).strip())
-    reading.mark(lane, "signal", event, text, bad=event.signal == "SIGKILL")
+    reading.mark(lane, "signal", text, bad=event.signal == "SIGKILL")
 
 
 _READS: Final[dict[type[Event], Callable[[Reading, Any], None]]] = {

@@ -9,7 +9,7 @@ from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, Raised, Returned,
 from pytest_lambda_lifecycle.lifecycle.state_events import StateChange
 from pytest_lambda_lifecycle.report.texts import payload_text, shown
 
-__all__ = ["OUTSIDE", "Environment", "Happening", "Phase", "Reading"]
+__all__ = ["FIRST", "OUTSIDE", "Environment", "Happening", "Phase", "Reading"]
 
 OUTSIDE: Final = "between"
 """The kind of a stretch of events outside of any phase."""
@@ -17,7 +17,8 @@ _MOST_TEXT: Final = 40_000
 """The characters of logs and results that are kept of an environment in a test."""
 _MOST_LINES: Final = 10
 """The state changes whose lines of code are looked for, which takes longer than the audit."""
-_FIRST: Final = "the environment is new"
+FIRST: Final = "the environment is new"
+"""Why the first Init of an environment runs."""
 
 
 class Happening(TypedDict):
@@ -72,11 +73,15 @@ class Environment(TypedDict):
 class Reading:
     """The phases so far."""
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, why: str) -> None:
         self.start = start
+        self.now = 0
+        """The moment of the event that is read, in microseconds since the start."""
         self.phases: list[Phase] = []
-        self.why = _FIRST
+        self.why = why
         """Why the next Init runs."""
+        self.cold_because = ""
+        """Why the Init ran whose request comes next."""
         self.inits = self.cold = self.warm = self.leftovers = self.changes = 0
         self.slowest_init_us = 0
         self.left_out = 0
@@ -110,13 +115,13 @@ class Reading:
 
     # -- phases ----------------------------------------------------------------------------------
 
-    def begin(self, kind: str, event: Event, *, cold: bool = False, text: str = "") -> None:
+    def begin(self, kind: str, *, cold: bool = False, text: str = "") -> None:
         """Begin a phase."""
         self._spans.clear()
         self.phases.append(
             {
                 "kind": kind,
-                "at": event.at - self.start,
+                "at": self.now,
                 "us": 0,
                 "status": "",
                 "cold": cold,
@@ -126,50 +131,50 @@ class Reading:
         )
         self._open = kind != OUTSIDE
 
-    def end(self, kind: str, event: Event, status: str, *lines: str) -> None:
+    def end(self, kind: str, status: str, *lines: str) -> None:
         """End a phase; one that is not open has begun among the events that are left out."""
         if not self._open or self.phases[-1]["kind"] != kind:
-            self.begin(kind, event)
+            self.begin(kind)
         phase = self.phases[-1]
-        phase["us"] = max(0, event.at - self.start - phase["at"])
+        phase["us"] = max(0, self.now - phase["at"])
         phase["status"] = phase["status"] or status
         phase["text"] = "\n".join(line for line in (phase["text"], *lines) if line)
         self._open = False
 
-    def _place(self, event: Event) -> list[Happening]:
+    def _place(self) -> list[Happening]:
         """Return the happenings of the phase that is open, or of a stretch between phases."""
         if not self._open and not (self.phases and self.phases[-1]["kind"] == OUTSIDE):
-            self.begin(OUTSIDE, event)
+            self.begin(OUTSIDE)
         return self.phases[-1]["happenings"]
 
-    def mark(self, lane: str, kind: str, event: Event, text: str, *, bad: bool = False) -> None:
+    def mark(self, lane: str, kind: str, text: str, *, bad: bool = False) -> None:
         """Add a moment."""
-        self.span(lane, kind, event, None, text, bad=bad)
+        self.span(lane, kind, None, text, bad=bad)
 
     def span(
-        self, lane: str, kind: str, event: Event, us: int | None, text: str, *, bad: bool = False
+        self, lane: str, kind: str, us: int | None, text: str, *, bad: bool = False
     ) -> Happening:
         """Add a span, or a moment."""
         happening: Happening = {
             "lane": lane,
             "kind": kind,
-            "at": event.at - self.start,
+            "at": self.now,
             "us": us,
             "text": text,
             "bad": bad,
         }
-        self._place(event).append(happening)
+        self._place().append(happening)
         return happening
 
-    def open_span(self, lane: str, kind: str, event: Event, text: str) -> None:
+    def open_span(self, lane: str, kind: str, text: str) -> None:
         """Add a span that ends with another event, and until then takes no time."""
-        self._spans[lane] = self.span(lane, kind, event, 0, text)
+        self._spans[lane] = self.span(lane, kind, 0, text)
 
-    def close_span(self, lane: str, event: Event, *, bad: bool = False, text: str = "") -> None:
+    def close_span(self, lane: str, *, bad: bool = False, text: str = "") -> None:
         """End the span of a lane."""
         span = self._spans.pop(lane, None)
         if span is not None:
-            span["us"] = max(0, event.at - self.start - span["at"])
+            span["us"] = max(0, self.now - span["at"])
             span["bad"] = bad
             span["text"] = f"{span['text']}: {text}" if text else span["text"]
 

@@ -55,6 +55,8 @@ class Packed(TypedDict):
     numbers: list[int]
     """Which environments of their process they are."""
     counts: dict[str, int]
+    real: str
+    """The same as ``text`` in real time, if a trace asks for it; otherwise ``""``."""
 
 
 @dataclass(slots=True)
@@ -79,6 +81,14 @@ class Test:
         found: list[Environment] = json.loads(self.packed["text"])
         return found
 
+    @property
+    def for_trace(self) -> list[Environment]:
+        """The environments in the time that the trace asks for."""
+        if self.packed is None or not self.packed["real"]:
+            return self.environments
+        found: list[Environment] = json.loads(self.packed["real"])
+        return found
+
     def as_json(self, environments: str) -> str:
         """Return the test as a JSON object, with the text of its environments."""
         head = {
@@ -94,8 +104,8 @@ class Test:
 _SUMMED: Final = ("inits", "cold", "warm", "leftovers", "changes")
 
 
-def pack(environments: list[Environment]) -> Packed:
-    """Return environments as they are sent and kept."""
+def pack(environments: list[Environment], real: list[Environment] | None = None) -> Packed:
+    """Return environments as they are sent and kept; ``real`` are the same in real time."""
     counts = {name: 0 for name in _SUMMED}
     slowest = 0
     for one in environments:
@@ -109,6 +119,7 @@ def pack(environments: list[Environment]) -> Packed:
         "text": json.dumps(environments, separators=(",", ":")),
         "numbers": [one["number"] for one in environments],
         "counts": {**counts, "slowest_init_us": slowest},
+        "real": "" if real is None else json.dumps(real, separators=(",", ":")),
     }
 
 

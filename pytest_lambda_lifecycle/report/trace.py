@@ -3,7 +3,7 @@
 A process of the trace is an environment, a thread one of its participants.  Spans of one thread lie
 inside each other or apart, which the format asks for: what overlaps gets another thread.  The
 environments of a test begin where the test began; inside them their own time passes, which is
-virtual under ``lambda_clock``.
+virtual under ``lambda_clock`` unless real time was asked for.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ def trace(run: Run) -> str:
     processes: dict[tuple[str, int], _Process] = {}
     for test in tests:
         at = round((test.start - begin) * 1e6)
-        environments = test.environments
-        first = min((environment["start"] for environment in environments), default=0)
+        environments = test.for_trace
         for environment in environments:
+            # One clock for all environments of a test, but for those that are real and virtual.
+            first = min(
+                one["start"] for one in environments if one["virtual"] == environment["virtual"]
+            )
             key = test.worker, environment["number"]
             process = processes.get(key)
             if process is None:
                 process = processes[key] = _Process(len(processes) + 1, environment, test)
-            own = environment["start"] - first
-            process.add(test, environment, at + (own if own < 3_600_000_000 else 0))
+            process.add(test, environment, at + environment["start"] - first)
     events = [event for process in processes.values() for event in process.events()]
     lines = ",\n".join(json.dumps(event, separators=(",", ":")) for event in events)
     about = json.dumps({"run": run.title, "tests": len(tests)})
@@ -56,6 +58,7 @@ class _Process:
         self._ends: dict[int, list[int]] = {}
         """By thread: the ends of the spans that are open at the latest begin."""
         self._flows = 0
+        self._end = 0
         self._found: list[dict[str, Any]] = []
 
     def events(self) -> Iterator[dict[str, Any]]:
@@ -79,6 +82,7 @@ class _Process:
     def add(self, test: Test, environment: Environment, at: int) -> None:
         """Add what the environment did in a test that began at a moment of the trace."""
         cold: int | None = None
+        at = max(at, self._end)  # virtual time may have gone on for longer than the test before
         for phase in environment["phases"]:
             begin = at + phase["at"]
             if phase["kind"] != OUTSIDE:
@@ -96,6 +100,7 @@ class _Process:
                     self._flow(thread, cold, begin)
                     cold = None
             self._happenings(phase, at)
+            self._end = max(self._end, begin + phase["us"])
 
     def _happenings(self, phase: Phase, at: int) -> None:
         for what in phase["happenings"]:

@@ -212,7 +212,7 @@ def _log(reading: Reading, event: FunctionLog) -> None:
 def _call(reading: Reading, event: HttpCall | AwsCall) -> None:
     lane = "http" if isinstance(event, HttpCall) else "aws"
     bad = event.exception is not None or (event.status or 200) >= 400
-    reading.span(lane, lane, event.duration_us, shown(describe_call(event).strip()), bad=bad)
+    reading.span(lane, lane, event.duration_us, plain(describe_call(event).strip()), bad=bad)
 
 
 def _leftover(reading: Reading, event: Leftover) -> None:

@@ -27,7 +27,7 @@ _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u
 _OPEN_PAIR: Final = re.compile(r"""([A-Za-z][A-Za-z0-9_-]*)["']?\s*[:=]\s*b?["'][^"']*$""")
 """A value whose end is cut off, and with it the quote by which `redacted_text` knows it."""
 _PLAIN_PAIR: Final = re.compile(
-    r"""\b([A-Za-z][A-Za-z0-9_-]*)(["']?\s*[:=]\s*)([^\s'"{}\[\](),;&]+)"""
+    r"""\b([A-Za-z][A-Za-z0-9_-]*)(["']?\s*[:=]\s*)(?!\*\*\*)([^\s'"{}\[\](),;&]+)"""
 )
 _ORDINARY: Final = frozenset({"code", "key"})
 """Names that stand before ordinary values in prose: ``status code: 200``."""

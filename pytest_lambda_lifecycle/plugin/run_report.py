@@ -7,6 +7,7 @@ worker that crashes takes nothing along but its running test.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Generator, Iterable
@@ -115,6 +116,8 @@ def _check(target: _Target) -> None:
     """Make the folder of a file, and see whether the file can be written."""
     try:
         target.path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            target.path.stat()  # a name that no file can have raises something else
         if target.add or target.path.exists():
             with target.path.open("ab"):
                 pass
@@ -134,7 +137,7 @@ def _write(target: _Target, run: Run) -> None:
         with target.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
         return
-    beside = target.path.with_name(f".{target.path.name}.{os.getpid()}")
+    beside = target.path.with_name(f".lambda-lifecycle-{os.getpid()}")
     try:
         beside.write_text(text, encoding="utf-8", errors="backslashreplace")
         beside.replace(target.path)
@@ -305,7 +308,7 @@ class _Writer:
             try:
                 _write(target, self._run)
                 self._told.append(f"{target.path} written")
-            except OSError as problem:
+            except (OSError, ValueError) as problem:
                 self._told.append(f"{target.path} could not be written: {problem}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

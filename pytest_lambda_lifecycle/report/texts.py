@@ -29,8 +29,8 @@ _OPEN_PAIR: Final = re.compile(r"""([A-Za-z][A-Za-z0-9_-]*)["']?\s*[:=]\s*b?["']
 _PLAIN_PAIR: Final = re.compile(
     r"""\b([A-Za-z][A-Za-z0-9_-]*)(["']?\s*[:=]\s*)(?!\*\*\*)([^\s'"{}\[\](),;&]+)"""
 )
-_ORDINARY: Final = frozenset({"code", "key"})
-"""Names that stand before ordinary values in prose: ``status code: 200``."""
+_ORDINARY: Final = re.compile(r"^(code|key)$|(Error|Exception|Warning)$", re.IGNORECASE)
+"""Names that stand before ordinary words in prose: ``status code: 200``, ``AssertionError: no``."""
 
 
 def plain(text: str, longest: int = LONGEST) -> str:
@@ -90,5 +90,5 @@ def _without_open_value(match: re.Match[str]) -> str:
 
 def _without_value(match: re.Match[str]) -> str:
     name, between, value = match.groups()
-    secret = name.lower() not in _ORDINARY and is_secret_name(name)
+    secret = not _ORDINARY.search(name) and is_secret_name(name)
     return f"{name}{between}{REDACTED}" if secret else f"{name}{between}{value}"

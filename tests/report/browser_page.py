@@ -242,6 +242,7 @@ def test_filters(open_page, report):
 def test_print(open_page, report, tmp_path):
     page = opened(open_page(report))
     page.emulate_media(media="print")
+    shoot(page, "print")
     assert not page.locator("#filters").is_visible()
     assert page.locator("svg").first.is_visible()
     folder = Path(os.environ.get("LAMBDA_LIFECYCLE_SCREENSHOTS") or tmp_path)

@@ -151,6 +151,7 @@ function begin() {
   });
   order();
   filter();
+  byId("tests").classList.toggle("many", rows.length > 200); // what is out of sight is not laid out
   if (!rows.length) byId("tests").append(make("li", {}, make("p", {}, data.nothing)));
   if (rows.length === 1) toggle(0, true);
 }

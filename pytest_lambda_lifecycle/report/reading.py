@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final, TypedDict
 
 from pytest_lambda_lifecycle.lifecycle.events import Event, InitReport, InvokeStart, Leftover
@@ -17,6 +18,8 @@ _MOST_TEXT: Final = 40_000
 """The characters of logs and results that are kept of an environment in a test."""
 _MOST_LINES: Final = 10
 """The state changes whose lines of code are looked for, which takes longer than the audit."""
+_NOT_OWN: Final = ('File "<', "site-packages", f'File "{os.path.dirname(os.__file__)}')
+"""Marks of entries in a stack trace that lie in Python or in installed packages."""
 FIRST: Final = "the environment is new"
 """Why the first Init of an environment runs."""
 
@@ -195,8 +198,7 @@ class Reading:
     def outcome(self, outcome: Outcome) -> tuple[str, str]:
         """Return status and error of a turn, or its result."""
         if isinstance(outcome, Raised):
-            trace = outcome.error.get("stackTrace")
-            last = str(trace[-1]).strip() if isinstance(trace, list) and trace else ""
+            last = _failing_line(outcome.error.get("stackTrace"))
             message = f"{outcome.error_type}: {outcome.error.get('errorMessage', '')}"
             return "error", "\n".join(filter(None, (self.text(message), self.text(last))))
         if isinstance(outcome, Returned):
@@ -207,3 +209,12 @@ class Reading:
             at = f", at {outcome.where}" if outcome.where else ""
             return "timeout", f"timed out after {outcome.limit} s{at}"
         return outcome.status, outcome.error_type
+
+
+def _failing_line(trace: object) -> str:
+    """Return the entry of a stack trace that is most likely the function's own: the innermost one
+    outside of Python and of installed packages.
+    """
+    entries = [str(entry).strip() for entry in trace] if isinstance(trace, list) else []
+    own = [entry for entry in entries if not any(mark in entry for mark in _NOT_OWN)]
+    return (own or entries or [""])[-1]

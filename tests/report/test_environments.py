@@ -25,11 +25,11 @@ from pytest_lambda_lifecycle.report.environments import MOST_EVENTS, what_happen
 from .runs import read
 
 APP = """
-    import time
+    import json, time
     print("module level")
     def handler(event, context):
         if event == "raise":
-            raise ValueError("no such order, password='hunter2'")
+            json.loads("no JSON")
         if event == "sleep":
             time.sleep(9)
         return {"id": 1, "token": "hunter2"}
@@ -81,7 +81,7 @@ def test_the_phases_of_a_lifecycle_with_reasons_errors_and_results(environment, 
     assert "why: the environment is new" in texts[0]
     assert "cold: the environment is new" in texts[1]
     assert 'result: {"id": 1, "token": "***"}' in texts[1]
-    assert "ValueError: no such order, password='***'" in texts[2]
+    assert "JSONDecodeError: Expecting value" in texts[2]
     assert "line 6, in handler" in texts[2]
     assert "timed out after 3 s, at app.py:8" in texts[3]
     assert "the environment was reset (timeout Sandbox.Timedout)" in texts[5]

@@ -85,8 +85,12 @@ function drawPhase(svg, lanes, { phase, x, width }, items) {
 function bar(svg, items, x, y, width, kind, text, label, failed) {
   const group = draw("g", { role: "img", tabindex: -1, "aria-label": text });
   group.append(draw("rect", { class: "shape " + kind, x, y, width, height: LANE - 6, rx: 3 }));
-  const room = Math.floor((width - 8) / 5.7);
-  if (label && room > 3) group.append(draw("text", { x: x + 5, y: y + 14 }, label.length > room ? label.slice(0, room - 1) + "…" : label));
+  const room = Math.floor((width - 8) / 6);
+  if (label && room > 3) {
+    const clip = draw("svg", { x, y, width: width - 3, height: LANE - 6 });  // a letter may be wider than expected
+    clip.append(draw("text", { x: 5, y: 14 }, label.length > room ? label.slice(0, room - 1) + "…" : label));
+    group.append(clip);
+  }
   svg.append(group);
   items.push([group, text, failed]);
 }

@@ -276,7 +276,7 @@ FLOORS: Final = (
     "observation observation.calls extensions state",
     "conductor runtimes",
     "api api.telemetry clock processes",
-    "isolation isolation.parts isolation.modules isolation.sandbox",
+    "isolation isolation.parts isolation.modules isolation.sandbox report report.page",
     "lifecycle function",
 )
 """The folders of the package, from the highest floor to the lowest."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.plugin.failure_report import FailureReports
     from pytest_lambda_lifecycle.plugin.fixtures import LambdaLifecycle
     from pytest_lambda_lifecycle.plugin.patch_watch import PatchWatch
+    from pytest_lambda_lifecycle.plugin.run_report import Collector
     from pytest_lambda_lifecycle.plugin.wide_scopes import WideEnvironments
 
 MARKER: Final = (
@@ -46,6 +47,8 @@ EXACT_MARKER: Final = (
 
 _reports_key: Final[pytest.StashKey[FailureReports]] = pytest.StashKey()
 """On the config: the environments of this run, from the first one on."""
+_collector_key: Final[pytest.StashKey[Collector]] = pytest.StashKey()
+"""On the config: what collects for the files about the run, if one is asked for."""
 _item_key: Final[pytest.StashKey[pytest.Item | None]] = pytest.StashKey()
 """On the config: the running item."""
 _watch_key: Final[pytest.StashKey[PatchWatch]] = pytest.StashKey()
@@ -91,7 +94,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if any(options.given(config, (*options.REPORTS, options.TRACE_TIME))):
         from pytest_lambda_lifecycle.plugin import run_report
 
-        run_report.register(config, partial(config.stash.get, _reports_key, None))
+        reports = partial(config.stash.get, _reports_key, None)
+        config.stash[_collector_key] = run_report.register(config, reports)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -477,6 +481,9 @@ def pytest_runtest_makereport(
             modes.show_on(report, item, failure_reports)
         failure_report.escape_surrogates(report)
         if report.when == "teardown":
+            collector = item.config.stash.get(_collector_key, None)
+            if collector is not None:
+                collector.collect_for(report)
             failure_reports.item_ends()
     return report
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.plugin.failure_report import Entry, FailureReports
     from pytest_lambda_lifecycle.report.reading import Environment
 
-__all__ = ["register"]
+__all__ = ["Collector", "register"]
 
 _NAME: Final = "lambda_lifecycle_run_report"
 _SENT: Final = "_lambda_lifecycle"
@@ -47,8 +47,10 @@ class _Target(NamedTuple):
     """It is a file of others, to which the report is added."""
 
 
-def register(config: pytest.Config, failure_reports: Callable[[], FailureReports | None]) -> None:
-    """Collect what happens, and write it when the run ends.
+def register(
+    config: pytest.Config, failure_reports: Callable[[], FailureReports | None]
+) -> Collector:
+    """Return what collects at the end of each test; what it has collected is written at the end.
 
     Raises `pytest.UsageError` before any test for a file that cannot be written.
     """
@@ -57,13 +59,13 @@ def register(config: pytest.Config, failure_reports: Callable[[], FailureReports
     for target in targets:
         _check(target)
     moments = _Moments() if _wants_real_time(config) else None
-    collector = _Collector(failure_reports, moments)
+    collector = Collector(failure_reports, moments)
     manager = config.pluginmanager
-    manager.register(collector, f"{_NAME}_collector")
     if moments is not None:
         manager.register(moments, f"{_NAME}_moments")
     if not is_worker:
         manager.register(_Writer(config, targets, collector.collect), _NAME)
+    return collector
 
 
 # -- the files -------------------------------------------------------------------------------------
@@ -185,7 +187,7 @@ class _Moments:
         self._found.clear()
 
 
-class _Collector:
+class Collector:
     """Reads the timelines of each test when it ends."""
 
     def __init__(
@@ -194,17 +196,11 @@ class _Collector:
         self._failure_reports = failure_reports
         self._moments = moments
 
-    # Innermost: the environments of the test are still known.
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_makereport(
-        self, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
-        if call.when == "teardown":
-            packed = self.collect()
-            if packed is not None:
-                setattr(report, _SENT, packed)
-        return report
+    def collect_for(self, report: pytest.TestReport) -> None:
+        """Attach what the environments did to the report of the item's teardown."""
+        packed = self.collect()
+        if packed is not None:
+            setattr(report, _SENT, packed)
 
     def collect(self) -> Packed | None:
         """Return what the environments did that the item used; None if it used none."""

@@ -32,6 +32,8 @@ _WORST: Final = ("passed", "xfailed", "xpassed", "skipped", "failed", "error", "
 _MOST_BYTES: Final = 7_000_000
 """The size of all tests as JSON: what the page adds leaves it below 10 MB."""
 
+_encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
 
 class Totals(TypedDict):
     """The numbers above the list of tests."""
@@ -116,10 +118,10 @@ def pack(environments: list[Environment], real: list[Environment] | None = None)
         counts["changes"] += one["changes"]
         slowest = max(slowest, one["slowest_init_us"])
     return {
-        "text": json.dumps(environments, separators=(",", ":")),
+        "text": _encode(environments),
         "numbers": [one["number"] for one in environments],
         "counts": {**counts, "slowest_init_us": slowest},
-        "real": "" if real is None else json.dumps(real, separators=(",", ":")),
+        "real": "" if real is None else _encode(real),
     }
 
 
@@ -241,7 +243,7 @@ def texts_of(tests: list[Test], most_bytes: int = _MOST_BYTES) -> list[str]:
                 break
             lean = [_lean(one, keep_phases=keep_phases) for one in tests[index].environments]
             size -= len(texts[index])
-            texts[index] = tests[index].as_json(json.dumps(lean, separators=(",", ":")))
+            texts[index] = tests[index].as_json(_encode(lean))
             size += len(texts[index])
     return texts
 

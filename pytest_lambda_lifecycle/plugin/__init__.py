@@ -47,7 +47,7 @@ EXACT_MARKER: Final = (
 
 _reports_key: Final[pytest.StashKey[FailureReports]] = pytest.StashKey()
 """On the config: the environments of this run, from the first one on."""
-_collector_key: Final[pytest.StashKey[Collector]] = pytest.StashKey()
+_collector_key: Final[pytest.StashKey[Collector | None]] = pytest.StashKey()
 """On the config: what collects for the files about the run, if one is asked for."""
 _item_key: Final[pytest.StashKey[pytest.Item | None]] = pytest.StashKey()
 """On the config: the running item."""

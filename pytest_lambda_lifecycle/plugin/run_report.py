@@ -49,16 +49,20 @@ class _Target(NamedTuple):
 
 def register(
     config: pytest.Config, failure_reports: Callable[[], FailureReports | None]
-) -> Collector:
-    """Return what collects at the end of each test; what it has collected is written at the end.
+) -> Collector | None:
+    """Return what collects at the end of each test, for the files that are written at the end.
 
-    Raises `pytest.UsageError` before any test for a file that cannot be written.
+    Returns None if there is no file to write.  Raises `pytest.UsageError` before any test for one
+    that cannot be written.
     """
+    real_time = _wants_real_time(config)
+    if not any(options.given(config, options.REPORTS)):
+        return None
     is_worker = hasattr(config, "workerinput")
     targets = [] if is_worker else list(_targets(config))
     for target in targets:
         _check(target)
-    moments = _Moments() if _wants_real_time(config) else None
+    moments = _Moments() if real_time else None
     collector = Collector(failure_reports, moments)
     manager = config.pluginmanager
     if moments is not None:

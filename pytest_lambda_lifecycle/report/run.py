@@ -28,7 +28,8 @@ __all__ = [
 
 FAILED: Final = frozenset({"failed", "error", "crashed", "interrupted"})
 """The outcomes of tests that have not done what they should."""
-_WORST: Final = ("passed", "xfailed", "xpassed", "skipped", "failed", "error", "crashed")
+_WORST: Final = ("passed", "xfailed", "xpassed", "skipped", "rerun", "failed", "error", "crashed")
+"""The outcomes of phases, the one last that rules the others; a plugin may bring more."""
 _MOST_BYTES: Final = 7_000_000
 """The size of all tests as JSON: what the page adds leaves it below 10 MB."""
 
@@ -151,7 +152,7 @@ class Run:
             test = self._running[worker, test_id] = Test(test_id, worker, outcome, start)
         test.seconds += seconds
         test.error = test.error or error
-        if _WORST.index(outcome) > _WORST.index(test.outcome):
+        if _rank(outcome) > _rank(test.outcome):
             test.outcome = outcome
 
     def test_ended(self, test_id: str, worker: str, packed: Packed | None) -> None:
@@ -173,6 +174,10 @@ class Run:
         """Return the tests in the order of their collection."""
         last = len(self._order)
         return sorted(self._ended, key=lambda test: self._order.get(test.id, last))
+
+
+def _rank(outcome: str) -> int:
+    return _WORST.index(outcome) if outcome in _WORST else 1
 
 
 def totals_of(tests: Iterable[Test]) -> Totals:

@@ -68,7 +68,7 @@ CONTRAST = """
     if (!own || !node.getClientRects().length) continue;
     const style = getComputedStyle(node);
     const svg = node.tagName === "text";
-    const shape = svg && node.parentElement.querySelector(".shape");
+    const shape = svg && node.closest("g")?.querySelector(".shape");
     const back = shape ? parse(getComputedStyle(shape).fill) : behind(node);
     const [one, other] = [light(parse(svg ? style.fill : style.color)), light(back)];
     const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
@@ -213,7 +213,7 @@ def test_keys_reach_each_detail(open_page, report):
 def test_pointing_shows_details(open_page, report):
     page = opened(open_page(report))
     clock = page.locator("#tests > li").nth(1)
-    assert "idle 3 h" in clock.locator("svg").text_content()
+    assert "idle 3 h" in clock.locator(".scroll > svg").text_content()
     clock.locator("g").last.hover()
     assert clock.locator(".detail").inner_text().startswith("Shutdown: success")
 
@@ -244,7 +244,7 @@ def test_print(open_page, report, tmp_path):
     page.emulate_media(media="print")
     shoot(page, "print")
     assert not page.locator("#filters").is_visible()
-    assert page.locator("svg").first.is_visible()
+    assert page.locator(".scroll > svg").first.is_visible()
     folder = Path(os.environ.get("LAMBDA_LIFECYCLE_SCREENSHOTS") or tmp_path)
     page.pdf(path=folder / "print.pdf")
 

@@ -87,7 +87,7 @@ function bar(svg, items, x, y, width, kind, text, label, failed) {
   group.append(draw("rect", { class: "shape " + kind, x, y, width, height: LANE - 6, rx: 3 }));
   const room = Math.floor((width - 8) / 6);
   if (label && room > 3) {
-    const clip = draw("svg", { x, y, width: width - 3, height: LANE - 6 });  // a letter may be wider than expected
+    const clip = draw("svg", { x, y, width: width - 3, height: LANE - 6, "aria-hidden": "true" });  // a letter may be wider than expected
     clip.append(draw("text", { x: 5, y: 14 }, label.length > room ? label.slice(0, room - 1) + "…" : label));
     group.append(clip);
   }

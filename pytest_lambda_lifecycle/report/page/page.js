@@ -102,6 +102,7 @@ function toggle(index, open) {
   if (wanted && !row.panel) {
     row.panel = panel(row.test);
     row.item.append(row.panel);
+    hideOtherPhases(row.panel);
   }
   if (row.panel) row.panel.hidden = !wanted;
   row.button.setAttribute("aria-expanded", String(wanted));
@@ -128,7 +129,12 @@ function filter() {
     shown += fits;
   }
   byId("shown").textContent = shown + " of " + count(rows.length, "test");
-  for (const one of document.querySelectorAll("tr[data-phase]")) one.hidden = Boolean(phase) && one.dataset.phase !== phase;
+  hideOtherPhases(document);
+}
+
+function hideOtherPhases(within) {
+  const phase = byId("f-phase").value;
+  for (const one of within.querySelectorAll("tr[data-phase]")) one.hidden = Boolean(phase) && one.dataset.phase !== phase;
 }
 
 function order() {

@@ -84,29 +84,39 @@ class _Process:
         cold: int | None = None
         at = max(at, self._end)  # virtual time may have gone on for longer than the test before
         for phase in environment["phases"]:
-            begin = at + phase["at"]
-            if phase["kind"] != OUTSIDE:
-                name = phase["kind"]
-                arguments = {
-                    "test": test.id,
-                    "status": phase["status"],
-                    "cold": phase["cold"],
-                    "more": phase["text"],
-                }
-                thread = self._span("platform", name, begin, phase["us"], arguments)
-                if name in ("init", "restore"):
-                    cold = begin
-                elif name == "invoke" and phase["cold"] and cold is not None:
-                    self._flow(thread, cold, begin)
-                    cold = None
-            self._happenings(phase, at)
-            self._end = max(self._end, begin + phase["us"])
+            # In virtual time phases may take no time.  Viewers lose the order of spans without a
+            # length, so each of them gets a microsecond, and what follows waits for its end.
+            begin = max(at + phase["at"], self._end)
+            self._end = max(begin + phase["us"], begin + 1)
+            self._happenings(phase, begin)
+            if phase["kind"] == OUTSIDE:
+                continue
+            name = phase["kind"]
+            arguments = {
+                "test": test.id,
+                "status": phase["status"],
+                "cold": phase["cold"],
+                "more": phase["text"],
+            }
+            thread = self._span("platform", name, begin, self._end - begin, arguments)
+            if name in ("init", "restore"):
+                cold = begin
+            elif name == "invoke" and phase["cold"] and cold is not None:
+                self._flow(thread, cold, begin)
+                cold = None
 
-    def _happenings(self, phase: Phase, at: int) -> None:
+    def _happenings(self, phase: Phase, start: int) -> None:
+        ends: dict[str, int] = {}
         for what in phase["happenings"]:
-            lane, begin = what["lane"], at + what["at"]
+            lane, begin = what["lane"], start + max(0, what["at"] - phase["at"])
             if what["us"] is not None:
-                self._span(lane, what["text"].partition("\n")[0][:200], begin, what["us"], {})
+                if not phase["us"] or not what["us"]:
+                    begin = max(begin, ends.get(lane, begin))
+                us = max(1, what["us"])
+                ends[lane] = begin + us
+                if us == 1:
+                    self._end = max(self._end, begin + us)
+                self._span(lane, what["text"].partition("\n")[0][:200], begin, us, {})
                 continue
             self._found.append(
                 {

@@ -46,7 +46,7 @@ def check(events):
         assert event["ph"] in "Xisf"
         flow = event.get("cat"), event["name"], event.get("id")
         if event["ph"] == "X":
-            assert event["dur"] >= 0
+            assert event["dur"] >= 1  # viewers lose the order of spans without a length
         elif event["ph"] == "i":
             assert event["s"] in "gpt"
         elif event["ph"] == "s":
@@ -113,7 +113,7 @@ def test_calls_that_overlap_get_threads_of_their_own():
     assert len(found) == 4
     assert len({event["tid"] for event in found}) == 2
     names = [event["args"]["name"] for event in events if event["name"] == "thread_name"]
-    assert names[-2:] == ["HTTP", "HTTP 2"]
+    assert {"HTTP", "HTTP 2"} < set(names)
 
 
 def test_virtual_hours_of_one_test_do_not_run_into_the_next_one():
@@ -131,6 +131,17 @@ def test_virtual_hours_of_one_test_do_not_run_into_the_next_one():
     one, other = spans(events, "invoke")
     assert other["ts"] == one["ts"] + one["dur"]
     assert one["tid"] == other["tid"]
+
+
+def test_phases_without_a_duration_stand_one_behind_the_other(environment, lambda_clock):
+    env = environment(APP)
+    for _ in range(3):
+        env.invoke({})
+    events = events_of(run_of(read(env.timeline, virtual=True)))
+    phases = [event for event in events if event["ph"] == "X" and event["tid"] == 1]
+    assert [event["name"] for event in phases] == ["init", "invoke", "invoke", "invoke"]
+    ends = [event["ts"] + event["dur"] for event in phases]
+    assert [event["ts"] for event in phases[1:]] == ends[:-1]
 
 
 @pytest.mark.parametrize("environments", [[], [read([])], [read([FunctionLog(5, "stdout", "x")])]])

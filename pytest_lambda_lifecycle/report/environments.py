@@ -88,25 +88,29 @@ def what_happened(
 
 
 def _read(reading: Reading, events: Sequence[Event], moments: Sequence[int]) -> None:
-    """Count all events, and read all but those in the middle of too many."""
+    """Read all events but those in the middle of too many, which are counted alone."""
     left_out = max(0, len(events) - MOST_EVENTS)
-    first, last = MOST_EVENTS // 3, MOST_EVENTS // 3 + left_out
-    for index, event in enumerate(events):
-        reading.count(event)
-        if left_out and first <= index < last:
-            if index == first:
-                reading.skip(left_out)
-            continue
-        reading.now = max(0, moments[index] - reading.start)
-        read = _READS.get(type(event))
-        if read is not None:
-            read(reading, event)
-        else:
-            text = describe_call(event) or describe(event)
-            reading.mark("function", event.name, shown(text.strip()))
+    first = MOST_EVENTS // 3 if left_out else len(events)
+    start = reading.start
+    for event, moment in zip(events[:first], moments, strict=False):
+        reading.now = max(0, moment - start)
+        _READS.get(type(event), _other)(reading, event)
+    if left_out:
+        reading.skip(left_out)
+        for event in events[first : first + left_out]:
+            reading.count(event)
+        rest = first + left_out
+        for event, moment in zip(events[rest:], moments[rest:], strict=False):
+            reading.now = max(0, moment - start)
+            _READS.get(type(event), _other)(reading, event)
 
 
 # -- events ----------------------------------------------------------------------------------------
+
+
+def _other(reading: Reading, event: Event) -> None:
+    text = describe_call(event) or describe(event)
+    reading.mark("function", event.name, shown(text.strip()))
 
 
 def _cause(event: Event) -> str:
@@ -148,6 +152,7 @@ def _init_runtime_done(reading: Reading, event: InitRuntimeDone) -> None:
 
 
 def _init_report(reading: Reading, event: InitReport) -> None:
+    reading.count(event)
     status, text = reading.outcome(event.outcome)
     reading.end("init", event.status if status == "success" else status, text)
 
@@ -162,10 +167,11 @@ def _restore_report(reading: Reading, event: RestoreReport) -> None:
 
 
 def _invoke_start(reading: Reading, event: InvokeStart) -> None:
+    reading.count(event)
     because = reading.cold_because if event.cold_start else ""
     reading.cold_because = ""
     why = f"cold: {because}" if because else ""
-    text = "\n".join(filter(None, (f"request {event.request_id}", why)))
+    text = f"request {event.request_id}\n{why}" if why else f"request {event.request_id}"
     reading.begin("invoke", cold=event.cold_start, text=text)
     reading.open_span("function", "handler", "handler")
 
@@ -176,7 +182,7 @@ def _runtime_done(reading: Reading, event: RuntimeDone) -> None:
     phase = reading.phases[-1] if reading.phases else None
     if phase is not None and phase["kind"] == "invoke":
         phase["status"] = status
-        phase["text"] = "\n".join(filter(None, (phase["text"], text)))
+        phase["text"] = f"{phase['text']}\n{text}" if text else phase["text"]
 
 
 def _invoke_report(reading: Reading, event: InvokeReport) -> None:
@@ -216,11 +222,13 @@ def _call(reading: Reading, event: HttpCall | AwsCall) -> None:
 
 
 def _leftover(reading: Reading, event: Leftover) -> None:
+    reading.count(event)
     text = shown(describe(event).strip())
     reading.mark("function", "leftover", text, bad=not event.idle)
 
 
 def _state_change(reading: Reading, event: StateChange) -> None:
+    reading.count(event)
     text = f"{event.path}: {event.kind}" if event.path.startswith("os.environ") else str(event)
     reading.mark("function", "state", shown(text) + reading.line_of(event))
 

@@ -141,7 +141,8 @@ class Reading:
         phase = self.phases[-1]
         phase["us"] = max(0, self.now - phase["at"])
         phase["status"] = phase["status"] or status
-        phase["text"] = "\n".join(line for line in (phase["text"], *lines) if line)
+        if lines:
+            phase["text"] = "\n".join(line for line in (phase["text"], *lines) if line)
         self._open = False
 
     def _place(self) -> list[Happening]:
@@ -197,14 +198,14 @@ class Reading:
 
     def outcome(self, outcome: Outcome) -> tuple[str, str]:
         """Return status and error of a turn, or its result."""
-        if isinstance(outcome, Raised):
-            last = _failing_line(outcome.error.get("stackTrace"))
-            message = f"{outcome.error_type}: {outcome.error.get('errorMessage', '')}"
-            return "error", "\n".join(filter(None, (self.text(message), self.text(last))))
         if isinstance(outcome, Returned):
             body = payload_text(outcome.body) if self._text_left > 0 else ""
             self._text_left -= len(body)
             return "success", f"result: {body}" if body else ""
+        if isinstance(outcome, Raised):
+            last = _failing_line(outcome.error.get("stackTrace"))
+            message = f"{outcome.error_type}: {outcome.error.get('errorMessage', '')}"
+            return "error", "\n".join(filter(None, (self.text(message), self.text(last))))
         if isinstance(outcome, TimedOut):
             at = f", at {outcome.where}" if outcome.where else ""
             return "timeout", f"timed out after {outcome.limit} s{at}"

@@ -33,7 +33,7 @@ html_theme_options = {
 
 SECTIONS: Final = {
     "Start": ["tutorial", "migration", "comparison", "troubleshooting"],
-    "How-to": ["recipes", "how-to/*", "time", "calls", "state", "extensions"],
+    "How-to": ["recipes", "how-to/*", "time", "calls", "state", "report", "extensions"],
     "Reference": ["reference", "errors"],
     "Explanation": ["lifecycle", "isolation", "fidelity", "libraries", "architecture"],
     "Fidelity": ["fidelity/*"],

@@ -1,10 +1,11 @@
-"""The snippets of the README pass a strict type checker, once their fixtures are annotated."""
+"""Snippets for users pass a strict type checker, once their fixtures are annotated."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,9 @@ FIXTURES = {
 
 
 def annotated(snippet: str) -> str:
-    """Annotate the tests of a snippet as README says."""
+    """Annotate the tests of a snippet; what stands outside a test is the body of one."""
+    if not re.search(r"^(async )?def |^@", snippet, re.MULTILINE):
+        snippet = f"def test_it({', '.join(FIXTURES)}):\n{textwrap.indent(snippet, '    ')}"
 
     def arguments(match: re.Match[str]) -> str:
         names = [name.strip() for name in match[2].split(",") if name.strip()]
@@ -43,12 +46,13 @@ def annotated(snippet: str) -> str:
 def test_the_snippets_pass_mypy(tmp_path: Path) -> None:
     """mypy checks them as a user's test files, each on its own."""
     pytest.importorskip("mypy")
-    readme = (ROOT / "README.md").read_text("utf-8")
+    texts = [(ROOT / page).read_text("utf-8") for page in ("README.md", "docs/recipes.md")]
     files = []
-    for index, snippet in enumerate(re.findall(r"^```python\n(.*?)^```", readme, re.M | re.S)):
+    snippets = re.findall(r"^```python\n(.*?)^```", "\n".join(texts), re.M | re.S)
+    for index, snippet in enumerate(snippets):
         files.append(tmp_path / f"snippet_{index}.py")
         files[-1].write_text(HEADER + annotated(snippet), encoding="utf-8")
-    assert len(files) > 5
+    assert len(files) > 10
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
     done = subprocess.run(
         [*command, *map(str, files)], cwd=tmp_path, capture_output=True, text=True, check=False

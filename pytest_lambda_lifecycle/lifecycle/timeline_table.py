@@ -56,10 +56,15 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
 from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal, StorageExceeded, TmpWrite
 from pytest_lambda_lifecycle.lifecycle.import_events import ForeignImport
 from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, TimedOut
+from pytest_lambda_lifecycle.lifecycle.plain_text import plain
 from pytest_lambda_lifecycle.lifecycle.platform_lines import in_ms
 from pytest_lambda_lifecycle.lifecycle.state_events import StateChange
 
-__all__ = ["describe_call", "render"]
+__all__ = ["describe", "describe_call", "render"]
+
+
+_LONGEST: Final = 10_000
+"""The characters of a line: function code may log megabytes without an end of line."""
 
 
 def render(events: Iterable[Event]) -> str:
@@ -72,7 +77,7 @@ def render(events: Iterable[Event]) -> str:
     for event, text in _folded(events):
         begin = event.at if begin is None else begin
         offset = f"{(event.at - begin) / 1000:10.3f} ms  "
-        text_lines = text.splitlines() or [""]
+        text_lines = [plain(line, _LONGEST) for line in text.splitlines()] or [""]
         lines.append(offset + text_lines[0])
         lines.extend(" " * len(offset) + more for more in text_lines[1:])
     return "\n".join(lines)
@@ -82,13 +87,14 @@ def _folded(events: Iterable[Event]) -> Iterator[tuple[Event, str]]:
     """Yield events with their texts; of a run of equal calls the first alone, with their number."""
     for call, run in groupby(events, describe_call):
         if not call:
-            yield from ((event, _describe(event)) for event in run)
+            yield from ((event, describe(event)) for event in run)
             continue
         first, *others = run
         yield first, f"{call}   x {len(others) + 1}" if others else call
 
 
-def _describe(event: Event) -> str:
+def describe(event: Event) -> str:
+    """Describe an event in a line or several, with the depth at which it stands in its phase."""
     described = (
         _describe_phase(event)
         or _describe_function(event)

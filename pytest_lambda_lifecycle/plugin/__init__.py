@@ -44,6 +44,10 @@ EXACT_MARKER: Final = (
     "--lambda-lifecycle-warm and --lambda-lifecycle-chaos leave its environments alone."
 )
 
+_TALLY: Final = "pytest_lambda_lifecycle.environment.tally"
+"""The module that counts environments, once one was made."""
+_FROM_WORKERS: Final = "lambda_lifecycle_from_workers"
+
 _reports_key: Final[pytest.StashKey[FailureReports]] = pytest.StashKey()
 """On the config: the environments of this run, from the first one on."""
 _item_key: Final[pytest.StashKey[pytest.Item | None]] = pytest.StashKey()
@@ -54,6 +58,8 @@ _wide_key: Final[pytest.StashKey[WideEnvironments]] = pytest.StashKey()
 """On the config: the environments of class, module and session scope, from the first one on."""
 _used_key: Final[pytest.StashKey[bool]] = pytest.StashKey()
 """On an item: one of the fixtures was set up for it, perhaps by getfixturevalue()."""
+_tally_key: Final[pytest.StashKey[bool]] = pytest.StashKey()
+"""On the config: the run is inside another one that has environments, and has its own tally."""
 _entered_key: Final[pytest.StashKey[Slice | None]] = pytest.StashKey()
 """On an item: the environment to enter again in the item's next phase (setup, call, teardown)."""
 
@@ -88,6 +94,20 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_lambda_lifecycle.plugin import modes
 
         modes.modes_of(config)
+    tally: Any = sys.modules.get(_TALLY)
+    if tally is not None:  # a run inside another one, as of the tests of a plugin
+        tally.RUNS.append(tally.Tally())
+        config.stash[_tally_key] = True
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Forget what was counted in this run."""
+    tally: Any = sys.modules.get(_TALLY)
+    if tally is not None:
+        if config.stash.get(_tally_key, False):
+            tally.RUNS.pop()
+        else:
+            tally.RUNS[-1].drain()
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -104,7 +124,12 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:  # noqa: ANN401  # pytest-xdist may be missing
-    """Pass the seed of the run on to a worker of pytest-xdist."""
+    """Pass the seed of the run on to a worker of pytest-xdist, and add up what workers count."""
+    plugins = node.config.pluginmanager
+    if not plugins.has_plugin(_FROM_WORKERS):
+        from pytest_lambda_lifecycle.plugin.run_summary import FromWorkers
+
+        plugins.register(FromWorkers(), _FROM_WORKERS)
     modes = sys.modules.get("pytest_lambda_lifecycle.plugin.modes")
     if modes is not None:
         modes.pass_to_worker(node.workerinput, node.config)
@@ -474,7 +499,21 @@ def pytest_runtest_makereport(
         failure_report.escape_surrogates(report)
         if report.when == "teardown":
             failure_reports.item_ends()
+    if report.when == "teardown" and _TALLY in sys.modules and hasattr(item.config, "workerinput"):
+        from pytest_lambda_lifecycle.plugin import run_summary
+
+        run_summary.send(report)
     return report
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Write how many environments there were, and what stands out."""
+    if _TALLY in sys.modules:
+        from pytest_lambda_lifecycle.plugin import run_summary
+
+        run_summary.show(terminalreporter, config.get_verbosity())
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -107,6 +107,10 @@ class Tally:
         """Note something that stands out; equal texts are counted."""
         _note(self.data, kind, plain(text), count)
 
+    def count(self, kind: str) -> int:
+        """Return how often there was something of a kind."""
+        return sum(self.data["texts"][kind].values()) + self.data["more"][kind]
+
     def drain(self) -> TallyData | None:
         """Return what was counted, and begin anew; return None if that is nothing."""
         data = self.data

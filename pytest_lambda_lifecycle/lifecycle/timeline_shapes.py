@@ -127,7 +127,7 @@ def _shapes(events: Sequence[Event], ended: int, *, bad: bool) -> Iterator[Shape
         elif isinstance(event, InvokeStart):
             yield Shape("runtime", event.at, runtime_ended, "the runtime has the event")
             yield Shape("function", event.at, runtime_ended, "the handler runs", failed)
-        else:
+        elif index > 0:
             yield from _shape(event, events[index:])
 
 

@@ -496,6 +496,8 @@ def pytest_runtest_makereport(
         modes = sys.modules.get("pytest_lambda_lifecycle.plugin.modes")
         if report.failed and modes is not None:
             modes.show_on(report, item, failure_reports)
+        if report.when == "teardown":
+            _tell_other_reports(item.config, report, failure_reports)
         failure_report.escape_surrogates(report)
         if report.when == "teardown":
             failure_reports.item_ends()
@@ -514,6 +516,21 @@ def pytest_terminal_summary(
         from pytest_lambda_lifecycle.plugin import run_summary
 
         run_summary.show(terminalreporter, config.get_verbosity())
+
+
+def _tell_other_reports(
+    config: pytest.Config, report: pytest.TestReport, failure_reports: FailureReports
+) -> None:
+    """Add what JUnit XML and the page of pytest-html show, if one of them is written."""
+    for_junit = config.getoption("xmlpath", None)
+    for_html = config.getoption("htmlpath", None)
+    if (for_junit or for_html) and (used := failure_reports.used()):
+        from pytest_lambda_lifecycle.plugin import other_reports
+
+        if for_junit:
+            other_reports.add_properties(report, used, failure_reports.counts)
+        if for_html:
+            other_reports.add_extras(report, used)
 
 
 @pytest.hookimpl(tryfirst=True)

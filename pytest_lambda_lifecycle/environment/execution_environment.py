@@ -494,7 +494,7 @@ class ExecutionEnvironment:
         self._skip_judgement()
         for verdict in found:
             if verdict.kind:
-                RUNS[-1].note(verdict.kind, _head(verdict.text))
+                RUNS[-1].note_verdict(verdict.kind, verdict.text)
             if not verdict.fails:
                 warn(verdict.text)
         failures = [verdict.text for verdict in found if verdict.fails]
@@ -999,9 +999,3 @@ class ExecutionEnvironment:
     def __repr__(self) -> str:
         handler, phases = self.config.handler, self.phases.names
         return f"<ExecutionEnvironment {handler!r}: {self.state}, phases {phases}>"
-
-
-def _head(text: str) -> str:
-    """Return the first two lines of a text as one."""
-    first, *others = (line.strip() for line in text.splitlines())
-    return " ".join([f"{first.removesuffix(':')}:", *others[:1]]) if others else first

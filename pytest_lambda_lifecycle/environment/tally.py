@@ -107,6 +107,15 @@ class Tally:
         """Note something that stands out; equal texts are counted."""
         _note(self.data, kind, plain(text), count)
 
+    def note_verdict(self, kind: str, text: str) -> None:
+        """Note the first two lines of a verdict; its kind stands above them in the summary."""
+        first, *others = (line.strip() for line in text.splitlines())
+        head = first.replace(" exceeded ", ": ", 1)
+        if kind == "refusal":
+            self.note(kind, " ".join(others[:1]) or head)
+        else:
+            self.note(kind, f"{head}: {others[0]}" if others else head)
+
     def count(self, kind: str) -> int:
         """Return how often there was something of a kind."""
         return sum(self.data["texts"][kind].values()) + self.data["more"][kind]

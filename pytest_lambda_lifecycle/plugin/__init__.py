@@ -281,6 +281,7 @@ def _lifecycle(
     request: pytest.FixtureRequest, settings: Settings
 ) -> Generator[LambdaLifecycle, None, None]:
     """Yield the value of a fixture, and end its environments afterwards."""
+    from pytest_lambda_lifecycle.plugin import progress_line
     from pytest_lambda_lifecycle.plugin.failure_report import FailureReports
     from pytest_lambda_lifecycle.plugin.fixtures import LambdaLifecycle
 
@@ -293,6 +294,7 @@ def _lifecycle(
         item.stash[_used_key] = True
     failure_reports = config.stash.setdefault(_reports_key, FailureReports())
     _patch_watch(config)
+    progress_line.begin_test(config)
     lifecycle = LambdaLifecycle(
         request,
         settings,
@@ -483,8 +485,9 @@ def pytest_runtest_makereport(
         http.note_failed_test()
     failure_reports = item.config.stash.get(_reports_key, None)
     if failure_reports is not None:
-        from pytest_lambda_lifecycle.plugin import failure_report
+        from pytest_lambda_lifecycle.plugin import failure_report, progress_line
 
+        progress_line.end_phase(item.config)
         failure_reports.note_records(item.config)
         shows_passed = report.passed and report.when == "call"
         if report.failed or shows_passed:

@@ -12,12 +12,14 @@ import signal
 import sys
 import textwrap
 import threading
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from run_suite import FAILED, ONLY
 
 import pytest_lambda_lifecycle
 from pytest_lambda_lifecycle import (
@@ -47,6 +49,24 @@ MakeEnvironment = Callable[..., ExecutionEnvironment]
 importlib.import_module("unittest.mock")
 for _module in pkgutil.walk_packages(pytest_lambda_lifecycle.__path__, "pytest_lambda_lifecycle."):
     importlib.import_module(_module.name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests that are to run once more (`run_suite.py`)."""
+    if ONLY in os.environ:
+        only = set(Path(os.environ[ONLY]).read_text("utf-8").splitlines())
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in only])
+        items[:] = [item for item in items if item.nodeid in only]
+        if len(items) != len(only):
+            raise pytest.UsageError(f"{len(items)} of these tests were found: {sorted(only)}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if FAILED in os.environ:
+        reports = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
+        ids = dict.fromkeys(report.nodeid for report in reports)
+        Path(os.environ[FAILED]).write_text("".join(f"{one}\n" for one in ids), "utf-8")
 
 
 def pytest_collection_finish() -> None:
@@ -114,6 +134,11 @@ class ProcessSnapshot:
             "lock of logging": logging._lock._is_owned(),  # type: ignore[attr-defined]
             "lock of imports": _imp.lock_held(),
             "trace": (sys.gettrace(), sys.getprofile(), sys.displayhook),
+            "tracemalloc": tracemalloc.is_tracing(),
+            "garbage collector": (gc.isenabled(), gc.get_debug()),
+            "recursion limit": sys.getrecursionlimit(),
+            "switch interval": sys.getswitchinterval(),
+            "coroutine origins": sys.get_coroutine_origin_tracking_depth(),
         }
         self.modules = dict(sys.modules)
         self.threads = {thread for thread in threading.enumerate() if not _of_xdist(thread)}

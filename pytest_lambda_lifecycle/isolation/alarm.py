@@ -300,6 +300,9 @@ class Alarm(Part):
         for handler in handlers:
             _call(handler, frame)
         if self._deadline_at and now >= self._deadline_at:
+            # Lambda has killed the process: no timer of function code rings while it unwinds, nor
+            # after that, in code of ours.
+            self._own_at = self._own_left = 0.0
             self._fire(frame)
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.errors import LifecycleError
+from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.progress import Progress
 from pytest_lambda_lifecycle.state.buffers import Summary
 from pytest_lambda_lifecycle.state.changes import Change, path_of, piece_of_path
@@ -109,15 +110,20 @@ def _number_of(invokes: object) -> int:
 
 @contextmanager
 def _traced(wanted: bool) -> Iterator[None]:
-    """Let `tracemalloc` run, and stop it unless it ran before."""
+    """Let `tracemalloc` run, and stop it unless it ran before.
+
+    An environment that is entered would restore what it has found (`parts/value_table.py`).
+    """
     if not wanted or tracemalloc.is_tracing():
         yield
         return
-    tracemalloc.start()
+    with stage.left():
+        tracemalloc.start()
     try:
         yield
     finally:
-        tracemalloc.stop()
+        with stage.left():
+            tracemalloc.stop()
 
 
 def _measure(scene: Scene, trace_memory: bool) -> _Measure:

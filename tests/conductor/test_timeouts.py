@@ -214,6 +214,23 @@ class TestSharedTimer:
         with pytest.raises(FunctionTimeout):
             env.invoke("hang", remaining_ms=200)
 
+    def test_its_own_timer_does_not_ring_once_the_time_is_up(self, environment):
+        """It rang in our own code, and its exception left `invoke`, where it was a moment later."""
+        env = environment("""
+            import signal, time
+            def ring(number, frame): print("rang", flush=True)
+            def handler(event, context):
+                signal.signal(signal.SIGALRM, ring)
+                signal.setitimer(signal.ITIMER_REAL, 0.1, 0.01)
+                unwinds_until = time.monotonic() + 0.2
+                while time.monotonic() < unwinds_until:
+                    try: time.sleep(1)
+                    except BaseException as error: print(type(error).__name__, flush=True)
+        """)
+        failed = env.invoke(remaining_ms=50, check=False)
+        assert "DeadlineReached" in failed.log
+        assert "rang" not in failed.log
+
     def test_an_alarm_without_a_handler_ends_the_process(self, environment):
         env = environment(
             "import signal, time\n"

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
+import botocore.loaders
+import botocore.session
 import moto
 import moto.backends
 import moto.dynamodb.models
@@ -30,16 +32,23 @@ def mocked() -> Iterator[object]:
         yield table()
 
 
+_LOADER = botocore.loaders.create_loader()
+"""Keeps the models of services, whose parsing takes longer than all else that a test does."""
+
+
 def table():
     """Make a table and a bucket, and return a client of the test."""
-    client = boto3.client("dynamodb", **{**KEYS, "region_name": "us-east-1"})
+    core = botocore.session.Session()
+    core.register_component("data_loader", _LOADER)
+    session = boto3.Session(**{**KEYS, "region_name": "us-east-1"}, botocore_session=core)
+    client = session.client("dynamodb")
     client.create_table(
         TableName="orders",
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
     )
-    boto3.client("s3", **{**KEYS, "region_name": "us-east-1"}).create_bucket(Bucket="reports")
+    session.client("s3").create_bucket(Bucket="reports")
     return client
 
 

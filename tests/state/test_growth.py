@@ -86,14 +86,19 @@ def test_allowed_state_may_grow(environment):
     assert growth(env) == []
 
 
-def test_memory_is_traced_on_request(environment):
+@pytest.mark.parametrize("is_entered", [False, True])
+def test_memory_is_traced_on_request(environment, is_entered):
     import tracemalloc
 
     env = environment("C = []\ndef handler(event, context):\n    C.append(bytes(1000))")
+    if is_entered:
+        env.invoke()
     found = growth(env, tracemalloc=True, ignore=["app.C"])
     assert [re.sub(r"\d+ -> .*", "...", line) for line in found] == [
         "bytes allocated at app.py:3: ..."
     ]
+    assert not tracemalloc.is_tracing()
+    env.close()
     assert not tracemalloc.is_tracing()
 
 

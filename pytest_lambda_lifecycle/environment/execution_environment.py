@@ -451,8 +451,8 @@ class ExecutionEnvironment:
                 self._parts.storage.close()
                 self._parts.world.hook.clear()
                 self._make_another = self._adopt = None  # they lead back to this environment
-                self._count()
                 open_environments.remove(self)
+                self._count()
 
     def _count(self) -> None:
         """Count what has happened, in the tally of the run."""

@@ -29,6 +29,7 @@ KINDS: Final = ("leftover", "refusal", "budget")
 _MOST_TEXTS: Final = 100
 """The different texts of a kind, and the handlers, that are kept."""
 _MOST_IMPORTS: Final = 10
+_LEAST_MS: Final = 0.01
 
 
 class SlowInit(TypedDict):
@@ -99,7 +100,11 @@ class Tally:
 
     def _note_slow(self, handler: str, us: int, place: str, spans: list[ImportSpan]) -> None:
         longest = sorted(import_times(spans), key=lambda one: one.own_ms, reverse=True)
-        imports = [(plain(one.name, 100), round(one.own_ms, 3)) for one in longest[:_MOST_IMPORTS]]
+        imports = [
+            (plain(one.name, 100), round(one.own_ms, 3))
+            for one in longest[:_MOST_IMPORTS]
+            if one.own_ms >= _LEAST_MS
+        ]
         found: SlowInit = {"us": us, "place": plain(place), "imports": imports}
         _keep_slow(self.data["slow"], plain(handler), found)
 

@@ -140,12 +140,11 @@ def _shape(event: Event, following: Sequence[Event]) -> Iterator[Shape]:
     elif isinstance(event, ExtensionNotified):
         until = next((one.at for one in following if _is_done(one, event.extension)), None)
         yield Shape(_lane(event.extension), event.at, until, _text(event))
-    elif hasattr(event, "extension"):
-        if not isinstance(event, ExtensionDone):
-            failed = bool(getattr(event, "error_type", ""))
-            yield Shape(_lane(event.extension), event.at, None, _text(event), failed)
-    elif not isinstance(event, (InitRuntimeDone, RuntimeDone, ExtensionInit)):
-        yield Shape("function", event.at, None, _text(event))
+    elif not isinstance(event, (ExtensionDone, InitRuntimeDone, RuntimeDone, ExtensionInit)):
+        extension = getattr(event, "extension", None)
+        lane = "function" if extension is None else _lane(extension)
+        failed = extension is not None and bool(getattr(event, "error_type", ""))
+        yield Shape(lane, event.at, None, _text(event), failed)
 
 
 def _is_done(event: Event, extension: str) -> bool:

@@ -101,13 +101,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Forget what was counted in this run."""
+    """Forget what was counted in a run inside another one."""
     tally: Any = sys.modules.get(_TALLY)
-    if tally is not None:
-        if config.stash.get(_tally_key, False):
-            tally.RUNS.pop()
-        else:
-            tally.RUNS[-1].drain()
+    if tally is not None and config.stash.get(_tally_key, False):
+        tally.RUNS.pop()
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -64,7 +64,6 @@ def show(reporter: pytest.TerminalReporter, verbosity: int) -> None:
         open_environments.count(tally)
     if tally.data["environments"]:
         reporter.ensure_newline()
-        reporter.currentfspath = None
         reporter.section(TITLE)
         for line in _lines(tally.data, verbosity):
             reporter.write_line(line)

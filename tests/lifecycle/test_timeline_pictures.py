@@ -152,6 +152,8 @@ def test_colours_change_no_text(monkeypatch):
 
 
 def test_the_table_shows_control_characters_as_text_and_shortens_long_lines():
-    table = repr(Timeline([FunctionLog(0, "stdout", "\x1b[2Jgone\udc80\n" + "x" * 1_000_000)]))
-    assert r"stdout: \x1b[2Jgone\udc80" in table
+    table = repr(
+        Timeline([FunctionLog(0, "stdout", "\x1b[2Jgone\udc80\ta tab\n" + "x" * 1_000_000)])
+    )
+    assert r"stdout: \x1b[2Jgone\udc80" + "\ta tab" in table
     assert len(table) < 11_000

@@ -21,6 +21,7 @@ from pytest_lambda_lifecycle.lifecycle.import_times import ImportSpan
 __all__ = ["ImportClock"]
 
 _SPAN: Final = "_lambda_lifecycle_span"
+_NOBODY: Final = (None, None)
 _OWN: Final = __name__.partition(".")[0]
 
 
@@ -44,6 +45,7 @@ class ImportClock:
         for span in self.spans:
             if span[2] < 0:
                 span[2] = now
+        self.spans = []  # for a spec that was found in Init, and is loaded later
 
 
 class _TimedSpec(ModuleSpec):
@@ -59,7 +61,9 @@ class _TimedSpec(ModuleSpec):
     def _initializing(self, now: bool) -> None:
         state = self.__dict__
         state["_initializing"] = now
-        clock, moment = state[_SPAN]
+        clock, moment = state.get(_SPAN, _NOBODY)
+        if clock is None:
+            return
         if now:
             span = ImportSpan((self.name, moment, -1, get_ident()))
             clock.spans.append(span)
@@ -67,7 +71,7 @@ class _TimedSpec(ModuleSpec):
         else:
             del state[_SPAN]
             self.__class__ = ModuleSpec  # type: ignore[assignment]
-            if type(moment) is ImportSpan:
+            if type(moment) is ImportSpan and moment[2] < 0:
                 moment[2] = clock.elapsed()
 
 

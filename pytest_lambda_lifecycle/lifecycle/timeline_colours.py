@@ -22,7 +22,7 @@ _STARTS: Final = (
     ("Restore ended", ""),
     ("Restore", "\x1b[35m"),
     ("Invoke ended", ""),
-    ("Invoke", "\x1b[36m"),
+    ("Invoke", "\x1b[32m"),
     ("Shutdown ended", ""),
     ("Shutdown", "\x1b[34m"),
     ("Reset", _BAD),

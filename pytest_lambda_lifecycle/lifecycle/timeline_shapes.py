@@ -26,7 +26,7 @@ from pytest_lambda_lifecycle.lifecycle.events import (
 from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionDone, ExtensionNotified
 from pytest_lambda_lifecycle.lifecycle.plain_text import plain
 from pytest_lambda_lifecycle.lifecycle.redaction import redacted_text
-from pytest_lambda_lifecycle.lifecycle.timeline_table import describe
+from pytest_lambda_lifecycle.lifecycle.timeline_table import describe, describe_call
 
 __all__ = ["Shape", "Stretch", "lanes_of", "stretches"]
 
@@ -159,4 +159,4 @@ def _text(event: Event) -> str:
     """Return what the table says of an event, without secrets in its log, and on one line."""
     if isinstance(event, FunctionLog):
         return plain(f"{event.stream}: {redacted_text(event.text[:_LOOKED_AT]).rstrip()}", _LONGEST)
-    return plain(describe(event).strip(), _LONGEST)
+    return plain((describe_call(event) or describe(event)).strip(), _LONGEST)

@@ -14,18 +14,22 @@ from pytest_lambda_lifecycle.lifecycle.events import Event
 from pytest_lambda_lifecycle.lifecycle.platform_lines import in_ms
 from pytest_lambda_lifecycle.lifecycle.timeline_shapes import Shape, Stretch, lanes_of, stretches
 
-__all__ = ["PHASE_COLOURS", "svg"]
+__all__ = ["svg"]
 
-PHASE_COLOURS: Final = {
-    "init": "#a65200",
-    "restore": "#6b3fa0",
-    "invoke": "#1a5fb4",
-    "shutdown": "#4a5568",
+_COLOURS: Final = {
+    "init": ("#ffd9ad", "#b85600"),
+    "restore": ("#e5d3fb", "#7a3fc0"),
+    "invoke": ("#d5ecb8", "#4c7a00"),
+    "shutdown": ("#ffd3da", "#b3223a"),
+    "runtime": ("#e4e7eb", "#545b64"),
+    "HTTP": ("#cfe4fb", "#1b62a8"),
+    "AWS": ("#cfe4fb", "#1b62a8"),
 }
-"""White text on each of them has a contrast of 4.5 or more."""
-_BAD: Final = "#b3261e"
-_LANE_COLOURS: Final = {"runtime": "#8fa3bf", "function": "#2e7d4f", "HTTP": "#00707a"}
-_OTHER_COLOUR: Final = "#7a6a00"
+"""The inside and the edge of the bars of phases, in the colours of AWS's figure, and of lanes."""
+_EXTENSION: Final = ("#f5e3a3", "#7d6200")
+_BAD: Final = "#b00020"
+_TEXT: Final = "#16191f"
+_MUTED: Final = "#545b64"
 _FONT: Final = 'font-family="system-ui, sans-serif" font-size="11"'
 
 _LABELS: Final = 150
@@ -113,7 +117,7 @@ def _lane_rows(lanes: Sequence[str], width: int) -> Iterator[str]:
     for index, lane in enumerate(lanes):
         y = _HEAD + index * _ROW
         if index % 2 == 0:
-            yield f'<rect y="{y}" width="{width}" height="{_ROW}" fill="#f3f4f6"/>'
+            yield f'<rect y="{y}" width="{width}" height="{_ROW}" fill="#f5f6f8"/>'
         yield _label(10, y + 16, lane if len(lane) <= 22 else f"{lane[:21]}…")
 
 
@@ -126,45 +130,44 @@ def _drawn(place: _Place, lanes: Sequence[str], height: int) -> Iterator[str]:
         left = x - _IDLE
         yield (
             f'<rect x="{left + 2:.1f}" y="{_HEAD}" width="{_IDLE - 4}" '
-            f'height="{height - _HEAD - 10}" fill="#e2e4e8"/>'
+            f'height="{height - _HEAD - 10}" fill="#e4e7eb"/>'
         )
-        yield _label(left + 4, 16, word, "#4a5568") + _label(left + 4, 31, text, "#4a5568")
-    yield _label(x, 16, stretch.title, PHASE_COLOURS[stretch.kind])
+        yield _label(left + 4, 16, word, _MUTED) + _label(left + 4, 31, text, _MUTED)
+    yield _label(x, 16, stretch.title, _COLOURS[stretch.kind][1])
     failed = stretch.status != "success"
     length = in_ms(stretch.ended - stretch.began)
-    yield _label(x, 31, f"{length} {stretch.status if failed else ''}", _BAD if failed else "#333")
+    yield _label(x, 31, f"{length} {stretch.status if failed else ''}", _BAD if failed else _TEXT)
     for shape in stretch.shapes[:_MOST_SHAPES]:
         yield _shape(place, shape, lanes.index(shape.lane))
     if len(stretch.shapes) > _MOST_SHAPES:
         more = len(stretch.shapes) - _MOST_SHAPES
-        yield _label(x, height - 1, f"{more} more events", "#4a5568")
+        yield _label(x, height - 1, f"{more} more events", _MUTED)
 
 
 def _shape(place: _Place, shape: Shape, lane: int) -> str:
     """Return a bar, or for a moment a mark, with a text that shows where a pointer hovers."""
     y, x = _HEAD + lane * _ROW, place.at(shape.began)
-    colour = _colour(place.stretch, shape)
+    inside, edge = _colours(place.stretch, shape)
     title = f"<title>{escape(shape.text)}</title>"
     if shape.ended is None:
+        colour = _BAD if shape.bad else _TEXT
         mark = f'<circle cx="{x:.1f}" cy="{y + 12}" r="3.5" stroke="#fff" '
         return f'{mark}fill="{colour}">{title}</circle>'
-    width = max(place.at(shape.ended) - x, 2)
-    x = min(x, place.x + place.width - 2)
+    width = max(place.at(shape.ended) - x, 3)
+    x = min(x, place.x + place.width - 3)
     bar = f'<rect x="{x:.1f}" y="{y + 4}" width="{width:.1f}" height="{_ROW - 8}" rx="2" '
-    return f'{bar}fill="{colour}">{title}</rect>'
+    stroke = f'stroke="{_BAD}" stroke-width="2.5"' if shape.bad else f'stroke="{edge}"'
+    return f'{bar}fill="{inside}" {stroke}>{title}</rect>'
 
 
-def _colour(stretch: Stretch, shape: Shape) -> str:
-    if shape.bad:
-        return _BAD
-    if shape.lane == "platform":
-        return PHASE_COLOURS[stretch.kind]
-    if shape.ended is None:
-        return "#111827"
-    return _LANE_COLOURS.get(shape.lane, _OTHER_COLOUR)
+def _colours(stretch: Stretch, shape: Shape) -> tuple[str, str]:
+    lane = shape.lane
+    if lane in ("platform", "function"):
+        return _COLOURS[stretch.kind]
+    return _COLOURS.get(lane, _EXTENSION)
 
 
-def _label(x: float, y: float, text: str, colour: str = "#1f2937") -> str:
+def _label(x: float, y: float, text: str, colour: str = _TEXT) -> str:
     return f'<text x="{x:.1f}" y="{y}" fill="{colour}">{escape(text)}</text>'
 
 

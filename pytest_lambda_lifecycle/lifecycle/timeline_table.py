@@ -94,7 +94,7 @@ def _folded(events: Iterable[Event]) -> Iterator[tuple[Event, str]]:
 
 
 def describe(event: Event) -> str:
-    """Describe an event in a line or several, with the depth at which it stands in its phase."""
+    """Return the text of one event, as its line or lines show it; calls have `describe_call`."""
     described = (
         _describe_phase(event)
         or _describe_function(event)

@@ -70,6 +70,8 @@ def test_lanes_are_the_participants_and_the_calls():
     assert texts[6:] == ["Init", "1.00 ms ", "idle", "1 ms", "Invoke (cold)", "1.00 ms "]
     assert ("rect", "the handler runs") in titles
     assert ("circle", "left running: thread worker, started at app.py:4") in titles
+    assert ("rect", "GET https://a.example/?token=***: unanswered (mocked), at app.py:3") in titles
+    assert ("rect", "s3.GetObject: unanswered, at app.py:3") in titles
     assert "needle" not in text
 
 
@@ -85,7 +87,7 @@ def test_idle_time_is_a_gap_of_one_width():
 def test_a_failed_phase_says_so():
     texts, _, text = drawn(*invoke(0, status="error"))
     assert "1.00 ms error" in texts
-    assert text.count("#b3261e") == 3  # its length, the platform's bar and the function's
+    assert text.count("#b00020") == 3  # its length, the platform's bar and the function's
 
 
 def test_thousands_of_phases_make_a_picture_of_some():

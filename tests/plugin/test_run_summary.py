@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
 import sys
 import types
 from xml.etree import ElementTree
@@ -233,3 +236,40 @@ def test_progress_follows_the_style_and_the_width(settings, room, text):
     terminal.tell(1, 100, after=0)
     terminal.tell(5, 100, after=2)
     assert terminal.shown[0] == text
+
+
+def test_progress_stands_behind_the_file_on_a_terminal(suite):
+    suite.makeconftest(
+        """
+        from pytest_lambda_lifecycle.plugin import progress_line
+        progress_line._PATIENCE_S = progress_line._EVERY_S = 0
+        """
+    )
+    suite.makepyfile(
+        test_it="""
+            def test_grows(lambda_lifecycle):
+                lambda_lifecycle("app.handler").assert_no_growth("event", invokes=10)
+        """
+    )
+    terminal, end_of_pytest = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", "--color=no"],
+        stdin=subprocess.DEVNULL,
+        stdout=end_of_pytest,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "COLUMNS": "80", "TERM": "xterm"},
+    ) as process:
+        os.close(end_of_pytest)
+        output = b"".join(iter(lambda: _read(terminal), b"")).decode()
+        os.close(terminal)
+    assert process.returncode == 0, output
+    assert "test_it.py  assert_no_growth [ 10%]\b" in output
+    *_, last = output.partition("assert_no_growth [100%]")[2].partition("\b" * 24)
+    assert last.startswith(" " * 24 + "\b" * 24 + ".")
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 10_000)
+    except OSError:  # Linux says so that the other end is closed
+        return b""

@@ -22,8 +22,7 @@ class ImportTime(NamedTuple):
 class ImportSpan(list[Any]):
     """One import: its name, begin, end and thread; the moments are nanoseconds.
 
-    The end is -1 as long as the code of the module runs.  It is a list, which is made faster than
-    any object with attributes.
+    It is a list, which is made faster than any object with attributes.
     """
 
     __slots__ = ()

@@ -117,18 +117,19 @@ class WatchedRuntime:
         if self.snapshot is not None:
             with freeing():
                 self.snapshot = None
-        clock = self._world.hook.clock = self._import_clock()
+        hook, clock = self._world.hook, self._import_clock()
         self._before()
+        hook.began = clock.begin
         try:
-            outcome = self._runtime.init()
+            with clock:
+                outcome = self._runtime.init()
         except LifecycleError as error:
             if error is self._refusal:
                 # Its frames belong to this package and to the import system.
                 raise error.with_traceback(None) from None
             raise
         finally:
-            self._world.hook.clock = None
-            clock.stop()
+            hook.began = None
             self._after()
             self._operation_of_init = 0 if self._is_observed else Held.operation
         own = self._world.adopt()

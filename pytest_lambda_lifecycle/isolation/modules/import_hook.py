@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from pytest_lambda_lifecycle.isolation.modules.timed_imports import ImportClock
 from pytest_lambda_lifecycle.isolation.modules.watched_namespace import (
     WatchedNamespace,
     code_of,
@@ -36,8 +35,8 @@ class ImportHook(importlib.abc.MetaPathFinder):
         """Called with the name of each module before it is looked for."""
         self.guard: Callable[[str], None] | None = None
         """Called with the name of each module before it is looked for; may raise."""
-        self.clock: ImportClock | None = None
-        """Reads the time of each import."""
+        self.began: Callable[[str], None] | None = None
+        """Called first with the name of each module, while Init runs."""
 
     def add(self, callback: Callable[[ModuleType], None], names: Container[str]) -> None:
         """Call back with each of the modules ``names`` after each of its executions."""
@@ -51,15 +50,15 @@ class ImportHook(importlib.abc.MetaPathFinder):
         """Forget the callbacks."""
         self._callbacks = []
         self._names = {}
-        self.before = self.guard = self.foreign = self.clock = None
+        self.before = self.guard = self.foreign = self.began = None
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the spec of another finder with its loader wrapped, for names with callbacks."""
         __tracebackhide__ = True
-        clock = self.clock
-        began = 0 if clock is None else clock.elapsed()
+        if self.began is not None:
+            self.began(fullname)
         if self.before is not None:
             self.before(fullname)
         found = self.foreign(fullname, path) if self.foreign is not None else None
@@ -67,14 +66,13 @@ class ImportHook(importlib.abc.MetaPathFinder):
             self.guard(fullname)
         callbacks = [callback for names, callback in self._callbacks if fullname in names]
         spec = found
-        if spec is None and (callbacks or clock is not None):
+        if callbacks and spec is None:
             spec = find_spec(fullname, path, target, skip=self)
-        if spec is None:
-            return None
-        if clock is not None:
-            clock.watch(spec, began)
-        if callbacks and spec.loader is not None and hasattr(spec.loader, "exec_module"):
-            spec.loader = _CallingLoader(spec.loader, callbacks, self._names.get(fullname, ()))
+        if spec is None or spec.loader is None or not hasattr(spec.loader, "exec_module"):
+            return found
+        if not callbacks:
+            return spec
+        spec.loader = _CallingLoader(spec.loader, callbacks, self._names.get(fullname, ()))
         return spec
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.machinery
+import sys
 import traceback
 
 import pytest
@@ -83,19 +83,40 @@ def test_a_failed_import_is_in_the_list_and_has_no_frames_of_the_import_system(t
     assert files[files.index(app) :] == [app, str(tmp_path / "timed_broken.py")]
 
 
-def test_a_spec_of_another_class_stays_as_it_is(tmp_path, monkeypatch):
-    class Spec(importlib.machinery.ModuleSpec):
-        pass
+def test_the_import_system_is_as_before(tmp_path):
+    locks = vars(sys.modules["_frozen_importlib"]._ModuleLockManager)
+    before = locks["__exit__"]
+    with environment(
+        tmp_path,
+        timed_app="""
+raise SystemExit
+""",
+    ) as env:
+        with pytest.raises(InitError):
+            env.invoke()
+        assert locks["__exit__"] is before
 
-    class Finder:
-        def find_spec(self, name, path, target=None):
-            found = importlib.machinery.PathFinder.find_spec(name, [str(tmp_path)])
-            if name == "timed_app" and found is not None:
-                return Spec(name, found.loader, origin=found.origin)
-            return None
 
-    monkeypatch.setattr("sys.meta_path", [Finder(), *__import__("sys").meta_path])
-    code = "kind = type(__spec__).__name__\ndef handler(event, context): return kind"
-    with environment(tmp_path, timed_app=code) as env:
-        assert env.invoke().payload == "Spec"
-        assert env.init.imports == []
+def test_imports_of_a_thread_that_outlasts_init_are_left_out(tmp_path):
+    with environment(
+        tmp_path,
+        timed_app="""
+import threading
+go_on = threading.Event()
+thread = threading.Thread(target=lambda: __import__("timed_slow"))
+begun = threading.Event()
+thread.start()
+begun.wait(30)
+def handler(event, context):
+    go_on.set()
+    thread.join()
+""",
+        timed_slow="""
+import sys
+app = sys.modules["timed_app"]  # an import would wait for the end of its own
+app.begun.set()
+app.go_on.wait(30)
+""",
+    ) as env:
+        env.invoke()
+        assert [one.name for one in env.init.imports] == ["timed_app"]

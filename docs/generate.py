@@ -157,7 +157,7 @@ def environment() -> str:
     parts: list[str] = []
     for begin, end in pairwise([*headings, sys.maxsize]):
         here = [member for member in members if begin < member.line < end]
-        parts += [f"### {headings[begin].capitalize()}", *_described(here, "env.")]
+        parts += [f"### {headings[begin].capitalize()}", *_described(here, "env.", "####")]
     return "\n\n".join(parts)
 
 
@@ -175,11 +175,11 @@ def phase(module: str, *classes: str) -> str:
     return members_of(module, *classes, only=" ".join(name for name in own if name not in common))
 
 
-def _described(members: list[Member], owner: str) -> Iterator[str]:
+def _described(members: list[Member], owner: str, heading: str = "###") -> Iterator[str]:
     """Yield an entry for each method, and one table of the attributes."""
     for member in members:
         if member.signature:
-            yield f"#### `{owner}{member.name}`"
+            yield f"{heading} `{owner}{member.name}`"
             yield f"```text\n{member.signature}\n```"
             yield _markdown(member.text)
     rows = [

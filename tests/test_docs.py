@@ -43,12 +43,6 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def _rows(page: Path) -> list[str]:
-    """Return the rows of the table of examples, with links as from the root."""
-    table = page.read_text(encoding="utf-8").partition("| example |")[2].partition("\n\n")[0]
-    return [SOURCE.sub("", row).replace("](examples/", "](") for row in table.splitlines()[2:]]
-
-
 @pytest.mark.parametrize("page", [page for page in PAGES if _snippets(page)], ids=_name)
 def test_each_snippet_is_part_of_an_example(page: Path) -> None:
     """Word for word; only the indentation may differ, for a part of a function."""
@@ -83,14 +77,13 @@ def test_each_link_leads_somewhere(page: Path) -> None:
 def test_the_links_of_the_readme_are_absolute() -> None:
     text = FENCE.sub("", (ROOT / "README.md").read_text(encoding="utf-8"))
     targets = re.findall(r"\]\(([^)\s]+)\)", text)
-    assert len(targets) > 30
+    assert len(targets) > 10
     assert not [target for target in targets if not target.startswith(("https://", "#"))]
 
 
-def test_both_indexes_list_each_example() -> None:
-    rows = _rows(EXAMPLES / "README.md")
-    assert rows == _rows(ROOT / "README.md")
-    listed = [re.findall(r"^\| \[`(\w+)`\]\((\w+)\) \|", row)[0] for row in rows]
+def test_the_index_lists_each_example() -> None:
+    text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[`(\w+)`\]\((\w+)\) \|", text, flags=re.MULTILINE)
     projects = {path.parent.name for path in EXAMPLES.glob("*/pyproject.toml")}
     assert sorted(listed) == sorted((name, name) for name in projects)
 

@@ -131,6 +131,9 @@ class Alarm(Part):
             if self._own_at or self._test_at or rings:
                 _handle_signals()
             self._active = self._dropping = False
+        # No deadline has sent a signal that came meanwhile: the test has, or the timer of the test
+        # had rung before `begin`, and the system was slow to say so.
+        is_others = self._dropped and not (rings or self._is_due(now))
         if self._virtual is not None:
             self._own_left = self._stop_virtual()[0]
         if self._own_at or self._test_at:
@@ -143,9 +146,11 @@ class Alarm(Part):
                     left = self._test_interval
                 _setitimer(_REAL, left, self._test_interval)
             self._own_at = self._test_at = 0.0
-        elif self._dropped and not rings and callable(self._test_handler):
-            # The timer of the test had rung before `begin`, and the system was slow to say so.
+        if is_others and callable(self._test_handler):
             _call(self._test_handler, None)
+
+    def _is_due(self, now: float) -> bool:
+        return any(at and now + _RINGING >= at for at in (self._own_at, self._test_at))
 
     def cut(self) -> None:
         """Interrupt the phase now, from any thread, because something else has ended it.

@@ -1,9 +1,12 @@
 """The interval timer, which the function, the test and the deadline share."""
 
+import _signal
 import signal
 import time
 
 import pytest
+
+from pytest_lambda_lifecycle.isolation import alarm
 
 
 def timer_is_set() -> bool:
@@ -48,6 +51,30 @@ def test_a_timer_of_the_test_fires_in_time(environment):
         while not rang and time.perf_counter() < began + 20:
             time.sleep(0.01)
         assert rang[0] - began > 0.24
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+def test_a_signal_at_the_end_of_a_phase_reaches_the_test(environment, monkeypatch):
+    """It was lost where the test has a timer, as pytest-timeout has."""
+    env = environment("def handler(event, context): ...")
+    env.initialize()
+    rang: list[int] = []
+    handle = alarm._handle_signals
+
+    def handle_late_ones() -> None:
+        _signal.raise_signal(signal.SIGALRM)
+        handle()
+
+    before = signal.signal(signal.SIGALRM, lambda number, _: rang.append(number))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 100)
+        monkeypatch.setattr(alarm, "_handle_signals", handle_late_ones)
+        env.invoke()
+        assert rang == [signal.SIGALRM]
+        assert timer_is_set()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -6,6 +6,7 @@ worker that crashes takes the figures of its last test along, and no others.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -65,8 +66,9 @@ def show(reporter: pytest.TerminalReporter, verbosity: int) -> None:
     if tally.data["environments"]:
         reporter.ensure_newline()
         reporter.section(TITLE)
+        root = f"{reporter.config.rootpath}{os.sep}"
         for line in _lines(tally.data, verbosity):
-            reporter.write_line(line)
+            reporter.write_line(line.replace(root, ""))
 
 
 def _lines(data: TallyData, verbosity: int) -> Iterator[str]:

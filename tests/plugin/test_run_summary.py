@@ -73,7 +73,7 @@ def test_the_summary_counts_and_names_what_stands_out(suite):
             "slowest inits:",
             "  * ms  app.handler, test_it.py* (imports: *costly * ms*)",
             "left running when an invoke ended:",
-            r"  thread w\x1b?31m\udc80, started at *app.py:7*",
+            r"  thread w\x1b?31m\udc80, started at app.py:7*",
             "refusals that function code swallowed:",
             "  GET http://shop.example/*",
             "budgets exceeded:",

@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from pytest_lambda_lifecycle.lifecycle.file_events import StorageExceeded as StorageExceeded
     from pytest_lambda_lifecycle.lifecycle.file_events import TmpWrite as TmpWrite
     from pytest_lambda_lifecycle.lifecycle.import_events import ForeignImport as ForeignImport
+    from pytest_lambda_lifecycle.lifecycle.import_times import ImportTime as ImportTime
     from pytest_lambda_lifecycle.lifecycle.invocation import Invocation as Invocation
     from pytest_lambda_lifecycle.lifecycle.log_records import Metric as Metric
     from pytest_lambda_lifecycle.lifecycle.phases import Init as Init
@@ -129,6 +130,7 @@ _HOMES = {
     ),
     "lifecycle.file_events": "FileRefusal StorageExceeded TmpWrite",
     "lifecycle.import_events": "ForeignImport",
+    "lifecycle.import_times": "ImportTime",
     "lifecycle.invocation": "Invocation",
     "lifecycle.log_records": "Metric",
     "lifecycle.phases": "Init Phase Restore Shutdown",

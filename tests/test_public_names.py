@@ -42,7 +42,8 @@ def test_the_clock_can_be_read_and_moved() -> None:
 
 
 def test_a_timeline_can_be_read() -> None:
-    assert public(Timeline) <= {name for name in dir(Sequence) if name[0] != "_"} | {"of", "names"}
+    own = {"of", "names", "svg"}
+    assert public(Timeline) <= {name for name in dir(Sequence) if name[0] != "_"} | own
 
 
 def test_the_timeline_of_an_environment_is_the_public_one(lambda_lifecycle, tmp_path) -> None:

@@ -26,6 +26,7 @@ from pytest_lambda_lifecycle.environment.request import (
     refuse_positional,
     remaining_us,
 )
+from pytest_lambda_lifecycle.environment.tally import RUNS
 from pytest_lambda_lifecycle.errors import (
     ConfigError,
     InvalidTransition,
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 
     from pytest_lambda_lifecycle.clock.public_clock import LambdaClock
     from pytest_lambda_lifecycle.environment.checks.snapshots import Snapshot
+    from pytest_lambda_lifecycle.environment.tally import Tally
     from pytest_lambda_lifecycle.function.config import FunctionConfig
     from pytest_lambda_lifecycle.lifecycle.timeline import Timeline
     from pytest_lambda_lifecycle.observation.watched_runtime import FindTampered
@@ -181,6 +183,9 @@ class ExecutionEnvironment:
             f"arn:aws:lambda:{config.region}:{config.account_id}:function:{config.function_name}"
         )
         place_spies(config, self._parts.probes.spy)
+        self._tally: Tally | None = RUNS[-1]
+        """The tally of the run, until the events have been counted there."""
+        self._tally.made()
         open_environments.add(self, self._parts.world)
         if self._clock is not None:
             self._clock.attach(self._endings, self._parts.world)
@@ -447,6 +452,14 @@ class ExecutionEnvironment:
                 self._parts.world.hook.clear()
                 self._make_another = self._adopt = None  # they lead back to this environment
                 open_environments.remove(self)
+                self._count()
+
+    def _count(self) -> None:
+        """Count what has happened, in the tally of the run."""
+        tally, self._tally = self._tally, None
+        if tally is not None:
+            ended_at = self._closed_at.removeprefix("the end of ")
+            tally.ended(self.config.handler, self._conductor.timeline, lambda: ended_at or caller())
 
     def __enter__(self) -> Self:
         return self
@@ -480,6 +493,8 @@ class ExecutionEnvironment:
         found = list(verdicts(evidence))
         self._skip_judgement()
         for verdict in found:
+            if verdict.kind:
+                RUNS[-1].note_verdict(verdict.kind, verdict.text)
             if not verdict.fails:
                 warn(verdict.text)
         failures = [verdict.text for verdict in found if verdict.fails]

@@ -12,9 +12,10 @@ from pytest_lambda_lifecycle.clock.real import RealClock
 from pytest_lambda_lifecycle.isolation.patchers import PATCHERS
 
 if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.environment.tally import Tally
     from pytest_lambda_lifecycle.isolation.modules.world import World
 
-__all__ = ["add", "any_open", "holder_of", "others", "remove", "unshift_time"]
+__all__ = ["add", "any_open", "count", "holder_of", "others", "remove", "unshift_time"]
 
 _HOLDER: Final = __name__
 _open: Final[WeakKeyDictionary[object, World]] = WeakKeyDictionary()
@@ -41,6 +42,14 @@ def holder_of(port: int) -> str:
         if holder._parts.listens_at(port):
             return f"the environment of {holder.config.handler!r} that is open in this process"
     return ""
+
+
+def count(tally: Tally) -> None:
+    """Let the environments that are still open count in the tally of their run."""
+    for environment in list(_open):
+        counted: Any = environment
+        if counted._tally is tally:
+            counted._count()
 
 
 def any_open() -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pytest_lambda_lifecycle.lifecycle.argument_text import call_text
 
 if TYPE_CHECKING:
+    from pytest_lambda_lifecycle.lifecycle.import_times import ImportSpan
     from pytest_lambda_lifecycle.lifecycle.outcome import Outcome
 
 __all__ = [
@@ -90,6 +91,8 @@ class FunctionInit(Event):
     """Third sub-phase of Init: the import of the handler's module, whose top-level code runs."""
 
     handler: str
+    imports: list[ImportSpan] = field(default_factory=list, repr=False, compare=False)
+    """The imports during function init; `Init.imports` says what each has cost."""
     name: ClassVar[str] = "function_init"
 
 

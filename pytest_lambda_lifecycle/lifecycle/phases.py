@@ -11,6 +11,7 @@ from pytest_lambda_lifecycle.lifecycle import platform_lines
 from pytest_lambda_lifecycle.lifecycle.call_events import AwsCall, HttpCall
 from pytest_lambda_lifecycle.lifecycle.events import (
     Event,
+    FunctionInit,
     InitReport,
     RestoreReport,
     ShutdownReport,
@@ -18,6 +19,7 @@ from pytest_lambda_lifecycle.lifecycle.events import (
     SpyCall,
 )
 from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionDone, Signal
+from pytest_lambda_lifecycle.lifecycle.import_times import ImportTime, import_times
 from pytest_lambda_lifecycle.lifecycle.log_records import Metric, metrics_in, records_in
 from pytest_lambda_lifecycle.lifecycle.moments import moment_at
 from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, Raised
@@ -229,6 +231,18 @@ class Init(_Preparation):
     def phase(self) -> str:
         """``"init"``, or ``"invoke"`` for a suppressed init (one that runs inside an invoke)."""
         return self._report.phase
+
+    @property
+    def imports(self) -> list[ImportTime]:
+        """What each import of function init has cost, in the order in which the imports began.
+
+        A module that was imported before, such as a shared library, is not imported again and is
+        not among them.
+        """
+        spans = [
+            span for event in self.events if type(event) is FunctionInit for span in event.imports
+        ]
+        return import_times(spans)
 
     def _describe(self) -> str:
         suppressed = ", inside an invoke" if self.phase == "invoke" else ""

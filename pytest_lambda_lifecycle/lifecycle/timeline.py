@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from html import escape
 from itertools import repeat
 from operator import attrgetter
 from typing import Final, TypeVar, overload
@@ -70,6 +73,38 @@ class Timeline(Sequence[Event]):
         from pytest_lambda_lifecycle.lifecycle.timeline_table import render
 
         return render(self) or "<empty timeline>"
+
+    def __str__(self) -> str:
+        """Return the table, in colours where the standard output is a terminal.
+
+        The variables NO_COLOR and FORCE_COLOR rule that as well; `repr` never has colours.
+        """
+        from pytest_lambda_lifecycle.lifecycle import timeline_colours
+
+        if timeline_colours.are_wanted(sys.stdout, os.environ):
+            return timeline_colours.coloured(repr(self))
+        return repr(self)
+
+    def svg(self) -> str:
+        """Return a picture of the phases in lanes: the platform, the runtime, the function, each
+        extension, HTTP and AWS calls.
+
+        The text is a whole SVG image, without links, scripts or fonts of its own: ``Path("a.svg")
+        .write_text(env.timeline.svg())``.  It is as wide as its phases need.
+        """
+        from pytest_lambda_lifecycle.lifecycle.timeline_svg import svg
+
+        return svg(self)
+
+    def _repr_svg_(self) -> str:
+        """Return the picture, for notebooks."""
+        return self.svg()
+
+    def _repr_html_(self) -> str:
+        """Return the picture above the table, for notebooks."""
+        picture = f'<div style="overflow-x:auto">{self.svg()}</div>'
+        table = f"<summary>{len(self)} events</summary><pre>{escape(repr(self))}</pre>"
+        return f"{picture}\n<details>{table}</details>"
 
 
 class WritableTimeline(Timeline):

@@ -56,10 +56,15 @@ from pytest_lambda_lifecycle.lifecycle.extension_events import (
 from pytest_lambda_lifecycle.lifecycle.file_events import FileRefusal, StorageExceeded, TmpWrite
 from pytest_lambda_lifecycle.lifecycle.import_events import ForeignImport
 from pytest_lambda_lifecycle.lifecycle.outcome import Outcome, TimedOut
+from pytest_lambda_lifecycle.lifecycle.plain_text import plain
 from pytest_lambda_lifecycle.lifecycle.platform_lines import in_ms
 from pytest_lambda_lifecycle.lifecycle.state_events import StateChange
 
 __all__ = ["describe", "describe_call", "render"]
+
+
+_LONGEST: Final = 10_000
+"""The characters of a line: function code may log megabytes without an end of line."""
 
 
 def render(events: Iterable[Event]) -> str:
@@ -72,7 +77,7 @@ def render(events: Iterable[Event]) -> str:
     for event, text in _folded(events):
         begin = event.at if begin is None else begin
         offset = f"{(event.at - begin) / 1000:10.3f} ms  "
-        text_lines = text.splitlines() or [""]
+        text_lines = [plain(line, _LONGEST) for line in text.splitlines()] or [""]
         lines.append(offset + text_lines[0])
         lines.extend(" " * len(offset) + more for more in text_lines[1:])
     return "\n".join(lines)

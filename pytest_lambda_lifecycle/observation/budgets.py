@@ -91,7 +91,7 @@ def check_budgets(evidence: Evidence) -> Iterator[Verdict]:
             exceeding = [phase for phase in phases if budget.spent(phase) > limit]
             if exceeding:
                 lines = _lines(budget, limit, exceeding, len(phases), evidence)
-                yield Verdict("\n".join(lines), fails=True)
+                yield Verdict("\n".join(lines), fails=True, kind="budget")
 
 
 def _lines(

@@ -39,6 +39,8 @@ class Verdict(NamedTuple):
     """One or several lines."""
     fails: bool
     """It fails the test; otherwise it is a warning."""
+    kind: str = ""
+    """``"budget"``, ``"refusal"`` for a swallowed one, or ``""``."""
 
 
 Check: TypeAlias = "Callable[[Evidence], Iterable[Verdict]]"

@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.held_signals import Held
+from pytest_lambda_lifecycle.isolation.modules.timed_imports import ImportClock
 from pytest_lambda_lifecycle.isolation.patchers import PATCHERS
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.isolation.unclosed import freeing
-from pytest_lambda_lifecycle.lifecycle.events import Leftover, Replaced, SharedModule
+from pytest_lambda_lifecycle.lifecycle.events import (
+    FunctionInit,
+    Leftover,
+    Replaced,
+    SharedModule,
+)
 from pytest_lambda_lifecycle.lifecycle.outcome import Exited, Loaded, Raised, Request, Returned
 from pytest_lambda_lifecycle.observation.reuse import InitSnapshot
 
@@ -111,15 +117,19 @@ class WatchedRuntime:
         if self.snapshot is not None:
             with freeing():
                 self.snapshot = None
+        hook, clock = self._world.hook, self._import_clock()
         self._before()
+        hook.began = clock.begin
         try:
-            outcome = self._runtime.init()
+            with clock:
+                outcome = self._runtime.init()
         except LifecycleError as error:
             if error is self._refusal:
                 # Its frames belong to this package and to the import system.
                 raise error.with_traceback(None) from None
             raise
         finally:
+            hook.began = None
             self._after()
             self._operation_of_init = 0 if self._is_observed else Held.operation
         own = self._world.adopt()
@@ -128,6 +138,12 @@ class WatchedRuntime:
         )
         self._note_shared()
         return outcome
+
+    def _import_clock(self) -> ImportClock:
+        """Return what reads the time of each import for the Init that has just begun."""
+        events = self._timeline
+        begun = next((one for one in reversed(events) if type(one) is FunctionInit), None)
+        return ImportClock(self._clock.elapsed, [] if begun is None else begun.imports)
 
     def invoke(self, request: Request) -> Returned | Raised | Exited:
         """Run an invoke; record the globals that it binds anew, and its leftovers."""

@@ -45,6 +45,10 @@ EXACT_MARKER: Final = (
     "--lambda-lifecycle-warm and --lambda-lifecycle-chaos leave its environments alone."
 )
 
+_TALLY: Final = "pytest_lambda_lifecycle.environment.tally"
+"""The module that counts environments, once one was made."""
+_FROM_WORKERS: Final = "lambda_lifecycle_from_workers"
+
 _reports_key: Final[pytest.StashKey[FailureReports]] = pytest.StashKey()
 """On the config: the environments of this run, from the first one on."""
 _collector_key: Final[pytest.StashKey[Collector | None]] = pytest.StashKey()
@@ -57,6 +61,8 @@ _wide_key: Final[pytest.StashKey[WideEnvironments]] = pytest.StashKey()
 """On the config: the environments of class, module and session scope, from the first one on."""
 _used_key: Final[pytest.StashKey[bool]] = pytest.StashKey()
 """On an item: one of the fixtures was set up for it, perhaps by getfixturevalue()."""
+_tally_key: Final[pytest.StashKey[bool]] = pytest.StashKey()
+"""On the config: the run is inside another one that has environments, and has its own tally."""
 _entered_key: Final[pytest.StashKey[Slice | None]] = pytest.StashKey()
 """On an item: the environment to enter again in the item's next phase (setup, call, teardown)."""
 
@@ -96,6 +102,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
         reports = partial(config.stash.get, _reports_key, None)
         config.stash[_collector_key] = run_report.register(config, reports)
+    tally: Any = sys.modules.get(_TALLY)
+    if tally is not None:  # a run inside another one, as of the tests of a plugin
+        tally.RUNS.append(tally.Tally())
+        config.stash[_tally_key] = True
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Forget what was counted in a run inside another one."""
+    tally: Any = sys.modules.get(_TALLY)
+    if tally is not None and config.stash.get(_tally_key, False):
+        tally.RUNS.pop()
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -112,7 +129,12 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:  # noqa: ANN401  # pytest-xdist may be missing
-    """Pass the seed of the run on to a worker of pytest-xdist."""
+    """Pass the seed of the run on to a worker of pytest-xdist, and add up what workers count."""
+    plugins = node.config.pluginmanager
+    if not plugins.has_plugin(_FROM_WORKERS):
+        from pytest_lambda_lifecycle.plugin.run_summary import FromWorkers
+
+        plugins.register(FromWorkers(), _FROM_WORKERS)
     modes = sys.modules.get("pytest_lambda_lifecycle.plugin.modes")
     if modes is not None:
         modes.pass_to_worker(node.workerinput, node.config)
@@ -264,6 +286,7 @@ def _lifecycle(
     request: pytest.FixtureRequest, settings: Settings
 ) -> Generator[LambdaLifecycle, None, None]:
     """Yield the value of a fixture, and end its environments afterwards."""
+    from pytest_lambda_lifecycle.plugin import progress_line
     from pytest_lambda_lifecycle.plugin.failure_report import FailureReports
     from pytest_lambda_lifecycle.plugin.fixtures import LambdaLifecycle
 
@@ -276,6 +299,7 @@ def _lifecycle(
         item.stash[_used_key] = True
     failure_reports = config.stash.setdefault(_reports_key, FailureReports())
     _patch_watch(config)
+    progress_line.begin_test(config)
     lifecycle = LambdaLifecycle(
         request,
         settings,
@@ -466,8 +490,9 @@ def pytest_runtest_makereport(
         http.note_failed_test()
     failure_reports = item.config.stash.get(_reports_key, None)
     if failure_reports is not None:
-        from pytest_lambda_lifecycle.plugin import failure_report
+        from pytest_lambda_lifecycle.plugin import failure_report, progress_line
 
+        progress_line.end_phase(item.config)
         failure_reports.note_records(item.config)
         shows_passed = report.passed and report.when == "call"
         if report.failed or shows_passed:
@@ -479,13 +504,46 @@ def pytest_runtest_makereport(
         modes = sys.modules.get("pytest_lambda_lifecycle.plugin.modes")
         if report.failed and modes is not None:
             modes.show_on(report, item, failure_reports)
+        if report.when == "teardown":
+            _tell_other_reports(item.config, report, failure_reports)
         failure_report.escape_surrogates(report)
         if report.when == "teardown":
             collector = item.config.stash.get(_collector_key, None)
             if collector is not None:
                 collector.collect_for(report)
             failure_reports.item_ends()
+    if report.when == "teardown" and _TALLY in sys.modules and hasattr(item.config, "workerinput"):
+        from pytest_lambda_lifecycle.plugin import run_summary
+
+        run_summary.send(report)
     return report
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Write how many environments there were, and what stands out."""
+    if _TALLY in sys.modules:
+        from pytest_lambda_lifecycle.plugin import run_summary
+
+        run_summary.show(terminalreporter, config.get_verbosity())
+
+
+def _tell_other_reports(
+    config: pytest.Config, report: pytest.TestReport, failure_reports: FailureReports
+) -> None:
+    """Add what JUnit XML and the page of pytest-html show, if one of them is written."""
+    for_junit = config.getoption("xmlpath", None)
+    for_html = config.getoption("htmlpath", None)
+    entries = failure_reports.used() if for_junit or for_html else ()
+    if entries:
+        from pytest_lambda_lifecycle.plugin import other_reports
+
+        used = [(entry.environment.config.handler, entry.events()) for entry in entries]
+        if for_junit:
+            other_reports.add_properties(report, used, failure_reports.counts)
+        if for_html:
+            other_reports.add_extras(report, used)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
+from pytest_lambda_lifecycle.environment.tally import KINDS, RUNS
 from pytest_lambda_lifecycle.isolation.tracebacks import entries_of, joined
 from pytest_lambda_lifecycle.lifecycle.events import FunctionLog
 from pytest_lambda_lifecycle.lifecycle.platform_lines import log_text
@@ -46,6 +47,8 @@ class FailureReports:
         self._entries: list[Entry] = []
         self._made = 0
         self._records: list[logging.LogRecord] = []
+        self.counts: dict[str, int] = {}
+        """How many verdicts there were on the running item, by `Verdict.kind`."""
 
     def note_records(self, config: pytest.Config) -> None:
         """Note what function code has logged in a phase of the item: pytest forgets it."""
@@ -63,6 +66,7 @@ class FailureReports:
     def item_ends(self) -> None:
         """Forget the events of the item that ends, and environments that have ended."""
         self._records = []
+        self.counts = {}
         self._entries = [entry for entry in self._entries if entry.environment.state != _ENDED]
         for entry in self._entries:
             entry.item_ends()
@@ -74,17 +78,19 @@ class FailureReports:
         shown, and pytest would add a line about a traceback whose frames are all hidden.
         """
         failures: list[str] = []
+        before = {kind: RUNS[-1].count(kind) for kind in KINDS}
         for entry in self._entries:
             try:
                 entry.environment._judge()
             except AssertionError as failure:
                 failures.append(str(failure))
+        self.counts = {kind: RUNS[-1].count(kind) - count for kind, count in before.items()}
         if failures:
             pytest.fail("\n".join(failures), pytrace=False)
 
     def show_modes_on(self, report: pytest.TestReport, modes: str) -> None:
         """Add a section with the options that repeat the modes of the suite."""
-        if any(entry.used() for entry in self._entries):
+        if self.used():
             text = f"repeat this run: {modes}"
             add_section = getattr(report.longrepr, "addsection", None)
             if add_section is not None:

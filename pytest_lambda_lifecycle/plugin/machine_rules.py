@@ -27,6 +27,7 @@ from pytest_lambda_lifecycle.environment.request import ordinary_request
 from pytest_lambda_lifecycle.function.config import FunctionConfig
 from pytest_lambda_lifecycle.isolation.parts.random_numbers import Seed
 from pytest_lambda_lifecycle.isolation.real import RealTime
+from pytest_lambda_lifecycle.lifecycle.progress import Progress
 from pytest_lambda_lifecycle.plugin.fixtures import LambdaLifecycle
 
 __all__ = ["LifecycleMachine", "make_machine"]
@@ -66,11 +67,16 @@ class LifecycleMachine(RuleBasedStateMachine):
     _invariants_of_test: ClassVar[list[Callable[[ExecutionEnvironment], object]]] = []
     _lifecycle: ClassVar[LambdaLifecycle | None] = None
     """The fixture of the test that runs, if pytest runs it."""
+    _runs: ClassVar[int] = 0
+    """How often Hypothesis has run the machine in this test; while it shrinks, it runs it more."""
     _test_case: ClassVar[type[Any] | None] = None
     _starts_at: ClassVar[datetime | None] = None
 
     def __init__(self) -> None:
         super().__init__()
+        owner = type(self)
+        owner._runs += 1
+        Progress.tell("lifecycle_machine", owner._runs, owner.TestCase.settings.max_examples)
         self._open: list[ExecutionEnvironment] = []
         self._made = 0
         self._stack = ExitStack()
@@ -249,6 +255,7 @@ def _test_case(owner: type[LifecycleMachine], base: type[Any]) -> type[Any]:
     @pytest.fixture(autouse=True)
     def _hand_over(self: object, lambda_lifecycle: LambdaLifecycle) -> Iterator[None]:
         owner._lifecycle = lambda_lifecycle
+        owner._runs = 0
         yield
         owner._lifecycle = None
 

@@ -19,6 +19,7 @@ from pytest_lambda_lifecycle.conductor.warm_up import make_ready, warm_up
 from pytest_lambda_lifecycle.environment.request import another_request
 from pytest_lambda_lifecycle.isolation.patchers import PATCHERS
 from pytest_lambda_lifecycle.lifecycle.events import SuiteMode
+from pytest_lambda_lifecycle.lifecycle.progress import Progress
 from pytest_lambda_lifecycle.observation.calls.faults import Faults
 from pytest_lambda_lifecycle.observation.misplaced import paths_to
 from pytest_lambda_lifecycle.plugin import options
@@ -167,6 +168,8 @@ class ModesOfEnvironment:
         if item is not self._latest:
             self._latest, self._invokes = item, 0
         self._invokes += 1
+        if self._modes.chaos is not None:
+            Progress.tell("chaos: invoke", self._invokes)
         is_exact = environment is None or environment._is_exact
         if environment is not None and not is_exact and (item is None or not _is_exact(item)):
             self._act(environment, "" if item is None else item.nodeid, proceed)

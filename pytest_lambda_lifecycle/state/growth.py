@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_lambda_lifecycle.errors import LifecycleError
 from pytest_lambda_lifecycle.isolation.stage import stage
+from pytest_lambda_lifecycle.lifecycle.progress import Progress
 from pytest_lambda_lifecycle.state.buffers import Summary
 from pytest_lambda_lifecycle.state.changes import Change, path_of, piece_of_path
 from pytest_lambda_lifecycle.state.differences import MISSING
@@ -84,6 +85,7 @@ def assert_no_growth(
     with _traced(trace_memory):
         for index in range(number):
             invoke(make(index))
+            Progress.tell("assert_no_growth", index + 1, number)
             if index + 1 in ends:
                 measures.append(_measure(scene, trace_memory))
     found = [

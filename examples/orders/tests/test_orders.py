@@ -28,6 +28,16 @@ def test_connects_once(lambda_lifecycle):
     env.assert_reused("orders.app.table")
 
 
+def test_init_imports_the_module_of_the_handler(lambda_lifecycle):
+    env = lambda_lifecycle()
+    env.initialize()
+
+    for one in sorted(env.init.imports, key=lambda one: one.own_ms, reverse=True):
+        print(f"{one.own_ms:8.2f} ms  {one.name}")
+
+    assert "orders.app" in {one.name for one in env.init.imports}
+
+
 def test_the_slow_handler_connects_on_every_call(lambda_lifecycle):
     env = lambda_lifecycle("orders.slow.handler")
     connect = env.spy("boto3.resource")

@@ -20,6 +20,7 @@ from pytest_lambda_lifecycle.environment.checks.paths import Ignored, Path, path
 from pytest_lambda_lifecycle.environment.checks.sequences import Step, sequences
 from pytest_lambda_lifecycle.errors import LifecycleError, warn
 from pytest_lambda_lifecycle.lifecycle.argument_text import value_text
+from pytest_lambda_lifecycle.lifecycle.progress import Progress
 
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment.execution_environment import ExecutionEnvironment
@@ -73,6 +74,7 @@ class ColdAgainstWarm:
         self._calls = calls
         self._expected: list[_Expected] = []
         self._handler = ""
+        self._invokes = self._all_invokes = 0
 
     def run(self) -> tuple[str, ...]:
         """Compare; return the paths that were left out since two cold runs differ.
@@ -81,12 +83,15 @@ class ColdAgainstWarm:
         nothing of an answer can be compared.
         """
         __tracebackhide__ = True
+        orders = list(sequences(len(self._events), tuple(_ACTIONS)))
+        warm = sum(isinstance(step, int) for order in orders for step in order)
+        self._all_invokes = 2 * len(self._events) + warm
         # Nothing runs in this one: it lets time pass, which stays shifted while one is open.
         with closing(self._make()) as self._clock:
             self._handler = self._clock.config.handler
             for index in range(len(self._events)):
                 self._expected.append(self._cold_twice(index))
-            for sequence in sequences(len(self._events), tuple(_ACTIONS)):
+            for sequence in orders:
                 failure = self._first_failure(sequence)
                 if failure is not None:
                     shortest = self._shortest(failure)
@@ -121,6 +126,8 @@ class ColdAgainstWarm:
         """Invoke; an Init that fails answers no event, so there is nothing to compare."""
         __tracebackhide__ = True
         invocation = env.invoke(self._events[index], check=False)
+        self._invokes += 1
+        Progress.tell("assert_warm_equals_cold", self._invokes, self._all_invokes)
         if env.init.status != "success":
             raise env._failure(env.init, not_ready=True)
         return observe(invocation, logs=self._logs, calls=self._calls)

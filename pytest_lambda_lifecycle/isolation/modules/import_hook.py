@@ -35,6 +35,8 @@ class ImportHook(importlib.abc.MetaPathFinder):
         """Called with the name of each module before it is looked for."""
         self.guard: Callable[[str], None] | None = None
         """Called with the name of each module before it is looked for; may raise."""
+        self.began: Callable[[str], None] | None = None
+        """Called first with the name of each module, while Init runs."""
 
     def add(self, callback: Callable[[ModuleType], None], names: Container[str]) -> None:
         """Call back with each of the modules ``names`` after each of its executions."""
@@ -48,13 +50,15 @@ class ImportHook(importlib.abc.MetaPathFinder):
         """Forget the callbacks."""
         self._callbacks = []
         self._names = {}
-        self.before = self.guard = self.foreign = None
+        self.before = self.guard = self.foreign = self.began = None
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the spec of another finder with its loader wrapped, for names with callbacks."""
         __tracebackhide__ = True
+        if self.began is not None:
+            self.began(fullname)
         if self.before is not None:
             self.before(fullname)
         found = self.foreign(fullname, path) if self.foreign is not None else None

@@ -106,7 +106,7 @@ def check_init_only(evidence: Evidence) -> Iterator[Verdict]:
             source = config.source_of("init_only")
             head, *rest = lines
             text = "\n".join([f"{config.handler}: {head} (init_only, from {source})", *rest])
-            yield Verdict(text, fails=True)
+            yield Verdict(text, fails=True, kind="budget")
 
 
 def _calls(target: str, events: Iterable[Event], *, spied: bool) -> list[SpyCall] | list[AwsClient]:

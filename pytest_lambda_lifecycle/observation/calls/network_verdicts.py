@@ -26,7 +26,7 @@ def check_network(evidence: Evidence) -> Iterator[Verdict]:
     swallowed = _swallowed(refusals, evidence)
     if swallowed:
         text = _text("function code swallowed this refusal of the network", swallowed)
-        yield Verdict(text, fails=evidence.config.network == "strict")
+        yield Verdict(text, fails=evidence.config.network == "strict", kind="refusal")
     reached: dict[str, list[NetworkRefusal]] = {}
     for event in refusals:
         if not event.refused:

@@ -26,6 +26,8 @@ _CLASSES: Final = {
     ("_pytest.monkeypatch", "MonkeyPatch"): ("setattr", "delattr"),
 }
 """The methods by which each class of patchers patches."""
+_END_OF_DICT: Final = "_unpatch_dict"
+"""Ends a patcher of a dict; nothing else tells, for the patcher of a decorator lives on as it is."""
 
 
 class PatchInForce(NamedTuple):
@@ -60,8 +62,11 @@ class Patchers:
         for (module, name), methods in _CLASSES.items():
             cls = getattr(sys.modules.get(module), name, None)
             if cls is not None and cls not in self._undo:
-                beginnings = ((cls, method, self._noting(vars(cls)[method])) for method in methods)
-                self._undo[cls] = patch_attributes(*beginnings)
+                watched = [(cls, method, self._noting(vars(cls)[method])) for method in methods]
+                if _END_OF_DICT in vars(cls):
+                    end = self._forgetting(vars(cls)[_END_OF_DICT])
+                    watched.append((cls, _END_OF_DICT, end))
+                self._undo[cls] = patch_attributes(*watched)
                 self._earlier.append(cls)
 
     def release(self, holder: object) -> None:
@@ -93,7 +98,7 @@ class Patchers:
                 name = _text_in(patcher.getter)
                 text = name and f"{name}.{patcher.attribute}"
                 yield PatchInForce(patcher.target, patcher.attribute, text)
-            elif attributes.get("_original") is not None:
+            elif attributes.get("_original") is not None and not _is_restored(patcher):
                 text = self._text_of(patcher, patcher.in_dict)
                 yield PatchInForce(patcher.in_dict, "", text)
 
@@ -115,6 +120,20 @@ class Patchers:
 
         return begin
 
+    def _forgetting(self, original: Callable[..., object]) -> Callable[..., object]:
+        """Return a method that forgets its patcher, which has ended."""
+        noted = self._noted
+
+        @functools.wraps(original)
+        def end(self: Any, *arguments: Any, **keywords: Any) -> object:  # noqa: ANN401
+            __tracebackhide__ = True
+            try:
+                return original(self, *arguments, **keywords)
+            finally:
+                noted.discard(self)
+
+        return end
+
     def _note(self, patcher: Any, target: object) -> None:  # noqa: ANN401
         self.version += 1
         self._noted.add(patcher)
@@ -124,6 +143,12 @@ class Patchers:
                 patcher._setattr[-1:] if "_setattr" in vars(patcher) else [patcher.in_dict]
             ):
                 texts.append((patched, target))
+
+
+def _is_restored(patcher: Any) -> bool:  # noqa: ANN401
+    """Say whether a dict is as it was before a patcher, which may have ended unseen."""
+    now, before = dict(patcher.in_dict), dict(patcher._original)
+    return now.keys() == before.keys() and all(now[key] is before[key] for key in now)
 
 
 def _text_in(getter: object) -> str:

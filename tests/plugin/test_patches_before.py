@@ -408,3 +408,42 @@ def test_a_patch_of_an_environment_of_the_session_takes_over_that_of_a_later_fix
         """,
     )
     pytester.runpytest("-p", "no:randomly").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("first", ["lambda_lifecycle", "request"])
+def test_a_patch_of_a_dict_that_has_ended_is_none(pytester, first):
+    """The patcher of a decorator lives on, and looks as if it were in force."""
+    pytester.makepyfile(
+        app="""
+            RATES = {"EUR": 1}
+            def handler(event, context): return RATES
+        """,
+        test_it=f"""
+            from unittest import mock
+            import app
+
+            def invoke(lambda_lifecycle):
+                return lambda_lifecycle("app.handler").invoke().payload
+
+            def test_an_environment({first}):
+                if {first!r} == "lambda_lifecycle":
+                    invoke(lambda_lifecycle)
+
+            @mock.patch.dict("app.RATES", {{"GBP": 0.5}})
+            def test_a_plain_call():
+                assert app.handler(1, None)["GBP"]
+
+            def test_another_environment(lambda_lifecycle):
+                assert invoke(lambda_lifecycle) == {{"EUR": 1}}
+                app.RATES["USD"] = 2
+                assert invoke(lambda_lifecycle) == {{"EUR": 1}}
+
+            def test_a_patch_that_is_in_force(lambda_lifecycle):
+                with mock.patch.dict("app.RATES", {{"GBP": 0.5}}):
+                    invoke(lambda_lifecycle)
+        """,
+    )
+    result = pytester.runpytest("-p", "no:randomly")
+    result.assert_outcomes(passed=3, failed=1)
+    result.stdout.fnmatch_lines(["E *LifecycleError: app.RATES is patched on the test's own copy*"])
+

@@ -26,6 +26,7 @@ from pytest_lambda_lifecycle.clock.waiting import (
     raw_acquire,
     raw_acquire_rlock,
 )
+from pytest_lambda_lifecycle.isolation.interruption import waits_for_debugger
 from pytest_lambda_lifecycle.isolation.parts.threads import (
     function_thread,
     hand_over,
@@ -86,7 +87,8 @@ class Waits:
 
     def applies(self) -> bool:
         """Say whether function code asks: on the thread of a phase, or on one that it started."""
-        return not self._clock.ended and (stage.on_phase_thread() or function_thread() is not None)
+        asks = not self._clock.ended and (stage.on_phase_thread() or function_thread() is not None)
+        return asks and not waits_for_debugger()
 
     def until(self, seconds: float) -> int:
         """Return the moment after so many seconds.

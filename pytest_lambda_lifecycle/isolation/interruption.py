@@ -12,7 +12,7 @@ from pytest_lambda_lifecycle.isolation.frames import frames_of_function, is_own
 from pytest_lambda_lifecycle.isolation.stage import stage
 from pytest_lambda_lifecycle.lifecycle.outcome import DeadlineReached
 
-__all__ = ["Interruption"]
+__all__ = ["Interruption", "waits_for_debugger"]
 
 _DEBUGGERS: Final = (
     "bdb",
@@ -24,6 +24,8 @@ _DEBUGGERS: Final = (
     "_pydevd",
     "_pytest.debugging",
 )
+_WAITS_BELOW: Final = frozenset({"threading", "queue", "select", "selectors", "socket"})
+"""Modules through which a debugger of an editor waits for its user."""
 _settrace: Final = sys.settrace
 """The real function: function code's own calls are watched while an environment is entered."""
 SWALLOWED: Final = 25
@@ -60,6 +62,22 @@ class Interruption:
         if self.count == SWALLOWED:
             _interrupt_each_line(frames)
         raise DeadlineReached
+
+
+def waits_for_debugger() -> bool:
+    """Say whether the caller waits because a debugger has stopped function code.
+
+    The debugger of an editor (pydevd, debugpy) waits on the thread that it has stopped, by a lock.
+    """
+    if "pydevd" not in sys.modules:
+        return False
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__"))
+        if name not in _WAITS_BELOW and not is_own(frame):
+            return name.startswith(_DEBUGGERS)
+        frame = frame.f_back
+    return False
 
 
 def _is_debugging(frames: list[FrameType]) -> bool:

@@ -27,7 +27,7 @@ _CLASSES: Final = {
 }
 """The methods by which each class of patchers patches."""
 _END_OF_DICT: Final = "_unpatch_dict"
-"""Ends a patcher of a dict; nothing else tells, for the patcher of a decorator lives on as it is."""
+"""Ends a patcher of a dict: nothing else tells, for that of a decorator lives on as it is."""
 
 
 class PatchInForce(NamedTuple):

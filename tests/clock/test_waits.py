@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from datetime import datetime, timezone
+from types import ModuleType
 
 import pytest
 
@@ -183,3 +185,24 @@ class TestTheTest:
         env.initialize()
         env.invoke()
         assert env.invocations[0].duration_ms == 1000
+
+
+@pytest.mark.parametrize("wait", ["threading.Event().wait(5)", "queue.Queue().get(timeout=5)"])
+def test_a_debugger_waits_in_real_time_for_its_user(clock, environment, monkeypatch, wait):
+    """The debugger of an editor waits on the thread that it has stopped."""
+    debugger = ModuleType("pydevd")
+    source = "import queue, threading\ndef stop(event):\n  try: WAIT\n  except queue.Empty: pass"
+    exec(source.replace("WAIT", wait.replace("5", "0.01")), vars(debugger))
+    monkeypatch.setitem(sys.modules, "pydevd", debugger)
+    env = environment(
+        f"""
+        import queue, sys, threading
+        def handler(event, context):
+            if event == "stop": sys.modules["pydevd"].stop(event)
+            else: {wait}
+        """,
+        timeout=1,
+    )
+    assert env.invoke("stop").duration_ms == 0
+    with pytest.raises(FunctionTimeout):
+        env.invoke()

@@ -446,4 +446,3 @@ def test_a_patch_of_a_dict_that_has_ended_is_none(pytester, first):
     result = pytester.runpytest("-p", "no:randomly")
     result.assert_outcomes(passed=3, failed=1)
     result.stdout.fnmatch_lines(["E *LifecycleError: app.RATES is patched on the test's own copy*"])
-

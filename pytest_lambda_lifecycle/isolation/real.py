@@ -67,4 +67,5 @@ class RealOs:
     mkdir = staticmethod(os.mkdir)
     open = staticmethod(os.open)
     putenv = staticmethod(os.putenv)
+    stat = staticmethod(os.stat)
     unsetenv = staticmethod(os.unsetenv)

@@ -44,11 +44,8 @@ class InitSnapshot:
             for name, module in modules.items()
             if (namespace := namespace_of(module)) is not None
         ]
-        self._bound: list[_Bound] = [
-            (index, namespace, itemgetter(*names), tuple(map(before.get, names)), [])
-            for index, (_, namespace, before) in enumerate(self._modules)
-            if (names := _names(before))
-        ]
+        self._bound: list[_Bound] | None = None
+        """Made for the first comparison: many environments end with their Init."""
         self._classes = {
             cls: vars(cls).copy()
             for name, _, before in self._modules
@@ -62,6 +59,8 @@ class InitSnapshot:
 
         ``report`` gets the target, the object that init made, and the present object.
         """
+        if self._bound is None:
+            self._bound = self._bind()
         for index, namespace, present, of_init, seen in self._bound:
             try:
                 if not any(map(is_not, present(namespace), of_init)):
@@ -72,6 +71,13 @@ class InitSnapshot:
             if bound != seen:
                 seen[:] = bound
                 self._report_module(index, report)
+
+    def _bind(self) -> list[_Bound]:
+        return [
+            (index, namespace, itemgetter(*names), tuple(map(before.get, names)), [])
+            for index, (_, namespace, before) in enumerate(self._modules)
+            if (names := _names(before))
+        ]
 
     def _report_module(self, index: int, report: Callable[[str, object, object], None]) -> None:
         name, namespace, before = self._modules[index]

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from pytest_lambda_lifecycle.isolation.modules.kept_code import find_again, offer
 from pytest_lambda_lifecycle.isolation.modules.watched_namespace import (
     WatchedNamespace,
     code_of,
@@ -33,6 +34,8 @@ class ImportHook(importlib.abc.MetaPathFinder):
         """Called first with a name and the path to search; may return a spec, or raise."""
         self.before: Callable[[str], None] | None = None
         """Called with the name of each module before it is looked for."""
+        self.kept: Container[str] = ()
+        """The names of modules whose code is kept for the next cold start."""
         self.guard: Callable[[str], None] | None = None
         """Called with the name of each module before it is looked for; may raise."""
         self.began: Callable[[str], None] | None = None
@@ -66,10 +69,15 @@ class ImportHook(importlib.abc.MetaPathFinder):
             self.guard(fullname)
         callbacks = [callback for names, callback in self._callbacks if fullname in names]
         spec = found
+        is_kept = spec is None and fullname in self.kept
+        if is_kept:
+            spec = found = find_again(fullname, path, target, skip=self)
         if callbacks and spec is None:
             spec = find_spec(fullname, path, target, skip=self)
         if spec is None or spec.loader is None or not hasattr(spec.loader, "exec_module"):
             return found
+        if is_kept:
+            offer(spec)
         if not callbacks:
             return spec
         spec.loader = _CallingLoader(spec.loader, callbacks, self._names.get(fullname, ()))

@@ -41,6 +41,7 @@ class TestsOwn:
         self._roots = [real(folder) for folder in import_path]
         folder, _, base = made_in.rpartition(os.sep)
         self._made_in = f"{real(folder)}{os.sep}{base}"
+        self._test_folders: dict[str, bool] = {}
 
     def keep(self, name: str, module: ModuleType, namesake: bool) -> bool:
         """Say whether a module stays shared; function code in a root does not.
@@ -60,7 +61,10 @@ class TestsOwn:
 
     def _is_test_folder(self, folder: str) -> bool:
         """Say whether a folder's name, or one above it that is not above the task root, says so."""
-        parts, of_root = folder.split(os.sep), self._roots[0].split(os.sep)
-        while parts and of_root and parts[0] == of_root[0]:
-            del parts[0], of_root[0]
-        return any(map(_TEST_FOLDER.fullmatch, parts))
+        known = self._test_folders.get(folder)
+        if known is None:
+            parts, of_root = folder.split(os.sep), self._roots[0].split(os.sep)
+            while parts and of_root and parts[0] == of_root[0]:
+                del parts[0], of_root[0]
+            known = self._test_folders[folder] = any(map(_TEST_FOLDER.fullmatch, parts))
+        return known

@@ -39,6 +39,7 @@ from pytest_lambda_lifecycle.isolation.modules.import_hook import (
     list_again,
     module_length,
 )
+from pytest_lambda_lifecycle.isolation.modules.kept_code import KeptNames
 from pytest_lambda_lifecycle.isolation.modules.last_look import LastLook
 from pytest_lambda_lifecycle.isolation.modules.membership import Keep, Membership
 from pytest_lambda_lifecycle.isolation.modules.replaced import ReplacedModules, is_genuine, is_odd
@@ -92,6 +93,7 @@ class World(PhasePart):
         self.shared = self._membership.compiled
         """Packages under the import path that cannot be imported twice, with the reason."""
         self.hook = ImportHook()
+        self.hook.kept = KeptNames(self.names, fresh)
         self.modules: dict[str, ModuleType] = {}
         """The modules of this world, while it is not entered."""
         self.parked: dict[str, ModuleType] = {}

@@ -20,6 +20,7 @@ from typing import Any, Final
 from pytest_lambda_lifecycle.isolation import library_values
 from pytest_lambda_lifecycle.isolation.held_modules import held_module
 from pytest_lambda_lifecycle.isolation.limits import LIMITS
+from pytest_lambda_lifecycle.isolation.modules import kept_code
 
 __all__ = ["OUTSIDE", "TABLE", "Value"]
 
@@ -137,6 +138,7 @@ def _write_tools(names: list[str | None]) -> None:
     """Free the tools of function code; their callbacks and events are not given back to it."""
     for tool, now, name in zip(_TOOLS, _read_tools(), names, strict=True):
         if now is not None and now != name:
+            kept_code.forget()
             _monitoring.set_events(tool, 0)
             _monitoring.free_tool_id(tool)
         if name is not None and now != name:

@@ -89,6 +89,7 @@ from pytest_lambda_lifecycle.lifecycle.timeline import WritableTimeline
 from pytest_lambda_lifecycle.observation.calls import (
     aws,
     aws_clients,
+    aws_data,
     http_libraries,
     network_libraries,
 )
@@ -123,6 +124,7 @@ _HOOK_POINTS: Final = by_module(
     *http_libraries.POINTS,
     *aws.POINTS,
     *aws_clients.POINTS,
+    *aws_data.POINTS,
     *network_libraries.POINTS,
 )
 """The attributes of client libraries that are hooked; each of them once."""

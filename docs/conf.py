@@ -35,7 +35,14 @@ SECTIONS: Final = {
     "Start": ["tutorial", "migration", "comparison", "troubleshooting"],
     "How-to": ["recipes", "how-to/*", "time", "calls", "state", "report", "extensions"],
     "Reference": ["reference", "errors"],
-    "Explanation": ["lifecycle", "isolation", "fidelity", "libraries", "architecture"],
+    "Explanation": [
+        "lifecycle",
+        "isolation",
+        "fidelity",
+        "libraries",
+        "performance",
+        "architecture",
+    ],
     "Fidelity": ["fidelity/*"],
 }
 """The pages under each heading of the navigation, which GitHub would show as code."""

@@ -6,6 +6,8 @@ not failed, as machines differ.
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -63,15 +65,36 @@ class Report:
 
     def table(self) -> Iterator[str]:
         """Return the table as aligned text."""
-        rows = [("what", "ours", "bare", "ours to bare", "budget"), *self.lines]
+        rows = [("what", "ours", "bare", "ours to bare", "target"), *self.lines]
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         for row in rows:
             yield "  ".join(
                 cell.ljust(width) for cell, width in zip(row, widths, strict=True)
             ).rstrip()
 
+    def write(self, page: Path) -> None:
+        """Put the lines into the table of this Python on a page, in the places of older ones."""
+        title = f"## Python {sys.version_info.major}.{sys.version_info.minor}"
+        text = page.read_text(encoding="utf-8")
+        intro, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+        by_title = {section.partition("\n")[0]: section for section in sections}
+        rows: dict[str, str] = {}
+        for line in by_title.get(title, "").splitlines():
+            if line.startswith("| ") and not line.startswith("| what "):
+                rows[line.split(" | ")[0].removeprefix("| ")] = line
+        for what, ours, bare, change, budget in self.lines:
+            rows[what] = f"| {what} | {ours} | {bare} | {change} | {budget} |"
+        head = "| what | ours | against | ratio | target |\n|---|---|---|---|---|"
+        by_title[title] = "\n".join([title, "", head, *rows.values(), ""])
+        ordered = [by_title[one].rstrip() + "\n" for one in sorted(by_title)]
+        page.write_text("\n".join([intro.rstrip() + "\n", *ordered]), encoding="utf-8")
+
 
 _REPORT = pytest.StashKey[Report]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--page", type=Path, help="write the table into this page as well")
 
 
 @pytest.fixture(scope="session")
@@ -87,3 +110,5 @@ def pytest_terminal_summary(
         terminalreporter.section("budgets")
         for line in found.table():
             terminalreporter.line(line)
+        if page := config.getoption("--page"):
+            found.write(page)

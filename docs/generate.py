@@ -21,6 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from pytest_lambda_lifecycle.errors import CODES
 from pytest_lambda_lifecycle.function.settings import SETTINGS, Setting
 from pytest_lambda_lifecycle.plugin.options import (
     CLOCK_OPTIONS,
@@ -109,6 +110,25 @@ def _options_row(option: Option) -> str:
     flag = f"`{option.flag}{values.get(option.metavar, f' {option.metavar}')}`{repeatable}"
     kind = INI_TYPES[option.ini_type].format(option.metavar)
     return f"| `{option.ini}` | {kind} | {flag} |"
+
+
+# -- codes of errors -------------------------------------------------------------------------------
+
+
+def codes_table() -> str:
+    """Return the table of codes, each with a link to its entry in ``docs/errors.md``."""
+    text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    headings = dict(re.findall(r"^### (LLC\d+)(.*)$", text, re.MULTILINE))
+    rows = [
+        f"| [{code}](errors.md#{_anchor(code + headings[code])}) | {meaning} |"
+        for code, meaning in CODES.items()
+    ]
+    return "\n".join(["| code | what it means |", "|---|---|", *rows])
+
+
+def _anchor(heading: str) -> str:
+    """Return the anchor that GitHub gives to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 # -- docstrings ------------------------------------------------------------------------------------
@@ -369,6 +389,7 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "options": options_table,
         "hooks": hooks,
     },
+    "docs/troubleshooting.md": {"codes": codes_table},
     "docs/fidelity.md": {"figures": fidelity_figures},
     "docs/architecture.md": {"folders": folders_table},
 }

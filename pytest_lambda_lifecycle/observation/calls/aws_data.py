@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import sys
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.file_states import State, is_settled, state_of
@@ -53,8 +54,10 @@ def _is_botocores(value: object, name: str) -> bool:
 
 
 def _code(value: object, name: str) -> object:
-    """Return the code of a method of an object, None if it is another object than a function."""
-    return getattr(vars(type(value)).get(name), "__code__", None)
+    """Return the code of a method of an object, None if botocore has not written it."""
+    code = getattr(vars(type(value)).get(name), "__code__", None)
+    file = getattr(sys.modules.get(_MODULE), "__file__", None)
+    return code if code is not None and code.co_filename == file else None
 
 
 def _load_file(original: Any) -> Any:  # noqa: ANN401

@@ -662,7 +662,9 @@ def test_a_crash_while_the_handler_runs_ends_the_invoke(make, program):
     assert env.state == "reset"
 
 
-def test_a_crash_while_the_function_is_imported_ends_init(make, program):
+def test_a_crash_while_the_function_is_imported_ends_init(make, program, monkeypatch):
+    # Python opens a file of bytecode in two steps; interrupted between them, it stays open.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     agent = program(REGISTERED, "sys.exit(6)\n")
     env = make(
         agent, source="import time\ntime.sleep(20)\ndef handler(event, context): pass", timeout=30

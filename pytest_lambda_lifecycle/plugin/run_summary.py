@@ -56,10 +56,10 @@ def _of_run() -> Tally | None:
 
 
 def show(reporter: pytest.TerminalReporter, verbosity: int) -> None:
-    """Write the summary, if some environment was made; ``-q`` hides it."""
+    """Write the summary, if some environment was made; ``-q`` and ``--no-summary`` hide it."""
     tally = _of_run()
-    if tally is None or verbosity < 0:
-        return
+    if tally is None or verbosity < 0 or reporter.config.getoption("no_summary", False):
+        return  # pytest 9.2 asks plugins for their summaries under --no-summary as well
     open_environments = sys.modules.get("pytest_lambda_lifecycle.environment.open_environments")
     if open_environments is not None:
         open_environments.count(tally)

@@ -84,10 +84,14 @@ def test_the_summary_counts_and_names_what_stands_out(suite):
     )
 
 
-def test_the_summary_is_longer_with_v_and_hidden_with_q(suite):
+def test_the_summary_is_longer_with_v(suite):
     result = suite.runpytest("-v", "-k", "twice")
     result.stdout.fnmatch_lines([TITLE, "  * ms  app.handler, *", "  * ms    import costly"])
-    suite.runpytest("-q", "-k", "twice").stdout.no_fnmatch_line(TITLE)
+
+
+@pytest.mark.parametrize("option", ["-q", "--no-summary"])
+def test_the_summary_is_hidden(suite, option):
+    suite.runpytest(option, "-k", "twice").stdout.no_fnmatch_line(TITLE)
 
 
 def test_a_run_without_environments_has_no_summary(suite):

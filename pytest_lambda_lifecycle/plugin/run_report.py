@@ -266,7 +266,8 @@ class _Writer:
         self._collect = collect
         self._run = Run(plain(config.rootpath.name, 100))
         self._running = ""
-        self._told: list[str] = []
+        self._written: list[str] = []
+        self._failed: list[str] = []
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -307,14 +308,14 @@ class _Writer:
         for target in self._targets:
             try:
                 _write(target, self._run)
-                self._told.append(f"{target.path} written")
+                self._written.append(f"{target.path} written")
             except (OSError, ValueError) as problem:
-                self._told.append(f"{target.path} could not be written: {problem}")
+                self._failed.append(f"{target.path} could not be written: {problem}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not terminalreporter.config.option.verbose < 0:
-            for line in self._told:
-                terminalreporter.write_sep("-", f"Lambda lifecycle: {line}")
+        quiet = terminalreporter.config.get_verbosity() < 0
+        for line in [*self._failed, *(() if quiet else self._written)]:
+            terminalreporter.write_sep("-", f"Lambda lifecycle: {line}")
 
 
 _LONGEST_ID: Final = 500

@@ -103,6 +103,14 @@ def test_an_interrupted_run_has_what_ran(suite):
     assert "The run was interrupted: KeyboardInterrupt" in page.read_text()
 
 
+def test_a_file_that_could_not_be_written_is_told_with_q_as_well(suite):
+    suite.makepyfile(test_it="def test_it(): __import__('os').rmdir('out')")
+    result = suite.runpytest("-q", f"{REPORT}=out/run.html", f"{REPORT}=run.md")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*run.html could not be written: *"])
+    result.stdout.no_fnmatch_line("*run.md written*")
+
+
 def test_a_page_stays_as_it_is_where_no_test_runs(suite):
     page = suite.path / "run.html"
     page.write_text("earlier")

@@ -48,6 +48,7 @@ EXACT_MARKER: Final = (
 _TALLY: Final = "pytest_lambda_lifecycle.environment.tally"
 """The module that counts environments, once one was made."""
 _FROM_WORKERS: Final = "lambda_lifecycle_from_workers"
+_TO_CONTROLLER: Final = "lambda_lifecycle_to_controller"
 
 _reports_key: Final[pytest.StashKey[FailureReports]] = pytest.StashKey()
 """On the config: the environments of this run, from the first one on."""
@@ -513,9 +514,11 @@ def pytest_runtest_makereport(
                 collector.collect_for(report)
             failure_reports.item_ends()
     if report.when == "teardown" and _TALLY in sys.modules and hasattr(item.config, "workerinput"):
-        from pytest_lambda_lifecycle.plugin import run_summary
+        plugins = item.config.pluginmanager
+        if not plugins.has_plugin(_TO_CONTROLLER):
+            from pytest_lambda_lifecycle.plugin.run_summary import ToController
 
-        run_summary.send(report)
+            plugins.register(ToController(), _TO_CONTROLLER)
     return report
 
 

@@ -34,6 +34,7 @@ __all__ = ["Collector", "register"]
 _NAME: Final = "lambda_lifecycle_run_report"
 _SENT: Final = "_lambda_lifecycle"
 """The attribute of the report of a teardown that carries the environments of the test."""
+_LONGEST_ID: Final = 500
 _SUMMARY_OF_JOB: Final = "GITHUB_STEP_SUMMARY"
 
 
@@ -50,10 +51,9 @@ class _Target(NamedTuple):
 def register(
     config: pytest.Config, failure_reports: Callable[[], FailureReports | None]
 ) -> Collector | None:
-    """Return what collects at the end of each test, for the files that are written at the end.
+    """Return what collects at the end of each test; None if there is no file to write.
 
-    Returns None if there is no file to write.  Raises `pytest.UsageError` before any test for one
-    that cannot be written.
+    Raises `pytest.UsageError` before any test for a file that cannot be written.
     """
     real_time = _wants_real_time(config)
     if not any(options.given(config, options.REPORTS)):
@@ -69,6 +69,7 @@ def register(
         manager.register(moments, f"{_NAME}_moments")
     if not is_worker:
         manager.register(_Writer(config, targets, collector.collect), _NAME)
+    manager.register(collector, f"{_NAME}_collector")  # after the writer, so it comes before it
     return collector
 
 
@@ -78,9 +79,8 @@ def register(
 def _targets(config: pytest.Config) -> Iterable[_Target]:
     for option, on_command_line, value in options.given(config, options.REPORTS):
         source = option.flag if on_command_line else options.ini_source(config, option)
-        directory = config.invocation_params.dir
-        if not on_command_line:
-            directory = options.ini_directory(config)
+        here = config.invocation_params.dir
+        directory = here if on_command_line else options.ini_directory(config)
         for text in cast("list[str | Path]", value):
             if not str(text).strip():
                 raise pytest.UsageError(f"{source}: the path is empty; it takes a file to write")
@@ -199,12 +199,20 @@ class Collector:
     ) -> None:
         self._failure_reports = failure_reports
         self._moments = moments
+        self._latest: Packed | None = None
 
     def collect_for(self, report: pytest.TestReport) -> None:
         """Attach what the environments did to the report of the item's teardown."""
-        packed = self.collect()
-        if packed is not None:
-            setattr(report, _SENT, packed)
+        self._latest = self.collect()
+        if self._latest is not None:
+            setattr(report, _SENT, self._latest)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Attach it again where a hook of the suite has put a new report in the place of that."""
+        if report.when == "teardown" and self._latest is not None:
+            setattr(report, _SENT, self._latest)
+            self._latest = None
 
     def collect(self) -> Packed | None:
         """Return what the environments did that the item used; None if it used none."""
@@ -257,10 +265,7 @@ class _Writer:
     """Puts the tests of all processes together, and writes the files."""
 
     def __init__(
-        self,
-        config: pytest.Config,
-        targets: list[_Target],
-        collect: Callable[[], Packed | None],
+        self, config: pytest.Config, targets: list[_Target], collect: Callable[[], Packed | None]
     ) -> None:
         self._targets = targets
         self._collect = collect
@@ -316,9 +321,6 @@ class _Writer:
         quiet = terminalreporter.config.get_verbosity() < 0
         for line in [*self._failed, *(() if quiet else self._written)]:
             terminalreporter.write_sep("-", f"Lambda lifecycle: {line}")
-
-
-_LONGEST_ID: Final = 500
 
 
 def _worker(report: pytest.TestReport) -> str:

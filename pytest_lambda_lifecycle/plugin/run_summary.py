@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_lambda_lifecycle.environment.tally import SlowInit, Tally, TallyData
 
-__all__ = ["FromWorkers", "send", "show"]
+__all__ = ["FromWorkers", "ToController", "show"]
 
 TITLE: Final = "Lambda environments"
 _ATTRIBUTE: Final = "lambda_lifecycle_tally"
@@ -42,12 +42,19 @@ class FromWorkers:
             tally.merge(tally.RUNS[-1].data, data)
 
 
-def send(report: pytest.TestReport) -> None:
-    """Put what was counted since the last test on a report, for the controller."""
-    tally = _of_run()
-    data = tally.drain() if tally is not None else None
-    if data is not None:
-        setattr(report, _ATTRIBUTE, data)
+class ToController:
+    """A plugin of a worker of pytest-xdist: sends what was counted since the last test.
+
+    It looks at reports when they are logged, since a hook of the suite may replace them earlier.
+    """
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Put the figures on the report of a teardown."""
+        tally = _of_run() if report.when == "teardown" else None
+        data = None if tally is None else tally.drain()
+        if data is not None:
+            setattr(report, _ATTRIBUTE, data)
 
 
 def _of_run() -> Tally | None:

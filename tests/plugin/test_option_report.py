@@ -160,6 +160,15 @@ def test_an_object_whose_repr_raises_does_not_end_the_run(suite):
     assert "the timeline cannot be shown: AttributeError" in test["environments"][0]["facts"]
 
 
+REPLACES_REPORTS = """
+    import pytest
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(item):
+        old = yield
+        names = ("nodeid", "location", "keywords", "outcome", "longrepr", "when")
+        return pytest.TestReport(**{name: getattr(old, name) for name in names})
+"""
 CRASHES = """
     import os, pytest
 
@@ -180,6 +189,15 @@ def test_workers_are_merged_in_the_order_of_the_tests_although_one_crashes(suite
     tests = data_of(page)["tests"]
     assert {test["worker"] for test in tests} <= {"gw0", "gw1", "gw2"}
     assert [len(test["environments"]) for test in tests] == [1, 1, 1, 0, 1, 1]
+
+
+@pytest.mark.parametrize("workers", [(), ("-p", "xdist", "-n", "1")])
+def test_a_hook_that_replaces_reports_loses_nothing(suite, workers):
+    suite.makeconftest(REPLACES_REPORTS)
+    result = suite.runpytest(f"{REPORT}=run.html", *workers)
+    names = ["test_first", "test_names[</script>]", "test_names[b]"]
+    assert [name for name, _ in outcomes(suite.path / "run.html")] == names
+    result.stdout.fnmatch_lines(["2 environments, 2 cold starts, 2 warm invokes"])
 
 
 def test_without_the_option_nothing_of_it_is_imported(pytester):

@@ -77,7 +77,6 @@ def what_happened(
         "start": reading.start,
         "phases": reading.phases,
         "left_out": reading.left_out,
-        "inits": reading.inits,
         "cold": reading.cold,
         "warm": reading.warm,
         "leftovers": reading.leftovers,

@@ -65,8 +65,8 @@ class Environment(TypedDict):
     """The moment of the first event, in microseconds since the epoch."""
     phases: list[Phase]
     left_out: int
-    inits: int
     cold: int
+    """How often Init ran, as in the summary at the end of a run: a failed Init counts, too."""
     warm: int
     leftovers: int
     changes: int
@@ -85,7 +85,7 @@ class Reading:
         """Why the next Init runs."""
         self.cold_because = ""
         """Why the Init ran whose request comes next."""
-        self.inits = self.cold = self.warm = self.leftovers = self.changes = 0
+        self.cold = self.warm = self.leftovers = self.changes = 0
         self.slowest_init_us = 0
         self.left_out = 0
         self._open = False
@@ -98,12 +98,9 @@ class Reading:
         """Count what the list of tests shows, also of events that are left out."""
         kind = type(event)
         if kind is InvokeStart:
-            if event.cold_start:  # type: ignore[attr-defined]
-                self.cold += 1
-            else:
-                self.warm += 1
+            self.warm += not event.cold_start  # type: ignore[attr-defined]
         elif kind is InitReport:
-            self.inits += 1
+            self.cold += 1
             self.slowest_init_us = max(self.slowest_init_us, event.duration_us)  # type: ignore[attr-defined]
         elif kind is Leftover:
             self.leftovers += 1

@@ -42,7 +42,6 @@ class Totals(TypedDict):
     tests: int
     failed: int
     environments: int
-    inits: int
     cold: int
     warm: int
     slowest_init_us: int
@@ -104,7 +103,7 @@ class Test:
         return f'{json.dumps(head)[:-1]},"environments":{environments}}}'
 
 
-_SUMMED: Final = ("inits", "cold", "warm", "leftovers", "changes")
+_SUMMED: Final = ("cold", "warm", "leftovers", "changes")
 
 
 def pack(environments: list[Environment], real: list[Environment] | None = None) -> Packed:
@@ -112,7 +111,6 @@ def pack(environments: list[Environment], real: list[Environment] | None = None)
     counts = {name: 0 for name in _SUMMED}
     slowest = 0
     for one in environments:
-        counts["inits"] += one["inits"]
         counts["cold"] += one["cold"]
         counts["warm"] += one["warm"]
         counts["leftovers"] += one["leftovers"]
@@ -198,7 +196,6 @@ def totals_of(tests: Iterable[Test]) -> Totals:
         "tests": number,
         "failed": failed,
         "environments": len(seen),
-        "inits": sums["inits"],
         "cold": sums["cold"],
         "warm": sums["warm"],
         "slowest_init_us": slowest,

@@ -99,7 +99,7 @@ def test_an_interrupted_run_has_what_ran(suite):
     suite.runpytest(f"{REPORT}=run.html", no_reraise_ctrlc=True)
     page = suite.path / "run.html"
     assert outcomes(page) == [("test_first", "passed"), ("test_second", "interrupted")]
-    assert data_of(page)["tests"][1]["environments"][0]["inits"] == 1
+    assert data_of(page)["tests"][1]["environments"][0]["cold"] == 1
     assert "The run was interrupted: KeyboardInterrupt" in page.read_text()
 
 

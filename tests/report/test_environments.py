@@ -9,6 +9,7 @@ from typing import ClassVar
 import pytest
 
 from pytest_lambda_lifecycle import FunctionError, FunctionTimeout
+from pytest_lambda_lifecycle.environment.tally import Tally
 from pytest_lambda_lifecycle.lifecycle.call_events import HttpCall
 from pytest_lambda_lifecycle.lifecycle.events import (
     Event,
@@ -86,9 +87,21 @@ def test_the_phases_of_a_lifecycle_with_reasons_errors_and_results(environment, 
     assert "timed out after 3 s, at app.py:8" in texts[3]
     assert "the environment was reset (timeout Sandbox.Timedout)" in texts[5]
     assert found["phases"][3]["us"] == 3_000_000
-    assert (found["inits"], found["cold"], found["warm"]) == (2, 2, 2)
+    assert (found["cold"], found["warm"]) == (2, 2)
     assert happenings(found, "log")[0]["text"] == "stdout: module level"
     assert "hunter2" not in json.dumps(found)
+
+
+def test_cold_starts_are_counted_as_in_the_summary_of_a_run(environment):
+    """By runs of Init: here it fails, and again inside the invoke."""
+    env = environment("1 / 0")
+    for _ in range(2):
+        with pytest.raises(FunctionError):
+            env.invoke({})
+    tally = Tally()
+    tally.ended("app.handler", env.timeline, str)
+    found = read(env.timeline)
+    assert (found["cold"], found["warm"]) == (tally.data["cold"], tally.data["warm"]) == (3, 0)
 
 
 def test_an_environment_of_several_tests_keeps_the_reason_of_the_next_init(environment):

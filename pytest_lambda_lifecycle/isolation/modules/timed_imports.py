@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import count
 from threading import get_ident
 from types import TracebackType
 from typing import Any, Final
@@ -35,12 +36,13 @@ class ImportClock:
         """``elapsed`` returns nanoseconds; a span is added to the list when an import has ended."""
         self._elapsed = elapsed
         self._spans = spans
-        self._began: dict[str, int] = {}
+        self._numbers = count()
+        self._began: dict[str, tuple[int, int]] = {}
         self._exit: Any = None
 
     def begin(self, name: str) -> None:
         """Note that the import system looks for a module."""
-        self._began[name] = self._elapsed()
+        self._began[name] = self._elapsed(), next(self._numbers)
 
     def __enter__(self) -> None:
         if _LOCKS is None:
@@ -56,9 +58,9 @@ class ImportClock:
         ) -> None:
             original(lock, kind, error, traceback)  # first, whatever interrupts the rest
             name = lock._name
-            moment = began.pop(name, None)
-            if moment is not None and not (kind is not None and _is_missing(name, error)):
-                spans.append(ImportSpan((name, moment, elapsed(), get_ident())))
+            begin = began.pop(name, None)
+            if begin is not None and not (kind is not None and _is_missing(name, error)):
+                spans.append(ImportSpan((name, begin[0], elapsed(), get_ident(), begin[1])))
 
         setattr(_LOCKS, _EXIT, released)
 

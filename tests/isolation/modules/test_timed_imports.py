@@ -12,7 +12,7 @@ from pytest_lambda_lifecycle.lifecycle.import_times import ImportSpan, import_ti
 
 
 def span(name, began, ended, thread=1):
-    return ImportSpan((name, began * 1_000_000, ended * 1_000_000, thread))
+    return ImportSpan((name, began * 1_000_000, ended * 1_000_000, thread, began))
 
 
 def test_an_import_counts_for_the_one_around_it_in_its_own_thread():
@@ -32,6 +32,23 @@ def test_an_import_counts_for_the_one_around_it_in_its_own_thread():
         ImportTime("c", 10, 10),
         ImportTime("late", 1, 1),
     ]
+
+
+def test_imports_that_begin_at_one_virtual_moment_are_in_order(tmp_path, lambda_clock):
+    with environment(
+        tmp_path,
+        timed_app="import timed_none, timed_outer, time; time.sleep(0.01)\nhandler = print",
+        timed_none="",
+        timed_outer="import timed_inner, time; time.sleep(0.02)",
+        timed_inner="import time; time.sleep(0.03)",
+    ) as env:
+        env.invoke()
+        assert env.init.imports == [
+            ImportTime("timed_app", 10, 60),
+            ImportTime("timed_none", 0, 0),
+            ImportTime("timed_outer", 20, 50),
+            ImportTime("timed_inner", 30, 30),
+        ]
 
 
 def environment(tmp_path, **files):

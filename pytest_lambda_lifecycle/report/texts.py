@@ -67,7 +67,7 @@ def _shown(text: str, more: int) -> str:
     if text.lstrip()[:1] in ("{", "["):
         text = _as_json(text)
     if ":" in text or "=" in text or "@" in text or "Bearer" in text:
-        text = _PLAIN_PAIR.sub(_without_value, redacted_text(text))
+        text = _without_plain_values(redacted_text(text))
     return plain(text) + cut
 
 
@@ -88,7 +88,15 @@ def _without_open_value(match: re.Match[str]) -> str:
     return f"{match[1]}={REDACTED}" if is_secret_name(match[1]) else match[0]
 
 
-def _without_value(match: re.Match[str]) -> str:
-    name, between, value = match.groups()
-    secret = not _ORDINARY.search(name) and is_secret_name(name)
-    return f"{name}{between}{REDACTED}" if secret else f"{name}{between}{value}"
+def _without_plain_values(text: str) -> str:
+    """Return a text without secrets that have no quotes; a value may be a pair in its turn, as in
+    ``ValueError: password=abc``.
+    """
+    parts: list[str] = []
+    at = 0
+    while match := _PLAIN_PAIR.search(text, at):
+        name = match[1]
+        secret = not _ORDINARY.search(name) and is_secret_name(name)
+        parts += [text[at : match.start(3)], REDACTED if secret else ""]
+        at = match.end(3) if secret else match.start(3)
+    return "".join(parts) + text[at:]

@@ -15,6 +15,8 @@ from pytest_lambda_lifecycle.report.texts import LONGEST, payload_text, plain, s
         "Authorization: Bearer hunter2",
         "https://me:hunter2@config.example/v1?token=hunter2",
         "{'secret': 'hunter2'}",
+        "ValueError: password=hunter2",
+        "a=b:c=password: hunter2",
         '{"pin": 1, "nested": [{"client_secret": "hunter2"}]}',
         '{"token": {"value": 1}, "password": "hunter2" and no JSON',
         f"password='hunter2{'x' * 9000}'",  # its closing quote lies far behind the cut

@@ -24,7 +24,7 @@ LONGEST: Final = 1000
 """The characters that are kept of a text."""
 _LOOKED_AT: Final = 4 * LONGEST
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_OPEN_PAIR: Final = re.compile(r"""([A-Za-z][A-Za-z0-9_-]*)["']?\s*[:=]\s*b?["'][^"']*$""")
+_OPEN_PAIR: Final = re.compile(r"""([A-Za-z][A-Za-z0-9_-]{0,99})["']?\s*[:=]\s*b?["'][^"']*$""")
 """A value whose end is cut off, and with it the quote by which `redacted_text` knows it."""
 _PLAIN_PAIR: Final = re.compile(
     r"""\b([A-Za-z][A-Za-z0-9_-]*)(["']?\s*[:=]\s*)(?!\*\*\*)([^\s'"{}\[\](),;&]+)"""

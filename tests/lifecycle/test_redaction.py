@@ -125,3 +125,9 @@ def test_names_of_headers_with_secrets_are_known(name):
 )
 def test_other_names_are_no_secrets(name):
     assert not is_secret_name(name)
+
+
+def test_a_long_line_without_a_name_is_not_searched_from_each_of_its_letters():
+    line = f"token{'A' * 100}='x'"
+    assert redacted_text(line) == line
+    assert redacted_text(f"{'A' * 100}_token='x'") == f"{'A' * 100}_token='***'"

@@ -24,7 +24,7 @@ _NAMES: Final = {"http": "HTTP", "aws": "AWS"}
 def trace(run: Run) -> str:
     """Return the trace of a run as JSON in ASCII, an event on each line."""
     tests = run.tests()
-    begin = min((test.start for test in tests), default=0.0)
+    begin = min((test.start for test in tests if test.packed is not None), default=0.0)
     processes: dict[tuple[str, int], _Process] = {}
     for test in tests:
         at = round((test.start - begin) * 1e6)

@@ -133,6 +133,16 @@ def test_virtual_hours_of_one_test_do_not_run_into_the_next_one():
     assert one["tid"] == other["tid"]
 
 
+def test_a_test_of_a_crashed_worker_which_says_no_begin_does_not_shift_the_others(environment):
+    env = environment("def handler(event, context): return 1")
+    env.invoke({})
+    run = run_of(read(env.timeline))
+    run.phase_ended("crashed", "gw0", "crashed", 0.0, 0.0, "worker 'gw0' crashed")
+    run.test_ended("crashed", "gw0", None)
+    events = json.loads(trace(run))["traceEvents"]
+    assert min(event["ts"] for event in events if "ts" in event) == 0
+
+
 def test_phases_without_a_duration_stand_one_behind_the_other(environment, lambda_clock):
     env = environment(APP)
     for _ in range(3):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
@@ -270,7 +270,7 @@ class _Writer:
         self._targets = targets
         self._collect = collect
         self._run = Run(plain(config.rootpath.name, 100))
-        self._running = ""
+        self._running, self._began = "", 0.0
         self._written: list[str] = []
         self._failed: list[str] = []
 
@@ -283,33 +283,33 @@ class _Writer:
         self._run.set_order(plain(test_id, _LONGEST_ID) for test_id in ids)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self._running = nodeid
+        self._running, self._began = nodeid, RealTime.time_ns() / 1e9
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         test_id = plain(report.nodeid, _LONGEST_ID)
         worker = _worker(report)
-        self._run.phase_ended(
-            test_id,
-            worker,
-            _outcome(report),
-            getattr(report, "start", 0.0),
-            getattr(report, "duration", 0.0),
-            _error(report),
-        )
+        start, seconds = getattr(report, "start", 0.0), getattr(report, "duration", 0.0)
+        self._run.phase_ended(test_id, worker, _outcome(report), start, seconds, _error(report))
         if report.when not in ("setup", "call"):  # a worker that crashed sends another word
             self._run.test_ended(test_id, worker, vars(report).pop(_SENT, None))
+            self._running = ""
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         self._run.interrupted = plain(excinfo.exconly(), 200)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if session.config.getoption("collectonly", False):
-            return
-        if self._run.interrupted:
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        try:
+            return (yield)
+        finally:  # also where a fixture of wider scope raises, which ends only now
+            if not session.config.getoption("collectonly", False):
+                self._write_all()
+
+    def _write_all(self) -> None:
+        if self._run.interrupted and self._running:
             test_id = plain(self._running, _LONGEST_ID)
-            self._run.test_interrupted(test_id, self._collect())
+            self._run.test_interrupted(test_id, self._began, self._collect())
         for target in self._targets:
             try:
                 _write(target, self._run)

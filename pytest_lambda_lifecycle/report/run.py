@@ -161,11 +161,11 @@ class Run:
             test.packed = packed
             self._ended.append(test)
 
-    def test_interrupted(self, test_id: str, packed: Packed | None) -> None:
+    def test_interrupted(self, test_id: str, start: float, packed: Packed | None) -> None:
         """Note what the environments of the test did whose end the run did not see."""
-        test = self._running.get(("", test_id))
-        if test is not None:
-            test.outcome = "interrupted"
+        if ("", test_id) in self._running or packed is not None:  # its setup may not have ended
+            self.phase_ended(test_id, "", "interrupted", start, 0.0, "")
+            self._running["", test_id].outcome = "interrupted"
             self.test_ended(test_id, "", packed)
 
     def tests(self) -> list[Test]:

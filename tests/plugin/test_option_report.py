@@ -103,6 +103,51 @@ def test_an_interrupted_run_has_what_ran(suite):
     assert "The run was interrupted: KeyboardInterrupt" in page.read_text()
 
 
+def test_an_interrupted_setup_and_a_fixture_that_raises_at_the_end_lose_nothing(suite):
+    suite.makepyfile(
+        test_it="""
+            import pytest
+
+            @pytest.fixture(scope="module")
+            def env(module_lambda_lifecycle):
+                yield module_lambda_lifecycle("app.handler")
+                raise RuntimeError("teardown")
+
+            @pytest.fixture
+            def interrupted(lambda_lifecycle):
+                lambda_lifecycle("app.handler").invoke({})
+                raise KeyboardInterrupt
+
+            def test_first(env):
+                env.invoke({})
+
+            def test_second(interrupted):
+                pass
+        """
+    )
+    with pytest.raises(RuntimeError, match="teardown"):  # pytest itself lets it through
+        suite.inline_run(f"{REPORT}=run.html", no_reraise_ctrlc=True)
+    page = suite.path / "run.html"
+    assert outcomes(page) == [("test_first", "passed"), ("test_second", "interrupted")]
+    kinds = [
+        [phase["kind"] for phase in one["phases"]]
+        for one in data_of(page)["tests"][1]["environments"]
+    ]
+    assert kinds == [["shutdown"], ["init", "invoke", "shutdown"]]
+
+
+def test_an_interruption_between_tests_interrupts_none(suite):
+    suite.makeconftest(
+        """
+        def pytest_runtest_logfinish(nodeid):
+            if "first" in nodeid:
+                raise KeyboardInterrupt
+        """
+    )
+    suite.runpytest(f"{REPORT}=run.html", no_reraise_ctrlc=True)
+    assert outcomes(suite.path / "run.html") == [("test_first", "passed")]
+
+
 def test_a_file_that_could_not_be_written_is_told_with_q_as_well(suite):
     suite.makepyfile(test_it="def test_it(): __import__('os').rmdir('out')")
     result = suite.runpytest("-q", f"{REPORT}=out/run.html", f"{REPORT}=run.md")

@@ -9,7 +9,7 @@ import re
 from html import escape
 from pathlib import Path
 
-from pytest_lambda_lifecycle.report.run import Run, summary, texts_of, totals_of
+from pytest_lambda_lifecycle.report.run import Run, counted, summary, texts_of, totals_of
 
 __all__ = ["page"]
 
@@ -22,8 +22,8 @@ def page(run: Run) -> str:
     head = {
         "title": run.title,
         "totals": totals_of(tests),
-        "footer": f"{run.all_tests} tests ended in this run. Secrets appear as ***, and variables "
-        "of the environment do not appear.",
+        "footer": f"{counted(run.all_tests, 'test')} ended in this run. Secrets appear as ***, "
+        "and variables of the environment do not appear.",
         "nothing": summary(run),
     }
     data = f'{json.dumps(head)[:-1]},"tests":[{",".join(texts_of(tests))}]}}'

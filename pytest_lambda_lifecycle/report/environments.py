@@ -109,7 +109,10 @@ def _read(reading: Reading, events: Sequence[Event], moments: Sequence[int]) -> 
 
 def _other(reading: Reading, event: Event) -> None:
     text = describe_call(event) or describe(event)
-    reading.mark("function", event.name, shown(text.strip()))
+    extension = getattr(event, "extension", None)
+    lane = "function" if extension is None else f"ext:{plain(extension, 80)}"
+    bad = extension is not None and bool(getattr(event, "error_type", ""))
+    reading.mark(lane, event.name, shown(text.strip()), bad=bad)
 
 
 def _cause(event: Event) -> str:

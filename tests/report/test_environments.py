@@ -19,6 +19,7 @@ from pytest_lambda_lifecycle.lifecycle.events import (
     Leftover,
     RuntimeDone,
 )
+from pytest_lambda_lifecycle.lifecycle.extension_events import ExtensionFault
 from pytest_lambda_lifecycle.lifecycle.outcome import ExtensionFailed, Returned
 from pytest_lambda_lifecycle.lifecycle.state_events import StateChange
 from pytest_lambda_lifecycle.report.environments import MOST_EVENTS, what_happened
@@ -127,6 +128,12 @@ def test_spans_end_with_their_participants(environment):
     assert [(what["lane"], what["kind"]) for what in first["happenings"]] == [
         ("function", "handler")
     ]
+
+
+def test_the_fault_of_an_extension_stands_in_its_lane():
+    found = read(invoke(0, ExtensionFault(9, "agent", "Extension.Crash", "exit status 1")))
+    (fault,) = happenings(found, "extension_fault")
+    assert (fault["lane"], fault["bad"]) == ("ext:agent", True)
 
 
 def test_calls_leftovers_and_state_changes():

@@ -16,7 +16,6 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import sys
 from typing import Any, Final
 
 from pytest_lambda_lifecycle.isolation.file_states import State, is_settled, state_of

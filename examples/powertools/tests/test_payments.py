@@ -1,5 +1,3 @@
-import json
-
 import pytest
 
 
@@ -8,21 +6,13 @@ def payments(lambda_lifecycle):
     return lambda_lifecycle("payments.app.handler")
 
 
-def records(invocation):
-    """Return the JSON lines of the log: the records of the logger and the metrics."""
-    return [json.loads(line) for line in invocation.log.splitlines() if line.startswith("{")]
-
-
 def logged_cold_start(invocation):
-    [record] = [record for record in records(invocation) if record.get("message") == "taken"]
+    [record] = [record for record in invocation.records if record.get("message") == "taken"]
     return record["cold_start"]
 
 
 def metric_names(invocation):
-    blobs = [record["_aws"] for record in records(invocation) if "_aws" in record]
-    return sorted(
-        metric["Name"] for blob in blobs for metric in blob["CloudWatchMetrics"][0]["Metrics"]
-    )
+    return sorted(metric.name for metric in invocation.metrics)
 
 
 def test_the_logger_marks_the_first_request_alone(payments):
@@ -48,6 +38,6 @@ def test_a_second_environment_has_a_cold_start_of_its_own(lambda_lifecycle):
 
 def test_the_request_id_is_in_every_record(payments):
     invocation = payments.invoke({"amount": 1})
-    [record] = [record for record in records(invocation) if record.get("message") == "taken"]
+    [record] = [record for record in invocation.records if record.get("message") == "taken"]
     assert record["function_request_id"] == invocation.request_id
     assert record["function_name"] == "function"

@@ -1,7 +1,8 @@
 """Colours of the timeline on a terminal.
 
 ``print(env.timeline)`` asks for ``str()``, which cannot see where the text goes.  So the standard
-output decides, and the variables NO_COLOR and FORCE_COLOR, as with Python's own tracebacks.
+output decides, unless NO_COLOR is set.  FORCE_COLOR, which many jobs of CI set, does not count: a
+test may compare ``str(env.timeline)`` with a text.
 """
 
 from __future__ import annotations
@@ -36,8 +37,6 @@ def are_wanted(stream: Any, variables: Mapping[str, str]) -> bool:  # noqa: ANN4
     """Say whether text on a stream may have colours; ``variables`` are those of the developer."""
     if variables.get("NO_COLOR"):
         return False
-    if variables.get("FORCE_COLOR"):
-        return True
     try:
         on_terminal = bool(stream.isatty())
     except (AttributeError, OSError, ValueError):  # no stream at all, or a closed one

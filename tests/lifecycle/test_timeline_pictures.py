@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from xml.etree import ElementTree
 
 import pytest
@@ -133,8 +134,8 @@ class Stream:
         (True, {"NO_COLOR": "1"}, False),
         (True, {"NO_COLOR": ""}, True),
         (True, {"TERM": "dumb"}, False),
-        (False, {"FORCE_COLOR": "1"}, True),
-        (False, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        (False, {"FORCE_COLOR": "1"}, False),
+        (True, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
     ],
 )
 def test_colours_are_for_terminals_unless_a_variable_says_otherwise(terminal, variables, wanted):
@@ -143,7 +144,8 @@ def test_colours_are_for_terminals_unless_a_variable_says_otherwise(terminal, va
 
 def test_colours_change_no_text(monkeypatch):
     timeline = Timeline([*init(0), *invoke(2000), *invoke(4000, status="error")])
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys, "stdout", Stream(True))
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     text = str(timeline)
     assert text == coloured(repr(timeline))

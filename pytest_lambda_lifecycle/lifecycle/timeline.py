@@ -77,7 +77,7 @@ class Timeline(Sequence[Event]):
     def __str__(self) -> str:
         """Return the table, in colours where the standard output is a terminal.
 
-        The variables NO_COLOR and FORCE_COLOR rule that as well; `repr` never has colours.
+        The variable NO_COLOR takes them away; `repr` never has colours.
         """
         from pytest_lambda_lifecycle.lifecycle import timeline_colours
 

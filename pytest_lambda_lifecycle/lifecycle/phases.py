@@ -290,7 +290,7 @@ class Shutdown(Phase):
 
     @property
     def signals(self) -> list[str]:
-        """Signals that the runtime could catch (none without an extension)."""
+        """Signals that were sent to the runtime before SIGKILL (none without an extension)."""
         return list(self._report.signals)
 
     @property

@@ -1,12 +1,15 @@
-"""The states of files: whether a file is still the one that was read before."""
+"""The states of files, by which what was read of them is kept until they change."""
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from pytest_lambda_lifecycle.isolation.real import RealOs, RealTime
 
-__all__ = ["State", "is_settled", "state_of"]
+__all__ = ["State", "is_settled", "keep_latest", "state_of"]
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 State: TypeAlias = tuple[int, ...]
 
@@ -35,3 +38,11 @@ def is_settled(state: State) -> bool:
     changed = state[2]
     least = _SETTLED_NS if changed % _SECOND_NS else _COARSE_NS
     return RealTime.time_ns() - changed > least
+
+
+def keep_latest(kept: dict[K, V], key: K, value: V, most: int) -> None:
+    """Keep a value as the latest one; where there are ``most``, the earliest ones go."""
+    kept.pop(key, None)
+    while len(kept) >= most:
+        kept.pop(next(iter(kept)), None)
+    kept[key] = value

@@ -42,7 +42,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final, TypeAlias
 from weakref import ref
 
-from pytest_lambda_lifecycle.isolation.file_states import State, is_settled, state_of
+from pytest_lambda_lifecycle.isolation.file_states import State, is_settled, keep_latest, state_of
 from pytest_lambda_lifecycle.isolation.real import RealOs
 
 __all__ = ["KeptNames", "find_again", "forget", "offer"]
@@ -145,7 +145,7 @@ def _load(loader: Any, cached: str | None, name: str) -> CodeType | None:  # noq
     code = loader.get_code(name)
     if type(code) is CodeType and is_settled(source):
         own = marshal.loads(marshal.dumps(code)) if _is_watched() else code
-        _keep(_CODE, path, (source, _state_of_bytecode(cached), own))
+        keep_latest(_CODE, path, (source, _state_of_bytecode(cached), own), _MOST)
     return code
 
 
@@ -166,13 +166,6 @@ def _is_watched() -> bool:
         return True
     modules = sys.modules
     return "_pydevd_bundle" in modules or "torch._dynamo" in modules
-
-
-def _keep(kept: dict[Any, Any], key: object, value: object) -> None:
-    kept.pop(key, None)
-    while len(kept) >= _MOST:
-        kept.pop(next(iter(kept)), None)
-    kept[key] = value
 
 
 # -- places ----------------------------------------------------------------------------------------
@@ -251,8 +244,10 @@ def _note_place(
 ) -> None:
     """Note a module that lies in the first folder on the path, where nothing can hide it."""
     entry = _first(path)
-    finder: Any = None if entry is None else sys.path_importer_cache.get(entry)
-    if type(finder) is not FileFinder or type(spec.loader) is not SourceFileLoader:
+    if entry is None or type(spec.loader) is not SourceFileLoader:
+        return
+    finder: Any = sys.path_importer_cache.get(entry)
+    if type(finder) is not FileFinder:
         return
     file, tail = str(spec.origin), name.rpartition(".")[2]
     listing = getattr(finder, "_path_cache", None)
@@ -269,4 +264,4 @@ def _note_place(
     changed = getattr(finder, "_path_mtime", -1)
     times = changed, file, folder, of_package
     place = (finder, listing, *times, spec.cached, sys.pycache_prefix, asked)
-    _keep(_PLACES, (name, entry), place)
+    keep_latest(_PLACES, (name, entry), place, _MOST)

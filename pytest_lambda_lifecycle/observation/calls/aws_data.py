@@ -18,7 +18,7 @@ import os
 import sys
 from typing import Any, Final
 
-from pytest_lambda_lifecycle.isolation.file_states import State, is_settled, state_of
+from pytest_lambda_lifecycle.isolation.file_states import State, is_settled, keep_latest, state_of
 from pytest_lambda_lifecycle.isolation.folders import is_installed, real
 from pytest_lambda_lifecycle.observation.calls.hooks import HookPoint
 from pytest_lambda_lifecycle.observation.calls.lent_data import keep, lend
@@ -76,7 +76,7 @@ def _load_file(original: Any) -> Any:  # noqa: ANN401
         present = [state for state in states if state is not None]
         if reader is None or data is None or not (present and all(map(is_settled, present))):
             return data
-        _note(_FILES, file_path, (reader, states, keep(data)))
+        keep_latest(_FILES, file_path, (reader, states, keep(data)), _MOST)
         return lend(_FILES[file_path][2]) if file_path in _FILES else data
 
     return load_file
@@ -119,7 +119,7 @@ def _list_available_services(original: Any) -> Any:  # noqa: ANN401
             return own
         services = original(self, type_name)
         if looks is not None:
-            _note(_SERVICES, (type_name, *folders), (looks, states, list(services)))
+            keep_latest(_SERVICES, (type_name, *folders), (looks, states, list(services)), _MOST)
         return services
 
     return list_available_services
@@ -156,13 +156,6 @@ def _has_table(aliaser: Any) -> bool:  # noqa: ANN401
     if not _TABLE and type(table) is dict:
         _TABLE.update(table)
     return bool(table == _TABLE)
-
-
-def _note(kept: dict[Any, Any], key: object, value: object) -> None:
-    kept.pop(key, None)
-    while len(kept) >= _MOST:
-        kept.pop(next(iter(kept)), None)
-    kept[key] = value
 
 
 POINTS: Final = (

@@ -23,15 +23,7 @@ from typing import Final, NamedTuple
 
 from pytest_lambda_lifecycle.errors import CODES
 from pytest_lambda_lifecycle.function.settings import SETTINGS, Setting
-from pytest_lambda_lifecycle.plugin.options import (
-    CLOCK_OPTIONS,
-    MODES,
-    OPTIONS,
-    REPORTS,
-    SECTION,
-    TRACE_TIME,
-    Option,
-)
+from pytest_lambda_lifecycle.plugin.options import MODES, ORDINARY, Option
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = "pytest_lambda_lifecycle"
@@ -96,12 +88,7 @@ def _setting_row(name: str, setting: Setting) -> str:
 def options_table() -> str:
     """Return the table of ini options and command line options."""
     head = ["| ini option | its type | command line |", "|---|---|---|"]
-    return "\n".join(
-        [
-            *head,
-            *map(_options_row, (*OPTIONS, *CLOCK_OPTIONS, SECTION, *REPORTS, TRACE_TIME, *MODES)),
-        ]
-    )
+    return "\n".join([*head, *map(_options_row, (*ORDINARY, *MODES))])
 
 
 def _options_row(option: Option) -> str:

@@ -259,6 +259,8 @@ TRACE_TIME: Final = Option(
     "TIME",
     "the time of the trace in tests with lambda_clock: virtual or real (default: virtual)",
 )
+ORDINARY: Final = (*OPTIONS, *CLOCK_OPTIONS, SECTION, *REPORTS, TRACE_TIME)
+"""All options but the modes, which argparse reads in ways of their own."""
 
 _layers_key: Final[pytest.StashKey[list[SettingsLayer]]] = pytest.StashKey()
 """On the config: the settings that `layers` has read."""
@@ -269,7 +271,7 @@ def register(parser: pytest.Parser) -> None:
     group = parser.getgroup("lambda_lifecycle", "AWS Lambda lifecycle")
     # pytest 8.4 brought ini options that are numbers; before, numbers are read from text.
     typed = pytest.version_tuple >= (8, 4)
-    for option in (*OPTIONS, *CLOCK_OPTIONS, SECTION, *REPORTS, TRACE_TIME):
+    for option in ORDINARY:
         group.addoption(
             option.flag,
             action="append" if option.many else "store",
@@ -337,12 +339,7 @@ def header(config: pytest.Config, modes: Iterable[str]) -> str | None:
 
     ``modes`` are those of the whole suite, with the seed that was chosen.
     """
-    shown = [
-        f"{option.setting}={_shown(value)}"
-        for option, _, value in given(
-            config, (*OPTIONS, *CLOCK_OPTIONS, SECTION, *REPORTS, TRACE_TIME)
-        )
-    ]
+    shown = [f"{option.setting}={_shown(value)}" for option, _, value in given(config, ORDINARY)]
     shown += modes
     return f"lambda_lifecycle: {', '.join(shown)}" if shown else None
 

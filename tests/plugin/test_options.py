@@ -7,24 +7,14 @@ from pathlib import Path
 import pytest
 
 from pytest_lambda_lifecycle.function.settings import setting_names
-from pytest_lambda_lifecycle.plugin.options import (
-    CLOCK_OPTIONS,
-    MODES,
-    OPTIONS,
-    REPORTS,
-    SECTION,
-    TRACE_TIME,
-)
+from pytest_lambda_lifecycle.plugin.options import MODES, OPTIONS, ORDINARY
 
 from .option_checks import shown
 
 
 def test_each_option_has_a_file_of_tests():
     files = {path.stem for path in Path(__file__).parent.glob("test_option_*.py")}
-    assert files == {
-        f"test_option_{option.setting}"
-        for option in (*OPTIONS, *CLOCK_OPTIONS, SECTION, *REPORTS, TRACE_TIME, *MODES)
-    }
+    assert files == {f"test_option_{option.setting}" for option in (*ORDINARY, *MODES)}
 
 
 def test_the_source_of_an_override_with_o(option_suite, monkeypatch):
@@ -68,7 +58,7 @@ def test_the_help_describes_every_option(option_suite):
     result = option_suite.runpytest("--help")
     text = result.stdout.str()
     assert "AWS Lambda lifecycle:" in text
-    for option in (*OPTIONS, *CLOCK_OPTIONS, SECTION, *REPORTS, TRACE_TIME, *MODES):
+    for option in (*ORDINARY, *MODES):
         assert option.flag in text
         assert f"  {option.ini} " in text
 

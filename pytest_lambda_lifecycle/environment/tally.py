@@ -90,7 +90,7 @@ class Tally:
                 imports = event.imports  # type: ignore[attr-defined]
             elif isinstance(event, InitReport):
                 data["cold"] += 1
-                slowest = data["slow"].get(handler)
+                slowest = data["slow"].get(plain(handler))
                 if slowest is None or event.duration_us > slowest["us"]:
                     self._note_slow(handler, event.duration_us, place(), imports)
             elif isinstance(event, Leftover):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["plain"]
+__all__ = ["plain", "shortened"]
 
 _UNSAFE: Final = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
@@ -22,10 +22,14 @@ def plain(text: str, longest: int = 300) -> str:
 
     ``longest`` is the number of characters that are kept.
     """
-    left_out = len(text) - longest
-    if left_out > 0:
-        text = f"{text[:longest]}… ({left_out} more characters)"
+    text = shortened(text, longest)
     return text if text.isprintable() else _UNSAFE.sub(_escaped, text)
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return a text without its end, where it is longer than so many characters."""
+    left_out = len(text) - longest
+    return f"{text[:longest]}… ({left_out} more characters)" if left_out > 0 else text
 
 
 def _escaped(match: re.Match[str]) -> str:

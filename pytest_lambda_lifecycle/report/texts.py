@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from pytest_lambda_lifecycle.lifecycle.plain_text import shortened
 from pytest_lambda_lifecycle.lifecycle.redaction import (
     REDACTED,
     is_secret_name,
@@ -35,9 +36,7 @@ _ORDINARY: Final = re.compile(r"^(code|key)$|(Error|Exception|Warning)$", re.IGN
 
 def plain(text: str, longest: int = LONGEST) -> str:
     """Return a text of limited length, with control characters as ordinary ones."""
-    left_out = len(text) - longest
-    if left_out > 0:
-        text = f"{text[:longest]}… ({left_out} more characters)"
+    text = shortened(text, longest)
     if text.isprintable():
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")

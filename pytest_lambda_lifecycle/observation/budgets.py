@@ -8,13 +8,13 @@ from typing import Final, NamedTuple
 
 from pytest_lambda_lifecycle.lifecycle.call_events import AwsCall, Call, HttpCall
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
+from pytest_lambda_lifecycle.lifecycle.numbers import in_words
 from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase
 from pytest_lambda_lifecycle.lifecycle.platform_lines import in_ms
 from pytest_lambda_lifecycle.observation.calls.tally import (
     MOST,
     counted,
     described,
-    in_words,
     invoke_in_words,
     shortened,
 )

@@ -79,12 +79,14 @@ def show(reporter: pytest.TerminalReporter, verbosity: int) -> None:
 
 
 def _lines(data: TallyData, verbosity: int) -> Iterator[str]:
+    from pytest_lambda_lifecycle.lifecycle.numbers import in_words
+
     most = _MOST.get(verbosity, sys.maxsize)
     yield ", ".join(
         (
-            _counted(data["environments"], "environment"),
-            _counted(data["cold"], "cold start"),
-            _counted(data["warm"], "warm invoke"),
+            in_words(data["environments"], "environment", ","),
+            in_words(data["cold"], "cold start", ","),
+            in_words(data["warm"], "warm invoke", ","),
         )
     )
     if data["slow"]:
@@ -118,7 +120,3 @@ def _text_lines(texts: Iterable[tuple[str, int]]) -> Iterator[str]:
 def _more(count: int, what: str) -> Iterator[str]:
     if count > 0:
         yield f"  ({count:,} more {what}; -vv shows all that were kept)"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

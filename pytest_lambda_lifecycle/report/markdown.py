@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pytest_lambda_lifecycle.report.run import FAILED, Run, Test, counted, summary
+from pytest_lambda_lifecycle.lifecycle.numbers import in_words
+from pytest_lambda_lifecycle.report.run import FAILED, Run, Test, summary
 
 __all__ = ["markdown"]
 
@@ -21,7 +22,7 @@ def markdown(run: Run) -> str:
     failed = [test for test in tests if test.outcome in FAILED]
     if failed:
         rows: list[tuple[str, ...]] = [(one.outcome, one.id, one.error) for one in failed]
-        parts.append(_table(counted(len(failed), "failed test"), ("", "test", "error"), rows))
+        parts.append(_table(in_words(len(failed), "failed test"), ("", "test", "error"), rows))
     inits = _inits(tests)
     if inits:
         rows = [(f"{us / 1000:.1f}", function, why, where) for us, function, why, where in inits]

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
+from pytest_lambda_lifecycle.lifecycle.numbers import in_words
 from pytest_lambda_lifecycle.report.reading import Environment
 
 __all__ = [
@@ -19,7 +20,6 @@ __all__ = [
     "Run",
     "Test",
     "Totals",
-    "counted",
     "pack",
     "summary",
     "texts_of",
@@ -204,26 +204,21 @@ def totals_of(tests: Iterable[Test]) -> Totals:
     }
 
 
-def counted(number: int, what: str) -> str:
-    """Return a number with its noun: ``"1 test"``, ``"2 tests"``."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def summary(run: Run) -> str:
     """Return the run in a sentence or two."""
     totals = totals_of(run.tests())
     ended = f" The run was interrupted: {run.interrupted}." if run.interrupted else ""
     if not totals["tests"]:
-        all_tests = counted(run.all_tests, "test")
+        all_tests = in_words(run.all_tests, "test")
         return f"No test of this run made or used an environment ({all_tests} ended).{ended}"
     parts = (
-        counted(totals["environments"], "environment"),
-        counted(totals["cold"], "cold start"),
-        counted(totals["warm"], "warm invoke"),
+        in_words(totals["environments"], "environment"),
+        in_words(totals["cold"], "cold start"),
+        in_words(totals["warm"], "warm invoke"),
         f"{totals['leftovers']} left running",
     )
     failed = f", {totals['failed']} of them failed" if totals["failed"] else ""
-    return f"{counted(totals['tests'], 'test')}{failed}: {', '.join(parts)}.{ended}"
+    return f"{in_words(totals['tests'], 'test')}{failed}: {', '.join(parts)}.{ended}"
 
 
 def texts_of(tests: list[Test], most_bytes: int = _MOST_BYTES) -> list[str]:

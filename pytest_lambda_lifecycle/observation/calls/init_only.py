@@ -13,8 +13,9 @@ from pytest_lambda_lifecycle.errors import ConfigError, LifecycleError
 from pytest_lambda_lifecycle.lifecycle.call_events import AwsClient
 from pytest_lambda_lifecycle.lifecycle.events import Event, SpyCall
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
+from pytest_lambda_lifecycle.lifecycle.numbers import in_words
 from pytest_lambda_lifecycle.lifecycle.phases import Init, Phase, Restore
-from pytest_lambda_lifecycle.observation.calls.tally import by_phase, in_words
+from pytest_lambda_lifecycle.observation.calls.tally import by_phase
 from pytest_lambda_lifecycle.observation.evidence import Evidence, Verdict
 
 if TYPE_CHECKING:

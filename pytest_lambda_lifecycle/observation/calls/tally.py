@@ -14,6 +14,7 @@ from pytest_lambda_lifecycle.lifecycle.call_events import (
 )
 from pytest_lambda_lifecycle.lifecycle.events import SpyCall
 from pytest_lambda_lifecycle.lifecycle.invocation import Invocation
+from pytest_lambda_lifecycle.lifecycle.numbers import in_words
 from pytest_lambda_lifecycle.lifecycle.phases import Phase
 from pytest_lambda_lifecycle.lifecycle.timeline_table import describe_call
 
@@ -23,7 +24,6 @@ __all__ = [
     "by_phase",
     "counted",
     "described",
-    "in_words",
     "invoke_in_words",
     "shortened",
 ]
@@ -34,11 +34,6 @@ Reach: TypeAlias = Call | AwsClient | Connection | NetworkRefusal | SpyCall
 T = TypeVar("T")
 MOST: Final = 10
 """Phases that a text shows."""
-
-
-def in_words(count: int, noun: str) -> str:
-    """Return a number of things: ``"1 call"``, ``"2 calls"``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def described(event: Reach) -> str:

@@ -9,7 +9,8 @@ import re
 from html import escape
 from pathlib import Path
 
-from pytest_lambda_lifecycle.report.run import Run, counted, summary, texts_of, totals_of
+from pytest_lambda_lifecycle.lifecycle.numbers import in_words
+from pytest_lambda_lifecycle.report.run import Run, summary, texts_of, totals_of
 
 __all__ = ["page"]
 
@@ -22,7 +23,7 @@ def page(run: Run) -> str:
     head = {
         "title": run.title,
         "totals": totals_of(tests),
-        "footer": f"{counted(run.all_tests, 'test')} ended in this run. Secrets appear as ***, "
+        "footer": f"{in_words(run.all_tests, 'test')} ended in this run. Secrets appear as ***, "
         "and variables of the environment do not appear.",
         "nothing": summary(run),
     }
